@@ -1,0 +1,46 @@
+import { ArbiterError } from '../errors.js';
+import { type BootPhase, reviveError, type WorkerMessage } from '../protocol.js';
+import { bindError } from './listener.js';
+
+type FailedMessage = Extract<WorkerMessage, { type: 'failed' }>;
+
+/** The error for a worker that says why it cannot boot; its own error is the cause. `addresses` are named as in `bind`. */
+export function reportedFailure(
+  id: number,
+  { phase, error, socket }: FailedMessage,
+  addresses: readonly string[],
+): ArbiterError {
+  const cause = reviveError(error);
+  // Two processes can bind the same address as long as neither listens; the later one learns of it here.
+  if (phase === 'bind') return bindError(addresses[socket ?? 0] ?? addresses[0] ?? '', cause);
+  return new ArbiterError(...FAILED[phase](id, cause.message), { cause });
+}
+
+const FAILED: Readonly<
+  Record<Exclude<BootPhase, 'bind'>, (id: number, why: string) => ['ERR_APP_LOAD' | 'ERR_WORKER_BOOT', string]>
+> = {
+  load: (id, why) => ['ERR_APP_LOAD', `worker #${id}: the application failed to load: ${why}`],
+  boot: (id, why) => ['ERR_WORKER_BOOT', `worker #${id} failed before it was ready: ${why}`],
+};
+
+/** The error for a worker that ended before it was ready and left no word. */
+export function silentFailure(
+  id: number,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  spawnError?: Error,
+): ArbiterError {
+  if (spawnError) {
+    return new ArbiterError(
+      'ERR_WORKER_BOOT',
+      `worker #${id} could not be spawned: ${spawnError.message} (does 'cwd' exist?)`,
+      { cause: spawnError },
+    );
+  }
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  return new ArbiterError('ERR_WORKER_BOOT', `worker #${id} ended with ${how} before it was ready`);
+}
+
+export function bootTimeoutFailure(id: number, limit: number): ArbiterError {
+  return new ArbiterError('ERR_BOOT_TIMEOUT', `worker #${id} was not ready within bootTimeout (${limit} ms)`);
+}

@@ -1,0 +1,92 @@
+import { accessSync, constants } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ArbiterError } from '../errors.js';
+import type { AppSource } from '../options/types.js';
+
+/** A program and its arguments, as spawn(3) takes them. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+/** The shell of the system, or undefined in an image that has none. */
+export const SHELL: string | undefined = executable('/bin/sh');
+
+const PRELUDE = new URL('../worker/prelude.js', import.meta.url).href;
+const MODULE_ENTRY = fileURLToPath(new URL('../worker/main.js', import.meta.url));
+
+/*
+ * libuv clears O_NONBLOCK of every descriptor that a child inherits as 0, 1 or 2, and the flag belongs to the
+ * socket, not to the descriptor: all workers would block in accept(2). So the socket goes in as 4, and the
+ * shell moves it to 0 without touching its flags; `exec` keeps the pid and the pipes.
+ */
+const MOVE_SOCKET = 'exec "$0" "$@" <&4 4<&-';
+
+/**
+ * The command for a worker.
+ *
+ * The prelude comes before every other flag: it guards fd 0, so it must run before any code of the
+ * application or its loaders. (It comes before them also because ts-node puts its own script in `execArgv`.)
+ */
+export function workerCommand(
+  source: AppSource,
+  execArgv: readonly string[],
+  host: readonly string[],
+  shell: string | undefined,
+): Command {
+  const script = source.form === 'module' ? [MODULE_ENTRY] : hostScript(host);
+  // For an inspector in NODE_OPTIONS; one in execArgv comes later and has its own.
+  const inspector = process.env['NODE_OPTIONS']?.includes('--inspect') ? ['--inspect-port=0'] : [];
+  const args = ['--import', PRELUDE, ...inspector, ...workerExecArgv(execArgv), ...script];
+  if (shell === undefined) return { file: process.execPath, args };
+  return { file: shell, args: ['-c', MOVE_SOCKET, process.execPath, ...args] };
+}
+
+/** The host's entry script and its arguments, which an inline app runs again. */
+export function hostScript(argv: readonly string[]): readonly string[] {
+  const [, entry, ...args] = argv;
+  // Of -e, -p, the REPL and standard input nothing is left to run again.
+  if (entry === undefined || entry === '-' || entry.startsWith('[')) {
+    throw new ArbiterError(
+      'ERR_NO_ENTRY',
+      "an inline 'app' needs an entry script that the workers can run again, and this process has none (node -e, standard input or the REPL?): give 'app' as a module specifier",
+    );
+  }
+  return [entry, ...args];
+}
+
+const SCRIPT_ON_COMMAND_LINE = new Set(['-e', '--eval', '-p', '--print', '-pe']);
+const NO_FLAG_FOR_A_FILE = /^(?:--(?:eval|print)=|--input-type|--interactive$|-i$)/;
+const INSPECT = /^--inspect(?:-brk|-wait)?(?:=(?:(?<host>.+):)?\d*)?$/;
+
+/**
+ * The host's flags of node as a worker can take them: without a script on the command line, and with an
+ * inspector port of its own, chosen by the system. `--inspect-brk` becomes `--inspect`, since a worker that
+ * waits for a debugger is never ready.
+ */
+export function workerExecArgv(execArgv: readonly string[]): string[] {
+  const flags: string[] = [];
+  for (let index = 0; index < execArgv.length; index++) {
+    const flag = execArgv[index] as string;
+    if (SCRIPT_ON_COMMAND_LINE.has(flag)) index++;
+    else if (flag.startsWith('--inspect-port')) index += flag.includes('=') ? 0 : 1;
+    else if (!NO_FLAG_FOR_A_FILE.test(flag)) flags.push(ownInspectorPort(flag));
+  }
+  return flags;
+}
+
+function ownInspectorPort(flag: string): string {
+  const found = INSPECT.exec(flag);
+  if (!found) return flag;
+  const host = found.groups?.['host'];
+  return host === undefined ? '--inspect=0' : `--inspect=${host}:0`;
+}
+
+function executable(path: string): string | undefined {
+  try {
+    accessSync(path, constants.X_OK);
+    return path;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
+import { debugGuard } from '../debug.js';
+import { ArbiterError } from '../errors.js';
+import { SHELL } from './command.js';
+
+/**
+ * A tiny process that outlives the master by a moment. It knows the workers' pids and waits for the end of
+ * a pipe that only the master can write to. However the master ends, SIGKILL included, that pipe ends too,
+ * and half a second later what is left of the workers is killed.
+ *
+ * A worker sees the end of its own pipe and leaves by itself; the guard is for the one that spins in a loop
+ * and sees nothing. A watchdog thread in each worker could do the same for 11-20 MB each; this is one
+ * shell of about 1 MB for all of them.
+ *
+ * Protocol, one line each: `+ PID`, `- PID`.
+ */
+export interface Guard {
+  watch(pid: number): void;
+  forget(pid: number): void;
+  /** Lets the guard end; resolves when it has. All pids must have been forgotten. */
+  close(): Promise<void>;
+}
+
+/** How long the workers have to finish by themselves, seconds: sleep(1). */
+const GRACE = 0.5;
+
+/*
+ * A pid may have a new owner by the time of the kill. Linux tells when a process started (field 22 of
+ * /proc/PID/stat; the name in field 2 may hold anything, so the count begins behind its last parenthesis):
+ * only the process that was announced is killed. Without /proc the pid alone must do.
+ * Terminal signals are ignored: the group may get them, but the guard goes when its master goes.
+ */
+const SHELL_GUARD = `
+trap '' HUP INT QUIT TERM TTIN TTOU USR1 USR2
+born() { born=; { read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 0; set -- \${stat##*) }; born=\${20}; }
+workers=
+while read -r op pid; do
+  case $op in
+    +) born "$pid"; workers="$workers $pid:$born" ;;
+    -) kept=; for w in $workers; do [ "\${w%%:*}" = "$pid" ] || kept="$kept $w"; done; workers=$kept ;;
+  esac
+done
+[ -n "$workers" ] || exit 0
+sleep ${GRACE} 2>/dev/null
+for w in $workers; do
+  born "\${w%%:*}"
+  [ "$born" = "\${w#*:}" ] && kill -9 "\${w%%:*}" 2>/dev/null
+done
+exit 0
+`;
+
+/** The same without a shell, for images that have none: 40 MB instead of 1. */
+const NODE_GUARD = `
+for (const s of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2']) process.on(s, () => {});
+const fs = require('node:fs'), workers = new Map();
+const born = (pid) => { try { return fs.readFileSync('/proc/' + pid + '/stat', 'latin1').split(') ').pop().split(' ')[19]; } catch {} };
+require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const [op, pid] = line.split(' ');
+  if (op === '+') workers.set(pid, born(pid)); else workers.delete(pid);
+}).on('close', () => setTimeout(() => {
+  for (const [pid, was] of workers) if (born(pid) === was) try { process.kill(+pid, 'SIGKILL'); } catch {}
+}, workers.size && ${GRACE * 1000}));
+`;
+
+/** Starts the guard. `onLost` tells that it could not be kept running; the workers go on. */
+export function startGuard(onLost: (error: ArbiterError) => void): Guard {
+  const pids = new Set<number>();
+  let child: ChildProcess | undefined;
+  let losses = 0;
+  let closing: (() => void) | undefined;
+
+  const tell = (line: string): void => {
+    (child?.stdin as Writable | undefined)?.write(`${line}\n`);
+  };
+  const launch = (): void => {
+    const [file, ...args] =
+      SHELL === undefined ? [process.execPath, '-e', NODE_GUARD] : [SHELL, '-c', SHELL_GUARD, 'prefork-guard'];
+    // A working directory of its own would keep a file system busy; environment: it only needs to find sleep(1).
+    const started = spawn(file as string, args, {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      cwd: '/',
+      env: { PATH: process.env['PATH'] },
+    });
+    child = started;
+    // The guard must not keep the host alive. A write after its death is no error here: 'close' tells of it.
+    started.unref();
+    (started.stdin as unknown as { unref(): void }).unref();
+    started.stdin.on('error', () => undefined);
+    started.on('error', (error) => lost(started, error));
+    started.on('exit', (code, signal) => lost(started, new Error(`it ended with ${signal ?? `code ${code}`}`)));
+    for (const pid of pids) tell(`+ ${pid}`);
+    debugGuard('guard %d started', started.pid);
+  };
+  const lost = (gone: ChildProcess, cause: Error): void => {
+    if (gone !== child) return;
+    child = undefined;
+    if (closing) return closing();
+    // Killed by someone: a new one takes over. Again and again: something is wrong with this machine.
+    if (++losses <= MAX_LOSSES) return launch();
+    onLost(
+      new ArbiterError('ERR_GUARD', 'the process that ends the workers when this one is killed does not stay alive', {
+        cause,
+      }),
+    );
+  };
+
+  launch();
+  return {
+    watch(pid) {
+      pids.add(pid);
+      tell(`+ ${pid}`);
+    },
+    forget(pid) {
+      pids.delete(pid);
+      tell(`- ${pid}`);
+    },
+    close() {
+      return new Promise((resolve) => {
+        if (!child) return resolve();
+        closing = resolve;
+        child.ref();
+        child.stdin?.end();
+      });
+    },
+  };
+}
+
+const MAX_LOSSES = 5;

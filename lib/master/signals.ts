@@ -1,0 +1,27 @@
+import { onExit } from 'signal-exit';
+import type { MasterSignal } from '../options/types.js';
+
+/** Installs a handler for each signal that does nothing but call `enqueue`. Returns what removes them. */
+export function installSignals(names: readonly MasterSignal[], enqueue: (name: MasterSignal) => void): () => void {
+  const installed = names.map((name) => {
+    const handler = (): void => enqueue(name);
+    process.on(name, handler);
+    return () => process.removeListener(name, handler);
+  });
+  return () => {
+    for (const remove of installed) remove();
+  };
+}
+
+/**
+ * Runs `cleanup` when the host ends without `stop()`: by `process.exit`, an uncaught error, or a signal that
+ * nobody handles. Returns what takes this back.
+ *
+ * signal-exit listens to signals to do so. A host that owns its signals gets no listener from us, not even
+ * that one: there the exit event must do, and the guard for a death by signal.
+ */
+export function atHostExit(cleanup: () => void, ownsSignals: boolean): () => void {
+  if (!ownsSignals) return onExit(cleanup);
+  process.on('exit', cleanup);
+  return () => process.removeListener('exit', cleanup);
+}

@@ -1,0 +1,135 @@
+import type { ArbiterError } from '../errors.js';
+import type { MasterSignal, ResolvedOptions } from '../options/types.js';
+import { resolveAccount } from '../system/account.js';
+import { type Board, openBoard } from './board.js';
+import { type Command, SHELL, workerCommand } from './command.js';
+import { startGuard } from './guard.js';
+import { closeListeners, type Listener, openListeners } from './listener.js';
+import { atHostExit, installSignals } from './signals.js';
+import { type Launch, WorkerHandle, type WorkerTurn } from './worker-handle.js';
+
+/** All that `start()` opens in the host process, and the one place that undoes it. */
+export interface Site {
+  readonly listeners: readonly Listener[];
+  readonly board: Board;
+  /** Spawns a worker process; what becomes of it reaches the queue. */
+  spawn(id: number, age: number, generation: number): WorkerHandle;
+  /** Forgets a worker that has ended. */
+  bury(worker: WorkerHandle): void;
+  /** Closes and removes everything. All workers must have ended. */
+  close(): Promise<void>;
+}
+
+/** Where a site reports to. */
+export interface SiteEvents {
+  readonly onTurn: (turn: WorkerTurn) => void;
+  readonly onSignal: (name: MasterSignal) => void;
+  readonly onError: (error: ArbiterError) => void;
+}
+
+/** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
+export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
+  const account = resolveAccount(options.user, options.group);
+  const command = workerCommand(options.source, options.execArgv, process.argv, SHELL);
+  const listeners = await openListeners(options.bind, abort);
+  try {
+    return assemble(options, events, listeners, { account, command });
+  } catch (error) {
+    closeListeners(listeners);
+    throw error;
+  }
+}
+
+interface Prepared {
+  readonly account: ReturnType<typeof resolveAccount>;
+  readonly command: Command;
+}
+
+function assemble(
+  options: ResolvedOptions,
+  events: SiteEvents,
+  listeners: Listener[],
+  { account, command }: Prepared,
+): Site {
+  const board = openBoard();
+  const guard = startGuard(events.onError);
+  const workers = new Set<WorkerHandle>();
+  const restoreTitle = setTitle(`prefork: master [${options.name}]`);
+  const removeSignals = installSignals(options.signals, events.onSignal);
+  const removeExit = atHostExit(() => {
+    for (const worker of workers) worker.signal('SIGKILL');
+    closeListeners(listeners);
+  }, options.signals.length === 0);
+
+  return {
+    listeners,
+    board,
+    spawn(id, age, generation) {
+      const worker = new WorkerHandle(
+        launch(options, { account, command }, { id, age, generation, slot: board.claim() }, listeners, board),
+        events.onTurn,
+      );
+      workers.add(worker);
+      if (worker.pid !== undefined) guard.watch(worker.pid);
+      return worker;
+    },
+    bury(worker) {
+      workers.delete(worker);
+      board.release(worker.slot);
+      if (worker.pid !== undefined) guard.forget(worker.pid);
+    },
+    async close() {
+      closeListeners(listeners);
+      board.close();
+      await guard.close();
+      removeExit();
+      removeSignals();
+      restoreTitle();
+    },
+  };
+}
+
+interface Place {
+  readonly id: number;
+  readonly age: number;
+  readonly generation: number;
+  readonly slot: number;
+}
+
+function launch(
+  options: ResolvedOptions,
+  { account, command }: Prepared,
+  place: Place,
+  listeners: readonly Listener[],
+  board: Board,
+): Launch {
+  const { name, source, backlog, http, umask } = options;
+  return {
+    command,
+    spec: {
+      name,
+      ...place,
+      sockets: listeners.length,
+      backlog,
+      direct: SHELL === undefined,
+      http,
+      ...(source.form === 'module' && { app: source.specifier }),
+      ...(umask !== undefined && { umask }),
+      ...account,
+    },
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    sockets: listeners.map(({ fd }) => fd),
+    scoreboard: board.fd,
+    bootTimeout: options.bootTimeout,
+  };
+}
+
+/** A host with a title of its own gets it back, unless somebody has changed it since. */
+function setTitle(title: string): () => void {
+  const before = process.title;
+  process.title = title;
+  return () => {
+    if (process.title === title) process.title = before;
+  };
+}

@@ -1,0 +1,76 @@
+import type { SlotRecord } from '../scoreboard.js';
+import type { WorkerInfo } from './worker-handle.js';
+
+/** Counters since the start, dead workers included. */
+export interface StatsTotals {
+  /** Requests that were answered or given up. */
+  readonly requests: number;
+  /** Requests whose handler threw or rejected. */
+  readonly errors: number;
+  /** Workers that were killed because a clock ran out. */
+  readonly timeouts: number;
+  /** Workers that ended without being told to, after they were ready. */
+  readonly crashes: number;
+  /** Workers that were spawned to replace one. */
+  readonly respawns: number;
+}
+
+export interface WorkerStats extends WorkerInfo {
+  /** Requests that this worker has finished. */
+  readonly requests: number;
+  readonly errors: number;
+  /** Requests in flight. */
+  readonly active: number;
+  /** Open client connections. */
+  readonly connections: number;
+  /** Resident memory at the last beat, bytes. */
+  readonly rss: number;
+  /** Event loop utilisation between the last two beats, 0 to 1. */
+  readonly elu: number;
+}
+
+/** A snapshot of an Arbiter, plain data. */
+export interface ArbiterStats<State extends string = string> {
+  readonly name: string;
+  readonly pid: number;
+  readonly state: State;
+  readonly generation: number;
+  /** The number of workers that should be. */
+  readonly target: number;
+  /** Since `start()`, milliseconds; 0 before. */
+  readonly uptime: number;
+  readonly totals: StatsTotals;
+  /** Oldest first. */
+  readonly workers: readonly WorkerStats[];
+}
+
+/** Adds up what outlives the workers. */
+export class Tally {
+  #requests = 0;
+  #errors = 0;
+  timeouts = 0;
+  crashes = 0;
+  respawns = 0;
+
+  /** Keeps what a dead worker's slot says. */
+  bury(record: SlotRecord | undefined): void {
+    this.#requests += record?.requests ?? 0;
+    this.#errors += record?.errors ?? 0;
+  }
+
+  totals(living: readonly WorkerStats[]): StatsTotals {
+    const { timeouts, crashes, respawns } = this;
+    return {
+      requests: living.reduce((sum, worker) => sum + worker.requests, this.#requests),
+      errors: living.reduce((sum, worker) => sum + worker.errors, this.#errors),
+      timeouts,
+      crashes,
+      respawns,
+    };
+  }
+}
+
+export function workerStats(info: WorkerInfo, record: SlotRecord | undefined): WorkerStats {
+  const { requests = 0, errors = 0, active = 0, connections = 0, rss = 0, elu = 0 } = record ?? {};
+  return { ...info, requests, errors, active, connections, rss, elu };
+}

@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { debugWorker } from '../debug.js';
+import {
+  encodeSpec,
+  FD,
+  MAX_LINE,
+  parseMessage,
+  SPEC_VARIABLE,
+  type WorkerMessage,
+  type WorkerSpec,
+} from '../protocol.js';
+import type { Command } from './command.js';
+
+/** A worker as listeners see it: a snapshot that keeps its values. */
+export interface WorkerInfo {
+  /** The stable slot, 1..n; a replacement has the id of its predecessor. */
+  readonly id: number;
+  /** Undefined when the process could not be spawned. */
+  readonly pid: number | undefined;
+  /** Counts all workers ever spawned, never reused; a lower one is older. */
+  readonly age: number;
+  /** Counts the reloads, from 1. */
+  readonly generation: number;
+  readonly state: WorkerState;
+  /** Milliseconds since the epoch. */
+  readonly spawnedAt: number;
+  /** Milliseconds since the epoch; undefined before it is ready. */
+  readonly readyAt: number | undefined;
+}
+
+/** `booting` until it serves, `draining` from the order to end until it has. */
+export type WorkerState = 'booting' | 'ready' | 'draining' | 'exited';
+
+/**
+ * Why a worker ended. `stop`: it was told to, by the arbiter's stop or by somebody else's TERM or QUIT; `scale`: there
+ * were too many; `boot`: it failed before it was ready; `timeout`: a clock ran out; `crash`: anything else.
+ */
+export type ExitReason = 'stop' | 'scale' | 'timeout' | 'crash' | 'boot';
+
+/** How hard a worker is told to end: finish the request, exit at once, or be killed. */
+export type EndStage = 'drain' | 'quit' | 'kill';
+const STAGE_SIGNAL: Readonly<Record<EndStage, NodeJS.Signals>> = { drain: 'SIGTERM', quit: 'SIGQUIT', kill: 'SIGKILL' };
+
+/** What reaches the master's queue from a worker process. */
+export type WorkerTurn =
+  | { readonly type: 'message'; readonly worker: WorkerHandle; readonly message: WorkerMessage }
+  | {
+      readonly type: 'exit';
+      readonly worker: WorkerHandle;
+      readonly code: number | null;
+      readonly signal: NodeJS.Signals | null;
+      readonly error?: Error;
+    }
+  | { readonly type: 'overdue'; readonly worker: WorkerHandle };
+
+/** How to start one worker process. */
+export interface Launch {
+  readonly command: Command;
+  readonly spec: WorkerSpec;
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The listening sockets, in the order of `bind`. */
+  readonly sockets: readonly number[];
+  readonly scoreboard: number;
+  readonly bootTimeout: number;
+}
+
+/** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
+const LAST_WORDS = 250;
+
+/** The parent's side of one worker process. It reports to the queue and decides nothing. */
+export class WorkerHandle {
+  readonly id: number;
+  readonly age: number;
+  readonly slot: number;
+  readonly pid: number | undefined;
+  /** The failure that ended its boot, once that is known. */
+  failure: Error | undefined;
+  timedOut = false;
+  #leavingFor: 'stop' | 'scale' | undefined;
+  readonly #generation: number;
+  readonly #spawnedAt: number = Date.now();
+  readonly #spawnedTick: number = performance.now();
+  #readyAt: number | undefined;
+  #readyTick: number | undefined;
+  #exited = false;
+  readonly #child: ChildProcess;
+  #bootTimer: NodeJS.Timeout | undefined;
+  #killTimer: NodeJS.Timeout | undefined;
+
+  constructor(launch: Launch, enqueue: (turn: WorkerTurn) => void) {
+    const { spec } = launch;
+    this.id = spec.id;
+    this.age = spec.age;
+    this.slot = spec.slot;
+    this.#generation = spec.generation;
+    this.#child = spawnWorker(launch);
+    this.pid = this.#child.pid;
+    debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
+    this.#listen(enqueue);
+    if (launch.bootTimeout > 0) {
+      this.#bootTimer = setTimeout(() => enqueue({ type: 'overdue', worker: this }), launch.bootTimeout).unref();
+    }
+  }
+
+  get leaving(): boolean {
+    return this.#leavingFor !== undefined;
+  }
+
+  /** Why it was told to end, if it was. */
+  get leavingFor(): 'stop' | 'scale' | undefined {
+    return this.#leavingFor;
+  }
+
+  get ready(): boolean {
+    return this.#readyAt !== undefined;
+  }
+
+  /** How long it has been spawned, and how long ready, milliseconds of the monotonic clock. */
+  get lived(): number {
+    return performance.now() - this.#spawnedTick;
+  }
+
+  get served(): number {
+    return this.#readyTick === undefined ? 0 : performance.now() - this.#readyTick;
+  }
+
+  info(): WorkerInfo {
+    return Object.freeze({
+      id: this.id,
+      pid: this.pid,
+      age: this.age,
+      generation: this.#generation,
+      state: this.#state(),
+      spawnedAt: this.#spawnedAt,
+      readyAt: this.#readyAt,
+    });
+  }
+
+  markReady(): void {
+    this.#readyAt = Date.now();
+    this.#readyTick = performance.now();
+    clearTimeout(this.#bootTimer);
+  }
+
+  /** Tells the worker to end, and kills it when it has not by the limit, milliseconds. The first reason stays. */
+  end(reason: 'stop' | 'scale', stage: EndStage, limit: number): void {
+    this.#leavingFor ??= reason;
+    // Before it is ready, a QUIT would leave a core file and nothing is under way: there it is a kill.
+    // One that has reported its failure is on its way out.
+    if (this.failure === undefined) this.signal(stage === 'quit' && !this.ready ? 'SIGKILL' : STAGE_SIGNAL[stage]);
+    clearTimeout(this.#killTimer);
+    this.#killTimer = setTimeout(() => this.signal('SIGKILL'), limit).unref();
+  }
+
+  signal(name: NodeJS.Signals): void {
+    // Node refuses to signal a child that it has reaped, so the pid cannot be another's by now.
+    if (this.pid !== undefined) this.#child.kill(name);
+  }
+
+  #state(): WorkerState {
+    if (this.#exited) return 'exited';
+    if (this.leaving) return 'draining';
+    return this.ready ? 'ready' : 'booting';
+  }
+
+  #listen(enqueue: (turn: WorkerTurn) => void): void {
+    const child = this.#child;
+    let reported = false;
+    const report = (code: number | null, signal: NodeJS.Signals | null, error?: Error): void => {
+      if (reported) return;
+      reported = true;
+      this.#exited = true;
+      clearTimeout(this.#bootTimer);
+      clearTimeout(this.#killTimer);
+      child.stdio[FD.CONTROL]?.destroy();
+      debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
+      enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }) });
+    };
+    child.on('error', (error) => {
+      if (this.pid === undefined) report(null, null, error);
+    });
+    // 'close' comes when the pipe is read to its end too, so that the worker's last words come first.
+    child.on('close', report);
+    child.on('exit', (code, signal) => setTimeout(report, LAST_WORDS, code, signal).unref());
+    const control = child.stdio[FD.CONTROL] as Readable | null | undefined;
+    control?.on('error', () => undefined);
+    if (control)
+      readLines(control, (line) => {
+        const message = parseMessage(line);
+        if (message) enqueue({ type: 'message', worker: this, message });
+        else debugWorker('#%d wrote a line that is no message: %s', this.id, line.slice(0, 80));
+      });
+  }
+}
+
+function spawnWorker({ command, spec, cwd, env, sockets, scoreboard }: Launch): ChildProcess {
+  const [first, ...further] = sockets;
+  const socket = first ?? 'ignore';
+  const stdin = spec.direct ? socket : 'ignore';
+  const shellCopy = spec.direct ? 'ignore' : socket;
+  return spawn(command.file, command.args, {
+    cwd,
+    env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
+    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, ...further],
+  });
+}
+
+/** Splits a stream into lines. A line beyond {@link MAX_LINE} is dropped whole, so that no worker can fill the master's memory. */
+function readLines(stream: Readable, onLine: (line: string) => void): void {
+  let rest = '';
+  let dropping = false;
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() as string;
+    for (const line of lines) {
+      if (!dropping) onLine(line);
+      dropping = false;
+    }
+    if (rest.length > MAX_LINE) {
+      rest = '';
+      dropping = true;
+    }
+  });
+}

@@ -1,0 +1,82 @@
+import { isAbsolute } from 'node:path';
+import { integer, invalid, plainObject, text } from './checks.js';
+import type { BindAddress } from './types.js';
+
+const EXPECTED = "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', { host, port }, { path, mode } or { fd }";
+/** sun_path holds 108 bytes on Linux and 104 on macOS, the terminating NUL included. */
+const MAX_PATH = 103;
+
+const port = integer(0, 65_535);
+const descriptor = integer(0, 2 ** 31 - 1);
+const fileMode = integer(0, 0o777);
+
+/** The value of `bind`: one address or several, none of them twice. */
+export function parseBind(value: unknown, option: string): readonly BindAddress[] {
+  if (!Array.isArray(value)) return [parseAddress(value, option)];
+  if (value.length === 0) throw invalid(option, 'at least one address', value);
+  const addresses = value.map((item, index) => parseAddress(item, `${option}[${index}]`));
+  const seen = new Set<string>();
+  for (const [index, address] of addresses.entries()) {
+    const key = formatAddress(address);
+    if (seen.has(key) && !(address.kind === 'tcp' && address.port === 0)) {
+      throw invalid(`${option}[${index}]`, 'addresses that differ', key);
+    }
+    seen.add(key);
+  }
+  return addresses;
+}
+
+/** How messages name an address: the form that `bind` takes as a string. */
+export function formatAddress(address: BindAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  if (address.kind === 'fd') return `fd://${address.fd}`;
+  const { host = '', port: number } = address;
+  return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
+}
+
+function parseAddress(value: unknown, option: string): BindAddress {
+  if (typeof value === 'string') return parseString(value, option);
+  if (typeof value !== 'object' || value === null) throw invalid(option, EXPECTED, value);
+  const { host, port: number, path, mode, fd, ...rest } = plainObject(value, option);
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw invalid(option, EXPECTED, value);
+  if (number !== undefined && path === undefined && fd === undefined && mode === undefined) {
+    return {
+      kind: 'tcp',
+      host: host === undefined ? undefined : text(host, `${option}.host`),
+      port: port(number, `${option}.port`),
+    };
+  }
+  if (path !== undefined && host === undefined && number === undefined && fd === undefined) {
+    return {
+      kind: 'unix',
+      path: socketPath(path, `${option}.path`),
+      mode: mode === undefined ? undefined : fileMode(mode, `${option}.mode`),
+    };
+  }
+  if (fd !== undefined && host === undefined && number === undefined && path === undefined && mode === undefined) {
+    return { kind: 'fd', fd: descriptor(fd, `${option}.fd`) };
+  }
+  throw invalid(option, EXPECTED, value);
+}
+
+function parseString(value: string, option: string): BindAddress {
+  if (value.startsWith('unix:')) {
+    return { kind: 'unix', path: socketPath(value.slice('unix:'.length), option), mode: undefined };
+  }
+  const inherited = /^fd:\/\/(\d+)$/.exec(value);
+  if (inherited) return { kind: 'fd', fd: descriptor(Number(inherited[1]), option) };
+  const tcp = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:/\s]*)):(?<port>\d{1,5})$/.exec(value);
+  if (!tcp?.groups) throw invalid(option, EXPECTED, value);
+  const { v6, host, port: digits } = tcp.groups;
+  return { kind: 'tcp', host: v6 || host || undefined, port: port(Number(digits), option) };
+}
+
+function socketPath(value: unknown, option: string): string {
+  const path = text(value, option);
+  if (!isAbsolute(path)) throw invalid(option, 'an absolute path of a Unix socket', value);
+  if (Buffer.byteLength(path) > MAX_PATH) {
+    throw invalid(option, `a path of at most ${MAX_PATH} bytes, the system's limit for a Unix socket`, value);
+  }
+  return path;
+}

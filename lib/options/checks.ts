@@ -1,0 +1,55 @@
+import { inspect } from 'node:util';
+import { ArbiterError } from '../errors.js';
+
+/** Takes the value that the user gave and its name, returns it typed or throws `ERR_INVALID_OPTION`. */
+export type Check<T> = (value: unknown, option: string) => T;
+
+/** The longest delay that a timer of Node keeps. */
+const MAX_DURATION = 2 ** 31 - 1;
+
+/** The error of every wrong option: which one, what was expected, what came. */
+export function invalid(option: string, expected: string, got: unknown): ArbiterError {
+  const shown = inspect(got, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 120 });
+  return new ArbiterError('ERR_INVALID_OPTION', `option '${option}': expected ${expected}, got ${shown}`);
+}
+
+export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Check<number> {
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  return (value, option) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+    throw invalid(option, `an integer ${range}`, value);
+  };
+}
+
+export const duration: Check<number> = (value, option) => {
+  if (typeof value === 'number' && value >= 0 && value <= MAX_DURATION) return value;
+  throw invalid(option, `milliseconds from 0 to ${MAX_DURATION}`, value);
+};
+
+export const text: Check<string> = (value, option) => {
+  // A NUL would end the string early for the system, and let a path mean another one.
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+  throw invalid(option, 'a string that is not empty and holds no NUL', value);
+};
+
+export const strings: Check<readonly string[]> = (value, option) => {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string' && !item.includes('\0')))
+    return [...value];
+  throw invalid(option, 'an array of strings without NUL', value);
+};
+
+export const plainObject: Check<Readonly<Record<string, unknown>>> = (value, option) => {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const prototype = Object.getPrototypeOf(value);
+    // A plain object of another realm (a test runner, a vm) is as good.
+    if (prototype === null || Object.getPrototypeOf(prototype) === null) return value as Record<string, unknown>;
+  }
+  throw invalid(option, 'a plain object', value);
+};
+
+/** A user or group: its name or its number. */
+export const account: Check<string | number> = (value, option) => {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32 - 1) return value;
+  if (typeof value === 'string' && /^[^\s:/]+$/.test(value) && !value.startsWith('-')) return value;
+  throw invalid(option, 'a name or a number', value);
+};

@@ -1,0 +1,136 @@
+import { createServer, type ServerOptions } from 'node:http';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { ArbiterError } from '../errors.js';
+import type { HttpOptions } from '../protocol.js';
+import { parseBind } from './address.js';
+import { account, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
+import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, LATER_WORKER_CLASSES, MASTER_SIGNALS } from './defaults.js';
+import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
+
+const HTTP_OPTIONS = ['headersTimeout', 'requestTimeout', 'maxHeaderSize', 'maxHeadersCount'] as const;
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'bootTimeout', 'gracefulTimeout', 'server'],
+  ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', ...HTTP_OPTIONS],
+]);
+
+/** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
+export function validateOptions(value: unknown): ResolvedOptions {
+  const given = plainObject(value, 'options');
+  for (const option of Object.keys(given)) {
+    if (OPTIONS.has(option)) continue;
+    const known = LATER_OPTIONS.has(option) ? 'not known to this version yet' : 'unknown';
+    throw new ArbiterError(
+      'ERR_INVALID_OPTION',
+      `option '${option}' is ${known}; known are: ${[...OPTIONS].join(', ')}`,
+    );
+  }
+  const pick = <T>(option: string, check: Check<T>, fallback: T): T =>
+    given[option] === undefined ? fallback : check(given[option], option);
+  const optional = <T>(option: string, check: Check<T>): T | undefined => pick<T | undefined>(option, check, undefined);
+
+  const source = appSource(given['app']);
+  pick('workerClass', workerClass, DEFAULTS.workerClass);
+  return {
+    source,
+    app: given['app'],
+    name: pick('name', title, DEFAULTS.name),
+    workers: pick('workers', integer(1), undefined) ?? defaultWorkers(),
+    bind: parseBind(given['bind'] ?? DEFAULTS.bind, 'bind'),
+    backlog: pick('backlog', integer(1, 2 ** 31 - 1), DEFAULTS.backlog),
+    bootTimeout: pick('bootTimeout', duration, DEFAULTS.bootTimeout),
+    gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
+    http: httpOptions(given, source),
+    cwd: resolve(pick('cwd', text, '.')),
+    env: pick('env', environment, {}),
+    execArgv: pick('execArgv', strings, process.execArgv),
+    user: optional('user', account),
+    group: optional('group', account),
+    umask: optional('umask', integer(0, 0o777)),
+    signals: pick('signals', signalList, MASTER_SIGNALS),
+  };
+}
+
+function appSource(app: unknown): AppSource {
+  if (typeof app === 'string') {
+    const specifier = text(app, 'app');
+    // A bare '#name' would be an import of the package around us, not of the application.
+    if (specifier.startsWith('#')) throw invalid('app', "a module specifier such as './app.js#name'", app);
+    return { form: 'module', specifier };
+  }
+  if (app instanceof URL) {
+    if (app.protocol !== 'file:') throw invalid('app', 'a file: URL', app.href);
+    return { form: 'module', specifier: app.href };
+  }
+  if (typeof app === 'function' || app instanceof Promise) return { form: 'inline' };
+  throw invalid('app', 'a module specifier, a URL, a request listener or a promise of one', app);
+}
+
+/** `ps` and the guard read titles line by line, so no control characters. */
+const title: Check<string> = (value, option) => {
+  if (typeof value === 'string' && /^[^\p{Cc}]{1,64}$/u.test(value)) return value;
+  throw invalid(option, '1 to 64 printable characters', value);
+};
+
+const workerClass: Check<'sync'> = (value, option) => {
+  if (value === 'sync') return value;
+  const later = LATER_WORKER_CLASSES.has(String(value)) || typeof value === 'function';
+  throw invalid(option, later ? "'sync' (this version knows no other class yet)" : "'sync'", value);
+};
+
+function defaultWorkers(): number {
+  const variable = process.env['WEB_CONCURRENCY'];
+  if (variable === undefined || variable === '') return availableParallelism();
+  if (/^[1-9]\d{0,5}$/.test(variable)) return Number(variable);
+  throw invalid('workers', 'an integer of at least 1 in the variable WEB_CONCURRENCY', variable);
+}
+
+const environment: Check<Readonly<Record<string, string | undefined>>> = (value, option) => {
+  const variables = plainObject(value, option);
+  for (const [name, content] of Object.entries(variables)) {
+    if (name === '' || /[=\0]/.test(name)) throw invalid(option, "names without '=' and NUL", name);
+    if (content !== undefined && (typeof content !== 'string' || content.includes('\0'))) {
+      throw invalid(`${option}.${name}`, 'a string without NUL, or undefined', content);
+    }
+  }
+  return { ...(variables as Record<string, string | undefined>) };
+};
+
+const signalList: Check<readonly MasterSignal[]> = (value, option) => {
+  if (typeof value === 'boolean') return value ? MASTER_SIGNALS : [];
+  const map = plainObject(value, option);
+  for (const [name, wanted] of Object.entries(map)) {
+    if (!MASTER_SIGNALS.includes(name as MasterSignal)) {
+      const known = LATER_SIGNALS.has(name)
+        ? `${MASTER_SIGNALS.join(', ')} (${name} is not known yet)`
+        : MASTER_SIGNALS.join(', ');
+      throw invalid(option, `signals out of ${known}`, name);
+    }
+    if (typeof wanted !== 'boolean') throw invalid(`${option}.${name}`, 'true or false', wanted);
+  }
+  return MASTER_SIGNALS.filter((name) => map[name] !== false);
+};
+
+function httpOptions(given: Readonly<Record<string, unknown>>, source: AppSource): HttpOptions {
+  const server = given['server'] === undefined ? {} : plainObject(given['server'], 'server');
+  for (const [key, value] of Object.entries(server)) {
+    if (OPTIONS.has(key)) throw invalid(`server.${key}`, `this at the top level, as '${key}'`, value);
+    if (source.form === 'module' && typeof value === 'function') {
+      throw invalid(`server.${key}`, 'plain data, since it is sent to the workers of a module', value);
+    }
+  }
+  const options: Record<string, unknown> = { ...server };
+  for (const option of HTTP_OPTIONS) {
+    if (given[option] === undefined) continue;
+    options[option] = (option.endsWith('Timeout') ? duration : integer(0, 2 ** 31 - 1))(given[option], option);
+  }
+  try {
+    // Node checks types and combinations itself. A server that never listens opens nothing.
+    createServer(options as ServerOptions);
+  } catch (error) {
+    const about = (error as Error).message;
+    const [named] = Object.keys(options).filter((key) => about.includes(key));
+    throw new ArbiterError('ERR_INVALID_OPTION', `option '${named ?? 'server'}': ${about}`, { cause: error });
+  }
+  return options as HttpOptions;
+}

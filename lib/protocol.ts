@@ -1,0 +1,151 @@
+import type { ServerOptions } from 'node:http';
+import { inspect } from 'node:util';
+
+/**
+ * What the master and a worker say to each other.
+ *
+ * master → worker: one {@link WorkerSpec} in the environment, then only signals. The end of the control
+ * pipe tells a worker that its master is gone.
+ * worker → master: {@link WorkerMessage}s, one line of JSON each, on the control pipe. This is not Node's
+ * own IPC channel, because there a line that is no JSON becomes an uncaught exception *in the master*.
+ */
+
+/** The variable that carries the spec. It is removed at once, so that no grandchild takes itself for a worker. */
+export const SPEC_VARIABLE = 'PREFORK_WORKER';
+
+/** The descriptors of a worker process. Those from EXTRA_SOCKETS on are the second and further `bind`s. */
+export const FD = { SOCKET: 0, CONTROL: 3, SHELL_COPY: 4, SCOREBOARD: 5, EXTRA_SOCKETS: 6 } as const;
+
+/** What a worker hands to its `http.Server`. */
+export type HttpOptions = ServerOptions & { readonly maxHeadersCount?: number };
+
+/** All that a worker process must know before it loads the application. */
+export interface WorkerSpec {
+  readonly name: string;
+  readonly id: number;
+  readonly age: number;
+  readonly generation: number;
+  /** Index of its slot on the scoreboard. */
+  readonly slot: number;
+  /** Number of listening sockets: fd 0, then {@link FD}.EXTRA_SOCKETS and up. */
+  readonly sockets: number;
+  readonly backlog: number;
+  /** No /bin/sh here: fd 0 must get O_NONBLOCK back, and the exit must not reset it. */
+  readonly direct: boolean;
+  /** Module form: the specifier. Inline form: absent, the host's entry script brings the handler. */
+  readonly app?: string;
+  readonly http: HttpOptions;
+  readonly user?: string | number;
+  readonly group?: string | number;
+  readonly umask?: number;
+}
+
+export function encodeSpec(spec: WorkerSpec): string {
+  return JSON.stringify(spec);
+}
+
+/** Takes the spec out of an environment, once: undefined in a process that is no worker. */
+export function takeSpec(env: NodeJS.ProcessEnv): WorkerSpec | undefined {
+  const text = env[SPEC_VARIABLE];
+  if (text === undefined) return undefined;
+  delete env[SPEC_VARIABLE];
+  return JSON.parse(text) as WorkerSpec;
+}
+
+/** How far a worker got: `bind` could not listen, `load` the application failed to load, `boot` anything else. */
+export type BootPhase = 'bind' | 'load' | 'boot';
+
+export type WorkerMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'failed'; readonly phase: BootPhase; readonly error: SerializedError; readonly socket?: number }
+  | { readonly type: 'error'; readonly error: SerializedError };
+
+/** An error as plain data. */
+export interface SerializedError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string;
+  readonly cause?: SerializedError;
+}
+
+/** A longer line is no message of ours: no stack that {@link serializeError} writes comes near. */
+export const MAX_LINE: number = 1 << 20;
+const MAX_TEXT = 8192;
+const MAX_CAUSES = 4;
+
+export function encodeMessage(message: WorkerMessage): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+/** The message in a line, or undefined for anything that is not one: a worker may write what it likes. */
+export function parseMessage(line: string): WorkerMessage | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(value)) return undefined;
+  if (value['type'] === 'ready') return { type: 'ready' };
+  const error = parseError(value['error'], 0);
+  if (error === undefined) return undefined;
+  if (value['type'] === 'error') return { type: 'error', error };
+  if (value['type'] !== 'failed') return undefined;
+  const { phase, socket } = value;
+  if (phase !== 'bind' && phase !== 'load' && phase !== 'boot') return undefined;
+  return Number.isInteger(socket)
+    ? { type: 'failed', phase, error, socket: socket as number }
+    : { type: 'failed', phase, error };
+}
+
+export function serializeError(thrown: unknown, depth = 0): SerializedError {
+  try {
+    if (!(thrown instanceof Error)) return { name: 'Error', message: clip(`thrown: ${inspect(thrown)}`) };
+    const { name, message, stack, cause } = thrown;
+    const code = (thrown as NodeJS.ErrnoException).code;
+    return {
+      name: clip(String(name)),
+      message: clip(String(message)),
+      ...(typeof stack === 'string' && { stack: clip(stack) }),
+      ...(typeof code === 'string' && { code: clip(code) }),
+      ...(cause !== undefined && depth < MAX_CAUSES && { cause: serializeError(cause, depth + 1) }),
+    };
+  } catch {
+    // A getter of the application's error class threw: the report must still go out.
+    return { name: 'Error', message: 'thrown: an object whose properties cannot be read' };
+  }
+}
+
+export function reviveError(data: SerializedError): Error {
+  const error = new Error(data.message, data.cause === undefined ? undefined : { cause: reviveError(data.cause) });
+  const own: Record<string, string> = { name: data.name };
+  if (data.stack !== undefined) own['stack'] = data.stack;
+  if (data.code !== undefined) own['code'] = data.code;
+  for (const [key, value] of Object.entries(own)) {
+    Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: key === 'code' });
+  }
+  return error;
+}
+
+function parseError(value: unknown, depth: number): SerializedError | undefined {
+  if (!isRecord(value) || depth > MAX_CAUSES) return undefined;
+  const { name, message, stack, code } = value;
+  if (typeof name !== 'string' || typeof message !== 'string') return undefined;
+  const cause = parseError(value['cause'], depth + 1);
+  return {
+    name,
+    message,
+    ...(typeof stack === 'string' && { stack }),
+    ...(typeof code === 'string' && { code }),
+    ...(cause !== undefined && { cause }),
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function clip(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+}

@@ -1,0 +1,173 @@
+import { endianness } from 'node:os';
+
+/**
+ * The layout of a scoreboard slot, and nothing else: no file is touched here.
+ *
+ * One file, shared by descriptor, has a slot per worker process. Only the worker writes to its slot and
+ * only the master reads it, also after the worker is dead. One `pwrite` stores a record, but a reader may
+ * see half of it: so the header has its sequence number at both ends, and a request has the number of the
+ * write that stored it behind its text and in the header.
+ */
+
+/** Bytes from one slot to the next. */
+export const SLOT_SIZE = 512;
+/** Bytes of the part that every write stores. */
+export const HEADER_SIZE = 72;
+
+/** What a worker process is doing. 0 is a slot that was never written. */
+export const STATE = { EMPTY: 0, BOOTING: 1, SERVING: 2, DRAINING: 3 } as const;
+export type SlotState = (typeof STATE)[keyof typeof STATE];
+const STATES: readonly number[] = Object.values(STATE);
+
+/** A request as it was when its handler was called. */
+export interface SlotRequest {
+  readonly method: string;
+  /** As the client sent it; cut with an ellipsis where the slot had no room. */
+  readonly url: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
+export interface SlotRecord {
+  readonly pid: number;
+  readonly state: SlotState;
+  /** Requests in flight. */
+  readonly active: number;
+  /** Open client connections. */
+  readonly connections: number;
+  /** The exit code that a worker wrote before it killed itself, see the prelude. */
+  readonly exitCode: number | undefined;
+  /** Milliseconds on the system's monotonic clock (`process.hrtime`), the same in every process. */
+  readonly beat: number;
+  readonly requests: number;
+  readonly errors: number;
+  /** Resident memory in bytes at the last beat. */
+  readonly rss: number;
+  /** Event loop utilisation, 0 to 1, between the last two beats. */
+  readonly elu: number;
+  /** The oldest request in flight. */
+  readonly request: SlotRequest | undefined;
+}
+
+// Indices into the header, as 32 bit words and as 64 bit floats. Native byte order: a board never leaves its machine.
+const WORD = { SEQ: 0, PID: 1, STATE: 2, ACTIVE: 3, CONNECTIONS: 4, EXIT: 5, REQUEST_SEQ: 16, SEQ_END: 17 };
+const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, ELU: 7 };
+// Byte offsets of the request: start, two lengths, then method, URL and the sequence number without a gap.
+const STARTED_AT = HEADER_SIZE;
+const METHOD_LENGTH = STARTED_AT + 8;
+const URL_LENGTH = METHOD_LENGTH + 2;
+const TEXT = URL_LENGTH + 2;
+const MAX_METHOD = 32;
+const MAX_URL = SLOT_SIZE - TEXT - MAX_METHOD - 4;
+const CUT = '...';
+const LITTLE_ENDIAN = endianness() === 'LE';
+
+/** The worker's side: fields are set one by one, then {@link SlotImage.header} or {@link SlotImage.full} seals a write. */
+export class SlotImage {
+  readonly bytes: Buffer = Buffer.alloc(SLOT_SIZE);
+  readonly #words: Uint32Array = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, HEADER_SIZE / 4);
+  readonly #floats: Float64Array = new Float64Array(this.bytes.buffer, this.bytes.byteOffset, SLOT_SIZE / 8);
+  #textEnd = TEXT;
+  #seq = 0;
+
+  setPid(pid: number): void {
+    this.#words[WORD.PID] = pid;
+  }
+
+  setState(state: SlotState): void {
+    this.#words[WORD.STATE] = state;
+  }
+
+  setLoad(active: number, connections: number): void {
+    this.#words[WORD.ACTIVE] = active;
+    this.#words[WORD.CONNECTIONS] = connections;
+  }
+
+  setExitCode(code: number): void {
+    this.#words[WORD.EXIT] = code + 1;
+  }
+
+  setCounters(requests: number, errors: number): void {
+    this.#floats[FLOAT.REQUESTS] = requests;
+    this.#floats[FLOAT.ERRORS] = errors;
+  }
+
+  setBeat(now: number, rss: number, elu: number): void {
+    this.#floats[FLOAT.BEAT] = now;
+    this.#floats[FLOAT.RSS] = rss;
+    this.#floats[FLOAT.ELU] = elu;
+  }
+
+  setRequest(method: string, url: string, startedAt: number): void {
+    const { bytes } = this;
+    this.#floats[STARTED_AT / 8] = startedAt;
+    const methodLength = bytes.write(method, TEXT, MAX_METHOD, 'latin1');
+    const urlLength = bytes.write(url, TEXT + methodLength, MAX_URL, 'latin1');
+    if (url.length > MAX_URL) {
+      bytes.write(CUT, TEXT + methodLength + MAX_URL - CUT.length, 'latin1');
+    }
+    bytes.writeUInt16LE(methodLength, METHOD_LENGTH);
+    bytes.writeUInt16LE(urlLength, URL_LENGTH);
+    this.#textEnd = TEXT + methodLength + urlLength;
+  }
+
+  /** Seals a write of the header alone and returns its length. */
+  header(): number {
+    this.#seq = (this.#seq + 1) >>> 0;
+    this.#words[WORD.SEQ] = this.#seq;
+    this.#words[WORD.SEQ_END] = this.#seq;
+    return HEADER_SIZE;
+  }
+
+  /** Seals a write of header and request and returns its length. */
+  full(): number {
+    this.header();
+    this.#words[WORD.REQUEST_SEQ] = this.#seq;
+    this.bytes.writeUInt32LE(this.#seq, this.#textEnd);
+    return this.#textEnd + 4;
+  }
+}
+
+/** The master's side: the record in a slot, or undefined for an empty, torn or nonsensical one. */
+export function readSlot(bytes: Buffer): SlotRecord | undefined {
+  const word = (index: number): number => readWord(bytes, index * 4);
+  const float = (index: number): number => readFloat(bytes, index * 8);
+  const state = word(WORD.STATE);
+  if (state === STATE.EMPTY || !STATES.includes(state) || word(WORD.SEQ) !== word(WORD.SEQ_END)) return undefined;
+  const exit = word(WORD.EXIT);
+  const active = word(WORD.ACTIVE);
+  return {
+    pid: word(WORD.PID),
+    state: state as SlotState,
+    active,
+    connections: word(WORD.CONNECTIONS),
+    exitCode: exit === 0 ? undefined : exit - 1,
+    beat: float(FLOAT.BEAT),
+    requests: float(FLOAT.REQUESTS),
+    errors: float(FLOAT.ERRORS),
+    rss: float(FLOAT.RSS),
+    elu: float(FLOAT.ELU),
+    request: active > 0 ? readRequest(bytes, word(WORD.REQUEST_SEQ)) : undefined,
+  };
+}
+
+function readRequest(bytes: Buffer, seq: number): SlotRequest | undefined {
+  const methodLength = bytes.readUInt16LE(METHOD_LENGTH);
+  const urlLength = bytes.readUInt16LE(URL_LENGTH);
+  const urlStart = TEXT + methodLength;
+  const end = urlStart + urlLength;
+  if (methodLength > MAX_METHOD || urlLength > MAX_URL || bytes.readUInt32LE(end) !== seq) return undefined;
+  return {
+    method: bytes.toString('latin1', TEXT, urlStart),
+    url: bytes.toString('latin1', urlStart, end),
+    startedAt: readFloat(bytes, STARTED_AT),
+  };
+}
+
+function readWord(bytes: Buffer, offset: number): number {
+  return LITTLE_ENDIAN ? bytes.readUInt32LE(offset) : bytes.readUInt32BE(offset);
+}
+
+function readFloat(bytes: Buffer, offset: number): number {
+  return LITTLE_ENDIAN ? bytes.readDoubleLE(offset) : bytes.readDoubleBE(offset);
+}

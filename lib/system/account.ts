@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process';
+import { ArbiterError } from '../errors.js';
+
+export interface Account {
+  readonly user?: string | number;
+  readonly group?: string | number;
+}
+
+/**
+ * The account that workers change to, seen from the master: refused where it cannot work, and a user
+ * without a group gets the user's own group, as a login would give it (Gunicorn leaves such a worker in
+ * the group of root).
+ */
+export function resolveAccount(user: string | number | undefined, group: string | number | undefined): Account {
+  if (user === undefined && group === undefined) return {};
+  if (process.getuid?.() !== 0) {
+    const option = user === undefined ? 'group' : 'user';
+    throw new ArbiterError(
+      'ERR_INVALID_OPTION',
+      `option '${option}': only root can change it, and this process runs as user ${process.getuid?.()}`,
+    );
+  }
+  if (user === undefined) return { group: group as string | number };
+  return { user, group: group ?? primaryGroup(user) };
+}
+
+/** Makes this process another one's: supplementary groups first, the user last, since that ends the right to the rest. */
+export function becomeAccount({ user, group }: Account): void {
+  if (group === undefined) return;
+  // Documented since Node 0.9, missing in some versions of its types.
+  const { initgroups } = process as { initgroups?: (user: string | number, group: string | number) => void };
+  if (user !== undefined) initgroups?.call(process, user, group);
+  else process.setgroups?.([group]);
+  process.setgid?.(group);
+  if (user !== undefined) process.setuid?.(user);
+}
+
+// Node has no getpwnam; id(1) asks the same directories (files, LDAP, …) as the system does.
+function primaryGroup(user: string | number): number {
+  try {
+    return Number(
+      execFileSync('id', ['-g', '--', String(user)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    const why = stderr?.trim() || `${(error as Error).message}; name the option 'group' too`;
+    throw new ArbiterError('ERR_INVALID_OPTION', `option 'user': the group of ${user} is not known: ${why}`, {
+      cause: error,
+    });
+  }
+}

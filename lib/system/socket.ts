@@ -1,0 +1,83 @@
+import net from 'node:net';
+import { getSystemErrorName } from 'node:util';
+
+/** A socket that is bound and neither listens nor accepts. It does not keep the event loop alive. */
+export interface BoundSocket {
+  readonly fd: number;
+  /** Undefined for a Unix socket, whose path the caller knows. */
+  readonly address: net.AddressInfo | undefined;
+  /** Closes the descriptor; removes the file of a Unix socket. */
+  close(): void;
+}
+
+/** What Node's own `cluster` binds with; the public `net.BoundSocket` has it from 24.20 and 26.7 on. */
+interface Handle {
+  readonly fd: number;
+  getsockname?(into: Partial<net.AddressInfo>): number;
+  close(): void;
+}
+interface Internals {
+  _createServerHandle(address: string | null, port: number, type: number, fd?: number): Handle | number;
+}
+interface PublicBoundSocket {
+  fd(): number;
+  address(): net.AddressInfo | string;
+  close(): void;
+}
+type BoundSocketClass = new (options: { host: string; port: number } | { path: string }) => PublicBoundSocket;
+
+const bound = (net as { BoundSocket?: BoundSocketClass }).BoundSocket;
+const internals = net as unknown as Internals;
+
+/** Binds a TCP socket to a numeric address. Throws the system's error, its `code` set. */
+export function bindTcp(host: string, port: number): BoundSocket {
+  if (bound) return wrap(new bound({ host, port }));
+  return adopt(internals._createServerHandle(host, port, net.isIPv6(host) ? 6 : 4));
+}
+
+/** Binds a Unix socket, which creates its file. Throws the system's error, its `code` set. */
+export function bindUnix(path: string): BoundSocket {
+  if (bound) return wrap(new bound({ path }));
+  return adopt(internals._createServerHandle(path, -1, -1));
+}
+
+/**
+ * Looks at a stream socket that this process inherited; its descriptor stays open for ever, since it is not ours.
+ * Throws EINVAL for a descriptor of another kind.
+ */
+export function inspectSocket(fd: number): Omit<BoundSocket, 'close'> {
+  const handle = internals._createServerHandle(null, -1, -1, fd);
+  if (typeof handle === 'number') throw systemError(handle, 'open');
+  const address: Partial<net.AddressInfo> = {};
+  const known = handle.getsockname?.(address) === 0;
+  return { fd, address: known ? (address as net.AddressInfo) : undefined };
+}
+
+function wrap(socket: PublicBoundSocket): BoundSocket {
+  const address = socket.address();
+  return {
+    fd: socket.fd(),
+    address: typeof address === 'string' ? undefined : address,
+    close: () => socket.close(),
+  };
+}
+
+function adopt(handle: Handle | number): BoundSocket {
+  if (typeof handle === 'number') throw systemError(handle, 'bind');
+  let address: Partial<net.AddressInfo> | undefined;
+  if (handle.getsockname) {
+    address = {};
+    // libuv keeps an EADDRINUSE of bind(2) to itself until it is asked for the name.
+    const status = handle.getsockname(address);
+    if (status !== 0) {
+      handle.close();
+      throw systemError(status, 'bind');
+    }
+  }
+  return { fd: handle.fd, address: address as net.AddressInfo | undefined, close: () => handle.close() };
+}
+
+function systemError(status: number, syscall: string): NodeJS.ErrnoException {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`${syscall} ${code}`), { code, errno: status, syscall });
+}

@@ -1,0 +1,138 @@
+import net from 'node:net';
+import { FD } from '../protocol.js';
+
+export interface AcceptorOptions {
+  /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
+  readonly sockets: number;
+  readonly backlog: number;
+  /** How many connections may be open at once. */
+  readonly capacity: number;
+  /** What an `http.Server` would set on the connections that it accepts itself. */
+  readonly socket: Pick<net.ServerOpts, 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'>;
+  readonly onConnection: (socket: net.Socket) => void;
+  /** Listening again failed: the worker cannot go on. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Node documents `fd` here, its types do not. */
+interface ListenOnFd {
+  readonly fd: number;
+  readonly backlog: number;
+}
+
+/** Listening failed; `socket` is the index of the address in `bind`. */
+export class ListenError extends Error {
+  readonly socket: number;
+  constructor(socket: number, cause: Error) {
+    super(cause.message, { cause });
+    this.socket = socket;
+  }
+}
+
+/**
+ * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
+ *
+ * Node cannot pause a listening socket, but libuv never closes fds 0 to 2: to stop listening is to close the
+ * server, and to go on is to listen on fd 0 again. A close within the connection callback ends the accept loop
+ * of libuv, so capacity 1 means exactly one accept.
+ *
+ * The sockets of further `bind`s are other descriptors, which a close would close: they stay open, and what they
+ * accept while there is no room waits here, unread.
+ */
+export class Acceptor {
+  readonly #options: AcceptorOptions;
+  readonly #main: net.Server;
+  readonly #further: net.Server[] = [];
+  readonly #waiting: net.Socket[] = [];
+  readonly #listenOptions: ListenOnFd;
+  #open = 0;
+  #closed = false;
+  #drained: (() => void) | undefined;
+
+  constructor(options: AcceptorOptions) {
+    this.#options = options;
+    this.#listenOptions = { fd: FD.SOCKET, backlog: options.backlog };
+    this.#main = this.#createServer(false, (socket) => this.#take(socket));
+  }
+
+  /** Open connections that have room. */
+  get connections(): number {
+    return this.#open;
+  }
+
+  /** Starts to accept. Rejects with a {@link ListenError}. */
+  async open(): Promise<void> {
+    const { sockets, backlog } = this.#options;
+    for (let index = 1; index < sockets; index++) {
+      const server = this.#createServer(true, (socket) => this.#offer(socket));
+      this.#further.push(server);
+      await listening(server, { fd: FD.EXTRA_SOCKETS + index - 1, backlog }, index);
+    }
+    await listening(this.#main, this.#listenOptions, 0);
+    for (const server of [this.#main, ...this.#further]) server.on('error', this.#options.onError);
+  }
+
+  /** Stops to accept; resolves when the last connection has closed. */
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#pause();
+      for (const server of this.#further) server.close();
+    }
+    return new Promise((resolve) => {
+      if (this.#open === 0) return resolve();
+      const earlier = this.#drained;
+      this.#drained = () => {
+        earlier?.();
+        resolve();
+      };
+    });
+  }
+
+  #createServer(pauseOnConnect: boolean, onConnection: (socket: net.Socket) => void): net.Server {
+    // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
+    return net.createServer({ ...this.#options.socket, allowHalfOpen: true, pauseOnConnect }, onConnection);
+  }
+
+  #take(socket: net.Socket): void {
+    if (++this.#open === this.#options.capacity) this.#pause();
+    socket.once('close', this.#release);
+    this.#options.onConnection(socket);
+  }
+
+  #offer(socket: net.Socket): void {
+    if (this.#open < this.#options.capacity) {
+      this.#take(socket);
+      socket.resume();
+    } else {
+      this.#waiting.push(socket);
+    }
+  }
+
+  readonly #release = (): void => {
+    this.#open--;
+    const next = this.#waiting.shift();
+    if (next) this.#offer(next);
+    else if (!this.#closed) this.#resume();
+    else if (this.#open === 0) this.#drained?.();
+  };
+
+  #pause(): void {
+    if (this.#main.listening) this.#main.close();
+  }
+
+  #resume(): void {
+    if (!this.#main.listening) this.#main.listen(this.#listenOptions);
+  }
+}
+
+function listening(server: net.Server, options: ListenOnFd, index: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error): void => reject(new ListenError(index, error));
+    server.once('error', failed);
+    server.listen(options, () => {
+      server.off('error', failed);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,57 @@
+import { isAbsolute, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
+import vm from 'node:vm';
+import type { Handler } from '../options/types.js';
+
+/**
+ * Imports the module of an `app` specifier, relative to the working directory, and returns the handler: the export
+ * behind the `#`, else the default one. Throws what the module throws.
+ */
+export async function loadApp(specifier: string): Promise<unknown> {
+  const [module, exported = 'default'] = splitSpecifier(specifier);
+  const namespace = await importFrom(process.cwd(), module);
+  const found = pickExport(namespace, exported);
+  if (found === undefined) {
+    const names = Object.keys(namespace).join(', ') || 'nothing';
+    throw new Error(`'${module}' has no export '${exported}'; it exports ${names}`);
+  }
+  return found;
+}
+
+/** The handler that a worker serves: a function, or a promise of one. */
+export async function resolveHandler(app: unknown): Promise<Handler> {
+  const handler = await app;
+  if (typeof handler === 'function') return handler as Handler;
+  throw new TypeError(
+    `expected a request listener, (request, response) => …, as the application, got ${inspect(handler, { depth: 0 })}`,
+  );
+}
+
+function splitSpecifier(specifier: string): [string, string?] {
+  const hash = specifier.lastIndexOf('#');
+  if (hash <= 0) return [specifier];
+  return [specifier.slice(0, hash), specifier.slice(hash + 1) || 'default'];
+}
+
+type Namespace = Readonly<Record<string, unknown>>;
+
+function importFrom(folder: string, specifier: string): Promise<Namespace> {
+  if (specifier.startsWith('.')) return import(new URL(specifier, pathToFileURL(join(folder, '/'))).href);
+  if (isAbsolute(specifier)) return import(pathToFileURL(specifier).href);
+  if (specifier.startsWith('file:')) return import(specifier);
+  // A package is looked up from the application's folder, not from ours, and with the conditions of `import`.
+  const load = vm.compileFunction('return import(specifier)', ['specifier'], {
+    filename: join(folder, 'prefork-app.js'),
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  }) as (specifier: string) => Promise<Namespace>;
+  return load(specifier);
+}
+
+function pickExport(namespace: Namespace, name: string): unknown {
+  const direct = namespace[name];
+  // A CommonJS module is the default export whole; compilers put its own default under `default`.
+  const commonjs = namespace['default'] as Namespace | undefined;
+  if (name !== 'default') return direct ?? commonjs?.[name];
+  return commonjs?.['__esModule'] === true ? commonjs['default'] : direct;
+}

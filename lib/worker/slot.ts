@@ -1,0 +1,101 @@
+import { writeSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { FD } from '../protocol.js';
+import { SLOT_SIZE, SlotImage, type SlotState } from '../scoreboard.js';
+
+/** How often an idle worker says that it lives. Milliseconds. */
+const BEAT_INTERVAL = 1_000;
+
+/**
+ * The worker's side of the scoreboard. A write is one system call on memory, so it is done on the way of each
+ * request, and it outlives this process however it ends.
+ *
+ * One write per request: its start must be stored before the handler runs, but its end may wait until the event
+ * loop finds nothing better to do, since under load the start of the next request replaces it.
+ */
+export class Slot {
+  readonly #position: number;
+  readonly #image = new SlotImage();
+  #requests = 0;
+  #errors = 0;
+  #active = 0;
+  #connections: () => number = () => 0;
+  #idleTurns = 0;
+  #settling = false;
+  #utilisation = performance.eventLoopUtilization();
+
+  constructor(index: number, state: SlotState) {
+    this.#position = index * SLOT_SIZE;
+    this.#image.setPid(process.pid);
+    this.#image.setState(state);
+    this.#beat();
+    setInterval(() => this.#beat(), BEAT_INTERVAL).unref();
+  }
+
+  setState(state: SlotState): void {
+    this.#image.setState(state);
+    this.#writeHeader();
+  }
+
+  /** For a worker that leaves by killing itself: the exit code that it would have had. */
+  setExitCode(code: number): void {
+    this.#image.setExitCode(code);
+    this.#writeHeader();
+  }
+
+  /** Where the number of open connections is to be had, once there are any. */
+  countConnections(gauge: () => number): void {
+    this.#connections = gauge;
+  }
+
+  begin(method: string, url: string): void {
+    this.#active++;
+    this.#image.setRequest(method, url, Date.now());
+    this.#fill();
+    this.#write(this.#image.full());
+    this.#settling = false;
+  }
+
+  end(failed: boolean): void {
+    this.#active--;
+    this.#requests++;
+    if (failed) this.#errors++;
+    if (this.#settling) return;
+    this.#settling = true;
+    this.#idleTurns = 0;
+    setImmediate(this.#settle);
+  }
+
+  // Between two requests that wait in the kernel's queue lie two turns of the loop: the accept and the read.
+  readonly #settle = (): void => {
+    if (!this.#settling) return;
+    if (this.#idleTurns++ < 2) {
+      setImmediate(this.#settle);
+      return;
+    }
+    this.#settling = false;
+    this.#writeHeader();
+  };
+
+  #beat(): void {
+    const utilisation = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(utilisation, this.#utilisation);
+    this.#utilisation = utilisation;
+    this.#image.setBeat(performance.now() + performance.timeOrigin, process.memoryUsage.rss(), utilization);
+    this.#writeHeader();
+  }
+
+  #writeHeader(): void {
+    this.#fill();
+    this.#write(this.#image.header());
+  }
+
+  #fill(): void {
+    this.#image.setLoad(this.#active, this.#connections());
+    this.#image.setCounters(this.#requests, this.#errors);
+  }
+
+  #write(length: number): void {
+    writeSync(FD.SCOREBOARD, this.#image.bytes, 0, length, this.#position);
+  }
+}

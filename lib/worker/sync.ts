@@ -1,0 +1,55 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { Handler } from '../options/types.js';
+import { HttpWorker } from './http.js';
+
+/**
+ * One request at a time, and a connection for each: an error hits one request, and nothing waits behind a busy
+ * worker. Gunicorn: the sync worker.
+ */
+export class SyncWorker<App extends Handler> extends HttpWorker<App> {
+  protected override readonly capacity: number = 1;
+
+  protected override configure(server: Server): void {
+    // A client that pipelines must not get a second request handled beside the first.
+    server.maxRequestsPerSocket = 1;
+  }
+
+  protected override prepare(response: ServerResponse): void {
+    forceClose(response);
+  }
+}
+
+type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse;
+type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
+
+/**
+ * Makes the response say `Connection: close` whatever the application sets. `maxRequestsPerSocket` does not: an
+ * explicit `keep-alive` wins over it. Every head goes through `writeHead`, also an implicit one. It is replaced on
+ * the object, since Express changes the prototype of each response.
+ */
+function forceClose(response: ServerResponse): void {
+  const writeHead = response.writeHead as unknown as WriteHead;
+  const replacement: WriteHead = function (status, ...rest) {
+    this.setHeader('Connection', 'close');
+    this.removeHeader('Keep-Alive');
+    const last = rest.length - 1;
+    const headers = rest[last];
+    if (typeof headers === 'object' && headers !== null) rest[last] = withoutConnection(headers as Headers);
+    return writeHead.call(this, status, ...rest);
+  };
+  response.writeHead = replacement as unknown as ServerResponse['writeHead'];
+}
+
+/** The headers of a `writeHead` call, an object, a flat list or a list of pairs, without those about the connection. */
+export function withoutConnection(headers: Headers): Headers {
+  if (!Array.isArray(headers)) {
+    return Object.fromEntries(Object.entries(headers).filter(([name]) => !isConnection(name)));
+  }
+  // Node takes a list of pairs only while no header has been set, and one has been by now.
+  const flat: unknown[] = Array.isArray(headers[0]) ? headers.flat(1) : [...headers];
+  return flat.filter((_, index) => !isConnection(flat[index - (index % 2)]));
+}
+
+function isConnection(name: unknown): boolean {
+  return /^(?:connection|keep-alive)$/i.test(String(name));
+}
