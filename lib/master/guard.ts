@@ -95,14 +95,15 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
   const lost = (gone: ChildProcess, cause: Error): void => {
     if (gone !== child) return;
     child = undefined;
-    if (closing) return closing();
+    if (closing) closing();
     // Killed by someone: a new one takes over. Again and again: something is wrong with this machine.
-    if (++losses <= MAX_LOSSES) return launch();
-    onLost(
-      new ArbiterError('ERR_GUARD', 'the process that ends the workers when this one is killed does not stay alive', {
-        cause,
-      }),
-    );
+    else if (++losses <= MAX_LOSSES) launch();
+    else
+      onLost(
+        new ArbiterError('ERR_GUARD', 'the guard, which ends the workers if this process is killed, keeps dying', {
+          cause,
+        }),
+      );
   };
 
   launch();

@@ -24,17 +24,6 @@ export function resolveAccount(user: string | number | undefined, group: string 
   return { user, group: group ?? primaryGroup(user) };
 }
 
-/** Makes this process another one's: supplementary groups first, the user last, since that ends the right to the rest. */
-export function becomeAccount({ user, group }: Account): void {
-  if (group === undefined) return;
-  // Documented since Node 0.9, missing in some versions of its types.
-  const { initgroups } = process as { initgroups?: (user: string | number, group: string | number) => void };
-  if (user !== undefined) initgroups?.call(process, user, group);
-  else process.setgroups?.([group]);
-  process.setgid?.(group);
-  if (user !== undefined) process.setuid?.(user);
-}
-
 // Node has no getpwnam; id(1) asks the same directories (files, LDAP, …) as the system does.
 function primaryGroup(user: string | number): number {
   try {

@@ -43,7 +43,7 @@ export function startLifecycle(slot: Slot): Lifecycle {
     process.exit(phase === 'load' ? EXIT.LOAD : EXIT.BOOT);
   };
   const fail = (error: unknown): void => {
-    if (!worker) return failBoot(error);
+    if (!worker) return void failBoot(error);
     tellMaster({ type: 'error', error: serializeError(error) });
     process.stderr.write(
       `prefork: worker ${process.pid}: uncaught: ${error instanceof Error ? error.stack : inspect(error)}\n`,

@@ -5,7 +5,6 @@
 import { createServer } from 'node:net';
 import { FD, type WorkerSpec } from '../protocol.js';
 import { STATE } from '../scoreboard.js';
-import { becomeAccount } from '../system/account.js';
 import { spec } from './context.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
 import { Slot } from './slot.js';
@@ -44,4 +43,15 @@ function keepNonBlocking(slot: Slot): void {
     slot.setExitCode(code);
     process.kill(process.pid, 'SIGKILL');
   });
+}
+
+/** Makes this process another user's: supplementary groups first, the user last, since that ends the right to the rest. */
+function becomeAccount({ user, group }: WorkerSpec): void {
+  if (group === undefined) return;
+  // Documented since Node 0.9, missing in some versions of its types.
+  const { initgroups } = process as { initgroups?: (user: string | number, group: string | number) => void };
+  if (user !== undefined) initgroups?.call(process, user, group);
+  else process.setgroups?.([group]);
+  process.setgid?.(group);
+  if (user !== undefined) process.setuid?.(user);
 }
