@@ -1,23 +1,24 @@
 import { EventEmitter } from 'eventemitter3';
 import { debugArbiter } from './debug.js';
-import { ArbiterError } from './errors.js';
+import type { ArbiterError } from './errors.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './master/boot-failure.js';
+import { Crew } from './master/crew.js';
 import type { ArbiterEvents } from './master/events.js';
 import type { BoundAddress } from './master/listener.js';
 import { Loop } from './master/loop.js';
-import { Roster } from './master/roster.js';
+import { takeName } from './master/names.js';
+import { createNotifier, type Notifier } from './master/notify.js';
 import { openSite, type Site } from './master/site.js';
 import { type ArbiterState, checkMove, refusal } from './master/states.js';
-import { type ArbiterStats, Tally, workerStats } from './master/stats.js';
-import type { EndStage, ExitReason, WorkerHandle, WorkerInfo, WorkerTurn } from './master/worker-handle.js';
+import { type ArbiterStats, EMPTY_STATS } from './master/stats.js';
+import type { EndStage, WorkerHandle, WorkerInfo, WorkerTurn } from './master/worker-handle.js';
 import { formatAddress } from './options/address.js';
 import { integer } from './options/checks.js';
 import type { ArbiterOptions, Handler, MasterSignal, ResolvedOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import { reviveError } from './protocol.js';
-import { type SlotRecord, STATE } from './scoreboard.js';
 import { spec } from './worker/context.js';
-import { lifecycle } from './worker/prelude.js';
+import { startInWorker } from './worker/serve.js';
 
 /** What the loop acts on. Whatever happens is put into its queue as one of these. */
 type Turn =
@@ -32,14 +33,6 @@ type Turn =
 type Table = { readonly [T in Turn['type']]: (turn: Extract<Turn, { type: T }>) => void };
 
 const STAGES: readonly EndStage[] = ['drain', 'quit', 'kill'];
-/** A quick stop lets no request end, so it needs no longer than this. Milliseconds. */
-const QUICK_LIMIT = 5_000;
-
-/**
- * The inline Arbiters that run in this process. A worker finds its Arbiter by name: a second one of the same name
- * would be served the application of the first.
- */
-const inlineNames = new Set<string>();
 
 /**
  * The master: it binds the sockets, keeps a number of worker processes alive, and knows nothing of clients.
@@ -56,17 +49,17 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   static readonly isWorker: boolean = spec !== undefined;
 
   readonly #options: ResolvedOptions;
+  readonly #notifier: Notifier = createNotifier(this as never);
   readonly #loop: Loop<Turn>;
-  readonly #roster = new Roster<WorkerHandle>();
-  readonly #tally = new Tally();
   readonly #abortOpening = new AbortController();
   #state: ArbiterState = 'idle';
-  #site: Site | undefined;
   #target: number;
-  #ages = 0;
+  #site: Site | undefined;
+  #crew: Crew | undefined;
   #startedAt: number | undefined;
   #endStage: EndStage | undefined;
   #failure: unknown;
+  #releaseName: (() => void) | undefined;
   #listening = false;
   #closing = false;
   #wakeTimer: NodeJS.Timeout | undefined;
@@ -75,10 +68,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     super();
     this.#options = validateOptions(options);
     this.#target = this.#options.workers;
-    this.#loop = new Loop<Turn>(
-      (turn) => (this.#table[turn.type] as (turn: Turn) => void)(turn),
-      () => this.#reconcile(),
-    );
+    const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
+    this.#loop = new Loop(act, () => this.#reconcile());
   }
 
   get state(): ArbiterState {
@@ -92,7 +83,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   /** The living workers, oldest first; those that drain are among them. */
   get workers(): readonly WorkerInfo[] {
-    return this.#roster.all().map((worker) => worker.info());
+    return this.#crew?.infos() ?? [];
   }
 
   /**
@@ -101,32 +92,21 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * `ERR_STATE` when it was started before, or is stopped meanwhile.
    */
   async start(): Promise<void> {
-    if (spec && lifecycle) return this.#startInWorker();
+    if (spec) return startInWorker(this.#options);
     if (this.#state !== 'idle') throw refusal('start', this.#state);
     const { source, name } = this.#options;
-    if (source.form === 'inline') {
-      if (inlineNames.has(name)) {
-        throw new ArbiterError(
-          'ERR_STATE',
-          `start: another Arbiter named '${name}' with an inline app runs in this process; option 'name' must tell them apart`,
-        );
-      }
-      inlineNames.add(name);
-    }
+    if (source.form === 'inline') this.#releaseName = takeName(name);
     this.#become('starting');
-    openSite(
-      this.#options,
-      {
-        onTurn: (turn) => this.#loop.enqueue(turn),
-        onSignal: (name) => this.#loop.enqueue({ type: 'signal', name }),
-        onError: (error) => this.#report(error),
-      },
-      this.#abortOpening.signal,
-    ).then(
+    const events = {
+      onTurn: (turn: WorkerTurn) => this.#loop.enqueue(turn),
+      onSignal: (name: MasterSignal) => this.#loop.enqueue({ type: 'signal', name }),
+      onError: this.#notifier.report,
+    };
+    openSite(this.#options, events, this.#abortOpening.signal).then(
       (site) => this.#loop.enqueue({ type: 'opened', site }),
       (error) => this.#loop.enqueue({ type: 'unopened', error }),
     );
-    return this.#until('start', () => this.#state === 'running');
+    await this.#until('start', () => this.#state === 'running');
   }
 
   /** `start()`, then resolves when the arbiter has stopped, by a signal or `stop()`; also when that happens while it starts. */
@@ -161,15 +141,13 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     if (this.#state !== 'running') throw refusal('scale', this.#state);
     this.#loop.enqueue({ type: 'scale', to });
     await this.#until('scale', () => {
-      if (this.#target !== to)
-        throw new ArbiterError('ERR_STATE', `scale: the change to ${to} was overtaken by one to ${this.#target}`);
-      return this.#complete() && this.#roster.size === to;
+      if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
+      return this.#crew?.complete(to) === true && this.#crew.size === to;
     });
   }
 
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */
   stats(): ArbiterStats<ArbiterState> {
-    const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.#record(worker)));
     return {
       name: this.#options.name,
       pid: process.pid,
@@ -177,8 +155,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       generation: 1,
       target: this.#target,
       uptime: this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt,
-      totals: this.#tally.totals(workers),
-      workers,
+      ...(this.#crew?.stats() ?? EMPTY_STATS),
     };
   }
 
@@ -190,42 +167,42 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   readonly #table: Table = {
     opened: ({ site }) => {
       this.#site = site;
+      this.#crew = new Crew(site, this.#options, this.#notifier);
       this.#startedAt = performance.now();
     },
     unopened: ({ error }) => {
-      this.#failure ??= this.#endStage === undefined ? error : undefined;
+      if (this.#endStage === undefined) this.#failure = error;
       this.#finish();
     },
     message: ({ worker, message }) => {
-      // A worker that was reaped after its pipe had been read late.
-      if (!this.#roster.has(worker)) return;
+      // A worker that was reaped before its pipe had been read to the end.
+      if (!this.#crew?.has(worker)) return;
       if (message.type === 'ready') this.#onReady(worker);
-      else if (message.type === 'error') this.#emit('worker:error', worker.info(), reviveError(message.error));
-      else if (!worker.ready)
+      else if (message.type === 'error') this.#notifier.emit('worker:error', worker.info(), reviveError(message.error));
+      else if (!worker.ready) {
         this.#onBootFailure(worker, reportedFailure(worker.id, message, this.#options.bind.map(formatAddress)));
+      }
     },
     overdue: ({ worker }) => {
       if (worker.ready || worker.leaving) return;
-      worker.timedOut = true;
-      this.#tally.timeouts++;
-      this.#emit('worker:timeout', worker.info(), { clock: 'boot', elapsed: worker.lived, answered: false });
-      worker.signal('SIGKILL');
+      this.#crew?.timeOut(worker);
       this.#onBootFailure(worker, bootTimeoutFailure(worker.id, this.#options.bootTimeout));
     },
-    exit: ({ worker, code, signal, error }) => this.#onExit(worker, code, signal, error),
+    exit: (turn) => {
+      const { worker, error } = turn;
+      if (!this.#crew?.has(worker)) return;
+      const exit = this.#crew.explain(turn);
+      if (!worker.ready) this.#onBootFailure(worker, silentFailure(worker.id, exit, error));
+      this.#crew.bury(turn, exit);
+    },
     signal: ({ name }) => {
-      this.#emit('signal', name);
-      const quit = this.#endStage === 'quit' ? 'kill' : 'quit';
-      if (name === 'SIGTTIN') this.#table.scale({ type: 'scale', to: this.#target + 1 });
-      else if (name === 'SIGTTOU') this.#table.scale({ type: 'scale', to: Math.max(1, this.#target - 1) });
-      else this.#table.stop({ type: 'stop', stage: name === 'SIGTERM' ? 'drain' : quit });
+      this.#notifier.emit('signal', name);
+      if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
+      else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
+      else if (name === 'SIGTERM') this.#end('drain');
+      else this.#end(this.#endStage === 'quit' ? 'kill' : 'quit');
     },
-    scale: ({ to }) => {
-      if (this.#state === 'stopping' || to === this.#target) return;
-      const from = this.#target;
-      this.#target = to;
-      this.#emit('scale', to, from);
-    },
+    scale: ({ to }) => this.#scaleTo(to),
     stop: ({ stage }) => this.#end(stage),
     closed: () => this.#finish(),
     wake: () => undefined,
@@ -236,89 +213,29 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     worker.markReady();
     if (!this.#listening) {
       this.#listening = true;
-      for (const address of this.addresses) this.#emit('listening', address);
+      for (const address of this.addresses) this.#notifier.emit('listening', address);
     }
-    this.#emit('worker:ready', worker.info());
+    this.#notifier.emit('worker:ready', worker.info());
   }
 
   /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */
   #onBootFailure(worker: WorkerHandle, failure: ArbiterError): void {
     if (worker.failure || worker.leaving) return;
     worker.failure = failure;
-    if (this.listenerCount('worker:error') > 0) this.#emit('worker:error', worker.info(), failure);
-    else if (this.#state === 'running') process.emitWarning(failure);
-    if (this.#state !== 'starting') return;
+    const starting = this.#state === 'starting';
+    // At the start the rejection tells of it; later, without a listener, nobody else would.
+    if (this.#notifier.listens('worker:error') || starting) this.#notifier.emit('worker:error', worker.info(), failure);
+    else process.emitWarning(failure);
+    if (!starting) return;
     this.#failure = failure;
     this.#end('kill');
   }
 
-  #onExit(
-    worker: WorkerHandle,
-    code: number | null,
-    signal: NodeJS.Signals | null,
-    spawnError: Error | undefined,
-  ): void {
-    if (!this.#roster.has(worker)) return;
-    const record = this.#record(worker);
-    // A worker without a shell kills itself and leaves the code that it would have exited with.
-    const told = signal === 'SIGKILL' ? record?.exitCode : undefined;
-    const exit = told === undefined ? { code, signal } : { code: told, signal: null };
-    if (!worker.ready) this.#onBootFailure(worker, silentFailure(worker.id, exit.code, exit.signal, spawnError));
-    this.#roster.remove(worker);
-    this.#tally.bury(record);
-    this.#site?.bury(worker);
-
-    const reason = exitReason(worker, record, exit.code);
-    const request = reason !== 'boot' && record?.request;
-    if (reason === 'crash') this.#tally.crashes++;
-    this.#emit('worker:exit', worker.info(), { ...exit, reason, ...(request && { request }) });
-    if (this.#state !== 'running' || reason === 'stop' || reason === 'scale') return;
-    const kind = spawnError ? 'spawn' : worker.ready ? 'crash' : 'boot';
-    const backoff = this.#roster.fail(worker.id, kind, worker.served, performance.now(), Math.random());
-    if (backoff.delay > 0) this.#emit('worker:backoff', worker.id, backoff);
-  }
-
-  /** Draws the conclusions of a turn: what the target asks for, and where the state leads. */
-  #reconcile(): void {
-    const site = this.#site;
-    if (!site) return;
-    if (this.#state === 'stopping') {
-      if (this.#roster.size > 0 || this.#closing) return;
-      this.#closing = true;
-      site.close().then(
-        () => this.#loop.enqueue({ type: 'closed' }),
-        (error) => this.#report(error),
-      );
-      return;
-    }
-    const plan = this.#roster.plan(this.#target, performance.now());
-    for (const worker of plan.retire) worker.end('scale', 'drain', this.#options.gracefulTimeout);
-    for (const id of plan.spawn) this.#spawn(site, id);
-    this.#wake(plan.wakeAt);
-    if (this.#state === 'starting' && this.#complete()) {
-      this.#become('running');
-      this.#emit('ready');
-    }
-  }
-
-  #spawn(site: Site, id: number): void {
-    if (this.#state === 'running' && this.#ages >= this.#options.workers) this.#tally.respawns++;
-    const worker = site.spawn(id, ++this.#ages, 1);
-    this.#roster.add(worker);
-    this.#emit('worker:spawn', worker.info());
-  }
-
-  // Not unreferenced: it may be all that is left of a service whose workers all wait.
-  #wake(at: number | undefined): void {
-    clearTimeout(this.#wakeTimer);
-    if (at === undefined) return;
-    this.#wakeTimer = setTimeout(() => this.#loop.enqueue({ type: 'wake' }), Math.max(1, at - performance.now()));
-  }
-
-  /** Whether as many workers as should be are ready, and none more stays. */
-  #complete(): boolean {
-    const staying = this.#roster.staying();
-    return staying.length === this.#target && staying.every((worker) => worker.ready);
+  #scaleTo(to: number): void {
+    if (this.#state === 'stopping' || to === this.#target) return;
+    const from = this.#target;
+    this.#target = to;
+    this.#notifier.emit('scale', to, from);
   }
 
   /** Begins to end, or hurries up; never slows down. */
@@ -328,17 +245,44 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();
     clearTimeout(this.#wakeTimer);
-    if (stage !== 'kill') this.#emit('stop', { graceful: stage === 'drain' });
-    const { gracefulTimeout } = this.#options;
-    const limit = stage === 'drain' ? gracefulTimeout : Math.min(gracefulTimeout, QUICK_LIMIT);
-    for (const worker of this.#roster.all()) worker.end('stop', stage, limit);
+    if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
+    this.#crew?.end(stage);
+  }
+
+  /** Draws the conclusions of a turn: what the target asks for, and where the state leads. */
+  #reconcile(): void {
+    if (!this.#crew || this.#state === 'stopped') return;
+    if (this.#state === 'stopping') {
+      if (this.#crew.size === 0) this.#close();
+      return;
+    }
+    this.#wakeAt(this.#crew.fill(this.#target, performance.now()));
+    if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
+      this.#become('running');
+      this.#notifier.emit('ready');
+    }
+  }
+
+  // Not unreferenced: it may be all that is left of a service whose workers all wait.
+  #wakeAt(time: number | undefined): void {
+    clearTimeout(this.#wakeTimer);
+    if (time === undefined) return;
+    const delay = Math.max(1, time - performance.now());
+    this.#wakeTimer = setTimeout(() => this.#loop.enqueue({ type: 'wake' }), delay);
+  }
+
+  #close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    const closed = (): void => this.#loop.enqueue({ type: 'closed' });
+    this.#site?.close().catch(this.#notifier.report).then(closed);
   }
 
   #finish(): void {
     this.#site = undefined;
-    inlineNames.delete(this.#options.name);
+    this.#releaseName?.();
     this.#become('stopped');
-    this.#emit('stopped');
+    this.#notifier.emit('stopped');
   }
 
   /** The only place that changes the state. */
@@ -354,40 +298,4 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       return holds();
     });
   }
-
-  #record(worker: WorkerHandle): SlotRecord | undefined {
-    const record = this.#site?.board.read(worker.slot);
-    return record?.pid === worker.pid ? record : undefined;
-  }
-
-  async #startInWorker(): Promise<void> {
-    if (!spec || !lifecycle || spec.app !== undefined || spec.name !== this.#options.name) return;
-    const { serve } = await import('./worker/serve.js');
-    return serve(spec, lifecycle, this.#options.app);
-  }
-
-  /** The one place where listeners are called: what they throw cannot reach the loop. */
-  #emit<E extends keyof ArbiterEvents>(event: E, ...args: ArbiterEvents[E]): void {
-    try {
-      (this.emit as (event: E, ...args: unknown[]) => boolean).call(this, event, ...args);
-    } catch (cause) {
-      const error = new ArbiterError('ERR_LISTENER', `a listener of '${event}' threw: ${(cause as Error)?.message}`, {
-        cause,
-      });
-      if (event === 'error') process.emitWarning(error);
-      else this.#report(error);
-    }
-  }
-
-  #report(error: Error): void {
-    if (this.listenerCount('error') > 0) this.#emit('error', error);
-    else process.emitWarning(error);
-  }
-}
-
-function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {
-  if (worker.timedOut) return 'timeout';
-  if (worker.failure) return 'boot';
-  if (worker.leavingFor !== undefined) return worker.leavingFor;
-  return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';
 }

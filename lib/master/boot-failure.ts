@@ -1,5 +1,6 @@
 import { ArbiterError } from '../errors.js';
 import { type BootPhase, reviveError, type WorkerMessage } from '../protocol.js';
+import type { WorkerExit } from './events.js';
 import { bindError } from './listener.js';
 
 type FailedMessage = Extract<WorkerMessage, { type: 'failed' }>;
@@ -24,12 +25,7 @@ const FAILED: Readonly<
 };
 
 /** The error for a worker that ended before it was ready and left no word. */
-export function silentFailure(
-  id: number,
-  code: number | null,
-  signal: NodeJS.Signals | null,
-  spawnError?: Error,
-): ArbiterError {
+export function silentFailure(id: number, { code, signal }: WorkerExit, spawnError?: Error): ArbiterError {
   if (spawnError) {
     return new ArbiterError(
       'ERR_WORKER_BOOT',

@@ -13,7 +13,7 @@ export interface Site {
   readonly listeners: readonly Listener[];
   readonly board: Board;
   /** Spawns a worker process; what becomes of it reaches the queue. */
-  spawn(id: number, age: number, generation: number): WorkerHandle;
+  spawn(id: number, age: number): WorkerHandle;
   /** Forgets a worker that has ended. */
   bury(worker: WorkerHandle): void;
   /** Closes and removes everything. All workers must have ended. */
@@ -64,9 +64,9 @@ function assemble(
   return {
     listeners,
     board,
-    spawn(id, age, generation) {
+    spawn(id, age) {
       const worker = new WorkerHandle(
-        launch(options, { account, command }, { id, age, generation, slot: board.claim() }, listeners, board),
+        launch(options, { account, command }, { id, age, generation: 1, slot: board.claim() }, listeners, board),
         events.onTurn,
       );
       workers.add(worker);

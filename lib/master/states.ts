@@ -25,7 +25,7 @@ const REFUSALS: Readonly<Record<ArbiterState, string>> = {
   stopped: 'the arbiter has stopped; make a new one',
 };
 
-/** What a method rejects with when it makes no sense in a state. */
-export function refusal(method: string, state: ArbiterState): ArbiterError {
-  return new ArbiterError('ERR_STATE', `${method}: ${REFUSALS[state]}`);
+/** What a method rejects with when it makes no sense now: because of a state, or for a reason of its own. */
+export function refusal(method: string, why: ArbiterState | (string & {})): ArbiterError {
+  return new ArbiterError('ERR_STATE', `${method}: ${REFUSALS[why as ArbiterState] ?? why}`);
 }

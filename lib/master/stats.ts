@@ -44,6 +44,12 @@ export interface ArbiterStats<State extends string = string> {
   readonly workers: readonly WorkerStats[];
 }
 
+/** Of an Arbiter that has not been started. */
+export const EMPTY_STATS: { readonly totals: StatsTotals; readonly workers: readonly WorkerStats[] } = {
+  totals: { requests: 0, errors: 0, timeouts: 0, crashes: 0, respawns: 0 },
+  workers: [],
+};
+
 /** Adds up what outlives the workers. */
 export class Tally {
   #requests = 0;

@@ -1,6 +1,9 @@
+import type { ResolvedOptions } from '../options/types.js';
 import type { WorkerSpec } from '../protocol.js';
 import { loadApp, resolveHandler } from './app.js';
+import { spec as ownSpec } from './context.js';
 import type { Lifecycle } from './lifecycle.js';
+import { lifecycle as ownLifecycle } from './prelude.js';
 import { SyncWorker } from './sync.js';
 
 /**
@@ -22,4 +25,10 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, app: unknown
     lifecycle.failBoot(error);
   }
   return new Promise<never>(() => undefined);
+}
+
+/** `start()` of an Arbiter in a worker process: serves in the inline form, if it is the one that the worker is for. */
+export async function startInWorker({ name, app }: ResolvedOptions): Promise<void> {
+  if (!ownSpec || !ownLifecycle || ownSpec.app !== undefined || ownSpec.name !== name) return;
+  return serve(ownSpec, ownLifecycle, app);
 }

@@ -81,7 +81,9 @@ export class Slot {
     const utilisation = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(utilisation, this.#utilisation);
     this.#utilisation = utilisation;
-    this.#image.setBeat(performance.now() + performance.timeOrigin, process.memoryUsage.rss(), utilization);
+    // The monotonic clock that all processes of a system share.
+    const [seconds, nanoseconds] = process.hrtime();
+    this.#image.setBeat(seconds * 1e3 + nanoseconds / 1e6, process.memoryUsage.rss(), utilization);
     this.#writeHeader();
   }
 

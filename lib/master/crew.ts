@@ -1,0 +1,123 @@
+import type { ResolvedOptions } from '../options/types.js';
+import { type SlotRecord, STATE } from '../scoreboard.js';
+import type { FailureKind } from './backoff.js';
+import type { WorkerExit } from './events.js';
+import type { Notifier } from './notify.js';
+import { Roster } from './roster.js';
+import type { Site } from './site.js';
+import { type StatsTotals, Tally, type WorkerStats, workerStats } from './stats.js';
+import type { EndStage, ExitReason, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
+
+type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
+
+/** A quick stop lets no request end, so it needs no longer than this. Milliseconds. */
+const QUICK_LIMIT = 5_000;
+
+/** The worker processes of a running Arbiter: spawns, retires and buries them, and keeps their accounts. */
+export class Crew {
+  readonly #site: Site;
+  readonly #gracefulTimeout: number;
+  readonly #notifier: Notifier;
+  readonly #roster = new Roster<WorkerHandle>();
+  readonly #tally = new Tally();
+  /** Slots whose worker ended without being told to. */
+  readonly #vacated = new Set<number>();
+  #ages = 0;
+
+  constructor(site: Site, { gracefulTimeout }: ResolvedOptions, notifier: Notifier) {
+    this.#site = site;
+    this.#gracefulTimeout = gracefulTimeout;
+    this.#notifier = notifier;
+  }
+
+  get size(): number {
+    return this.#roster.size;
+  }
+
+  has(worker: WorkerHandle): boolean {
+    return this.#roster.has(worker);
+  }
+
+  infos(): WorkerInfo[] {
+    return this.#roster.all().map((worker) => worker.info());
+  }
+
+  /** Whether exactly as many workers stay as should, and all of them are ready. */
+  complete(target: number): boolean {
+    const staying = this.#roster.staying();
+    return staying.length === target && staying.every((worker) => worker.ready);
+  }
+
+  /** Spawns what is missing and retires what is too many. Returns when to look again, on the clock of `now`, if a slot waits. */
+  fill(target: number, now: number): number | undefined {
+    const plan = this.#roster.plan(target, now);
+    for (const worker of plan.retire) worker.end('scale', 'drain', this.#gracefulTimeout);
+    for (const id of plan.spawn) this.#spawn(id);
+    return plan.wakeAt;
+  }
+
+  /** Tells all workers to end. */
+  end(stage: EndStage): void {
+    const limit = stage === 'drain' ? this.#gracefulTimeout : Math.min(this.#gracefulTimeout, QUICK_LIMIT);
+    for (const worker of this.#roster.all()) worker.end('stop', stage, limit);
+  }
+
+  /** Its boot took too long. */
+  timeOut(worker: WorkerHandle): void {
+    worker.timedOut = true;
+    this.#tally.timeouts++;
+    this.#notifier.emit('worker:timeout', worker.info(), { clock: 'boot', elapsed: worker.lived, answered: false });
+    worker.signal('SIGKILL');
+  }
+
+  /** How a worker ended, from what the system and the worker itself tell. */
+  explain({ worker, code, signal }: ExitTurn): WorkerExit {
+    const record = this.#record(worker);
+    // A worker without a shell kills itself, and leaves the code that it would have exited with.
+    const told = signal === 'SIGKILL' ? record?.exitCode : undefined;
+    const exit = told === undefined ? { code, signal } : { code: told, signal: null };
+    const reason = exitReason(worker, record, exit.code);
+    const request = reason === 'boot' ? undefined : record?.request;
+    return { ...exit, reason, ...(request && { request }) };
+  }
+
+  /** Takes a worker that has ended off the books. A death that nobody ordered makes its slot wait, if it was not the first. */
+  bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
+    this.#tally.bury(this.#record(worker));
+    if (exit.reason === 'crash') this.#tally.crashes++;
+    this.#roster.remove(worker);
+    this.#site.bury(worker);
+    this.#notifier.emit('worker:exit', worker.info(), exit);
+    if (worker.leaving) return;
+    this.#vacated.add(worker.id);
+    if (exit.reason === 'stop') return;
+    const kind: FailureKind = error ? 'spawn' : worker.ready ? 'crash' : 'boot';
+    const backoff = this.#roster.fail(worker.id, kind, worker.served, performance.now(), Math.random());
+    if (backoff.delay > 0) this.#notifier.emit('worker:backoff', worker.id, backoff);
+  }
+
+  stats(): { totals: StatsTotals; workers: WorkerStats[] } {
+    const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.#record(worker)));
+    return { totals: this.#tally.totals(workers), workers };
+  }
+
+  #spawn(id: number): void {
+    if (this.#vacated.delete(id)) this.#tally.respawns++;
+    const worker = this.#site.spawn(id, ++this.#ages);
+    this.#roster.add(worker);
+    this.#notifier.emit('worker:spawn', worker.info());
+  }
+
+  #record(worker: WorkerHandle): SlotRecord | undefined {
+    const record = this.#site.board.read(worker.slot);
+    return record?.pid === worker.pid ? record : undefined;
+  }
+}
+
+function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {
+  if (worker.timedOut) return 'timeout';
+  if (worker.failure) return 'boot';
+  if (worker.leavingFor !== undefined) return worker.leavingFor;
+  if (!worker.ready) return 'boot';
+  return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';
+}

@@ -1,0 +1,35 @@
+import { ArbiterError } from '../errors.js';
+import type { ArbiterEvents } from './events.js';
+
+/** What emission needs of an EventEmitter. */
+interface Emitter {
+  emit(event: string, ...args: unknown[]): boolean;
+  listenerCount(event: string): number;
+}
+
+/** The one place that calls the host's listeners: what they throw cannot reach the loop. */
+export interface Notifier {
+  readonly emit: <E extends keyof ArbiterEvents>(event: E, ...args: ArbiterEvents[E]) => void;
+  /** Tells of an error that no promise carries. eventemitter3 drops an `error` without a listener silently; this warns. */
+  readonly report: (error: Error) => void;
+  readonly listens: (event: keyof ArbiterEvents) => boolean;
+}
+
+export function createNotifier(emitter: Emitter): Notifier {
+  const emit: Notifier['emit'] = (event, ...args) => {
+    try {
+      emitter.emit(event, ...args);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const error = new ArbiterError('ERR_LISTENER', `a listener of '${event}' threw: ${why}`, { cause });
+      if (event === 'error') process.emitWarning(error);
+      else report(error);
+    }
+  };
+  const listens: Notifier['listens'] = (event) => emitter.listenerCount(event) > 0;
+  const report: Notifier['report'] = (error) => {
+    if (listens('error')) emit('error', error);
+    else process.emitWarning(error);
+  };
+  return { emit, report, listens };
+}
