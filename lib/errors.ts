@@ -1,30 +1,36 @@
-/**
- * Every code that an {@link ArbiterError} can carry, with the exit code that suits a program which
- * ends because of it. 3 and 4 are Gunicorn's `WORKER_BOOT_ERROR` and `APP_LOAD_ERROR`.
- */
-export const ERROR_EXIT_CODES = {
-  /** An option is unknown, of a wrong type, out of range, or contradicts another one. */
-  ERR_INVALID_OPTION: 1,
-  /** The method does not make sense in the present state (start twice, scale before start). */
-  ERR_STATE: 1,
-  /** An inline `app` needs a host entry script to run again in the workers, and there is none. */
-  ERR_NO_ENTRY: 1,
-  /** An address could not be bound. The cause is the system's error. */
-  ERR_BIND: 1,
-  /** The module of `app` is missing, throws while it loads, or exports no handler. */
-  ERR_APP_LOAD: 4,
-  /** A worker process ended, or failed, before it was ready. */
-  ERR_WORKER_BOOT: 3,
-  /** A worker process was not ready within `bootTimeout`. */
-  ERR_BOOT_TIMEOUT: 3,
-  /** A listener that the host registered on the Arbiter threw. */
-  ERR_LISTENER: 1,
-  /** The helper process that ends workers when the master is killed could not be kept running. */
-  ERR_GUARD: 1,
-} as const;
-
 /** One of the stable codes in {@link ArbiterError.code}. */
-export type ArbiterErrorCode = keyof typeof ERROR_EXIT_CODES;
+export type ArbiterErrorCode =
+  /** An option is unknown, of a wrong type, out of range, or contradicts another one. */
+  | 'ERR_INVALID_OPTION'
+  /** The method does not make sense in the present state (start twice, scale before start). */
+  | 'ERR_STATE'
+  /** An inline `app` needs a host entry script to run again in the workers, and there is none. */
+  | 'ERR_NO_ENTRY'
+  /** An address could not be bound. The cause is the system's error. */
+  | 'ERR_BIND'
+  /** The module of `app` is missing, throws while it loads, or exports no handler. */
+  | 'ERR_APP_LOAD'
+  /** A worker process ended, or failed, before it was ready. */
+  | 'ERR_WORKER_BOOT'
+  /** A worker process was not ready within `bootTimeout`. */
+  | 'ERR_BOOT_TIMEOUT'
+  /** A listener that the host registered on the Arbiter threw. */
+  | 'ERR_LISTENER'
+  /** The helper process that ends workers when the master is killed could not be kept running. */
+  | 'ERR_GUARD';
+
+/** 3 and 4 are Gunicorn's `WORKER_BOOT_ERROR` and `APP_LOAD_ERROR`. */
+const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
+  ERR_INVALID_OPTION: 1,
+  ERR_STATE: 1,
+  ERR_NO_ENTRY: 1,
+  ERR_BIND: 1,
+  ERR_APP_LOAD: 4,
+  ERR_WORKER_BOOT: 3,
+  ERR_BOOT_TIMEOUT: 3,
+  ERR_LISTENER: 1,
+  ERR_GUARD: 1,
+};
 
 /**
  * The one error class of this library.
@@ -44,6 +50,6 @@ export class ArbiterError extends Error {
 
   /** The exit code for a program that ends because of this error: 4 for `ERR_APP_LOAD`, 3 for a failed boot, else 1. */
   get exitCode(): number {
-    return ERROR_EXIT_CODES[this.code];
+    return EXIT_CODES[this.code];
   }
 }

@@ -1,0 +1,39 @@
+// A service with a pre-fork server inside. Run it with: npm run example
+import { Arbiter } from 'prefork';
+
+// A handler that works hard (it renders, converts, computes …), fails, or takes its whole process down.
+function app(request, response) {
+  if (request.url === '/die') process.kill(process.pid, 'SIGKILL'); // as the kernel does when memory runs out
+  if (request.url === '/fail') throw new Error('this request fails, and no other');
+  const until = performance.now() + 5;
+  while (performance.now() < until);
+  response.end(`Hello from process ${process.pid}\n`);
+}
+
+const arbiter = new Arbiter({ app, workers: 4, bind: process.env.BIND ?? '127.0.0.1:8000' });
+
+if (!Arbiter.isWorker) {
+  arbiter.on('worker:exit', ({ id, pid }, { reason, signal, request }) => {
+    const during = request ? ` during ${request.method} ${request.url}` : '';
+    console.log(`worker #${id} (pid ${pid}) ended: ${reason}${signal ? `, ${signal}` : ''}${during}`);
+  });
+  arbiter.on('worker:ready', ({ id, pid }) => console.log(`worker #${id} (pid ${pid}) is ready`));
+  arbiter.on('ready', () => {
+    const [{ address, port }] = arbiter.addresses;
+    const url = `http://${address}:${port}`;
+    const [{ pid }] = arbiter.workers;
+    console.log(`
+Serving on ${url}, the master is ${process.pid}. Try in another terminal:
+
+  curl ${url}/        one of the workers answers
+  curl ${url}/fail    500, for this request alone
+  curl ${url}/die     takes its worker down: the exit names the request
+  kill -9 ${pid}${' '.repeat(33 - String(pid).length)} a worker dies, another takes its place
+  kill -TTIN ${process.pid}${' '.repeat(30 - String(process.pid).length)} one worker more (-TTOU: one less)
+  kill -TERM ${process.pid}${' '.repeat(30 - String(process.pid).length)} graceful stop (Ctrl-C: quick stop)
+`);
+  });
+}
+
+await arbiter.run();
+if (!Arbiter.isWorker) console.log('stopped');
