@@ -11,7 +11,13 @@ import { createNotifier, type Notifier } from './master/notify.js';
 import { openSite, type Site } from './master/site.js';
 import { type ArbiterState, checkMove, refusal } from './master/states.js';
 import { type ArbiterStats, EMPTY_STATS } from './master/stats.js';
-import type { EndStage, WorkerHandle, WorkerInfo, WorkerTurn } from './master/worker-handle.js';
+import {
+  type EndStage,
+  isHarder,
+  type WorkerHandle,
+  type WorkerInfo,
+  type WorkerTurn,
+} from './master/worker-handle.js';
 import { formatAddress } from './options/address.js';
 import { integer } from './options/checks.js';
 import type { ArbiterOptions, Handler, MasterSignal, ResolvedOptions } from './options/types.js';
@@ -31,8 +37,6 @@ type Turn =
   | { readonly type: 'closed' }
   | { readonly type: 'wake' };
 type Table = { readonly [T in Turn['type']]: (turn: Extract<Turn, { type: T }>) => void };
-
-const STAGES: readonly EndStage[] = ['drain', 'quit', 'kill'];
 
 /**
  * The master: it binds the sockets, keeps a number of worker processes alive, and knows nothing of clients.
@@ -240,7 +244,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   /** Begins to end, or hurries up; never slows down. */
   #end(stage: EndStage): void {
-    if (this.#endStage !== undefined && STAGES.indexOf(stage) <= STAGES.indexOf(this.#endStage)) return;
+    if (!isHarder(stage, this.#endStage)) return;
     this.#endStage = stage;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();

@@ -6,7 +6,7 @@ import { endianness } from 'node:os';
  * One file, shared by descriptor, has a slot per worker process. Only the worker writes to its slot and
  * only the master reads it, also after the worker is dead. One `pwrite` stores a record, but a reader may
  * see half of it: so the header has its sequence number at both ends, and a request has the number of the
- * write that stored it behind its text and in the header.
+ * write that stored it in the header and in the slot's last word.
  */
 
 /** Bytes from one slot to the next. */
@@ -52,13 +52,14 @@ export interface SlotRecord {
 // Indices into the header, as 32 bit words and as 64 bit floats. Native byte order: a board never leaves its machine.
 const WORD = { SEQ: 0, PID: 1, STATE: 2, ACTIVE: 3, CONNECTIONS: 4, EXIT: 5, REQUEST_SEQ: 16, SEQ_END: 17 };
 const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, ELU: 7 };
-// Byte offsets of the request: start, two lengths, then method, URL and the sequence number without a gap.
+// Byte offsets of the request: start, two lengths, method and URL; the number of its write is the slot's last word.
 const STARTED_AT = HEADER_SIZE;
 const METHOD_LENGTH = STARTED_AT + 8;
 const URL_LENGTH = METHOD_LENGTH + 2;
 const TEXT = URL_LENGTH + 2;
 const MAX_METHOD = 32;
 const MAX_URL = SLOT_SIZE - TEXT - MAX_METHOD - 4;
+const REQUEST_SEQ_END = SLOT_SIZE - 4;
 const CUT = '...';
 const LITTLE_ENDIAN = endianness() === 'LE';
 
@@ -67,7 +68,6 @@ export class SlotImage {
   readonly bytes: Buffer = Buffer.alloc(SLOT_SIZE);
   readonly #words: Uint32Array = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, HEADER_SIZE / 4);
   readonly #floats: Float64Array = new Float64Array(this.bytes.buffer, this.bytes.byteOffset, SLOT_SIZE / 8);
-  #textEnd = TEXT;
   #seq = 0;
 
   setPid(pid: number): void {
@@ -108,7 +108,6 @@ export class SlotImage {
     }
     bytes.writeUInt16LE(methodLength, METHOD_LENGTH);
     bytes.writeUInt16LE(urlLength, URL_LENGTH);
-    this.#textEnd = TEXT + methodLength + urlLength;
   }
 
   /** Seals a write of the header alone and returns its length. */
@@ -123,8 +122,8 @@ export class SlotImage {
   full(): number {
     this.header();
     this.#words[WORD.REQUEST_SEQ] = this.#seq;
-    this.bytes.writeUInt32LE(this.#seq, this.#textEnd);
-    return this.#textEnd + 4;
+    this.bytes.writeUInt32LE(this.#seq, REQUEST_SEQ_END);
+    return SLOT_SIZE;
   }
 }
 
@@ -156,7 +155,7 @@ function readRequest(bytes: Buffer, seq: number): SlotRequest | undefined {
   const urlLength = bytes.readUInt16LE(URL_LENGTH);
   const urlStart = TEXT + methodLength;
   const end = urlStart + urlLength;
-  if (methodLength > MAX_METHOD || urlLength > MAX_URL || bytes.readUInt32LE(end) !== seq) return undefined;
+  if (methodLength > MAX_METHOD || urlLength > MAX_URL || bytes.readUInt32LE(REQUEST_SEQ_END) !== seq) return undefined;
   return {
     method: bytes.toString('latin1', TEXT, urlStart),
     url: bytes.toString('latin1', urlStart, end),

@@ -34,7 +34,7 @@ export function workerCommand(
   host: readonly string[],
   shell: string | undefined,
 ): Command {
-  const script = source.form === 'module' ? [MODULE_ENTRY] : hostScript(host);
+  const script = source.form === 'module' ? [MODULE_ENTRY] : hostScript(host, execArgv);
   // For an inspector in NODE_OPTIONS; one in execArgv comes later and has its own.
   const inspector = process.env['NODE_OPTIONS']?.includes('--inspect') ? ['--inspect-port=0'] : [];
   const args = ['--import', PRELUDE, ...inspector, ...workerExecArgv(execArgv), ...script];
@@ -43,10 +43,11 @@ export function workerCommand(
 }
 
 /** The host's entry script and its arguments, which an inline app runs again. */
-export function hostScript(argv: readonly string[]): readonly string[] {
+export function hostScript(argv: readonly string[], execArgv: readonly string[] = []): readonly string[] {
   const [, entry, ...args] = argv;
   // Of -e, -p, the REPL and standard input nothing is left to run again.
-  if (entry === undefined || entry === '-' || entry.startsWith('[')) {
+  const evaluated = execArgv.some((flag) => SCRIPT_ON_COMMAND_LINE.has(flag) || /^--(?:eval|print)=/.test(flag));
+  if (evaluated || entry === undefined || entry === '-' || entry.startsWith('[')) {
     throw new ArbiterError(
       'ERR_NO_ENTRY',
       "an inline 'app' needs an entry script that the workers can run again, and this process has none (node -e, standard input or the REPL?): give 'app' as a module specifier",
@@ -57,7 +58,7 @@ export function hostScript(argv: readonly string[]): readonly string[] {
 
 const SCRIPT_ON_COMMAND_LINE = new Set(['-e', '--eval', '-p', '--print', '-pe']);
 const NO_FLAG_FOR_A_FILE = /^(?:--(?:eval|print)=|--input-type|--interactive$|-i$)/;
-const INSPECT = /^--inspect(?:-brk|-wait)?(?:=(?:(?<host>.+):)?\d*)?$/;
+const INSPECT = /^--inspect(?:-brk|-wait)?(?:=(?<address>.*))?$/;
 
 /**
  * The host's flags of node as a worker can take them: without a script on the command line, and with an
@@ -68,7 +69,7 @@ export function workerExecArgv(execArgv: readonly string[]): string[] {
   const flags: string[] = [];
   for (let index = 0; index < execArgv.length; index++) {
     const flag = execArgv[index] as string;
-    if (SCRIPT_ON_COMMAND_LINE.has(flag)) index++;
+    if (SCRIPT_ON_COMMAND_LINE.has(flag) || flag === '--input-type') index++;
     else if (flag.startsWith('--inspect-port')) index += flag.includes('=') ? 0 : 1;
     else if (!NO_FLAG_FOR_A_FILE.test(flag)) flags.push(ownInspectorPort(flag));
   }
@@ -78,8 +79,9 @@ export function workerExecArgv(execArgv: readonly string[]): string[] {
 function ownInspectorPort(flag: string): string {
   const found = INSPECT.exec(flag);
   if (!found) return flag;
-  const host = found.groups?.['host'];
-  return host === undefined ? '--inspect=0' : `--inspect=${host}:0`;
+  const { address = '' } = found.groups ?? {};
+  // A port alone, or a host with or without one: '0.0.0.0' is a host, '[::1]' too.
+  return /^\d*$/.test(address) ? '--inspect=0' : `--inspect=${address.replace(/:\d*$/, '')}:0`;
 }
 
 function executable(path: string): string | undefined {

@@ -1,4 +1,6 @@
 interface Wait {
+  /** The number of the last turn that was queued before it. */
+  readonly after: number;
   readonly holds: () => boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -14,6 +16,8 @@ export class Loop<Turn> {
   readonly #waits = new Set<Wait>();
   readonly #act: (turn: Turn) => void;
   readonly #settle: () => void;
+  #queued = 0;
+  #acted = 0;
   #turning = false;
 
   constructor(act: (turn: Turn) => void, settle: () => void) {
@@ -23,10 +27,12 @@ export class Loop<Turn> {
 
   enqueue(turn: Turn): void {
     this.#queue.push(turn);
+    this.#queued++;
     if (this.#turning) return;
     this.#turning = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#acted++;
         this.#act(next);
         this.#settle();
         this.#answer();
@@ -39,13 +45,14 @@ export class Loop<Turn> {
   /** Resolves when the condition holds after a turn; rejects with what it throws. */
   until(holds: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waits.add({ holds, resolve, reject });
-      this.#answer();
+      this.#waits.add({ after: this.#queued, holds, resolve, reject });
+      if (!this.#turning) this.#answer();
     });
   }
 
   #answer(): void {
     for (const wait of this.#waits) {
+      if (wait.after > this.#acted) continue;
       try {
         if (!wait.holds()) continue;
         wait.resolve();

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import type { ArbiterEvents } from './events.js';
 
@@ -20,7 +21,7 @@ export function createNotifier(emitter: Emitter): Notifier {
     try {
       emitter.emit(event, ...args);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : inspect(cause);
       const error = new ArbiterError('ERR_LISTENER', `a listener of '${event}' threw: ${why}`, { cause });
       if (event === 'error') process.emitWarning(error);
       else report(error);

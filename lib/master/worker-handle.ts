@@ -42,6 +42,11 @@ export type ExitReason = 'stop' | 'scale' | 'timeout' | 'crash' | 'boot';
 export type EndStage = 'drain' | 'quit' | 'kill';
 const STAGE_SIGNAL: Readonly<Record<EndStage, NodeJS.Signals>> = { drain: 'SIGTERM', quit: 'SIGQUIT', kill: 'SIGKILL' };
 
+export function isHarder(stage: EndStage, than: EndStage | undefined): boolean {
+  const order = Object.keys(STAGE_SIGNAL);
+  return than === undefined || order.indexOf(stage) > order.indexOf(than);
+}
+
 /** What reaches the master's queue from a worker process. */
 export type WorkerTurn =
   | { readonly type: 'message'; readonly worker: WorkerHandle; readonly message: WorkerMessage }

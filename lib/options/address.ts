@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { integer, invalid, plainObject, text } from './checks.js';
 import type { BindAddress } from './types.js';
@@ -14,7 +15,7 @@ const fileMode = integer(0, 0o777);
 export function parseBind(value: unknown, option: string): readonly BindAddress[] {
   if (!Array.isArray(value)) return [parseAddress(value, option)];
   if (value.length === 0) throw invalid(option, 'at least one address', value);
-  const addresses = value.map((item, index) => parseAddress(item, `${option}[${index}]`));
+  const addresses = Array.from(value, (item: unknown, index) => parseAddress(item, `${option}[${index}]`));
   const seen = new Set<string>();
   for (const [index, address] of addresses.entries()) {
     const key = formatAddress(address);
@@ -66,9 +67,10 @@ function parseString(value: string, option: string): BindAddress {
   }
   const inherited = /^fd:\/\/(\d+)$/.exec(value);
   if (inherited) return { kind: 'fd', fd: descriptor(Number(inherited[1]), option) };
-  const tcp = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:/\s]*)):(?<port>\d{1,5})$/.exec(value);
+  const tcp = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:/\s\0[\]]*)):(?<port>\d{1,5})$/.exec(value);
   if (!tcp?.groups) throw invalid(option, EXPECTED, value);
   const { v6, host, port: digits } = tcp.groups;
+  if (v6 !== undefined && !isIPv6(v6)) throw invalid(option, EXPECTED, value);
   return { kind: 'tcp', host: v6 || host || undefined, port: port(Number(digits), option) };
 }
 

@@ -33,7 +33,7 @@ export const text: Check<string> = (value, option) => {
 };
 
 export const strings: Check<readonly string[]> = (value, option) => {
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string' && !item.includes('\0')))
+  if (Array.isArray(value) && Array.from(value).every((item) => typeof item === 'string' && !item.includes('\0')))
     return [...value];
   throw invalid(option, 'an array of strings without NUL', value);
 };

@@ -1,6 +1,7 @@
 import { createServer, type ServerOptions } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
 import { parseBind } from './address.js';
@@ -36,11 +37,11 @@ export function validateOptions(value: unknown): ResolvedOptions {
     app: given['app'],
     name: pick('name', title, DEFAULTS.name),
     workers: pick('workers', integer(1), undefined) ?? defaultWorkers(),
-    bind: parseBind(given['bind'] ?? DEFAULTS.bind, 'bind'),
+    bind: pick('bind', parseBind, undefined) ?? parseBind(DEFAULTS.bind, 'bind'),
     backlog: pick('backlog', integer(1, 2 ** 31 - 1), DEFAULTS.backlog),
     bootTimeout: pick('bootTimeout', duration, DEFAULTS.bootTimeout),
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
-    http: httpOptions(given, source),
+    http: httpOptions(given),
     cwd: resolve(pick('cwd', text, '.')),
     env: pick('env', environment, {}),
     execArgv: pick('execArgv', strings, process.execArgv),
@@ -74,7 +75,7 @@ const title: Check<string> = (value, option) => {
 
 const workerClass: Check<'sync'> = (value, option) => {
   if (value === 'sync') return value;
-  const later = LATER_WORKER_CLASSES.has(String(value)) || typeof value === 'function';
+  const later = LATER_WORKER_CLASSES.has(value as string) || typeof value === 'function';
   throw invalid(option, later ? "'sync' (this version knows no other class yet)" : "'sync'", value);
 };
 
@@ -86,7 +87,8 @@ function defaultWorkers(): number {
 }
 
 const environment: Check<Readonly<Record<string, string | undefined>>> = (value, option) => {
-  const variables = plainObject(value, option);
+  // The host's own environment is an object of a kind of its own. No message shows one: it is full of secrets.
+  const variables = value === process.env ? process.env : plainObject(value, option);
   for (const [name, content] of Object.entries(variables)) {
     if (name === '' || /[=\0]/.test(name)) throw invalid(option, "names without '=' and NUL", name);
     if (content !== undefined && (typeof content !== 'string' || content.includes('\0'))) {
@@ -111,12 +113,21 @@ const signalList: Check<readonly MasterSignal[]> = (value, option) => {
   return MASTER_SIGNALS.filter((name) => map[name] !== false);
 };
 
-function httpOptions(given: Readonly<Record<string, unknown>>, source: AppSource): HttpOptions {
+/** Whether JSON brings it to the workers as it is. */
+function isData(value: unknown): boolean {
+  try {
+    return value === undefined || isDeepStrictEqual(JSON.parse(JSON.stringify(value)), value);
+  } catch {
+    return false;
+  }
+}
+
+function httpOptions(given: Readonly<Record<string, unknown>>): HttpOptions {
   const server = given['server'] === undefined ? {} : plainObject(given['server'], 'server');
   for (const [key, value] of Object.entries(server)) {
     if (OPTIONS.has(key)) throw invalid(`server.${key}`, `this at the top level, as '${key}'`, value);
-    if (source.form === 'module' && typeof value === 'function') {
-      throw invalid(`server.${key}`, 'plain data, since it is sent to the workers of a module', value);
+    if (!isData(value)) {
+      throw invalid(`server.${key}`, 'plain data, since it is sent to the workers', value);
     }
   }
   const options: Record<string, unknown> = { ...server };
@@ -129,7 +140,7 @@ function httpOptions(given: Readonly<Record<string, unknown>>, source: AppSource
     createServer(options as ServerOptions);
   } catch (error) {
     const about = (error as Error).message;
-    const [named] = Object.keys(options).filter((key) => about.includes(key));
+    const [named] = Object.keys(options).filter((key) => about.includes(`"${key}"`) || about.includes(`.${key}"`));
     throw new ArbiterError('ERR_INVALID_OPTION', `option '${named ?? 'server'}': ${about}`, { cause: error });
   }
   return options as HttpOptions;

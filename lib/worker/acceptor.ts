@@ -14,12 +14,6 @@ export interface AcceptorOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** Node documents `fd` here, its types do not. */
-interface ListenOnFd {
-  readonly fd: number;
-  readonly backlog: number;
-}
-
 /** Listening failed; `socket` is the index of the address in `bind`. */
 export class ListenError extends Error {
   readonly socket: number;
@@ -44,14 +38,12 @@ export class Acceptor {
   readonly #main: net.Server;
   readonly #further: net.Server[] = [];
   readonly #waiting: net.Socket[] = [];
-  readonly #listenOptions: ListenOnFd;
   #open = 0;
   #closed = false;
   #drained: (() => void) | undefined;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    this.#listenOptions = { fd: FD.SOCKET, backlog: options.backlog };
     this.#main = this.#createServer(false, (socket) => this.#take(socket));
   }
 
@@ -66,9 +58,9 @@ export class Acceptor {
     for (let index = 1; index < sockets; index++) {
       const server = this.#createServer(true, (socket) => this.#offer(socket));
       this.#further.push(server);
-      await listening(server, { fd: FD.EXTRA_SOCKETS + index - 1, backlog }, index);
+      await listening(server, FD.EXTRA_SOCKETS + index - 1, backlog, index);
     }
-    await listening(this.#main, this.#listenOptions, 0);
+    await listening(this.#main, FD.SOCKET, backlog, 0);
     for (const server of [this.#main, ...this.#further]) server.on('error', this.#options.onError);
   }
 
@@ -122,17 +114,23 @@ export class Acceptor {
   }
 
   #resume(): void {
-    if (!this.#main.listening) this.#main.listen(this.#listenOptions);
+    if (!this.#main.listening) listen(this.#main, FD.SOCKET, this.#options.backlog);
   }
 }
 
-function listening(server: net.Server, options: ListenOnFd, index: number): Promise<void> {
+// With a descriptor, Node takes the length of the queue from the second argument only.
+function listen(server: net.Server, fd: number, backlog: number): void {
+  server.listen({ fd }, backlog as never);
+}
+
+function listening(server: net.Server, fd: number, backlog: number, index: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: Error): void => reject(new ListenError(index, error));
     server.once('error', failed);
-    server.listen(options, () => {
+    server.once('listening', () => {
       server.off('error', failed);
       resolve();
     });
+    listen(server, fd, backlog);
   });
 }

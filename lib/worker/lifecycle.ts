@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { type BootPhase, serializeError } from '../protocol.js';
+import { type BootPhase, serializeError, type WorkerSpec } from '../protocol.js';
 import { STATE } from '../scoreboard.js';
 import { ListenError } from './acceptor.js';
 import type { Worker } from './base.js';
@@ -25,7 +25,9 @@ export interface Lifecycle {
   readonly serving: (worker: Worker<unknown>) => void;
 }
 
-export function startLifecycle(slot: Slot): Lifecycle {
+export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle {
+  const beforeServing =
+    app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
   let worker: Worker<unknown> | undefined;
   let reported = false;
   let ending = false;
@@ -83,8 +85,9 @@ export function startLifecycle(slot: Slot): Lifecycle {
   process.on('SIGINT', () => undefined);
   process.on('uncaughtException', fail);
   process.on('exit', (code) => {
+    slot.flush();
     if (worker || reported) return;
-    const error = new Error(`the worker process ended with exit code ${code} before it served`);
+    const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
     tellMaster({ type: 'failed', phase: lifecycle.phase, error: serializeError(error) });
   });
   onMasterGone(() => {

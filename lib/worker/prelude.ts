@@ -18,7 +18,7 @@ function prepare(spec: WorkerSpec): Lifecycle {
   process.execArgv.splice(0, 2);
   guardStdin();
   const slot = new Slot(spec.slot, STATE.BOOTING);
-  const lifecycle = startLifecycle(slot);
+  const lifecycle = startLifecycle(spec, slot);
   if (spec.direct) keepNonBlocking(slot);
   process.title = `prefork: worker [${spec.name}] #${spec.id}`;
   try {

@@ -5,6 +5,8 @@ import { SLOT_SIZE, SlotImage, type SlotState } from '../scoreboard.js';
 
 /** How often an idle worker says that it lives. Milliseconds. */
 const BEAT_INTERVAL = 1_000;
+/** Between two requests that wait in the kernel's queue lie two turns of the loop: the accept and the read. */
+const IDLE_TURNS = 2;
 
 /**
  * The worker's side of the scoreboard. A write is one system call on memory, so it is done on the way of each
@@ -21,7 +23,10 @@ export class Slot {
   #active = 0;
   #connections: () => number = () => 0;
   #idleTurns = 0;
+  /** An end waits to be stored. */
   #settling = false;
+  /** An immediate will look after it; never more than one. */
+  #scheduled = false;
   #utilisation = performance.eventLoopUtilization();
 
   constructor(index: number, state: SlotState) {
@@ -43,6 +48,12 @@ export class Slot {
     this.#writeHeader();
   }
 
+  /** Stores what {@link Slot.end} has put off; for a process that is about to exit. */
+  flush(): void {
+    this.#settling = false;
+    this.#writeHeader();
+  }
+
   /** Where the number of open connections is to be had, once there are any. */
   countConnections(gauge: () => number): void {
     this.#connections = gauge;
@@ -60,21 +71,20 @@ export class Slot {
     this.#active--;
     this.#requests++;
     if (failed) this.#errors++;
-    if (this.#settling) return;
     this.#settling = true;
     this.#idleTurns = 0;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     setImmediate(this.#settle);
   }
 
-  // Between two requests that wait in the kernel's queue lie two turns of the loop: the accept and the read.
   readonly #settle = (): void => {
-    if (!this.#settling) return;
-    if (this.#idleTurns++ < 2) {
+    if (this.#settling && this.#idleTurns++ < IDLE_TURNS) {
       setImmediate(this.#settle);
       return;
     }
-    this.#settling = false;
-    this.#writeHeader();
+    this.#scheduled = false;
+    if (this.#settling) this.flush();
   };
 
   #beat(): void {

@@ -46,7 +46,11 @@ export function withoutSocket<T extends { stdio?: Stdio }>(options: T): T {
   if (stdio === 'inherit') return { ...options, stdio: ['ignore', 'inherit', 'inherit'] };
   if (!Array.isArray(stdio)) return options;
   const guarded = stdio.map((entry, index) => {
-    const inherits = entry === 0 || (entry === 'inherit' && index === 0) || entry === process.stdin;
+    const inherits =
+      entry === 0 ||
+      (entry as { fd?: unknown } | null | undefined)?.fd === 0 ||
+      (entry === 'inherit' && index === 0) ||
+      entry === process.stdin;
     return inherits ? 'ignore' : entry;
   });
   return { ...options, stdio: guarded };

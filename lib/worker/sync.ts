@@ -1,4 +1,4 @@
-import type { Server, ServerResponse } from 'node:http';
+import { type Server, ServerResponse } from 'node:http';
 import type { Handler } from '../options/types.js';
 import { HttpWorker } from './http.js';
 
@@ -28,16 +28,16 @@ type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
  * the object, since Express changes the prototype of each response.
  */
 function forceClose(response: ServerResponse): void {
-  const writeHead = response.writeHead as unknown as WriteHead;
-  const replacement: WriteHead = function (status, ...rest) {
-    this.setHeader('Connection', 'close');
-    this.removeHeader('Keep-Alive');
-    const last = rest.length - 1;
-    const headers = rest[last];
-    if (typeof headers === 'object' && headers !== null) rest[last] = withoutConnection(headers as Headers);
-    return writeHead.call(this, status, ...rest);
-  };
-  response.writeHead = replacement as unknown as ServerResponse['writeHead'];
+  response.writeHead = closingWriteHead as unknown as ServerResponse['writeHead'];
+}
+
+function closingWriteHead(this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
+  this.setHeader('Connection', 'close');
+  if (this.hasHeader('Keep-Alive')) this.removeHeader('Keep-Alive');
+  const last = rest.length - 1;
+  const headers = rest[last];
+  if (typeof headers === 'object' && headers !== null) rest[last] = withoutConnection(headers as Headers);
+  return (ServerResponse.prototype.writeHead as unknown as WriteHead).call(this, status, ...rest);
 }
 
 /** The headers of a `writeHead` call, an object, a flat list or a list of pairs, without those about the connection. */

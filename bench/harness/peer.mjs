@@ -1,0 +1,132 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { cpu } from './proc.mjs';
+
+/** Where the peers' programs are. */
+const FOLDER = fileURLToPath(new URL('../peers/', import.meta.url));
+const START_LIMIT = 60_000;
+const STOP_LIMIT = 10_000;
+
+const node = (script, ...more) => ({
+  file: process.execPath,
+  args: (port, workers) => [`${FOLDER}${script}`, port, workers, ...more],
+});
+
+/** How each peer is started: a program and its arguments for a port and a number of workers. */
+export const PEERS = {
+  prefork: node('prefork.mjs'),
+  'cluster round-robin': node('cluster.mjs', 'rr'),
+  'cluster shared handle': node('cluster.mjs', 'none'),
+  'bare fd 0 loop': node('bare-fd0.cjs'),
+  'bare http.Server': node('bare-http.mjs'),
+  'gunicorn sync': {
+    file: 'gunicorn',
+    args: (port, workers) =>
+      `--chdir ${FOLDER} -k sync -w ${workers} -b 127.0.0.1:${port} --worker-tmp-dir /dev/shm --log-level warning hello:app`.split(
+        ' ',
+      ),
+  },
+  puma: {
+    file: 'puma',
+    args: (port, workers) =>
+      `-q -C - -e production -w ${workers} -t 1:1 -b tcp://127.0.0.1:${port} ${FOLDER}hello.ru`.split(' '),
+  },
+};
+
+/** @typedef {{ name: string, pid: number, port: number, stop: () => Promise<void> }} Peer */
+
+/** The names out of a list whose program is installed. */
+export function installed(names) {
+  return names.filter((name) => {
+    const { file } = PEERS[name];
+    const found = file === process.execPath || spawnSync(file, ['--version']).error === undefined;
+    if (!found) console.error(`${name} is left out: '${file}' is not installed`);
+    return found;
+  });
+}
+
+const running = new Set();
+/** Sees to it that a child does not outlive this script. */
+export function keep(child) {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
+/**
+ * Starts a peer and waits until it answers and all its workers have come to rest.
+ *
+ * @param {keyof PEERS} name
+ * @param {number} workers
+ * @returns {Promise<Peer>}
+ */
+export async function startPeer(name, workers) {
+  const { file, args } = PEERS[name];
+  const port = await freePort();
+  const child = keep(
+    spawn(file, args(port, workers).map(String), {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+    }),
+  );
+  await answering(name, child, port);
+  await resting(child.pid);
+  return { name, pid: child.pid, port, stop: () => stopChild(child) };
+}
+
+export async function startPeers(names, workers) {
+  const peers = [];
+  for (const name of names) peers.push(await startPeer(name, workers));
+  return peers;
+}
+
+/** Ends a child by its pid, kindly first. */
+export async function stopChild(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT);
+  child.kill('SIGTERM');
+  await exited;
+  clearTimeout(limit);
+}
+
+async function answering(name, child, port) {
+  const deadline = Date.now() + START_LIMIT;
+  while ((await get(port)) !== 'hello\n') {
+    if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode}`);
+    if (Date.now() > deadline) throw new Error(`${name} did not answer within ${START_LIMIT} ms`);
+    await sleep(50);
+  }
+}
+
+function get(port) {
+  return new Promise((resolve) => {
+    const request = http.get({ port, host: '127.0.0.1', agent: false, timeout: 5_000 }, async (response) => {
+      resolve((await response.setEncoding('utf8').toArray()).join(''));
+    });
+    request.on('timeout', () => request.destroy()).on('error', () => resolve(undefined));
+  });
+}
+
+/** The first answer comes from the first worker; the others boot until the CPU is quiet. */
+async function resting(pid) {
+  const total = () => cpu(pid).master + cpu(pid).workers;
+  for (let before = -1; total() - before > 0.02; await sleep(300)) before = total();
+}
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}

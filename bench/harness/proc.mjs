@@ -1,0 +1,56 @@
+/* What Linux tells of a process. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** Clock ticks per second in /proc, `getconf CLK_TCK`: 100 wherever Node runs. */
+const TICKS = 100;
+
+/** State letter, parent and CPU time in seconds (user and system, all threads) of a process. */
+export function stat(pid) {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The name in parentheses may hold anything, so the fields are counted from behind it: state is the third.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0], parent: Number(fields[1]), cpu: (Number(fields[11]) + Number(fields[12])) / TICKS };
+}
+
+/** Resident memory in bytes. */
+export function rss(pid) {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+  return Number(kilobytes) * 1024;
+}
+
+/** What the open descriptors refer to, without the numbers that differ from one pipe or socket to the next. */
+export function descriptors(pid) {
+  return readdirSync(`/proc/${pid}/fd`)
+    .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:\[\d+\]$/, ''))
+    .sort();
+}
+
+export function commandLine(pid) {
+  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
+}
+
+/** Pids of the direct children, zombies included. */
+export function children(pid) {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((candidate) => gone(() => stat(candidate).parent === pid) ?? false);
+}
+
+/** CPU seconds of a process, and of its children together. */
+export function cpu(pid) {
+  return {
+    master: stat(pid).cpu,
+    workers: children(pid).reduce((sum, child) => sum + (gone(() => stat(child).cpu) ?? 0), 0),
+  };
+}
+
+/** Undefined when the process went away while it was looked at. */
+function gone(read) {
+  try {
+    return read();
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH') return undefined;
+    throw error;
+  }
+}

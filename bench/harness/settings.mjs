@@ -1,0 +1,25 @@
+import { parseArgs } from 'node:util';
+
+/**
+ * Numbers that a script measures with, each one to be overridden as `--name=value`; `--quick` is for a first look.
+ *
+ * @template {Record<string, number>} T
+ * @param {T} defaults
+ * @param {Partial<T>} quick
+ * @returns {T}
+ */
+export function settings(defaults, quick) {
+  const names = Object.keys(defaults);
+  const options = Object.fromEntries(names.map((name) => [name, { type: /** @type {const} */ ('string') }]));
+  const { values } = parseArgs({ options: { ...options, quick: { type: 'boolean' } } });
+  const given = names
+    .filter((name) => values[name] !== undefined)
+    .map((name) => [name, positive(name, String(values[name]))]);
+  return { ...defaults, ...(values.quick && quick), ...Object.fromEntries(given) };
+}
+
+function positive(name, text) {
+  const number = Number(text);
+  if (number > 0) return number;
+  throw new RangeError(`--${name}: expected a number above 0, got '${text}'`);
+}

@@ -1,0 +1,37 @@
+/* Claim: what it costs that every idle worker wakes for every connection, beside what it costs cluster. */
+import { installed, startPeers } from './harness/peer.mjs';
+import { report, table } from './harness/report.mjs';
+import { alternate, median, ratios, spread } from './harness/rounds.mjs';
+import { settings } from './harness/settings.mjs';
+import { loadPeer, needWrk, wrkCommand } from './harness/wrk.mjs';
+
+const COUNTS = [1, 2, 8, 32];
+
+needWrk();
+const { rounds, ...load } = settings({ connections: 16, rounds: 5, seconds: 3 }, { rounds: 2, seconds: 1 });
+const names = installed(['prefork', 'cluster round-robin', 'cluster shared handle', 'gunicorn sync']);
+
+const rows = [];
+for (const workers of COUNTS) {
+  console.error(`${workers} workers`);
+  const peers = await startPeers(names, workers);
+  for (const peer of peers) await loadPeer(peer, load);
+  const results = await alternate(peers, rounds, (peer) => loadPeer(peer, load));
+  for (const peer of peers) await peer.stop();
+  const rates = results.map((own) => own.map(({ rate }) => rate));
+  for (const [index, own] of results.entries()) {
+    rows.push([
+      workers,
+      names[index],
+      spread(rates[index], 0),
+      index === 0 ? '' : spread(ratios(rates[0], rates[index])),
+      median(own.map(({ cpuPerRequest }) => cpuPerRequest)).toFixed(0),
+      own.reduce((sum, { failures }) => sum + failures, 0),
+    ]);
+  }
+}
+report(
+  `Herd: 1 to ${COUNTS.at(-1)} workers, ${load.connections} connections, a connection per request`,
+  `${rounds} alternating rounds of \`wrk ${wrkCommand('PORT', load).join(' ')}\`; median (min-max).`,
+  table(['workers', 'peer', 'requests/s', 'prefork / peer', 'CPU µs per request', 'failures'], rows),
+);

@@ -1,0 +1,171 @@
+/* Claim: kill -9 of random workers under load loses at most the request in flight, and leaks nothing. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { closedLoop } from './harness/client.mjs';
+import { rss } from './harness/proc.mjs';
+import { report, table } from './harness/report.mjs';
+import { startSoakHost } from './harness/soak-host.mjs';
+
+const CLIENTS = 8;
+/** Younger workers are spared: they would be replaced after a backoff, and the load would find too few. Milliseconds. */
+const STABLE = 1_000;
+/** Between kills, at least; a failure is blamed on the last one, and must come within the blame limit. Milliseconds. */
+const PAUSE = 250;
+const BLAME = 200;
+/** Kills before memory and descriptors are taken as the base of comparison. */
+const WARM_UP = 20;
+const MEGABYTE = 2 ** 20;
+/** What a master may have grown by in the end: heap after a collection per kill, resident memory in all. Bytes. */
+const HEAP_PER_KILL = 1_024;
+const RESIDENT = 24 * MEGABYTE;
+const RECOVERY_LIMIT = 20_000;
+
+/**
+ * Kills random workers under load, and says what was lost and what is left over.
+ *
+ * @param {{ kills?: number, workers?: number }} [settings]
+ */
+export async function soak({ kills = 1_000, workers = 4 } = {}) {
+  const host = await startSoakHost(workers);
+  try {
+    const load = startLoad(host.port);
+    const base = await killing(host, load, Math.min(WARM_UP, kills));
+    const end = await killing(host, load, kills - base.kills);
+    await recovered(host, workers);
+    const requests = await load.stop();
+    const result = {
+      kills,
+      workers,
+      requests,
+      failures: load.failures,
+      worstKill: Math.max(0, ...load.kills.map(({ failures }) => failures)),
+      base,
+      end: { ...end, ...(await state(host)), kills },
+      family: host.family(),
+    };
+    await host.stop();
+    return { ...result, ...judge(result, survivors(host)) };
+  } finally {
+    await host.stop();
+  }
+}
+
+/** Clients, and for each of their failures the kill that it came after. */
+function startLoad(port) {
+  let stopped = false;
+  let requests = 0;
+  const kills = [];
+  const failures = [];
+  const onResult = (what) => {
+    requests++;
+    if (what === undefined) return;
+    const last = kills.at(-1);
+    const after = last ? Math.round(performance.now() - last.at) : -1;
+    if (last) last.failures++;
+    failures.push({ what, kill: kills.length, after });
+  };
+  const finished = closedLoop({ port, clients: CLIENTS, goOn: () => !stopped, onResult });
+  return {
+    kills,
+    failures,
+    stop() {
+      stopped = true;
+      return finished.then(() => requests);
+    },
+  };
+}
+
+async function killing(host, load, kills) {
+  for (let done = 0; done < kills; done++) {
+    await sleep(PAUSE);
+    const pid = await victim(host);
+    load.kills.push({ at: performance.now(), failures: 0 });
+    process.kill(pid, 'SIGKILL');
+    host.readySince.delete(pid);
+    if (load.kills.length % 100 === 0) console.error(`${load.kills.length} kills, ${load.failures.length} lost`);
+  }
+  await sleep(STABLE);
+  return { kills, ...(await state(host)) };
+}
+
+async function victim(host) {
+  const deadline = performance.now() + RECOVERY_LIMIT;
+  for (;;) {
+    const before = performance.now() - STABLE;
+    const stable = [...host.readySince].filter(([, since]) => since < before);
+    if (stable.length > 0) return stable[Math.floor(Math.random() * stable.length)][0];
+    if (performance.now() > deadline) throw new Error(`no worker has been ready for ${STABLE} ms`);
+    await sleep(20);
+  }
+}
+
+async function recovered(host, workers) {
+  const deadline = performance.now() + RECOVERY_LIMIT;
+  while (host.readySince.size < workers && performance.now() < deadline) await sleep(50);
+  // Time for one too many to show up.
+  await sleep(STABLE);
+}
+
+async function state(host) {
+  const { heapUsed } = await host.memory();
+  return { heapUsed, rss: rss(host.pid), descriptors: host.descriptors() };
+}
+
+/** Pids of workers that outlived their master. */
+function survivors(host) {
+  return [...host.everyPid].filter((pid) => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function judge({ kills, workers, failures, worstKill, base, end, family }, left) {
+  const stray = failures.filter(({ after }) => after < 0 || after > BLAME);
+  const [heap, resident] = [end.heapUsed - base.heapUsed, end.rss - base.rss];
+  const checks = {
+    'at most one request lost per kill': worstKill <= 1,
+    'no request lost without a kill': stray.length === 0,
+    'descriptors of the master do not grow': end.descriptors <= base.descriptors,
+    'heap of the master does not grow': heap <= HEAP_PER_KILL * kills + MEGABYTE / 4,
+    'resident memory of the master does not grow': resident <= RESIDENT,
+    'the right workers, one guard, no zombie':
+      JSON.stringify(family) === JSON.stringify({ workers, guards: 1, zombies: 0, others: 0 }),
+    'no worker outlives the stop': left.length === 0,
+  };
+  const violations = Object.keys(checks).filter((name) => !checks[name]);
+  return { checks, violations };
+}
+
+function print(result) {
+  const { kills, workers, requests, failures, base, end, family, checks } = result;
+  const growth = ({ heapUsed, rss, descriptors }) => [
+    (heapUsed / MEGABYTE).toFixed(2),
+    (rss / MEGABYTE).toFixed(1),
+    descriptors,
+  ];
+  report(
+    `Soak: ${kills} times kill -9 of a random worker out of ${workers} under load`,
+    `${CLIENTS} clients, a connection per request: ${requests} requests, ${failures.length} lost. ${JSON.stringify(family)} at the end.`,
+    table(
+      ['master', 'heap MB', 'RSS MB', 'descriptors'],
+      [
+        [`after ${base.kills} kills`, ...growth(base)],
+        [`after ${kills} kills`, ...growth(end)],
+      ],
+    ),
+    table(
+      ['check', 'holds'],
+      Object.entries(checks).map(([name, holds]) => [name, holds ? 'yes' : '**no**']),
+    ),
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const result = await soak({ kills: Number(process.argv[2] ?? 1_000) });
+  print(result);
+  console.error(JSON.stringify(result));
+  if (result.violations.length > 0) process.exitCode = 1;
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { LATER_OPTIONS } from '../../dist/options/defaults.js';
+import type { ArbiterOptions } from '../../dist/options/types.js';
+import { validateOptions } from '../../dist/options/validate.js';
+import { assertInvalid, passesOrIsRefused } from './invalid.js';
+
+type Wrong = readonly [value: unknown, expected: string, got: string, option?: string];
+
+const app = './app.js';
+const DURATION = 'milliseconds from 0 to 2147483647';
+const wrongDurations: readonly Wrong[] = [
+  [-1, DURATION, 'got -1'],
+  [Number.NaN, DURATION, 'got NaN'],
+  [Number.POSITIVE_INFINITY, DURATION, 'got Infinity'],
+  // A timer of Node would fire such a delay at once.
+  [2 ** 31, DURATION, 'got 2147483648'],
+  ['30s', DURATION, "got '30s'"],
+  [null, DURATION, 'got null'],
+];
+const wrongAccounts: readonly Wrong[] = [
+  ['', 'a name or a number', "got ''"],
+  ['www data', 'a name or a number', "got 'www data'"],
+  // id(1) would take it for a flag.
+  ['-u', 'a name or a number', "got '-u'"],
+  [-1, 'a name or a number', 'got -1'],
+  [1.5, 'a name or a number', 'got 1.5'],
+  // (uid_t)-1 means "leave it as it is" to setuid(2).
+  [2 ** 32 - 1, 'a name or a number', 'got 4294967295'],
+  [null, 'a name or a number', 'got null'],
+];
+
+// Typed by the options themselves: an option without a row does not compile.
+const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
+  app: [
+    [undefined, 'a module specifier', 'got undefined'],
+    [null, 'a module specifier', 'got null'],
+    [42, 'a module specifier', 'got 42'],
+    [{}, 'a module specifier', 'got {}'],
+    ['', 'not empty', "got ''"],
+    ['./a\0.js', 'no NUL', 'got '],
+    ['#name', "'./app.js#name'", "got '#name'"],
+    [new URL('https://example.org/app.js'), 'a file: URL', "got 'https://example.org/app.js'"],
+  ],
+  name: [
+    ['', '1 to 64 printable characters', "got ''"],
+    ['a\nb', '1 to 64 printable characters', "got 'a\\nb'"],
+    ['x'.repeat(65), '1 to 64 printable characters', 'got '],
+    [1, '1 to 64 printable characters', 'got 1'],
+    [null, '1 to 64 printable characters', 'got null'],
+  ],
+  workers: [0, -1, 1.5, '2', Number.NaN, null].map((value): Wrong => [value, 'an integer of at least 1', 'got ']),
+  workerClass: [
+    ['threaded', "'sync' (this version knows no other class yet)", "got 'threaded'"],
+    ['async', "'sync' (this version knows no other class yet)", "got 'async'"],
+    [class Mine {}, "'sync' (this version knows no other class yet)", 'got [class Mine]'],
+    ['gevent', "expected 'sync', ", "got 'gevent'"],
+    [null, "expected 'sync', ", 'got null'],
+    // It has no toString.
+    [Object.create(null), "expected 'sync', ", 'got '],
+  ],
+  bind: [
+    [null, "'host:port'", 'got null'],
+    [[], 'at least one address', 'got []'],
+    [8000, "'host:port'", 'got 8000'],
+    ['localhost', "'host:port'", "got 'localhost'"],
+    [[':80', 'x'], "'host:port'", "got 'x'", 'bind[1]'],
+  ],
+  backlog: [0, -1, 2 ** 31, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 1 to 2147483647', 'got ']),
+  bootTimeout: wrongDurations,
+  gracefulTimeout: wrongDurations,
+  headersTimeout: [...wrongDurations, [1.5, 'an integer', 'Received 1.5']],
+  requestTimeout: [...wrongDurations, [1.5, 'an integer', 'Received 1.5']],
+  maxHeaderSize: [-1, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 0 to 2147483647', 'got ']),
+  maxHeadersCount: [-1, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 0 to 2147483647', 'got ']),
+  server: [
+    [null, 'a plain object', 'got null'],
+    [[], 'a plain object', 'got []'],
+    [new Map(), 'a plain object', 'got Map'],
+    [{ requestTimeout: 1 }, "at the top level, as 'requestTimeout'", 'got 1', 'server.requestTimeout'],
+    [{ ServerResponse: class {} }, 'plain data', 'got [class', 'server.ServerResponse'],
+    [{ insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
+    [{ keepAliveTimeout: 'x' }, 'number', "('x')", 'keepAliveTimeout'],
+    // The option that is at fault, not the first whose name occurs somewhere in the message.
+    [{ a: 1, insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
+    // It reaches the workers as JSON, which has none of these.
+    [{ lookup: 1n }, 'plain data', 'got ', 'server.lookup'],
+  ],
+  cwd: [
+    ['', 'not empty', "got ''"],
+    ['/a\0b', 'no NUL', 'got '],
+    [1, 'a string', 'got 1'],
+  ],
+  env: [
+    [null, 'a plain object', 'got null'],
+    [['A=1'], 'a plain object', "got [ 'A=1' ]"],
+    [{ A: 1 }, 'a string without NUL, or undefined', 'got 1', 'env.A'],
+    [{ A: 'x\0' }, 'a string without NUL, or undefined', 'got ', 'env.A'],
+    [{ 'A=B': 'x' }, "names without '='", "got 'A=B'"],
+    [{ '': 'x' }, 'names', "got ''"],
+  ],
+  execArgv: [
+    ['--no-warnings', 'an array of strings', "got '--no-warnings'"],
+    [[1], 'an array of strings', 'got [ 1 ]'],
+    [['a\0'], 'without NUL', 'got '],
+    // biome-ignore lint/suspicious/noSparseArray: the point of this case.
+    [[, 'a'], 'an array of strings', 'got '],
+  ],
+  user: wrongAccounts,
+  group: wrongAccounts,
+  umask: [-1, 0o1000, 1.5, '022', null].map((value): Wrong => [value, 'an integer from 0 to 511', 'got ']),
+  signals: [
+    [null, 'a plain object', 'got null'],
+    ['SIGINT', 'a plain object', "got 'SIGINT'"],
+    [['SIGINT'], 'a plain object', "got [ 'SIGINT' ]"],
+    [{ SIGFOO: true }, 'SIGTERM, SIGINT, SIGQUIT, SIGTTIN, SIGTTOU', "got 'SIGFOO'"],
+    [{ SIGHUP: false }, 'SIGHUP is not known yet', "got 'SIGHUP'"],
+    [{ SIGINT: 1 }, 'true or false', 'got 1', 'signals.SIGINT'],
+  ],
+};
+
+for (const [option, rows] of Object.entries(WRONG)) {
+  test(`${option}: wrong values are refused by name`, async (t) => {
+    for (const [value, expected, got, blamed = option] of rows) {
+      await t.test(`${inspect(value, { depth: 1 }).slice(0, 60)}, not ${expected}`, () => {
+        assertInvalid(() => validateOptions({ app, [option]: value }), `option '${blamed}'`, expected, got);
+      });
+    }
+  });
+}
+
+test('headersTimeout beyond requestTimeout, in either order and against the default', () => {
+  for (const options of [
+    { headersTimeout: 4000, requestTimeout: 2000 },
+    { requestTimeout: 2000, headersTimeout: 4000 },
+    { headersTimeout: 300_001 },
+  ]) {
+    const got = `Received ${options.headersTimeout}`;
+    assertInvalid(() => validateOptions({ app, ...options }), "option 'headersTimeout'", '<= requestTimeout', got);
+  }
+  // Without a limit for the whole, there is none for the head to exceed.
+  validateOptions({ app, headersTimeout: 300_001, requestTimeout: 0 });
+});
+
+test('unknown options are refused, and those of later versions say so', () => {
+  assertInvalid(
+    () => validateOptions({ app, worker: 2 }),
+    "option 'worker' is unknown",
+    'known are: app, name, workers',
+  );
+  for (const option of LATER_OPTIONS) {
+    assertInvalid(() => validateOptions({ app, [option]: 1 }), `option '${option}' is not known to this version yet`);
+    assert.equal(Object.hasOwn(WRONG, option), false, `${option} is known and of a later version`);
+  }
+  // An own property of that name, as JSON.parse makes it, is an unknown option and nobody's prototype.
+  assertInvalid(
+    () => validateOptions(JSON.parse('{"app":"./app.js","__proto__":{"workers":3}}')),
+    "option '__proto__'",
+  );
+});
+
+test('the options themselves must be a plain object', () => {
+  for (const value of [undefined, null, 1, 'app', [], new (class Options {})()]) {
+    assertInvalid(() => validateOptions(value), "option 'options'", 'a plain object', 'got ');
+  }
+  assert.equal(validateOptions(Object.assign(Object.create(null), { app })).name, 'prefork');
+});
+
+test('whatever comes, nothing but ERR_INVALID_OPTION is thrown', () => {
+  const anything = fc.anything({ withNullPrototype: true, withBigInt: true, withSparseArray: true, withDate: true });
+  const option = fc.constantFrom(...Object.keys(WRONG));
+  fc.assert(
+    fc.property(option, anything, (name, value) => passesOrIsRefused(() => validateOptions({ app, [name]: value }))),
+    { numRuns: 2000 },
+  );
+  fc.assert(fc.property(anything, (value) => passesOrIsRefused(() => validateOptions(value))));
+});

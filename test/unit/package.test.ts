@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const list = (folder: string, ending: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith(ending))
+    .map((file) => join(folder, file));
+
+const RUNTIME = ['debug', 'eventemitter3', 'signal-exit'];
+const LONGEST_FILE = 300;
+
+test('the runtime dependencies are exactly these', () => {
+  const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(read('package.json'));
+  assert.deepEqual(Object.keys(dependencies).sort(), RUNTIME);
+  assert.equal(optionalDependencies, undefined);
+  assert.equal(peerDependencies, undefined);
+});
+
+test('the library imports nothing but Node and its dependencies', () => {
+  for (const file of list('lib', '.ts')) {
+    for (const { fileName } of ts.preProcessFile(read(file)).importedFiles) {
+      const known = fileName.startsWith('.') || fileName.startsWith('node:') || RUNTIME.includes(fileName);
+      assert.ok(known, `${file} imports ${fileName}`);
+    }
+  }
+});
+
+test('index.ts is named exports and nothing else', () => {
+  const source = ts.createSourceFile('index.ts', read('lib/index.ts'), ts.ScriptTarget.Latest);
+  for (const statement of source.statements) {
+    const text = statement.getText(source);
+    assert.ok(ts.isExportDeclaration(statement), text);
+    // `export * from` would publish whatever comes.
+    assert.ok(statement.exportClause && ts.isNamedExports(statement.exportClause), text);
+    for (const { name } of statement.exportClause.elements) assert.notEqual(name.text, 'default', text);
+  }
+});
+
+test('the values that the package exports', async () => {
+  assert.deepEqual(Object.keys(await import('prefork')).sort(), ['Arbiter', 'ArbiterError']);
+});
+
+test('no declaration needs the types of debug, which users do not have', () => {
+  const declarations = list('dist', '.d.ts');
+  assert.ok(declarations.length > 20, 'the build is found');
+  for (const file of declarations) {
+    const text = read(file);
+    assert.doesNotMatch(text, /\bDebugger\b/, file);
+    const names = ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName);
+    assert.ok(!names.includes('debug') && !text.includes('types="debug"'), file);
+  }
+});
+
+for (const file of list('lib', '.ts')) {
+  test(`${file} is at most ${LONGEST_FILE} lines`, () => {
+    const lines = read(file).trimEnd().split('\n').length;
+    assert.ok(lines <= LONGEST_FILE, `${lines} lines`);
+  });
+}

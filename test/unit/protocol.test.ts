@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import vm from 'node:vm';
+import fc from 'fast-check';
+import {
+  type BootPhase,
+  encodeMessage,
+  encodeSpec,
+  MAX_LINE,
+  parseMessage,
+  reviveError,
+  type SerializedError,
+  SPEC_VARIABLE,
+  serializeError,
+  takeSpec,
+  type WorkerMessage,
+  type WorkerSpec,
+} from '../../dist/protocol.js';
+
+const PHASES: readonly BootPhase[] = ['bind', 'load', 'boot'];
+const plain = { noNullPrototype: true };
+const text = fc.string({ unit: 'binary', maxLength: 40 });
+
+function errorOf(depth: number): fc.Arbitrary<SerializedError> {
+  const model = { name: text, message: text, stack: text, code: text };
+  const requiredKeys: ('name' | 'message')[] = ['name', 'message'];
+  if (depth === 0) return fc.record(model, { requiredKeys, ...plain });
+  return fc.record({ ...model, cause: errorOf(depth - 1) }, { requiredKeys, ...plain });
+}
+const error = errorOf(4);
+const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
+  fc.record({ type: fc.constant('ready' as const) }, plain),
+  fc.record({ type: fc.constant('error' as const), error }, plain),
+  fc.record(
+    { type: fc.constant('failed' as const), phase: fc.constantFrom(...PHASES), error, socket: fc.nat(100) },
+    { requiredKeys: ['type', 'phase', 'error'], ...plain },
+  ),
+);
+
+/** Holds a message to its type: exactly the known keys, each of its type. */
+function assertWellFormed(value: WorkerMessage): void {
+  const allowed = { ready: ['type'], error: ['type', 'error'], failed: ['type', 'phase', 'error', 'socket'] }[
+    value.type
+  ];
+  assert.ok(allowed, `a message of type ${value.type}`);
+  for (const key of Object.keys(value)) assert.ok(allowed.includes(key), `a key ${key}`);
+  assert.equal(Object.getPrototypeOf(value), Object.prototype);
+  if (value.type === 'ready') return;
+  if (value.type === 'failed') {
+    assert.ok(PHASES.includes(value.phase));
+    assert.ok(value.socket === undefined || Number.isInteger(value.socket));
+  }
+  let depth = 0;
+  for (let at: SerializedError | undefined = value.error; at; at = at.cause, depth++) {
+    const { cause: _, ...strings } = at;
+    assert.equal(typeof at.name, 'string');
+    assert.equal(typeof at.message, 'string');
+    for (const [key, own] of Object.entries(strings)) {
+      assert.ok(['name', 'message', 'stack', 'code'].includes(key) && typeof own === 'string', key);
+    }
+  }
+  assert.ok(depth <= 5, `a chain of ${depth}`);
+}
+
+test('a message is one line, and parses to itself', () => {
+  fc.assert(
+    fc.property(message, (given) => {
+      const line = encodeMessage(given);
+      assert.equal(line.indexOf('\n'), line.length - 1);
+      assert.deepEqual(parseMessage(line), given);
+    }),
+  );
+});
+
+test('no line makes the master throw or act on a malformed message', () => {
+  const key = fc.constantFrom(
+    'type',
+    'error',
+    'phase',
+    'socket',
+    'name',
+    'message',
+    'stack',
+    'code',
+    'cause',
+    '__proto__',
+  );
+  const word = fc.constantFrom('ready', 'error', 'failed', 'bind', 'load', 1, -1, 1.5, null, true, 'x');
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 6 },
+      word,
+      fc.dictionary(key, tie('tree'), { maxKeys: 4 }),
+      fc.array(tie('tree'), { maxLength: 2 }),
+    ),
+  }));
+  const check = (line: string): void => {
+    const parsed = parseMessage(line);
+    if (parsed) assertWellFormed(parsed);
+  };
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), check));
+  fc.assert(fc.property(fc.json(), check));
+  fc.assert(
+    fc.property(tree, (value) => check(JSON.stringify(value))),
+    { numRuns: 2000 },
+  );
+  // Messages with one part replaced: nearly right.
+  fc.assert(
+    fc.property(message, fc.constantFrom('type', 'phase', 'socket', 'error'), tree, (given, part, value) =>
+      check(JSON.stringify({ ...given, [part]: value })),
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+const REFUSED: Readonly<Record<string, string>> = {
+  'an empty line': '',
+  'no JSON': 'Debugger attached.',
+  'not an object': '[{"type":"ready"}]',
+  null: 'null',
+  'an unknown type': '{"type":"reload","error":{"name":"E","message":"m"}}',
+  'an error without its error': '{"type":"error"}',
+  'an error of a wrong kind': '{"type":"error","error":"text"}',
+  'an error without a name': '{"type":"error","error":{"message":"m"}}',
+  'an error without a message': '{"type":"error","error":{"name":"E"}}',
+  'a failure of an unknown phase': '{"type":"failed","phase":"toString","error":{"name":"E","message":"m"}}',
+  'a type that is inherited': '{"__proto__":{"type":"ready"}}',
+  'half a line': '{"type":"rea',
+};
+for (const [what, line] of Object.entries(REFUSED)) {
+  test(`${what} is no message`, () => assert.equal(parseMessage(line), undefined));
+}
+
+test('a key of the prototype pollutes nothing', () => {
+  const line =
+    '{"type":"error","__proto__":{"polluted":1},"error":{"name":"E","message":"m","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}}';
+  const parsed = parseMessage(line);
+  assert.deepEqual(parsed, { type: 'error', error: { name: 'E', message: 'm' } });
+  assert.equal(({} as { polluted?: number }).polluted, undefined);
+  assert.equal((parsed as { polluted?: number }).polluted, undefined);
+});
+
+test('a spec is taken from the environment once, and is no more there', () => {
+  const spec: WorkerSpec = {
+    name: 'a"b',
+    id: 1,
+    age: 2,
+    generation: 1,
+    slot: 0,
+    sockets: 1,
+    backlog: 5,
+    direct: false,
+    http: {},
+  };
+  const env: NodeJS.ProcessEnv = { [SPEC_VARIABLE]: encodeSpec(spec), PATH: '/bin' };
+  assert.deepEqual(takeSpec(env), spec);
+  assert.deepEqual(env, { PATH: '/bin' });
+  assert.equal(takeSpec(env), undefined);
+});
+
+test('an error comes out as it went in: name, message, code, stack and causes', () => {
+  class HttpError extends RangeError {
+    override readonly name = 'HttpError';
+    readonly code = 'E_HTTP';
+  }
+  const thrown = new HttpError('outer', { cause: new TypeError('inner', { cause: 'a string' }) });
+  const revived = reviveError(serializeError(thrown)) as NodeJS.ErrnoException;
+  assert.ok(revived instanceof Error);
+  const { name, message: said, code, stack } = revived;
+  assert.deepEqual(
+    { name, said, code, stack },
+    { name: 'HttpError', said: 'outer', code: 'E_HTTP', stack: thrown.stack },
+  );
+  // As with errors of Node: the code is seen by those who list, name and stack are not.
+  assert.deepEqual(Object.keys(revived), ['code']);
+  const inner = revived.cause as Error;
+  assert.deepEqual([inner.name, inner.message], ['TypeError', 'inner']);
+  assert.equal((inner.cause as Error).message, "thrown: 'a string'");
+});
+
+test('what is thrown and no error is described', () => {
+  for (const [thrown, shown] of [
+    [undefined, 'undefined'],
+    [null, 'null'],
+    ['text', "'text'"],
+    [{ code: 5 }, '{ code: 5 }'],
+    [Symbol('s'), 'Symbol(s)'],
+    [Object.create(null), '[Object: null prototype] {}'],
+  ] as const) {
+    assert.deepEqual(serializeError(thrown), { name: 'Error', message: `thrown: ${shown}` });
+  }
+  // An error of another realm still shows its stack.
+  assert.match(serializeError(vm.runInNewContext('new TypeError("far")')).message, /TypeError: far\n\s+at /);
+});
+
+test('an error that cannot be read does not stop the report', () => {
+  const throws = (): never => {
+    throw new Error('getter');
+  };
+  const hostile = [
+    ...['name', 'message', 'stack', 'code', 'cause'].map((key) =>
+      Object.defineProperty(new Error('m'), key, { get: throws }),
+    ),
+    Object.assign(new Error('m'), { name: { toString: throws } }),
+    Object.assign(new Error('m'), { message: Symbol('s') }),
+    new Proxy({}, { getPrototypeOf: throws }),
+    { [Symbol.for('nodejs.util.inspect.custom')]: throws },
+  ];
+  for (const thrown of hostile) assertWellFormed({ type: 'error', error: serializeError(thrown) });
+  // Properties of other types than an error's are left out, not converted.
+  assert.deepEqual(serializeError(Object.assign(new Error('m'), { stack: 5, code: 5 })), {
+    name: 'Error',
+    message: 'm',
+  });
+});
+
+test('a chain of causes is cut, also one that is a circle', () => {
+  const circle = new Error('0');
+  circle.cause = circle;
+  const line = encodeMessage({ type: 'error', error: serializeError(circle) });
+  const parsed = parseMessage(line);
+  assert.ok(parsed?.type === 'error');
+  assertWellFormed(parsed);
+  // Nor may a worker that writes its own lines make the master follow a chain for ever.
+  const chain = (depth: number): string =>
+    `{"name":"E","message":"m"${depth > 0 ? `,"cause":${chain(depth - 1)}` : ''}}`;
+  const long = parseMessage(`{"type":"error","error":${chain(100)}}`);
+  assert.ok(long);
+  assertWellFormed(long);
+  // What a worker writes by itself is cut at the same depth as what the master takes.
+  assert.deepEqual(parsed.error, serializeError(circle));
+});
+
+test('the longest error that can be written is a line that is read', () => {
+  // \0 takes six characters in JSON.
+  const long = '\0'.repeat(1_000_000);
+  const worst = (depth: number): Error =>
+    Object.assign(new Error(long, depth > 0 ? { cause: worst(depth - 1) } : {}), {
+      name: long,
+      stack: long,
+      code: long,
+    });
+  const line = encodeMessage({ type: 'failed', phase: 'load', socket: 99, error: serializeError(worst(9)) });
+  assert.ok(line.length < MAX_LINE, `${line.length} characters of ${MAX_LINE}`);
+  const parsed = parseMessage(line);
+  assert.ok(parsed?.type === 'failed');
+  assert.match(parsed.error.message, /\0…$/);
+});

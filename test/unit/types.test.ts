@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import test from 'node:test';
+import {
+  Arbiter,
+  ArbiterError,
+  type ArbiterErrorCode,
+  type ArbiterEvents,
+  type ArbiterOptions,
+  type ArbiterState,
+  type ArbiterStats,
+  type BindOption,
+  type BoundAddress,
+  type ExitReason,
+  type Handler,
+  type SlotRequest,
+  type WorkerExit,
+  type WorkerInfo,
+  type WorkerTimeout,
+} from 'prefork';
+
+/*
+ * Checked by tsc, which builds this file: the lines below must compile, and those that a @ts-expect-error announces
+ * must not. `types` is never called.
+ */
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function expectType<A>(): <B>(
+  value: B,
+  ...same: Equal<A, B> extends true ? [] : ['not the type that was expected']
+) => void {
+  return () => undefined;
+}
+
+export function events(arbiter: Arbiter): void {
+  arbiter.on('listening', (address) => expectType<BoundAddress>()(address));
+  arbiter.on('ready', (...args) => expectType<[]>()(args));
+  arbiter.on('worker:spawn', (worker) => expectType<WorkerInfo>()(worker));
+  arbiter.on('worker:ready', (worker) => expectType<WorkerInfo>()(worker));
+  arbiter.once('worker:exit', (worker, exit) => {
+    expectType<WorkerInfo>()(worker);
+    expectType<WorkerExit>()(exit);
+    expectType<ExitReason>()(exit.reason);
+    expectType<number | null>()(exit.code);
+    expectType<SlotRequest | undefined>()(exit.request);
+  });
+  arbiter.on('worker:timeout', (_worker, timeout) => expectType<WorkerTimeout>()(timeout));
+  arbiter.on('worker:error', (_worker, error) => expectType<Error>()(error));
+  arbiter.on('worker:backoff', (id, { delay, failures }) => {
+    expectType<number>()(id);
+    expectType<number>()(delay);
+    expectType<number>()(failures);
+  });
+  arbiter.on('scale', (to, from) => expectType<[number, number]>()([to, from] as [number, number]));
+  arbiter.on('signal', (name) => expectType<ArbiterEvents['signal'][0]>()(name));
+  arbiter.on('stop', ({ graceful }) => expectType<boolean>()(graceful));
+  arbiter.on('stopped', () => undefined);
+  arbiter.on('error', (error) => expectType<Error>()(error));
+  // @ts-expect-error: no such event
+  arbiter.on('worker:died', () => undefined);
+  // @ts-expect-error: the first argument is a worker
+  arbiter.on('worker:exit', (code: number) => code);
+  // @ts-expect-error: a snapshot is read only
+  arbiter.on('worker:ready', (worker) => Object.assign(worker, {}).pid++);
+}
+
+export function options(): void {
+  const all: Required<Omit<ArbiterOptions, 'app'>> = {
+    name: 'a',
+    workers: 2,
+    workerClass: 'sync',
+    bind: [':0', { path: '/s', mode: 0o600 }],
+    backlog: 1,
+    bootTimeout: 1,
+    gracefulTimeout: 1,
+    headersTimeout: 1,
+    requestTimeout: 1,
+    maxHeaderSize: 1,
+    maxHeadersCount: 1,
+    server: { noDelay: true },
+    cwd: '/',
+    env: { A: '1', B: undefined },
+    execArgv: ['--no-warnings'] as const,
+    user: 'www',
+    group: 33,
+    umask: 0o22,
+    signals: { SIGINT: false },
+  };
+  new Arbiter({ app: './app.js', ...all });
+  new Arbiter({ app: new URL('file:///app.js'), env: process.env });
+  for (const bind of [
+    ':80',
+    { port: 80 },
+    { host: '::1', port: 80 },
+    { path: '/s' },
+    { fd: 3 },
+  ] satisfies BindOption[]) {
+    new Arbiter({ app: './app.js', bind });
+    new Arbiter({ app: './app.js', bind: [bind] });
+  }
+  // @ts-expect-error: app is required
+  new Arbiter({});
+  // @ts-expect-error: an unknown option
+  new Arbiter({ app: './app.js', worker: 2 });
+  // @ts-expect-error: an option of a later version
+  new Arbiter({ app: './app.js', timeout: 30_000 });
+  // @ts-expect-error: a number
+  new Arbiter({ app: './app.js', workers: '2' });
+  // @ts-expect-error: the only class of this version is 'sync'
+  new Arbiter({ app: './app.js', workerClass: 'threaded' });
+  // @ts-expect-error: an address without a port
+  new Arbiter({ app: './app.js', bind: { host: 'localhost' } });
+  // @ts-expect-error: strings
+  new Arbiter({ app: './app.js', execArgv: [1] });
+  // @ts-expect-error: not a signal of the master
+  new Arbiter({ app: './app.js', signals: { SIGKILL: true } });
+  // @ts-expect-error: milliseconds, not text
+  new Arbiter({ app: './app.js', gracefulTimeout: '30s' });
+  // @ts-expect-error: options are read only
+  all.workers = 3;
+}
+
+export function generic(): void {
+  expectType<Arbiter<Handler>>()(new Arbiter({ app: './app.js' }) as Arbiter);
+  // What the handler gets is known without a type.
+  new Arbiter({
+    app: (request, response) => {
+      expectType<IncomingMessage>()(request);
+      response.end('hello');
+    },
+  });
+  new Arbiter({ app: Promise.resolve<Handler>(async (_request, response) => response.end()) });
+  type Lookup = (key: string) => number;
+  new Arbiter<Lookup>({ app: (key) => key.length });
+  // @ts-expect-error: not of the handler type that was named
+  new Arbiter<Lookup>({ app: (key: number) => key });
+}
+
+export async function members(arbiter: Arbiter): Promise<void> {
+  expectType<Promise<void>>()(arbiter.start());
+  expectType<Promise<void>>()(arbiter.run());
+  expectType<Promise<void>>()(arbiter.stop());
+  expectType<Promise<void>>()(arbiter.stop({ graceful: false }));
+  expectType<Promise<void>>()(arbiter.scale(3));
+  expectType<ArbiterState>()(arbiter.state);
+  expectType<readonly WorkerInfo[]>()(arbiter.workers);
+  expectType<readonly BoundAddress[]>()(arbiter.addresses);
+  expectType<ArbiterStats<ArbiterState>>()(arbiter.stats());
+  expectType<boolean>()(Arbiter.isWorker);
+  await using disposed = arbiter;
+  // @ts-expect-error: read only
+  disposed.state = 'running';
+  // @ts-expect-error: read only
+  arbiter.workers.pop();
+  // @ts-expect-error: a number
+  await arbiter.scale('3');
+}
+
+export function errors(error: ArbiterError): void {
+  expectType<ArbiterErrorCode>()(error.code);
+  expectType<number>()(error.exitCode);
+  // @ts-expect-error: no such code
+  new ArbiterError('ERR_UNKNOWN', '');
+  // @ts-expect-error: no such code to compare with
+  if (error.code === 'ERR_UNKNOWN') throw error;
+}
+
+test('the type tests were compiled against the classes that run', () => {
+  assert.equal(typeof Arbiter, 'function');
+  assert.ok(new ArbiterError('ERR_STATE', '') instanceof Error);
+});
