@@ -11,6 +11,7 @@ import { createNotifier, type Notifier } from './master/notify.js';
 import { openSite, type Site } from './master/site.js';
 import { type ArbiterState, checkMove, refusal } from './master/states.js';
 import { type ArbiterStats, EMPTY_STATS } from './master/stats.js';
+import type { Turn, TurnTable } from './master/turns.js';
 import {
   type EndStage,
   isHarder,
@@ -25,18 +26,6 @@ import { validateOptions } from './options/validate.js';
 import { reviveError } from './protocol.js';
 import { spec } from './worker/context.js';
 import { startInWorker } from './worker/serve.js';
-
-/** What the loop acts on. Whatever happens is put into its queue as one of these. */
-type Turn =
-  | WorkerTurn
-  | { readonly type: 'opened'; readonly site: Site }
-  | { readonly type: 'unopened'; readonly error: unknown }
-  | { readonly type: 'signal'; readonly name: MasterSignal }
-  | { readonly type: 'scale'; readonly to: number }
-  | { readonly type: 'stop'; readonly stage: EndStage }
-  | { readonly type: 'closed' }
-  | { readonly type: 'wake' };
-type Table = { readonly [T in Turn['type']]: (turn: Extract<Turn, { type: T }>) => void };
 
 /**
  * The master: it binds the sockets, keeps a number of worker processes alive, and knows nothing of clients.
@@ -168,7 +157,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     return this.stop();
   }
 
-  readonly #table: Table = {
+  readonly #table: TurnTable = {
     opened: ({ site }) => {
       this.#site = site;
       this.#crew = new Crew(site, this.#options, this.#notifier);

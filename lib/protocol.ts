@@ -75,7 +75,8 @@ const MAX_TEXT = 8192;
 const MAX_CAUSES = 4;
 
 export function encodeMessage(message: WorkerMessage): string {
-  return `${JSON.stringify(message)}\n`;
+  // It begins with a new line too: whatever else wrote to the pipe may have left half of one.
+  return `\n${JSON.stringify(message)}\n`;
 }
 
 /** The message in a line, or undefined for anything that is not one: a worker may write what it likes. */

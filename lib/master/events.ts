@@ -9,7 +9,7 @@ export interface WorkerExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly reason: ExitReason;
-  /** What it was serving, when it did not end because it was told to. */
+  /** What it was serving at that moment, if anything. */
   readonly request?: SlotRequest;
 }
 

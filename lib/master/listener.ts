@@ -1,6 +1,7 @@
 import { promises as dns } from 'node:dns';
-import { chmodSync, fstatSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, fstatSync, lstatSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debugBind } from '../debug.js';
 import { ArbiterError } from '../errors.js';
@@ -111,9 +112,16 @@ async function openUnix(path: string, mode: number | undefined): Promise<Listene
 /** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
+  if (found === undefined) {
+    // libuv says EACCES where the folder is missing.
+    statSync(dirname(path));
+    return;
+  }
   if (!found.isSocket()) throw new Error('a file that is not a socket is in the way');
   const code = await probe(path);
+  if (code === 'ECONNREFUSED' && isBound(path)) {
+    throw Object.assign(new Error(`${path}: bound, not listening yet`), { code: 'EADDRINUSE' });
+  }
   if (code === 'ECONNREFUSED') {
     debugBind('%s: stale socket file removed', path);
     unlinkSync(path);
@@ -141,4 +149,15 @@ function openInherited(fd: number): Listener {
   if (!fstatSync(fd).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
   const { address } = inspectSocket(fd);
   return { fd, address: address ?? `fd://${fd}`, close: () => undefined };
+}
+
+/** Whether a process has it bound, though nobody listens yet: an Arbiter whose workers still boot. Linux alone tells. */
+function isBound(path: string): boolean {
+  try {
+    return readFileSync('/proc/net/unix', 'utf8')
+      .split('\n')
+      .some((line) => line.endsWith(` ${path}`));
+  } catch {
+    return false;
+  }
 }

@@ -221,7 +221,7 @@ function readLines(stream: Readable, onLine: (line: string) => void): void {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() as string;
     for (const line of lines) {
-      if (!dropping) onLine(line);
+      if (!dropping && line !== '') onLine(line);
       dropping = false;
     }
     if (rest.length > MAX_LINE) {

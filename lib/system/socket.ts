@@ -46,7 +46,7 @@ export function bindUnix(path: string): BoundSocket {
  * Throws EINVAL for a descriptor of another kind.
  */
 export function inspectSocket(fd: number): Omit<BoundSocket, 'close'> {
-  const handle = internals._createServerHandle(null, -1, -1, fd);
+  const handle = internals._createServerHandle(null, 0, -1, fd);
   if (typeof handle === 'number') throw systemError(handle, 'open');
   const address: Partial<net.AddressInfo> = {};
   const known = handle.getsockname?.(address) === 0;

@@ -12,8 +12,10 @@ export abstract class HttpWorker<App extends Handler> extends Worker<App> {
   readonly #active = new Set<ServerResponse>();
   #acceptor: Acceptor | undefined;
 
-  /** Settings of the `http.Server` that the class itself insists on. */
-  protected configure(_server: http.Server): void {}
+  /** Whether a request is served at all; one that is not gets no answer. */
+  protected admit(_request: IncomingMessage): boolean {
+    return true;
+  }
 
   /** What the class does to each response before the handler sees it. */
   protected prepare(_response: ServerResponse): void {}
@@ -23,7 +25,6 @@ export abstract class HttpWorker<App extends Handler> extends Worker<App> {
     const { maxHeadersCount, ...options } = spec.http;
     const server = http.createServer(options, (request, response) => this.#serve(request, response));
     if (maxHeadersCount !== undefined) server.maxHeadersCount = maxHeadersCount;
-    this.configure(server);
     // It never listens itself; without this event it would enforce none of its timeouts.
     server.emit('listening');
     const { noDelay = true, keepAlive = false, keepAliveInitialDelay = 0, highWaterMark } = options;
@@ -56,6 +57,7 @@ export abstract class HttpWorker<App extends Handler> extends Worker<App> {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
+    if (!this.admit(request)) return;
     const { slot } = this.context;
     let failed = false;
     this.#active.add(response);

@@ -52,18 +52,21 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle
     );
     // A second one on the way out: the state is worse than unknown.
     if (ending) process.exit(EXIT.CRASH);
-    end(worker.crash(), CRASH_LIMIT, EXIT.CRASH);
+    // The answer to the request that is in flight now must not hide it from the master.
+    slot.freeze();
+    exitWithin(CRASH_LIMIT);
+    end(worker.crash(), EXIT.CRASH);
   };
-  const drain = (limit: number | undefined): void => {
+  const drain = (): void => {
     if (ending || !worker) return;
     slot.setState(STATE.DRAINING);
-    end(worker.stop(), limit, EXIT.OK);
+    end(worker.stop(), EXIT.OK);
   };
-  const end = (finished: Promise<void>, limit: number | undefined, code: number): void => {
+  const end = (finished: Promise<void>, code: number): void => {
     ending = true;
-    if (limit !== undefined) setTimeout(() => process.exit(code), limit);
     finished.then(() => process.exit(code), fail);
   };
+  const exitWithin = (limit: number): void => void setTimeout(() => process.exit(EXIT.CRASH), limit);
   const lifecycle: Lifecycle = {
     slot,
     phase: 'boot',
@@ -71,7 +74,7 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle
     fail,
     serving(ready) {
       worker = ready;
-      process.on('SIGTERM', () => drain(undefined));
+      process.on('SIGTERM', drain);
       process.on('SIGQUIT', () => {
         slot.setState(STATE.DRAINING);
         process.exit(EXIT.OK);
@@ -88,11 +91,12 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle
     slot.flush();
     if (worker || reported) return;
     const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
-    tellMaster({ type: 'failed', phase: lifecycle.phase, error: serializeError(error) });
+    tellMaster({ type: 'failed', phase: 'boot', error: serializeError(error) });
   });
   onMasterGone(() => {
-    if (worker) drain(ORPHAN_LIMIT);
-    else process.exit(EXIT.CRASH);
+    if (!worker) process.exit(EXIT.CRASH);
+    exitWithin(ORPHAN_LIMIT);
+    drain();
   });
   return lifecycle;
 }

@@ -1,6 +1,6 @@
 /*
  * The first code of every worker process, loaded by --import before the application, its loaders and everything
- * else. The flag reaches threads and forks of a worker too: there is no spec for them, and nothing happens.
+ * else. The flag reaches the threads of a worker too. Importing it elsewhere does nothing.
  */
 import { createServer } from 'node:net';
 import { FD, type WorkerSpec } from '../protocol.js';
@@ -12,6 +12,11 @@ import { guardStdin } from './stdin.js';
 
 /** Undefined where this is no worker. */
 export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
+// Loaded by the flag, but not by a worker: by a thread of one, which has modules of its own and the same fd 0.
+if (!spec && process.execArgv[1] === import.meta.url) {
+  process.execArgv.splice(0, 2);
+  guardStdin();
+}
 
 function prepare(spec: WorkerSpec): Lifecycle {
   // Forks of the application must not load this file again.
@@ -50,8 +55,14 @@ function becomeAccount({ user, group }: WorkerSpec): void {
   if (group === undefined) return;
   // Documented since Node 0.9, missing in some versions of its types.
   const { initgroups } = process as { initgroups?: (user: string | number, group: string | number) => void };
-  if (user !== undefined) initgroups?.call(process, user, group);
-  else process.setgroups?.([group]);
+  try {
+    if (user === undefined) process.setgroups?.([group]);
+    else initgroups?.call(process, user, group);
+  } catch (error) {
+    // A number without a name is in no group but the one that it is given.
+    if (typeof user !== 'number' || (error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_CREDENTIAL') throw error;
+    process.setgroups?.([group]);
+  }
   process.setgid?.(group);
   if (user !== undefined) process.setuid?.(user);
 }

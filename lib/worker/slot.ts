@@ -27,6 +27,7 @@ export class Slot {
   #settling = false;
   /** An immediate will look after it; never more than one. */
   #scheduled = false;
+  #frozen = false;
   #utilisation = performance.eventLoopUtilization();
 
   constructor(index: number, state: SlotState) {
@@ -39,19 +40,27 @@ export class Slot {
 
   setState(state: SlotState): void {
     this.#image.setState(state);
-    this.#writeHeader();
+    this.flush();
   }
 
   /** For a worker that leaves by killing itself: the exit code that it would have had. */
   setExitCode(code: number): void {
     this.#image.setExitCode(code);
-    this.#writeHeader();
+    this.#write(this.#image.header());
   }
 
   /** Stores what {@link Slot.end} has put off; for a process that is about to exit. */
   flush(): void {
+    if (this.#frozen) return;
     this.#settling = false;
-    this.#writeHeader();
+    this.#fill();
+    this.#write(this.#image.header());
+  }
+
+  /** Keeps the slot as it is now, for the master to read after the end of this process. */
+  freeze(): void {
+    this.flush();
+    this.#frozen = true;
   }
 
   /** Where the number of open connections is to be had, once there are any. */
@@ -61,6 +70,7 @@ export class Slot {
 
   begin(method: string, url: string): void {
     this.#active++;
+    if (this.#frozen) return;
     this.#image.setRequest(method, url, Date.now());
     this.#fill();
     this.#write(this.#image.full());
@@ -94,12 +104,7 @@ export class Slot {
     // The monotonic clock that all processes of a system share.
     const [seconds, nanoseconds] = process.hrtime();
     this.#image.setBeat(seconds * 1e3 + nanoseconds / 1e6, process.memoryUsage.rss(), utilization);
-    this.#writeHeader();
-  }
-
-  #writeHeader(): void {
-    this.#fill();
-    this.#write(this.#image.header());
+    this.flush();
   }
 
   #fill(): void {

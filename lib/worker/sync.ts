@@ -1,4 +1,5 @@
-import { type Server, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Handler } from '../options/types.js';
 import { HttpWorker } from './http.js';
 
@@ -9,9 +10,13 @@ import { HttpWorker } from './http.js';
 export class SyncWorker<App extends Handler> extends HttpWorker<App> {
   protected override readonly capacity: number = 1;
 
-  protected override configure(server: Server): void {
-    // A client that pipelines must not get a second request handled beside the first.
-    server.maxRequestsPerSocket = 1;
+  readonly #served = new WeakSet<Socket>();
+
+  /** A client that pipelines gets its first request served: the connection ends with that answer. */
+  protected override admit({ socket }: IncomingMessage): boolean {
+    if (this.#served.has(socket)) return false;
+    this.#served.add(socket);
+    return true;
   }
 
   protected override prepare(response: ServerResponse): void {
@@ -23,8 +28,8 @@ type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => S
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
 
 /**
- * Makes the response say `Connection: close` whatever the application sets. `maxRequestsPerSocket` does not: an
- * explicit `keep-alive` wins over it. Every head goes through `writeHead`, also an implicit one. It is replaced on
+ * Makes the response say `Connection: close` whatever the application sets. Node's `maxRequestsPerSocket = 1` does not:
+ * an explicit `keep-alive` wins over it, and HTTP/1.0 is not counted. Every head goes through `writeHead`, also an implicit one. It is replaced on
  * the object, since Express changes the prototype of each response.
  */
 function forceClose(response: ServerResponse): void {

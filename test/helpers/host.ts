@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ArbiterOptions, ArbiterStats, WorkerInfo } from 'prefork';
+import { alive, kill } from './process.js';
+import { DEADLINE, inTime } from './wait.js';
 
-/** How long a test waits for an event before it says what it saw instead. Milliseconds. */
-export const DEADLINE = 30_000;
+export { alive, DEADLINE };
 
 export interface HostEvent {
   readonly event: string;
@@ -34,6 +35,7 @@ export class Host {
   readonly child: ChildProcess;
   readonly #log: string[] = [];
   readonly #pids = new Set<number>();
+  readonly #ended = new Set<number>();
   readonly #calls = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
   readonly #watchers = new Set<() => void>();
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
@@ -56,6 +58,8 @@ export class Host {
     this.child.on('exit', (code, signal) => {
       this.#exit = { code, signal };
       this.#note(`host ended: code ${code}, signal ${signal}\n`);
+      for (const { reject } of this.#calls.values())
+        reject(new Error(`the host ended before it answered\n${this.log}`));
       this.#changed();
     });
     t.after(() => this.#clean(t));
@@ -118,13 +122,14 @@ export class Host {
     return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   }
 
-  /** Calls a method of the Arbiter, or reads a property. */
+  /** Calls a method of the Arbiter, or reads a property. Rejects when the host ends before it answers. */
   call(call: string, ...args: unknown[]): Promise<unknown> {
     const id = this.#calls.size + 1;
-    return new Promise((resolve, reject) => {
+    const answer = new Promise((resolve, reject) => {
       this.#calls.set(id, { resolve, reject });
-      this.child.send({ id, call, args });
+      this.child.send({ id, call, args }, (error) => error && reject(error));
     });
+    return inTime(answer, () => `the answer to '${call}'\n${this.log}`);
   }
 
   workers(): Promise<WorkerInfo[]> {
@@ -148,6 +153,8 @@ export class Host {
     if (message.event !== undefined) {
       this.#note(`event ${message.event} ${JSON.stringify(message.args)}\n`);
       if (message.event === 'worker:spawn') this.#pids.add(message.args[0].pid);
+      // Its pid may soon be another's.
+      if (message.event === 'worker:exit') this.#ended.add(message.args[0].pid);
       this.events.push(message);
       this.#changed();
       return;
@@ -159,6 +166,7 @@ export class Host {
 
   #note(text: string): void {
     this.#log.push(text);
+    this.#changed();
   }
 
   #changed(): void {
@@ -172,24 +180,6 @@ export class Host {
       this.child.kill('SIGKILL');
       await once(this.child, 'exit');
     }
-    for (const pid of this.#pids) kill(pid);
-  }
-}
-
-/** Whether a process exists and is no zombie that nobody waits for. */
-export function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended.
+    for (const pid of this.#pids) if (!this.#ended.has(pid)) kill(pid);
   }
 }

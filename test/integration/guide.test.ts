@@ -20,7 +20,10 @@ for (const page of readdirSync(GUIDE)) {
     for (const { file, code } of blocks) writeFileSync(join(folder, file as string), code as string);
     for (const { file, output } of blocks) {
       if (output === undefined) continue;
-      const { stdout } = await promisify(execFile)(process.execPath, [file as string], { cwd: folder, timeout: 60_000 });
+      const { stdout } = await promisify(execFile)(process.execPath, [file as string], {
+        cwd: folder,
+        timeout: 60_000,
+      });
       assert.equal(stdout, output, file);
     }
   });

@@ -1,0 +1,17 @@
+import type { MasterSignal } from '../options/types.js';
+import type { Site } from './site.js';
+import type { EndStage, WorkerTurn } from './worker-handle.js';
+
+/** What the loop acts on. Whatever happens is put into its queue as one of these. */
+export type Turn =
+  | WorkerTurn
+  | { readonly type: 'opened'; readonly site: Site }
+  | { readonly type: 'unopened'; readonly error: unknown }
+  | { readonly type: 'signal'; readonly name: MasterSignal }
+  | { readonly type: 'scale'; readonly to: number }
+  | { readonly type: 'stop'; readonly stage: EndStage }
+  | { readonly type: 'closed' }
+  | { readonly type: 'wake' };
+
+/** A method for each kind of turn. */
+export type TurnTable = { readonly [T in Turn['type']]: (turn: Extract<Turn, { type: T }>) => void };

@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { inTime } from './wait.js';
+
+/**
+ * Holds requests: the fixture `gated` knocks here from within the handler and answers its client when it is let
+ * through. So a test knows which worker holds which request, and decides when it ends.
+ */
+export class Gate {
+  /** Every request that came, in order. */
+  readonly arrivals: Arrival[] = [];
+  /** The most requests that one worker held at the same time. */
+  most = 0;
+  readonly #server: Server;
+  readonly #arrived: (() => void)[] = [];
+  #taken = 0;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** A gate that closes with the test. */
+  static async open(t: TestContext): Promise<Gate> {
+    const server = createServer();
+    const gate = new Gate(server);
+    server.on('connection', (socket) => gate.#greet(socket));
+    server.listen(0, '127.0.0.1');
+    t.after(() => {
+      server.close();
+      for (const arrival of gate.arrivals) arrival.cut();
+    });
+    await once(server, 'listening');
+    return gate;
+  }
+
+  /** What the workers must have in their environment. */
+  get env(): Record<string, string> {
+    return { GATE: String((this.#server.address() as AddressInfo).port) };
+  }
+
+  /** The next request, each once. */
+  async next(): Promise<Arrival> {
+    const index = this.#taken++;
+    if (index >= this.arrivals.length) {
+      await inTime(new Promise<void>((resolve) => this.#arrived.push(resolve)), `request ${index + 1} at the gate`);
+    }
+    return this.arrivals[index] as Arrival;
+  }
+
+  #greet(socket: Socket): void {
+    let text = '';
+    const onData = (chunk: string): void => {
+      text += chunk;
+      if (!text.endsWith('\n')) return;
+      socket.off('data', onData);
+      const { pid, url } = JSON.parse(text) as { pid: number; url: string };
+      this.arrivals.push(new Arrival(socket, pid, url));
+      this.most = Math.max(this.most, this.arrivals.filter((other) => other.pid === pid && other.held).length);
+      this.#arrived.shift()?.();
+    };
+    socket.setEncoding('utf8').on('data', onData);
+    // A worker that is killed resets.
+    socket.on('error', () => undefined);
+  }
+}
+
+/** A request that waits at the gate. */
+export class Arrival {
+  readonly pid: number;
+  readonly url: string;
+  held = true;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, pid: number, url: string) {
+    this.#socket = socket;
+    this.pid = pid;
+    this.url = url;
+    socket.once('close', () => {
+      this.held = false;
+    });
+  }
+
+  /** Lets the handler answer. */
+  release(): void {
+    this.held = false;
+    this.#socket.write('.');
+  }
+
+  /**
+   * Resolves when the worker has acted on all that had happened to it before: its event loop has gone round, twice,
+   * since one turn may have been half done.
+   */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 2; round++) {
+      this.#socket.write('?');
+      await inTime(once(this.#socket, 'data'), `an echo of ${this.pid}`);
+    }
+  }
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { inTime } from './wait.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** One request on a connection of its own. Rejects when the connection breaks before the end of the answer. */
+export async function get(url: string): Promise<Answer> {
+  const request = http.get(url, { agent: false });
+  const [response] = (await inTime(once(request, 'response'), `an answer to ${url}`)) as [http.IncomingMessage];
+  let body = '';
+  for await (const text of response.setEncoding('utf8')) body += text;
+  return { status: response.statusCode ?? 0, headers: response.headers, body };
+}
+
+/** A client that sends what it likes. */
+export class RawClient {
+  received = '';
+  readonly #socket: Socket;
+  readonly #closed: Promise<void>;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      this.received += text;
+    });
+    // A reset ends the connection as any other end does.
+    socket.on('error', () => undefined);
+    this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
+  }
+
+  /** Connects to the host of a URL; ends with the test. */
+  static async connect(t: TestContext, url: string): Promise<RawClient> {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    t.after(() => socket.destroy());
+    await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  send(text: string): this {
+    this.#socket.write(text);
+    return this;
+  }
+
+  get(path: string): this {
+    return this.send(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`);
+  }
+
+  /** All that the server sent until it closed the connection. */
+  async all(): Promise<string> {
+    await inTime(this.#closed, 'the end of a connection');
+    return this.received;
+  }
+
+  /** Goes away without a word. */
+  leave(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** The lines of the head of an answer, without those that differ each time. */
+export function headLines(answer: string): string[] {
+  return answer
+    .slice(0, answer.indexOf('\r\n\r\n'))
+    .split('\r\n')
+    .filter((line) => !line.startsWith('Date: '));
+}

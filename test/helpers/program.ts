@@ -1,0 +1,80 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { TestContext } from 'node:test';
+import { DEADLINE } from './wait.js';
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Any program with its output, in a process group of its own, which the test's end kills whole. */
+export class Program {
+  readonly child: ChildProcess;
+  #output = '';
+  #ended: Ended | undefined;
+  readonly #watchers = new Set<() => void>();
+
+  constructor(t: TestContext, file: string, args: readonly string[], options: SpawnOptions = {}) {
+    this.child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options, detached: true });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => this.#note(text));
+    }
+    this.child.on('error', (error) => this.#note(`${error}\n`));
+    this.child.on('close', (code, signal) => {
+      this.#ended = { code, signal };
+      this.#note(`program ended: code ${code}, signal ${signal}\n`);
+    });
+    t.after(() => this.#killGroup());
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  /** What it printed, standard output and error together. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The first match of the pattern in the output. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    await this.#until(() => pattern.test(this.#output), String(pattern));
+    return pattern.exec(this.#output) as RegExpExecArray;
+  }
+
+  async exited(): Promise<Ended> {
+    await this.#until(() => this.#ended !== undefined, "the program's exit");
+    return this.#ended as Ended;
+  }
+
+  #note(text: string): void {
+    this.#output += text;
+    for (const check of [...this.#watchers]) check();
+  }
+
+  async #until(condition: () => boolean, what: string): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`waited ${DEADLINE} ms in vain for ${what}\n${this.#output}`)),
+        DEADLINE,
+      );
+      const check = (): void => {
+        if (!condition()) return;
+        clearTimeout(timer);
+        this.#watchers.delete(check);
+        resolve();
+      };
+      this.#watchers.add(check);
+    });
+  }
+
+  #killGroup(): void {
+    if (this.child.pid === undefined) return;
+    try {
+      process.kill(-this.child.pid, 'SIGKILL');
+    } catch {
+      // All of it has ended.
+    }
+  }
+}

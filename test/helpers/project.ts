@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fixture } from './host.js';
+
+/** The folder of this project. */
+export const PROJECT: string = fixture('../..');
+
+/** Runs npm in a folder; throws what it says when it fails. */
+export function npm(folder: string, ...args: string[]): string {
+  return execFileSync('npm', ['--no-audit', '--no-fund', '--loglevel=error', ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    // An `npm test` around us hands its own settings down.
+    env: Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !/^npm_(?!config_(cache|registry))/i.test(name)),
+    ),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+export interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+/** Packs this project as it is built, since to build it would pull the rug from under the tests beside this one. */
+export function pack(folder: string): Packed {
+  const [packed] = JSON.parse(npm(PROJECT, 'pack', '--json', '--ignore-scripts', '--pack-destination', folder));
+  return packed;
+}
+
+/** A new TypeScript project with the tarball as its dependency. */
+export function createDependent(folder: string, type: 'module' | 'commonjs', tarball: string, source: string): void {
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'dependent', private: true, type }));
+  const compilerOptions = {
+    target: 'es2023',
+    module: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    typeRoots: [join(PROJECT, 'node_modules/@types')],
+    types: ['node'],
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['service.ts'] }));
+  writeFileSync(join(folder, 'service.ts'), source);
+  npm(folder, 'install', '--prefer-offline', tarball);
+}
+
+/** Compiles a project with the TypeScript of this one; throws what it complains about. */
+export function compile(folder: string): void {
+  const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
+  try {
+    execFileSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
+  } catch (error) {
+    throw new Error((error as { stdout: string }).stdout);
+  }
+}
+
+/** The executable of another version of node, fetched by npm once. */
+export function nodeOfVersion(folder: string, version: string): string {
+  return npm(
+    folder,
+    'exec',
+    '--yes',
+    '--prefer-offline',
+    `--package=node@${version}`,
+    '--',
+    'node',
+    '-p',
+    'process.execPath',
+  ).trim();
+}

@@ -1,0 +1,29 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long a test waits for something before it says what it saw instead. Milliseconds. */
+export const DEADLINE = 30_000;
+
+/** Looks again and again until something holds that no event tells of. */
+export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const end = performance.now() + DEADLINE;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited ${DEADLINE} ms in vain for ${what}`);
+    await delay(5);
+  }
+}
+
+/** A promise that says what it waited for when it does not come. */
+export async function inTime<T>(promise: Promise<T>, what: string | (() => string)): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const name = typeof what === 'string' ? what : what();
+      reject(new Error(`waited ${DEADLINE} ms in vain for ${name}`));
+    }, DEADLINE);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Host } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+
+const ENTRY = { entry: 'listeners-that-throw.js' };
+
+test('listener_throws_loop_survives', async (t) => {
+  const host = new Host(t, { workers: 2 }, ENTRY);
+  await live(host);
+  // Each of them is told of, with what was thrown as its cause.
+  const thrown = host.events.filter(({ event }) => !['error', 'warning'].includes(event)).map(({ event }) => event);
+  assert.ok(thrown.length > 12);
+  assert.deepEqual(
+    host.of('error').map(({ args: [error] }) => [error.code, error.cause.message]),
+    thrown.map((event) => ['ERR_LISTENER', `thrown at ${event}`]),
+  );
+  assert.equal(host.of('warning').length, 0);
+});
+
+test('listener_throws_loop_survives: the listener of error throws too', async (t) => {
+  const host = new Host(t, { workers: 2, errorThrows: true } as object, ENTRY);
+  await live(host);
+  await host.until(() => host.of('warning').length >= host.of('error').length, 'a warning for each error');
+  for (const { args } of host.of('warning')) {
+    assert.deepEqual(args[0], { name: 'ArbiterError', message: "a listener of 'error' threw: thrown at error" });
+  }
+  assert.equal(host.of('warning').length, host.of('error').length);
+});
+
+/** A life with an event of almost every kind. */
+async function live(host: Host): Promise<void> {
+  const url = await host.ready();
+  const [victim] = await host.workers();
+  process.kill(victim?.pid as number, 'SIGKILL');
+  await host.event('worker:ready', ({ age }) => age === 3);
+  await host.call('scale', 1);
+  host.kill('SIGTTIN');
+  await host.event('worker:ready', ({ age }) => age === 4);
+  assert.equal((await get(`${url}/`)).status, 200);
+  host.kill('SIGTERM');
+  assert.deepEqual(await host.exited(), { code: 0, signal: null });
+  assert.deepEqual([host.of('worker:exit').length, host.of('stopped').length], [4, 1]);
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { getFrom } from '../helpers/address.js';
+import { fixture } from '../helpers/host.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { Program } from '../helpers/program.js';
+import { compile, createDependent, PROJECT, pack } from '../helpers/project.js';
+
+/** Runs a host that prints its address, and asserts what it serves and that it ends well. */
+async function serves(t: test.TestContext, args: string[], answer: string): Promise<void> {
+  const program = new Program(t, process.execPath, args);
+  const [line] = await program.printed(/^\{"address".*\}$/m);
+  for (let round = 0; round < 3; round++) assert.equal((await getFrom(JSON.parse(line))).body, answer);
+  process.kill(program.pid, 'SIGTERM');
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
+  assert.doesNotMatch(program.output, /warning/i);
+}
+
+test('require_from_commonjs', (t) => serves(t, [fixture('commonjs-host.cjs')], 'required function'));
+
+test('packed_tarball_works_as_dependency', async (t) => {
+  const folder = temporaryFolder(t);
+  const { filename } = pack(folder);
+  for (const type of ['module', 'commonjs'] as const) {
+    await t.test(type, async (t) => {
+      const project = join(folder, type);
+      createDependent(project, type, join(folder, filename), SERVICE);
+      compile(project);
+      await serves(t, [join(project, 'service.js')], 'served by a dependent');
+    });
+  }
+});
+
+/* Typed as a user would write it. What must not compile is part of it. */
+const SERVICE = `
+import { Arbiter, ArbiterError, type ArbiterOptions } from 'prefork';
+
+const options: ArbiterOptions = {
+  app: (request, response) => response.end(request.url === '/' ? 'served by a dependent' : 404),
+  bind: ['127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
+  workers: 2,
+};
+// @ts-expect-error: no such option
+({ ap: () => {} }) satisfies Partial<ArbiterOptions>;
+// @ts-expect-error: a number is meant
+({ workers: '2' }) satisfies Partial<ArbiterOptions>;
+
+const arbiter = new Arbiter(options);
+arbiter.on('worker:exit', (worker, { code, signal, reason }) => {
+  const id: number = worker.id;
+  const all: [number | null, NodeJS.Signals | null, string] = [code, signal, reason];
+  if (reason === 'crash') console.log('warning', id, all);
+});
+// @ts-expect-error: no such event
+arbiter.on('worker:exits', () => {});
+arbiter.run().catch((error: unknown) => {
+  process.exitCode = error instanceof ArbiterError ? error.exitCode : 1;
+});
+arbiter.on('ready', () => console.log(JSON.stringify(arbiter.addresses[0])));
+`;
+
+test('the tarball holds what is needed and nothing else', (t) => {
+  const paths = pack(temporaryFolder(t)).files.map(({ path }) => path);
+  const built = readdirSync(join(PROJECT, 'dist'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.includes('.'),
+  );
+  for (const path of built) {
+    assert.match(path, /\.(?:js|d\.ts)$/);
+    assert.ok(paths.includes(`dist/${path}`), path);
+  }
+  for (const entry of ['index.js', 'index.d.ts', 'worker/main.js', 'worker/prelude.js'])
+    assert.ok(built.includes(entry));
+  const others = paths.filter((path) => !path.startsWith('dist/'));
+  assert.ok(others.includes('package.json'));
+  for (const path of others)
+    assert.match(path, /^(?:(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)|docs\/(?:DESIGN|guide\/.+)\.md)$/);
+});

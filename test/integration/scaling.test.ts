@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Arbiter } from 'prefork';
+import { Gate } from '../helpers/gate.js';
+import { fixture, Host } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+
+const scales = (host: Host): unknown[] => host.of('scale').map(({ args }) => args);
+const ages = async (host: Host): Promise<number[]> => (await host.workers()).map(({ age }) => age);
+
+test('ttin_ttou', async (t) => {
+  const host = new Host(t, { workers: 2 });
+  const url = await host.ready();
+  host.kill('SIGTTIN');
+  const [third] = await host.event('worker:ready', ({ age }) => age === 3);
+  assert.equal(third.id, 3);
+  assert.deepEqual(await ages(host), [1, 2, 3]);
+  assert.equal((await host.stats()).target, 3);
+
+  host.kill('SIGTTOU');
+  const [oldest, exit] = await host.event('worker:exit');
+  assert.deepEqual([oldest.age, exit.code, exit.reason], [1, 0, 'scale']);
+  assert.deepEqual(await ages(host), [2, 3]);
+  assert.deepEqual(scales(host), [
+    [3, 2],
+    [2, 3],
+  ]);
+  // The next one gets the lowest free slot.
+  host.kill('SIGTTIN');
+  const [fourth] = await host.event('worker:ready', ({ age }) => age === 4);
+  assert.equal(fourth.id, 1);
+  assert.equal((await get(`${url}/pid`)).status, 200);
+  assert.deepEqual(
+    host.of('signal').map(({ args }) => args[0]),
+    ['SIGTTIN', 'SIGTTOU', 'SIGTTIN'],
+  );
+  const { crashes, respawns } = (await host.stats()).totals;
+  assert.deepEqual([crashes, respawns], [0, 0]);
+});
+
+test('ttou_floor_is_one', async (t) => {
+  const host = new Host(t, { workers: 2 });
+  const url = await host.ready();
+  for (let count = 1; count <= 3; count++) {
+    host.kill('SIGTTOU');
+    await host.until(() => host.of('signal').length === count, `signal ${count}`);
+  }
+  await host.event('worker:exit');
+  assert.deepEqual([(await host.stats()).target, await ages(host)], [1, [2]]);
+  // Had the floor been missed, this would not lead to 2.
+  host.kill('SIGTTIN');
+  await host.event('worker:ready', ({ age }) => age === 3);
+  assert.deepEqual(scales(host), [
+    [1, 2],
+    [2, 1],
+  ]);
+  assert.equal(host.of('worker:exit').length, 1);
+  assert.equal((await get(`${url}/pid`)).status, 200);
+});
+
+test('ttou_retires_oldest', async (t) => {
+  const host = new Host(t, { workers: 3 });
+  await host.ready();
+  // The replacement is the youngest in the first slot: age decides, not the slot.
+  process.kill((await host.workers())[0]?.pid as number, 'SIGKILL');
+  await host.event('worker:ready', ({ age }) => age === 4);
+  for (const [index, age] of [2, 3].entries()) {
+    host.kill('SIGTTOU');
+    await host.until(() => host.of('worker:exit').length === index + 2, 'the exit of the oldest');
+    const [worker, exit] = host.of('worker:exit').at(-1)?.args ?? [];
+    assert.deepEqual([worker.age, exit.reason], [age, 'scale']);
+  }
+  assert.deepEqual(await ages(host), [4]);
+});
+
+test('a worker that is retired finishes its request', async (t) => {
+  const gate = await Gate.open(t);
+  const host = new Host(t, { workers: 2, app: fixture('gated.js'), env: gate.env });
+  const url = await host.ready();
+  // Both are busy, so that the oldest is.
+  const answers = [get(`${url}/a`), get(`${url}/b`)];
+  const held = [await gate.next(), await gate.next()];
+  const [oldest] = await host.workers();
+  host.kill('SIGTTOU');
+  await host.event('scale');
+  assert.equal((await host.workers())[0]?.state, 'draining');
+  for (const arrival of held) await arrival.settle();
+  assert.equal(host.of('worker:exit').length, 0);
+  for (const arrival of held) arrival.release();
+  assert.deepEqual(
+    (await Promise.all(answers)).map(({ status }) => status),
+    [200, 200],
+  );
+  const [worker, exit] = await host.event('worker:exit');
+  assert.deepEqual([worker.pid, exit], [oldest?.pid, { code: 0, signal: null, reason: 'scale' }]);
+});
+
+test('scale', async (t) => {
+  const host = new Host(t, { workers: 2 });
+  await host.ready();
+  await host.call('scale', 4);
+  assert.deepEqual(
+    (await host.workers()).map(({ state }) => state),
+    ['ready', 'ready', 'ready', 'ready'],
+  );
+  // Resolved, so the surplus is gone, not only on its way.
+  await host.call('scale', 1);
+  assert.deepEqual(await ages(host), [4]);
+  assert.equal(host.of('worker:exit').length, 3);
+  await host.call('scale', 1);
+  assert.deepEqual(scales(host), [
+    [4, 2],
+    [1, 4],
+  ]);
+});
+
+test('scale refuses what makes no sense and changes nothing', async (t) => {
+  const host = new Host(t, { workers: 1 });
+  await host.ready();
+  for (const wrong of [0, -1, 1.5, '2', null]) {
+    await assert.rejects(host.call('scale', wrong), { code: 'ERR_INVALID_OPTION' }, String(wrong));
+  }
+  assert.deepEqual([(await host.stats()).target, scales(host)], [1, []]);
+  await assert.rejects(new Arbiter({ app: './app.js' }).scale(2), { code: 'ERR_STATE' });
+  const stopped = new Arbiter({ app: './app.js' });
+  await stopped.stop();
+  await assert.rejects(stopped.scale(2), { code: 'ERR_STATE' });
+});
+
+test('a change of scale that is overtaken says so', async (t) => {
+  const host = new Host(t, { workers: 1 });
+  await host.ready();
+  const overtaken = assert.rejects(host.call('scale', 3), { code: 'ERR_STATE' });
+  const second = host.call('scale', 2);
+  await Promise.all([overtaken, second]);
+  assert.equal((await host.workers()).length, 2);
+});
+
+test('a change of scale that is cut short by the stop says so', async (t) => {
+  const host = new Host(t, { workers: 1 });
+  await host.ready();
+  const cut = assert.rejects(host.call('scale', 3), { code: 'ERR_STATE' });
+  await Promise.all([cut, host.call('stop')]);
+  assert.deepEqual(await host.exited(), { code: 0, signal: null });
+});
