@@ -9,8 +9,8 @@ import { endianness } from 'node:os';
  * write that stored it in the header and in the slot's last word.
  */
 
-/** Bytes from one slot to the next. */
-export const SLOT_SIZE = 512;
+/** Bytes from one slot to the next, and of a write that stores a request. The fewer, the cheaper the write. */
+export const SLOT_SIZE = 256;
 /** Bytes of the part that every write stores. */
 export const HEADER_SIZE = 72;
 
@@ -57,7 +57,7 @@ const STARTED_AT = HEADER_SIZE;
 const METHOD_LENGTH = STARTED_AT + 8;
 const URL_LENGTH = METHOD_LENGTH + 2;
 const TEXT = URL_LENGTH + 2;
-const MAX_METHOD = 32;
+const MAX_METHOD = 20;
 const MAX_URL = SLOT_SIZE - TEXT - MAX_METHOD - 4;
 const REQUEST_SEQ_END = SLOT_SIZE - 4;
 const CUT = '...';

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { FD } from '../protocol.js';
+import { createRelisten } from './listen.js';
 
 export interface AcceptorOptions {
   /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
@@ -36,6 +37,7 @@ export class ListenError extends Error {
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #main: net.Server;
+  readonly #listen: () => void;
   readonly #further: net.Server[] = [];
   readonly #waiting: net.Socket[] = [];
   #open = 0;
@@ -45,6 +47,7 @@ export class Acceptor {
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.#main = this.#createServer(false, (socket) => this.#take(socket));
+    this.#listen = createRelisten(this.#main, FD.SOCKET, options.backlog);
   }
 
   /** Open connections that have room. */
@@ -58,9 +61,9 @@ export class Acceptor {
     for (let index = 1; index < sockets; index++) {
       const server = this.#createServer(true, (socket) => this.#offer(socket));
       this.#further.push(server);
-      await listening(server, FD.EXTRA_SOCKETS + index - 1, backlog, index);
+      await listening(server, createRelisten(server, FD.EXTRA_SOCKETS + index - 1, backlog), index);
     }
-    await listening(this.#main, FD.SOCKET, backlog, 0);
+    await listening(this.#main, this.#listen, 0);
     for (const server of [this.#main, ...this.#further]) server.on('error', this.#options.onError);
   }
 
@@ -88,7 +91,7 @@ export class Acceptor {
 
   #take(socket: net.Socket): void {
     if (++this.#open === this.#options.capacity) this.#pause();
-    socket.once('close', this.#release);
+    socket.on('close', this.#release);
     this.#options.onConnection(socket);
   }
 
@@ -114,16 +117,11 @@ export class Acceptor {
   }
 
   #resume(): void {
-    if (!this.#main.listening) listen(this.#main, FD.SOCKET, this.#options.backlog);
+    if (!this.#main.listening) this.#listen();
   }
 }
 
-// With a descriptor, Node takes the length of the queue from the second argument only.
-function listen(server: net.Server, fd: number, backlog: number): void {
-  server.listen({ fd }, backlog as never);
-}
-
-function listening(server: net.Server, fd: number, backlog: number, index: number): Promise<void> {
+function listening(server: net.Server, listen: () => void, index: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: Error): void => reject(new ListenError(index, error));
     server.once('error', failed);
@@ -131,6 +129,6 @@ function listening(server: net.Server, fd: number, backlog: number, index: numbe
       server.off('error', failed);
       resolve();
     });
-    listen(server, fd, backlog);
+    listen();
   });
 }

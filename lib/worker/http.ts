@@ -62,7 +62,7 @@ export abstract class HttpWorker<App extends Handler> extends Worker<App> {
     let failed = false;
     this.#active.add(response);
     slot.begin(request.method ?? '', request.url ?? '');
-    response.once('close', () => {
+    response.on('close', () => {
       this.#active.delete(response);
       slot.end(failed);
     });

@@ -5,15 +5,15 @@ import { SLOT_SIZE, SlotImage, type SlotState } from '../scoreboard.js';
 
 /** How often an idle worker says that it lives. Milliseconds. */
 const BEAT_INTERVAL = 1_000;
-/** Between two requests that wait in the kernel's queue lie two turns of the loop: the accept and the read. */
-const IDLE_TURNS = 2;
+/** How long the end of a request may wait to be stored. Milliseconds. */
+const SETTLE_DELAY = 2;
 
 /**
  * The worker's side of the scoreboard. A write is one system call on memory, so it is done on the way of each
  * request, and it outlives this process however it ends.
  *
- * One write per request: its start must be stored before the handler runs, but its end may wait until the event
- * loop finds nothing better to do, since under load the start of the next request replaces it.
+ * One write per request: its start must be stored before the handler runs, but its end may wait for two milliseconds,
+ * since under load the start of the next request replaces it.
  */
 export class Slot {
   readonly #position: number;
@@ -22,11 +22,9 @@ export class Slot {
   #errors = 0;
   #active = 0;
   #connections: () => number = () => 0;
-  #idleTurns = 0;
   /** An end waits to be stored. */
   #settling = false;
-  /** An immediate will look after it; never more than one. */
-  #scheduled = false;
+  readonly #settleTimer = setTimeout(() => this.#settling && this.flush(), SETTLE_DELAY).unref();
   #frozen = false;
   #utilisation = performance.eventLoopUtilization();
 
@@ -82,20 +80,8 @@ export class Slot {
     this.#requests++;
     if (failed) this.#errors++;
     this.#settling = true;
-    this.#idleTurns = 0;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(this.#settle);
+    this.#settleTimer.refresh();
   }
-
-  readonly #settle = (): void => {
-    if (this.#settling && this.#idleTurns++ < IDLE_TURNS) {
-      setImmediate(this.#settle);
-      return;
-    }
-    this.#scheduled = false;
-    if (this.#settling) this.flush();
-  };
 
   #beat(): void {
     const utilisation = performance.eventLoopUtilization();

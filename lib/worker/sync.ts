@@ -10,19 +10,21 @@ import { HttpWorker } from './http.js';
 export class SyncWorker<App extends Handler> extends HttpWorker<App> {
   protected override readonly capacity: number = 1;
 
-  readonly #served = new WeakSet<Socket>();
-
   /** A client that pipelines gets its first request served: the connection ends with that answer. */
-  protected override admit({ socket }: IncomingMessage): boolean {
-    if (this.#served.has(socket)) return false;
-    this.#served.add(socket);
-    return true;
+  protected override admit({ socket }: IncomingMessage & { socket: Marked }): boolean {
+    const first = socket[SERVED] === undefined;
+    socket[SERVED] = true;
+    return first;
   }
 
   protected override prepare(response: ServerResponse): void {
     forceClose(response);
   }
 }
+
+/** Marks a connection whose one request has come. A WeakSet would cost the garbage collector. */
+const SERVED: unique symbol = Symbol('served');
+type Marked = Socket & { [SERVED]?: true };
 
 type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse;
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
