@@ -30,7 +30,8 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle
     app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
   let worker: Worker<unknown> | undefined;
   let reported = false;
-  let ending = false;
+  let draining = false;
+  let crashing = false;
 
   const failBoot = (error: unknown): never => {
     reported = true;
@@ -51,20 +52,22 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle
       `prefork: worker ${process.pid}: uncaught: ${error instanceof Error ? error.stack : inspect(error)}\n`,
     );
     // A second one on the way out: the state is worse than unknown.
-    if (ending) process.exit(EXIT.CRASH);
+    if (crashing) process.exit(EXIT.CRASH);
+    crashing = true;
     // The answer to the request that is in flight now must not hide it from the master.
     slot.freeze();
     exitWithin(CRASH_LIMIT);
-    end(worker.crash(), EXIT.CRASH);
+    exitAfter(worker.crash());
   };
   const drain = (): void => {
-    if (ending || !worker) return;
+    if (draining || crashing || !worker) return;
+    draining = true;
     slot.setState(STATE.DRAINING);
-    end(worker.stop(), EXIT.OK);
+    exitAfter(worker.stop());
   };
-  const end = (finished: Promise<void>, code: number): void => {
-    ending = true;
-    finished.then(() => process.exit(code), fail);
+  // A drain may turn into a crash on the way, so the code is chosen at the end.
+  const exitAfter = (finished: Promise<void>): void => {
+    finished.then(() => process.exit(crashing ? EXIT.CRASH : EXIT.OK), fail);
   };
   const exitWithin = (limit: number): void => void setTimeout(() => process.exit(EXIT.CRASH), limit);
   const lifecycle: Lifecycle = {

@@ -58,6 +58,17 @@ test('uncaught_exception_answers_500_then_replaces', async (t) => {
   assert.deepEqual([crashes, respawns], [1, 1]);
 });
 
+test('an uncaught exception while a worker drains is answered 500, and reported', async (t) => {
+  const host = new Host(t, { workers: 1, app: fixture('failing.js') });
+  const answer = get(`${await host.ready()}/uncaught-at-term`);
+  await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'the request in flight');
+  const [worker] = await host.workers();
+  process.kill(worker?.pid as number, 'SIGTERM');
+  assert.equal((await answer).status, 500);
+  const [, exit] = await host.event('worker:exit');
+  assert.deepEqual([exit.code, exit.reason, exit.request?.url], [1, 'crash', '/uncaught-at-term']);
+});
+
 test('an unhandled rejection ends the worker like an uncaught exception', async (t) => {
   const host = new Host(t, { workers: 1, app: fixture('failing.js') });
   const url = await host.ready();
