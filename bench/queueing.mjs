@@ -3,25 +3,23 @@ import { writeFileSync } from 'node:fs';
 import { percentile, startOpenLoop } from './harness/open-loop.mjs';
 import { startKnown, startPeer } from './harness/peer.mjs';
 import { cpu } from './harness/proc.mjs';
-import { atMost, report, table } from './harness/report.mjs';
-import { alternate, median, ratios, spread } from './harness/rounds.mjs';
+import { report, table } from './harness/report.mjs';
+import { alternate, median, spread } from './harness/rounds.mjs';
 import { settings } from './harness/settings.mjs';
 import { poisson, steady } from './harness/trace.mjs';
 import { BLOCKS, block } from './peers/blocking.mjs';
 import { idealQueue } from './queueing/ideal.mjs';
 import { plot } from './queueing/plot.mjs';
+import { chartSeries, HEAD, tableRows } from './queueing/section.mjs';
 
 const LOADS = [50, 75, 90];
-/** For the peers with `target`, from this load on. */
-const TARGETS = { load: 75, cluster: 0.5, ideal: 1.25 };
 /** Share of the slow requests. */
 const RARE = 0.05;
 /** Requests with which each worker has been warmed up. */
 const WARM_UP = 250;
-const MODES = { close: 'new connection each', 'keep-alive': 'keep-alive' };
 
 const { workers, processes, threads, rounds, requests, seed, only } = settings(
-  { workers: 8, processes: 2, threads: 4, rounds: 3, requests: 2_500, seed: 1, only: '' },
+  { workers: 8, processes: 2, threads: 4, rounds: 3, requests: 2_200, seed: 1, only: '' },
   { rounds: 1, requests: 600 },
 );
 const app = 'blocking.mjs';
@@ -57,7 +55,7 @@ const client = await startOpenLoop();
 const { started, refused } = await startKnown(PEERS, (entry) =>
   startPeer(entry.name, entry.workers ?? workers, { app, keepAlive: true, options: entry.options }),
 );
-const runs = started.flatMap(({ entry, peer }) => Object.keys(MODES).map((mode) => ({ entry, peer, mode })));
+const runs = started.flatMap(({ entry, peer }) => ['close', 'keep-alive'].map((mode) => ({ entry, peer, mode })));
 // At half load, so that all workers get their share.
 const warmUp = steady({ rate: (workers * 500) / BLOCKS.fast, requests: workers * WARM_UP, path: '/fast' });
 for (const { peer, mode } of runs) await client.run(peer.port, mode, warmUp);
@@ -101,92 +99,23 @@ for (const load of LOADS) {
 await client.stop();
 for (const { peer } of started) await peer.stop();
 
-const of = (results, key) => results.map((result) => result[key]);
-const total = (values) => values.reduce((sum, value) => sum + value, 0);
-const cells = (results) => [
-  ...[spread(of(results, 'median'), 1), spread(of(results, 'fast'), 0), spread(of(results, 'all'), 0)],
-];
-const rows = loads.flatMap(({ load, results, ideal, overhead, burdened }) => {
-  const clusters = results.filter((_, index) => runs[index].entry.cluster);
-  /** The best of each round. */
-  const best = ideal.map((_, round) => Math.min(...clusters.map((own) => own[round].fast)));
-  const ours = runs.map(({ entry, mode }, index) => {
-    const [own, held] = [results[index], entry.target && load >= TARGETS.load];
-    const fast = of(own, 'fast');
-    const [toCluster, toIdeal] = [ratios(fast, best), ratios(fast, of(ideal, 'fast'))];
-    const failures = own.flatMap((run) => run.failures);
-    if (failures.length > 0) console.error(`${entry.title}, ${mode}: ${failures.slice(0, 3).join('; ')}`);
-    return [
-      ...[`${load} %`, entry.title, MODES[mode], ...cells(own)],
-      clusters.length > 0 ? spread(toCluster) : '',
-      held && clusters.length > 0 ? atMost(TARGETS.cluster, median(toCluster)) : '',
-      spread(toIdeal),
-      held ? atMost(TARGETS.ideal, median(toIdeal)) : '',
-      ...[median(of(own, 'cpuPerRequest')).toFixed(0), median(of(own, 'late')).toFixed(1)],
-      ...[failures.length, total(of(own, 'retries'))],
-    ];
-  });
-  const more = ratios(of(burdened, 'fast'), of(ideal, 'fast'));
-  const blank = ['', '', '', ''];
-  return [
-    ...ours,
-    [`${load} %`, `ideal M/G/${workers}`, '', ...cells(ideal), '', '', '', '', ...blank],
-    [
-      `${load} %`,
-      `ideal, ${overhead.toFixed(2)} ms longer`,
-      '',
-      ...cells(burdened),
-      '',
-      '',
-      spread(more),
-      '',
-      ...blank,
-    ],
-  ];
-});
-
-const series = runs.map(({ entry, mode }, index) => ({
-  name: `${entry.title}, ${mode === 'close' ? 'new connections' : 'keep-alive'}`,
-  color: entry.color,
-  dash: mode === 'close' ? 'none' : '6 4',
-  values: loads.map(({ results }) => median(of(results[index], 'fast'))),
-}));
-series.push({
-  ...{ name: `ideal: M/G/${workers}, simulated`, color: '#8c959f', dash: '2 3' },
-  values: loads.map(({ ideal }) => median(of(ideal, 'fast'))),
-});
 const title = `99th percentile of ${BLOCKS.fast} ms requests among ${RARE * 100} % of ${BLOCKS.slow} ms, ${workers} workers`;
+const series = chartSeries(runs, loads);
 writeFileSync(new URL('./queueing.svg', import.meta.url), plot({ title, unit: 'milliseconds', loads: LOADS, series }));
 
 const everyRun = loads.flatMap(({ results }) => results.flat());
-const share = of(everyRun, 'cpu').map((cores) => cores * 100);
+const late = everyRun.map((run) => run.late);
+const share = everyRun.map((run) => run.cpu * 100);
+const missing = refused.map((entry) => entry.title).join(', ');
 report(
   `Queueing: ${workers} workers that block, ${BLOCKS.fast} ms and ${RARE * 100} % ${BLOCKS.slow} ms`,
-  `Poisson arrivals (open loop), ${rounds} alternating rounds of ${requests} requests per load, a trace for each that all peers share. Milliseconds from when a
-request was due, median (min-max). Best cluster: the least p99 of its rows in that round. Ideal: one queue and ${workers} servers, simulated
-with the same trace; *longer*: with what a request costs besides, ${overshoot.toFixed(2)} ms until a blocked thread wakes and the CPU time of
-the row with the least. Client late: p99 of how long after its time a request was sent. \`threaded\` is ${processes} processes with ${threads} threads each.`,
-  ...(refused.length > 0
-    ? [`Left out, since this build refuses it: ${refused.map((entry) => entry.title).join(', ')}.`]
-    : []),
+  `Poisson arrivals (open loop), ${rounds} alternating rounds of ${requests} requests per load, a trace for each that all peers share.
+Milliseconds from when a request was due, median (min-max). Best cluster: the least p99 of its rows in that round. Ideal: one
+queue and ${workers} servers, simulated with the same trace; *longer*: with what a request costs besides, ${overshoot.toFixed(2)} ms until a
+blocked thread wakes and the CPU time of the row with the least. Client late: p99 of how long after its time a request was
+sent. \`threaded\` is ${processes} processes with ${threads} threads each.`,
+  ...(missing === '' ? [] : [`Left out, since this build refuses it: ${missing}.`]),
   '![p99 of fast requests over load](queueing.svg)',
-  table(
-    [
-      ...[
-        'load',
-        'peer',
-        'clients',
-        'p50 fast',
-        'p99 fast',
-        'p99 all',
-        '/ best cluster',
-        'target',
-        '/ ideal',
-        'target',
-      ],
-      ...['CPU µs per request', 'client late', 'failures', 'retries'],
-    ],
-    rows,
-  ),
-  `The client, over all runs: sends late by ${spread(of(everyRun, 'late'))} ms at their 99th percentile; ${spread(share, 0)} % of a core.`,
+  table(HEAD, tableRows(runs, loads)),
+  `The client, over all runs: its sends are late by ${spread(late)} ms at their 99th percentile, and it takes ${spread(share, 0)} % of a core.`,
 );
