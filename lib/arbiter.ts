@@ -3,7 +3,7 @@ import { debugArbiter } from './debug.js';
 import type { ArbiterError } from './errors.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './master/boot-failure.js';
 import { Crew } from './master/crew.js';
-import type { ArbiterEvents } from './master/events.js';
+import { type ArbiterEvents, threadExit } from './master/events.js';
 import type { BoundAddress } from './master/listener.js';
 import { Loop } from './master/loop.js';
 import { takeName } from './master/names.js';
@@ -172,6 +172,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       if (!this.#crew?.has(worker)) return;
       if (message.type === 'ready') this.#onReady(worker);
       else if (message.type === 'error') this.#notifier.emit('worker:error', worker.info(), reviveError(message.error));
+      else if (message.type === 'thread') this.#notifier.emit('thread:exit', worker.info(), threadExit(message));
+      else if (message.type === 'user') this.#notifier.emit('worker:message', worker.info(), message.message);
       else if (!worker.ready) {
         this.#onBootFailure(worker, reportedFailure(worker.id, message, this.#options.bind.map(formatAddress)));
       }

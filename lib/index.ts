@@ -1,9 +1,29 @@
 export { Arbiter } from './arbiter.js';
 export { ArbiterError, type ArbiterErrorCode } from './errors.js';
-export type { ArbiterEvents, WorkerExit, WorkerTimeout } from './master/events.js';
+export type { ArbiterEvents, ThreadExit, WorkerExit, WorkerTimeout } from './master/events.js';
 export type { BoundAddress } from './master/listener.js';
 export type { ArbiterState } from './master/states.js';
 export type { ArbiterStats, StatsTotals, WorkerStats } from './master/stats.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/worker-handle.js';
-export type { ArbiterOptions, BindOption, Handler, MasterSignal } from './options/types.js';
+export type {
+  ArbiterOptions,
+  BindOption,
+  BuiltInClass,
+  Handler,
+  MasterSignal,
+  TlsSettings,
+  WorkerClass,
+  WorkerClassOption,
+  WorkerKind,
+  WorkerModule,
+} from './options/types.js';
+export type { ServingOptions } from './protocol.js';
 export type { SlotRequest } from './scoreboard.js';
+export type { Acceptor } from './worker/acceptor.js';
+export { AsyncWorker } from './worker/async.js';
+export { type AcceptOptions, Worker, type WorkerContext } from './worker/base.js';
+export type { Listener } from './worker/handlers.js';
+export { HttpWorker, type Places } from './worker/http.js';
+export { type OwnWorker, worker } from './worker/self.js';
+export { SyncWorker } from './worker/sync.js';
+export { ThreadedWorker } from './worker/threaded.js';

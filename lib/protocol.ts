@@ -1,11 +1,15 @@
 import type { ServerOptions } from 'node:http';
+import type { TlsOptions } from 'node:tls';
 import { inspect } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
+import type { ResourceLimits } from 'node:worker_threads';
+import type { SlotRequest } from './scoreboard.js';
 
 /**
  * What the master and a worker say to each other.
  *
- * master → worker: one {@link WorkerSpec} in the environment, then only signals. The end of the control
- * pipe tells a worker that its master is gone.
+ * master → worker: one {@link WorkerSpec} in the environment, with TLS one line on the control pipe, then only
+ * signals. The end of the pipe tells a worker that its master is gone.
  * worker → master: {@link WorkerMessage}s, one line of JSON each, on the control pipe. This is not Node's
  * own IPC channel, because there a line that is no JSON becomes an uncaught exception *in the master*.
  */
@@ -19,13 +23,24 @@ export const FD = { SOCKET: 0, CONTROL: 3, SHELL_COPY: 4, SCOREBOARD: 5, EXTRA_S
 /** What a worker hands to its `http.Server`. */
 export type HttpOptions = ServerOptions & { readonly maxHeadersCount?: number };
 
-/** All that a worker process must know before it loads the application. */
+/** How a worker serves, of whatever class it is. */
+export interface ServingOptions {
+  /** Connections held at once. */
+  readonly workerConnections: number;
+  /** Milliseconds that a connection is kept for its next request. */
+  readonly keepAlive: number;
+  readonly threads: number;
+  readonly resourceLimits?: ResourceLimits;
+  readonly http2: boolean;
+}
+
+/** All that a worker process must know before it loads the application; a thread of one gets a copy. */
 export interface WorkerSpec {
   readonly name: string;
   readonly id: number;
   readonly age: number;
   readonly generation: number;
-  /** Index of its slot on the scoreboard. */
+  /** Index of its slot on the scoreboard; those of its threads follow. */
   readonly slot: number;
   /** Number of listening sockets: fd 0, then {@link FD}.EXTRA_SOCKETS and up. */
   readonly sockets: number;
@@ -34,6 +49,13 @@ export interface WorkerSpec {
   readonly direct: boolean;
   /** Module form: the specifier. Inline form: absent, the host's entry script brings the handler. */
   readonly app?: string;
+  /** A built-in class or the specifier of a module. Absent: the host's entry script brings the class. */
+  readonly workerClass?: string;
+  /** The number of this thread, from 1; absent in a process's main thread. */
+  readonly thread?: number;
+  readonly serving: ServingOptions;
+  /** Whether the control pipe brings the `tls` options: no secret belongs into an environment. */
+  readonly tls: boolean;
   readonly http: HttpOptions;
   readonly user?: string | number;
   readonly group?: string | number;
@@ -52,13 +74,34 @@ export function takeSpec(env: NodeJS.ProcessEnv): WorkerSpec | undefined {
   return JSON.parse(text) as WorkerSpec;
 }
 
+/** The line that brings the `tls` options: key and certificates may be buffers, which JSON does not know. */
+export function encodeTls(options: TlsOptions): string {
+  return `${serialize(options).toString('base64')}\n`;
+}
+
+export function decodeTls(line: string): TlsOptions {
+  return deserialize(Buffer.from(line, 'base64')) as TlsOptions;
+}
+
 /** How far a worker got: `bind` could not listen, `load` the application failed to load, `boot` anything else. */
 export type BootPhase = 'bind' | 'load' | 'boot';
 
+export type FailedMessage = {
+  readonly type: 'failed';
+  readonly phase: BootPhase;
+  readonly error: SerializedError;
+  /** For `bind`: the index of the address. */
+  readonly socket?: number;
+};
+
 export type WorkerMessage =
   | { readonly type: 'ready' }
-  | { readonly type: 'failed'; readonly phase: BootPhase; readonly error: SerializedError; readonly socket?: number }
-  | { readonly type: 'error'; readonly error: SerializedError };
+  | FailedMessage
+  | { readonly type: 'error'; readonly error: SerializedError }
+  /** A thread ended without being told to, and is replaced; `request` is what it was serving. */
+  | { readonly type: 'thread'; readonly thread: number; readonly code: number; readonly request?: SlotRequest }
+  /** What the application sends: any JSON. */
+  | { readonly type: 'user'; readonly message: unknown };
 
 /** An error as plain data. */
 export interface SerializedError {
@@ -89,6 +132,8 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   }
   if (!isRecord(value)) return undefined;
   if (value['type'] === 'ready') return { type: 'ready' };
+  if (value['type'] === 'user') return { type: 'user', message: value['message'] };
+  if (value['type'] === 'thread') return parseThread(value);
   const error = parseError(value['error'], 0);
   if (error === undefined) return undefined;
   if (value['type'] === 'error') return { type: 'error', error };
@@ -98,6 +143,13 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   return Number.isInteger(socket)
     ? { type: 'failed', phase, error, socket: socket as number }
     : { type: 'failed', phase, error };
+}
+
+function parseThread({ thread, code, request }: Record<string, unknown>): WorkerMessage | undefined {
+  if (typeof thread !== 'number' || typeof code !== 'number') return undefined;
+  const { method, url, startedAt } = isRecord(request) ? request : {};
+  const known = typeof method === 'string' && typeof url === 'string' && typeof startedAt === 'number';
+  return { type: 'thread', thread, code, ...(known && { request: { method, url, startedAt } }) };
 }
 
 export function serializeError(thrown: unknown, depth = 0): SerializedError {

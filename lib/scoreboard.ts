@@ -3,8 +3,8 @@ import { endianness } from 'node:os';
 /**
  * The layout of a scoreboard slot, and nothing else: no file is touched here.
  *
- * One file, shared by descriptor, has a slot per worker process. Only the worker writes to its slot and
- * only the master reads it, also after the worker is dead. One `pwrite` stores a record, but a reader may
+ * One file, shared by descriptor, has a slot per worker process, and one per thread of it. Only the worker writes to its
+ * slot and only the master reads it, also after the worker is dead. One `pwrite` stores a record, but a reader may
  * see half of it: so the header has its sequence number at both ends, and a request has the number of the
  * write that stored it in the header and in the slot's last word.
  */
@@ -13,6 +13,35 @@ import { endianness } from 'node:os';
 export const SLOT_SIZE = 256;
 /** Bytes of the part that every write stores. */
 export const HEADER_SIZE = 72;
+
+/**
+ * The file begins with one word of 32 bits per slot, see {@link dutyWord}: what all acceptors do is one short read. A
+ * slot beyond these has no word.
+ */
+export const DUTY_SLOTS = 1024;
+export const DUTY_BYTES: number = DUTY_SLOTS * 4;
+
+/** Where a slot begins in the file. */
+export function slotPosition(index: number): number {
+  return DUTY_BYTES + index * SLOT_SIZE;
+}
+
+/** What an acceptor does: accepts, has no room, or has room and leaves the accepting to others. 0 is none. */
+export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3 } as const;
+export type DutyState = (typeof DUTY)[keyof typeof DUTY];
+
+/** What an acceptor does, and how many connections it holds, in one word: a store of it cannot be torn. */
+export function dutyWord(state: DutyState, connections: number): number {
+  return (state << 24) | Math.min(connections, 0xffffff);
+}
+
+export function dutyState(word: number): number {
+  return word >>> 24;
+}
+
+export function dutyConnections(word: number): number {
+  return word & 0xffffff;
+}
 
 /** What a worker process is doing. 0 is a slot that was never written. */
 export const STATE = { EMPTY: 0, BOOTING: 1, SERVING: 2, DRAINING: 3 } as const;

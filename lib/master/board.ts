@@ -1,14 +1,15 @@
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readSlot, SLOT_SIZE, type SlotRecord } from '../scoreboard.js';
+import { DUTY_SLOTS, readSlot, SLOT_SIZE, type SlotRecord, slotPosition } from '../scoreboard.js';
 
 /** The master's side of the scoreboard: it owns the file, hands out slots and reads them. */
 export interface Board {
   readonly fd: number;
-  /** Reserves the lowest free slot and clears it. */
-  claim(): number;
-  release(slot: number): void;
+  /** Reserves the lowest free run of that many slots and clears it; returns its first. */
+  claim(count: number): number;
+  /** Gives a run back, and takes its acceptors off the duty roster. */
+  release(slot: number, count: number): void;
   /** What the slot's worker wrote last; undefined before its first write and for a torn one. */
   read(slot: number): SlotRecord | undefined;
   close(): void;
@@ -20,20 +21,30 @@ export function openBoard(): Board {
   const used = new Set<number>();
   const bytes = Buffer.alloc(SLOT_SIZE);
   const empty = Buffer.alloc(SLOT_SIZE);
+  const run = (first: number, count: number): number[] => Array.from({ length: count }, (_, index) => first + index);
+  const clear = (index: number): void => void writeSync(fd, empty, 0, SLOT_SIZE, slotPosition(index));
   return {
     fd,
-    claim() {
+    claim(count) {
       let slot = 0;
-      while (used.has(slot)) slot++;
-      used.add(slot);
-      writeSync(fd, empty, 0, SLOT_SIZE, slot * SLOT_SIZE);
+      for (let free = 0; free < count; ) {
+        if (used.has(slot + free)) [slot, free] = [slot + free + 1, 0];
+        else free++;
+      }
+      for (const index of run(slot, count)) {
+        used.add(index);
+        clear(index);
+      }
       return slot;
     },
-    release(slot) {
-      used.delete(slot);
+    release(slot, count) {
+      for (const index of run(slot, count)) {
+        used.delete(index);
+        if (index < DUTY_SLOTS) writeSync(fd, empty, 0, 4, index * 4);
+      }
     },
     read(slot) {
-      const length = readSync(fd, bytes, 0, SLOT_SIZE, slot * SLOT_SIZE);
+      const length = readSync(fd, bytes, 0, SLOT_SIZE, slotPosition(slot));
       return length === SLOT_SIZE ? readSlot(bytes) : undefined;
     },
     close() {
@@ -51,7 +62,7 @@ function openUnlinked(): number {
     try {
       const fd = openSync(path, 'wx+', 0o600);
       unlinkSync(path);
-      ftruncateSync(fd, SLOT_SIZE);
+      ftruncateSync(fd, slotPosition(1));
       return fd;
     } catch (error) {
       failure = error;

@@ -1,11 +1,11 @@
+import type { FailureKind } from '../backoff.js';
 import type { ResolvedOptions } from '../options/types.js';
 import { type SlotRecord, STATE } from '../scoreboard.js';
-import type { FailureKind } from './backoff.js';
 import type { WorkerExit } from './events.js';
 import type { Notifier } from './notify.js';
 import { Roster } from './roster.js';
 import type { Site } from './site.js';
-import { type StatsTotals, Tally, type WorkerStats, workerStats } from './stats.js';
+import { mergeRecords, type StatsTotals, Tally, type WorkerStats, workerStats } from './stats.js';
 import type { EndStage, ExitReason, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
@@ -109,8 +109,7 @@ export class Crew {
   }
 
   #record(worker: WorkerHandle): SlotRecord | undefined {
-    const record = this.#site.board.read(worker.slot);
-    return record?.pid === worker.pid ? record : undefined;
+    return mergeRecords(this.#site.slotsOf(worker).filter((record) => record.pid === worker.pid));
   }
 }
 

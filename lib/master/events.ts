@@ -1,4 +1,5 @@
 import type { MasterSignal } from '../options/types.js';
+import type { WorkerMessage } from '../protocol.js';
 import type { SlotRequest } from '../scoreboard.js';
 import type { BoundAddress } from './listener.js';
 import type { ExitReason, WorkerInfo } from './worker-handle.js';
@@ -11,6 +12,19 @@ export interface WorkerExit {
   readonly reason: ExitReason;
   /** What it was serving at that moment, if anything. */
   readonly request?: SlotRequest;
+}
+
+/** How a thread of a threaded worker ended. The thread is replaced; the others of its process go on. */
+export interface ThreadExit {
+  /** Its number, from 1; its replacement has the same. */
+  readonly thread: number;
+  readonly code: number;
+  /** What it was serving at that moment, if anything. */
+  readonly request?: SlotRequest;
+}
+
+export function threadExit({ thread, code, request }: Extract<WorkerMessage, { type: 'thread' }>): ThreadExit {
+  return { thread, code, ...(request && { request }) };
 }
 
 /** A worker ran out of time. */
@@ -36,6 +50,10 @@ export interface ArbiterEvents {
   'worker:timeout': [worker: WorkerInfo, timeout: WorkerTimeout];
   /** The error that a worker ends with, with its own stack; before its `worker:exit`. */
   'worker:error': [worker: WorkerInfo, error: Error];
+  /** A thread of a threaded worker ended without being told to; its error, if it had one, was in a `worker:error` before. */
+  'thread:exit': [worker: WorkerInfo, exit: ThreadExit];
+  /** The worker's own application or class sent something, see {@link Worker.send}. */
+  'worker:message': [worker: WorkerInfo, message: unknown];
   /** A slot stays empty for `delay` milliseconds after its `failures`th death in a row. */
   'worker:backoff': [id: number, backoff: { readonly delay: number; readonly failures: number }];
   /** The number of workers is to change. */

@@ -1,4 +1,4 @@
-import { backoffDelay, countFailure, type FailureCount, type FailureKind } from './backoff.js';
+import { backoffDelay, countFailure, type FailureCount, type FailureKind } from '../backoff.js';
 
 /** What the roster needs to know of a worker. */
 export interface Member {

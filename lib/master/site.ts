@@ -1,5 +1,7 @@
 import type { ArbiterError } from '../errors.js';
+import { readTls } from '../options/tls.js';
 import type { MasterSignal, ResolvedOptions } from '../options/types.js';
+import type { SlotRecord } from '../scoreboard.js';
 import { resolveAccount } from '../system/account.js';
 import { type Board, openBoard } from './board.js';
 import { type Command, SHELL, workerCommand } from './command.js';
@@ -11,7 +13,8 @@ import { type Launch, WorkerHandle, type WorkerTurn } from './worker-handle.js';
 /** All that `start()` opens in the host process, and the one place that undoes it. */
 export interface Site {
   readonly listeners: readonly Listener[];
-  readonly board: Board;
+  /** What the slots of a worker and its threads say, the worker's own first. */
+  slotsOf(worker: WorkerHandle): SlotRecord[];
   /** Spawns a worker process; what becomes of it reaches the queue. */
   spawn(id: number, age: number): WorkerHandle;
   /** Forgets a worker that has ended. */
@@ -54,6 +57,7 @@ function assemble(
   const board = openBoard();
   const guard = startGuard(events.onError);
   const workers = new Set<WorkerHandle>();
+  const slots = 1 + options.workerClass.threads;
   const restoreTitle = setTitle(`prefork: master [${options.name}]`);
   const removeSignals = installSignals(options.signals, events.onSignal);
   const removeExit = atHostExit(() => {
@@ -63,10 +67,13 @@ function assemble(
 
   return {
     listeners,
-    board,
+    slotsOf({ slot }) {
+      const records = Array.from({ length: slots }, (_, index) => board.read(slot + index));
+      return records.filter((record) => record !== undefined);
+    },
     spawn(id, age) {
       const worker = new WorkerHandle(
-        launch(options, { account, command }, { id, age, generation: 1, slot: board.claim() }, listeners, board),
+        launch(options, { account, command }, { id, age, generation: 1, slot: board.claim(slots) }, listeners, board),
         events.onTurn,
       );
       workers.add(worker);
@@ -75,7 +82,7 @@ function assemble(
     },
     bury(worker) {
       workers.delete(worker);
-      board.release(worker.slot);
+      board.release(worker.slot, slots);
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
     async close() {
@@ -103,7 +110,7 @@ function launch(
   listeners: readonly Listener[],
   board: Board,
 ): Launch {
-  const { name, source, backlog, http, umask } = options;
+  const { name, source, workerClass, serving, tls, backlog, http, umask } = options;
   return {
     command,
     spec: {
@@ -112,7 +119,10 @@ function launch(
       sockets: listeners.length,
       backlog,
       direct: SHELL === undefined,
+      serving,
+      tls: tls !== undefined,
       http,
+      ...(workerClass.name !== undefined && { workerClass: workerClass.name }),
       ...(source.form === 'module' && { app: source.specifier }),
       ...(umask !== undefined && { umask }),
       ...account,
@@ -122,6 +132,7 @@ function launch(
     sockets: listeners.map(({ fd }) => fd),
     scoreboard: board.fd,
     bootTimeout: options.bootTimeout,
+    ...(tls && { tls: readTls(tls) }),
   };
 }
 

@@ -25,7 +25,7 @@ export interface WorkerStats extends WorkerInfo {
   readonly connections: number;
   /** Resident memory at the last beat, bytes. */
   readonly rss: number;
-  /** Event loop utilisation between the last two beats, 0 to 1. */
+  /** Event loop utilisation between the last two beats, 0 to 1; with threads, their mean. */
   readonly elu: number;
 }
 
@@ -74,6 +74,25 @@ export class Tally {
       respawns,
     };
   }
+}
+
+/** The slots of a process and of its threads as one: what is countable adds up, and the oldest request is named. */
+export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undefined {
+  const [own, ...threads] = records;
+  if (own === undefined || threads.length === 0) return own;
+  const sum = (field: 'active' | 'connections' | 'requests' | 'errors'): number =>
+    records.reduce((total, record) => total + record[field], 0);
+  const requests = records.map(({ request }) => request).filter((request) => request !== undefined);
+  return {
+    ...own,
+    active: sum('active'),
+    connections: sum('connections'),
+    requests: sum('requests'),
+    errors: sum('errors'),
+    // The main thread only supervises.
+    elu: threads.reduce((total, { elu }) => total + elu, 0) / threads.length,
+    request: requests.sort((a, b) => a.startedAt - b.startedAt)[0],
+  };
 }
 
 export function workerStats(info: WorkerInfo, record: SlotRecord | undefined): WorkerStats {

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import type { TlsOptions } from 'node:tls';
 import { debugWorker } from '../debug.js';
 import {
   encodeSpec,
+  encodeTls,
   FD,
   MAX_LINE,
   parseMessage,
@@ -69,6 +71,7 @@ export interface Launch {
   readonly sockets: readonly number[];
   readonly scoreboard: number;
   readonly bootTimeout: number;
+  readonly tls?: TlsOptions;
 }
 
 /** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
@@ -104,6 +107,7 @@ export class WorkerHandle {
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
+    if (launch.tls) (this.#child.stdio[FD.CONTROL] as Duplex | undefined)?.write(encodeTls(launch.tls));
     if (launch.bootTimeout > 0) {
       this.#bootTimer = setTimeout(() => enqueue({ type: 'overdue', worker: this }), launch.bootTimeout).unref();
     }
@@ -189,7 +193,7 @@ export class WorkerHandle {
     // 'close' comes when the pipe is read to its end too, so that the worker's last words come first.
     child.on('close', report);
     child.on('exit', (code, signal) => setTimeout(report, LAST_WORDS, code, signal).unref());
-    const control = child.stdio[FD.CONTROL] as Readable | null | undefined;
+    const control = child.stdio[FD.CONTROL] as Duplex | null | undefined;
     control?.on('error', () => undefined);
     if (control)
       readLines(control, (line) => {
@@ -213,7 +217,7 @@ function spawnWorker({ command, spec, cwd, env, sockets, scoreboard }: Launch): 
 }
 
 /** Splits a stream into lines. A line beyond {@link MAX_LINE} is dropped whole, so that no worker can fill the master's memory. */
-function readLines(stream: Readable, onLine: (line: string) => void): void {
+function readLines(stream: Duplex, onLine: (line: string) => void): void {
   let rest = '';
   let dropping = false;
   stream.setEncoding('utf8');

@@ -11,10 +11,9 @@ const port = integer(0, 65_535);
 const descriptor = integer(0, 2 ** 31 - 1);
 const fileMode = integer(0, 0o777);
 
-/** The value of `bind`: one address or several, none of them twice. */
+/** The value of `bind`: one address, several or none, none of them twice. */
 export function parseBind(value: unknown, option: string): readonly BindAddress[] {
   if (!Array.isArray(value)) return [parseAddress(value, option)];
-  if (value.length === 0) throw invalid(option, 'at least one address', value);
   const addresses = Array.from(value, (item: unknown, index) => parseAddress(item, `${option}[${index}]`));
   const seen = new Set<string>();
   for (const [index, address] of addresses.entries()) {

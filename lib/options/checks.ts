@@ -26,6 +26,11 @@ export const duration: Check<number> = (value, option) => {
   throw invalid(option, `milliseconds from 0 to ${MAX_DURATION}`, value);
 };
 
+export const boolean: Check<boolean> = (value, option) => {
+  if (typeof value === 'boolean') return value;
+  throw invalid(option, 'true or false', value);
+};
+
 export const text: Check<string> = (value, option) => {
   // A NUL would end the string early for the system, and let a path mean another one.
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;

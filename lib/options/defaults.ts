@@ -1,4 +1,4 @@
-import type { MasterSignal } from './types.js';
+import type { BuiltInClass, MasterSignal } from './types.js';
 
 /** The defaults that do not depend on the machine or the host. */
 export const DEFAULTS = {
@@ -6,25 +6,24 @@ export const DEFAULTS = {
   workerClass: 'sync',
   bind: '127.0.0.1:8000',
   backlog: 2048,
+  threads: 4,
+  workerConnections: 1000,
+  keepAlive: 5_000,
   bootTimeout: 60_000,
   gracefulTimeout: 30_000,
 } as const;
+
+export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
 
 export const MASTER_SIGNALS: readonly MasterSignal[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'];
 
 /** Options of the documented API that this version does not know yet: refused, not ignored. */
 export const LATER_OPTIONS: ReadonlySet<string> = new Set([
-  'threads',
-  'workerConnections',
-  'keepAlive',
   'maxRequests',
   'maxRequestsJitter',
   'maxMemory',
   'timeout',
   'watchdog',
-  'tls',
-  'http2',
-  'resourceLimits',
   'pidFile',
   'accessLog',
   'accessLogFormat',
@@ -32,5 +31,4 @@ export const LATER_OPTIONS: ReadonlySet<string> = new Set([
   'surge',
   'drainDelay',
 ]);
-export const LATER_WORKER_CLASSES: ReadonlySet<string> = new Set(['threaded', 'async']);
 export const LATER_SIGNALS: ReadonlySet<string> = new Set(['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH']);

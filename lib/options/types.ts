@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
-import type { HttpOptions } from '../protocol.js';
+import type { TlsOptions } from 'node:tls';
+import type { ResourceLimits } from 'node:worker_threads';
+import type { HttpOptions, ServingOptions } from '../protocol.js';
 
 /**
  * What the workers run: a listener of Node's `http` or anything callable like one, an Express application
@@ -13,6 +15,42 @@ export type BindOption =
   | { readonly host?: string; readonly port: number }
   | { readonly path: string; readonly mode?: number }
   | { readonly fd: number };
+
+/** The worker classes that come with the library. */
+export type BuiltInClass = 'sync' | 'threaded' | 'async';
+
+/** Whether a worker serves in its process's main thread, or in threads that the main thread supervises. */
+export type WorkerKind = 'process' | 'threads';
+
+/** What a class of workers for handlers of the type `App` looks like: any subclass of {@link Worker}. */
+export interface WorkerClass<App> {
+  readonly kind: WorkerKind;
+  new (
+    context: never,
+    app: App,
+  ): {
+    readonly app: App;
+    run(): void | Promise<void>;
+    stop(): void | Promise<void>;
+  };
+}
+
+/** A module specifier, with a path or the name of an export in it, so that it is no misspelt built-in class. */
+export type WorkerModule = `.${string}` | `/${string}` | `file:${string}` | `${string}#${string}`;
+
+/**
+ * The `tls` option: what `tls.createServer` takes, as data. `key`, `cert`, `ca` and `pfx` may be file URLs, which the
+ * master reads each time that it starts a worker; a worker gets the contents, never the right to read the file.
+ */
+export interface TlsSettings
+  extends Readonly<
+    Omit<TlsOptions, 'key' | 'cert' | 'ca' | 'pfx' | 'SNICallback' | 'ALPNCallback' | 'pskCallback' | 'secureContext'>
+  > {
+  readonly key?: TlsOptions['key'] | URL;
+  readonly cert?: TlsOptions['cert'] | URL;
+  readonly ca?: TlsOptions['ca'] | URL;
+  readonly pfx?: TlsOptions['pfx'] | URL;
+}
 
 /** The signals that the master acts on. */
 export type MasterSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGTTIN' | 'SIGTTOU';
@@ -39,12 +77,42 @@ export interface ArbiterOptions<App = Handler> {
   readonly name?: string;
   /** Number of worker processes, at least 1. Gunicorn: `workers`. @defaultValue `WEB_CONCURRENCY`, else `os.availableParallelism()` */
   readonly workers?: number;
-  /** `'sync'`: one request at a time, the connection is closed after each. Gunicorn: `worker_class`. @defaultValue `'sync'` */
-  readonly workerClass?: 'sync';
+  /**
+   * How a worker serves. `'sync'`: one request at a time, the connection is closed after each. `'threaded'`: so many
+   * {@link ArbiterOptions.threads}, each one request at a time, with keep-alive. `'async'`: many at once. Or a subclass of
+   * one of these or of `Worker`: the class itself, where the app is in the inline form, or the specifier of its module,
+   * `'./my-worker.js#MyWorker'`, resolved like that of the app. Gunicorn: `worker_class`.
+   * @defaultValue `'sync'`
+   */
+  readonly workerClass?: WorkerClassOption<App>;
+  /** Threads of a threaded worker, 1 to 256. Gunicorn: `threads`. @defaultValue `4` */
+  readonly threads?: number;
+  /**
+   * Limits of each thread of a threaded worker, megabytes, as `resourceLimits` of Node's `Worker`: a thread that
+   * exceeds them is replaced alone. @defaultValue Node's
+   */
+  readonly resourceLimits?: Readonly<ResourceLimits>;
+  /**
+   * Connections that a worker (threaded: a thread) holds at once, those included that wait for a request. An async worker
+   * that holds so many stops to accept; the others, which hold one request, close the one that has waited longest.
+   * Gunicorn: `worker_connections`. @defaultValue `1000`
+   */
+  readonly workerConnections?: number;
+  /**
+   * How long a connection of a threaded or async worker is kept for the next request. 0 = it is closed after each.
+   * Also how long a worker that drains waits for the first request of a connection. Gunicorn: `keepalive`.
+   * @defaultValue `5000`
+   */
+  readonly keepAlive?: number;
+  /** Serve TLS. @defaultValue none: plain */
+  readonly tls?: TlsSettings;
+  /** Speak HTTP/2, and HTTP/1.1 beside it, over `tls`; for the async class. @defaultValue `false` */
+  readonly http2?: boolean;
   /**
    * Where to serve: `'host:port'`, `':port'` (every address, IPv6 and IPv4), `'[::1]:port'`, `'unix:/path'`,
    * `'fd://3'` (a socket that this process inherited), `{ host, port }`, `{ path, mode }`, `{ fd }`, or several
-   * of them. Port 0 lets the system choose, see {@link Arbiter.addresses}. Gunicorn: `bind`.
+   * of them. Port 0 lets the system choose, see {@link Arbiter.addresses}. `[]` for a worker class of yours that needs
+   * no socket. Gunicorn: `bind`.
    * @defaultValue `'127.0.0.1:8000'`
    */
   readonly bind?: BindOption | readonly BindOption[];
@@ -84,6 +152,9 @@ export interface ArbiterOptions<App = Handler> {
   readonly signals?: boolean | Readonly<Partial<Record<MasterSignal, boolean>>>;
 }
 
+/** The built-in classes serve a {@link Handler}; another type of handler needs a class of its own. */
+export type WorkerClassOption<App> = WorkerClass<App> | WorkerModule | ([App] extends [Handler] ? BuiltInClass : never);
+
 /** A `bind` after parsing. */
 export type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
@@ -93,9 +164,21 @@ export type BindAddress =
 /** The application as the master needs it: a specifier for the workers, or nothing but the fact that it is inline. */
 export type AppSource = { readonly form: 'module'; readonly specifier: string } | { readonly form: 'inline' };
 
+/** The worker class as the master needs it: what to tell the workers, undefined in the inline form, and its threads. */
+export interface ClassSource {
+  readonly name: string | undefined;
+  /** In the inline form. */
+  readonly inline: WorkerClass<never> | undefined;
+  /** How many threads a worker may have, each with a slot on the scoreboard. */
+  readonly threads: number;
+}
+
 /** Every option with its value, checked. */
 export interface ResolvedOptions {
   readonly source: AppSource;
+  readonly workerClass: ClassSource;
+  readonly serving: ServingOptions;
+  readonly tls: TlsSettings | undefined;
   readonly app: unknown;
   readonly name: string;
   readonly workers: number;

@@ -2,16 +2,20 @@ import { createServer, type ServerOptions } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { ResourceLimits } from 'node:worker_threads';
 import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
 import { parseBind } from './address.js';
-import { account, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
-import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, LATER_WORKER_CLASSES, MASTER_SIGNALS } from './defaults.js';
+import { account, boolean, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
+import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, MASTER_SIGNALS } from './defaults.js';
+import { tlsSettings } from './tls.js';
 import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
+import { classSource, isBuiltIn, workerClass } from './worker-class.js';
 
 const HTTP_OPTIONS = ['headersTimeout', 'requestTimeout', 'maxHeaderSize', 'maxHeadersCount'] as const;
 const OPTIONS: ReadonlySet<string> = new Set([
   ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'bootTimeout', 'gracefulTimeout', 'server'],
+  ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', ...HTTP_OPTIONS],
 ]);
 
@@ -31,13 +35,28 @@ export function validateOptions(value: unknown): ResolvedOptions {
   const optional = <T>(option: string, check: Check<T>): T | undefined => pick<T | undefined>(option, check, undefined);
 
   const source = appSource(given['app']);
-  pick('workerClass', workerClass, DEFAULTS.workerClass);
+  const chosen = pick('workerClass', workerClass, DEFAULTS.workerClass);
+  const bind = pick('bind', parseBind, undefined) ?? parseBind(DEFAULTS.bind, 'bind');
+  const tls = optional('tls', tlsSettings);
+  const serving = {
+    workerConnections: pick('workerConnections', integer(1), DEFAULTS.workerConnections),
+    keepAlive: pick('keepAlive', duration, DEFAULTS.keepAlive),
+    threads: pick('threads', integer(1, 256), DEFAULTS.threads),
+    http2: pick('http2', boolean, false),
+    ...(given['resourceLimits'] !== undefined && {
+      resourceLimits: resourceLimits(given['resourceLimits'], 'resourceLimits'),
+    }),
+  };
+  refuseContradictions(given, { chosen, addresses: bind.length });
   return {
     source,
+    workerClass: classSource(chosen, source, serving.threads),
+    serving,
+    tls,
     app: given['app'],
     name: pick('name', title, DEFAULTS.name),
     workers: pick('workers', integer(1), undefined) ?? defaultWorkers(),
-    bind: pick('bind', parseBind, undefined) ?? parseBind(DEFAULTS.bind, 'bind'),
+    bind,
     backlog: pick('backlog', integer(1, 2 ** 31 - 1), DEFAULTS.backlog),
     bootTimeout: pick('bootTimeout', duration, DEFAULTS.bootTimeout),
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
@@ -73,11 +92,37 @@ const title: Check<string> = (value, option) => {
   throw invalid(option, '1 to 64 printable characters', value);
 };
 
-const workerClass: Check<'sync'> = (value, option) => {
-  if (value === 'sync') return value;
-  const later = LATER_WORKER_CLASSES.has(value as string) || typeof value === 'function';
-  throw invalid(option, later ? "'sync' (this version knows no other class yet)" : "'sync'", value);
+const LIMITS = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'];
+
+const resourceLimits: Check<ResourceLimits> = (value, option) => {
+  const limits = plainObject(value, option);
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!LIMITS.includes(name)) throw invalid(option, `limits out of ${LIMITS.join(', ')}`, name);
+    if (typeof limit !== 'number' || !(limit > 0)) throw invalid(`${option}.${name}`, 'megabytes, above 0', limit);
+  }
+  return { ...limits };
 };
+
+/** What means something with another class only. A custom class may want any of it. */
+function refuseContradictions(
+  given: Readonly<Record<string, unknown>>,
+  { chosen, addresses }: { readonly chosen: unknown; readonly addresses: number },
+): void {
+  const only = (option: string, needed: string): void => {
+    if (given[option] !== undefined && given[option] !== false && isBuiltIn(chosen) && chosen !== needed) {
+      throw invalid('workerClass', `'${needed}', since the option '${option}' is for that class`, chosen);
+    }
+  };
+  only('threads', 'threaded');
+  only('resourceLimits', 'threaded');
+  only('http2', 'async');
+  if (given['http2'] === true && given['tls'] === undefined) {
+    throw invalid('tls', "key and certificate, since 'http2' is spoken over TLS only", undefined);
+  }
+  if (addresses === 0 && isBuiltIn(chosen)) {
+    throw invalid('bind', `at least one address, since the class '${chosen}' serves HTTP`, []);
+  }
+}
 
 function defaultWorkers(): number {
   const variable = process.env['WEB_CONCURRENCY'];
@@ -129,6 +174,9 @@ function httpOptions(given: Readonly<Record<string, unknown>>): HttpOptions {
     if (!isData(value)) {
       throw invalid(`server.${key}`, 'plain data, since it is sent to the workers', value);
     }
+  }
+  if (server['keepAliveTimeout'] !== undefined) {
+    throw invalid('server.keepAliveTimeout', "this at the top level, as 'keepAlive'", server['keepAliveTimeout']);
   }
   const options: Record<string, unknown> = { ...server };
   for (const option of HTTP_OPTIONS) {

@@ -1,28 +1,27 @@
 import net from 'node:net';
 import { FD } from '../protocol.js';
+import { ListenError } from './failures.js';
 import { createRelisten } from './listen.js';
 
 export interface AcceptorOptions {
   /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
   readonly sockets: number;
   readonly backlog: number;
-  /** How many connections may be open at once. */
+  /** How many places there are: while all are taken, nothing is accepted. */
   readonly capacity: number;
   /** What an `http.Server` would set on the connections that it accepts itself. */
   readonly socket: Pick<net.ServerOpts, 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'>;
+  /** A connection has been accepted. It has a place until it closes or {@link Acceptor.leave} gives the place up. */
   readonly onConnection: (socket: net.Socket) => void;
+  /** A connection has closed; its place is still taken. */
+  readonly onClose?: (socket: net.Socket) => void;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
 }
 
-/** Listening failed; `socket` is the index of the address in `bind`. */
-export class ListenError extends Error {
-  readonly socket: number;
-  constructor(socket: number, cause: Error) {
-    super(cause.message, { cause });
-    this.socket = socket;
-  }
-}
+/** Marks a connection that has a place. */
+const PLACED: unique symbol = Symbol('placed');
+type Placed = net.Socket & { [PLACED]?: boolean };
 
 /**
  * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
@@ -40,19 +39,29 @@ export class Acceptor {
   readonly #listen: () => void;
   readonly #further: net.Server[] = [];
   readonly #waiting: net.Socket[] = [];
-  #open = 0;
+  readonly #connections = new Set<net.Socket>();
+  readonly #onClose: (this: net.Socket) => void;
+  #taken = 0;
   #closed = false;
   #drained: (() => void) | undefined;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    this.#main = this.#createServer(false, (socket) => this.#take(socket));
+    this.#main = this.#createServer(false, (socket) => this.#accept(socket));
     this.#listen = createRelisten(this.#main, FD.SOCKET, options.backlog);
+    const forget = (socket: net.Socket): void => this.#forget(socket);
+    this.#onClose = function () {
+      forget(this);
+    };
   }
 
-  /** Open connections that have room. */
-  get connections(): number {
-    return this.#open;
+  /** All open connections, oldest first. */
+  get connections(): ReadonlySet<net.Socket> {
+    return this.#connections;
+  }
+
+  get hasRoom(): boolean {
+    return this.#taken < this.#options.capacity;
   }
 
   /** Starts to accept. Rejects with a {@link ListenError}. */
@@ -75,7 +84,7 @@ export class Acceptor {
       for (const server of this.#further) server.close();
     }
     return new Promise((resolve) => {
-      if (this.#open === 0) return resolve();
+      if (this.#connections.size === 0) return resolve();
       const earlier = this.#drained;
       this.#drained = () => {
         earlier?.();
@@ -84,40 +93,67 @@ export class Acceptor {
     });
   }
 
+  /** Gives a place to a connection that has given up its own. */
+  enter(socket: Placed): void {
+    socket[PLACED] = true;
+    if (++this.#taken >= this.#options.capacity) this.#pause();
+  }
+
+  /** Whether the connection has a place. */
+  places(socket: Placed): boolean {
+    return socket[PLACED] === true;
+  }
+
+  /** Gives the place of one connection to another. */
+  pass(from: Placed, to: Placed): void {
+    from[PLACED] = false;
+    to[PLACED] = true;
+  }
+
+  /** Takes back the place of a connection, which goes on without one. */
+  leave(socket: Placed): void {
+    if (socket[PLACED] !== true) return;
+    socket[PLACED] = false;
+    this.#taken--;
+    const next = this.#waiting.shift();
+    if (next) this.#offer(next);
+    else this.#resume();
+  }
+
   #createServer(pauseOnConnect: boolean, onConnection: (socket: net.Socket) => void): net.Server {
     // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
     return net.createServer({ ...this.#options.socket, allowHalfOpen: true, pauseOnConnect }, onConnection);
   }
 
-  #take(socket: net.Socket): void {
-    if (++this.#open === this.#options.capacity) this.#pause();
-    socket.on('close', this.#release);
+  #accept(socket: net.Socket): void {
+    this.#connections.add(socket);
+    this.enter(socket);
+    socket.on('close', this.#onClose);
     this.#options.onConnection(socket);
   }
 
   #offer(socket: net.Socket): void {
-    if (this.#open < this.#options.capacity) {
-      this.#take(socket);
+    if (this.hasRoom) {
+      this.#accept(socket);
       socket.resume();
     } else {
       this.#waiting.push(socket);
     }
   }
 
-  readonly #release = (): void => {
-    this.#open--;
-    const next = this.#waiting.shift();
-    if (next) this.#offer(next);
-    else if (!this.#closed) this.#resume();
-    else if (this.#open === 0) this.#drained?.();
-  };
+  #forget(socket: net.Socket): void {
+    this.#connections.delete(socket);
+    this.#options.onClose?.(socket);
+    this.leave(socket);
+    if (this.#closed && this.#connections.size === 0) this.#drained?.();
+  }
 
   #pause(): void {
     if (this.#main.listening) this.#main.close();
   }
 
   #resume(): void {
-    if (!this.#main.listening) this.#listen();
+    if (!this.#closed && !this.#main.listening) this.#listen();
   }
 }
 

@@ -1,20 +1,42 @@
-import type { WorkerSpec } from '../protocol.js';
+import type { TlsOptions } from 'node:tls';
+import type { WorkerKind } from '../options/types.js';
+import type { ServingOptions, WorkerMessage, WorkerSpec } from '../protocol.js';
+import { Acceptor, type AcceptorOptions } from './acceptor.js';
 import type { Slot } from './slot.js';
 
-/** What a worker is given when it is made. */
+/** What a worker is given when it is made. Pass it on to the constructor of the base class; it has nothing else to say. */
 export interface WorkerContext {
+  /** @internal */
   readonly spec: WorkerSpec;
+  /** @internal */
   readonly slot: Slot;
-  /** Ends this process with the error as the reason. */
+  /** @internal Ends this process, or this thread, with the error as the reason. */
   readonly fail: (error: unknown) => void;
+  /** @internal */
+  readonly tell: (message: WorkerMessage) => void;
+  /** @internal */
+  readonly tls: TlsOptions | undefined;
 }
 
+/** What {@link Worker.createAcceptor} needs to know. */
+export type AcceptOptions = Pick<AcceptorOptions, 'capacity' | 'onConnection' | 'onClose'> &
+  Partial<Pick<AcceptorOptions, 'socket'>>;
+
 /**
- * The life of a worker inside its process. `init` and `run` precede the report that it is ready; then it serves
- * until `stop` or `crash`, after which the process exits.
+ * The life of a worker inside its process (of a threaded one: inside its thread). `init` and `run` precede the report that
+ * it is ready; then it serves until `stop`, after which the process exits. What these steps throw ends the worker, with
+ * the error as the reason.
+ *
+ * Subclass it for work that is not HTTP; {@link HttpWorker} and the built-in classes for HTTP.
+ *
+ * @typeParam App - what the worker serves: the type of `app`.
  */
-export abstract class Worker<App> {
+export abstract class Worker<App = unknown> {
+  /** Where a worker of this class serves. */
+  static readonly kind: WorkerKind = 'process';
+  /** The application: what `app` is in the inline form, what the module exports in the module form. */
   readonly app: App;
+  /** @internal */
   protected readonly context: WorkerContext;
 
   constructor(context: WorkerContext, app: App) {
@@ -22,15 +44,73 @@ export abstract class Worker<App> {
     this.app = app;
   }
 
-  /** Prepares what the worker needs before it serves. */
+  /** The stable slot, 1..n. */
+  get id(): number {
+    return this.context.spec.id;
+  }
+
+  /** Counts all workers ever spawned. */
+  get age(): number {
+    return this.context.spec.age;
+  }
+
+  /** Counts the reloads, from 1. */
+  get generation(): number {
+    return this.context.spec.generation;
+  }
+
+  /** The number of this thread, from 1; 0 in a worker without threads. */
+  get thread(): number {
+    return this.context.spec.thread ?? 0;
+  }
+
+  /** Those options of the Arbiter that are about serving. */
+  get options(): ServingOptions {
+    return this.context.spec.serving;
+  }
+
+  /** Prepares what the worker needs before it serves: connections, caches, data. */
   init(): void | Promise<void> {}
 
-  /** Begins to serve, and resolves when it does. */
+  /** Begins to serve; returns, or resolves, when it does. */
   abstract run(): void | Promise<void>;
 
-  /** Takes no more work; resolves when what is under way has ended. */
-  abstract stop(): Promise<void>;
+  /** Takes no more work; resolves when what is under way has ended. It has `gracefulTimeout` to do so. */
+  abstract stop(): void | Promise<void>;
 
-  /** After an uncaught exception: answers whom it still can and resolves soon, since the state of this process is unknown. */
-  abstract crash(): Promise<void>;
+  /**
+   * After an uncaught exception: tells whom it still can, and resolves soon, since the state of this process is unknown.
+   * It has a second.
+   */
+  crash(): void | Promise<void> {}
+
+  /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */
+  lastWords(_status: 500 | 503): void {}
+
+  /** Sends a message to the Arbiter, which emits it as `'worker:message'`. As JSON, below 1 MB. */
+  send(message: unknown): void {
+    this.context.tell({ type: 'user', message });
+  }
+
+  /** Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. */
+  protected createAcceptor(options: AcceptOptions): Acceptor {
+    const { spec, slot, fail } = this.context;
+    if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
+    const { sockets, backlog } = spec;
+    const acceptor = new Acceptor({ socket: { noDelay: true }, ...options, sockets, backlog, onError: fail });
+    slot.countConnections(() => acceptor.connections.size);
+    return acceptor;
+  }
+
+  /**
+   * Says on the scoreboard what is being done, until the function that it returns is called: `stats()` counts it, and
+   * when the worker dies of it, `'worker:exit'` names it. The built-in classes do so for each request.
+   *
+   * @returns call it once, with `true` when the work failed.
+   */
+  protected begin(method: string, url: string): (failed?: boolean) => void {
+    const { slot } = this.context;
+    slot.begin(method, url);
+    return (failed = false) => slot.end(failed);
+  }
 }

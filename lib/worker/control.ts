@@ -1,12 +1,14 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { encodeMessage, FD, type WorkerMessage } from '../protocol.js';
+import { decodeTls, encodeMessage, FD, type WorkerMessage } from '../protocol.js';
+import type { Link } from './lifecycle.js';
+import { sharedBuffer } from './shared.js';
 
 /**
  * Tells the master something, at once: also the last words of a process that is about to exit arrive, which a
  * stream could not promise. What does not fit into the pipe within 100 ms is lost; the master never reads slowly.
  */
-export function tellMaster(message: WorkerMessage): void {
+function tellMaster(message: WorkerMessage): void {
   let rest = Buffer.from(encodeMessage(message));
   for (let attempt = 0; rest.length > 0 && attempt < 100; attempt++) {
     try {
@@ -18,12 +20,36 @@ export function tellMaster(message: WorkerMessage): void {
   }
 }
 
-/** Calls back once when the master is gone, however it went: nobody else holds the other end of the pipe. */
-export function onMasterGone(callback: () => void): void {
+/** The link of a worker process: the control pipe, and signals. */
+export function linkToMaster(): Link {
   const control = new Socket({ fd: FD.CONTROL, readable: true, writable: false });
+  let line = '';
+  let onLine: (() => void) | undefined;
+  control.setEncoding('latin1').on('data', (text: string) => {
+    // One line comes, or none.
+    line += text;
+    if (line.endsWith('\n')) onLine?.();
+  });
   control.on('error', () => undefined);
-  control.once('close', callback);
-  // Data never comes; the end is seen only by a stream that is read.
-  control.resume();
+  // A process that never gets to serve must be able to end.
   control.unref();
+  return {
+    tell: tellMaster,
+    async tls() {
+      control.ref();
+      if (!line.endsWith('\n')) await new Promise<void>((resolve) => (onLine = resolve));
+      control.unref();
+      return decodeTls(line);
+    },
+    onWake: (act) => void process.on('SIGURG', act),
+    shared: async (name, bytes) => sharedBuffer(name, bytes),
+    /** Nobody but the master holds the other end. */
+    onGone: (act) => void control.once('close', act),
+    onOrders: ({ drain, quit }) => {
+      process.on('SIGTERM', drain);
+      process.on('SIGQUIT', quit);
+      // A worker lives on also when it listens to nothing.
+      control.ref();
+    },
+  };
 }

@@ -1,16 +1,52 @@
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { inspect } from 'node:util';
+import type { Duplex } from 'node:stream';
 import type { Handler } from '../options/types.js';
-import { Acceptor } from './acceptor.js';
+import type { HttpOptions } from '../protocol.js';
+import type { Acceptor } from './acceptor.js';
+import { Admission } from './admission.js';
 import { Worker } from './base.js';
+import { hasServed, markServed, transportOf } from './connection.js';
+import { AppError } from './failures.js';
+import { createListener, type Listener } from './handlers.js';
+import { refuse, refuseNow, report } from './refusal.js';
+import { createServer, type FedServer } from './server.js';
 
-/** An acceptor, an `http.Server` that it feeds, and the application's handler. */
-export abstract class HttpWorker<App extends Handler> extends Worker<App> {
-  /** How many connections this worker holds at once. */
+/** What a worker has room for: connections, or requests of connections that may wait without a place. */
+export type Places = 'connections' | 'requests';
+
+/**
+ * An acceptor, an `http.Server` that it feeds, and the application's handler.
+ *
+ * To serve another type of application, override {@link HttpWorker.createListener}; to do something around each request,
+ * {@link HttpWorker.handle}.
+ */
+export abstract class HttpWorker<App = Handler> extends Worker<App> {
+  /** How many requests, or connections, this worker holds at once. */
   protected abstract readonly capacity: number;
+  protected abstract readonly places: Places;
+  /** Whether an application's own protocol may take a connection over. */
+  protected readonly upgrades: boolean = false;
+  /** Set once it takes no more work: answers close their connections. */
+  protected draining = false;
   readonly #active = new Set<ServerResponse>();
+  #fed: FedServer | undefined;
+  #listener: Listener | undefined;
   #acceptor: Acceptor | undefined;
+  #admission: Admission | undefined;
+
+  /**
+   * Makes a listener of the application; called once, after `init`. What it throws is a failure to load the application.
+   * The listener may return a promise: a rejection is a failure of that request alone, as a throw is.
+   */
+  protected createListener(app: App): Listener | Promise<Listener> {
+    return createListener(app);
+  }
+
+  /** Serves one request. What it throws or rejects with is a failure of this request alone: 500, if nothing was sent. */
+  protected handle(request: IncomingMessage, response: ServerResponse): unknown {
+    return this.#listener?.request(request, response);
+  }
 
   /** Whether a request is served at all; one that is not gets no answer. */
   protected admit(_request: IncomingMessage): boolean {
@@ -18,46 +54,106 @@ export abstract class HttpWorker<App extends Handler> extends Worker<App> {
   }
 
   /** What the class does to each response before the handler sees it. */
-  protected prepare(_response: ServerResponse): void {}
+  protected prepare(response: ServerResponse): void {
+    if (this.draining) response.shouldKeepAlive = false;
+  }
 
   override async run(): Promise<void> {
-    const { spec, slot, fail } = this.context;
-    const { maxHeadersCount, ...options } = spec.http;
-    const server = http.createServer(options, (request, response) => this.#serve(request, response));
-    if (maxHeadersCount !== undefined) server.maxHeadersCount = maxHeadersCount;
-    // It never listens itself; without this event it would enforce none of its timeouts.
-    server.emit('listening');
-    const { noDelay = true, keepAlive = false, keepAliveInitialDelay = 0, highWaterMark } = options;
-    const acceptor = new Acceptor({
-      sockets: spec.sockets,
-      backlog: spec.backlog,
-      capacity: this.capacity,
-      socket: { noDelay, keepAlive, keepAliveInitialDelay, ...(highWaterMark !== undefined && { highWaterMark }) },
-      onConnection: (socket: Socket) => void server.emit('connection', socket),
-      onError: fail,
+    const listener = await this.#load();
+    const { tls, spec } = this.context;
+    const { keepAlive, http2, workerConnections } = spec.serving;
+    const fed = await createServer({
+      http: { keepAliveTimeout: keepAlive, ...spec.http },
+      ...{ tls, http2 },
+      onRequest: (request, response) => this.#serve(request, response),
     });
-    slot.countConnections(() => acceptor.connections);
+    const { server } = fed;
+    this.#takeOver(server, listener);
+    const acceptor = this.createAcceptor({
+      capacity: this.capacity,
+      socket: socketOptions(spec.http),
+      onConnection: (socket) => {
+        this.#admission?.welcome(socket);
+        server.emit('connection', socket);
+      },
+      onClose: (socket) => this.#admission?.end(socket),
+    });
+    if (this.places === 'requests') {
+      this.#admission = new Admission(acceptor, workerConnections, tls === undefined ? 'plain' : 'tls');
+    }
+    this.#fed = fed;
     this.#acceptor = acceptor;
     await acceptor.open();
   }
 
   override async stop(): Promise<void> {
-    await this.#acceptor?.close();
+    this.draining = true;
+    for (const response of this.#active) if (!response.headersSent) response.shouldKeepAlive = false;
+    const closed = this.#acceptor?.close();
+    this.#fed?.drain();
+    // A connection that was accepted a moment ago may have its first request under way.
+    const patience = setTimeout(() => this.#destroyIdle((socket) => !hasServed(socket)), this.options.keepAlive);
+    await closed;
+    clearTimeout(patience);
+    await this.#listener?.close?.();
   }
 
   override async crash(): Promise<void> {
     const closed = this.#acceptor?.close();
-    for (const response of this.#active) refuse(response);
+    const answered = new Set<Socket>();
+    for (const response of this.#active) {
+      if (response.socket) answered.add(transportOf(response.socket));
+      refuse(response);
+    }
+    this.#destroyIdle((socket) => !answered.has(socket));
     await closed;
   }
 
-  /** Runs the handler. What it throws or rejects with is a failure of this request alone. */
-  protected handle(request: IncomingMessage, response: ServerResponse): unknown {
-    return this.app(request, response);
+  /** @internal */
+  override lastWords(status: 500 | 503): void {
+    for (const response of this.#active) refuseNow(response, status);
+  }
+
+  async #load(): Promise<Listener> {
+    try {
+      const listener = await this.createListener(this.app);
+      this.#listener = listener;
+      return listener;
+    } catch (error) {
+      throw new AppError(error);
+    }
+  }
+
+  #destroyIdle(isIdle: (socket: Socket) => boolean): void {
+    for (const socket of this.#acceptor?.connections ?? []) if (isIdle(socket)) socket.destroy();
+  }
+
+  /** What is no request and answer. Without a listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. */
+  #takeOver(server: FedServer['server'], { upgrade, connect }: Listener): void {
+    if (this.upgrades && upgrade) {
+      server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        markServed(transportOf(socket));
+        this.begin(request.method ?? '', request.url ?? '')();
+        upgrade(request, socket, head);
+      });
+    }
+    // RFC 9110, 9.3.6: a server that is no proxy.
+    const refuseTunnel = (_request: IncomingMessage, socket: Duplex): void => {
+      socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    };
+    if (!this.options.http2) server.on('connect', this.upgrades && connect ? connect : refuseTunnel);
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
+    const socket = transportOf(request.socket);
     if (!this.admit(request)) return;
+    markServed(socket);
+    const admission = this.#admission;
+    if (admission) admission.request(socket, () => this.#answer(request, response, socket));
+    else this.#answer(request, response, socket);
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse, socket: Socket): void {
     const { slot } = this.context;
     let failed = false;
     this.#active.add(response);
@@ -65,6 +161,8 @@ export abstract class HttpWorker<App extends Handler> extends Worker<App> {
     response.on('close', () => {
       this.#active.delete(response);
       slot.end(failed);
+      // By now Node has ended its side of a connection that is not kept; the place of such a one is free once it has closed.
+      if (request.socket.writable) this.#admission?.keep(socket);
     });
     this.prepare(response);
     const onFailure = (error: unknown): void => {
@@ -81,33 +179,9 @@ export abstract class HttpWorker<App extends Handler> extends Worker<App> {
   }
 }
 
-/** 500 while the head has not been sent; after that only the broken connection can tell the client. */
-function refuse(response: ServerResponse): void {
-  if (response.headersSent) {
-    if (!response.writableFinished) response.destroy();
-    return;
-  }
-  const body = 'Internal Server Error\n';
-  try {
-    // The application's headers described the body that does not come.
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    response.writeHead(500, {
-      'Content-Type': 'text/plain; charset=utf-8',
-      'Content-Length': body.length,
-      Connection: 'close',
-    });
-    response.end(body);
-  } catch {
-    // The application has put a method of its own in the way.
-    response.destroy();
-  }
-}
-
-function report(error: unknown, { method, url }: IncomingMessage): void {
-  const stack = error instanceof Error && error.stack ? error.stack : inspect(error);
-  process.stderr.write(
-    `prefork: worker ${process.pid}: the handler failed on ${method} ${JSON.stringify(url)}: ${stack}\n`,
-  );
+/** What an `http.Server` would set on the connections that it accepts. */
+function socketOptions({ noDelay = true, keepAlive = false, keepAliveInitialDelay = 0, highWaterMark }: HttpOptions) {
+  return { noDelay, keepAlive, keepAliveInitialDelay, ...(highWaterMark !== undefined && { highWaterMark }) };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

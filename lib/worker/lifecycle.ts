@@ -1,9 +1,14 @@
+import type { TlsOptions } from 'node:tls';
 import { inspect } from 'node:util';
-import { type BootPhase, serializeError, type WorkerSpec } from '../protocol.js';
+import {
+  type BootPhase,
+  type FailedMessage,
+  serializeError,
+  type WorkerMessage,
+  type WorkerSpec,
+} from '../protocol.js';
 import { STATE } from '../scoreboard.js';
-import { ListenError } from './acceptor.js';
-import type { Worker } from './base.js';
-import { onMasterGone, tellMaster } from './control.js';
+import { AppError, ListenError } from './failures.js';
 import type { Slot } from './slot.js';
 
 /** How this process ends. 3 and 4 are Gunicorn's codes for a failed boot and an application that does not load. */
@@ -12,8 +17,41 @@ const EXIT = { OK: 0, CRASH: 1, BOOT: 3, LOAD: 4 } as const;
 const CRASH_LIMIT = 1_000;
 const ORPHAN_LIMIT = 400;
 
-/** The signals, errors and exits of a worker process, from its first line to its last. */
-export interface Lifecycle {
+/** What a worker hears from above and says: a process from and to its master, a thread from and to its process. */
+export interface Link {
+  /** Says it at once: also the last words before an exit arrive. */
+  readonly tell: (message: WorkerMessage) => void;
+  /** Comes only where the spec says so. */
+  readonly tls: () => Promise<TlsOptions>;
+  /** Calls back when whoever gives the orders is gone. */
+  readonly onGone: (act: () => void) => void;
+  /** Calls back when another acceptor asks for help, see the duty roster. */
+  readonly onWake: (act: () => void) => void;
+  /** The memory of that name that all threads of this process share. */
+  readonly shared: (name: string, bytes: number) => Promise<SharedArrayBuffer>;
+  /** Takes orders from now on, and keeps the worker alive. */
+  readonly onOrders: (orders: { readonly drain: () => void; readonly quit: () => void }) => void;
+}
+
+/** What ends well or badly: a worker, or the pool of threads of one. */
+export interface Servant {
+  stop(): void | Promise<void>;
+  crash(): void | Promise<void>;
+  /** The process or thread ends now, whatever is under way: 503 if it was told to, else 500. */
+  lastWords?(status: 500 | 503): void;
+}
+
+/** A boot failure that a thread has reported already. */
+export class ReportedFailure extends Error {
+  readonly report: FailedMessage;
+  constructor(report: FailedMessage) {
+    super(report.error.message);
+    this.report = report;
+  }
+}
+
+/** The signals, errors and exits of a worker process, or of a thread of one, from its first line to its last. */
+export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'shared'> {
   readonly slot: Slot;
   /** What an error before readiness is blamed on. */
   phase: BootPhase;
@@ -22,32 +60,28 @@ export interface Lifecycle {
   /** Reports an error after readiness, lets the worker answer, and exits. */
   readonly fail: (error: unknown) => void;
   /** Hands the process over to a worker that serves. */
-  readonly serving: (worker: Worker<unknown>) => void;
+  readonly serving: (worker: Servant) => void;
 }
 
-export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle {
+export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link): Lifecycle {
+  const { tell } = link;
   const beforeServing =
     app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
-  let worker: Worker<unknown> | undefined;
+  let worker: Servant | undefined;
   let reported = false;
   let draining = false;
   let crashing = false;
+  let quitting = false;
 
   const failBoot = (error: unknown): never => {
     reported = true;
-    const listening = error instanceof ListenError;
-    const phase = listening ? 'bind' : lifecycle.phase;
-    tellMaster({
-      type: 'failed',
-      phase,
-      error: serializeError(listening ? error.cause : error),
-      ...(listening && { socket: error.socket }),
-    });
-    process.exit(phase === 'load' ? EXIT.LOAD : EXIT.BOOT);
+    const report = failureReport(error, lifecycle.phase);
+    tell(report);
+    process.exit(report.phase === 'load' ? EXIT.LOAD : EXIT.BOOT);
   };
   const fail = (error: unknown): void => {
     if (!worker) return void failBoot(error);
-    tellMaster({ type: 'error', error: serializeError(error) });
+    tell({ type: 'error', error: serializeError(error) });
     process.stderr.write(
       `prefork: worker ${process.pid}: uncaught: ${error instanceof Error ? error.stack : inspect(error)}\n`,
     );
@@ -57,33 +91,40 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle
     // The answer to the request that is in flight now must not hide it from the master.
     slot.freeze();
     exitWithin(CRASH_LIMIT);
-    exitAfter(worker.crash());
+    exitAfter(worker, 'crash');
   };
   const drain = (): void => {
     if (draining || crashing || !worker) return;
     draining = true;
     slot.setState(STATE.DRAINING);
-    exitAfter(worker.stop());
+    exitAfter(worker, 'stop');
   };
   // A drain may turn into a crash on the way, so the code is chosen at the end.
-  const exitAfter = (finished: Promise<void>): void => {
-    finished.then(() => process.exit(crashing ? EXIT.CRASH : EXIT.OK), fail);
+  const exitAfter = async (servant: Servant, step: 'stop' | 'crash'): Promise<void> => {
+    try {
+      await servant[step]();
+      process.exit(crashing ? EXIT.CRASH : EXIT.OK);
+    } catch (error) {
+      fail(error);
+    }
   };
   const exitWithin = (limit: number): void => void setTimeout(() => process.exit(EXIT.CRASH), limit);
   const lifecycle: Lifecycle = {
+    ...link,
     slot,
     phase: 'boot',
     failBoot,
     fail,
     serving(ready) {
       worker = ready;
-      process.on('SIGTERM', drain);
-      process.on('SIGQUIT', () => {
+      const quit = (): void => {
+        quitting = true;
         slot.setState(STATE.DRAINING);
         process.exit(EXIT.OK);
-      });
+      };
+      link.onOrders({ drain, quit });
       slot.setState(STATE.SERVING);
-      tellMaster({ type: 'ready' });
+      tell({ type: 'ready' });
     },
   };
 
@@ -92,14 +133,23 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot): Lifecycle
   process.on('uncaughtException', fail);
   process.on('exit', (code) => {
     slot.flush();
+    worker?.lastWords?.(quitting ? 503 : 500);
     if (worker || reported) return;
     const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
-    tellMaster({ type: 'failed', phase: 'boot', error: serializeError(error) });
+    tell({ type: 'failed', phase: 'boot', error: serializeError(error) });
   });
-  onMasterGone(() => {
+  link.onGone(() => {
     if (!worker) process.exit(EXIT.CRASH);
     exitWithin(ORPHAN_LIMIT);
     drain();
   });
   return lifecycle;
+}
+
+function failureReport(error: unknown, phase: BootPhase): FailedMessage {
+  if (error instanceof ReportedFailure) return error.report;
+  const failed = { type: 'failed', phase, error: serializeError(error) } as const;
+  if (error instanceof AppError) return { ...failed, phase: 'load', error: serializeError(error.cause) };
+  if (!(error instanceof ListenError)) return failed;
+  return { ...failed, phase: 'bind', error: serializeError(error.cause), socket: error.socket };
 }

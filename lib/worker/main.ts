@@ -3,4 +3,4 @@ import { spec } from './context.js';
 import { lifecycle } from './prelude.js';
 import { serve } from './serve.js';
 
-if (spec && lifecycle) void serve(spec, lifecycle, undefined);
+if (spec && lifecycle) void serve(spec, lifecycle);

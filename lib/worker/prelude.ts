@@ -5,10 +5,13 @@
 import { createServer } from 'node:net';
 import { FD, type WorkerSpec } from '../protocol.js';
 import { STATE } from '../scoreboard.js';
+import { readSlotAt } from './board.js';
 import { spec } from './context.js';
+import { linkToMaster } from './control.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
 import { Slot } from './slot.js';
 import { guardStdin } from './stdin.js';
+import { linkToProcess } from './threads/link.js';
 
 /** Undefined where this is no worker. */
 export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
@@ -22,8 +25,9 @@ function prepare(spec: WorkerSpec): Lifecycle {
   // Forks of the application must not load this file again.
   process.execArgv.splice(0, 2);
   guardStdin();
+  if (spec.thread !== undefined) return prepareThread(spec, spec.thread);
   const slot = new Slot(spec.slot, STATE.BOOTING);
-  const lifecycle = startLifecycle(spec, slot);
+  const lifecycle = startLifecycle(spec, slot, linkToMaster());
   if (spec.direct) keepNonBlocking(slot);
   process.title = `prefork: worker [${spec.name}] #${spec.id}`;
   try {
@@ -33,6 +37,14 @@ function prepare(spec: WorkerSpec): Lifecycle {
     lifecycle.failBoot(error);
   }
   return lifecycle;
+}
+
+/** A thread has its own slot, and goes on with the counters of the one that it replaces. */
+function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
+  const index = spec.slot + thread;
+  const before = readSlotAt(index);
+  const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined);
+  return startLifecycle(spec, slot, linkToProcess());
 }
 
 /**

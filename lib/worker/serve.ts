@@ -1,26 +1,40 @@
 import type { ResolvedOptions } from '../options/types.js';
 import type { WorkerSpec } from '../protocol.js';
-import { loadApp, resolveHandler } from './app.js';
+import { loadApp } from './app.js';
+import { loadClass } from './classes.js';
 import { spec as ownSpec } from './context.js';
 import type { Lifecycle } from './lifecycle.js';
 import { lifecycle as ownLifecycle } from './prelude.js';
-import { SyncWorker } from './sync.js';
+
+/** What the host's script brings in the inline form; the spec names modules where it does not. */
+export interface Inline {
+  readonly app: unknown;
+  readonly workerClass: unknown;
+}
 
 /**
  * Loads the application, serves it, and never returns: the process exits when the worker has ended. What fails on
- * the way is reported to the master.
- *
- * @param app - in the inline form the handler; in the module form undefined, the spec names the module.
+ * the way is reported to the master. In a thread of a worker the same holds for the thread.
  */
-export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, app: unknown): Promise<never> {
+export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inline): Promise<never> {
   try {
     lifecycle.phase = 'load';
-    const handler = await resolveHandler(spec.app === undefined ? app : await loadApp(spec.app));
-    lifecycle.phase = 'boot';
-    const worker = new SyncWorker({ spec, slot: lifecycle.slot, fail: lifecycle.fail }, handler);
-    await worker.init();
-    await worker.run();
-    lifecycle.serving(worker);
+    const Class = await loadClass(spec.workerClass ?? inline?.workerClass);
+    const { slot, fail, tell } = lifecycle;
+    if (Class.kind === 'threads' && spec.thread === undefined) {
+      const { ThreadPool } = await import('./threads/pool.js');
+      const pool = new ThreadPool(spec, lifecycle, spec.tls ? await lifecycle.tls() : undefined);
+      lifecycle.phase = 'boot';
+      await pool.run();
+      lifecycle.serving(pool);
+    } else {
+      const app = await (spec.app === undefined ? inline?.app : loadApp(spec.app));
+      lifecycle.phase = 'boot';
+      const worker = new Class({ spec, slot, fail, tell, tls: spec.tls ? await lifecycle.tls() : undefined }, app);
+      await worker.init();
+      await worker.run();
+      lifecycle.serving(worker);
+    }
   } catch (error) {
     lifecycle.failBoot(error);
   }
@@ -28,7 +42,7 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, app: unknown
 }
 
 /** `start()` of an Arbiter in a worker process: serves in the inline form, if it is the one that the worker is for. */
-export async function startInWorker({ name, app }: ResolvedOptions): Promise<void> {
+export async function startInWorker({ name, app, workerClass }: ResolvedOptions): Promise<void> {
   if (!ownSpec || !ownLifecycle || ownSpec.app !== undefined || ownSpec.name !== name) return;
-  return serve(ownSpec, ownLifecycle, app);
+  return serve(ownSpec, ownLifecycle, { app, workerClass: workerClass.inline });
 }

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { FD } from '../protocol.js';
-import { SLOT_SIZE, SlotImage, type SlotState } from '../scoreboard.js';
+import { SlotImage, type SlotRecord, type SlotState, slotPosition } from '../scoreboard.js';
 
 /** How often an idle worker says that it lives. Milliseconds. */
 const BEAT_INTERVAL = 1_000;
@@ -28,8 +28,11 @@ export class Slot {
   #frozen = false;
   #utilisation = performance.eventLoopUtilization();
 
-  constructor(index: number, state: SlotState) {
-    this.#position = index * SLOT_SIZE;
+  /** @param before - what the predecessor in this slot, of the same process, has counted. */
+  constructor(index: number, state: SlotState, before?: SlotRecord) {
+    this.#requests = before?.requests ?? 0;
+    this.#errors = before?.errors ?? 0;
+    this.#position = slotPosition(index);
     this.#image.setPid(process.pid);
     this.#image.setState(state);
     this.#beat();

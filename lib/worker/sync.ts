@@ -1,30 +1,25 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Handler } from '../options/types.js';
+import { hasServed, transportOf } from './connection.js';
 import { HttpWorker } from './http.js';
 
 /**
  * One request at a time, and a connection for each: an error hits one request, and nothing waits behind a busy
  * worker. Gunicorn: the sync worker.
  */
-export class SyncWorker<App extends Handler> extends HttpWorker<App> {
+export class SyncWorker<App = Handler> extends HttpWorker<App> {
   protected override readonly capacity: number = 1;
+  protected override readonly places = 'requests';
 
   /** A client that pipelines gets its first request served: the connection ends with that answer. */
-  protected override admit({ socket }: IncomingMessage & { socket: Marked }): boolean {
-    const first = socket[SERVED] === undefined;
-    socket[SERVED] = true;
-    return first;
+  protected override admit({ socket }: IncomingMessage): boolean {
+    return !hasServed(transportOf(socket));
   }
 
   protected override prepare(response: ServerResponse): void {
     forceClose(response);
   }
 }
-
-/** Marks a connection whose one request has come. A WeakSet would cost the garbage collector. */
-const SERVED: unique symbol = Symbol('served');
-type Marked = Socket & { [SERVED]?: true };
 
 type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse;
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];

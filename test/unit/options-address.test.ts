@@ -87,7 +87,6 @@ const REFUSED: readonly (readonly [value: unknown, expected: string, option?: st
   ].map((value) => [value, '{ host, port }, { path, mode } or { fd }'] as const),
   ...[null, undefined, 80, true, 3n, Symbol('a')].map((value) => [value, ANY_FORM] as const),
   [new URL('unix:/run/app.sock'), 'a plain object'],
-  [[], 'at least one address'],
   [[[':80']], 'a plain object', 'bind[0]'],
   // biome-ignore lint/suspicious/noSparseArray: the point of this case.
   [[, ':80'], ANY_FORM, 'bind[0]'],

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { LATER_OPTIONS } from '../../dist/options/defaults.js';
 import type { ArbiterOptions } from '../../dist/options/types.js';
 import { validateOptions } from '../../dist/options/validate.js';
+import { SyncWorker } from '../../dist/worker/sync.js';
 import { assertInvalid, passesOrIsRefused } from './invalid.js';
 
 type Wrong = readonly [value: unknown, expected: string, got: string, option?: string];
@@ -53,14 +54,30 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   ],
   workers: [0, -1, 1.5, '2', Number.NaN, null].map((value): Wrong => [value, 'an integer of at least 1', 'got ']),
   workerClass: [
-    ['threaded', "'sync' (this version knows no other class yet)", "got 'threaded'"],
-    ['async', "'sync' (this version knows no other class yet)", "got 'async'"],
-    [class Mine {}, "'sync' (this version knows no other class yet)", 'got [class Mine]'],
-    ['gevent', "expected 'sync', ", "got 'gevent'"],
+    [class Mine {}, 'a subclass of Worker', 'got [class Mine]'],
+    ['gevent', "expected 'sync', 'threaded', 'async'", "got 'gevent'"],
     [null, "expected 'sync', ", 'got null'],
     // It has no toString.
     [Object.create(null), "expected 'sync', ", 'got '],
+    [SyncWorker, 'a module specifier such as', 'got [class SyncWorker'],
   ],
+  threads: [0, 257, 1.5, '4', null].map((value): Wrong => [value, 'an integer from 1 to 256', 'got ']),
+  resourceLimits: [
+    [null, 'a plain object', 'got null'],
+    [{ heap: 1 }, 'limits out of maxOldGenerationSizeMb', "got 'heap'"],
+    [{ stackSizeMb: 0 }, 'megabytes, above 0', 'got 0', 'resourceLimits.stackSizeMb'],
+  ],
+  workerConnections: [0, -1, 1.5, '10', null].map((value): Wrong => [value, 'an integer of at least 1', 'got ']),
+  keepAlive: wrongDurations,
+  tls: [
+    [null, 'a plain object', 'got null'],
+    [{}, "expected 'key' and 'cert', or 'pfx'", ''],
+    [{ key: 'x', cert: 'y' }, 'option', ''],
+    [{ SNICallback: () => undefined }, 'plain data or a file URL', '', 'tls.SNICallback'],
+    [{ key: new URL('file:///missing.pem') }, 'a file that it names cannot be read', 'ENOENT'],
+    [{ key: new URL('https://example.org/key.pem') }, 'plain data or a file URL', '', 'tls.key'],
+  ],
+  http2: [[1, 'true or false', 'got 1']],
   bind: [
     [null, "'host:port'", 'got null'],
     [[], 'at least one address', 'got []'],
@@ -82,7 +99,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ requestTimeout: 1 }, "at the top level, as 'requestTimeout'", 'got 1', 'server.requestTimeout'],
     [{ ServerResponse: class {} }, 'plain data', 'got [class', 'server.ServerResponse'],
     [{ insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
-    [{ keepAliveTimeout: 'x' }, 'number', "('x')", 'keepAliveTimeout'],
+    [{ keepAliveTimeout: 1 }, "at the top level, as 'keepAlive'", 'got 1', 'server.keepAliveTimeout'],
     // The option that is at fault, not the first whose name occurs somewhere in the message.
     [{ a: 1, insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
     // It reaches the workers as JSON, which has none of these.

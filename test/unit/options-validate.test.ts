@@ -18,6 +18,9 @@ beforeEach(() => {
 test('defaults', () => {
   assert.deepEqual(validateOptions({ app }), {
     source: { form: 'module', specifier: app },
+    workerClass: { name: 'sync', inline: undefined, threads: 0 },
+    serving: { workerConnections: 1000, keepAlive: 5_000, threads: 4, http2: false },
+    tls: undefined,
     app,
     name: 'prefork',
     workers: availableParallelism(),

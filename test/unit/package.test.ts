@@ -43,7 +43,16 @@ test('index.ts is named exports and nothing else', () => {
 });
 
 test('the values that the package exports', async () => {
-  assert.deepEqual(Object.keys(await import('prefork')).sort(), ['Arbiter', 'ArbiterError']);
+  assert.deepEqual(Object.keys(await import('prefork')).sort(), [
+    'Arbiter',
+    'ArbiterError',
+    'AsyncWorker',
+    'HttpWorker',
+    'SyncWorker',
+    'ThreadedWorker',
+    'Worker',
+    'worker',
+  ]);
 });
 
 test('no declaration needs the types of debug, which users do not have', () => {

@@ -31,6 +31,16 @@ const error = errorOf(4);
 const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record({ type: fc.constant('ready' as const) }, plain),
   fc.record({ type: fc.constant('error' as const), error }, plain),
+  fc.record({ type: fc.constant('user' as const), message: fc.jsonValue() }, plain),
+  fc.record(
+    {
+      type: fc.constant('thread' as const),
+      thread: fc.nat(300),
+      code: fc.integer(),
+      request: fc.record({ method: fc.string(), url: fc.string(), startedAt: fc.nat() }, plain),
+    },
+    { requiredKeys: ['type', 'thread', 'code'], ...plain },
+  ),
   fc.record(
     { type: fc.constant('failed' as const), phase: fc.constantFrom(...PHASES), error, socket: fc.nat(100) },
     { requiredKeys: ['type', 'phase', 'error'], ...plain },
@@ -39,13 +49,21 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
 
 /** Holds a message to its type: exactly the known keys, each of its type. */
 function assertWellFormed(value: WorkerMessage): void {
-  const allowed = { ready: ['type'], error: ['type', 'error'], failed: ['type', 'phase', 'error', 'socket'] }[
-    value.type
-  ];
+  const allowed = {
+    ready: ['type'],
+    error: ['type', 'error'],
+    failed: ['type', 'phase', 'error', 'socket'],
+    thread: ['type', 'thread', 'code', 'request'],
+    user: ['type', 'message'],
+  }[value.type];
   assert.ok(allowed, `a message of type ${value.type}`);
   for (const key of Object.keys(value)) assert.ok(allowed.includes(key), `a key ${key}`);
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
-  if (value.type === 'ready') return;
+  if (value.type === 'ready' || value.type === 'user') return;
+  if (value.type === 'thread') {
+    assert.deepEqual([typeof value.thread, typeof value.code], ['number', 'number']);
+    return;
+  }
   if (value.type === 'failed') {
     assert.ok(PHASES.includes(value.phase));
     assert.ok(value.socket === undefined || Number.isInteger(value.socket));
@@ -150,6 +168,8 @@ test('a spec is taken from the environment once, and is no more there', () => {
     sockets: 1,
     backlog: 5,
     direct: false,
+    serving: { workerConnections: 1, keepAlive: 1, threads: 1, http2: false },
+    tls: false,
     http: {},
   };
   const env: NodeJS.ProcessEnv = { [SPEC_VARIABLE]: encodeSpec(spec), PATH: '/bin' };

@@ -68,7 +68,13 @@ export function options(): void {
   const all: Required<Omit<ArbiterOptions, 'app'>> = {
     name: 'a',
     workers: 2,
-    workerClass: 'sync',
+    workerClass: 'threaded',
+    threads: 2,
+    resourceLimits: { maxOldGenerationSizeMb: 64 },
+    workerConnections: 10,
+    keepAlive: 1,
+    tls: { key: new URL('file:///key.pem'), cert: 'x', minVersion: 'TLSv1.3' },
+    http2: false,
     bind: [':0', { path: '/s', mode: 0o600 }],
     backlog: 1,
     bootTimeout: 1,
@@ -106,8 +112,8 @@ export function options(): void {
   new Arbiter({ app: './app.js', timeout: 30_000 });
   // @ts-expect-error: a number
   new Arbiter({ app: './app.js', workers: '2' });
-  // @ts-expect-error: the only class of this version is 'sync'
-  new Arbiter({ app: './app.js', workerClass: 'threaded' });
+  // @ts-expect-error: no class of this name
+  new Arbiter({ app: './app.js', workerClass: 'gevent' });
   // @ts-expect-error: an address without a port
   new Arbiter({ app: './app.js', bind: { host: 'localhost' } });
   // @ts-expect-error: strings

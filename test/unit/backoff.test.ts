@@ -8,7 +8,7 @@ import {
   type FailureCount,
   type FailureKind,
   STABLE_AFTER,
-} from '../../dist/master/backoff.js';
+} from '../../dist/backoff.js';
 
 const KINDS = Object.keys(BACKOFF) as FailureKind[];
 const kind = fc.constantFrom(...KINDS);

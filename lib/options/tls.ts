@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type TlsOptions } from 'node:tls';
+import { types } from 'node:util';
+import { ArbiterError } from '../errors.js';
+import { type Check, plainObject } from './checks.js';
+import type { TlsSettings } from './types.js';
+
+/** The settings with the contents of the files that they name. Throws the system's error for one that cannot be read. */
+export function readTls(settings: TlsSettings): TlsOptions {
+  const entries = Object.entries(settings).map(([name, value]) => [
+    name,
+    value instanceof URL ? readFileSync(value) : value,
+  ]);
+  return Object.fromEntries(entries) as TlsOptions;
+}
+
+const FILES: ReadonlySet<string> = new Set(['key', 'cert', 'ca', 'pfx']);
+
+/** Key and certificate must be there, be readable and belong together. No message shows a value: they are secrets. */
+export const tlsSettings: Check<TlsSettings> = (value, option) => {
+  const settings = plainObject(value, option);
+  const refuse = (name: string, why: string, cause?: unknown): ArbiterError =>
+    new ArbiterError('ERR_INVALID_OPTION', `option '${name}': ${why}`, { cause });
+  for (const [name, part] of Object.entries(settings)) {
+    if (!isData(part) && !(part instanceof URL && FILES.has(name) && part.protocol === 'file:'))
+      throw refuse(`${option}.${name}`, 'expected plain data or a file URL, since it is sent to the workers');
+  }
+  let read: TlsOptions;
+  try {
+    read = readTls(settings as TlsSettings);
+  } catch (error) {
+    throw refuse(option, `a file that it names cannot be read: ${(error as Error).message}`, error);
+  }
+  if (read.pfx === undefined && (read.key === undefined || read.cert === undefined)) {
+    throw refuse(option, "expected 'key' and 'cert', or 'pfx'");
+  }
+  try {
+    createSecureContext(read);
+  } catch (error) {
+    throw refuse(option, (error as Error).message, error);
+  }
+  return { ...settings } as TlsSettings;
+};
+
+/** Whether structured cloning brings it to the workers as it is. */
+function isData(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value !== 'function' && typeof value !== 'symbol';
+  if (types.isUint8Array(value)) return true;
+  return (Array.isArray(value) || isPlain(value)) && Object.values(value).every(isData);
+}
+
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}

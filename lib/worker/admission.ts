@@ -1,0 +1,104 @@
+import type { Socket } from 'node:net';
+import type { Acceptor } from './acceptor.js';
+
+/** How long a new connection keeps its place without a request, milliseconds; with TLS the handshake is in it. */
+const GRACE = { plain: 2, tls: 20 } as const;
+
+interface Waiting {
+  readonly socket: Socket;
+  readonly start: () => void;
+}
+
+/**
+ * Lets requests in one at a time, where connections need not have one: for classes whose capacity counts requests.
+ *
+ * A new connection keeps the place that it was accepted with for a moment, since its request is mostly right behind it.
+ * One that sends none is *parked*: it gives the place up, the worker goes on accepting, and it asks for a place again
+ * when the head of a request is complete. Idle keep-alive connections are parked likewise.
+ */
+export class Admission {
+  readonly #acceptor: Acceptor;
+  readonly #limit: number;
+  readonly #grace: number;
+  readonly #timer: NodeJS.Timeout;
+  /** Connections without a place, longest parked first. */
+  readonly #parked = new Set<Socket>();
+  #waiting: Waiting[] = [];
+  #newcomer: Socket | undefined;
+  /** Newcomers in a row that were silent. */
+  #silent = 0;
+
+  /** @param limit - how many connections may be open at once. */
+  constructor(acceptor: Acceptor, limit: number, transport: keyof typeof GRACE) {
+    this.#acceptor = acceptor;
+    this.#limit = limit;
+    this.#grace = GRACE[transport];
+    this.#timer = setTimeout(() => this.#park(this.#newcomer), this.#grace).unref();
+  }
+
+  /** A connection has been accepted, with a place. */
+  welcome(socket: Socket): void {
+    this.#newcomer = socket;
+    // Silent ones come in crowds: after the first, only every eighth gets the whole time, the others a turn of the loop.
+    if (this.#silent % 8 === 0) this.#timer.refresh();
+    else setImmediate(() => setImmediate(() => this.#park(socket)));
+  }
+
+  /** The head of a request has come: `start` is called when it has a place, now or later. */
+  request(socket: Socket, start: () => void): void {
+    if (socket === this.#newcomer) {
+      this.#newcomer = undefined;
+      this.#silent = 0;
+      start();
+    } else if (this.#acceptor.hasRoom) {
+      this.#parked.delete(socket);
+      this.#acceptor.enter(socket);
+      start();
+    } else {
+      // It came later than the grace allows, or behind another one of its connection. Nobody else can take it now.
+      this.#waiting.push({ socket, start });
+    }
+  }
+
+  /** The answer to a request has been sent, and the connection waits for the next one. */
+  keep(socket: Socket): void {
+    this.#parked.add(socket);
+    this.#next(socket);
+  }
+
+  /** The connection has closed: nothing more of it is served. */
+  end(socket: Socket): void {
+    this.#parked.delete(socket);
+    if (socket === this.#newcomer) this.#newcomer = undefined;
+    if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((waiting) => waiting.socket !== socket);
+    this.#next(socket);
+  }
+
+  #park(socket: Socket | undefined): void {
+    if (socket === undefined || socket !== this.#newcomer) return;
+    this.#newcomer = undefined;
+    this.#silent++;
+    this.#parked.add(socket);
+    this.#makeRoom();
+    this.#next(socket);
+  }
+
+  /** Passes the place of this connection on: to a request that waits here, or to the next client in the kernel's queue. */
+  #next(socket: Socket): void {
+    const next = this.#acceptor.places(socket) ? this.#waiting.shift() : undefined;
+    if (next === undefined) {
+      this.#acceptor.leave(socket);
+      return;
+    }
+    this.#parked.delete(next.socket);
+    this.#acceptor.pass(socket, next.socket);
+    next.start();
+  }
+
+  /** Silent clients must not keep others out: the one that has been silent for the longest goes. */
+  #makeRoom(): void {
+    if (this.#acceptor.connections.size <= this.#limit) return;
+    const [oldest] = this.#parked;
+    oldest?.destroy();
+  }
+}

@@ -1,0 +1,57 @@
+import { writeSync } from 'node:fs';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import { inspect } from 'node:util';
+
+/** 500 while the head has not been sent; after that only the broken connection can tell the client. */
+export function refuse(response: ServerResponse): void {
+  if (response.headersSent) {
+    if (!response.writableFinished) response.destroy();
+    return;
+  }
+  const body = page(500);
+  try {
+    // The application's headers described the body that does not come.
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    response.writeHead(500, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': body.length,
+      // HTTP/2 knows no such header: there a request is a stream of its own.
+      ...(response.req.httpVersionMajor === 1 && { Connection: 'close' }),
+    });
+    response.end(body);
+  } catch {
+    // The application has put a method of its own in the way.
+    response.destroy();
+  }
+}
+
+/**
+ * The same in a process that is about to exit: past the stream, which would not get to write. With TLS there is no way
+ * past it, so the connection breaks.
+ */
+export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 | 503): void {
+  const { fd } = (socket as { _handle?: { fd?: number } | null } | null)?._handle ?? {};
+  if (headersSent || fd === undefined || fd < 0 || socket instanceof TLSSocket) return;
+  try {
+    const body = page(status);
+    writeSync(
+      fd,
+      `HTTP/1.1 ${status} ${body.trim()}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  } catch {
+    // The client has gone.
+  }
+}
+
+/** Tells on stderr that a handler failed. */
+export function report(error: unknown, { method, url }: IncomingMessage): void {
+  const stack = error instanceof Error && error.stack ? error.stack : inspect(error);
+  process.stderr.write(
+    `prefork: worker ${process.pid}: the handler failed on ${method} ${JSON.stringify(url)}: ${stack}\n`,
+  );
+}
+
+function page(status: number): string {
+  return `${STATUS_CODES[status]}\n`;
+}

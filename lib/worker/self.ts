@@ -1,0 +1,45 @@
+import { spec } from './context.js';
+import { lifecycle } from './prelude.js';
+
+/** A worker as its own application sees it. */
+export interface OwnWorker {
+  /** The `name` of the Arbiter. */
+  readonly name: string;
+  /** The stable slot, 1..n. */
+  readonly id: number;
+  /** Counts all workers ever spawned. */
+  readonly age: number;
+  /** Counts the reloads, from 1. */
+  readonly generation: number;
+  /** The number of this thread, from 1; 0 in a worker without threads, and in the main thread of one with. */
+  readonly thread: number;
+  /** Sends a message to the Arbiter, which emits it as `'worker:message'`. As JSON, below 1 MB; throws what JSON throws. */
+  send(message: unknown): void;
+  /**
+   * The memory of that name that all threads of this worker process share; the first who asks for it makes it, zeroed. It
+   * outlives a thread that crashes, not the process. Rejects with a `RangeError` when it was made with another size.
+   *
+   * @param bytes - its size.
+   */
+  shared(name: string, bytes: number): Promise<SharedArrayBuffer>;
+}
+
+/** This process's, or thread's, own worker; undefined in the master and in other programs. */
+export const worker: OwnWorker | undefined =
+  spec && lifecycle
+    ? Object.freeze({
+        name: spec.name,
+        id: spec.id,
+        age: spec.age,
+        generation: spec.generation,
+        thread: spec.thread ?? 0,
+        send: (message: unknown) => lifecycle?.tell({ type: 'user', message }),
+        async shared(name: string, bytes: number) {
+          const buffer = (await lifecycle?.shared(name, bytes)) as SharedArrayBuffer;
+          if (buffer.byteLength === bytes) return buffer;
+          throw new RangeError(
+            `the shared buffer '${name}' has ${buffer.byteLength} bytes, and ${bytes} were asked for`,
+          );
+        },
+      })
+    : undefined;

@@ -1,0 +1,44 @@
+import type { TlsOptions } from 'node:tls';
+import { type MessagePort, workerData } from 'node:worker_threads';
+import type { Link } from '../lifecycle.js';
+import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
+
+/** The link of a thread: a port to the main thread of its process. */
+export function linkToProcess(): Link {
+  const { port, tls } = (workerData as ThreadData).prefork;
+  const tell = (message: ThreadMessage): void => port.postMessage(message);
+  const orders = listen(port);
+  return {
+    tell,
+    tls: async () => tls as TlsOptions,
+    // The process takes its threads with it.
+    onGone: () => undefined,
+    onWake: (act) => void orders.set('wake', act),
+    onOrders: ({ drain }) => {
+      orders.set('drain', drain);
+      port.ref();
+    },
+    shared(name, bytes) {
+      tell({ type: 'share', name, bytes });
+      // The thread may have nothing else to wait for.
+      port.ref();
+      return new Promise((resolve) => {
+        const onOrder = (order: ThreadOrder): void => {
+          if (order.type !== 'shared' || order.name !== name) return;
+          port.off('message', onOrder);
+          if (!orders.has('drain')) port.unref();
+          resolve(order.buffer);
+        };
+        port.on('message', onOrder);
+      });
+    },
+  };
+}
+
+function listen(port: MessagePort): Map<ThreadOrder['type'], () => void> {
+  const acts = new Map<ThreadOrder['type'], () => void>();
+  port.on('message', ({ type }: ThreadOrder) => acts.get(type)?.());
+  // A thread whose script ends before it serves must be able to end.
+  port.unref();
+  return acts;
+}

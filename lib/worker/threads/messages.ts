@@ -1,0 +1,21 @@
+import type { TlsOptions } from 'node:tls';
+import type { MessagePort } from 'node:worker_threads';
+import type { WorkerMessage } from '../../protocol.js';
+
+/** What a thread says to its process: what a worker says to its master, and a wish. */
+export type ThreadMessage =
+  | WorkerMessage
+  /** It wants the buffer of that name, of so many bytes. */
+  | { readonly type: 'share'; readonly name: string; readonly bytes: number };
+
+/** What a process says to its thread. */
+export type ThreadOrder =
+  | { readonly type: 'drain' }
+  /** Accept, if nobody else does: see the duty roster. */
+  | { readonly type: 'wake' }
+  | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer };
+
+/** The `workerData` of a thread. */
+export interface ThreadData {
+  readonly prefork: { readonly port: MessagePort; readonly tls: TlsOptions | undefined };
+}

@@ -1,0 +1,123 @@
+import type { TlsOptions } from 'node:tls';
+import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
+import { type FailedMessage, reviveError, serializeError, type WorkerSpec } from '../../protocol.js';
+import { clearDuty, readSlotAt } from '../board.js';
+import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
+import { sharedBuffer } from '../shared.js';
+import type { ThreadMessage } from './messages.js';
+import { ThreadHandle } from './thread-handle.js';
+
+/** The threads of a threaded worker, seen from its main thread: it starts them and replaces each that ends, alone. */
+export class ThreadPool implements Servant {
+  readonly #spec: WorkerSpec;
+  readonly #lifecycle: Lifecycle;
+  readonly #tls: TlsOptions | undefined;
+  readonly #threads = new Map<number, ThreadHandle>();
+  readonly #failures = new Map<number, FailureCount>();
+  #booted: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #ended: (() => void) | undefined;
+  #stopping = false;
+
+  constructor(spec: WorkerSpec, lifecycle: Lifecycle, tls: TlsOptions | undefined) {
+    this.#spec = spec;
+    this.#lifecycle = lifecycle;
+    this.#tls = tls;
+  }
+
+  /** Starts all threads; resolves when all are ready, rejects when one cannot boot. */
+  run(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#booted = { resolve, reject };
+      for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
+      this.#lifecycle.onWake(() => {
+        for (const thread of this.#threads.values()) thread.order({ type: 'wake' });
+      });
+    });
+  }
+
+  /** Lets each thread finish its request; resolves when all have ended. */
+  stop(): Promise<void> {
+    this.#stopping = true;
+    for (const thread of this.#threads.values()) thread.order({ type: 'drain' });
+    return new Promise((resolve) => {
+      this.#ended = resolve;
+      this.#settle();
+    });
+  }
+
+  /** The main thread has failed; the threads have not, and get the time that there is. */
+  crash(): Promise<void> {
+    return this.stop();
+  }
+
+  #start(number: number): void {
+    const thread: ThreadHandle = new ThreadHandle(this.#spec, number, this.#tls, {
+      onMessage: (message) => this.#onMessage(thread, message),
+      onError: (error) => this.#onError(thread, error),
+      onExit: (code) => this.#onExit(thread, code),
+    });
+    this.#threads.set(number, thread);
+  }
+
+  #onMessage(thread: ThreadHandle, message: ThreadMessage): void {
+    if (message.type === 'share') {
+      const { name, bytes } = message;
+      thread.order({ type: 'shared', name, buffer: sharedBuffer(name, bytes) });
+    } else if (message.type === 'ready') {
+      thread.readyAt = performance.now();
+      this.#settle();
+    } else if (message.type === 'failed') {
+      this.#onBootFailure(thread, message);
+    } else {
+      this.#lifecycle.tell(message);
+    }
+  }
+
+  #onError(thread: ThreadHandle, error: Error): void {
+    const report = { type: 'error', error: serializeError(error) } as const;
+    if (thread.ready) this.#lifecycle.tell(report);
+    else this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: report.error });
+  }
+
+  /** At the start it fails the process; a replacement is tried again, as long as another thread serves. */
+  #onBootFailure(thread: ThreadHandle, report: FailedMessage): void {
+    thread.failed = true;
+    if (this.#booted) this.#booted.reject(new ReportedFailure(report));
+    else if (this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
+    else this.#lifecycle.tell({ type: 'error', error: report.error });
+  }
+
+  #onExit(thread: ThreadHandle, code: number): void {
+    const { number } = thread;
+    const slot = this.#spec.slot + number;
+    const request = readSlotAt(slot)?.request;
+    this.#threads.delete(number);
+    clearDuty(slot);
+    if (this.#stopping) {
+      this.#settle();
+      return;
+    }
+    if (thread.ready) {
+      this.#lifecycle.tell({ type: 'thread', thread: number, code, ...(request && { request }) });
+    } else if (!thread.failed) {
+      const error = new Error(`thread ${number} ended with exit code ${code} before it was ready`);
+      this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: serializeError(error) });
+    }
+    const served = thread.readyAt === undefined ? 0 : performance.now() - thread.readyAt;
+    const count = countFailure(this.#failures.get(number), thread.ready ? 'crash' : 'boot', served);
+    this.#failures.set(number, count);
+    setTimeout(() => this.#stopping || this.#start(number), backoffDelay(count, Math.random()));
+  }
+
+  get #serving(): number {
+    return [...this.#threads.values()].filter((thread) => thread.ready).length;
+  }
+
+  #settle(): void {
+    if (this.#stopping && this.#threads.size === 0) this.#ended?.();
+    if (this.#booted && this.#serving === this.#spec.serving.threads) {
+      this.#booted.resolve();
+      this.#booted = undefined;
+    }
+  }
+}
