@@ -12,7 +12,7 @@ import { settings } from './harness/settings.mjs';
 import { loadPeer, needWrk, wrkCommand } from './harness/wrk.mjs';
 
 const TARGETS = { 'prefork async': 0.97, 'prefork threaded': 0.95, memory: 0.6, spread: 1.25 };
-const MEMORY_SAMPLES = 5;
+const MEMORY = { samples: 5, seconds: 2 };
 
 needWrk();
 const { workers, connections, rounds, seconds, members, memoryRounds, crowd, window, spreadRounds } = settings(
@@ -69,20 +69,26 @@ async function throughput() {
   });
 }
 
-/** Megabytes of all worker processes together, after a second of load. */
+/** Megabytes of all worker processes together, fresh and after some load. */
 async function memoryOf(entry) {
   const [found] = await startAll([entry]);
   if (found === undefined) return undefined;
   const { peer } = found;
-  await loadPeer(peer, { ...load, seconds: 1 });
+  const fresh = await settled(peer.pid);
+  await loadPeer(peer, { ...load, seconds: MEMORY.seconds });
+  const loaded = await settled(peer.pid);
+  await peer.stop();
+  return { fresh, loaded };
+}
+
+async function settled(pid) {
   const samples = [];
-  for (let sample = 0; sample < MEMORY_SAMPLES; sample++) {
+  for (let sample = 0; sample < MEMORY.samples; sample++) {
     await sleep(200);
-    const pids = workersOf(peer.pid);
-    const total = (bytes) => pids.reduce((sum, pid) => sum + bytes(pid), 0) / 2 ** 20;
+    const pids = workersOf(pid);
+    const total = (bytes) => pids.reduce((sum, worker) => sum + bytes(worker), 0) / 2 ** 20;
     samples.push({ rss: total(rss), pss: total(pss), processes: pids.length });
   }
-  await peer.stop();
   const middle = (key) => median(samples.map((sample) => sample[key]));
   return { rss: middle('rss'), pss: middle('pss'), processes: middle('processes') };
 }
@@ -98,24 +104,21 @@ async function memory() {
   ];
   const measured = await alternate(entries, memoryRounds, memoryOf);
   const known = measured.map((own) => own.filter((result) => result !== undefined));
-  const [threaded] = known;
-  return known.flatMap((own, index) => {
-    if (own.length === 0) return [];
-    const of = (results, key) => results.map((result) => result[key]);
-    const compared = index > 0 && threaded.length > 0;
-    const ratio = compared && ratios(of(threaded, 'rss'), of(own, 'rss'));
-    return [
-      [
-        entries[index].title,
-        own[0].processes,
-        spread(of(own, 'rss'), 1),
-        spread(of(own, 'pss'), 1),
-        compared ? spread(ratio) : '',
-        compared ? atMost(TARGETS.memory, median(ratio)) : '',
-        compared ? spread(ratios(of(threaded, 'pss'), of(own, 'pss'))) : '',
-      ],
-    ];
-  });
+  const rows = (when) =>
+    known.flatMap((own, index) => {
+      if (own.length === 0) return [];
+      const of = (results, key) => results.map((result) => result[when][key]);
+      const beside = (key) => (index > 0 && known[0].length > 0 ? ratios(of(known[0], key), of(own, key)) : undefined);
+      const [ratio, proportional] = [beside('rss'), beside('pss')];
+      return [
+        [
+          ...[when, entries[index].title, own[0][when].processes],
+          ...[spread(of(own, 'rss'), 1), spread(of(own, 'pss'), 1)],
+          ...(ratio ? [spread(ratio), atMost(TARGETS.memory, median(ratio)), spread(proportional)] : ['', '', '']),
+        ],
+      ];
+    });
+  return [...rows('fresh'), ...rows('loaded')];
 }
 
 /** How many of the crowd each worker has. */
@@ -158,9 +161,9 @@ report(
   ...(leftOut.size > 0 ? [`Left out, since this build refuses it: ${[...leftOut].join(', ')}.`] : []),
   `${rounds} alternating rounds of \`wrk ${wrkCommand('PORT', load).join(' ')}\`, hello world; median (min-max).`,
   table(['peer', 'requests/s', '/ cluster', 'target', 'CPU µs per request', 'failures'], rates),
-  `Memory of the worker processes together, after a second of the same load; ${memoryRounds} alternating rounds of new processes,
-${MEMORY_SAMPLES} samples each; MB, median (min-max). Ratio: the threads to this row.`,
-  table(['peer', 'processes', 'RSS', 'PSS', 'threads / row, RSS', 'target', 'threads / row, PSS'], sizes),
+  `Memory of the worker processes together, fresh and after ${MEMORY.seconds} s of the same load; ${memoryRounds} alternating rounds of new processes,
+${MEMORY.samples} samples each; MB, median (min-max). PSS divides pages that processes share, such as node's own code, among all of them.`,
+  table(['', 'peer', 'processes', 'RSS', 'PSS', 'threads / this, RSS', 'target', 'threads / this, PSS'], sizes),
   `${crowd} connections from one client, ${window} at a time, then kept open; connections of each worker, one group per round.`,
   table(['peer', 'connections of each worker', 'max / min', 'target', 'failures'], shares),
 );

@@ -1,6 +1,6 @@
 /* A line chart as SVG text: a value over load, logarithmic. It has its own background, light or dark as the reader prefers. */
 
-const [WIDTH, HEIGHT] = [860, 460];
+const [WIDTH, HEIGHT] = [900, 460];
 const PLOT = { left: 64, right: 560, top: 48, bottom: 404 };
 const LEGEND = { x: 592, y: 62, step: 22, swatch: 34 };
 const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000];
