@@ -1,8 +1,7 @@
 import net from 'node:net';
 import { FD } from '../protocol.js';
 import { Duty } from './duty.js';
-import { ListenError } from './failures.js';
-import { createRelisten } from './listen.js';
+import { Entrance } from './entrance.js';
 
 export interface AcceptorOptions {
   /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
@@ -29,31 +28,31 @@ type Placed = net.Socket & { [PLACED]?: boolean };
 
 /**
  * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
- *
- * Node cannot pause a listening socket, but libuv never closes fds 0 to 2: to stop listening is to close the
- * server, and to go on is to listen on fd 0 again. A close within the connection callback ends the accept loop
- * of libuv, so capacity 1 means exactly one accept.
- *
- * The sockets of further `bind`s are other descriptors, which a close would close: they stay open, and what they
- * accept while there is no room waits here, unread.
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
-  readonly #main: net.Server;
-  readonly #listen: () => void;
-  readonly #further: net.Server[] = [];
+  readonly #entrances: readonly Entrance[];
+  /** Accepted where an entrance cannot be shut, and not looked at yet. */
   readonly #waiting: net.Socket[] = [];
   readonly #connections = new Set<net.Socket>();
   readonly #onClose: (this: net.Socket) => void;
   #duty: Duty | undefined;
   #taken = 0;
+  #shut = false;
   #closed = false;
   #drained: (() => void) | undefined;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    this.#main = this.#createServer(false, (socket) => this.#accept(socket));
-    this.#listen = createRelisten(this.#main, FD.SOCKET, options.backlog);
+    const { sockets, backlog, socket } = options;
+    this.#entrances = Array.from({ length: sockets }, (_, index) => {
+      // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
+      const server = net.createServer({ ...socket, allowHalfOpen: true, pauseOnConnect: false }, (connection) =>
+        this.#accept(connection),
+      );
+      const fd = index === 0 ? FD.SOCKET : FD.EXTRA_SOCKETS + index - 1;
+      return new Entrance(server, index, fd, backlog);
+    });
     const forget = (socket: net.Socket): void => this.#forget(socket);
     this.#onClose = function () {
       forget(this);
@@ -71,14 +70,7 @@ export class Acceptor {
 
   /** Starts to accept. Rejects with a {@link ListenError}. */
   async open(): Promise<void> {
-    const { sockets, backlog } = this.#options;
-    for (let index = 1; index < sockets; index++) {
-      const server = this.#createServer(true, (socket) => this.#offer(socket));
-      this.#further.push(server);
-      await listening(server, createRelisten(server, FD.EXTRA_SOCKETS + index - 1, backlog), index);
-    }
-    await listening(this.#main, this.#listen, 0);
-    for (const server of [this.#main, ...this.#further]) server.on('error', this.#options.onError);
+    for (const entrance of this.#entrances) await entrance.open(this.#options.onError);
     this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
     this.#options.onWake(() => this.#duty?.called());
   }
@@ -87,9 +79,8 @@ export class Acceptor {
   close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
-      this.#pause();
+      for (const entrance of this.#entrances) entrance.close();
       this.#duty?.close();
-      for (const server of this.#further) server.close();
     }
     return new Promise((resolve) => {
       if (this.#connections.size === 0) return resolve();
@@ -125,31 +116,23 @@ export class Acceptor {
     if (socket[PLACED] !== true) return;
     socket[PLACED] = false;
     this.#taken--;
-    const next = this.#waiting.shift();
-    if (next) this.#offer(next);
+    let next = this.#waiting.shift();
+    while (next?.destroyed) next = this.#waiting.shift();
+    if (next) this.#admit(next);
     else this.#resume();
-  }
-
-  #createServer(pauseOnConnect: boolean, onConnection: (socket: net.Socket) => void): net.Server {
-    // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
-    return net.createServer({ ...this.#options.socket, allowHalfOpen: true, pauseOnConnect }, onConnection);
   }
 
   #accept(socket: net.Socket): void {
     this.#connections.add(socket);
-    this.enter(socket);
-    if (this.hasRoom && this.#duty?.givesWay(this.#taken)) this.#pause();
     socket.on('close', this.#onClose);
-    this.#options.onConnection(socket);
+    if (this.hasRoom) this.#admit(socket);
+    else this.#waiting.push(socket);
   }
 
-  #offer(socket: net.Socket): void {
-    if (this.hasRoom) {
-      this.#accept(socket);
-      socket.resume();
-    } else {
-      this.#waiting.push(socket);
-    }
+  #admit(socket: net.Socket): void {
+    this.enter(socket);
+    if (this.hasRoom && this.#duty?.givesWay(this.#taken)) this.#pause();
+    this.#options.onConnection(socket);
   }
 
   #forget(socket: net.Socket): void {
@@ -160,23 +143,13 @@ export class Acceptor {
   }
 
   #pause(): void {
-    if (this.#main.listening) this.#main.close();
+    this.#shut = true;
+    for (const entrance of this.#entrances) entrance.shut();
   }
 
   #resume(): void {
-    if (this.#closed || !this.hasRoom || this.#main.listening) return;
-    if (this.#duty?.comes(this.#taken) !== false) this.#listen();
+    if (!this.#shut || this.#closed || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
+    this.#shut = false;
+    for (const entrance of this.#entrances) entrance.unshut();
   }
-}
-
-function listening(server: net.Server, listen: () => void, index: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: Error): void => reject(new ListenError(index, error));
-    server.once('error', failed);
-    server.once('listening', () => {
-      server.off('error', failed);
-      resolve();
-    });
-    listen();
-  });
 }
