@@ -19,6 +19,17 @@ export const FD = { SOCKET: 0, CONTROL: 3, SHELL_COPY: 4, SCOREBOARD: 5, EXTRA_S
 /** What a worker hands to its `http.Server`. */
 export type HttpOptions = ServerOptions & { readonly maxHeadersCount?: number };
 
+/** When a worker asks to be replaced; 0 is no limit. */
+export interface RecycleLimits {
+  readonly maxRequests: number;
+  readonly maxRequestsJitter: number;
+  /** Bytes of resident memory. */
+  readonly maxMemory: number;
+}
+
+/** Which limit it has reached. */
+export type RecycleCause = 'requests' | 'memory';
+
 /** All that a worker process must know before it loads the application. */
 export interface WorkerSpec {
   readonly name: string;
@@ -35,6 +46,7 @@ export interface WorkerSpec {
   /** Module form: the specifier. Inline form: absent, the host's entry script brings the handler. */
   readonly app?: string;
   readonly http: HttpOptions;
+  readonly recycle: RecycleLimits;
   readonly user?: string | number;
   readonly group?: string | number;
   readonly umask?: number;
@@ -58,7 +70,9 @@ export type BootPhase = 'bind' | 'load' | 'boot';
 export type WorkerMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly phase: BootPhase; readonly error: SerializedError; readonly socket?: number }
-  | { readonly type: 'error'; readonly error: SerializedError };
+  | { readonly type: 'error'; readonly error: SerializedError }
+  /** It has reached a limit, wants a replacement, and goes on serving until it is told to drain. Said once. */
+  | { readonly type: 'recycle'; readonly why: RecycleCause };
 
 /** An error as plain data. */
 export interface SerializedError {
@@ -89,6 +103,10 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   }
   if (!isRecord(value)) return undefined;
   if (value['type'] === 'ready') return { type: 'ready' };
+  if (value['type'] === 'recycle') {
+    const { why } = value;
+    return why === 'requests' || why === 'memory' ? { type: 'recycle', why } : undefined;
+  }
   const error = parseError(value['error'], 0);
   if (error === undefined) return undefined;
   if (value['type'] === 'error') return { type: 'error', error };

@@ -36,7 +36,7 @@ export interface ArbiterEvents {
   'worker:timeout': [worker: WorkerInfo, timeout: WorkerTimeout];
   /** The error that a worker ends with, with its own stack; before its `worker:exit`. */
   'worker:error': [worker: WorkerInfo, error: Error];
-  /** A slot stays empty for `delay` milliseconds after its `failures`th death in a row. */
+  /** A slot gets no new worker for `delay` milliseconds after its `failures`th death in a row. */
   'worker:backoff': [id: number, backoff: { readonly delay: number; readonly failures: number }];
   /** The number of workers is to change. */
   scale: [to: number, from: number];

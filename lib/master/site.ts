@@ -103,7 +103,7 @@ function launch(
   listeners: readonly Listener[],
   board: Board,
 ): Launch {
-  const { name, source, backlog, http, umask } = options;
+  const { name, source, backlog, http, recycle, umask } = options;
   return {
     command,
     spec: {
@@ -113,6 +113,7 @@ function launch(
       backlog,
       direct: SHELL === undefined,
       http,
+      recycle,
       ...(source.form === 'module' && { app: source.specifier }),
       ...(umask !== undefined && { umask }),
       ...account,

@@ -8,6 +8,9 @@ export const DEFAULTS = {
   backlog: 2048,
   bootTimeout: 60_000,
   gracefulTimeout: 30_000,
+  maxRequests: 0,
+  maxRequestsJitter: 0,
+  maxMemory: 0,
 } as const;
 
 export const MASTER_SIGNALS: readonly MasterSignal[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'];
@@ -17,9 +20,6 @@ export const LATER_OPTIONS: ReadonlySet<string> = new Set([
   'threads',
   'workerConnections',
   'keepAlive',
-  'maxRequests',
-  'maxRequestsJitter',
-  'maxMemory',
   'timeout',
   'watchdog',
   'tls',

@@ -7,12 +7,14 @@ import type { HttpOptions } from '../protocol.js';
 import { parseBind } from './address.js';
 import { account, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
 import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, LATER_WORKER_CLASSES, MASTER_SIGNALS } from './defaults.js';
+import { recycleLimits } from './recycling.js';
 import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
 
 const HTTP_OPTIONS = ['headersTimeout', 'requestTimeout', 'maxHeaderSize', 'maxHeadersCount'] as const;
 const OPTIONS: ReadonlySet<string> = new Set([
   ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'bootTimeout', 'gracefulTimeout', 'server'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', ...HTTP_OPTIONS],
+  ...['maxRequests', 'maxRequestsJitter', 'maxMemory'],
 ]);
 
 /** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
@@ -41,6 +43,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
     backlog: pick('backlog', integer(1, 2 ** 31 - 1), DEFAULTS.backlog),
     bootTimeout: pick('bootTimeout', duration, DEFAULTS.bootTimeout),
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
+    recycle: recycleLimits(given),
     http: httpOptions(given),
     cwd: resolve(pick('cwd', text, '.')),
     env: pick('env', environment, {}),

@@ -6,7 +6,9 @@ import { createServer } from 'node:net';
 import { FD, type WorkerSpec } from '../protocol.js';
 import { STATE } from '../scoreboard.js';
 import { spec } from './context.js';
+import { tellMaster } from './control.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
+import { RecycleWatch } from './recycle.js';
 import { Slot } from './slot.js';
 import { guardStdin } from './stdin.js';
 
@@ -23,6 +25,10 @@ function prepare(spec: WorkerSpec): Lifecycle {
   process.execArgv.splice(0, 2);
   guardStdin();
   const slot = new Slot(spec.slot, STATE.BOOTING);
+  const { maxRequests, maxMemory } = spec.recycle;
+  if (maxRequests > 0 || maxMemory > 0) {
+    slot.observe(new RecycleWatch(spec.recycle, (why) => tellMaster({ type: 'recycle', why })));
+  }
   const lifecycle = startLifecycle(spec, slot);
   if (spec.direct) keepNonBlocking(slot);
   process.title = `prefork: worker [${spec.name}] #${spec.id}`;

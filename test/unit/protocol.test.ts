@@ -31,6 +31,7 @@ const error = errorOf(4);
 const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record({ type: fc.constant('ready' as const) }, plain),
   fc.record({ type: fc.constant('error' as const), error }, plain),
+  fc.record({ type: fc.constant('recycle' as const), why: fc.constantFrom('requests', 'memory') }, plain),
   fc.record(
     { type: fc.constant('failed' as const), phase: fc.constantFrom(...PHASES), error, socket: fc.nat(100) },
     { requiredKeys: ['type', 'phase', 'error'], ...plain },
@@ -39,13 +40,17 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
 
 /** Holds a message to its type: exactly the known keys, each of its type. */
 function assertWellFormed(value: WorkerMessage): void {
-  const allowed = { ready: ['type'], error: ['type', 'error'], failed: ['type', 'phase', 'error', 'socket'] }[
-    value.type
-  ];
+  const allowed = {
+    ready: ['type'],
+    error: ['type', 'error'],
+    failed: ['type', 'phase', 'error', 'socket'],
+    recycle: ['type', 'why'],
+  }[value.type];
   assert.ok(allowed, `a message of type ${value.type}`);
   for (const key of Object.keys(value)) assert.ok(allowed.includes(key), `a key ${key}`);
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
   if (value.type === 'ready') return;
+  if (value.type === 'recycle') return void assert.ok(['requests', 'memory'].includes(value.why));
   if (value.type === 'failed') {
     assert.ok(PHASES.includes(value.phase));
     assert.ok(value.socket === undefined || Number.isInteger(value.socket));
@@ -78,6 +83,7 @@ test('no line makes the master throw or act on a malformed message', () => {
     'error',
     'phase',
     'socket',
+    'why',
     'name',
     'message',
     'stack',
@@ -85,7 +91,21 @@ test('no line makes the master throw or act on a malformed message', () => {
     'cause',
     '__proto__',
   );
-  const word = fc.constantFrom('ready', 'error', 'failed', 'bind', 'load', 1, -1, 1.5, null, true, 'x');
+  const word = fc.constantFrom(
+    'ready',
+    'error',
+    'failed',
+    'recycle',
+    'bind',
+    'load',
+    'requests',
+    1,
+    -1,
+    1.5,
+    null,
+    true,
+    'x',
+  );
   const { tree } = fc.letrec((tie) => ({
     tree: fc.oneof(
       { maxDepth: 6 },
@@ -106,7 +126,7 @@ test('no line makes the master throw or act on a malformed message', () => {
   );
   // Messages with one part replaced: nearly right.
   fc.assert(
-    fc.property(message, fc.constantFrom('type', 'phase', 'socket', 'error'), tree, (given, part, value) =>
+    fc.property(message, fc.constantFrom('type', 'phase', 'socket', 'error', 'why'), tree, (given, part, value) =>
       check(JSON.stringify({ ...given, [part]: value })),
     ),
     { numRuns: 1000 },
@@ -124,6 +144,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   'an error without a name': '{"type":"error","error":{"message":"m"}}',
   'an error without a message': '{"type":"error","error":{"name":"E"}}',
   'a failure of an unknown phase': '{"type":"failed","phase":"toString","error":{"name":"E","message":"m"}}',
+  'a wish to be recycled without a cause': '{"type":"recycle"}',
+  'a wish to be recycled of an unknown cause': '{"type":"recycle","why":"toString"}',
   'a type that is inherited': '{"__proto__":{"type":"ready"}}',
   'half a line': '{"type":"rea',
 };
@@ -151,6 +173,7 @@ test('a spec is taken from the environment once, and is no more there', () => {
     backlog: 5,
     direct: false,
     http: {},
+    recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
   };
   const env: NodeJS.ProcessEnv = { [SPEC_VARIABLE]: encodeSpec(spec), PATH: '/bin' };
   assert.deepEqual(takeSpec(env), spec);
