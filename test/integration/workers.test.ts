@@ -87,5 +87,12 @@ test('stats', async (t) => {
   process.kill(pid, 'SIGKILL');
   await host.event('worker:ready', ({ age }) => age === 3);
   assert.equal(await held.all(), '');
-  assert.deepEqual((await host.stats()).totals, { requests: 3, errors: 0, timeouts: 0, crashes: 1, respawns: 1, recycles: 0 });
+  assert.deepEqual((await host.stats()).totals, {
+    requests: 3,
+    errors: 0,
+    timeouts: 0,
+    crashes: 1,
+    respawns: 1,
+    recycles: 0,
+  });
 });
