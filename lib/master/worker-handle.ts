@@ -38,10 +38,10 @@ export type WorkerState = 'booting' | 'ready' | 'draining' | 'exited';
  * were too many; `recycle`: it had reached `maxRequests` or `maxMemory`, and its replacement was ready; `boot`: it failed
  * before it was ready; `timeout`: a clock ran out; `crash`: anything else.
  */
-export type ExitReason = LeaveReason | 'timeout' | 'crash' | 'boot';
+export type ExitReason = 'stop' | 'scale' | 'recycle' | 'timeout' | 'crash' | 'boot';
 
 /** Why the master tells a worker to end. */
-export type LeaveReason = 'stop' | 'scale' | 'recycle';
+export type LeaveReason = Extract<ExitReason, 'stop' | 'scale' | 'recycle'>;
 
 /** How hard a worker is told to end: finish the request, exit at once, or be killed. */
 export type EndStage = 'drain' | 'quit' | 'kill';
