@@ -102,6 +102,9 @@ function assemble(
   };
 }
 
+/** So many threads of a process may be replaced; then the process is, if there are further sockets. */
+const SPARE_COPIES = 8;
+
 interface Place {
   readonly id: number;
   readonly age: number;
@@ -116,26 +119,33 @@ function launch(
   listeners: readonly Listener[],
   board: Board,
 ): Launch {
-  const { name, source, workerClass, serving, tls, backlog, http, umask } = options;
+  const [first, further] = [listeners.slice(0, 1), listeners.slice(1)].map((part) => part.map(({ fd }) => fd)) as [
+    number[],
+    number[],
+  ];
+  const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
+  const { name, source, workerClass, serving, tls, backlog, http, recycle, umask } = options;
   return {
     command,
     spec: {
       name,
       ...place,
       sockets: listeners.length,
+      copies,
       backlog,
       direct: SHELL === undefined,
       serving,
       tls: tls !== undefined,
       http,
       ...(workerClass.name !== undefined && { workerClass: workerClass.name }),
+      recycle,
       ...(source.form === 'module' && { app: source.specifier }),
       ...(umask !== undefined && { umask }),
       ...account,
     },
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    sockets: listeners.map(({ fd }) => fd),
+    sockets: [...first, ...Array.from({ length: copies }, () => further).flat()],
     scoreboard: board.fd,
     bootTimeout: options.bootTimeout,
     ...(tls && { tls: readTls(tls) }),

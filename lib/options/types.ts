@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
 import type { TlsOptions } from 'node:tls';
 import type { ResourceLimits } from 'node:worker_threads';
-import type { HttpOptions, ServingOptions } from '../protocol.js';
+import type { HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
 
 /**
  * What the workers run: a listener of Node's `http` or anything callable like one, an Express application
@@ -122,6 +122,16 @@ export interface ArbiterOptions<App = Handler> {
   readonly bootTimeout?: number;
   /** From the order to drain until a worker is killed. Gunicorn: `graceful_timeout`. @defaultValue `30000` */
   readonly gracefulTimeout?: number;
+  /** After so many requests a worker is replaced: a new one is ready before it drains. 0 = never. Gunicorn: `max_requests`. @defaultValue `0` */
+  readonly maxRequests?: number;
+  /** Each worker adds a random number from 0 to this to its `maxRequests`. Gunicorn: `max_requests_jitter`. @defaultValue `0` */
+  readonly maxRequestsJitter?: number;
+  /**
+   * Bytes of resident memory, at least 1 MiB: a worker that is above it in three samples in a row, one a second, is
+   * replaced as with `maxRequests`. 0 = no limit. Gunicorn has no such setting.
+   * @defaultValue `0`
+   */
+  readonly maxMemory?: number;
   /** Of Node's `http.Server`: for the complete head of a request. 0 = no limit. @defaultValue Node's (60000) */
   readonly headersTimeout?: number;
   /** Of Node's `http.Server`: for the complete request. 0 = no limit. @defaultValue Node's (300000) */
@@ -186,6 +196,7 @@ export interface ResolvedOptions {
   readonly backlog: number;
   readonly bootTimeout: number;
   readonly gracefulTimeout: number;
+  readonly recycle: RecycleLimits;
   readonly http: HttpOptions;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -8,6 +8,7 @@ import type { HttpOptions } from '../protocol.js';
 import { parseBind } from './address.js';
 import { account, boolean, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
 import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, MASTER_SIGNALS } from './defaults.js';
+import { recycleLimits } from './recycling.js';
 import { tlsSettings } from './tls.js';
 import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
 import { classSource, isBuiltIn, workerClass } from './worker-class.js';
@@ -17,6 +18,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'bootTimeout', 'gracefulTimeout', 'server'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', ...HTTP_OPTIONS],
+  ...['maxRequests', 'maxRequestsJitter', 'maxMemory'],
 ]);
 
 /** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
@@ -60,6 +62,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
     backlog: pick('backlog', integer(1, 2 ** 31 - 1), DEFAULTS.backlog),
     bootTimeout: pick('bootTimeout', duration, DEFAULTS.bootTimeout),
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
+    recycle: recycleLimits(given),
     http: httpOptions(given),
     cwd: resolve(pick('cwd', text, '.')),
     env: pick('env', environment, {}),

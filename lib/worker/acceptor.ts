@@ -6,6 +6,8 @@ import { Entrance } from './entrance.js';
 export interface AcceptorOptions {
   /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
   readonly sockets: number;
+  /** Which copy of the further ones is ours. */
+  readonly copy: number;
   readonly backlog: number;
   /** How many places there are: while all are taken, nothing is accepted. */
   readonly capacity: number;
@@ -44,13 +46,13 @@ export class Acceptor {
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    const { sockets, backlog, socket } = options;
+    const { sockets, copy, backlog, socket } = options;
     this.#entrances = Array.from({ length: sockets }, (_, index) => {
       // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
       const server = net.createServer({ ...socket, allowHalfOpen: true, pauseOnConnect: false }, (connection) =>
         this.#accept(connection),
       );
-      const fd = index === 0 ? FD.SOCKET : FD.EXTRA_SOCKETS + index - 1;
+      const fd = index === 0 ? FD.SOCKET : FD.EXTRA_SOCKETS + copy * (sockets - 1) + index - 1;
       return new Entrance(server, index, fd, backlog);
     });
     const forget = (socket: net.Socket): void => this.#forget(socket);

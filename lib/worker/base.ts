@@ -102,6 +102,7 @@ export abstract class Worker<App = unknown> {
       socket: { noDelay: true },
       ...options,
       sockets: spec.sockets,
+      copy: spec.thread === undefined ? 0 : spec.copies,
       backlog: spec.backlog,
       slot: spec.slot + (spec.thread ?? 0),
       onWake,

@@ -1,4 +1,4 @@
-import net from 'node:net';
+import type net from 'node:net';
 import { ListenError } from './failures.js';
 import { createPausing, type Pausing } from './pausing.js';
 

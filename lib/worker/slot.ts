@@ -8,6 +8,14 @@ const BEAT_INTERVAL = 1_000;
 /** How long the end of a request may wait to be stored. Milliseconds. */
 const SETTLE_DELAY = 2;
 
+/** Learns what a slot is told. It is called on the way of each request. */
+export interface SlotObserver {
+  /** So many more requests have been finished. */
+  onRequests(count: number): void;
+  /** Resident memory in bytes, at each beat. */
+  onMemory(rss: number): void;
+}
+
 /**
  * The worker's side of the scoreboard. A write is one system call on memory, so it is done on the way of each
  * request, and it outlives this process however it ends.
@@ -22,6 +30,7 @@ export class Slot {
   #errors = 0;
   #active = 0;
   #connections: () => number = () => 0;
+  #observer: SlotObserver | undefined;
   /** An end waits to be stored. */
   #settling = false;
   readonly #settleTimer = setTimeout(() => this.#settling && this.flush(), SETTLE_DELAY).unref();
@@ -69,6 +78,10 @@ export class Slot {
     this.#connections = gauge;
   }
 
+  observe(observer: SlotObserver): void {
+    this.#observer = observer;
+  }
+
   begin(method: string, url: string): void {
     this.#active++;
     if (this.#frozen) return;
@@ -84,6 +97,7 @@ export class Slot {
     if (failed) this.#errors++;
     this.#settling = true;
     this.#settleTimer.refresh();
+    this.#observer?.onRequests(1);
   }
 
   #beat(): void {
@@ -92,8 +106,10 @@ export class Slot {
     this.#utilisation = utilisation;
     // The monotonic clock that all processes of a system share.
     const [seconds, nanoseconds] = process.hrtime();
-    this.#image.setBeat(seconds * 1e3 + nanoseconds / 1e6, process.memoryUsage.rss(), utilization);
+    const rss = process.memoryUsage.rss();
+    this.#image.setBeat(seconds * 1e3 + nanoseconds / 1e6, rss, utilization);
     this.flush();
+    this.#observer?.onMemory(rss);
   }
 
   #fill(): void {

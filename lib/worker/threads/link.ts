@@ -3,13 +3,23 @@ import { type MessagePort, workerData } from 'node:worker_threads';
 import type { Link } from '../lifecycle.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 
+/** What a thread tells besides. */
+export interface ThreadLink extends Link {
+  /** So many more requests have been finished. */
+  readonly countRequests: (count: number) => void;
+}
+
 /** The link of a thread: a port to the main thread of its process. */
-export function linkToProcess(): Link {
-  const { port, tls } = (workerData as ThreadData).prefork;
+export function linkToProcess(): ThreadLink {
+  const { port, tls, requests } = (workerData as ThreadData).prefork;
   const tell = (message: ThreadMessage): void => port.postMessage(message);
   const orders = listen(port);
   return {
     tell,
+    countRequests(count) {
+      const before = Atomics.add(requests.count, 0, count);
+      if (before < requests.limit && before + count >= requests.limit) tell({ type: 'recycle', why: 'requests' });
+    },
     tls: async () => tls as TlsOptions,
     // The process takes its threads with it.
     onGone: () => undefined,

@@ -17,5 +17,10 @@ export type ThreadOrder =
 
 /** The `workerData` of a thread. */
 export interface ThreadData {
-  readonly prefork: { readonly port: MessagePort; readonly tls: TlsOptions | undefined };
+  readonly prefork: {
+    readonly port: MessagePort;
+    readonly tls: TlsOptions | undefined;
+    /** How many requests all threads have finished, and at how many the process wants to be replaced. */
+    readonly requests: { readonly count: Int32Array; readonly limit: number };
+  };
 }

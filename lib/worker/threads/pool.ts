@@ -1,8 +1,9 @@
 import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
-import { type FailedMessage, reviveError, serializeError, type WorkerSpec } from '../../protocol.js';
+import { type FailedMessage, type RecycleCause, reviveError, serializeError, type WorkerSpec } from '../../protocol.js';
 import { clearDuty, readSlotAt } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
+import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
 import type { ThreadMessage } from './messages.js';
 import { ThreadHandle } from './thread-handle.js';
@@ -17,11 +18,16 @@ export class ThreadPool implements Servant {
   #booted: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #ended: (() => void) | undefined;
   #stopping = false;
+  readonly #requests: { count: Int32Array; limit: number };
+  #started = 0;
+  #asked = false;
 
   constructor(spec: WorkerSpec, lifecycle: Lifecycle, tls: TlsOptions | undefined) {
     this.#spec = spec;
     this.#lifecycle = lifecycle;
     this.#tls = tls;
+    const limit = requestLimit(spec.recycle, Math.random());
+    this.#requests = { count: new Int32Array(new SharedArrayBuffer(4)), limit };
   }
 
   /** Starts all threads; resolves when all are ready, rejects when one cannot boot. */
@@ -51,7 +57,13 @@ export class ThreadPool implements Servant {
   }
 
   #start(number: number): void {
-    const thread: ThreadHandle = new ThreadHandle(this.#spec, number, this.#tls, {
+    const spec = { ...this.#spec, thread: number, copies: this.#started++ };
+    if (spec.sockets > 1) {
+      if (spec.copies >= this.#spec.copies) return;
+      if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');
+    }
+    const data = { tls: this.#tls, requests: this.#requests };
+    const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
       onError: (error) => this.#onError(thread, error),
       onExit: (code) => this.#onExit(thread, code),
@@ -68,9 +80,17 @@ export class ThreadPool implements Servant {
       this.#settle();
     } else if (message.type === 'failed') {
       this.#onBootFailure(thread, message);
+    } else if (message.type === 'recycle') {
+      this.#askForReplacement(message.why);
     } else {
       this.#lifecycle.tell(message);
     }
+  }
+
+  #askForReplacement(why: RecycleCause): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#lifecycle.tell({ type: 'recycle', why });
   }
 
   #onError(thread: ThreadHandle, error: Error): void {
