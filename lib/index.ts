@@ -5,5 +5,14 @@ export type { BoundAddress } from './master/listener.js';
 export type { ArbiterState } from './master/states.js';
 export type { ArbiterStats, StatsTotals, WorkerStats } from './master/stats.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/worker-handle.js';
-export type { ArbiterOptions, BindOption, Handler, MasterSignal } from './options/types.js';
+export type {
+  ArbiterOptions,
+  BindOption,
+  CallbackHandler,
+  FetchHandler,
+  Handler,
+  MasterSignal,
+  RequestListener,
+  RoutingHandler,
+} from './options/types.js';
 export type { SlotRequest } from './scoreboard.js';

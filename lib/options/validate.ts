@@ -1,10 +1,11 @@
 import { createServer, type ServerOptions } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
 import { parseBind } from './address.js';
+import { type Refuse, recognizeApp } from './application.js';
 import { account, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
 import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, LATER_WORKER_CLASSES, MASTER_SIGNALS } from './defaults.js';
 import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
@@ -63,9 +64,13 @@ function appSource(app: unknown): AppSource {
     if (app.protocol !== 'file:') throw invalid('app', 'a file: URL', app.href);
     return { form: 'module', specifier: app.href };
   }
-  if (typeof app === 'function' || app instanceof Promise) return { form: 'inline' };
-  throw invalid('app', 'a module specifier, a URL, a request listener or a promise of one', app);
+  // What a promise brings is looked at in the workers.
+  if (!types.isPromise(app)) recognizeApp(app, refuseApp);
+  return { form: 'inline' };
 }
+
+const refuseApp: Refuse = (expected, got) =>
+  new ArbiterError('ERR_INVALID_OPTION', `option 'app': expected a module specifier, a URL, ${expected}, got ${got}`);
 
 /** `ps` and the guard read titles line by line, so no control characters. */
 const title: Check<string> = (value, option) => {

@@ -1,12 +1,12 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
-import type { Handler } from '../options/types.js';
+import type { RequestListener } from '../options/types.js';
 import { Acceptor } from './acceptor.js';
 import { Worker } from './base.js';
 
 /** An acceptor, an `http.Server` that it feeds, and the application's handler. */
-export abstract class HttpWorker<App extends Handler> extends Worker<App> {
+export abstract class HttpWorker<App extends RequestListener> extends Worker<App> {
   /** How many connections this worker holds at once. */
   protected abstract readonly capacity: number;
   readonly #active = new Set<ServerResponse>();

@@ -1,7 +1,8 @@
 import type { ResolvedOptions } from '../options/types.js';
 import type { WorkerSpec } from '../protocol.js';
-import { loadApp, resolveHandler } from './app.js';
+import { loadApp } from './app.js';
 import { spec as ownSpec } from './context.js';
+import { createListener } from './handlers.js';
 import type { Lifecycle } from './lifecycle.js';
 import { lifecycle as ownLifecycle } from './prelude.js';
 import { SyncWorker } from './sync.js';
@@ -15,9 +16,9 @@ import { SyncWorker } from './sync.js';
 export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, app: unknown): Promise<never> {
   try {
     lifecycle.phase = 'load';
-    const handler = await resolveHandler(spec.app === undefined ? app : await loadApp(spec.app));
+    const { request } = await createListener(spec.app === undefined ? app : await loadApp(spec.app));
     lifecycle.phase = 'boot';
-    const worker = new SyncWorker({ spec, slot: lifecycle.slot, fail: lifecycle.fail }, handler);
+    const worker = new SyncWorker({ spec, slot: lifecycle.slot, fail: lifecycle.fail }, request);
     await worker.init();
     await worker.run();
     lifecycle.serving(worker);

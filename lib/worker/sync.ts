@@ -1,13 +1,13 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Handler } from '../options/types.js';
+import type { RequestListener } from '../options/types.js';
 import { HttpWorker } from './http.js';
 
 /**
  * One request at a time, and a connection for each: an error hits one request, and nothing waits behind a busy
  * worker. Gunicorn: the sync worker.
  */
-export class SyncWorker<App extends Handler> extends HttpWorker<App> {
+export class SyncWorker<App extends RequestListener> extends HttpWorker<App> {
   protected override readonly capacity: number = 1;
 
   /** A client that pipelines gets its first request served: the connection ends with that answer. */
