@@ -30,16 +30,16 @@ export function slotPosition(index: number): number {
 export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3 } as const;
 export type DutyState = (typeof DUTY)[keyof typeof DUTY];
 
-/** What an acceptor does, and how many connections it holds, in one word: a store of it cannot be torn. */
-export function dutyWord(state: DutyState, connections: number): number {
-  return (state << 24) | Math.min(connections, 0xffffff);
+/** What an acceptor does, and how many of its places are taken, in one word: a store of it cannot be torn. */
+export function dutyWord(state: DutyState, load: number): number {
+  return (state << 24) | Math.min(load, 0xffffff);
 }
 
 export function dutyState(word: number): number {
   return word >>> 24;
 }
 
-export function dutyConnections(word: number): number {
+export function dutyLoad(word: number): number {
   return word & 0xffffff;
 }
 

@@ -83,6 +83,12 @@ function assemble(
     bury(worker) {
       workers.delete(worker);
       board.release(worker.slot, slots);
+      // It may have been the last one that listened.
+      for (const other of workers) {
+        if (!board.rests(other.slot, slots)) continue;
+        other.signal('SIGURG');
+        break;
+      }
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
     async close() {

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { FD } from '../protocol.js';
+import { Duty } from './duty.js';
 import { ListenError } from './failures.js';
 import { createRelisten } from './listen.js';
 
@@ -15,6 +16,9 @@ export interface AcceptorOptions {
   readonly onConnection: (socket: net.Socket) => void;
   /** A connection has closed; its place is still taken. */
   readonly onClose?: (socket: net.Socket) => void;
+  /** Index of this acceptor on the duty roster, and how it is told that others ask for it. */
+  readonly slot: number;
+  readonly onWake: (act: () => void) => void;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
 }
@@ -41,6 +45,7 @@ export class Acceptor {
   readonly #waiting: net.Socket[] = [];
   readonly #connections = new Set<net.Socket>();
   readonly #onClose: (this: net.Socket) => void;
+  #duty: Duty | undefined;
   #taken = 0;
   #closed = false;
   #drained: (() => void) | undefined;
@@ -74,6 +79,8 @@ export class Acceptor {
     }
     await listening(this.#main, this.#listen, 0);
     for (const server of [this.#main, ...this.#further]) server.on('error', this.#options.onError);
+    this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
+    this.#options.onWake(() => this.#duty?.called());
   }
 
   /** Stops to accept; resolves when the last connection has closed. */
@@ -81,6 +88,7 @@ export class Acceptor {
     if (!this.#closed) {
       this.#closed = true;
       this.#pause();
+      this.#duty?.close();
       for (const server of this.#further) server.close();
     }
     return new Promise((resolve) => {
@@ -96,7 +104,9 @@ export class Acceptor {
   /** Gives a place to a connection that has given up its own. */
   enter(socket: Placed): void {
     socket[PLACED] = true;
-    if (++this.#taken >= this.#options.capacity) this.#pause();
+    if (++this.#taken < this.#options.capacity) return;
+    this.#pause();
+    this.#duty?.leaves(this.#taken);
   }
 
   /** Whether the connection has a place. */
@@ -128,6 +138,7 @@ export class Acceptor {
   #accept(socket: net.Socket): void {
     this.#connections.add(socket);
     this.enter(socket);
+    if (this.hasRoom && this.#duty?.givesWay(this.#taken)) this.#pause();
     socket.on('close', this.#onClose);
     this.#options.onConnection(socket);
   }
@@ -153,7 +164,8 @@ export class Acceptor {
   }
 
   #resume(): void {
-    if (!this.#closed && !this.#main.listening) this.#listen();
+    if (this.#closed || !this.hasRoom || this.#main.listening) return;
+    if (this.#duty?.comes(this.#taken) !== false) this.#listen();
   }
 }
 

@@ -15,6 +15,8 @@ export interface WorkerContext {
   /** @internal */
   readonly tell: (message: WorkerMessage) => void;
   /** @internal */
+  readonly onWake: (act: () => void) => void;
+  /** @internal */
   readonly tls: TlsOptions | undefined;
 }
 
@@ -94,10 +96,17 @@ export abstract class Worker<App = unknown> {
 
   /** Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. */
   protected createAcceptor(options: AcceptOptions): Acceptor {
-    const { spec, slot, fail } = this.context;
+    const { spec, slot, fail, onWake } = this.context;
     if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
-    const { sockets, backlog } = spec;
-    const acceptor = new Acceptor({ socket: { noDelay: true }, ...options, sockets, backlog, onError: fail });
+    const acceptor = new Acceptor({
+      socket: { noDelay: true },
+      ...options,
+      sockets: spec.sockets,
+      backlog: spec.backlog,
+      slot: spec.slot + (spec.thread ?? 0),
+      onWake,
+      onError: fail,
+    });
     slot.countConnections(() => acceptor.connections.size);
     return acceptor;
   }
