@@ -82,6 +82,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     });
     if (this.places === 'requests') this.#admission = new Admission(acceptor, workerConnections);
     this.#fed = fed;
+    // Of what serves much per second, the record must not be what costs.
+    if (this.places === 'connections' || this.thread > 0) this.context.slot.defer();
     this.#acceptor = acceptor;
     await acceptor.open();
   }
