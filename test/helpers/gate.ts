@@ -10,7 +10,7 @@ import { inTime } from './wait.js';
 export class Gate {
   /** Every request that came, in order. */
   readonly arrivals: Arrival[] = [];
-  /** The most requests that one worker held at the same time. */
+  /** The most requests that one worker, or thread of one, held at the same time. */
   most = 0;
   readonly #server: Server;
   readonly #arrived: (() => void)[] = [];
@@ -54,9 +54,10 @@ export class Gate {
       text += chunk;
       if (!text.endsWith('\n')) return;
       socket.off('data', onData);
-      const { pid, url } = JSON.parse(text) as { pid: number; url: string };
-      this.arrivals.push(new Arrival(socket, pid, url));
-      this.most = Math.max(this.most, this.arrivals.filter((other) => other.pid === pid && other.held).length);
+      const arrival = new Arrival(socket, JSON.parse(text));
+      this.arrivals.push(arrival);
+      const together = this.arrivals.filter((other) => other.held && other.holder === arrival.holder);
+      this.most = Math.max(this.most, together.length);
       this.#arrived.shift()?.();
     };
     socket.setEncoding('utf8').on('data', onData);
@@ -68,17 +69,25 @@ export class Gate {
 /** A request that waits at the gate. */
 export class Arrival {
   readonly pid: number;
+  /** The number of the thread that holds it; 0 in a worker without threads. */
+  readonly thread: number;
   readonly url: string;
   held = true;
   readonly #socket: Socket;
 
-  constructor(socket: Socket, pid: number, url: string) {
+  constructor(socket: Socket, { pid, thread, url }: Pick<Arrival, 'pid' | 'thread' | 'url'>) {
     this.#socket = socket;
     this.pid = pid;
+    this.thread = thread;
     this.url = url;
     socket.once('close', () => {
       this.held = false;
     });
+  }
+
+  /** Who holds it: a process, or a thread of one. */
+  get holder(): string {
+    return `${this.pid}.${this.thread}`;
   }
 
   /** Lets the handler answer. */

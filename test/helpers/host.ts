@@ -18,6 +18,9 @@ export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 }
 
+/** Those of an Arbiter, as JSON can say them. */
+export type HostOptions = Omit<ArbiterOptions, 'app' | 'workerClass'> & { app?: unknown; workerClass?: string };
+
 export interface HostSettings {
   /** Which fixture is the entry script. @defaultValue `'host.js'` */
   readonly entry?: string;
@@ -40,7 +43,7 @@ export class Host {
   readonly #watchers = new Set<() => void>();
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
-  constructor(t: TestContext, options: Omit<ArbiterOptions, 'app'> & { app?: unknown }, settings: HostSettings = {}) {
+  constructor(t: TestContext, options: HostOptions, settings: HostSettings = {}) {
     const all = { bind: '127.0.0.1:0', workers: 2, app: fixture('app.js'), ...options };
     this.child = fork(fixture(settings.entry ?? 'host.js'), settings.args ?? [JSON.stringify(all)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

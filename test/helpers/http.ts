@@ -53,6 +53,22 @@ export class RawClient {
     return this.send(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`);
   }
 
+  /** Ends the own side; the other one may still send. */
+  end(): this {
+    this.#socket.end();
+    return this;
+  }
+
+  /** Waits until something holds of all that has been received. */
+  async until(holds: (received: string) => boolean, what: string): Promise<void> {
+    await inTime(this.#when(holds), () => `${what}; received:\n${this.received}`);
+  }
+
+  /** Whether the server has closed the connection, or it broke. */
+  get closed(): boolean {
+    return this.#socket.closed;
+  }
+
   /** All that the server sent until it closed the connection. */
   async all(): Promise<string> {
     await inTime(this.#closed, 'the end of a connection');
@@ -62,6 +78,13 @@ export class RawClient {
   /** Goes away without a word. */
   leave(): void {
     this.#socket.destroy();
+  }
+
+  async #when(holds: (received: string) => boolean): Promise<void> {
+    while (!holds(this.received)) {
+      if (this.#socket.closed) throw new Error(`the connection ended; received:\n${this.received}`);
+      await Promise.race([once(this.#socket, 'data'), this.#closed]);
+    }
   }
 }
 
