@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { type Answer, get } from './http.js';
 import { inTime } from './wait.js';
 
 /**
@@ -48,6 +49,14 @@ export class Gate {
     return this.arrivals[index] as Arrival;
   }
 
+  /** Sends a request, and resolves when a worker holds it. */
+  async hold(url: string): Promise<Held> {
+    const answer = get(url);
+    // A test may end before it is answered.
+    answer.catch(() => undefined);
+    return { arrival: await this.next(), answer };
+  }
+
   #greet(socket: Socket): void {
     let text = '';
     const onData = (chunk: string): void => {
@@ -64,6 +73,11 @@ export class Gate {
     // A worker that is killed resets.
     socket.on('error', () => undefined);
   }
+}
+
+export interface Held {
+  readonly arrival: Arrival;
+  readonly answer: Promise<Answer>;
 }
 
 /** A request that waits at the gate. */

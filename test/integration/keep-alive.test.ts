@@ -145,19 +145,21 @@ test('keepalive_on_thread: a connection stays with its thread, and each thread h
   const options = { workers: 1, workerClass: 'threaded', threads: 2, app: fixture('gated.js'), env: gate.env };
   const host = new Host(t, options);
   const url = await host.ready();
-  const clients = await Promise.all([RawClient.connect(t, url), RawClient.connect(t, url)]);
-  const threads: (readonly number[])[] = [];
-  for (let round = 0; round < 3; round++) {
-    const of = new Map<string, number>();
-    for (const [index, client] of clients.entries()) client.get(`/${index}`);
-    for (const arrival of [await gate.next(), await gate.next()]) {
-      of.set(arrival.url, arrival.thread);
-      arrival.release();
+  const threads: number[][] = [];
+  const clients: RawClient[] = [];
+  for (let round = 1; round <= 3; round++) {
+    const arrivals = [];
+    for (const index of [0, 1]) {
+      // The first thread is busy when the second client comes.
+      if (round === 1) clients.push(await RawClient.connect(t, url));
+      clients[index]?.get(`/${index}`);
+      arrivals.push(await gate.next());
     }
-    threads.push([of.get('/0') ?? 0, of.get('/1') ?? 0]);
+    for (const arrival of arrivals) arrival.release();
     for (const client of clients) {
-      await client.until((received) => statuses(received).length === round + 1, `answer ${round + 1}`);
+      await client.until((received) => statuses(received).length === round, `answer ${round}`);
     }
+    threads.push(arrivals.map(({ thread }) => thread));
   }
   const [first = []] = threads;
   assert.deepEqual(first.toSorted(), [1, 2]);
