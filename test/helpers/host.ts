@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ArbiterOptions, ArbiterStats, WorkerInfo } from 'prefork';
 import { alive, kill } from './process.js';
-import { DEADLINE, inTime } from './wait.js';
+import { DEADLINE, eventually, inTime } from './wait.js';
 
 export { alive, DEADLINE };
 
@@ -141,6 +141,19 @@ export class Host {
 
   stats(): Promise<ArbiterStats> {
     return this.call('stats') as Promise<ArbiterStats>;
+  }
+
+  /** Waits until exactly so many requests are counted as finished; a worker may put that off for a moment. */
+  async finished(requests: number): Promise<void> {
+    let seen: number | undefined;
+    await eventually(
+      async () => {
+        seen = (await this.stats()).totals.requests;
+        return seen >= requests;
+      },
+      () => `${requests} finished requests, ${seen} seen`,
+    );
+    if (seen !== requests) throw new Error(`${seen} requests are counted, and ${requests} were sent`);
   }
 
   kill(signal: NodeJS.Signals): void {

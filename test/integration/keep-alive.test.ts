@@ -42,7 +42,7 @@ for (const workerClass of KEEPING) {
     await eventually(async () => (await connections()) === 3, '3 connections');
     for (const client of clients) client.leave();
     await eventually(async () => (await connections()) === 0, 'no connection');
-    assert.equal((await host.stats()).totals.requests, 4);
+    await host.finished(4);
   });
 
   test(`keepalive_on_thread: an idle connection is closed after keepAlive, ${workerClass}`, async (t) => {
@@ -119,7 +119,7 @@ test('keepalive_on_thread: pipelined requests are answered in order, one at a ti
     await client.until((received) => received.endsWith(` ${path}`), `the answer to ${path}`);
   }
   assert.equal(gate.most, 1);
-  await eventually(async () => (await host.stats()).totals.requests === 3, '3 finished requests');
+  await host.finished(3);
 });
 
 test('keepalive_on_thread: what a client has pipelined goes with it', async (t) => {

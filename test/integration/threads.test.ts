@@ -3,7 +3,6 @@ import test, { type TestContext } from 'node:test';
 import { type Arrival, Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { type Answer, get, RawClient } from '../helpers/http.js';
-import { eventually } from '../helpers/wait.js';
 
 /** A threaded worker of which all threads but one hold a request. */
 interface Busy {
@@ -130,10 +129,10 @@ test('thread_crash_spares_siblings: the counters of a thread outlive it', async 
   await serve(3);
   await get(`${url}/exit?code=1`);
   await serve(2);
-  await eventually(async () => (await host.stats()).totals.requests === 5, '5 finished requests');
+  await host.finished(5);
   await get(`${url}/uncaught`);
   await serve(1);
-  await eventually(async () => (await host.stats()).totals.requests === 6, '6 finished requests');
+  await host.finished(6);
   const [worker] = (await host.stats()).workers;
   assert.deepEqual([worker?.requests, worker?.active, host.of('thread:exit').length], [6, 0, 2]);
 });
