@@ -36,15 +36,15 @@ export class RawClient {
   }
 
   /** Connects to the host of a URL; ends with the test. */
-  static async connect(t: TestContext, url: string): Promise<RawClient> {
+  static async connect(t: TestContext, url: string, options: { allowHalfOpen?: boolean } = {}): Promise<RawClient> {
     const { hostname, port } = new URL(url);
-    const socket = connect(Number(port), hostname);
+    const socket = connect({ ...options, host: hostname, port: Number(port) });
     t.after(() => socket.destroy());
     await once(socket, 'connect');
     return new RawClient(socket);
   }
 
-  send(text: string): this {
+  send(text: string | Buffer): this {
     this.#socket.write(text);
     return this;
   }
