@@ -59,6 +59,8 @@ export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'share
   readonly failBoot: (error: unknown) => never;
   /** Reports an error after readiness, lets the worker answer, and exits. */
   readonly fail: (error: unknown) => void;
+  /** Takes orders for a worker that is not ready yet but serves in part: a pool whose first thread is up. */
+  readonly takeOrders: (worker: Servant) => void;
   /** Hands the process over to a worker that serves. */
   readonly serving: (worker: Servant) => void;
 }
@@ -68,6 +70,7 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
   const beforeServing =
     app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
   let worker: Servant | undefined;
+  let ordered: Servant | undefined;
   let reported = false;
   let draining = false;
   let crashing = false;
@@ -94,10 +97,10 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
     exitAfter(worker, 'crash');
   };
   const drain = (): void => {
-    if (draining || crashing || !worker) return;
+    if (draining || crashing || !ordered) return;
     draining = true;
     slot.setState(STATE.DRAINING);
-    exitAfter(worker, 'stop');
+    exitAfter(ordered, 'stop');
   };
   // A drain may turn into a crash on the way, so the code is chosen at the end.
   const exitAfter = async (servant: Servant, step: 'stop' | 'crash'): Promise<void> => {
@@ -115,14 +118,19 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
     phase: 'boot',
     failBoot,
     fail,
-    serving(ready) {
-      worker = ready;
+    takeOrders(servant) {
+      ordered = servant;
       const quit = (): void => {
         quitting = true;
         slot.setState(STATE.DRAINING);
         process.exit(EXIT.OK);
       };
       link.onOrders({ drain, quit });
+    },
+    serving(ready) {
+      worker = ready;
+      if (ordered === undefined) lifecycle.takeOrders(ready);
+      if (draining) return;
       slot.setState(STATE.SERVING);
       tell({ type: 'ready' });
     },
@@ -134,12 +142,12 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
   process.on('exit', (code) => {
     slot.flush();
     worker?.lastWords?.(quitting ? 503 : 500);
-    if (worker || reported) return;
+    if (worker || reported || draining) return;
     const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
     tell({ type: 'failed', phase: 'boot', error: serializeError(error) });
   });
   link.onGone(() => {
-    if (!worker) process.exit(EXIT.CRASH);
+    if (!ordered) process.exit(EXIT.CRASH);
     exitWithin(ORPHAN_LIMIT);
     drain();
   });

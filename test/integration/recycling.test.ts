@@ -48,6 +48,34 @@ test('max_requests_with_jitter_drops_nothing', async (t) => {
   }
 });
 
+for (const workerClass of ['threaded', 'async'] as const) {
+  test(`max_requests_with_jitter_drops_nothing: ${workerClass}`, async (t) => {
+    const requests = 3_000;
+    const options = { workers: 2, workerClass, maxRequests: 50, maxRequestsJitter: 20 };
+    const host = new Host(t, options, { env: { HOST_STAYS: '1' } });
+    const url = await host.ready();
+    let sent = 0;
+    assert.equal((await load(url, 8, () => sent++ < requests)).length, requests);
+    await host.call('stop');
+    const { recycles, ...others } = (await host.stats()).totals;
+    assert.ok(recycles >= 2, `only ${recycles} were recycled`);
+    assert.deepEqual(others, { requests, errors: 0, timeouts: 0, crashes: 0, respawns: 0 });
+    assert.deepEqual(replay(host), { fewestServing: 2, mostLiving: 3, overlaps: 0 });
+  });
+}
+
+test('the requests of all threads of a worker count together', async (t) => {
+  const host = new Host(t, { workers: 1, threads: 2, workerClass: 'threaded', maxRequests: 10 });
+  const url = await host.ready();
+  // Two at a time, so that each thread has one.
+  const both = (): Promise<unknown> => Promise.all([get(`${url}/wait?ms=100`), get(`${url}/wait?ms=100`)]);
+  for (let round = 0; round < 4; round++) await both();
+  await eventually(async () => (await host.stats()).totals.requests === 8, '8 requests');
+  assert.equal(host.of('worker:spawn').length, 1);
+  await both();
+  assert.deepEqual((await host.event('worker:exit'))[1], RECYCLED);
+});
+
 test('memory_recycle', async (t) => {
   const limit = 256 * MEGABYTE;
   const host = new Host(t, { workers: 2, app: fixture('keeps-buffers.js'), maxMemory: limit });

@@ -35,6 +35,8 @@ export class ThreadPool implements Servant {
   run(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#booted = { resolve, reject };
+      // Each thread serves as soon as it is up, so to end before all are must lose no request either.
+      this.#lifecycle.takeOrders(this);
       for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
       this.#lifecycle.onWake(() => {
         for (const thread of this.#threads.values()) thread.order({ type: 'wake' });
@@ -78,6 +80,8 @@ export class ThreadPool implements Servant {
       thread.order({ type: 'shared', name, buffer: sharedBuffer(name, bytes) });
     } else if (message.type === 'ready') {
       thread.readyAt = performance.now();
+      // The order came before it could take one.
+      if (this.#stopping) thread.order({ type: 'drain' });
       this.#settle();
     } else if (message.type === 'failed') {
       this.#onBootFailure(thread, message);
@@ -103,6 +107,7 @@ export class ThreadPool implements Servant {
   /** At the start it fails the process; a replacement is tried again, as long as another thread serves. */
   #onBootFailure(thread: ThreadHandle, report: FailedMessage): void {
     thread.failed = true;
+    if (this.#stopping) return;
     if (this.#booted) this.#booted.reject(new ReportedFailure(report));
     else if (this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
     else this.#lifecycle.tell({ type: 'error', error: report.error });
