@@ -25,6 +25,8 @@ export class Admission {
   readonly #timer: NodeJS.Timeout;
   /** Connections without a place, longest parked first. */
   readonly #parked = new Set<Socket>();
+  /** Connections that have been told to close, and have not yet. */
+  readonly #closing = new Set<Socket>();
   #waiting: Waiting[] = [];
   #newcomer: Socket | undefined;
   /** Newcomers in a row that were silent. */
@@ -60,6 +62,7 @@ export class Admission {
       if (start()) this.#acceptor.shut();
     } else {
       // It came later than the grace allows, or behind another one of its connection. Nobody else can take it now.
+      this.#parked.delete(socket);
       this.#waiting.push({ socket, start });
     }
   }
@@ -67,12 +70,14 @@ export class Admission {
   /** The answer to a request has been sent, and the connection waits for the next one. */
   keep(socket: Socket): void {
     this.#parked.add(socket);
+    this.#makeRoom();
     this.#next(socket);
   }
 
   /** The connection has closed: nothing more of it is served. */
   end(socket: Socket): void {
     this.#parked.delete(socket);
+    this.#closing.delete(socket);
     if (socket === this.#newcomer) this.#newcomer = undefined;
     if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((waiting) => waiting.socket !== socket);
     this.#next(socket);
@@ -101,8 +106,11 @@ export class Admission {
 
   /** Silent clients must not keep others out: the one that has been silent for the longest goes. */
   #makeRoom(): void {
-    if (this.#acceptor.connections.size <= this.#limit) return;
+    if (this.#acceptor.connections.size - this.#closing.size <= this.#limit) return;
     const [oldest] = this.#parked;
-    oldest?.destroy();
+    if (oldest === undefined) return;
+    this.#parked.delete(oldest);
+    this.#closing.add(oldest);
+    oldest.destroy();
   }
 }
