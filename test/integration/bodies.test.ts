@@ -63,20 +63,23 @@ for (const workerClass of CLASSES) {
       const gate = await Gate.open(t);
       const host = new Host(t, { ...single(workerClass), app: BODIES, env: gate.env });
       const url = await host.ready();
+      const before: Sum = JSON.parse((await get(`${url}/`)).body);
       const upload = new Upload(`${url}/slow`, headers);
       t.after(() => upload.request.destroy());
       const reader = await gate.next();
       // Nobody reads. What the systems on both sides take fills up, and then nothing more is sent.
-      for (let before = -1; upload.sent !== before; ) {
-        before = upload.sent;
+      for (let last = -1; upload.sent !== last; ) {
+        last = upload.sent;
         for (let round = 0; round < 25; round++) await reader.settle();
       }
       assert.ok(upload.sent < SIZE / 2, `${upload.sent} bytes were taken from a handler that did not read`);
       reader.release();
       const { status, sum, sha256 } = await upload.answer();
       assert.deepEqual([status, sum.bytes, sum.sha256], [200, SIZE, sha256]);
-      assert.ok(sum.peak < 200 * MEGABYTE, `the worker has grown to ${sum.peak} bytes`);
-      await host.finished(1);
+      // The garbage of a fast stream is some 50 MB; whoever keeps the body has all of it besides.
+      const grown = sum.peak - before.peak;
+      assert.ok(grown < SIZE, `the worker has grown by ${grown} bytes`);
+      await host.finished(2);
     });
   }
 

@@ -1,81 +1,120 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { BuiltInClass } from 'prefork';
+import { CLASSES, single } from '../helpers/classes.js';
+import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { eventually } from '../helpers/wait.js';
 
-for (const [name, path] of Object.entries({
-  handler_throws_is_500: '/throws',
-  handler_rejects_is_500: '/rejects',
-})) {
-  test(name, async (t) => {
-    const host = new Host(t, { workers: 1, app: fixture('failing.js') });
+const FAILING = fixture('failing.js');
+/** Those whose worker is a process. */
+const PROCESSES: readonly BuiltInClass[] = ['sync', 'async'];
+const REFUSAL = [500, 'Internal Server Error\n'];
+
+for (const workerClass of CLASSES) {
+  for (const [name, path] of Object.entries({
+    handler_throws_is_500: '/throws',
+    handler_rejects_is_500: '/rejects',
+  })) {
+    test(`${name}: ${workerClass}`, async (t) => {
+      const host = new Host(t, { ...single(workerClass), app: FAILING });
+      const url = await host.ready();
+      for (let round = 0; round < 3; round++) {
+        const failed = await get(`${url}${path}`);
+        assert.deepEqual([failed.status, failed.body], REFUSAL);
+        // What the application had set describes an answer that does not come.
+        assert.equal(failed.headers['x-of-the-answer'], undefined);
+        assert.equal((await get(`${url}/ok`)).status, 200);
+      }
+      assert.match(host.log, new RegExp(`the handler failed on GET "${path}": Error: it ${path.slice(1)}`));
+      assert.deepEqual([host.of('worker:exit').length, host.of('thread:exit').length], [0, 0]);
+      await host.finished(6);
+      assert.equal((await host.stats()).totals.errors, 3);
+    });
+  }
+
+  test(`a failure after the head breaks the connection, so that no client takes half an answer for a whole one, ${workerClass}`, async (t) => {
+    const host = new Host(t, { ...single(workerClass), app: FAILING });
     const url = await host.ready();
-    for (let round = 0; round < 3; round++) {
+    const client = (await RawClient.connect(t, url)).get('/rejects-halfway');
+    const answer = await client.all();
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.match(answer, /\r\n4\r\nhalf\r\n$/, 'the chunks came to their proper end');
+    assert.equal((await get(`${url}/ok`)).status, 200);
+    assert.deepEqual([host.of('worker:exit').length, host.of('thread:exit').length], [0, 0]);
+  });
+
+  for (const [path, message] of Object.entries({ '/uncaught': 'it was uncaught', '/unhandled': 'nobody handles it' })) {
+    test(`uncaught_exception_answers_500_then_replaces: ${workerClass}, ${path.slice(1)}`, async (t) => {
+      const host = new Host(t, { ...single(workerClass), app: FAILING });
+      const url = await host.ready();
       const failed = await get(`${url}${path}`);
-      assert.deepEqual([failed.status, failed.body], [500, 'Internal Server Error\n']);
-      // What the application had set describes an answer that does not come.
-      assert.equal(failed.headers['x-of-the-answer'], undefined);
+      assert.deepEqual([failed.status, failed.body], REFUSAL);
       assert.equal((await get(`${url}/ok`)).status, 200);
-    }
-    assert.match(host.log, new RegExp(`the handler failed on GET "${path}": Error: it ${path.slice(1)}`));
-    assert.equal(host.of('worker:exit').length, 0, 'the worker ended for the failure of one request');
-    await eventually(async () => (await host.stats()).totals.requests === 6, '6 finished requests');
-    assert.equal((await host.stats()).totals.errors, 3);
+
+      const [worker, error] = await host.event('worker:error');
+      assert.deepEqual([worker.age, error.message], [1, message]);
+      assert.match(error.stack, /failing\.js/, "it is the worker's own stack");
+      const [, exit] = await host.event(workerClass === 'threaded' ? 'thread:exit' : 'worker:exit');
+      assert.deepEqual([exit.code, exit.request?.url], [1, path]);
+      const { crashes, respawns } = (await host.stats()).totals;
+      if (workerClass === 'threaded') {
+        // The process stays, only its thread is another.
+        assert.deepEqual([crashes, respawns, host.of('worker:spawn').length, exit.thread], [0, 0, 1, 1]);
+      } else {
+        assert.deepEqual([exit.signal, exit.reason, crashes, respawns], [null, 'crash', 1, 1]);
+        await host.event('worker:ready', ({ age }) => age === 2);
+        const told = host.events.map(({ event, args }) => `${event} ${args[0]?.age}`);
+        assert.deepEqual(
+          told.filter((name) => /^worker:(?:error|exit|spawn)/.test(name)),
+          ['worker:spawn 1', 'worker:error 1', 'worker:exit 1', 'worker:spawn 2'],
+        );
+        assert.equal((await host.workers())[0]?.id, 1);
+      }
+    });
+  }
+}
+
+for (const workerClass of PROCESSES) {
+  test(`an uncaught exception while a worker drains is answered 500, and reported, ${workerClass}`, async (t) => {
+    const host = new Host(t, { ...single(workerClass), app: FAILING });
+    const answer = get(`${await host.ready()}/uncaught-at-term`);
+    await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'the request in flight');
+    const [worker] = await host.workers();
+    process.kill(worker?.pid as number, 'SIGTERM');
+    assert.equal((await answer).status, 500);
+    const [, exit] = await host.event('worker:exit');
+    assert.deepEqual([exit.code, exit.reason, exit.request?.url], [1, 'crash', '/uncaught-at-term']);
+  });
+
+  test(`process.exit in a handler is answered 500, ${workerClass}`, async (t) => {
+    const gate = await Gate.open(t);
+    const host = new Host(t, { ...single(workerClass), app: fixture('crashing.js'), env: gate.env });
+    const failed = await get(`${await host.ready()}/exit?code=7`);
+    assert.deepEqual([failed.status, failed.body], REFUSAL);
+    const [, exit] = await host.event('worker:exit');
+    assert.deepEqual([exit.code, exit.reason, exit.request?.url], [7, 'crash', '/exit?code=7']);
+    assert.equal(host.of('worker:error').length, 0);
   });
 }
 
-test('a failure after the head breaks the connection, so that no client takes half an answer for a whole one', async (t) => {
-  const host = new Host(t, { workers: 1, app: fixture('failing.js') });
-  const url = await host.ready();
-  const client = (await RawClient.connect(t, url)).get('/rejects-halfway');
-  const answer = await client.all();
-  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-  assert.match(answer, /\r\n4\r\nhalf\r\n$/, 'the chunks came to their proper end');
-  assert.equal((await get(`${url}/ok`)).status, 200);
-  assert.equal(host.of('worker:exit').length, 0);
-});
-
-test('uncaught_exception_answers_500_then_replaces', async (t) => {
-  const host = new Host(t, { workers: 1, app: fixture('failing.js') });
-  const url = await host.ready();
-  const failed = await get(`${url}/uncaught`);
-  assert.deepEqual([failed.status, failed.body], [500, 'Internal Server Error\n']);
-  const [replacement] = await host.event('worker:ready', ({ age }) => age === 2);
-  assert.equal(replacement.id, 1);
-  assert.equal((await get(`${url}/ok`)).status, 200);
-
-  const [worker, error] = await host.event('worker:error');
-  assert.equal(worker.age, 1);
-  assert.equal(error.message, 'it was uncaught');
-  assert.match(error.stack, /failing\.js/, "it is the worker's own stack");
-  const names = host.events.map(({ event, args }) => `${event} ${args[0]?.age}`);
-  const told = names.filter((name) => /^worker:(?:error|exit|spawn)/.test(name));
-  assert.deepEqual(told, ['worker:spawn 1', 'worker:error 1', 'worker:exit 1', 'worker:spawn 2']);
-  const [, exit] = await host.event('worker:exit');
-  assert.deepEqual([exit.code, exit.signal, exit.reason, exit.request?.url], [1, null, 'crash', '/uncaught']);
-  const { crashes, respawns } = (await host.stats()).totals;
-  assert.deepEqual([crashes, respawns], [1, 1]);
-});
-
-test('an uncaught exception while a worker drains is answered 500, and reported', async (t) => {
-  const host = new Host(t, { workers: 1, app: fixture('failing.js') });
-  const answer = get(`${await host.ready()}/uncaught-at-term`);
-  await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'the request in flight');
-  const [worker] = await host.workers();
-  process.kill(worker?.pid as number, 'SIGTERM');
-  assert.equal((await answer).status, 500);
-  const [, exit] = await host.event('worker:exit');
-  assert.deepEqual([exit.code, exit.reason, exit.request?.url], [1, 'crash', '/uncaught-at-term']);
-});
-
-test('an unhandled rejection ends the worker like an uncaught exception', async (t) => {
-  const host = new Host(t, { workers: 1, app: fixture('failing.js') });
-  const url = await host.ready();
-  assert.equal((await get(`${url}/unhandled`)).status, 500);
-  const [, error] = await host.event('worker:error');
-  assert.equal(error.message, 'nobody handles it');
-  const [, exit] = await host.event('worker:exit');
-  assert.deepEqual([exit.code, exit.reason], [1, 'crash']);
-  await host.event('worker:ready', ({ age }) => age === 2);
-});
+for (const [how, path] of Object.entries({ 'an uncaught exception': '/uncaught', 'process.exit': '/exit?code=1' })) {
+  test(`${how} is answered 500 to all that an async worker serves`, async (t) => {
+    const gate = await Gate.open(t);
+    const options = { workers: 1, workerClass: 'async', app: fixture('crashing.js'), env: gate.env };
+    const host = new Host(t, { ...options, keepAlive: 60_000 });
+    const url = await host.ready();
+    const held = [await gate.hold(`${url}/1`), await gate.hold(`${url}/2`), await gate.hold(`${url}/3`)];
+    const idle = await RawClient.connect(t, url);
+    assert.equal((await get(`${url}${path}`)).status, 500);
+    for (const { answer } of held) {
+      const { status, body, headers } = await answer;
+      assert.deepEqual([status, body, headers.connection], [...REFUSAL, 'close']);
+    }
+    assert.equal(await idle.all(), '');
+    const [, exit] = await host.event('worker:exit');
+    assert.deepEqual([exit.code, exit.reason, exit.request?.url], [1, 'crash', path]);
+    await host.event('worker:ready', ({ age }) => age === 2);
+  });
+}
