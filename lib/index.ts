@@ -23,9 +23,9 @@ export type {
 } from './options/types.js';
 export type { ServingOptions } from './protocol.js';
 export type { SlotRequest } from './scoreboard.js';
-export type { Acceptor } from './worker/acceptor.js';
+export type { AcceptOptions, Acceptor } from './worker/acceptor.js';
 export { AsyncWorker } from './worker/async.js';
-export { type AcceptOptions, Worker, type WorkerContext } from './worker/base.js';
+export { Worker, type WorkerContext } from './worker/base.js';
 export { HttpWorker, type Places } from './worker/http.js';
 export type { ConnectionListener, Listener } from './worker/listener.js';
 export { type OwnWorker, worker } from './worker/self.js';

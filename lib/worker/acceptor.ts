@@ -3,7 +3,19 @@ import { FD } from '../protocol.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
 
-export interface AcceptorOptions {
+/** What a worker that accepts connections itself decides. */
+export interface AcceptOptions {
+  /** How many places there are: while all are taken, nothing is accepted. */
+  readonly capacity: number;
+  /** A connection has been accepted. It has a place until it closes. */
+  readonly onConnection: (socket: net.Socket) => void;
+  /** A connection has closed; its place is still taken. */
+  readonly onClose?: (socket: net.Socket) => void;
+  /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true }` */
+  readonly socket?: Pick<net.ServerOpts, 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'>;
+}
+
+export interface AcceptorOptions extends AcceptOptions {
   /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
   readonly sockets: number;
   /** Which copy of the further ones is ours. */
@@ -11,14 +23,6 @@ export interface AcceptorOptions {
   readonly backlog: number;
   /** Without the shell, see {@link Entrance}. */
   readonly direct: boolean;
-  /** How many places there are: while all are taken, nothing is accepted. */
-  readonly capacity: number;
-  /** What an `http.Server` would set on the connections that it accepts itself. */
-  readonly socket: Pick<net.ServerOpts, 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'>;
-  /** A connection has been accepted. It has a place until it closes or {@link Acceptor.leave} gives the place up. */
-  readonly onConnection: (socket: net.Socket) => void;
-  /** A connection has closed; its place is still taken. */
-  readonly onClose?: (socket: net.Socket) => void;
   /** Index of this acceptor on the duty roster, and how it is told that others ask for it. */
   readonly slot: number;
   readonly onWake: (act: () => void) => void;
@@ -47,6 +51,7 @@ export class Acceptor {
   #closed = false;
   #drained: (() => void) | undefined;
 
+  /** @internal */
   constructor(options: AcceptorOptions) {
     this.#options = options;
     const { sockets, copy, backlog, direct, socket } = options;
@@ -71,11 +76,12 @@ export class Acceptor {
     return this.#connections;
   }
 
+  /** @internal */
   get hasRoom(): boolean {
     return this.#taken < this.#options.capacity;
   }
 
-  /** Starts to accept. Rejects with a {@link ListenError}. */
+  /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
   async open(): Promise<void> {
     // A copy, since the first connection may come before the last is open.
     for (const entrance of [...this.#entrances]) await entrance.open(this.#options.onError);
@@ -101,6 +107,7 @@ export class Acceptor {
   }
 
   /**
+   * @internal
    * Gives a place to a connection that has given up its own. {@link Acceptor.shut} must follow, unless the place is given back
    * before this turn of the loop is over.
    */
@@ -109,25 +116,25 @@ export class Acceptor {
     this.#taken++;
   }
 
-  /** Stops to accept, if all places are taken. */
+  /** @internal Stops to accept, if all places are taken. */
   shut(): void {
     if (this.#shut || this.hasRoom) return;
     this.#pause();
     this.#duty?.leaves(this.#taken);
   }
 
-  /** Whether the connection has a place. */
+  /** @internal Whether the connection has a place. */
   places(socket: Placed): boolean {
     return socket[PLACED] === true;
   }
 
-  /** Gives the place of one connection to another. */
+  /** @internal Gives the place of one connection to another. */
   pass(from: Placed, to: Placed): void {
     from[PLACED] = false;
     to[PLACED] = true;
   }
 
-  /** Takes back the place of a connection, which goes on without one. */
+  /** @internal Takes back the place of a connection, which goes on without one. */
   leave(socket: Placed): void {
     if (socket[PLACED] !== true) return;
     socket[PLACED] = false;

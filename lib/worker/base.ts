@@ -1,7 +1,7 @@
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import type { ServingOptions, WorkerMessage, WorkerSpec } from '../protocol.js';
-import { Acceptor, type AcceptorOptions } from './acceptor.js';
+import { type AcceptOptions, Acceptor } from './acceptor.js';
 import type { Slot } from './slot.js';
 
 /** What a worker is given when it is made. Pass it on to the constructor of the base class; it has nothing else to say. */
@@ -19,10 +19,6 @@ export interface WorkerContext {
   /** @internal */
   readonly tls: TlsOptions | undefined;
 }
-
-/** What {@link Worker.createAcceptor} needs to know. */
-export type AcceptOptions = Pick<AcceptorOptions, 'capacity' | 'onConnection' | 'onClose'> &
-  Partial<Pick<AcceptorOptions, 'socket'>>;
 
 /**
  * The life of a worker inside its process (of a threaded one: inside its thread). `init` and `run` precede the report that

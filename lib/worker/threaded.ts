@@ -27,15 +27,15 @@ export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
   readonly #wait = new ExpectedWait();
   readonly #bearable: number = NEW_CONNECTION[this.context.tls ? 'tls' : 'plain'];
 
-  protected override prepare(response: Timed): void {
+  protected override prepare(response: ServerResponse): void {
     super.prepare(response);
     const start = performance.now();
     if (this.#wait.mean > SHORT && this.#wait.at(start) > this.#bearable) response.shouldKeepAlive = false;
-    response[START] = start;
+    (response as Timed)[START] = start;
   }
 
-  protected override finish(response: Timed): void {
+  protected override finish(response: ServerResponse): void {
     const now = performance.now();
-    this.#wait.add(now - (response[START] ?? now), now);
+    this.#wait.add(now - ((response as Timed)[START] ?? now), now);
   }
 }
