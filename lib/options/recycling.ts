@@ -5,7 +5,8 @@ import { DEFAULTS } from './defaults.js';
 /** No process of node is that small: whoever says less has another unit in mind. */
 const MIN_MEMORY = 2 ** 20;
 
-const count: Check<number> = integer(0);
+/** The threads of a process count together in 32 bits. */
+const count: Check<number> = integer(0, 1_000_000_000);
 
 const memory: Check<number> = (value, option) => {
   if (value === 0 || (Number.isSafeInteger(value) && (value as number) >= MIN_MEMORY)) return value as number;
