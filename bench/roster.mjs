@@ -20,12 +20,16 @@ const VARIANTS = [
 ];
 
 needWrk();
-const { rounds, ...load } = settings({ connections: 16, rounds: 5, seconds: 2 }, { rounds: 2, seconds: 1 });
+const { only, rounds, ...load } = settings(
+  { connections: 16, rounds: 5, seconds: 2, only: '' },
+  { rounds: 2, seconds: 1 },
+);
+const counts = [...TARGETS.keys()].filter((workers) => only === '' || only === String(workers));
 const names = installed(['prefork', 'gunicorn sync']);
 const variants = VARIANTS.filter(({ name }) => names.includes(name));
 
 const rows = [];
-for (const [workers, targets] of TARGETS) {
+for (const workers of counts) {
   console.error(`${workers} workers`);
   const peers = [];
   for (const { name, env } of variants) peers.push(await startPeer(name, workers, undefined, env));
@@ -43,15 +47,15 @@ for (const [workers, targets] of TARGETS) {
   for (const [index, { title }] of variants.entries()) {
     rows.push([
       ...[workers, title, spread(rates.get(title), 0)],
-      ...beside(title, 'no roster', targets.off),
-      ...beside(title, 'gunicorn sync', targets.gunicorn),
+      ...beside(title, 'no roster', TARGETS.get(workers).off),
+      ...beside(title, 'gunicorn sync', TARGETS.get(workers).gunicorn),
       median(results[index].map(({ cpuPerRequest }) => cpuPerRequest)).toFixed(0),
       results[index].reduce((sum, { failures }) => sum + failures, 0),
     ]);
   }
 }
 report(
-  `Duty roster: ${[...TARGETS.keys()].join(', ')} sync workers, ${load.connections} connections, a connection per request`,
+  `Duty roster: ${counts.join(', ')} sync workers, ${load.connections} connections, a connection per request`,
   `${rounds} alternating rounds of \`wrk ${wrkCommand('PORT', load).join(' ')}\`; median (min-max). *prefork* decides itself; \`PREFORK_ROSTER\` is
 \`force\` and \`off\` in the two rows below it.`,
   table(

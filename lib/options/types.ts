@@ -1,13 +1,37 @@
-import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { TlsOptions } from 'node:tls';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
 
+/** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** An application that makes its listener itself: Koa. */
+export interface CallbackHandler {
+  callback(): RequestListener;
+}
+
+/** An application that must get ready before it takes requests: Fastify. */
+export interface RoutingHandler {
+  ready(): PromiseLike<unknown>;
+  routing(request: IncomingMessage, response: ServerResponse): unknown;
+  /** Called once, after the last request. */
+  close?(): unknown;
+}
+
 /**
- * What the workers run: a listener of Node's `http` or anything callable like one, an Express application
- * among them. It may return a promise; a rejection is answered 500 like a throw.
+ * An application that speaks the Fetch API: Hono, `export default { fetch }`. It is served through `@hono/node-server`,
+ * which must be installed beside this package. The second argument is its environment, with the objects of Node.
  */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+export interface FetchHandler {
+  fetch(
+    request: Request,
+    environment: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
+  ): Response | Promise<Response>;
+}
+
+/** What the built-in worker classes serve. The `Server` must not listen; its listeners take the requests. */
+export type Handler = RequestListener | CallbackHandler | RoutingHandler | FetchHandler | Server;
 
 /** One address to serve, see {@link ArbiterOptions.bind}. */
 export type BindOption =
@@ -72,7 +96,8 @@ export interface ArbiterOptions<App = Handler> {
    * script again up to `run()` or `start()` of the Arbiter of the same `name`, which then serves and never
    * returns. Names must differ where one script has several Arbiters.
    */
-  readonly app: string | URL | App | Promise<App>;
+  // Not inferred from here, else whatever comes would be the handler type.
+  readonly app: NoInfer<string | URL | App | Promise<App>>;
   /** Tells Arbiters of one host apart; part of the process titles. Printable characters, 1 to 64. @defaultValue `'prefork'` */
   readonly name?: string;
   /** Number of worker processes, at least 1. Gunicorn: `workers`. @defaultValue `WEB_CONCURRENCY`, else `os.availableParallelism()` */

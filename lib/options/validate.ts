@@ -1,11 +1,12 @@
 import { createServer, type ServerOptions } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import type { ResourceLimits } from 'node:worker_threads';
 import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
 import { parseBind } from './address.js';
+import { type Refuse, recognizeApp } from './application.js';
 import { account, boolean, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
 import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, MASTER_SIGNALS } from './defaults.js';
 import { recycleLimits } from './recycling.js';
@@ -36,8 +37,8 @@ export function validateOptions(value: unknown): ResolvedOptions {
     given[option] === undefined ? fallback : check(given[option], option);
   const optional = <T>(option: string, check: Check<T>): T | undefined => pick<T | undefined>(option, check, undefined);
 
-  const source = appSource(given['app']);
   const chosen = pick('workerClass', workerClass, DEFAULTS.workerClass);
+  const source = appSource(given['app'], chosen);
   const bind = pick('bind', parseBind, undefined) ?? parseBind(DEFAULTS.bind, 'bind');
   const tls = optional('tls', tlsSettings);
   const serving = {
@@ -74,7 +75,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
   };
 }
 
-function appSource(app: unknown): AppSource {
+function appSource(app: unknown, chosen: unknown): AppSource {
   if (typeof app === 'string') {
     const specifier = text(app, 'app');
     // A bare '#name' would be an import of the package around us, not of the application.
@@ -85,9 +86,14 @@ function appSource(app: unknown): AppSource {
     if (app.protocol !== 'file:') throw invalid('app', 'a file: URL', app.href);
     return { form: 'module', specifier: app.href };
   }
-  if (typeof app === 'function' || app instanceof Promise) return { form: 'inline' };
-  throw invalid('app', 'a module specifier, a URL, a request listener or a promise of one', app);
+  // What a promise brings is looked at in the workers.
+  // What a class of the user serves, only that class knows.
+  if (app === undefined || (isBuiltIn(chosen) && !types.isPromise(app))) recognizeApp(app, refuseApp);
+  return { form: 'inline' };
 }
+
+const refuseApp: Refuse = (expected, got) =>
+  new ArbiterError('ERR_INVALID_OPTION', `option 'app': expected a module specifier, a URL, ${expected}, got ${got}`);
 
 /** `ps` and the guard read titles line by line, so no control characters. */
 const title: Check<string> = (value, option) => {

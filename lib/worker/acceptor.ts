@@ -9,6 +9,8 @@ export interface AcceptorOptions {
   /** Which copy of the further ones is ours. */
   readonly copy: number;
   readonly backlog: number;
+  /** Without the shell, see {@link Entrance}. */
+  readonly direct: boolean;
   /** How many places there are: while all are taken, nothing is accepted. */
   readonly capacity: number;
   /** What an `http.Server` would set on the connections that it accepts itself. */
@@ -33,7 +35,8 @@ type Placed = net.Socket & { [PLACED]?: boolean };
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
-  readonly #entrances: readonly Entrance[];
+  /** In the order in which they are opened after a pause. */
+  readonly #entrances: Entrance[] = [];
   /** Accepted where an entrance cannot be shut, and not looked at yet. */
   readonly #waiting: net.Socket[] = [];
   readonly #connections = new Set<net.Socket>();
@@ -46,15 +49,17 @@ export class Acceptor {
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    const { sockets, copy, backlog, socket } = options;
-    this.#entrances = Array.from({ length: sockets }, (_, index) => {
+    const { sockets, copy, backlog, direct, socket } = options;
+    for (let index = 0; index < sockets; index++) {
       // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
-      const server = net.createServer({ ...socket, allowHalfOpen: true, pauseOnConnect: false }, (connection) =>
-        this.#accept(connection),
-      );
+      const server = net.createServer({ ...socket, allowHalfOpen: true }, (connection) => {
+        if (sockets > 1) this.#moveBack(entrance);
+        this.#accept(connection);
+      });
       const fd = index === 0 ? FD.SOCKET : FD.EXTRA_SOCKETS + copy * (sockets - 1) + index - 1;
-      return new Entrance(server, index, fd, backlog);
-    });
+      const entrance = new Entrance(server, { index, fd, backlog, direct });
+      this.#entrances.push(entrance);
+    }
     const forget = (socket: net.Socket): void => this.#forget(socket);
     this.#onClose = function () {
       forget(this);
@@ -72,7 +77,8 @@ export class Acceptor {
 
   /** Starts to accept. Rejects with a {@link ListenError}. */
   async open(): Promise<void> {
-    for (const entrance of this.#entrances) await entrance.open(this.#options.onError);
+    // A copy, since the first connection may come before the last is open.
+    for (const entrance of [...this.#entrances]) await entrance.open(this.#options.onError);
     this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
     this.#options.onWake(() => this.#duty?.called());
   }
@@ -142,6 +148,12 @@ export class Acceptor {
     this.#options.onClose?.(socket);
     this.leave(socket);
     if (this.#closed && this.#connections.size === 0) this.#drained?.();
+  }
+
+  /** The one that is opened first is served first: without turns, a busy address would starve the others. */
+  #moveBack(entrance: Entrance): void {
+    this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
+    this.#entrances.push(entrance);
   }
 
   #pause(): void {

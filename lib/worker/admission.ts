@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Acceptor } from './acceptor.js';
 
-/** How long a new connection keeps its place without a request, milliseconds; with TLS the handshake is in it. */
-const GRACE = { plain: 2, tls: 20 } as const;
+/**
+ * How long a new connection keeps its place without a request, milliseconds; with TLS the handshake is in it. A request
+ * that comes later may find this worker busy while another is idle, so a client on a busy machine must be in time.
+ */
+const GRACE = 50;
 
 interface Waiting {
   readonly socket: Socket;
@@ -19,7 +22,6 @@ interface Waiting {
 export class Admission {
   readonly #acceptor: Acceptor;
   readonly #limit: number;
-  readonly #grace: number;
   readonly #timer: NodeJS.Timeout;
   /** Connections without a place, longest parked first. */
   readonly #parked = new Set<Socket>();
@@ -29,26 +31,25 @@ export class Admission {
   #silent = 0;
 
   /** @param limit - how many connections may be open at once. */
-  constructor(acceptor: Acceptor, limit: number, transport: keyof typeof GRACE) {
+  constructor(acceptor: Acceptor, limit: number) {
     this.#acceptor = acceptor;
     this.#limit = limit;
-    this.#grace = GRACE[transport];
-    this.#timer = setTimeout(() => this.#park(this.#newcomer), this.#grace).unref();
+    this.#timer = setTimeout(() => this.#park(this.#newcomer), GRACE).unref();
   }
 
   /** A connection has been accepted, with a place. */
   welcome(socket: Socket): void {
     this.#newcomer = socket;
-    // Silent ones come in crowds: after the first, only every eighth gets the whole time, the others a turn of the loop.
-    if (this.#silent % 8 === 0) this.#timer.refresh();
+    // Silent ones come in crowds: of these, the first few get the whole time, then the 8th, 16th, 32nd …; the others a turn of the loop.
+    if (this.#silent < 3 || (this.#silent >= 8 && Number.isInteger(Math.log2(this.#silent)))) this.#timer.refresh();
     else setImmediate(() => setImmediate(() => this.#park(socket)));
   }
 
   /** The head of a request has come: `start` is called when it has a place, now or later. */
   request(socket: Socket, start: () => void): void {
+    this.#silent = 0;
     if (socket === this.#newcomer) {
       this.#newcomer = undefined;
-      this.#silent = 0;
       start();
     } else if (this.#acceptor.hasRoom) {
       this.#parked.delete(socket);

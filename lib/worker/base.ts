@@ -104,6 +104,7 @@ export abstract class Worker<App = unknown> {
       sockets: spec.sockets,
       copy: spec.thread === undefined ? 0 : spec.copies,
       backlog: spec.backlog,
+      direct: spec.direct,
       slot: spec.slot + (spec.thread ?? 0),
       onWake,
       onError: fail,

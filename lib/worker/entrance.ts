@@ -2,6 +2,15 @@ import type net from 'node:net';
 import { ListenError } from './failures.js';
 import { createPausing, type Pausing } from './pausing.js';
 
+export interface EntranceOptions {
+  /** Of the address in `bind`. */
+  readonly index: number;
+  readonly fd: number;
+  readonly backlog: number;
+  /** Spawned without the shell, see the prelude: to listen again is what gives the socket its O_NONBLOCK back. */
+  readonly direct: boolean;
+}
+
 /** A listening socket that was inherited, and that can be shut for a while. */
 export class Entrance {
   readonly #server: net.Server;
@@ -10,13 +19,12 @@ export class Entrance {
   #pausing: Pausing | undefined;
   #shut = false;
 
-  /**
-   * @param index - of the address in `bind`.
-   * @param fd - of the socket.
-   */
-  constructor(server: net.Server, index: number, fd: number, backlog: number) {
+  readonly #relistens: boolean;
+
+  constructor(server: net.Server, { index, fd, backlog, direct }: EntranceOptions) {
     this.#server = server;
     this.#index = index;
+    this.#relistens = direct && index === 0;
     // With a descriptor, Node takes the length of the queue from the second argument only.
     this.#listen = () => void server.listen({ fd }, backlog as never);
   }
@@ -28,7 +36,7 @@ export class Entrance {
       this.#server.once('error', failed);
       this.#server.once('listening', () => {
         this.#server.off('error', failed).on('error', onError);
-        this.#pausing = createPausing(this.#server);
+        if (!this.#relistens) this.#pausing = createPausing(this.#server);
         resolve();
       });
       this.#listen();

@@ -9,20 +9,30 @@ const MEMORY = 1_000;
  */
 export class ExpectedWait {
   #work = 0;
+  #time = 0;
+  #count = 0;
   #at = 0;
 
   /** A request that took so long, milliseconds, has ended now. */
   add(duration: number, now: number): void {
-    this.#work = this.#decayed(now) + (duration * duration) / 2;
+    const rest = this.#rest(now);
+    this.#work = this.#work * rest + (duration * duration) / 2;
+    this.#time = this.#time * rest + duration;
+    this.#count = this.#count * rest + 1;
     this.#at = now;
   }
 
   /** Milliseconds. */
   at(now: number): number {
-    return this.#decayed(now) / MEMORY;
+    return (this.#work * this.#rest(now)) / MEMORY;
   }
 
-  #decayed(now: number): number {
-    return this.#work * Math.exp((this.#at - now) / MEMORY);
+  /** How long a request takes, milliseconds. */
+  get mean(): number {
+    return this.#count === 0 ? 0 : this.#time / this.#count;
+  }
+
+  #rest(now: number): number {
+    return Math.exp((this.#at - now) / MEMORY);
   }
 }

@@ -48,8 +48,8 @@ function prepare(spec: WorkerSpec): Lifecycle {
 function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
   const index = spec.slot + thread;
   const before = readSlotAt(index);
-  const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined);
   const link = linkToProcess();
+  const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined, link.slot);
   // The process's memory is watched in its main thread.
   slot.observe({ onRequests: link.countRequests, onMemory: () => undefined });
   return startLifecycle(spec, slot, link);

@@ -21,24 +21,31 @@ export interface SlotObserver {
  * request, and it outlives this process however it ends.
  *
  * One write per request: its start must be stored before the handler runs, but its end may wait for two milliseconds,
- * since under load the start of the next request replaces it.
+ * since under load the start of the next request replaces it. A worker that serves in a tenth of the time, by keeping its
+ * connections, may {@link Slot.defer} the start too.
  */
 export class Slot {
   readonly #position: number;
-  readonly #image = new SlotImage();
+  readonly #image: SlotImage;
   #requests = 0;
   #errors = 0;
   #active = 0;
   #connections: () => number = () => 0;
   #observer: SlotObserver | undefined;
-  /** An end waits to be stored. */
+  /** Something waits to be stored; and the start of a request does. */
   #settling = false;
+  #begun = false;
+  #deferring = false;
   readonly #settleTimer = setTimeout(() => this.#settling && this.flush(), SETTLE_DELAY).unref();
   #frozen = false;
   #utilisation = performance.eventLoopUtilization();
 
-  /** @param before - what the predecessor in this slot, of the same process, has counted. */
-  constructor(index: number, state: SlotState, before?: SlotRecord) {
+  /**
+   * @param before - what the predecessor in this slot, of the same process, has counted.
+   * @param image - where the slot is kept before it is stored, see {@link storeImage}.
+   */
+  constructor(index: number, state: SlotState, before?: SlotRecord, image?: SharedArrayBuffer) {
+    this.#image = new SlotImage(image);
     this.#requests = before?.requests ?? 0;
     this.#errors = before?.errors ?? 0;
     this.#position = slotPosition(index);
@@ -62,9 +69,19 @@ export class Slot {
   /** Stores what {@link Slot.end} has put off; for a process that is about to exit. */
   flush(): void {
     if (this.#frozen) return;
+    const length = this.#begun ? this.#image.full() : this.#image.header();
     this.#settling = false;
+    this.#begun = false;
     this.#fill();
-    this.#write(this.#image.header());
+    this.#write(length);
+  }
+
+  /**
+   * From now on, the start of a request is stored within two milliseconds, too late for one that never lets go of the CPU or
+   * dies of a native crash. (What ends by an error or an exit stores it before.)
+   */
+  defer(): void {
+    this.#deferring = true;
   }
 
   /** Keeps the slot as it is now, for the master to read after the end of this process. */
@@ -86,18 +103,27 @@ export class Slot {
     this.#active++;
     if (this.#frozen) return;
     this.#image.setRequest(method, url, Date.now());
-    this.#fill();
-    this.#write(this.#image.full());
-    this.#settling = false;
+    this.#begun = true;
+    if (!this.#deferring) {
+      this.flush();
+      return;
+    }
+    this.#image.setLoad(this.#active, this.#connections());
+    this.#settle();
   }
 
   end(failed: boolean): void {
     this.#active--;
     this.#requests++;
     if (failed) this.#errors++;
+    this.#settle();
+    this.#observer?.onRequests(1);
+  }
+
+  #settle(): void {
+    if (this.#settling && this.#deferring) return;
     this.#settling = true;
     this.#settleTimer.refresh();
-    this.#observer?.onRequests(1);
   }
 
   #beat(): void {

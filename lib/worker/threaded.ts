@@ -6,6 +6,9 @@ import { HttpWorker } from './http.js';
 /** What a new connection costs a client more than a kept one, roughly, milliseconds. */
 const NEW_CONNECTION = { plain: 1, tls: 5 } as const;
 
+/** Of requests that take no longer on average, one waits only where the CPU is short, and new connections cost CPU. Milliseconds. */
+const SHORT = 2;
+
 /**
  * One request at a time in each of its threads, with keep-alive; this class is what runs in a thread. Gunicorn: gthread.
  *
@@ -23,7 +26,7 @@ export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
   protected override prepare(response: ServerResponse): void {
     super.prepare(response);
     const start = performance.now();
-    if (this.#wait.at(start) > this.#bearable) response.shouldKeepAlive = false;
+    if (this.#wait.mean > SHORT && this.#wait.at(start) > this.#bearable) response.shouldKeepAlive = false;
     response.on('close', () => {
       const now = performance.now();
       this.#wait.add(now - start, now);

@@ -20,6 +20,8 @@ export interface ThreadData {
   readonly prefork: {
     readonly port: MessagePort;
     readonly tls: TlsOptions | undefined;
+    /** Where it keeps the image of its slot: when it dies, its process stores it. */
+    readonly slot: SharedArrayBuffer;
     /** How many requests all threads have finished, and at how many the process wants to be replaced. */
     readonly requests: { readonly count: Int32Array; readonly limit: number };
   };

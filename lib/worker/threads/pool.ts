@@ -1,7 +1,8 @@
 import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 import { type FailedMessage, type RecycleCause, reviveError, serializeError, type WorkerSpec } from '../../protocol.js';
-import { clearDuty, readSlotAt } from '../board.js';
+import { SLOT_SIZE } from '../../scoreboard.js';
+import { clearDuty, readSlotAt, storeImage } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
@@ -62,11 +63,11 @@ export class ThreadPool implements Servant {
       if (spec.copies >= this.#spec.copies) return;
       if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');
     }
-    const data = { tls: this.#tls, requests: this.#requests };
+    const data = { tls: this.#tls, requests: this.#requests, slot: new SharedArrayBuffer(SLOT_SIZE) };
     const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
       onError: (error) => this.#onError(thread, error),
-      onExit: (code) => this.#onExit(thread, code),
+      onExit: (code) => this.#onExit(thread, code, data.slot),
     });
     this.#threads.set(number, thread);
   }
@@ -107,9 +108,10 @@ export class ThreadPool implements Servant {
     else this.#lifecycle.tell({ type: 'error', error: report.error });
   }
 
-  #onExit(thread: ThreadHandle, code: number): void {
+  #onExit(thread: ThreadHandle, code: number, image: SharedArrayBuffer): void {
     const { number } = thread;
     const slot = this.#spec.slot + number;
+    if (thread.ready) storeImage(slot, image);
     const request = readSlotAt(slot)?.request;
     this.#threads.delete(number);
     clearDuty(slot);
