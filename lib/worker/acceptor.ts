@@ -100,10 +100,18 @@ export class Acceptor {
     });
   }
 
-  /** Gives a place to a connection that has given up its own. */
+  /**
+   * Gives a place to a connection that has given up its own. {@link Acceptor.shut} must follow, unless the place is given back
+   * before this turn of the loop is over.
+   */
   enter(socket: Placed): void {
     socket[PLACED] = true;
-    if (++this.#taken < this.#options.capacity) return;
+    this.#taken++;
+  }
+
+  /** Stops to accept, if all places are taken. */
+  shut(): void {
+    if (this.#shut || this.hasRoom) return;
     this.#pause();
     this.#duty?.leaves(this.#taken);
   }
@@ -135,10 +143,12 @@ export class Acceptor {
     socket.on('close', this.#onClose);
     if (this.hasRoom) this.#admit(socket);
     else this.#waiting.push(socket);
+    this.shut();
   }
 
   #admit(socket: net.Socket): void {
     this.enter(socket);
+    this.shut();
     if (this.hasRoom && this.#duty?.givesWay(this.#taken)) this.#pause();
     this.#options.onConnection(socket);
   }

@@ -9,7 +9,7 @@ const GRACE = 50;
 
 interface Waiting {
   readonly socket: Socket;
-  readonly start: () => void;
+  readonly start: () => boolean;
 }
 
 /**
@@ -45,8 +45,11 @@ export class Admission {
     else setImmediate(() => setImmediate(() => this.#park(socket)));
   }
 
-  /** The head of a request has come: `start` is called when it has a place, now or later. */
-  request(socket: Socket, start: () => void): void {
+  /**
+   * The head of a request has come: `start` is called when it has a place, now or later. It returns whether the answer is still
+   * to come: to stop and go on accepting for a request that is answered at once would cost more than a short one takes.
+   */
+  request(socket: Socket, start: () => boolean): void {
     this.#silent = 0;
     if (socket === this.#newcomer) {
       this.#newcomer = undefined;
@@ -54,7 +57,7 @@ export class Admission {
     } else if (this.#acceptor.hasRoom) {
       this.#parked.delete(socket);
       this.#acceptor.enter(socket);
-      start();
+      if (start()) this.#acceptor.shut();
     } else {
       // It came later than the grace allows, or behind another one of its connection. Nobody else can take it now.
       this.#waiting.push({ socket, start });
@@ -93,7 +96,7 @@ export class Admission {
     }
     this.#parked.delete(next.socket);
     this.#acceptor.pass(socket, next.socket);
-    next.start();
+    if (next.start()) this.#acceptor.shut();
   }
 
   /** Silent clients must not keep others out: the one that has been silent for the longest goes. */

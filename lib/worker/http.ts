@@ -61,6 +61,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (this.draining) response.shouldKeepAlive = false;
   }
 
+  /** What the class does after each response. */
+  protected finish(_response: ServerResponse): void {}
+
   override async run(): Promise<void> {
     const listener = await this.#load();
     const { tls, spec } = this.context;
@@ -172,7 +175,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     else this.#answer(request, response, answer);
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
+  /** Returns whether the answer is still to come. */
+  #answer(request: IncomingMessage, response: ServerResponse, answer: RequestListener): boolean {
     const { slot } = this.context;
     let failed = false;
     this.#active.add(response);
@@ -180,6 +184,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     response.on('close', () => {
       this.#active.delete(response);
       slot.end(failed);
+      this.finish(response);
       // By now Node has ended its side of a connection that is not kept; the place of such a one is free once it has closed.
       if (request.socket.writable) this.#admission?.keep(transportOf(request.socket));
     });
@@ -192,6 +197,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         refuse(response);
       },
     );
+    return !response.writableEnded;
   }
 }
 

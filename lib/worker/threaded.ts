@@ -9,6 +9,10 @@ const NEW_CONNECTION = { plain: 1, tls: 5 } as const;
 /** Of requests that take no longer on average, one waits only where the CPU is short, and new connections cost CPU. Milliseconds. */
 const SHORT = 2;
 
+/** When the handler was called. */
+const START: unique symbol = Symbol('start');
+type Timed = ServerResponse & { [START]?: number };
+
 /**
  * One request at a time in each of its threads, with keep-alive; this class is what runs in a thread. Gunicorn: gthread.
  *
@@ -23,13 +27,15 @@ export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
   readonly #wait = new ExpectedWait();
   readonly #bearable: number = NEW_CONNECTION[this.context.tls ? 'tls' : 'plain'];
 
-  protected override prepare(response: ServerResponse): void {
+  protected override prepare(response: Timed): void {
     super.prepare(response);
     const start = performance.now();
     if (this.#wait.mean > SHORT && this.#wait.at(start) > this.#bearable) response.shouldKeepAlive = false;
-    response.on('close', () => {
-      const now = performance.now();
-      this.#wait.add(now - start, now);
-    });
+    response[START] = start;
+  }
+
+  protected override finish(response: Timed): void {
+    const now = performance.now();
+    this.#wait.add(now - (response[START] ?? now), now);
   }
 }

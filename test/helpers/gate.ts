@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { type Answer, get } from './http.js';
 import { inTime } from './wait.js';
 
 /**
@@ -10,7 +11,7 @@ import { inTime } from './wait.js';
 export class Gate {
   /** Every request that came, in order. */
   readonly arrivals: Arrival[] = [];
-  /** The most requests that one worker held at the same time. */
+  /** The most requests that one worker, or thread of one, held at the same time. */
   most = 0;
   readonly #server: Server;
   readonly #arrived: (() => void)[] = [];
@@ -48,15 +49,24 @@ export class Gate {
     return this.arrivals[index] as Arrival;
   }
 
+  /** Sends a request, and resolves when a worker holds it. */
+  async hold(url: string): Promise<Held> {
+    const answer = get(url);
+    // A test may end before it is answered.
+    answer.catch(() => undefined);
+    return { arrival: await this.next(), answer };
+  }
+
   #greet(socket: Socket): void {
     let text = '';
     const onData = (chunk: string): void => {
       text += chunk;
       if (!text.endsWith('\n')) return;
       socket.off('data', onData);
-      const { pid, url } = JSON.parse(text) as { pid: number; url: string };
-      this.arrivals.push(new Arrival(socket, pid, url));
-      this.most = Math.max(this.most, this.arrivals.filter((other) => other.pid === pid && other.held).length);
+      const arrival = new Arrival(socket, JSON.parse(text));
+      this.arrivals.push(arrival);
+      const together = this.arrivals.filter((other) => other.held && other.holder === arrival.holder);
+      this.most = Math.max(this.most, together.length);
       this.#arrived.shift()?.();
     };
     socket.setEncoding('utf8').on('data', onData);
@@ -65,20 +75,33 @@ export class Gate {
   }
 }
 
+export interface Held {
+  readonly arrival: Arrival;
+  readonly answer: Promise<Answer>;
+}
+
 /** A request that waits at the gate. */
 export class Arrival {
   readonly pid: number;
+  /** The number of the thread that holds it; 0 in a worker without threads. */
+  readonly thread: number;
   readonly url: string;
   held = true;
   readonly #socket: Socket;
 
-  constructor(socket: Socket, pid: number, url: string) {
+  constructor(socket: Socket, { pid, thread, url }: Pick<Arrival, 'pid' | 'thread' | 'url'>) {
     this.#socket = socket;
     this.pid = pid;
+    this.thread = thread;
     this.url = url;
     socket.once('close', () => {
       this.held = false;
     });
+  }
+
+  /** Who holds it: a process, or a thread of one. */
+  get holder(): string {
+    return `${this.pid}.${this.thread}`;
   }
 
   /** Lets the handler answer. */

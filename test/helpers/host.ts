@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ArbiterOptions, ArbiterStats, WorkerInfo } from 'prefork';
 import { alive, kill } from './process.js';
-import { DEADLINE, inTime } from './wait.js';
+import { DEADLINE, eventually, inTime } from './wait.js';
 
 export { alive, DEADLINE };
 
@@ -17,6 +17,9 @@ export interface HostEvent {
 export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 }
+
+/** Those of an Arbiter, as JSON can say them. */
+export type HostOptions = Omit<ArbiterOptions, 'app' | 'workerClass'> & { app?: unknown; workerClass?: string };
 
 export interface HostSettings {
   /** Which fixture is the entry script. @defaultValue `'host.js'` */
@@ -40,7 +43,7 @@ export class Host {
   readonly #watchers = new Set<() => void>();
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
-  constructor(t: TestContext, options: Omit<ArbiterOptions, 'app'> & { app?: unknown }, settings: HostSettings = {}) {
+  constructor(t: TestContext, options: HostOptions, settings: HostSettings = {}) {
     const all = { bind: '127.0.0.1:0', workers: 2, app: fixture('app.js'), ...options };
     this.child = fork(fixture(settings.entry ?? 'host.js'), settings.args ?? [JSON.stringify(all)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -138,6 +141,19 @@ export class Host {
 
   stats(): Promise<ArbiterStats> {
     return this.call('stats') as Promise<ArbiterStats>;
+  }
+
+  /** Waits until exactly so many requests are counted as finished; a worker may put that off for a moment. */
+  async finished(requests: number): Promise<void> {
+    let seen: number | undefined;
+    await eventually(
+      async () => {
+        seen = (await this.stats()).totals.requests;
+        return seen >= requests;
+      },
+      () => `${requests} finished requests, ${seen} seen`,
+    );
+    if (seen !== requests) throw new Error(`${seen} requests are counted, and ${requests} were sent`);
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -36,21 +36,37 @@ export class RawClient {
   }
 
   /** Connects to the host of a URL; ends with the test. */
-  static async connect(t: TestContext, url: string): Promise<RawClient> {
+  static async connect(t: TestContext, url: string, options: { allowHalfOpen?: boolean } = {}): Promise<RawClient> {
     const { hostname, port } = new URL(url);
-    const socket = connect(Number(port), hostname);
+    const socket = connect({ ...options, host: hostname, port: Number(port) });
     t.after(() => socket.destroy());
     await once(socket, 'connect');
     return new RawClient(socket);
   }
 
-  send(text: string): this {
+  send(text: string | Buffer): this {
     this.#socket.write(text);
     return this;
   }
 
   get(path: string): this {
     return this.send(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`);
+  }
+
+  /** Ends the own side; the other one may still send. */
+  end(): this {
+    this.#socket.end();
+    return this;
+  }
+
+  /** Waits until something holds of all that has been received. */
+  async until(holds: (received: string) => boolean, what: string): Promise<void> {
+    await inTime(this.#when(holds), () => `${what}; received:\n${this.received}`);
+  }
+
+  /** Whether the server has closed the connection, or it broke. */
+  get closed(): boolean {
+    return this.#socket.closed;
   }
 
   /** All that the server sent until it closed the connection. */
@@ -62,6 +78,13 @@ export class RawClient {
   /** Goes away without a word. */
   leave(): void {
     this.#socket.destroy();
+  }
+
+  async #when(holds: (received: string) => boolean): Promise<void> {
+    while (!holds(this.received)) {
+      if (this.#socket.closed) throw new Error(`the connection ended; received:\n${this.received}`);
+      await Promise.race([once(this.#socket, 'data'), this.#closed]);
+    }
   }
 }
 

@@ -4,10 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 export const DEADLINE = 30_000;
 
 /** Looks again and again until something holds that no event tells of. */
-export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+export async function eventually(
+  holds: () => boolean | Promise<boolean>,
+  what: string | (() => string),
+): Promise<void> {
   const end = performance.now() + DEADLINE;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited ${DEADLINE} ms in vain for ${what}`);
+    if (performance.now() > end) {
+      throw new Error(`waited ${DEADLINE} ms in vain for ${typeof what === 'string' ? what : what()}`);
+    }
     await delay(5);
   }
 }
