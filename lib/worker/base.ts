@@ -30,7 +30,7 @@ export interface WorkerContext {
  * @typeParam App - what the worker serves: the type of `app`.
  */
 export abstract class Worker<App = unknown> {
-  /** Where a worker of this class serves. */
+  /** Where a worker of this class serves: in the main thread of its process, or in threads that this one supervises. */
   static readonly kind: WorkerKind = 'process';
   /** The application: what `app` is in the inline form, what the module exports in the module form. */
   readonly app: App;
@@ -90,7 +90,11 @@ export abstract class Worker<App = unknown> {
     this.context.tell({ type: 'user', message });
   }
 
-  /** Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. */
+  /**
+   * Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. Open it in
+   * `run`, close it in `stop`. Of its sockets, end the own side when the client has ended the other one (`allowHalfOpen`),
+   * and listen to `'error'`: what nobody listens to ends the worker.
+   */
   protected createAcceptor(options: AcceptOptions): Acceptor {
     const { spec, slot, fail, onWake } = this.context;
     if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);

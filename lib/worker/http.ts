@@ -25,6 +25,7 @@ export type Places = 'connections' | 'requests';
 export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** How many requests, or connections, this worker holds at once. */
   protected abstract readonly capacity: number;
+  /** What {@link HttpWorker.capacity} counts. */
   protected abstract readonly places: Places;
   /** Whether an application's own protocol may take a connection over. */
   protected readonly upgrades: boolean = false;
