@@ -50,8 +50,8 @@ export class Gate {
   }
 
   /** Sends a request, and resolves when a worker holds it. */
-  async hold(url: string): Promise<Held> {
-    const answer = get(url);
+  async hold(url: string, ca?: string): Promise<Held> {
+    const answer = get(url, ca);
     // A test may end before it is answered.
     answer.catch(() => undefined);
     return { arrival: await this.next(), answer };

@@ -36,6 +36,7 @@ export interface HostSettings {
 export class Host {
   readonly events: HostEvent[] = [];
   readonly child: ChildProcess;
+  readonly #tls: boolean;
   readonly #log: string[] = [];
   readonly #pids = new Set<number>();
   readonly #ended = new Set<number>();
@@ -44,6 +45,7 @@ export class Host {
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
   constructor(t: TestContext, options: HostOptions, settings: HostSettings = {}) {
+    this.#tls = options.tls !== undefined;
     const all = { bind: '127.0.0.1:0', workers: 2, app: fixture('app.js'), ...options };
     this.child = fork(fixture(settings.entry ?? 'host.js'), settings.args ?? [JSON.stringify(all)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -113,10 +115,11 @@ export class Host {
     });
   }
 
-  /** Waits until all workers are ready; returns `http://…` of the first address. */
+  /** Waits until all workers are ready; returns `http://…` of the first address, or `https://…`. */
   async ready(): Promise<string> {
     await this.event('ready');
-    return this.url();
+    const url = await this.url();
+    return this.#tls ? url.replace('http:', 'https:') : url;
   }
 
   async url(): Promise<string> {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import tls from 'node:tls';
 import { inTime } from './wait.js';
 
 export interface Answer {
@@ -10,9 +12,13 @@ export interface Answer {
   readonly body: string;
 }
 
-/** One request on a connection of its own. Rejects when the connection breaks before the end of the answer. */
-export async function get(url: string): Promise<Answer> {
-  const request = http.get(url, { agent: false });
+/**
+ * One request on a connection of its own. Rejects when the connection breaks before the end of the answer.
+ *
+ * @param ca - with `https`, the certificate to trust.
+ */
+export async function get(url: string, ca?: string): Promise<Answer> {
+  const request = ca === undefined ? http.get(url, { agent: false }) : https.get(url, { agent: false, ca });
   const [response] = (await inTime(once(request, 'response'), `an answer to ${url}`)) as [http.IncomingMessage];
   let body = '';
   for await (const text of response.setEncoding('utf8')) body += text;
@@ -41,6 +47,15 @@ export class RawClient {
     const socket = connect({ ...options, host: hostname, port: Number(port) });
     t.after(() => socket.destroy());
     await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  /** The same over TLS, with this certificate as the one to trust. */
+  static async secure(t: TestContext, url: string, ca: string): Promise<RawClient> {
+    const { hostname, port } = new URL(url);
+    const socket = tls.connect({ host: hostname, port: Number(port), ca });
+    t.after(() => socket.destroy());
+    await inTime(once(socket, 'secureConnect'), 'the end of a TLS handshake');
     return new RawClient(socket);
   }
 
