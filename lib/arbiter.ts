@@ -22,6 +22,7 @@ import {
 } from './master/worker-handle.js';
 import { formatAddress } from './options/address.js';
 import { integer } from './options/checks.js';
+import { checkTls } from './options/tls.js';
 import type { ArbiterOptions, Handler, MasterSignal, ResolvedOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import { reviveError } from './protocol.js';
@@ -62,6 +63,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   constructor(options: ArbiterOptions<App>) {
     super();
     this.#options = validateOptions(options);
+    if (!spec && this.#options.tls) checkTls(this.#options.tls);
     this.#target = this.#options.workers;
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
     this.#loop = new Loop(act, () => this.#reconcile());

@@ -33,7 +33,9 @@ export interface SiteEvents {
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
 export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
   const account = resolveAccount(options.user, options.group);
-  const command = workerCommand(options.source, options.execArgv, process.argv, SHELL);
+  // Without a socket there is nothing to move.
+  const shell = options.bind.length === 0 ? undefined : SHELL;
+  const command = workerCommand(options.source, options.execArgv, process.argv, shell);
   const listeners = await openListeners(options.bind, abort);
   try {
     return assemble(options, events, listeners, { account, command });
@@ -133,7 +135,7 @@ function launch(
       sockets: listeners.length,
       copies,
       backlog,
-      direct: SHELL === undefined,
+      direct: SHELL === undefined && listeners.length > 0,
       serving,
       tls: tls !== undefined,
       http,

@@ -41,6 +41,8 @@ export class Admission {
 
   /** A connection has been accepted, with a place. */
   welcome(socket: Socket): void {
+    // Of several that come at once, where there is room for them, only the last gets the time.
+    this.#park(this.#newcomer);
     this.#newcomer = socket;
     // Silent ones come in crowds: of these, the first few get the whole time, then the 8th, 16th, 32nd …; the others a turn of the loop.
     if (this.#silent < 3 || (this.#silent >= 8 && Number.isInteger(Math.log2(this.#silent)))) this.#timer.refresh();

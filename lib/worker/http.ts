@@ -8,6 +8,7 @@ import { Admission } from './admission.js';
 import { Worker } from './base.js';
 import { hasServed, markServed, transportOf } from './connection.js';
 import { AppError } from './failures.js';
+import { forceClose } from './force-close.js';
 import { createListener } from './handlers.js';
 import type { ConnectionListener, Listener } from './listener.js';
 import { refuse, refuseNow, report } from './refusal.js';
@@ -59,7 +60,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** What the class does to each response before the handler sees it. */
   protected prepare(response: ServerResponse): void {
     // To Node, 0 means for ever.
-    if (this.draining || this.options.keepAlive === 0) response.shouldKeepAlive = false;
+    if (this.draining || this.options.keepAlive === 0) forceClose(response);
   }
 
   /** What the class does after each response. */
@@ -95,7 +96,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   override async stop(): Promise<void> {
     this.draining = true;
-    for (const response of this.#active) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const response of this.#active) if (!response.headersSent) forceClose(response);
     const closed = this.#acceptor?.close();
     this.#fed?.drain();
     // A connection that was accepted a moment ago may have its first request under way.

@@ -16,6 +16,8 @@ const EXIT = { OK: 0, CRASH: 1, BOOT: 3, LOAD: 4 } as const;
 /** How long the last answers may take after an uncaught exception, and after the master's death. Milliseconds. */
 const CRASH_LIMIT = 1_000;
 const ORPHAN_LIMIT = 400;
+/** How long the threads of a process have to say their last words on a quick stop. Milliseconds. */
+const QUIT_LIMIT = 250;
 
 /** What a worker hears from above and says: a process from and to its master, a thread from and to its process. */
 export interface Link {
@@ -37,6 +39,8 @@ export interface Link {
 export interface Servant {
   stop(): void | Promise<void>;
   crash(): void | Promise<void>;
+  /** Has all that serves say its last words; the process exits then. */
+  quit?(): Promise<void>;
   /** The process or thread ends now, whatever is under way: 503 if it was told to, else 500. */
   lastWords?(status: 500 | 503): void;
 }
@@ -120,10 +124,13 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
     fail,
     takeOrders(servant) {
       ordered = servant;
+      const exit = (): never => process.exit(EXIT.OK);
       const quit = (): void => {
         quitting = true;
         slot.setState(STATE.DRAINING);
-        process.exit(EXIT.OK);
+        if (servant.quit === undefined) exit();
+        setTimeout(exit, QUIT_LIMIT);
+        servant.quit?.().then(exit, exit);
       };
       link.onOrders({ drain, quit });
     },

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Handler, WorkerKind } from '../options/types.js';
 import { ExpectedWait } from './expected-wait.js';
+import { forceClose } from './force-close.js';
 import { HttpWorker } from './http.js';
 
 /** What a new connection costs a client more than a kept one, roughly, milliseconds. */
@@ -30,7 +31,7 @@ export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
   protected override prepare(response: ServerResponse): void {
     super.prepare(response);
     const start = performance.now();
-    if (this.#wait.mean > SHORT && this.#wait.at(start) > this.#bearable) response.shouldKeepAlive = false;
+    if (this.#wait.mean > SHORT && this.#wait.at(start) > this.#bearable) forceClose(response);
     (response as Timed)[START] = start;
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
+import { Arbiter } from 'prefork';
 import { LATER_OPTIONS } from '../../dist/options/defaults.js';
 import type { ArbiterOptions } from '../../dist/options/types.js';
 import { validateOptions } from '../../dist/options/validate.js';
@@ -71,10 +72,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   keepAlive: wrongDurations,
   tls: [
     [null, 'a plain object', 'got null'],
-    [{}, "expected 'key' and 'cert', or 'pfx'", ''],
-    [{ key: 'x', cert: 'y' }, 'option', ''],
     [{ SNICallback: () => undefined }, 'plain data or a file URL', '', 'tls.SNICallback'],
-    [{ key: new URL('file:///missing.pem') }, 'a file that it names cannot be read', 'ENOENT'],
     [{ key: new URL('https://example.org/key.pem') }, 'plain data or a file URL', '', 'tls.key'],
   ],
   http2: [[1, 'true or false', 'got 1']],
@@ -176,6 +174,16 @@ test('headersTimeout beyond requestTimeout, in either order and against the defa
 test('a jitter is refused also beside a maxRequests that says 0', () => {
   const options = { app, maxRequests: 0, maxRequestsJitter: 5 };
   assertInvalid(() => validateOptions(options), "option 'maxRequestsJitter'", '0, since maxRequests is 0', 'got 5');
+});
+
+test('tls: what it names is read and tried when the Arbiter is made', () => {
+  for (const [tls, expected] of [
+    [{}, "expected 'key' and 'cert', or 'pfx'"],
+    [{ key: 'x', cert: 'y' }, 'PEM'],
+    [{ key: new URL('file:///missing.pem') }, 'a file that it names cannot be read: ENOENT'],
+  ] as const) {
+    assertInvalid(() => new Arbiter({ app, tls }), "option 'tls'", expected, '');
+  }
 });
 
 test('unknown options are refused, and those of later versions say so', () => {

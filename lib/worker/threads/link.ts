@@ -27,8 +27,8 @@ export function linkToProcess(): ThreadLink {
     // The process takes its threads with it.
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
-    onOrders: ({ drain }) => {
-      orders.set('drain', drain);
+    onOrders: ({ drain, quit }) => {
+      orders.set('drain', drain).set('quit', quit);
       port.ref();
     },
     shared(name, bytes) {

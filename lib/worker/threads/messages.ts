@@ -10,7 +10,7 @@ export type ThreadMessage =
 
 /** What a process says to its thread. */
 export type ThreadOrder =
-  | { readonly type: 'drain' }
+  | { readonly type: 'drain' | 'quit' }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
   | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer };

@@ -46,12 +46,21 @@ export class ThreadPool implements Servant {
 
   /** Lets each thread finish its request; resolves when all have ended. */
   stop(): Promise<void> {
+    return this.#end('drain');
+  }
+
+  #end(type: 'drain' | 'quit'): Promise<void> {
     this.#stopping = true;
-    for (const thread of this.#threads.values()) thread.order({ type: 'drain' });
+    for (const thread of this.#threads.values()) thread.order({ type });
     return new Promise((resolve) => {
       this.#ended = resolve;
       this.#settle();
     });
+  }
+
+  /** Lets each thread answer what it can, and exit. */
+  quit(): Promise<void> {
+    return this.#end('quit');
   }
 
   /** The main thread has failed; the threads have not, and get the time that there is. */
