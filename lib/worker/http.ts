@@ -79,7 +79,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     this.#takeOver(server, listener);
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
-      socket: socketOptions(spec.http),
+      // Over plain TCP, a client may end its side after the request and still wait for the answer, as with Node's own servers.
+      socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
       onConnection: (socket) => {
         this.#admission?.welcome(socket);
         server.emit('connection', socket);
