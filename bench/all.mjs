@@ -13,6 +13,11 @@ const PARTS = [
   ['memory.mjs', ...args],
   ['respawn.mjs', ...args],
   ['scoreboard.mjs', ...args],
+  ['queueing.mjs', ...args],
+  ['keepalive.mjs', ...args],
+  ['slow-clients.mjs', ...args],
+  ['idle.mjs', ...args],
+  ['roster.mjs', ...args],
   ['soak.mjs', soakKills],
 ];
 

@@ -1,5 +1,5 @@
 /* Claim: requests per second, a connection each, compared with its peers; and a master that does nothing. */
-import { installed, PEERS, startPeers } from './harness/peer.mjs';
+import { installed, startPeers } from './harness/peer.mjs';
 import { atLeast, atMost, report, table } from './harness/report.mjs';
 import { alternate, median, ratios, spread } from './harness/rounds.mjs';
 import { settings } from './harness/settings.mjs';
@@ -18,7 +18,7 @@ const { workers, rounds, ...load } = settings(
   { workers: 2, connections: 16, rounds: 7, seconds: 5 },
   { rounds: 3, seconds: 1 },
 );
-const names = installed(Object.keys(PEERS).filter((name) => name !== 'bare http.Server'));
+const names = installed(['prefork', ...Object.keys(TARGETS), 'puma']);
 const peers = await startPeers(names, workers);
 for (const peer of peers) await loadPeer(peer, { ...load, seconds: Math.min(2, load.seconds) });
 const results = await alternate(peers, rounds, (peer) => loadPeer(peer, load));

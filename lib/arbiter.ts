@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { debugArbiter } from './debug.js';
 import type { ArbiterError } from './errors.js';
+import { Alarm } from './master/alarm.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './master/boot-failure.js';
 import { Crew } from './master/crew.js';
 import { type ArbiterEvents, threadExit } from './master/events.js';
@@ -21,6 +22,7 @@ import {
 } from './master/worker-handle.js';
 import { formatAddress } from './options/address.js';
 import { integer } from './options/checks.js';
+import { checkTls } from './options/tls.js';
 import type { ArbiterOptions, Handler, MasterSignal, ResolvedOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import { reviveError } from './protocol.js';
@@ -53,13 +55,15 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   #endStage: EndStage | undefined;
   #failure: unknown;
   #releaseName: (() => void) | undefined;
-  #listening = false;
   #closing = false;
-  #wakeTimer: NodeJS.Timeout | undefined;
+  /** Changes of scale that somebody waits for. */
+  #changes = 0;
+  readonly #alarm = new Alarm(() => this.#loop.enqueue({ type: 'wake' }));
 
   constructor(options: ArbiterOptions<App>) {
     super();
     this.#options = validateOptions(options);
+    if (!spec && this.#options.tls) checkTls(this.#options.tls);
     this.#target = this.#options.workers;
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
     this.#loop = new Loop(act, () => this.#reconcile());
@@ -132,11 +136,17 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   async scale(workers: number): Promise<void> {
     const to = integer(1)(workers, 'workers of scale()');
     if (this.#state !== 'running') throw refusal('scale', this.#state);
-    this.#loop.enqueue({ type: 'scale', to });
-    await this.#until('scale', () => {
-      if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
-      return this.#crew?.complete(to) === true && this.#crew.size === to;
-    });
+    this.#changes++;
+    try {
+      this.#loop.enqueue({ type: 'scale', to });
+      await this.#until('scale', () => {
+        if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
+        return this.#crew?.complete(to) === true && this.#crew.size === to;
+      });
+    } finally {
+      this.#changes--;
+      this.#loop.enqueue({ type: 'wake' });
+    }
   }
 
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */
@@ -170,7 +180,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     message: ({ worker, message }) => {
       // A worker that was reaped before its pipe had been read to the end.
       if (!this.#crew?.has(worker)) return;
-      if (message.type === 'ready') this.#onReady(worker);
+      if (message.type === 'ready') this.#crew.welcome(worker);
+      else if (message.type === 'recycle') worker.markDue(message.why);
       else if (message.type === 'error') this.#notifier.emit('worker:error', worker.info(), reviveError(message.error));
       else if (message.type === 'thread') this.#notifier.emit('thread:exit', worker.info(), threadExit(message));
       else if (message.type === 'user') this.#notifier.emit('worker:message', worker.info(), message.message);
@@ -203,16 +214,6 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     wake: () => undefined,
   };
 
-  #onReady(worker: WorkerHandle): void {
-    if (worker.ready || worker.failure) return;
-    worker.markReady();
-    if (!this.#listening) {
-      this.#listening = true;
-      for (const address of this.addresses) this.#notifier.emit('listening', address);
-    }
-    this.#notifier.emit('worker:ready', worker.info());
-  }
-
   /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */
   #onBootFailure(worker: WorkerHandle, failure: ArbiterError): void {
     if (worker.failure || worker.leaving) return;
@@ -239,7 +240,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     this.#endStage = stage;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();
-    clearTimeout(this.#wakeTimer);
+    this.#alarm.set(undefined);
     if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
     this.#crew?.end(stage);
   }
@@ -251,19 +252,15 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       if (this.#crew.size === 0) this.#close();
       return;
     }
-    this.#wakeAt(this.#crew.fill(this.#target, performance.now()));
+    const now = performance.now();
+    let wakeAt = this.#crew.fill(this.#target, now);
     if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
       this.#become('running');
       this.#notifier.emit('ready');
     }
-  }
-
-  // Not unreferenced: it may be all that is left of a service whose workers all wait.
-  #wakeAt(time: number | undefined): void {
-    clearTimeout(this.#wakeTimer);
-    if (time === undefined) return;
-    const delay = Math.max(1, time - performance.now());
-    this.#wakeTimer = setTimeout(() => this.#loop.enqueue({ type: 'wake' }), delay);
+    // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
+    if (this.#state === 'running' && this.#changes === 0) wakeAt ??= this.#crew.recycle(this.#target, now);
+    this.#alarm.set(wakeAt);
   }
 
   #close(): void {

@@ -9,8 +9,12 @@ export type {
   ArbiterOptions,
   BindOption,
   BuiltInClass,
+  CallbackHandler,
+  FetchHandler,
   Handler,
   MasterSignal,
+  RequestListener,
+  RoutingHandler,
   TlsSettings,
   WorkerClass,
   WorkerClassOption,
@@ -19,11 +23,11 @@ export type {
 } from './options/types.js';
 export type { ServingOptions } from './protocol.js';
 export type { SlotRequest } from './scoreboard.js';
-export type { Acceptor } from './worker/acceptor.js';
+export type { AcceptOptions, Acceptor } from './worker/acceptor.js';
 export { AsyncWorker } from './worker/async.js';
-export { type AcceptOptions, Worker, type WorkerContext } from './worker/base.js';
-export type { Listener } from './worker/handlers.js';
+export { Worker, type WorkerContext } from './worker/base.js';
 export { HttpWorker, type Places } from './worker/http.js';
+export type { ConnectionListener, Listener } from './worker/listener.js';
 export { type OwnWorker, worker } from './worker/self.js';
 export { SyncWorker } from './worker/sync.js';
 export { ThreadedWorker } from './worker/threaded.js';

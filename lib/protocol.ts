@@ -17,11 +17,23 @@ import type { SlotRequest } from './scoreboard.js';
 /** The variable that carries the spec. It is removed at once, so that no grandchild takes itself for a worker. */
 export const SPEC_VARIABLE = 'PREFORK_WORKER';
 
-/** The descriptors of a worker process. Those from EXTRA_SOCKETS on are the second and further `bind`s. */
+/** The descriptors of a worker process. Those from EXTRA_SOCKETS on are the second and further `bind`s, see {@link WorkerSpec}.copies. */
 export const FD = { SOCKET: 0, CONTROL: 3, SHELL_COPY: 4, SCOREBOARD: 5, EXTRA_SOCKETS: 6 } as const;
 
 /** What a worker hands to its `http.Server`. */
 export type HttpOptions = ServerOptions & { readonly maxHeadersCount?: number };
+
+/** When a worker asks to be replaced; 0 is no limit. */
+export interface RecycleLimits {
+  readonly maxRequests: number;
+  readonly maxRequestsJitter: number;
+  /** Bytes of resident memory. */
+  readonly maxMemory: number;
+}
+
+/** Which limit it has reached; `sockets`: it has no more copies of the sockets for threads that replace others. */
+export type RecycleCause = 'requests' | 'memory' | 'sockets';
+const RECYCLE_CAUSES: readonly RecycleCause[] = ['requests', 'memory', 'sockets'];
 
 /** How a worker serves, of whatever class it is. */
 export interface ServingOptions {
@@ -44,6 +56,11 @@ export interface WorkerSpec {
   readonly slot: number;
   /** Number of listening sockets: fd 0, then {@link FD}.EXTRA_SOCKETS and up. */
   readonly sockets: number;
+  /**
+   * How many copies of the further ones there are, one behind the other: each thread needs one of its own, since what it
+   * listens on is closed with it. In a thread: the number of its copy, from 0.
+   */
+  readonly copies: number;
   readonly backlog: number;
   /** No /bin/sh here: fd 0 must get O_NONBLOCK back, and the exit must not reset it. */
   readonly direct: boolean;
@@ -57,6 +74,7 @@ export interface WorkerSpec {
   /** Whether the control pipe brings the `tls` options: no secret belongs into an environment. */
   readonly tls: boolean;
   readonly http: HttpOptions;
+  readonly recycle: RecycleLimits;
   readonly user?: string | number;
   readonly group?: string | number;
   readonly umask?: number;
@@ -100,6 +118,8 @@ export type WorkerMessage =
   | { readonly type: 'error'; readonly error: SerializedError }
   /** A thread ended without being told to, and is replaced; `request` is what it was serving. */
   | { readonly type: 'thread'; readonly thread: number; readonly code: number; readonly request?: SlotRequest }
+  /** It has reached a limit, wants a replacement, and goes on serving until it is told to drain. Said once. */
+  | { readonly type: 'recycle'; readonly why: RecycleCause }
   /** What the application sends: any JSON. */
   | { readonly type: 'user'; readonly message: unknown };
 
@@ -134,6 +154,10 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   if (value['type'] === 'ready') return { type: 'ready' };
   if (value['type'] === 'user') return { type: 'user', message: value['message'] };
   if (value['type'] === 'thread') return parseThread(value);
+  if (value['type'] === 'recycle') {
+    const why = RECYCLE_CAUSES.find((cause) => cause === value['why']);
+    return why && { type: 'recycle', why };
+  }
   const error = parseError(value['error'], 0);
   if (error === undefined) return undefined;
   if (value['type'] === 'error') return { type: 'error', error };

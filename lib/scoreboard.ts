@@ -30,16 +30,16 @@ export function slotPosition(index: number): number {
 export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3 } as const;
 export type DutyState = (typeof DUTY)[keyof typeof DUTY];
 
-/** What an acceptor does, and how many connections it holds, in one word: a store of it cannot be torn. */
-export function dutyWord(state: DutyState, connections: number): number {
-  return (state << 24) | Math.min(connections, 0xffffff);
+/** What an acceptor does, and how many of its places are taken, in one word: a store of it cannot be torn. */
+export function dutyWord(state: DutyState, load: number): number {
+  return (state << 24) | Math.min(load, 0xffffff);
 }
 
 export function dutyState(word: number): number {
   return word >>> 24;
 }
 
-export function dutyConnections(word: number): number {
+export function dutyLoad(word: number): number {
   return word & 0xffffff;
 }
 
@@ -94,10 +94,16 @@ const LITTLE_ENDIAN = endianness() === 'LE';
 
 /** The worker's side: fields are set one by one, then {@link SlotImage.header} or {@link SlotImage.full} seals a write. */
 export class SlotImage {
-  readonly bytes: Buffer = Buffer.alloc(SLOT_SIZE);
-  readonly #words: Uint32Array = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, HEADER_SIZE / 4);
-  readonly #floats: Float64Array = new Float64Array(this.bytes.buffer, this.bytes.byteOffset, SLOT_SIZE / 8);
-  #seq = 0;
+  readonly bytes: Buffer;
+  readonly #words: Uint32Array;
+  readonly #floats: Float64Array;
+
+  /** @param memory - of {@link SLOT_SIZE} bytes, where another thread is to find the image. */
+  constructor(memory: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(SLOT_SIZE)) {
+    this.bytes = Buffer.from(memory);
+    this.#words = new Uint32Array(memory, 0, HEADER_SIZE / 4);
+    this.#floats = new Float64Array(memory);
+  }
 
   setPid(pid: number): void {
     this.#words[WORD.PID] = pid;
@@ -141,17 +147,18 @@ export class SlotImage {
 
   /** Seals a write of the header alone and returns its length. */
   header(): number {
-    this.#seq = (this.#seq + 1) >>> 0;
-    this.#words[WORD.SEQ] = this.#seq;
-    this.#words[WORD.SEQ_END] = this.#seq;
+    const seq = ((this.#words[WORD.SEQ] as number) + 1) >>> 0;
+    this.#words[WORD.SEQ] = seq;
+    this.#words[WORD.SEQ_END] = seq;
     return HEADER_SIZE;
   }
 
   /** Seals a write of header and request and returns its length. */
   full(): number {
     this.header();
-    this.#words[WORD.REQUEST_SEQ] = this.#seq;
-    this.bytes.writeUInt32LE(this.#seq, REQUEST_SEQ_END);
+    const seq = this.#words[WORD.SEQ] as number;
+    this.#words[WORD.REQUEST_SEQ] = seq;
+    this.bytes.writeUInt32LE(seq, REQUEST_SEQ_END);
     return SLOT_SIZE;
   }
 }

@@ -11,14 +11,22 @@ const FOLDER = fileURLToPath(new URL('../peers/', import.meta.url));
 const START_LIMIT = 60_000;
 const STOP_LIMIT = 10_000;
 
+/** The exit code of a peer whose build does not know what it is asked for, EX_USAGE. */
+const REFUSED = 64;
+
 const node = (script, ...more) => ({
   file: process.execPath,
-  args: (port, workers) => [`${FOLDER}${script}`, port, workers, ...more],
+  args: (port, workers, setup) => [
+    ...[`${FOLDER}${script}`, port, workers, ...more],
+    ...(setup === undefined ? [] : [JSON.stringify(setup)]),
+  ],
 });
 
-/** How each peer is started: a program and its arguments for a port and a number of workers. */
+/** How each peer is started: a program and its arguments for a port, a number of workers and a setup. */
 export const PEERS = {
-  prefork: node('prefork.mjs'),
+  prefork: node('prefork.mjs', 'sync'),
+  'prefork threaded': node('prefork.mjs', 'threaded'),
+  'prefork async': node('prefork.mjs', 'async'),
   'cluster round-robin': node('cluster.mjs', 'rr'),
   'cluster shared handle': node('cluster.mjs', 'none'),
   'bare fd 0 loop': node('bare-fd0.cjs'),
@@ -38,6 +46,13 @@ export const PEERS = {
 };
 
 /** @typedef {{ name: string, pid: number, port: number, stop: () => Promise<void> }} Peer */
+/**
+ * What a peer serves and how; the head of each program in peers/ says what it knows.
+ * @typedef {{ app?: string, keepAlive?: boolean, options?: object, server?: object }} Setup
+ */
+
+/** A peer's build does not know an option that it was given. */
+export class RefusedError extends Error {}
 
 /** The names out of a list whose program is installed. */
 export function installed(names) {
@@ -66,15 +81,17 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
  *
  * @param {keyof PEERS} name
  * @param {number} workers
- * @returns {Promise<Peer>}
+ * @param {Setup} [setup]
+ * @param {Record<string, string>} [env] variables on top of our own
+ * @returns {Promise<Peer>} rejects with a {@link RefusedError} for a setup that this build does not know
  */
-export async function startPeer(name, workers) {
+export async function startPeer(name, workers, setup, env) {
   const { file, args } = PEERS[name];
   const port = await freePort();
   const child = keep(
-    spawn(file, args(port, workers).map(String), {
+    spawn(file, args(port, workers, setup).map(String), {
       stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
     }),
   );
   await answering(name, child, port);
@@ -86,6 +103,28 @@ export async function startPeers(names, workers) {
   const peers = [];
   for (const name of names) peers.push(await startPeer(name, workers));
   return peers;
+}
+
+/**
+ * Runs `start` for each entry; entries that this build refuses are left out.
+ *
+ * @template E, S
+ * @param {readonly E[]} entries
+ * @param {(entry: E) => Promise<S>} start
+ * @returns {Promise<{ started: { entry: E, peer: S }[], refused: E[] }>}
+ */
+export async function startKnown(entries, start) {
+  const [started, refused] = [[], []];
+  for (const entry of entries) {
+    try {
+      started.push({ entry, peer: await start(entry) });
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      console.error(`left out: ${error.message}`);
+      refused.push(entry);
+    }
+  }
+  return { started, refused };
 }
 
 /** Ends a child by its pid, kindly first. */
@@ -101,6 +140,7 @@ export async function stopChild(child) {
 async function answering(name, child, port) {
   const deadline = Date.now() + START_LIMIT;
   while ((await get(port)) !== 'hello\n') {
+    if (child.exitCode === REFUSED) throw new RefusedError(`this build refuses ${name}`);
     if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode}`);
     if (Date.now() > deadline) throw new Error(`${name} did not answer within ${START_LIMIT} ms`);
     await sleep(50);

@@ -18,6 +18,18 @@ export function rss(pid) {
   return Number(kilobytes) * 1024;
 }
 
+/** Proportional set size in bytes: pages that several processes share are divided among them. */
+export function pss(pid) {
+  const [, kilobytes] = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')) ?? [];
+  return Number(kilobytes) * 1024;
+}
+
+/** How many descriptors a process may open, and so each child that it starts. */
+export function descriptorLimit() {
+  const [, , hard] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+  return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
+}
+
 /** What the open descriptors refer to, without the numbers that differ from one pipe or socket to the next. */
 export function descriptors(pid) {
   return readdirSync(`/proc/${pid}/fd`)
@@ -35,6 +47,13 @@ export function children(pid) {
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((candidate) => gone(() => stat(candidate).parent === pid) ?? false);
+}
+
+/** Pids of the processes that serve for a master: its children without a guard. */
+export function workersOf(pid) {
+  return children(pid).filter(
+    (child) => !(gone(() => commandLine(child)) ?? 'prefork-guard').includes('prefork-guard'),
+  );
 }
 
 /** CPU seconds of a process, and of its children together. */

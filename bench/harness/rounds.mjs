@@ -5,14 +5,14 @@
  * @template P, R
  * @param {readonly P[]} peers
  * @param {number} rounds
- * @param {(peer: P) => Promise<R>} measure
+ * @param {(peer: P, round: number) => Promise<R>} measure is told the round, from 1
  * @returns {Promise<R[][]>} for each peer its results, one per round
  */
 export async function alternate(peers, rounds, measure) {
   const results = peers.map(() => []);
   for (let round = 1; round <= rounds; round++) {
     console.error(`round ${round} of ${rounds}`);
-    for (const [index, peer] of peers.entries()) results[index].push(await measure(peer));
+    for (const [index, peer] of peers.entries()) results[index].push(await measure(peer, round));
   }
   return results;
 }

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 
 /**
- * Numbers that a script measures with, each one to be overridden as `--name=value`; `--quick` is for a first look.
+ * What a script measures with, each one to be overridden as `--name=value`; `--quick` is for a first look. All are
+ * numbers, except those whose default is a text.
  *
- * @template {Record<string, number>} T
+ * @template {Record<string, number | string>} T
  * @param {T} defaults
  * @param {Partial<T>} quick
  * @returns {T}
@@ -14,7 +15,10 @@ export function settings(defaults, quick) {
   const { values } = parseArgs({ options: { ...options, quick: { type: 'boolean' } } });
   const given = names
     .filter((name) => values[name] !== undefined)
-    .map((name) => [name, positive(name, String(values[name]))]);
+    .map((name) => {
+      const text = String(values[name]);
+      return [name, typeof defaults[name] === 'string' ? text : positive(name, text)];
+    });
   return { ...defaults, ...(values.quick && quick), ...Object.fromEntries(given) };
 }
 

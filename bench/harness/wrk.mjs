@@ -11,16 +11,17 @@ export function needWrk() {
   process.exit(2);
 }
 
-/** The load's command line; a new connection for each request. */
-export function wrkCommand(port, { connections, seconds }) {
-  return ['-t1', `-c${connections}`, `-d${seconds}`, '-H', 'Connection: close', `http://127.0.0.1:${port}/`];
+/** The load's command line; a new connection for each request, unless it is to be `keepAlive`. */
+export function wrkCommand(port, { connections, seconds, keepAlive = false }) {
+  const header = keepAlive ? [] : ['-H', 'Connection: close'];
+  return ['-t1', `-c${connections}`, `-d${seconds}`, ...header, `http://127.0.0.1:${port}/`];
 }
 
 /**
  * Loads a peer for some seconds.
  *
  * @param {import('./peer.mjs').Peer} peer
- * @param {{ connections: number, seconds: number }} load
+ * @param {{ connections: number, seconds: number, keepAlive?: boolean }} load
  */
 export async function loadPeer(peer, load) {
   const before = cpu(peer.pid);

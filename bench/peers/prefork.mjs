@@ -1,5 +1,24 @@
-/* This library: prefork.mjs PORT WORKERS */
+/*
+ * This library: prefork.mjs PORT WORKERS CLASS [SETUP]. SETUP is JSON: the application's file as `app`, further
+ * options as `options`. Exit code 64 (EX_USAGE) tells that this build does not know an option.
+ */
 import { Arbiter } from 'prefork';
 
-const [port, workers] = process.argv.slice(2).map(Number);
-await new Arbiter({ app: new URL('./hello.mjs', import.meta.url), bind: { port, host: '127.0.0.1' }, workers }).run();
+const [port, workers, workerClass, setup = '{}'] = process.argv.slice(2);
+const { app = 'hello.mjs', options = {} } = JSON.parse(setup);
+
+function create() {
+  try {
+    return new Arbiter({
+      app: new URL(`./${app}`, import.meta.url),
+      bind: { port: Number(port), host: '127.0.0.1' },
+      workers: Number(workers),
+      workerClass,
+      ...options,
+    });
+  } catch (error) {
+    console.error(error.message);
+    process.exit(64);
+  }
+}
+await create().run();

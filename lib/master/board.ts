@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DUTY_SLOTS, readSlot, SLOT_SIZE, type SlotRecord, slotPosition } from '../scoreboard.js';
+import { DUTY, DUTY_SLOTS, dutyState, readSlot, SLOT_SIZE, type SlotRecord, slotPosition } from '../scoreboard.js';
 
 /** The master's side of the scoreboard: it owns the file, hands out slots and reads them. */
 export interface Board {
@@ -10,6 +10,8 @@ export interface Board {
   claim(count: number): number;
   /** Gives a run back, and takes its acceptors off the duty roster. */
   release(slot: number, count: number): void;
+  /** Whether one of these slots has room and rests, see the duty roster. */
+  rests(slot: number, count: number): boolean;
   /** What the slot's worker wrote last; undefined before its first write and for a torn one. */
   read(slot: number): SlotRecord | undefined;
   close(): void;
@@ -42,6 +44,11 @@ export function openBoard(): Board {
         used.delete(index);
         if (index < DUTY_SLOTS) writeSync(fd, empty, 0, 4, index * 4);
       }
+    },
+    rests(slot, count) {
+      const words = new Uint32Array(count);
+      readSync(fd, words, 0, 4 * Math.max(0, Math.min(count, DUTY_SLOTS - slot)), slot * 4);
+      return words.some((word) => dutyState(word) === DUTY.OFF);
     },
     read(slot) {
       const length = readSync(fd, bytes, 0, SLOT_SIZE, slotPosition(slot));

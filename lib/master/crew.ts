@@ -23,6 +23,7 @@ export class Crew {
   /** Slots whose worker ended without being told to. */
   readonly #vacated = new Set<number>();
   #ages = 0;
+  #listening = false;
 
   constructor(site: Site, { gracefulTimeout }: ResolvedOptions, notifier: Notifier) {
     this.#site = site;
@@ -48,10 +49,32 @@ export class Crew {
     return staying.length === target && staying.every((worker) => worker.ready);
   }
 
+  /** A worker serves: the first one makes the sockets listen. */
+  welcome(worker: WorkerHandle): void {
+    if (worker.ready || worker.failure) return;
+    worker.markReady();
+    if (!this.#listening) {
+      this.#listening = true;
+      for (const { address } of this.#site.listeners) this.#notifier.emit('listening', address);
+    }
+    this.#notifier.emit('worker:ready', worker.info());
+  }
+
   /** Spawns what is missing and retires what is too many. Returns when to look again, on the clock of `now`, if a slot waits. */
   fill(target: number, now: number): number | undefined {
     const plan = this.#roster.plan(target, now);
+    for (const worker of plan.relieve) {
+      this.#tally.recycles++;
+      worker.end('recycle', 'drain', this.#gracefulTimeout);
+    }
     for (const worker of plan.retire) worker.end('scale', 'drain', this.#gracefulTimeout);
+    for (const id of plan.spawn) this.#spawn(id);
+    return plan.wakeAt;
+  }
+
+  /** Begins to recycle a worker, if one is due and nothing else changes. Returns as {@link Crew.fill} does. */
+  recycle(target: number, now: number): number | undefined {
+    const plan = this.#roster.planRecycling(target, now);
     for (const id of plan.spawn) this.#spawn(id);
     return plan.wakeAt;
   }
@@ -81,7 +104,10 @@ export class Crew {
     return { ...exit, reason, ...(request && { request }) };
   }
 
-  /** Takes a worker that has ended off the books. A death that nobody ordered makes its slot wait, if it was not the first. */
+  /**
+   * Takes a worker that has ended off the books. A death that nobody ordered makes its slot wait, if it was not the
+   * first: also that of a substitute, while the worker that it was for serves on.
+   */
   bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
     this.#tally.bury(this.#record(worker));
     if (exit.reason === 'crash') this.#tally.crashes++;
@@ -89,11 +115,14 @@ export class Crew {
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
-    this.#vacated.add(worker.id);
+    const partner = this.#roster.partner(worker);
+    const replaced = partner !== undefined && partner.age > worker.age;
+    if (replaced) this.#tally.respawns++;
+    else if (!partner) this.#vacated.add(worker.id);
     if (exit.reason === 'stop') return;
     const kind: FailureKind = error ? 'spawn' : worker.ready ? 'crash' : 'boot';
     const backoff = this.#roster.fail(worker.id, kind, worker.served, performance.now(), Math.random());
-    if (backoff.delay > 0) this.#notifier.emit('worker:backoff', worker.id, backoff);
+    if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
   }
 
   stats(): { totals: StatsTotals; workers: WorkerStats[] } {

@@ -54,7 +54,7 @@ export interface ArbiterEvents {
   'thread:exit': [worker: WorkerInfo, exit: ThreadExit];
   /** The worker's own application or class sent something, see {@link Worker.send}. */
   'worker:message': [worker: WorkerInfo, message: unknown];
-  /** A slot stays empty for `delay` milliseconds after its `failures`th death in a row. */
+  /** A slot gets no new worker for `delay` milliseconds after its `failures`th death in a row. */
   'worker:backoff': [id: number, backoff: { readonly delay: number; readonly failures: number }];
   /** The number of workers is to change. */
   scale: [to: number, from: number];

@@ -8,6 +8,9 @@ export interface Member {
   readonly age: number;
   /** It was told to end and counts no more. */
   readonly leaving: boolean;
+  readonly ready: boolean;
+  /** It has asked to be recycled. */
+  readonly due: boolean;
 }
 
 /** What has to happen for the roster to hold the target. */
@@ -16,16 +19,26 @@ export interface Plan<M extends Member> {
   readonly spawn: readonly number[];
   /** Workers too many, oldest first. */
   readonly retire: readonly M[];
+  /** Workers whose substitute is ready. */
+  readonly relieve: readonly M[];
   /** When the next slot's wait is over, or undefined. */
   readonly wakeAt: number | undefined;
 }
+
+/** Those of one slot that stay: its worker, and perhaps the substitute. */
+type Occupants<M> = [worker: M, ...substitute: M[]];
 
 interface Slot {
   readonly count: FailureCount;
   readonly notBefore: number;
 }
 
-/** Who lives, who should, and which slot waits. No I/O, no clock. */
+/**
+ * Who lives, who should, and which slot waits. No I/O, no clock.
+ *
+ * A slot has one worker that stays; two while its worker is recycled: the younger one is the substitute. So who
+ * replaces whom is never noted down, and whichever of the two dies, the other one has the slot.
+ */
 export class Roster<M extends Member> {
   readonly #members = new Map<number, M>();
   readonly #slots = new Map<number, Slot>();
@@ -70,24 +83,65 @@ export class Roster<M extends Member> {
     return { delay, failures: count.failures };
   }
 
+  /** The worker that a slot has beside this one, if there is one that stays. */
+  partner({ id, age }: M): M | undefined {
+    return this.staying().find((other) => other.id === id && other.age !== age);
+  }
+
   /**
-   * Compares with the target. Surplus workers go oldest first, as in Gunicorn; then the slots that are free,
-   * lowest number first, get workers, except those whose wait is not over.
+   * Compares with the target. A substitute that is ready relieves its worker. Surplus slots are given up, oldest
+   * worker first, as in Gunicorn, and with a worker its substitute goes; then the slots that are free, lowest number
+   * first, get workers, except those whose wait is not over.
    */
   plan(target: number, now: number): Plan<M> {
-    const staying = this.staying();
-    const retire = staying.slice(0, Math.max(0, staying.length - target));
-    const taken = new Set(staying.map((member) => member.id));
+    const relieve: M[] = [];
+    const slots = this.#occupants().map((occupants): Occupants<M> => {
+      const [member, substitute] = occupants;
+      if (!substitute?.ready) return occupants;
+      relieve.push(member);
+      return [substitute];
+    });
+    slots.sort(([a], [b]) => a.age - b.age);
+    const retire = slots.slice(0, Math.max(0, slots.length - target)).flat();
+    const taken = new Set(slots.map(([{ id }]) => id));
     const spawn: number[] = [];
     let wakeAt: number | undefined;
-    let missing = target - staying.length;
+    let missing = target - slots.length;
     for (let id = 1; missing > 0; id++) {
       if (taken.has(id)) continue;
       missing--;
-      const notBefore = this.#slots.get(id)?.notBefore ?? now;
+      const notBefore = this.#notBefore(id) ?? now;
       if (notBefore <= now) spawn.push(id);
       else wakeAt = Math.min(wakeAt ?? notBefore, notBefore);
     }
-    return { spawn, retire, wakeAt };
+    return { spawn, retire, relieve, wakeAt };
+  }
+
+  /**
+   * Which slot gets a substitute: that of the oldest worker that is due. None unless exactly as many workers live as
+   * should and all of them are ready, so that two are never recycled at once, nor one while anything else changes.
+   */
+  planRecycling(target: number, now: number): Pick<Plan<M>, 'spawn' | 'wakeAt'> {
+    const slots = this.#occupants();
+    const changing = slots.length !== target || this.size !== target || slots.some(([{ ready }]) => !ready);
+    const [oldest] = slots.find(([{ due }]) => due) ?? [];
+    if (changing || !oldest) return { spawn: [], wakeAt: undefined };
+    const notBefore = this.#notBefore(oldest.id) ?? now;
+    return notBefore <= now ? { spawn: [oldest.id], wakeAt: undefined } : { spawn: [], wakeAt: notBefore };
+  }
+
+  /** The slots of those that stay, by the age of their older worker. */
+  #occupants(): Occupants<M>[] {
+    const slots = new Map<number, Occupants<M>>();
+    for (const member of this.staying()) {
+      const occupants = slots.get(member.id);
+      if (occupants) occupants.push(member);
+      else slots.set(member.id, [member]);
+    }
+    return [...slots.values()];
+  }
+
+  #notBefore(id: number): number | undefined {
+    return this.#slots.get(id)?.notBefore;
   }
 }

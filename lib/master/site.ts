@@ -33,7 +33,9 @@ export interface SiteEvents {
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
 export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
   const account = resolveAccount(options.user, options.group);
-  const command = workerCommand(options.source, options.execArgv, process.argv, SHELL);
+  // Without a socket there is nothing to move.
+  const shell = options.bind.length === 0 ? undefined : SHELL;
+  const command = workerCommand(options.source, options.execArgv, process.argv, shell);
   const listeners = await openListeners(options.bind, abort);
   try {
     return assemble(options, events, listeners, { account, command });
@@ -83,6 +85,12 @@ function assemble(
     bury(worker) {
       workers.delete(worker);
       board.release(worker.slot, slots);
+      // It may have been the last one that listened.
+      for (const other of workers) {
+        if (!board.rests(other.slot, slots)) continue;
+        other.signal('SIGURG');
+        break;
+      }
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
     async close() {
@@ -95,6 +103,9 @@ function assemble(
     },
   };
 }
+
+/** So many threads of a process may be replaced; then the process is, if there are further sockets. */
+const SPARE_COPIES = 8;
 
 interface Place {
   readonly id: number;
@@ -110,26 +121,33 @@ function launch(
   listeners: readonly Listener[],
   board: Board,
 ): Launch {
-  const { name, source, workerClass, serving, tls, backlog, http, umask } = options;
+  const [first, further] = [listeners.slice(0, 1), listeners.slice(1)].map((part) => part.map(({ fd }) => fd)) as [
+    number[],
+    number[],
+  ];
+  const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
+  const { name, source, workerClass, serving, tls, backlog, http, recycle, umask } = options;
   return {
     command,
     spec: {
       name,
       ...place,
       sockets: listeners.length,
+      copies,
       backlog,
-      direct: SHELL === undefined,
+      direct: SHELL === undefined && listeners.length > 0,
       serving,
       tls: tls !== undefined,
       http,
       ...(workerClass.name !== undefined && { workerClass: workerClass.name }),
+      recycle,
       ...(source.form === 'module' && { app: source.specifier }),
       ...(umask !== undefined && { umask }),
       ...account,
     },
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    sockets: listeners.map(({ fd }) => fd),
+    sockets: [...first, ...Array.from({ length: copies }, () => further).flat()],
     scoreboard: board.fd,
     bootTimeout: options.bootTimeout,
     ...(tls && { tls: readTls(tls) }),

@@ -11,8 +11,10 @@ export interface StatsTotals {
   readonly timeouts: number;
   /** Workers that ended without being told to, after they were ready. */
   readonly crashes: number;
-  /** Workers that were spawned to replace one. */
+  /** Workers that replaced one that had ended without the master's order. */
   readonly respawns: number;
+  /** Workers that were told to drain because of `maxRequests` or `maxMemory`, their replacement being ready. */
+  readonly recycles: number;
 }
 
 export interface WorkerStats extends WorkerInfo {
@@ -46,7 +48,7 @@ export interface ArbiterStats<State extends string = string> {
 
 /** Of an Arbiter that has not been started. */
 export const EMPTY_STATS: { readonly totals: StatsTotals; readonly workers: readonly WorkerStats[] } = {
-  totals: { requests: 0, errors: 0, timeouts: 0, crashes: 0, respawns: 0 },
+  totals: { requests: 0, errors: 0, timeouts: 0, crashes: 0, respawns: 0, recycles: 0 },
   workers: [],
 };
 
@@ -57,6 +59,7 @@ export class Tally {
   timeouts = 0;
   crashes = 0;
   respawns = 0;
+  recycles = 0;
 
   /** Keeps what a dead worker's slot says. */
   bury(record: SlotRecord | undefined): void {
@@ -65,13 +68,14 @@ export class Tally {
   }
 
   totals(living: readonly WorkerStats[]): StatsTotals {
-    const { timeouts, crashes, respawns } = this;
+    const { timeouts, crashes, respawns, recycles } = this;
     return {
       requests: living.reduce((sum, worker) => sum + worker.requests, this.#requests),
       errors: living.reduce((sum, worker) => sum + worker.errors, this.#errors),
       timeouts,
       crashes,
       respawns,
+      recycles,
     };
   }
 }

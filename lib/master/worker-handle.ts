@@ -8,6 +8,7 @@ import {
   FD,
   MAX_LINE,
   parseMessage,
+  type RecycleCause,
   SPEC_VARIABLE,
   type WorkerMessage,
   type WorkerSpec,
@@ -36,9 +37,13 @@ export type WorkerState = 'booting' | 'ready' | 'draining' | 'exited';
 
 /**
  * Why a worker ended. `stop`: it was told to, by the arbiter's stop or by somebody else's TERM or QUIT; `scale`: there
- * were too many; `boot`: it failed before it was ready; `timeout`: a clock ran out; `crash`: anything else.
+ * were too many; `recycle`: it had reached `maxRequests` or `maxMemory`, and its replacement was ready; `boot`: it failed
+ * before it was ready; `timeout`: a clock ran out; `crash`: anything else.
  */
-export type ExitReason = 'stop' | 'scale' | 'timeout' | 'crash' | 'boot';
+export type ExitReason = 'stop' | 'scale' | 'recycle' | 'timeout' | 'crash' | 'boot';
+
+/** Why the master tells a worker to end. */
+export type LeaveReason = Extract<ExitReason, 'stop' | 'scale' | 'recycle'>;
 
 /** How hard a worker is told to end: finish the request, exit at once, or be killed. */
 export type EndStage = 'drain' | 'quit' | 'kill';
@@ -86,7 +91,8 @@ export class WorkerHandle {
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
   timedOut = false;
-  #leavingFor: 'stop' | 'scale' | undefined;
+  #leavingFor: LeaveReason | undefined;
+  #due = false;
   readonly #generation: number;
   readonly #spawnedAt: number = Date.now();
   readonly #spawnedTick: number = performance.now();
@@ -118,8 +124,13 @@ export class WorkerHandle {
   }
 
   /** Why it was told to end, if it was. */
-  get leavingFor(): 'stop' | 'scale' | undefined {
+  get leavingFor(): LeaveReason | undefined {
     return this.#leavingFor;
+  }
+
+  /** Whether it has asked to be recycled. */
+  get due(): boolean {
+    return this.#due;
   }
 
   get ready(): boolean {
@@ -153,8 +164,13 @@ export class WorkerHandle {
     clearTimeout(this.#bootTimer);
   }
 
+  markDue(why: RecycleCause): void {
+    debugWorker('#%d age %d asks to be recycled: %s', this.id, this.age, why);
+    this.#due = true;
+  }
+
   /** Tells the worker to end, and kills it when it has not by the limit, milliseconds. The first reason stays. */
-  end(reason: 'stop' | 'scale', stage: EndStage, limit: number): void {
+  end(reason: LeaveReason, stage: EndStage, limit: number): void {
     this.#leavingFor ??= reason;
     // Before it is ready, a QUIT would leave a core file and nothing is under way: there it is a kill.
     // One that has reported its failure is on its way out.

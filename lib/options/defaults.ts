@@ -11,6 +11,9 @@ export const DEFAULTS = {
   keepAlive: 5_000,
   bootTimeout: 60_000,
   gracefulTimeout: 30_000,
+  maxRequests: 0,
+  maxRequestsJitter: 0,
+  maxMemory: 0,
 } as const;
 
 export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
@@ -19,9 +22,6 @@ export const MASTER_SIGNALS: readonly MasterSignal[] = ['SIGTERM', 'SIGINT', 'SI
 
 /** Options of the documented API that this version does not know yet: refused, not ignored. */
 export const LATER_OPTIONS: ReadonlySet<string> = new Set([
-  'maxRequests',
-  'maxRequestsJitter',
-  'maxMemory',
   'timeout',
   'watchdog',
   'pidFile',

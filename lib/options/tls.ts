@@ -16,31 +16,37 @@ export function readTls(settings: TlsSettings): TlsOptions {
 
 const FILES: ReadonlySet<string> = new Set(['key', 'cert', 'ca', 'pfx']);
 
-/** Key and certificate must be there, be readable and belong together. No message shows a value: they are secrets. */
+/** Looks at the form alone, see {@link checkTls}. No message shows a value: they are secrets. */
 export const tlsSettings: Check<TlsSettings> = (value, option) => {
   const settings = plainObject(value, option);
-  const refuse = (name: string, why: string, cause?: unknown): ArbiterError =>
-    new ArbiterError('ERR_INVALID_OPTION', `option '${name}': ${why}`, { cause });
   for (const [name, part] of Object.entries(settings)) {
     if (!isData(part) && !(part instanceof URL && FILES.has(name) && part.protocol === 'file:'))
       throw refuse(`${option}.${name}`, 'expected plain data or a file URL, since it is sent to the workers');
   }
+  return { ...settings } as TlsSettings;
+};
+
+/** Reads what the settings name and tries it. Not in a worker: it gets the contents, and may not be able to read the files. */
+export function checkTls(settings: TlsSettings): void {
   let read: TlsOptions;
   try {
-    read = readTls(settings as TlsSettings);
+    read = readTls(settings);
   } catch (error) {
-    throw refuse(option, `a file that it names cannot be read: ${(error as Error).message}`, error);
+    throw refuse('tls', `a file that it names cannot be read: ${(error as Error).message}`, error);
   }
   if (read.pfx === undefined && (read.key === undefined || read.cert === undefined)) {
-    throw refuse(option, "expected 'key' and 'cert', or 'pfx'");
+    throw refuse('tls', "expected 'key' and 'cert', or 'pfx'");
   }
   try {
     createSecureContext(read);
   } catch (error) {
-    throw refuse(option, (error as Error).message, error);
+    throw refuse('tls', (error as Error).message, error);
   }
-  return { ...settings } as TlsSettings;
-};
+}
+
+function refuse(name: string, why: string, cause?: unknown): ArbiterError {
+  return new ArbiterError('ERR_INVALID_OPTION', `option '${name}': ${why}`, { cause });
+}
 
 /** Whether structured cloning brings it to the workers as it is. */
 function isData(value: unknown): boolean {

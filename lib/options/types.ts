@@ -1,13 +1,37 @@
-import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { TlsOptions } from 'node:tls';
 import type { ResourceLimits } from 'node:worker_threads';
-import type { HttpOptions, ServingOptions } from '../protocol.js';
+import type { HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
+
+/** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** An application that makes its listener itself: Koa. */
+export interface CallbackHandler {
+  callback(): RequestListener;
+}
+
+/** An application that must get ready before it takes requests: Fastify. */
+export interface RoutingHandler {
+  ready(): PromiseLike<unknown>;
+  routing(request: IncomingMessage, response: ServerResponse): unknown;
+  /** Called once, after the last request. */
+  close?(): unknown;
+}
 
 /**
- * What the workers run: a listener of Node's `http` or anything callable like one, an Express application
- * among them. It may return a promise; a rejection is answered 500 like a throw.
+ * An application that speaks the Fetch API: Hono, `export default { fetch }`. It is served through `@hono/node-server`,
+ * which must be installed beside this package. The second argument is its environment, with the objects of Node.
  */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+export interface FetchHandler {
+  fetch(
+    request: Request,
+    environment: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
+  ): Response | Promise<Response>;
+}
+
+/** What the built-in worker classes serve. The `Server` must not listen; its listeners take the requests. */
+export type Handler = RequestListener | CallbackHandler | RoutingHandler | FetchHandler | Server;
 
 /** One address to serve, see {@link ArbiterOptions.bind}. */
 export type BindOption =
@@ -72,7 +96,8 @@ export interface ArbiterOptions<App = Handler> {
    * script again up to `run()` or `start()` of the Arbiter of the same `name`, which then serves and never
    * returns. Names must differ where one script has several Arbiters.
    */
-  readonly app: string | URL | App | Promise<App>;
+  // Not inferred from here, else whatever comes would be the handler type.
+  readonly app: NoInfer<string | URL | App | Promise<App>>;
   /** Tells Arbiters of one host apart; part of the process titles. Printable characters, 1 to 64. @defaultValue `'prefork'` */
   readonly name?: string;
   /** Number of worker processes, at least 1. Gunicorn: `workers`. @defaultValue `WEB_CONCURRENCY`, else `os.availableParallelism()` */
@@ -122,6 +147,16 @@ export interface ArbiterOptions<App = Handler> {
   readonly bootTimeout?: number;
   /** From the order to drain until a worker is killed. Gunicorn: `graceful_timeout`. @defaultValue `30000` */
   readonly gracefulTimeout?: number;
+  /** After so many requests a worker is replaced: a new one is ready before it drains. 0 = never. Gunicorn: `max_requests`. @defaultValue `0` */
+  readonly maxRequests?: number;
+  /** Each worker adds a random number from 0 to this to its `maxRequests`. Gunicorn: `max_requests_jitter`. @defaultValue `0` */
+  readonly maxRequestsJitter?: number;
+  /**
+   * Bytes of resident memory, at least 1 MiB: a worker that is above it in three samples in a row, one a second, is
+   * replaced as with `maxRequests`. 0 = no limit. Gunicorn has no such setting.
+   * @defaultValue `0`
+   */
+  readonly maxMemory?: number;
   /** Of Node's `http.Server`: for the complete head of a request. 0 = no limit. @defaultValue Node's (60000) */
   readonly headersTimeout?: number;
   /** Of Node's `http.Server`: for the complete request. 0 = no limit. @defaultValue Node's (300000) */
@@ -186,6 +221,7 @@ export interface ResolvedOptions {
   readonly backlog: number;
   readonly bootTimeout: number;
   readonly gracefulTimeout: number;
+  readonly recycle: RecycleLimits;
   readonly http: HttpOptions;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;

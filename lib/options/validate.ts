@@ -1,13 +1,15 @@
 import { createServer, type ServerOptions } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import type { ResourceLimits } from 'node:worker_threads';
 import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
 import { parseBind } from './address.js';
+import { type Refuse, recognizeApp } from './application.js';
 import { account, boolean, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
 import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, MASTER_SIGNALS } from './defaults.js';
+import { recycleLimits } from './recycling.js';
 import { tlsSettings } from './tls.js';
 import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
 import { classSource, isBuiltIn, workerClass } from './worker-class.js';
@@ -17,6 +19,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'bootTimeout', 'gracefulTimeout', 'server'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', ...HTTP_OPTIONS],
+  ...['maxRequests', 'maxRequestsJitter', 'maxMemory'],
 ]);
 
 /** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
@@ -34,8 +37,8 @@ export function validateOptions(value: unknown): ResolvedOptions {
     given[option] === undefined ? fallback : check(given[option], option);
   const optional = <T>(option: string, check: Check<T>): T | undefined => pick<T | undefined>(option, check, undefined);
 
-  const source = appSource(given['app']);
   const chosen = pick('workerClass', workerClass, DEFAULTS.workerClass);
+  const source = appSource(given['app'], chosen);
   const bind = pick('bind', parseBind, undefined) ?? parseBind(DEFAULTS.bind, 'bind');
   const tls = optional('tls', tlsSettings);
   const serving = {
@@ -60,6 +63,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
     backlog: pick('backlog', integer(1, 2 ** 31 - 1), DEFAULTS.backlog),
     bootTimeout: pick('bootTimeout', duration, DEFAULTS.bootTimeout),
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
+    recycle: recycleLimits(given),
     http: httpOptions(given),
     cwd: resolve(pick('cwd', text, '.')),
     env: pick('env', environment, {}),
@@ -71,7 +75,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
   };
 }
 
-function appSource(app: unknown): AppSource {
+function appSource(app: unknown, chosen: unknown): AppSource {
   if (typeof app === 'string') {
     const specifier = text(app, 'app');
     // A bare '#name' would be an import of the package around us, not of the application.
@@ -82,9 +86,14 @@ function appSource(app: unknown): AppSource {
     if (app.protocol !== 'file:') throw invalid('app', 'a file: URL', app.href);
     return { form: 'module', specifier: app.href };
   }
-  if (typeof app === 'function' || app instanceof Promise) return { form: 'inline' };
-  throw invalid('app', 'a module specifier, a URL, a request listener or a promise of one', app);
+  // What a promise brings is looked at in the workers.
+  // What a class of the user serves, only that class knows.
+  if (app === undefined || (isBuiltIn(chosen) && !types.isPromise(app))) recognizeApp(app, refuseApp);
+  return { form: 'inline' };
 }
+
+const refuseApp: Refuse = (expected, got) =>
+  new ArbiterError('ERR_INVALID_OPTION', `option 'app': expected a module specifier, a URL, ${expected}, got ${got}`);
 
 /** `ps` and the guard read titles line by line, so no control characters. */
 const title: Check<string> = (value, option) => {

@@ -1,20 +1,31 @@
 import net from 'node:net';
 import { FD } from '../protocol.js';
-import { ListenError } from './failures.js';
-import { createRelisten } from './listen.js';
+import { Duty } from './duty.js';
+import { Entrance } from './entrance.js';
 
-export interface AcceptorOptions {
-  /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
-  readonly sockets: number;
-  readonly backlog: number;
+/** What a worker that accepts connections itself decides. */
+export interface AcceptOptions {
   /** How many places there are: while all are taken, nothing is accepted. */
   readonly capacity: number;
-  /** What an `http.Server` would set on the connections that it accepts itself. */
-  readonly socket: Pick<net.ServerOpts, 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'>;
-  /** A connection has been accepted. It has a place until it closes or {@link Acceptor.leave} gives the place up. */
+  /** A connection has been accepted. It has a place until it closes. */
   readonly onConnection: (socket: net.Socket) => void;
   /** A connection has closed; its place is still taken. */
   readonly onClose?: (socket: net.Socket) => void;
+  /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true }` */
+  readonly socket?: Pick<net.ServerOpts, 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'>;
+}
+
+export interface AcceptorOptions extends AcceptOptions {
+  /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
+  readonly sockets: number;
+  /** Which copy of the further ones is ours. */
+  readonly copy: number;
+  readonly backlog: number;
+  /** Without the shell, see {@link Entrance}. */
+  readonly direct: boolean;
+  /** Index of this acceptor on the duty roster, and how it is told that others ask for it. */
+  readonly slot: number;
+  readonly onWake: (act: () => void) => void;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
 }
@@ -25,30 +36,35 @@ type Placed = net.Socket & { [PLACED]?: boolean };
 
 /**
  * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
- *
- * Node cannot pause a listening socket, but libuv never closes fds 0 to 2: to stop listening is to close the
- * server, and to go on is to listen on fd 0 again. A close within the connection callback ends the accept loop
- * of libuv, so capacity 1 means exactly one accept.
- *
- * The sockets of further `bind`s are other descriptors, which a close would close: they stay open, and what they
- * accept while there is no room waits here, unread.
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
-  readonly #main: net.Server;
-  readonly #listen: () => void;
-  readonly #further: net.Server[] = [];
+  /** In the order in which they are opened after a pause. */
+  readonly #entrances: Entrance[] = [];
+  /** Accepted where an entrance cannot be shut, and not looked at yet. */
   readonly #waiting: net.Socket[] = [];
   readonly #connections = new Set<net.Socket>();
   readonly #onClose: (this: net.Socket) => void;
+  #duty: Duty | undefined;
   #taken = 0;
+  #shut = false;
   #closed = false;
   #drained: (() => void) | undefined;
 
+  /** @internal */
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    this.#main = this.#createServer(false, (socket) => this.#accept(socket));
-    this.#listen = createRelisten(this.#main, FD.SOCKET, options.backlog);
+    const { sockets, copy, backlog, direct, socket } = options;
+    for (let index = 0; index < sockets; index++) {
+      // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
+      const server = net.createServer({ ...socket, allowHalfOpen: true }, (connection) => {
+        if (sockets > 1) this.#moveBack(entrance);
+        this.#accept(connection);
+      });
+      const fd = index === 0 ? FD.SOCKET : FD.EXTRA_SOCKETS + copy * (sockets - 1) + index - 1;
+      const entrance = new Entrance(server, { index, fd, backlog, direct });
+      this.#entrances.push(entrance);
+    }
     const forget = (socket: net.Socket): void => this.#forget(socket);
     this.#onClose = function () {
       forget(this);
@@ -60,28 +76,25 @@ export class Acceptor {
     return this.#connections;
   }
 
+  /** @internal */
   get hasRoom(): boolean {
     return this.#taken < this.#options.capacity;
   }
 
-  /** Starts to accept. Rejects with a {@link ListenError}. */
+  /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
   async open(): Promise<void> {
-    const { sockets, backlog } = this.#options;
-    for (let index = 1; index < sockets; index++) {
-      const server = this.#createServer(true, (socket) => this.#offer(socket));
-      this.#further.push(server);
-      await listening(server, createRelisten(server, FD.EXTRA_SOCKETS + index - 1, backlog), index);
-    }
-    await listening(this.#main, this.#listen, 0);
-    for (const server of [this.#main, ...this.#further]) server.on('error', this.#options.onError);
+    // A copy, since the first connection may come before the last is open.
+    for (const entrance of [...this.#entrances]) await entrance.open(this.#options.onError);
+    this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
+    this.#options.onWake(() => this.#duty?.called());
   }
 
   /** Stops to accept; resolves when the last connection has closed. */
   close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
-      this.#pause();
-      for (const server of this.#further) server.close();
+      for (const entrance of this.#entrances) entrance.close();
+      this.#duty?.close();
     }
     return new Promise((resolve) => {
       if (this.#connections.size === 0) return resolve();
@@ -93,52 +106,58 @@ export class Acceptor {
     });
   }
 
-  /** Gives a place to a connection that has given up its own. */
+  /**
+   * @internal
+   * Gives a place to a connection that has given up its own. {@link Acceptor.shut} must follow, unless the place is given back
+   * before this turn of the loop is over.
+   */
   enter(socket: Placed): void {
     socket[PLACED] = true;
-    if (++this.#taken >= this.#options.capacity) this.#pause();
+    this.#taken++;
   }
 
-  /** Whether the connection has a place. */
+  /** @internal Stops to accept, if all places are taken. */
+  shut(): void {
+    if (this.#shut || this.hasRoom) return;
+    this.#pause();
+    this.#duty?.leaves(this.#taken);
+  }
+
+  /** @internal Whether the connection has a place. */
   places(socket: Placed): boolean {
     return socket[PLACED] === true;
   }
 
-  /** Gives the place of one connection to another. */
+  /** @internal Gives the place of one connection to another. */
   pass(from: Placed, to: Placed): void {
     from[PLACED] = false;
     to[PLACED] = true;
   }
 
-  /** Takes back the place of a connection, which goes on without one. */
+  /** @internal Takes back the place of a connection, which goes on without one. */
   leave(socket: Placed): void {
     if (socket[PLACED] !== true) return;
     socket[PLACED] = false;
     this.#taken--;
-    const next = this.#waiting.shift();
-    if (next) this.#offer(next);
+    let next = this.#waiting.shift();
+    while (next?.destroyed) next = this.#waiting.shift();
+    if (next) this.#admit(next);
     else this.#resume();
-  }
-
-  #createServer(pauseOnConnect: boolean, onConnection: (socket: net.Socket) => void): net.Server {
-    // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
-    return net.createServer({ ...this.#options.socket, allowHalfOpen: true, pauseOnConnect }, onConnection);
   }
 
   #accept(socket: net.Socket): void {
     this.#connections.add(socket);
-    this.enter(socket);
     socket.on('close', this.#onClose);
-    this.#options.onConnection(socket);
+    if (this.hasRoom) this.#admit(socket);
+    else this.#waiting.push(socket);
+    this.shut();
   }
 
-  #offer(socket: net.Socket): void {
-    if (this.hasRoom) {
-      this.#accept(socket);
-      socket.resume();
-    } else {
-      this.#waiting.push(socket);
-    }
+  #admit(socket: net.Socket): void {
+    this.enter(socket);
+    this.shut();
+    if (this.hasRoom && this.#duty?.givesWay(this.#taken)) this.#pause();
+    this.#options.onConnection(socket);
   }
 
   #forget(socket: net.Socket): void {
@@ -148,23 +167,20 @@ export class Acceptor {
     if (this.#closed && this.#connections.size === 0) this.#drained?.();
   }
 
+  /** The one that is opened first is served first: without turns, a busy address would starve the others. */
+  #moveBack(entrance: Entrance): void {
+    this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
+    this.#entrances.push(entrance);
+  }
+
   #pause(): void {
-    if (this.#main.listening) this.#main.close();
+    this.#shut = true;
+    for (const entrance of this.#entrances) entrance.shut();
   }
 
   #resume(): void {
-    if (!this.#closed && !this.#main.listening) this.#listen();
+    if (!this.#shut || this.#closed || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
+    this.#shut = false;
+    for (const entrance of this.#entrances) entrance.unshut();
   }
-}
-
-function listening(server: net.Server, listen: () => void, index: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: Error): void => reject(new ListenError(index, error));
-    server.once('error', failed);
-    server.once('listening', () => {
-      server.off('error', failed);
-      resolve();
-    });
-    listen();
-  });
 }

@@ -1,11 +1,9 @@
 import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { inspect } from 'node:util';
 import vm from 'node:vm';
-import type { Handler } from '../options/types.js';
 
 /**
- * Imports the module of an `app` specifier, relative to the working directory, and returns the handler: the export
+ * Imports the module of an `app` specifier, relative to the working directory, and returns the application: the export
  * behind the `#`, else the default one. Throws what the module throws.
  */
 export async function loadApp(specifier: string): Promise<unknown> {
@@ -17,15 +15,6 @@ export async function loadApp(specifier: string): Promise<unknown> {
     throw new Error(`'${module}' has no export '${exported}'; it exports ${names}`);
   }
   return found;
-}
-
-/** The handler that a worker serves: a function, or a promise of one. */
-export async function resolveHandler(app: unknown): Promise<Handler> {
-  const handler = await app;
-  if (typeof handler === 'function') return handler as Handler;
-  throw new TypeError(
-    `expected a request listener, (request, response) => …, as the application, got ${inspect(handler, { depth: 0 })}`,
-  );
 }
 
 function splitSpecifier(specifier: string): [string, string?] {

@@ -1,7 +1,7 @@
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import type { ServingOptions, WorkerMessage, WorkerSpec } from '../protocol.js';
-import { Acceptor, type AcceptorOptions } from './acceptor.js';
+import { type AcceptOptions, Acceptor } from './acceptor.js';
 import type { Slot } from './slot.js';
 
 /** What a worker is given when it is made. Pass it on to the constructor of the base class; it has nothing else to say. */
@@ -15,12 +15,10 @@ export interface WorkerContext {
   /** @internal */
   readonly tell: (message: WorkerMessage) => void;
   /** @internal */
+  readonly onWake: (act: () => void) => void;
+  /** @internal */
   readonly tls: TlsOptions | undefined;
 }
-
-/** What {@link Worker.createAcceptor} needs to know. */
-export type AcceptOptions = Pick<AcceptorOptions, 'capacity' | 'onConnection' | 'onClose'> &
-  Partial<Pick<AcceptorOptions, 'socket'>>;
 
 /**
  * The life of a worker inside its process (of a threaded one: inside its thread). `init` and `run` precede the report that
@@ -32,7 +30,7 @@ export type AcceptOptions = Pick<AcceptorOptions, 'capacity' | 'onConnection' | 
  * @typeParam App - what the worker serves: the type of `app`.
  */
 export abstract class Worker<App = unknown> {
-  /** Where a worker of this class serves. */
+  /** Where a worker of this class serves: in the main thread of its process, or in threads that this one supervises. */
   static readonly kind: WorkerKind = 'process';
   /** The application: what `app` is in the inline form, what the module exports in the module form. */
   readonly app: App;
@@ -92,12 +90,25 @@ export abstract class Worker<App = unknown> {
     this.context.tell({ type: 'user', message });
   }
 
-  /** Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. */
+  /**
+   * Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. Open it in
+   * `run`, close it in `stop`. Of its sockets, end the own side when the client has ended the other one (`allowHalfOpen`),
+   * and listen to `'error'`: what nobody listens to ends the worker.
+   */
   protected createAcceptor(options: AcceptOptions): Acceptor {
-    const { spec, slot, fail } = this.context;
+    const { spec, slot, fail, onWake } = this.context;
     if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
-    const { sockets, backlog } = spec;
-    const acceptor = new Acceptor({ socket: { noDelay: true }, ...options, sockets, backlog, onError: fail });
+    const acceptor = new Acceptor({
+      socket: { noDelay: true },
+      ...options,
+      sockets: spec.sockets,
+      copy: spec.thread === undefined ? 0 : spec.copies,
+      backlog: spec.backlog,
+      direct: spec.direct,
+      slot: spec.slot + (spec.thread ?? 0),
+      onWake,
+      onError: fail,
+    });
     slot.countConnections(() => acceptor.connections.size);
     return acceptor;
   }

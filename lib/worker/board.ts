@@ -1,11 +1,17 @@
 import { readSync, writeSync } from 'node:fs';
 import { FD } from '../protocol.js';
-import { DUTY_SLOTS, readSlot, SLOT_SIZE, type SlotRecord, slotPosition } from '../scoreboard.js';
+import { DUTY_SLOTS, readSlot, SLOT_SIZE, SlotImage, type SlotRecord, slotPosition } from '../scoreboard.js';
 
 /** What a slot of the scoreboard says; for those of this process's own threads. */
 export function readSlotAt(index: number): SlotRecord | undefined {
   const bytes = Buffer.alloc(SLOT_SIZE);
   return readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, slotPosition(index)) === SLOT_SIZE ? readSlot(bytes) : undefined;
+}
+
+/** Stores the last image of a slot for a thread that did not get to do so itself. */
+export function storeImage(index: number, memory: SharedArrayBuffer): void {
+  const image = new SlotImage(memory);
+  writeSync(FD.SCOREBOARD, image.bytes, 0, image.full(), slotPosition(index));
 }
 
 /** Takes an acceptor that has ended off the duty roster. */

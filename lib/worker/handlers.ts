@@ -1,21 +1,49 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { inspect } from 'node:util';
+import { setImmediate as turn } from 'node:timers/promises';
+import { checkServer, isServer, type Refuse, recognizeApp } from '../options/application.js';
+import type { CallbackHandler, RequestListener, RoutingHandler } from '../options/types.js';
+import type { Listener } from './listener.js';
 
-/** What a worker calls for each request, whatever the application is. */
-export interface Listener {
-  /** Serves a request; may return a promise. */
-  readonly request: (request: IncomingMessage, response: ServerResponse) => unknown;
-  /** Takes a connection over that asks for another protocol, where the application wants that. */
-  readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  readonly connect?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** Ends what the application opened; called once, after the last request. */
-  readonly close?: () => Promise<void>;
+/**
+ * Makes the listener of an application, or of a promise of one. Throws a TypeError for what nobody can serve, and what
+ * the application throws while it gets ready.
+ */
+export async function createListener(app: unknown): Promise<Listener> {
+  const known = recognizeApp(await app, refuse);
+  switch (known.kind) {
+    case 'listener':
+      return { request: known.app };
+    case 'server':
+      // A listen() with a host takes effect a turn later.
+      await turn();
+      checkServer(known.app, 'server', refuse);
+      return (await import('./server-handler.js')).createServerListener(known.app);
+    case 'routing':
+      return createRoutingListener(known.app);
+    case 'callback':
+      return createCallbackListener(known.app);
+    case 'fetch':
+      return (await import('./fetch-handler.js')).createFetchListener(known.app);
+  }
 }
 
-export async function createListener(app: unknown): Promise<Listener> {
-  if (typeof app === 'function') return { request: app as Listener['request'] };
-  throw new TypeError(
-    `expected a request listener, (request, response) => …, as the application, got ${inspect(app, { depth: 0 })}`,
-  );
+const refuse: Refuse = (expected, got) => new TypeError(`expected as the application ${expected}, got ${got}`);
+
+function createCallbackListener(app: CallbackHandler): Listener {
+  const request: unknown = app.callback();
+  if (typeof request === 'function') return { request: request as RequestListener };
+  throw new TypeError(`expected a function from callback() of the application, got ${typeof request}`);
+}
+
+async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
+  await app.ready();
+  const { server } = app as { server?: unknown };
+  if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
+  const { createServerListener } = await import('./server-handler.js');
+  return {
+    // Its own server never listens, but plugins hang their 'upgrade' listeners on it.
+    ...(isServer(server) && createServerListener(server)),
+    request: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),
+    close: async () => void (await app.close?.()),
+  };
 }

@@ -1,14 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Handler } from '../options/types.js';
+import type { Handler, RequestListener } from '../options/types.js';
 import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
 import { Admission } from './admission.js';
 import { Worker } from './base.js';
 import { hasServed, markServed, transportOf } from './connection.js';
 import { AppError } from './failures.js';
-import { createListener, type Listener } from './handlers.js';
+import { forceClose } from './force-close.js';
+import { createListener } from './handlers.js';
+import type { ConnectionListener, Listener } from './listener.js';
 import { refuse, refuseNow, report } from './refusal.js';
 import { createServer, type FedServer } from './server.js';
 
@@ -24,6 +26,7 @@ export type Places = 'connections' | 'requests';
 export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** How many requests, or connections, this worker holds at once. */
   protected abstract readonly capacity: number;
+  /** What {@link HttpWorker.capacity} counts. */
   protected abstract readonly places: Places;
   /** Whether an application's own protocol may take a connection over. */
   protected readonly upgrades: boolean = false;
@@ -33,13 +36,14 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   #fed: FedServer | undefined;
   #listener: Listener | undefined;
   #acceptor: Acceptor | undefined;
+  readonly #handle: RequestListener = (request, response) => this.handle(request, response);
   #admission: Admission | undefined;
 
   /**
-   * Makes a listener of the application; called once, after `init`. What it throws is a failure to load the application.
-   * The listener may return a promise: a rejection is a failure of that request alone, as a throw is.
+   * Makes a listener of the application, or several for upgrades and the like; called once, after `init`. What it throws is
+   * a failure to load the application.
    */
-  protected createListener(app: App): Listener | Promise<Listener> {
+  protected createListener(app: App): Listener | RequestListener | Promise<Listener | RequestListener> {
     return createListener(app);
   }
 
@@ -55,8 +59,12 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** What the class does to each response before the handler sees it. */
   protected prepare(response: ServerResponse): void {
-    if (this.draining) response.shouldKeepAlive = false;
+    // To Node, 0 means for ever.
+    if (this.draining || this.options.keepAlive === 0) forceClose(response);
   }
+
+  /** What the class does after each response. */
+  protected finish(_response: ServerResponse): void {}
 
   override async run(): Promise<void> {
     const listener = await this.#load();
@@ -65,7 +73,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const fed = await createServer({
       http: { keepAliveTimeout: keepAlive, ...spec.http },
       ...{ tls, http2 },
-      onRequest: (request, response) => this.#serve(request, response),
+      onRequest: (request, response) => this.#serve(request, response, this.#handle),
     });
     const { server } = fed;
     this.#takeOver(server, listener);
@@ -78,17 +86,17 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       },
       onClose: (socket) => this.#admission?.end(socket),
     });
-    if (this.places === 'requests') {
-      this.#admission = new Admission(acceptor, workerConnections, tls === undefined ? 'plain' : 'tls');
-    }
+    if (this.places === 'requests') this.#admission = new Admission(acceptor, workerConnections);
     this.#fed = fed;
+    // Of what serves much per second, the record must not be what costs.
+    if (this.places === 'connections' || this.thread > 0) this.context.slot.defer();
     this.#acceptor = acceptor;
     await acceptor.open();
   }
 
   override async stop(): Promise<void> {
     this.draining = true;
-    for (const response of this.#active) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const response of this.#active) if (!response.headersSent) forceClose(response);
     const closed = this.#acceptor?.close();
     this.#fed?.drain();
     // A connection that was accepted a moment ago may have its first request under way.
@@ -116,7 +124,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   async #load(): Promise<Listener> {
     try {
-      const listener = await this.createListener(this.app);
+      const made = await this.createListener(this.app);
+      const listener = typeof made === 'function' ? { request: made } : made;
       this.#listener = listener;
       return listener;
     } catch (error) {
@@ -128,32 +137,48 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     for (const socket of this.#acceptor?.connections ?? []) if (isIdle(socket)) socket.destroy();
   }
 
-  /** What is no request and answer. Without a listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. */
-  #takeOver(server: FedServer['server'], { upgrade, connect }: Listener): void {
-    if (this.upgrades && upgrade) {
-      server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  /** What is no plain request. Without a listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. */
+  #takeOver(server: FedServer['server'], listener: Listener): void {
+    const { upgrade, connect, checkContinue, checkExpectation, clientError } = listener;
+    const give = (take: ConnectionListener): ConnectionListener => {
+      return (request, socket, head) => {
         markServed(transportOf(socket));
         this.begin(request.method ?? '', request.url ?? '')();
-        upgrade(request, socket, head);
-      });
-    }
-    // RFC 9110, 9.3.6: a server that is no proxy.
-    const refuseTunnel = (_request: IncomingMessage, socket: Duplex): void => {
-      socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+        attempt(
+          () => take(request, socket, head),
+          (error) => {
+            report(error, request);
+            socket.destroy();
+          },
+        );
+      };
     };
-    if (!this.options.http2) server.on('connect', this.upgrades && connect ? connect : refuseTunnel);
+    if (this.upgrades && upgrade) server.on('upgrade', give(upgrade));
+    // With HTTP/2 this is an event of requests.
+    if (!this.options.http2) server.on('connect', this.upgrades && connect ? give(connect) : refuseTunnel);
+    for (const [event, answer] of Object.entries({ checkContinue, checkExpectation })) {
+      if (answer) server.on(event, (request, response) => this.#serve(request, response, answer));
+    }
+    if (clientError)
+      server.on('clientError', (error: Error, socket: Duplex) => {
+        attempt(
+          () => clientError(error, socket),
+          () => socket.destroy(),
+        );
+      });
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
     const socket = transportOf(request.socket);
     if (!this.admit(request)) return;
     markServed(socket);
     const admission = this.#admission;
-    if (admission) admission.request(socket, () => this.#answer(request, response, socket));
-    else this.#answer(request, response, socket);
+    if (admission) admission.request(socket, () => this.#answer(request, response, answer));
+    else this.#answer(request, response, answer);
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, socket: Socket): void {
+  /** Returns whether the answer is still to come. */
+  #answer(request: IncomingMessage, response: ServerResponse, answer: RequestListener): boolean {
     const { slot } = this.context;
     let failed = false;
     this.#active.add(response);
@@ -161,22 +186,36 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     response.on('close', () => {
       this.#active.delete(response);
       slot.end(failed);
+      this.finish(response);
       // By now Node has ended its side of a connection that is not kept; the place of such a one is free once it has closed.
-      if (request.socket.writable) this.#admission?.keep(socket);
+      if (request.socket.writable) this.#admission?.keep(transportOf(request.socket));
     });
     this.prepare(response);
-    const onFailure = (error: unknown): void => {
-      failed = true;
-      report(error, request);
-      refuse(response);
-    };
-    try {
-      const result = this.handle(request, response);
-      if (isThenable(result)) result.then(undefined, onFailure);
-    } catch (error) {
-      onFailure(error);
-    }
+    attempt(
+      () => answer(request, response),
+      (error) => {
+        failed = true;
+        report(error, request);
+        refuse(response);
+      },
+    );
+    return !response.writableEnded;
   }
+}
+
+/** Calls the application, which may throw, or return a promise that rejects. */
+function attempt(call: () => unknown, onFailure: (error: unknown) => void): void {
+  try {
+    const result = call();
+    if (isThenable(result)) result.then(undefined, onFailure);
+  } catch (error) {
+    onFailure(error);
+  }
+}
+
+/** RFC 9110, 9.3.6: a server that is no proxy. */
+function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
+  socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
 }
 
 /** What an `http.Server` would set on the connections that it accepts. */

@@ -16,6 +16,8 @@ const EXIT = { OK: 0, CRASH: 1, BOOT: 3, LOAD: 4 } as const;
 /** How long the last answers may take after an uncaught exception, and after the master's death. Milliseconds. */
 const CRASH_LIMIT = 1_000;
 const ORPHAN_LIMIT = 400;
+/** How long the threads of a process have to say their last words on a quick stop. Milliseconds. */
+const QUIT_LIMIT = 250;
 
 /** What a worker hears from above and says: a process from and to its master, a thread from and to its process. */
 export interface Link {
@@ -37,6 +39,8 @@ export interface Link {
 export interface Servant {
   stop(): void | Promise<void>;
   crash(): void | Promise<void>;
+  /** Has all that serves say its last words; the process exits then. */
+  quit?(): Promise<void>;
   /** The process or thread ends now, whatever is under way: 503 if it was told to, else 500. */
   lastWords?(status: 500 | 503): void;
 }
@@ -59,6 +63,8 @@ export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'share
   readonly failBoot: (error: unknown) => never;
   /** Reports an error after readiness, lets the worker answer, and exits. */
   readonly fail: (error: unknown) => void;
+  /** Takes orders for a worker that is not ready yet but serves in part: a pool whose first thread is up. */
+  readonly takeOrders: (worker: Servant) => void;
   /** Hands the process over to a worker that serves. */
   readonly serving: (worker: Servant) => void;
 }
@@ -68,6 +74,7 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
   const beforeServing =
     app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
   let worker: Servant | undefined;
+  let ordered: Servant | undefined;
   let reported = false;
   let draining = false;
   let crashing = false;
@@ -94,10 +101,10 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
     exitAfter(worker, 'crash');
   };
   const drain = (): void => {
-    if (draining || crashing || !worker) return;
+    if (draining || crashing || !ordered) return;
     draining = true;
     slot.setState(STATE.DRAINING);
-    exitAfter(worker, 'stop');
+    exitAfter(ordered, 'stop');
   };
   // A drain may turn into a crash on the way, so the code is chosen at the end.
   const exitAfter = async (servant: Servant, step: 'stop' | 'crash'): Promise<void> => {
@@ -115,14 +122,22 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
     phase: 'boot',
     failBoot,
     fail,
-    serving(ready) {
-      worker = ready;
+    takeOrders(servant) {
+      ordered = servant;
+      const exit = (): never => process.exit(EXIT.OK);
       const quit = (): void => {
         quitting = true;
         slot.setState(STATE.DRAINING);
-        process.exit(EXIT.OK);
+        if (servant.quit === undefined) exit();
+        setTimeout(exit, QUIT_LIMIT);
+        servant.quit?.().then(exit, exit);
       };
       link.onOrders({ drain, quit });
+    },
+    serving(ready) {
+      worker = ready;
+      if (ordered === undefined) lifecycle.takeOrders(ready);
+      if (draining) return;
       slot.setState(STATE.SERVING);
       tell({ type: 'ready' });
     },
@@ -134,12 +149,12 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
   process.on('exit', (code) => {
     slot.flush();
     worker?.lastWords?.(quitting ? 503 : 500);
-    if (worker || reported) return;
+    if (worker || reported || draining) return;
     const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
     tell({ type: 'failed', phase: 'boot', error: serializeError(error) });
   });
   link.onGone(() => {
-    if (!worker) process.exit(EXIT.CRASH);
+    if (!ordered) process.exit(EXIT.CRASH);
     exitWithin(ORPHAN_LIMIT);
     drain();
   });

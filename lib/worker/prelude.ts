@@ -9,6 +9,7 @@ import { readSlotAt } from './board.js';
 import { spec } from './context.js';
 import { linkToMaster } from './control.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
+import { RecycleWatch } from './recycle.js';
 import { Slot } from './slot.js';
 import { guardStdin } from './stdin.js';
 import { linkToProcess } from './threads/link.js';
@@ -28,6 +29,10 @@ function prepare(spec: WorkerSpec): Lifecycle {
   if (spec.thread !== undefined) return prepareThread(spec, spec.thread);
   const slot = new Slot(spec.slot, STATE.BOOTING);
   const lifecycle = startLifecycle(spec, slot, linkToMaster());
+  const { maxRequests, maxMemory } = spec.recycle;
+  if (maxRequests > 0 || maxMemory > 0) {
+    slot.observe(new RecycleWatch(spec.recycle, (why) => lifecycle.tell({ type: 'recycle', why })));
+  }
   if (spec.direct) keepNonBlocking(slot);
   process.title = `prefork: worker [${spec.name}] #${spec.id}`;
   try {
@@ -43,8 +48,11 @@ function prepare(spec: WorkerSpec): Lifecycle {
 function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
   const index = spec.slot + thread;
   const before = readSlotAt(index);
-  const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined);
-  return startLifecycle(spec, slot, linkToProcess());
+  const link = linkToProcess();
+  const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined, link.slot);
+  // The process's memory is watched in its main thread.
+  slot.observe({ onRequests: link.countRequests, onMemory: () => undefined });
+  return startLifecycle(spec, slot, link);
 }
 
 /**

@@ -20,17 +20,18 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
   try {
     lifecycle.phase = 'load';
     const Class = await loadClass(spec.workerClass ?? inline?.workerClass);
-    const { slot, fail, tell } = lifecycle;
+    const { slot, fail, tell, onWake } = lifecycle;
+    const tls = spec.tls ? await lifecycle.tls() : undefined;
     if (Class.kind === 'threads' && spec.thread === undefined) {
       const { ThreadPool } = await import('./threads/pool.js');
-      const pool = new ThreadPool(spec, lifecycle, spec.tls ? await lifecycle.tls() : undefined);
+      const pool = new ThreadPool(spec, lifecycle, tls);
       lifecycle.phase = 'boot';
       await pool.run();
       lifecycle.serving(pool);
     } else {
       const app = await (spec.app === undefined ? inline?.app : loadApp(spec.app));
       lifecycle.phase = 'boot';
-      const worker = new Class({ spec, slot, fail, tell, tls: spec.tls ? await lifecycle.tls() : undefined }, app);
+      const worker = new Class({ spec, slot, fail, tell, onWake, tls }, app);
       await worker.init();
       await worker.run();
       lifecycle.serving(worker);

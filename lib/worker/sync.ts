@@ -1,6 +1,7 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../options/types.js';
 import { hasServed, transportOf } from './connection.js';
+import { forceClose } from './force-close.js';
 import { HttpWorker } from './http.js';
 
 /**
@@ -19,39 +20,4 @@ export class SyncWorker<App = Handler> extends HttpWorker<App> {
   protected override prepare(response: ServerResponse): void {
     forceClose(response);
   }
-}
-
-type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse;
-type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
-
-/**
- * Makes the response say `Connection: close` whatever the application sets. Node's `maxRequestsPerSocket = 1` does not:
- * an explicit `keep-alive` wins over it, and HTTP/1.0 is not counted. Every head goes through `writeHead`, also an implicit one. It is replaced on
- * the object, since Express changes the prototype of each response.
- */
-function forceClose(response: ServerResponse): void {
-  response.writeHead = closingWriteHead as unknown as ServerResponse['writeHead'];
-}
-
-function closingWriteHead(this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
-  this.setHeader('Connection', 'close');
-  if (this.hasHeader('Keep-Alive')) this.removeHeader('Keep-Alive');
-  const last = rest.length - 1;
-  const headers = rest[last];
-  if (typeof headers === 'object' && headers !== null) rest[last] = withoutConnection(headers as Headers);
-  return (ServerResponse.prototype.writeHead as unknown as WriteHead).call(this, status, ...rest);
-}
-
-/** The headers of a `writeHead` call, an object, a flat list or a list of pairs, without those about the connection. */
-export function withoutConnection(headers: Headers): Headers {
-  if (!Array.isArray(headers)) {
-    return Object.fromEntries(Object.entries(headers).filter(([name]) => !isConnection(name)));
-  }
-  // Node takes a list of pairs only while no header has been set, and one has been by now.
-  const flat: unknown[] = Array.isArray(headers[0]) ? headers.flat(1) : [...headers];
-  return flat.filter((_, index) => !isConnection(flat[index - (index % 2)]));
-}
-
-function isConnection(name: unknown): boolean {
-  return /^(?:connection|keep-alive)$/i.test(String(name));
 }

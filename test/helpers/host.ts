@@ -19,7 +19,7 @@ export function fixture(name: string): string {
 }
 
 /** Those of an Arbiter, as JSON can say them. */
-export type HostOptions = Omit<ArbiterOptions, 'app' | 'workerClass'> & { app?: unknown; workerClass?: string };
+export type HostOptions = Omit<ArbiterOptions, 'app' | 'workerClass'> & { app?: unknown; workerClass?: unknown };
 
 export interface HostSettings {
   /** Which fixture is the entry script. @defaultValue `'host.js'` */

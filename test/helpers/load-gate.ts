@@ -10,6 +10,8 @@ export interface LoadGate {
   readonly waiting: number;
   /** Lets through who waits and who comes. */
   open(): void;
+  /** Lets through one of those who wait. */
+  admit(): void;
   /** Holds who comes from now on. */
   close(): void;
 }
@@ -38,6 +40,10 @@ export async function createLoadGate(t: TestContext): Promise<LoadGate> {
     open,
     get waiting() {
       return waiting.size;
+    },
+    admit() {
+      const [first] = waiting;
+      first?.destroy();
     },
     close() {
       closed = true;

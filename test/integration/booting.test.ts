@@ -52,6 +52,8 @@ for (const [what, app, message] of [
   ['a missing package', 'no-such-package-anywhere', /no-such-package-anywhere/],
   ['a missing export', `${fixture('app.js')}#absent`, /no export 'absent'/],
   ['an export that is no handler', fixture('not-a-function.js'), /port: 8000/],
+  ['a Fastify plugin that fails', fixture('fastify-with-a-broken-plugin.js'), /^the plugin is broken$/],
+  ['a server that listens itself', fixture('listens-itself.js'), /got one that listens already/],
 ] as const) {
   test(`boot failure: ${what}`, async (t) => {
     const error = await failsToBoot(t, { app });

@@ -81,24 +81,6 @@ test('connection_close_forced', async (t) => {
   }
 });
 
-test('express', async (t) => {
-  const host = new Host(t, { workers: 1, app: fixture('express-app.js') });
-  const url = await host.ready();
-  const hello = await get(`${url}/hello/world`);
-  assert.deepEqual([hello.status, hello.body, hello.headers.connection], [200, '{"hello":"world"}', 'close']);
-  const posted = await fetch(`${url}/body`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: '{"a":1}',
-  });
-  assert.equal(await posted.text(), '{"a":1}');
-  assert.equal((await get(`${url}/missing`)).status, 404);
-  assert.equal((await get(`${url}/rejects`)).status, 500);
-  // Express answers its own failures: to the worker no handler failed.
-  const stats = await host.stats();
-  assert.deepEqual([stats.totals.errors, stats.totals.crashes], [0, 0]);
-});
-
 test('a client that leaves frees its worker', async (t) => {
   const gate = await Gate.open(t);
   const host = new Host(t, { workers: 1, app: fixture('gated.js'), env: gate.env });

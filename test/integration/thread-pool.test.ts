@@ -144,7 +144,7 @@ for (const form of ['module', 'inline'] as const) {
     const host =
       form === 'module'
         ? new Host(t, { ...options, app: fixture('shared-counter.js') })
-        : new Host(t, options, { entry: 'inline-host.js', env: { APP: fixture('shared-counter.js') } });
+        : new Host(t, { ...options, app: './shared-counter.js' }, { entry: 'inline-host.js' });
     const url = await host.ready();
     // All threads of both processes are busy at once, so each of them has counted one request.
     const held = [];

@@ -70,7 +70,7 @@ test('stats', async (t) => {
   const { uptime, totals, workers, ...rest } = await host.stats();
   assert.ok(uptime > 0);
   assert.deepEqual(rest, { name: 'counted', pid: host.pid, state: 'running', generation: 1, target: 2 });
-  assert.deepEqual(totals, { requests: 3, errors: 0, timeouts: 0, crashes: 0, respawns: 0 });
+  assert.deepEqual(totals, { requests: 3, errors: 0, timeouts: 0, crashes: 0, respawns: 0, recycles: 0 });
   assert.deepEqual(
     workers.map(({ id, age, state }) => ({ id, age, state })),
     [
@@ -87,5 +87,12 @@ test('stats', async (t) => {
   process.kill(pid, 'SIGKILL');
   await host.event('worker:ready', ({ age }) => age === 3);
   assert.equal(await held.all(), '');
-  assert.deepEqual((await host.stats()).totals, { requests: 3, errors: 0, timeouts: 0, crashes: 1, respawns: 1 });
+  assert.deepEqual((await host.stats()).totals, {
+    requests: 3,
+    errors: 0,
+    timeouts: 0,
+    crashes: 1,
+    respawns: 1,
+    recycles: 0,
+  });
 });

@@ -10,8 +10,8 @@ function rosterOf(...members: readonly Member[]): Roster<Member> {
   for (const member of members) roster.add(member);
   return roster;
 }
-const staying = (id: number, age: number = id): Member => ({ id, age, leaving: false });
-const leaving = (id: number, age: number = id): Member => ({ id, age, leaving: true });
+const staying = (id: number, age: number = id): Member => ({ id, age, leaving: false, ready: true, due: false });
+const leaving = (id: number, age: number = id): Member => ({ ...staying(id, age), leaving: true });
 
 test('members are listed oldest first, in whatever order they came', () => {
   const [a, b, c] = [staying(2, 1), leaving(1, 2), staying(3, 7)];
@@ -32,7 +32,7 @@ test('a member is known by identity, not by a number that was used again', () =>
 });
 
 test('an empty roster wants slots 1 to n', () => {
-  assert.deepEqual(rosterOf().plan(3, NOW), { spawn: [1, 2, 3], retire: [], wakeAt: undefined });
+  assert.deepEqual(rosterOf().plan(3, NOW), { spawn: [1, 2, 3], retire: [], relieve: [], wakeAt: undefined });
 });
 
 test('the lowest free slots are filled, and one that is draining is free', () => {
@@ -43,7 +43,7 @@ test('the lowest free slots are filled, and one that is draining is free', () =>
 test('the surplus goes oldest first, and who leaves already is not counted', () => {
   const [old, older, young] = [staying(1, 5), staying(2, 4), staying(3, 9)];
   const roster = rosterOf(old, older, young, leaving(4, 1));
-  assert.deepEqual(roster.plan(1, NOW), { spawn: [], retire: [older, old], wakeAt: undefined });
+  assert.deepEqual(roster.plan(1, NOW), { spawn: [], retire: [older, old], relieve: [], wakeAt: undefined });
 });
 
 test('a slot that failed waits, the others do not, and no other slot takes its place', () => {
@@ -51,9 +51,9 @@ test('a slot that failed waits, the others do not, and no other slot takes its p
   assert.deepEqual(roster.fail(1, 'boot', 0, NOW, 0.5), { delay: 0, failures: 1 });
   assert.deepEqual(roster.plan(2, NOW).spawn, [1, 2]);
   assert.deepEqual(roster.fail(1, 'boot', 0, NOW, 0.5), { delay: 125, failures: 2 });
-  assert.deepEqual(roster.plan(2, NOW), { spawn: [2], retire: [], wakeAt: NOW + 125 });
-  assert.deepEqual(roster.plan(2, NOW + 124), { spawn: [2], retire: [], wakeAt: NOW + 125 });
-  assert.deepEqual(roster.plan(2, NOW + 125), { spawn: [1, 2], retire: [], wakeAt: undefined });
+  assert.deepEqual(roster.plan(2, NOW), { spawn: [2], retire: [], relieve: [], wakeAt: NOW + 125 });
+  assert.deepEqual(roster.plan(2, NOW + 124), { spawn: [2], retire: [], relieve: [], wakeAt: NOW + 125 });
+  assert.deepEqual(roster.plan(2, NOW + 125), { spawn: [1, 2], retire: [], relieve: [], wakeAt: undefined });
 });
 
 test('the next wake-up is that of the first slot whose wait ends, of those that are wanted', () => {

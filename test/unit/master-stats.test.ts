@@ -25,12 +25,13 @@ test('a worker that has not written yet has done nothing', () => {
 test('totals are those of the living and the dead, and never sink when one dies', () => {
   const tally = new Tally();
   const before = tally.totals([workerStats(info, record(10, 1)), workerStats(info, record(5, 2))]);
-  assert.deepEqual(before, { requests: 15, errors: 3, timeouts: 0, crashes: 0, respawns: 0 });
+  assert.deepEqual(before, { requests: 15, errors: 3, timeouts: 0, crashes: 0, respawns: 0, recycles: 0 });
   tally.bury(record(10, 1));
   // Killed before its first write.
   tally.bury(undefined);
   tally.crashes++;
   tally.respawns += 2;
+  tally.recycles += 3;
   const after = tally.totals([workerStats(info, record(5, 2))]);
-  assert.deepEqual(after, { requests: 15, errors: 3, timeouts: 0, crashes: 1, respawns: 2 });
+  assert.deepEqual(after, { requests: 15, errors: 3, timeouts: 0, crashes: 1, respawns: 2, recycles: 3 });
 });

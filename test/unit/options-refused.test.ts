@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
+import { Arbiter } from 'prefork';
 import { LATER_OPTIONS } from '../../dist/options/defaults.js';
 import type { ArbiterOptions } from '../../dist/options/types.js';
 import { validateOptions } from '../../dist/options/validate.js';
@@ -71,10 +72,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   keepAlive: wrongDurations,
   tls: [
     [null, 'a plain object', 'got null'],
-    [{}, "expected 'key' and 'cert', or 'pfx'", ''],
-    [{ key: 'x', cert: 'y' }, 'option', ''],
     [{ SNICallback: () => undefined }, 'plain data or a file URL', '', 'tls.SNICallback'],
-    [{ key: new URL('file:///missing.pem') }, 'a file that it names cannot be read', 'ENOENT'],
     [{ key: new URL('https://example.org/key.pem') }, 'plain data or a file URL', '', 'tls.key'],
   ],
   http2: [[1, 'true or false', 'got 1']],
@@ -88,6 +86,18 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   backlog: [0, -1, 2 ** 31, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 1 to 2147483647', 'got ']),
   bootTimeout: wrongDurations,
   gracefulTimeout: wrongDurations,
+  maxRequests: [-1, 1.5, '1', Number.NaN, null].map(
+    (value): Wrong => [value, 'an integer from 0 to 1000000000', 'got '],
+  ),
+  maxRequestsJitter: [
+    ...[-1, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 0 to 1000000000', 'got ']),
+    [20, '0, since maxRequests is 0', 'got 20'],
+  ],
+  maxMemory: [
+    ...[-1, 2 ** 20 + 0.5, '1', Number.NaN, Number.POSITIVE_INFINITY, null],
+    // Who says 512 means megabytes.
+    ...[1, 512, 2 ** 20 - 1],
+  ].map((value): Wrong => [value, '0 or an integer of at least 1048576 bytes', 'got ']),
   headersTimeout: [...wrongDurations, [1.5, 'an integer', 'Received 1.5']],
   requestTimeout: [...wrongDurations, [1.5, 'an integer', 'Received 1.5']],
   maxHeaderSize: [-1, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 0 to 2147483647', 'got ']),
@@ -159,6 +169,21 @@ test('headersTimeout beyond requestTimeout, in either order and against the defa
   }
   // Without a limit for the whole, there is none for the head to exceed.
   validateOptions({ app, headersTimeout: 300_001, requestTimeout: 0 });
+});
+
+test('a jitter is refused also beside a maxRequests that says 0', () => {
+  const options = { app, maxRequests: 0, maxRequestsJitter: 5 };
+  assertInvalid(() => validateOptions(options), "option 'maxRequestsJitter'", '0, since maxRequests is 0', 'got 5');
+});
+
+test('tls: what it names is read and tried when the Arbiter is made', () => {
+  for (const [tls, expected] of [
+    [{}, "expected 'key' and 'cert', or 'pfx'"],
+    [{ key: 'x', cert: 'y' }, 'PEM'],
+    [{ key: new URL('file:///missing.pem') }, 'a file that it names cannot be read: ENOENT'],
+  ] as const) {
+    assertInvalid(() => new Arbiter({ app, tls }), "option 'tls'", expected, '');
+  }
 });
 
 test('unknown options are refused, and those of later versions say so', () => {

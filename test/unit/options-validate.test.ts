@@ -28,6 +28,7 @@ test('defaults', () => {
     backlog: 2048,
     bootTimeout: 60_000,
     gracefulTimeout: 30_000,
+    recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
     http: {},
     cwd: process.cwd(),
     env: {},
@@ -84,6 +85,19 @@ test('values that are as good as others', () => {
   assert.deepEqual(validateOptions({ app, ...http, server: { noDelay: false } }).http, { noDelay: false, ...http });
   for (const limit of [0, 0.5, 2 ** 31 - 1])
     assert.equal(validateOptions({ app, bootTimeout: limit }).bootTimeout, limit);
+});
+
+test('limits of recycling', () => {
+  const recycle = (options: object): unknown => validateOptions({ app, ...options }).recycle;
+  const none = { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 };
+  assert.deepEqual(recycle(none), none);
+  assert.deepEqual(recycle({ maxRequests: 1 }), { ...none, maxRequests: 1 });
+  assert.deepEqual(recycle({ maxRequests: 50, maxRequestsJitter: 20 }), {
+    ...none,
+    maxRequests: 50,
+    maxRequestsJitter: 20,
+  });
+  for (const maxMemory of [2 ** 20, 2 ** 40]) assert.deepEqual(recycle({ maxMemory }), { ...none, maxMemory });
 });
 
 test('the environment of this process is one that can be handed on', () => {

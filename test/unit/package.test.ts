@@ -13,21 +13,35 @@ const list = (folder: string, ending: string): string[] =>
     .map((file) => join(folder, file));
 
 const RUNTIME = ['debug', 'eventemitter3', 'signal-exit'];
+const OPTIONAL_PEERS = ['@hono/node-server'];
 const LONGEST_FILE = 300;
 
 test('the runtime dependencies are exactly these', () => {
-  const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(read('package.json'));
+  const { dependencies, peerDependencies, peerDependenciesMeta, optionalDependencies } = JSON.parse(
+    read('package.json'),
+  );
   assert.deepEqual(Object.keys(dependencies).sort(), RUNTIME);
   assert.equal(optionalDependencies, undefined);
-  assert.equal(peerDependencies, undefined);
+  assert.deepEqual(Object.keys(peerDependencies), OPTIONAL_PEERS);
+  for (const name of OPTIONAL_PEERS) assert.equal(peerDependenciesMeta[name].optional, true, name);
 });
 
 test('the library imports nothing but Node and its dependencies', () => {
   for (const file of list('lib', '.ts')) {
     for (const { fileName } of ts.preProcessFile(read(file)).importedFiles) {
-      const known = fileName.startsWith('.') || fileName.startsWith('node:') || RUNTIME.includes(fileName);
+      const known =
+        fileName.startsWith('.') || fileName.startsWith('node:') || [...RUNTIME, ...OPTIONAL_PEERS].includes(fileName);
       assert.ok(known, `${file} imports ${fileName}`);
     }
+  }
+});
+
+test('an optional peer is imported in one place, when it is needed, and in no declaration', () => {
+  for (const peer of OPTIONAL_PEERS) {
+    const naming = list('lib', '.ts').filter((file) => read(file).includes(`'${peer}'`));
+    assert.deepEqual(naming, ['lib/worker/fetch-handler.ts']);
+    for (const file of naming) assert.doesNotMatch(read(file), new RegExp(`\\b(?:from|import) '${peer}'`));
+    for (const file of list('dist', '.d.ts')) assert.ok(!read(file).includes(`'${peer}'`), file);
   }
 });
 

@@ -41,6 +41,7 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
     },
     { requiredKeys: ['type', 'thread', 'code'], ...plain },
   ),
+  fc.record({ type: fc.constant('recycle' as const), why: fc.constantFrom('requests', 'memory') }, plain),
   fc.record(
     { type: fc.constant('failed' as const), phase: fc.constantFrom(...PHASES), error, socket: fc.nat(100) },
     { requiredKeys: ['type', 'phase', 'error'], ...plain },
@@ -55,11 +56,13 @@ function assertWellFormed(value: WorkerMessage): void {
     failed: ['type', 'phase', 'error', 'socket'],
     thread: ['type', 'thread', 'code', 'request'],
     user: ['type', 'message'],
+    recycle: ['type', 'why'],
   }[value.type];
   assert.ok(allowed, `a message of type ${value.type}`);
   for (const key of Object.keys(value)) assert.ok(allowed.includes(key), `a key ${key}`);
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
   if (value.type === 'ready' || value.type === 'user') return;
+  if (value.type === 'recycle') return void assert.ok(['requests', 'memory'].includes(value.why));
   if (value.type === 'thread') {
     assert.deepEqual([typeof value.thread, typeof value.code], ['number', 'number']);
     return;
@@ -96,6 +99,7 @@ test('no line makes the master throw or act on a malformed message', () => {
     'error',
     'phase',
     'socket',
+    'why',
     'name',
     'message',
     'stack',
@@ -103,7 +107,21 @@ test('no line makes the master throw or act on a malformed message', () => {
     'cause',
     '__proto__',
   );
-  const word = fc.constantFrom('ready', 'error', 'failed', 'bind', 'load', 1, -1, 1.5, null, true, 'x');
+  const word = fc.constantFrom(
+    'ready',
+    'error',
+    'failed',
+    'recycle',
+    'bind',
+    'load',
+    'requests',
+    1,
+    -1,
+    1.5,
+    null,
+    true,
+    'x',
+  );
   const { tree } = fc.letrec((tie) => ({
     tree: fc.oneof(
       { maxDepth: 6 },
@@ -124,7 +142,7 @@ test('no line makes the master throw or act on a malformed message', () => {
   );
   // Messages with one part replaced: nearly right.
   fc.assert(
-    fc.property(message, fc.constantFrom('type', 'phase', 'socket', 'error'), tree, (given, part, value) =>
+    fc.property(message, fc.constantFrom('type', 'phase', 'socket', 'error', 'why'), tree, (given, part, value) =>
       check(JSON.stringify({ ...given, [part]: value })),
     ),
     { numRuns: 1000 },
@@ -142,6 +160,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   'an error without a name': '{"type":"error","error":{"message":"m"}}',
   'an error without a message': '{"type":"error","error":{"name":"E"}}',
   'a failure of an unknown phase': '{"type":"failed","phase":"toString","error":{"name":"E","message":"m"}}',
+  'a wish to be recycled without a cause': '{"type":"recycle"}',
+  'a wish to be recycled of an unknown cause': '{"type":"recycle","why":"toString"}',
   'a type that is inherited': '{"__proto__":{"type":"ready"}}',
   'half a line': '{"type":"rea',
 };
@@ -166,11 +186,13 @@ test('a spec is taken from the environment once, and is no more there', () => {
     generation: 1,
     slot: 0,
     sockets: 1,
+    copies: 1,
     backlog: 5,
     direct: false,
     serving: { workerConnections: 1, keepAlive: 1, threads: 1, http2: false },
     tls: false,
     http: {},
+    recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
   };
   const env: NodeJS.ProcessEnv = { [SPEC_VARIABLE]: encodeSpec(spec), PATH: '/bin' };
   assert.deepEqual(takeSpec(env), spec);

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
+import http, { type IncomingMessage } from 'node:http';
+import net from 'node:net';
 import test from 'node:test';
+import { createAdaptorServer } from '@hono/node-server';
+import express from 'express';
+import fastify from 'fastify';
+import { Hono } from 'hono';
+import Koa from 'koa';
 import {
   Arbiter,
   ArbiterError,
@@ -79,6 +85,9 @@ export function options(): void {
     backlog: 1,
     bootTimeout: 1,
     gracefulTimeout: 1,
+    maxRequests: 1,
+    maxRequestsJitter: 1,
+    maxMemory: 2 ** 30,
     headersTimeout: 1,
     requestTimeout: 1,
     maxHeaderSize: 1,
@@ -140,6 +149,52 @@ export function generic(): void {
   new Arbiter<Lookup>({ app: (key) => key.length });
   // @ts-expect-error: not of the handler type that was named
   new Arbiter<Lookup>({ app: (key: number) => key });
+}
+
+export async function handlers(): Promise<void> {
+  const routed = fastify();
+  for (const app of [express(), new Koa(), routed, new Hono(), http.createServer()]) new Arbiter({ app });
+  new Arbiter({ app: express() });
+  new Arbiter({ app: new Koa() });
+  new Arbiter({ app: routed });
+  new Arbiter({ app: fastify({ logger: true }).withTypeProvider() });
+  new Arbiter({ app: new Hono() });
+  new Arbiter({ app: new Hono<{ Bindings: { DB: string }; Variables: { user: string } }>() });
+  new Arbiter({ app: http.createServer() });
+  new Arbiter({ app: createAdaptorServer({ fetch: new Hono().fetch }) as http.Server });
+  new Arbiter({ app: Promise.resolve(new Koa()) });
+  new Arbiter({ app: import('./types.test.js').then(() => new Hono()) });
+  new Arbiter({
+    app: {
+      fetch(request, { incoming }) {
+        expectType<Request>()(request);
+        expectType<IncomingMessage>()(incoming);
+        return new Response(request.url);
+      },
+    },
+  });
+  new Arbiter({ app: { fetch: async (request) => new Response(request.body) } });
+  new Arbiter({ app: { callback: () => (request, response) => response.end(request.url) } });
+  const handler: Handler = (request, response) => response.end(request.url);
+  new Arbiter({ app: handler });
+  // @ts-expect-error: nothing that can be served
+  new Arbiter({ app: {} });
+  // @ts-expect-error: nothing that can be served
+  new Arbiter({ app: { port: 8000 } });
+  // @ts-expect-error: nothing that can be served
+  new Arbiter({ app: 42 });
+  // @ts-expect-error: nothing that can be served
+  new Arbiter({ app: null });
+  // @ts-expect-error: a class, not an instance
+  new Arbiter({ app: Koa });
+  // @ts-expect-error: a Fetch handler answers
+  new Arbiter({ app: { fetch: () => undefined } });
+  // @ts-expect-error: not HTTP
+  new Arbiter({ app: net.createServer() });
+  // @ts-expect-error: a promise of nothing that can be served
+  new Arbiter({ app: Promise.resolve({ port: 8000 }) });
+  // @ts-expect-error: not the objects of Node
+  new Arbiter({ app: (request: Request) => new Response(request.url) });
 }
 
 export async function members(arbiter: Arbiter): Promise<void> {

@@ -13,7 +13,7 @@ class OnePlace {
   readonly admission: Admission;
 
   constructor(limit: number) {
-    this.admission = new Admission(this as unknown as Acceptor, limit, 'plain');
+    this.admission = new Admission(this as unknown as Acceptor, limit);
   }
 
   get hasRoom(): boolean {
@@ -24,6 +24,9 @@ class OnePlace {
     assert.equal(this.placed, undefined, 'two have a place');
     this.placed = String(socket);
   }
+
+  /** The place is taken already: that is what the real one looks at. */
+  shut(): void {}
 
   places(socket: Socket): boolean {
     return this.placed === String(socket);
@@ -65,7 +68,8 @@ async function park(acceptor: OnePlace, name: string): Promise<Socket> {
 
 /** Has a request come on a connection; tells of its start. */
 function request({ admission }: OnePlace, socket: Socket, started: string[], name = String(socket)): void {
-  admission.request(socket, () => started.push(name));
+  // The answer is still to come.
+  admission.request(socket, () => started.push(name) > 0);
 }
 
 test('the request of a newcomer starts in the place that it has', async () => {

@@ -10,12 +10,19 @@ export type ThreadMessage =
 
 /** What a process says to its thread. */
 export type ThreadOrder =
-  | { readonly type: 'drain' }
+  | { readonly type: 'drain' | 'quit' }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
   | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer };
 
 /** The `workerData` of a thread. */
 export interface ThreadData {
-  readonly prefork: { readonly port: MessagePort; readonly tls: TlsOptions | undefined };
+  readonly prefork: {
+    readonly port: MessagePort;
+    readonly tls: TlsOptions | undefined;
+    /** Where it keeps the image of its slot: when it dies, its process stores it. */
+    readonly slot: SharedArrayBuffer;
+    /** How many requests all threads have finished, and at how many the process wants to be replaced. */
+    readonly requests: { readonly count: Int32Array; readonly limit: number };
+  };
 }

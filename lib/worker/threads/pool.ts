@@ -1,8 +1,10 @@
 import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
-import { type FailedMessage, reviveError, serializeError, type WorkerSpec } from '../../protocol.js';
-import { clearDuty, readSlotAt } from '../board.js';
+import { type FailedMessage, type RecycleCause, reviveError, serializeError, type WorkerSpec } from '../../protocol.js';
+import { SLOT_SIZE } from '../../scoreboard.js';
+import { clearDuty, readSlotAt, storeImage } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
+import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
 import type { ThreadMessage } from './messages.js';
 import { ThreadHandle } from './thread-handle.js';
@@ -17,17 +19,24 @@ export class ThreadPool implements Servant {
   #booted: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #ended: (() => void) | undefined;
   #stopping = false;
+  readonly #requests: { count: Int32Array; limit: number };
+  #started = 0;
+  #asked = false;
 
   constructor(spec: WorkerSpec, lifecycle: Lifecycle, tls: TlsOptions | undefined) {
     this.#spec = spec;
     this.#lifecycle = lifecycle;
     this.#tls = tls;
+    const limit = requestLimit(spec.recycle, Math.random());
+    this.#requests = { count: new Int32Array(new SharedArrayBuffer(4)), limit };
   }
 
   /** Starts all threads; resolves when all are ready, rejects when one cannot boot. */
   run(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#booted = { resolve, reject };
+      // Each thread serves as soon as it is up, so to end before all are must lose no request either.
+      this.#lifecycle.takeOrders(this);
       for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
       this.#lifecycle.onWake(() => {
         for (const thread of this.#threads.values()) thread.order({ type: 'wake' });
@@ -37,12 +46,21 @@ export class ThreadPool implements Servant {
 
   /** Lets each thread finish its request; resolves when all have ended. */
   stop(): Promise<void> {
+    return this.#end('drain');
+  }
+
+  #end(type: 'drain' | 'quit'): Promise<void> {
     this.#stopping = true;
-    for (const thread of this.#threads.values()) thread.order({ type: 'drain' });
+    for (const thread of this.#threads.values()) thread.order({ type });
     return new Promise((resolve) => {
       this.#ended = resolve;
       this.#settle();
     });
+  }
+
+  /** Lets each thread answer what it can, and exit. */
+  quit(): Promise<void> {
+    return this.#end('quit');
   }
 
   /** The main thread has failed; the threads have not, and get the time that there is. */
@@ -51,10 +69,16 @@ export class ThreadPool implements Servant {
   }
 
   #start(number: number): void {
-    const thread: ThreadHandle = new ThreadHandle(this.#spec, number, this.#tls, {
+    const spec = { ...this.#spec, thread: number, copies: this.#started++ };
+    if (spec.sockets > 1) {
+      if (spec.copies >= this.#spec.copies) return;
+      if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');
+    }
+    const data = { tls: this.#tls, requests: this.#requests, slot: new SharedArrayBuffer(SLOT_SIZE) };
+    const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
       onError: (error) => this.#onError(thread, error),
-      onExit: (code) => this.#onExit(thread, code),
+      onExit: (code) => this.#onExit(thread, code, data.slot),
     });
     this.#threads.set(number, thread);
   }
@@ -65,12 +89,22 @@ export class ThreadPool implements Servant {
       thread.order({ type: 'shared', name, buffer: sharedBuffer(name, bytes) });
     } else if (message.type === 'ready') {
       thread.readyAt = performance.now();
+      // The order came before it could take one.
+      if (this.#stopping) thread.order({ type: 'drain' });
       this.#settle();
     } else if (message.type === 'failed') {
       this.#onBootFailure(thread, message);
+    } else if (message.type === 'recycle') {
+      this.#askForReplacement(message.why);
     } else {
       this.#lifecycle.tell(message);
     }
+  }
+
+  #askForReplacement(why: RecycleCause): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#lifecycle.tell({ type: 'recycle', why });
   }
 
   #onError(thread: ThreadHandle, error: Error): void {
@@ -82,14 +116,16 @@ export class ThreadPool implements Servant {
   /** At the start it fails the process; a replacement is tried again, as long as another thread serves. */
   #onBootFailure(thread: ThreadHandle, report: FailedMessage): void {
     thread.failed = true;
+    if (this.#stopping) return;
     if (this.#booted) this.#booted.reject(new ReportedFailure(report));
     else if (this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
     else this.#lifecycle.tell({ type: 'error', error: report.error });
   }
 
-  #onExit(thread: ThreadHandle, code: number): void {
+  #onExit(thread: ThreadHandle, code: number, image: SharedArrayBuffer): void {
     const { number } = thread;
     const slot = this.#spec.slot + number;
+    if (thread.ready) storeImage(slot, image);
     const request = readSlotAt(slot)?.request;
     this.#threads.delete(number);
     clearDuty(slot);

@@ -1,4 +1,3 @@
-import type { TlsOptions } from 'node:tls';
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
@@ -20,19 +19,18 @@ export class ThreadHandle {
   readonly #port: MessagePort;
 
   /** Runs the script that the process runs: the module form's entry, or the host's with its arguments. */
-  constructor(spec: WorkerSpec, thread: number, tls: TlsOptions | undefined, events: ThreadEvents) {
-    this.number = thread;
+  constructor(spec: WorkerSpec, data: Omit<ThreadData['prefork'], 'port'>, events: ThreadEvents) {
+    this.number = spec.thread as number;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    const data: ThreadData = { prefork: { port: port2, tls } };
     const [, script = '', ...argv] = process.argv;
     const { resourceLimits } = spec.serving;
     const worker = new Thread(script, {
       argv,
-      env: { ...process.env, [SPEC_VARIABLE]: encodeSpec({ ...spec, thread }) },
-      workerData: data,
+      env: { ...process.env, [SPEC_VARIABLE]: encodeSpec(spec) },
+      workerData: { prefork: { ...data, port: port2 } } satisfies ThreadData,
       transferList: [port2],
-      name: `prefork #${spec.id}.${thread}`,
+      name: `prefork #${spec.id}.${spec.thread}`,
       ...(resourceLimits && { resourceLimits }),
     });
     port1.on('message', events.onMessage);

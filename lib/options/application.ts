@@ -1,0 +1,81 @@
+import type { Server } from 'node:http';
+import { inspect } from 'node:util';
+import type { CallbackHandler, FetchHandler, RequestListener, RoutingHandler } from './types.js';
+
+/** An application of which it is known how to serve it. */
+export type KnownApp =
+  | { readonly kind: 'listener'; readonly app: RequestListener }
+  | { readonly kind: 'server'; readonly app: Server }
+  | { readonly kind: 'routing'; readonly app: RoutingHandler }
+  | { readonly kind: 'callback'; readonly app: CallbackHandler }
+  | { readonly kind: 'fetch'; readonly app: FetchHandler };
+
+export type AppKind = KnownApp['kind'];
+
+/** Makes the error of an application that cannot be served. */
+export type Refuse = (expected: string, got: string) => Error;
+
+/** What the built-in worker classes serve, for messages. */
+const SERVED =
+  'a function (request, response) => …, an object with callback() (Koa), with routing() and ready() (Fastify) or ' +
+  'with fetch() (Hono and other Fetch handlers), or an http.Server that does not listen';
+
+/**
+ * Tells how to serve an application. One that fits several forms is taken as the first of: function, `http.Server`,
+ * Fastify, Koa, Fetch handler. So what speaks Node's own objects is preferred, and a Fastify instance that was
+ * decorated with a `fetch` stays one.
+ */
+export function recognizeApp(app: unknown, refuse: Refuse): KnownApp {
+  if (typeof app === 'function') {
+    if (isClass(app)) throw refuse(`${SERVED}; of a class, an instance`, describe(app));
+    return { kind: 'listener', app: app as RequestListener };
+  }
+  if (typeof app !== 'object' || app === null) throw refuse(SERVED, describe(app));
+  if (isServer(app)) {
+    // Servers of net and http2 have none.
+    if (!('maxHeadersCount' in app)) throw refuse(SERVED, describe(app));
+    checkServer(app, 'server', refuse);
+    return { kind: 'server', app };
+  }
+  if (hasMethod(app, 'routing') && hasMethod(app, 'ready')) {
+    const { server } = app as { server?: unknown };
+    if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
+    return { kind: 'routing', app: app as unknown as RoutingHandler };
+  }
+  if (hasMethod(app, 'callback')) return { kind: 'callback', app: app as CallbackHandler };
+  if (hasMethod(app, 'fetch')) return { kind: 'fetch', app: app as FetchHandler };
+  throw refuse(SERVED, describe(app));
+}
+
+/** Whether it is a server of Node, of any kind. Not by its class: test runners and tracers bring copies of `http`. */
+export function isServer(value: unknown): value is Server {
+  if (typeof value !== 'object' || value === null) return false;
+  return 'listening' in value && hasMethod(value, 'listen') && hasMethod(value, 'rawListeners');
+}
+
+/** The server of an application is never used as one: what it is made to do must not be lost without a word. */
+export function checkServer(server: Server, what: string, refuse: Refuse): void {
+  if (hasMethod(server, 'setSecureContext')) {
+    throw refuse(`a ${what} without TLS, since the workers do not use its certificate`, 'one with TLS');
+  }
+  if (server.listening) {
+    const expected = `a ${what} that does not listen, since the workers accept for it`;
+    throw refuse(expected, 'one that listens already; remove its listen()');
+  }
+}
+
+function isClass(value: unknown): boolean {
+  return /^class[\s{]/.test(Function.prototype.toString.call(value));
+}
+
+/** `in` first: an itty-router invents a method for every name that it is asked for. */
+function hasMethod<Name extends string>(value: object, name: Name): value is Record<Name, () => unknown> {
+  return name in value && typeof (value as Record<Name, unknown>)[name] === 'function';
+}
+
+/** Data as it is; of an instance, which may be huge, the name of its class. */
+function describe(value: unknown): string {
+  const prototype = typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : null;
+  const isData = prototype === null || Object.getPrototypeOf(prototype) === null || Array.isArray(value);
+  return inspect(value, { depth: isData ? 0 : -1, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 120 });
+}

@@ -1,0 +1,41 @@
+/** The past that counts, milliseconds: what is older by this weighs a third. */
+const MEMORY = 10_000;
+/** Fewer requests in it tell nothing. */
+const ENOUGH = 10;
+
+/**
+ * How long a request would wait for a worker that serves one at a time, if it came at some moment of the last seconds.
+ *
+ * Somebody who comes during a request of length S waits for half of it on average, and the chance to come during it is
+ * S / T: so each request adds S² / 2T (the mean residual work of queueing theory). Time is a parameter.
+ */
+export class ExpectedWait {
+  #work = 0;
+  #time = 0;
+  #count = 0;
+  #at = 0;
+
+  /** A request that took so long, milliseconds, has ended now. */
+  add(duration: number, now: number): void {
+    const rest = this.#rest(now);
+    this.#work = this.#work * rest + (duration * duration) / 2;
+    this.#time = this.#time * rest + duration;
+    this.#count = this.#count * rest + 1;
+    this.#at = now;
+  }
+
+  /** Milliseconds. 0 as long as too few have come. */
+  at(now: number): number {
+    const rest = this.#rest(now);
+    return this.#count * rest < ENOUGH ? 0 : (this.#work * rest) / MEMORY;
+  }
+
+  /** How long a request takes, milliseconds. */
+  get mean(): number {
+    return this.#count === 0 ? 0 : this.#time / this.#count;
+  }
+
+  #rest(now: number): number {
+    return Math.exp((this.#at - now) / MEMORY);
+  }
+}

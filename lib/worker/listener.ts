@@ -1,0 +1,23 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { RequestListener } from '../options/types.js';
+
+/** Takes over a connection after a request head. May return a promise. */
+export type ConnectionListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => unknown;
+
+/** An application, whatever it is, as the listeners of an `http.Server`. Each may throw, or return a promise that rejects. */
+export interface Listener {
+  readonly request: RequestListener;
+  /** Present when the application takes upgrades. */
+  readonly upgrade?: ConnectionListener;
+  /** Present when the application takes CONNECT. */
+  readonly connect?: ConnectionListener;
+  /** Present when the application answers `Expect: 100-continue` itself. A request that comes here does not come to `request`. */
+  readonly checkContinue?: RequestListener;
+  /** The same for any other `Expect`. */
+  readonly checkExpectation?: RequestListener;
+  /** Present when the application answers malformed requests itself. */
+  readonly clientError?: (error: Error, socket: Duplex) => unknown;
+  /** Ends what the application opened. To be called once, after the last request. */
+  readonly close?: () => Promise<void>;
+}

@@ -1,0 +1,19 @@
+import type { Host } from './host.js';
+
+/** What the fixture `witness` says of a request as it comes, and when its body is complete. */
+export interface Told {
+  readonly number: number;
+  readonly method?: string;
+  readonly url?: string;
+  readonly body?: string;
+}
+
+/** All that the handlers of a host have told, in order. */
+export function toldBy(host: Host): Told[] {
+  return host.of('worker:message').map(({ args }) => args[1] as Told);
+}
+
+/** The targets of all requests that reached a handler. */
+export function urlsSeen(host: Host): string[] {
+  return toldBy(host).flatMap(({ url }) => (url === undefined ? [] : [url]));
+}

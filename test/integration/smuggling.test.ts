@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { answersIn, ByteClient } from '../helpers/byte-client.js';
+import { assertUnharmed, atRest, type ClassUnderTest, classes, witnessed } from '../helpers/classes.js';
+import type { Host } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { PAIRS, type Pair, type Seen } from '../helpers/smuggling.js';
+import { type Told, toldBy } from '../helpers/told.js';
+
+/** What the handlers have seen since the last call. A request of ours comes behind, and with it all that came before. */
+async function seenSince(host: Host, url: string, from: number): Promise<{ seen: Seen[]; next: number }> {
+  const marker = `/marker/${from}`;
+  assert.equal((await get(url + marker)).status, 200);
+  await host.event('worker:message', (_, told: Told) => told.url === marker);
+  const all = toldBy(host);
+  const end = all.findIndex((told) => told.url === marker);
+  const told = all.slice(from, end);
+  const seen = told
+    .filter(({ method }) => method !== undefined)
+    .map(({ number, method = '', url: target = '' }): Seen => {
+      const body = told.find((other) => other.number === number && other.body !== undefined)?.body;
+      return [method, target, body];
+    });
+  // The marker's own two messages: the request, and its body.
+  await host.until(() => toldBy(host).length >= end + 2, 'the body of the marker');
+  return { seen, next: end + 2 };
+}
+
+/** Of a connection that was ended with the first answer, the first request only. */
+function onlyFirst({ seen, statuses }: Pair): Pick<Pair, 'seen' | 'statuses'> {
+  return { seen: seen.slice(0, 1), statuses: statuses.slice(0, 1) };
+}
+
+interface Way {
+  readonly send: (client: ByteClient, bytes: string) => unknown;
+  /** Whether these answers are right where those are wanted. */
+  readonly answered: (got: readonly number[], wanted: readonly number[]) => boolean;
+}
+
+/** Sends all pairs, a connection each, and returns those that handlers saw, or that were answered, otherwise. */
+async function deviations(host: Host, each: ClassUnderTest, { send, answered }: Way): Promise<string[]> {
+  const url = await host.ready();
+  const found: string[] = [];
+  let from = 0;
+  for (const pair of PAIRS) {
+    const client = await ByteClient.connect(url);
+    await send(client, pair.bytes);
+    // Else the server ends it; a thread may do so too, when the first request took long, see ThreadedWorker.
+    if (each.keeps && pair.statuses.length === 2) {
+      await client.until('"url":"/next"').catch(() => assert.equal(each.name, 'threaded'));
+      client.finish();
+    }
+    const answers = answersIn(await client.all());
+    const statuses = answers.map(({ status }) => status);
+    const closed = each.name === 'threaded' && answers[0]?.headers.includes('connection: close');
+    const want = closed || !each.keeps ? onlyFirst(pair) : pair;
+    const { seen, next } = await seenSince(host, url, from);
+    from = next;
+    if (!answered(statuses, want.statuses) || JSON.stringify(seen) !== JSON.stringify(want.seen)) {
+      found.push(`${pair.name}: ${JSON.stringify({ seen, statuses })}`);
+    }
+  }
+  return found;
+}
+
+const WAYS: Readonly<Record<string, Way>> = {
+  'in one piece': {
+    send: (client, bytes) => client.send(bytes),
+    answered: (got, wanted) => got.join() === wanted.join(),
+  },
+  // So that sooner or later the end of a line falls between two of them. The rest of a request that has been refused
+  // meets a closed connection, and the reset that it gets may overtake the answer.
+  'in pieces of three bytes': {
+    send: (client, bytes) => client.drip(bytes, 3),
+    answered: (got, wanted) => got.length <= wanted.length,
+  },
+};
+
+for (const [name, way] of Object.entries(WAYS)) {
+  // One thread, so that what is seen has one order.
+  for (const each of classes(1)) {
+    test(`smuggling_pairs_never_desynchronise: ${each.name}, ${name}`, async (t) => {
+      const host = witnessed(t, each, {}, { env: { TELLS: '1' } });
+      assert.deepEqual(await deviations(host, each, way), []);
+      await assertUnharmed(host);
+      await atRest(host);
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { fixture, Host } from '../helpers/host.js';
+import { RawClient } from '../helpers/http.js';
+import { createLoadGate } from '../helpers/load-gate.js';
+import { eventually } from '../helpers/wait.js';
+
+test('stop while the first thread of a worker serves and the second one boots: the request is answered', async (t) => {
+  const gate = await createLoadGate(t);
+  const options = { workers: 1, threads: 2, workerClass: 'threaded', app: fixture('waits-to-load.js') } as const;
+  const host = new Host(t, options, { env: { ...gate.env, HOST_STAYS: '1' } });
+  await eventually(() => gate.waiting === 2, 'two threads that boot');
+  gate.admit();
+  const url = await host.url();
+  let client: RawClient | undefined;
+  await eventually(async () => {
+    // Refused until the thread listens; no event tells.
+    client = await RawClient.connect(t, url).catch(() => undefined);
+    return client !== undefined;
+  }, 'a thread that listens');
+  client?.get('/wait?ms=1000');
+  await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+  const [worker] = await host.workers();
+  assert.equal(worker?.state, 'booting');
+
+  const stopped = host.call('stop');
+  await host.event('stop');
+  assert.match((await client?.all()) ?? '', /^HTTP\/1\.1 200 OK[\s\S]*waited \d+/);
+  // The other thread was told to end before it could hear it.
+  gate.open();
+  await stopped;
+  const [, exit] = await host.event('worker:exit');
+  assert.deepEqual(exit, { code: 0, signal: null, reason: 'stop' });
+  assert.equal((await host.stats()).totals.requests, 1);
+});
