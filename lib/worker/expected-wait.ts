@@ -1,8 +1,10 @@
 /** The past that counts, milliseconds: what is older by this weighs a third. */
-const MEMORY = 1_000;
+const MEMORY = 10_000;
+/** Fewer requests in it tell nothing. */
+const ENOUGH = 10;
 
 /**
- * How long a request would wait for a worker that serves one at a time, if it came at some moment of the last second or so.
+ * How long a request would wait for a worker that serves one at a time, if it came at some moment of the last seconds.
  *
  * Somebody who comes during a request of length S waits for half of it on average, and the chance to come during it is
  * S / T: so each request adds S² / 2T (the mean residual work of queueing theory). Time is a parameter.
@@ -22,9 +24,10 @@ export class ExpectedWait {
     this.#at = now;
   }
 
-  /** Milliseconds. */
+  /** Milliseconds. 0 as long as too few have come. */
   at(now: number): number {
-    return (this.#work * this.#rest(now)) / MEMORY;
+    const rest = this.#rest(now);
+    return this.#count * rest < ENOUGH ? 0 : (this.#work * rest) / MEMORY;
   }
 
   /** How long a request takes, milliseconds. */

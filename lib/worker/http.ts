@@ -58,7 +58,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** What the class does to each response before the handler sees it. */
   protected prepare(response: ServerResponse): void {
-    if (this.draining) response.shouldKeepAlive = false;
+    // To Node, 0 means for ever.
+    if (this.draining || this.options.keepAlive === 0) response.shouldKeepAlive = false;
   }
 
   /** What the class does after each response. */

@@ -89,9 +89,11 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   backlog: [0, -1, 2 ** 31, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 1 to 2147483647', 'got ']),
   bootTimeout: wrongDurations,
   gracefulTimeout: wrongDurations,
-  maxRequests: [-1, 1.5, '1', Number.NaN, null].map((value): Wrong => [value, 'an integer of at least 0', 'got ']),
+  maxRequests: [-1, 1.5, '1', Number.NaN, null].map(
+    (value): Wrong => [value, 'an integer from 0 to 1000000000', 'got '],
+  ),
   maxRequestsJitter: [
-    ...[-1, 1.5, '1', null].map((value): Wrong => [value, 'an integer of at least 0', 'got ']),
+    ...[-1, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 0 to 1000000000', 'got ']),
     [20, '0, since maxRequests is 0', 'got 20'],
   ],
   maxMemory: [
