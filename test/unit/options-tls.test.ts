@@ -47,7 +47,7 @@ test('tls: key and certificate, as text, bytes or files', withOpenssl, (t) => {
     { key: files.key, cert: files.cert },
     { key: files.key, cert },
     { key, cert: [cert] },
-    { key, cert, minVersion: 'TLSv1.3', requestCert: true, ca: [files.cert.pathname && cert] },
+    { key, cert, minVersion: 'TLSv1.3', requestCert: true, ca: [cert] },
   ]) {
     const resolved = validateOptions({ app, tls });
     // The files are read again whenever a worker starts.
@@ -68,7 +68,6 @@ test('tls: what does not belong together, or is no certificate, is refused', wit
     encoding: 'utf8',
     stdio: ['pipe', 'pipe', 'ignore'],
   });
-  const name = "option 'tls'";
   const rows: readonly (readonly [tls: unknown, ...fragments: string[]])[] = [
     [{ key, cert: other.cert }, 'mismatch'],
     [{ key: cert, cert: key }],
@@ -92,7 +91,7 @@ test('tls: what does not belong together, or is no certificate, is refused', wit
     [{ key, cert, handshakeTimeout: 'soon' }, 'handshakeTimeout'],
   ];
   for (const [tls, ...fragments] of rows) {
-    refused(tls, name, ...fragments);
+    refused(tls, "option 'tls", ...fragments);
     keepsTheSecret(tls);
   }
   assert.ok(validateOptions({ app, tls: { key: encrypted, cert, passphrase: 'right' } }).tls);
