@@ -26,6 +26,12 @@ export const duration: Check<number> = (value, option) => {
   throw invalid(option, `milliseconds from 0 to ${MAX_DURATION}`, value);
 };
 
+/** For what is handed to `http.Server`, which takes no fractions. */
+export const wholeDuration: Check<number> = (value, option) => {
+  if (Number.isInteger(value)) return duration(value, option);
+  throw invalid(option, `whole milliseconds from 0 to ${MAX_DURATION}`, value);
+};
+
 export const boolean: Check<boolean> = (value, option) => {
   if (typeof value === 'boolean') return value;
   throw invalid(option, 'true or false', value);

@@ -7,7 +7,18 @@ import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
 import { parseBind } from './address.js';
 import { type Refuse, recognizeApp } from './application.js';
-import { account, boolean, type Check, duration, integer, invalid, plainObject, strings, text } from './checks.js';
+import {
+  account,
+  boolean,
+  type Check,
+  duration,
+  integer,
+  invalid,
+  plainObject,
+  strings,
+  text,
+  wholeDuration,
+} from './checks.js';
 import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, MASTER_SIGNALS } from './defaults.js';
 import { recycleLimits } from './recycling.js';
 import { tlsSettings } from './tls.js';
@@ -43,7 +54,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
   const tls = optional('tls', tlsSettings);
   const serving = {
     workerConnections: pick('workerConnections', integer(1), DEFAULTS.workerConnections),
-    keepAlive: pick('keepAlive', duration, DEFAULTS.keepAlive),
+    keepAlive: pick('keepAlive', wholeDuration, DEFAULTS.keepAlive),
     threads: pick('threads', integer(1, 256), DEFAULTS.threads),
     http2: pick('http2', boolean, false),
     ...(given['resourceLimits'] !== undefined && {
@@ -107,7 +118,8 @@ const resourceLimits: Check<ResourceLimits> = (value, option) => {
   const limits = plainObject(value, option);
   for (const [name, limit] of Object.entries(limits)) {
     if (!LIMITS.includes(name)) throw invalid(option, `limits out of ${LIMITS.join(', ')}`, name);
-    if (typeof limit !== 'number' || !(limit > 0)) throw invalid(`${option}.${name}`, 'megabytes, above 0', limit);
+    if (typeof limit !== 'number' || !(limit > 0 && limit < 2 ** 32))
+      throw invalid(`${option}.${name}`, 'megabytes, above 0 and below 4294967296', limit);
   }
   return { ...limits };
 };

@@ -11,7 +11,7 @@ export interface AcceptOptions {
   readonly onConnection: (socket: net.Socket) => void;
   /** A connection has closed; its place is still taken. */
   readonly onClose?: (socket: net.Socket) => void;
-  /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true }` */
+  /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true, allowHalfOpen: true }` */
   readonly socket?: Pick<
     net.ServerOpts,
     'allowHalfOpen' | 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'
@@ -57,9 +57,9 @@ export class Acceptor {
   /** @internal */
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    const { sockets, copy, backlog, direct, socket = { noDelay: true } } = options;
+    const { sockets, copy, backlog, direct, socket } = options;
     for (let index = 0; index < sockets; index++) {
-      const server = net.createServer(socket, (connection) => {
+      const server = net.createServer({ allowHalfOpen: true, noDelay: true, ...socket }, (connection) => {
         if (sockets > 1) this.#moveBack(entrance);
         this.#accept(connection);
       });

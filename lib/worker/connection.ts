@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** Marks a connection whose first request has come. A WeakSet would cost the garbage collector. */
+/** On the connection itself: a WeakMap would cost the garbage collector. */
 const SERVED: unique symbol = Symbol('served');
-type Marked = Socket & { [SERVED]?: true };
+const PENDING: unique symbol = Symbol('pending');
+type Marked = Socket & { [SERVED]?: true; [PENDING]?: number };
 
 /** The accepted connection below the stream of a request: with TLS, that is another object. */
 export function transportOf(stream: Duplex): Socket {
@@ -11,13 +12,22 @@ export function transportOf(stream: Duplex): Socket {
   return (stream as { _parent?: Socket | null })._parent ?? (stream as Socket);
 }
 
-/** Notes that a request of this connection has come; returns whether it is the first. */
-export function markServed(socket: Marked): boolean {
-  const first = socket[SERVED] === undefined;
+/** Notes that a request of this connection has come. */
+export function markServed(socket: Marked): void {
   socket[SERVED] = true;
-  return first;
 }
 
 export function hasServed(socket: Marked): boolean {
   return socket[SERVED] === true;
+}
+
+/** Counts the requests of a connection that have not been answered; returns how many there are now. */
+export function countPending(socket: Marked, change: 1 | -1): number {
+  const pending = (socket[PENDING] ?? 0) + change;
+  socket[PENDING] = pending;
+  return pending;
+}
+
+export function hasPending(socket: Marked): boolean {
+  return (socket[PENDING] ?? 0) > 0;
 }

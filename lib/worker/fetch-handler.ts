@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { FetchHandler } from '../options/types.js';
+import { isThenable } from './attempt.js';
 import type { Listener } from './listener.js';
 
 type Environment = Parameters<FetchHandler['fetch']>[1];
@@ -70,8 +71,4 @@ function checkResponse(answer: unknown): Response {
   const isResponse = typeof answer === 'object' && answer !== null && 'headers' in answer && 'status' in answer;
   if (isResponse && typeof answer.status === 'number') return answer as Response;
   throw new TypeError(`expected a Response from fetch() of the application, got ${inspect(answer, { depth: 0 })}`);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

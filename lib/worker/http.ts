@@ -1,21 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Handler, RequestListener } from '../options/types.js';
 import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
 import { Admission } from './admission.js';
+import { attempt } from './attempt.js';
 import { Worker } from './base.js';
-import { hasServed, markServed, transportOf } from './connection.js';
+import { countPending, hasPending, hasServed, markServed, transportOf } from './connection.js';
 import { AppError } from './failures.js';
 import { forceClose } from './force-close.js';
 import { createListener } from './handlers.js';
-import type { ConnectionListener, Listener } from './listener.js';
+import type { Listener } from './listener.js';
+import { listenToOthers } from './other-requests.js';
 import { refuse, refuseNow, report } from './refusal.js';
 import { createServer, type FedServer } from './server.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
 export type Places = 'connections' | 'requests';
+
+/** So many requests of one connection may wait for their answers: whoever pipelines more wants to fill the memory. */
+const MAX_PIPELINED = 1_000;
 
 /**
  * An acceptor, an `http.Server` that it feeds, and the application's handler.
@@ -32,7 +36,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected readonly upgrades: boolean = false;
   /** Set once it takes no more work: answers close their connections. */
   protected draining = false;
-  readonly #active = new Set<ServerResponse>();
+  /** The answers under way, and what is to be done when one has come to its end. */
+  readonly #active = new Map<ServerResponse, () => void>();
   #fed: FedServer | undefined;
   #listener: Listener | undefined;
   #acceptor: Acceptor | undefined;
@@ -76,7 +81,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       onRequest: (request, response) => this.#serve(request, response, this.#handle),
     });
     const { server } = fed;
-    this.#takeOver(server, listener);
+    listenToOthers(server, listener, {
+      upgrades: this.upgrades,
+      http2,
+      serve: (request, response, answer) => this.#serve(request, response, answer),
+      onGiven: ({ method = '', url = '' }) => this.begin(method, url)(),
+      answered: (socket) => this.#answered(socket),
+    });
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
       // Over plain TCP, a client may end its side after the request and still wait for the answer, as with Node's own servers.
@@ -85,7 +96,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         this.#admission?.welcome(socket);
         server.emit('connection', socket);
       },
-      onClose: (socket) => this.#admission?.end(socket),
+      onClose: (socket) => this.#closed(socket),
     });
     if (this.places === 'requests') this.#admission = new Admission(acceptor, workerConnections);
     this.#fed = fed;
@@ -97,7 +108,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   override async stop(): Promise<void> {
     this.draining = true;
-    for (const response of this.#active) if (!response.headersSent) forceClose(response);
+    for (const response of this.#active.keys()) if (!response.headersSent) forceClose(response);
     const closed = this.#acceptor?.close();
     this.#fed?.drain();
     // A connection that was accepted a moment ago may have its first request under way.
@@ -110,7 +121,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   override async crash(): Promise<void> {
     const closed = this.#acceptor?.close();
     const answered = new Set<Socket>();
-    for (const response of this.#active) {
+    for (const response of this.#active.keys()) {
       if (response.socket) answered.add(transportOf(response.socket));
       refuse(response);
     }
@@ -120,7 +131,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override lastWords(status: 500 | 503): void {
-    for (const response of this.#active) refuseNow(response, status);
+    for (const response of this.#active.keys()) refuseNow(response, status);
   }
 
   async #load(): Promise<Listener> {
@@ -138,43 +149,12 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     for (const socket of this.#acceptor?.connections ?? []) if (isIdle(socket)) socket.destroy();
   }
 
-  /** What is no plain request. Without a listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. */
-  #takeOver(server: FedServer['server'], listener: Listener): void {
-    const { upgrade, connect, checkContinue, checkExpectation, clientError } = listener;
-    const give = (take: ConnectionListener): ConnectionListener => {
-      return (request, socket, head) => {
-        markServed(transportOf(socket));
-        this.begin(request.method ?? '', request.url ?? '')();
-        attempt(
-          () => take(request, socket, head),
-          (error) => {
-            report(error, request);
-            socket.destroy();
-          },
-        );
-      };
-    };
-    if (this.upgrades && upgrade) server.on('upgrade', give(upgrade));
-    // With HTTP/2 this is an event of requests.
-    if (!this.options.http2) server.on('connect', this.upgrades && connect ? give(connect) : refuseTunnel);
-    // To Node's own answer the class could do nothing.
-    for (const [event, answer] of Object.entries({
-      checkContinue,
-      checkExpectation: checkExpectation ?? refuseExpectation,
-    })) {
-      if (answer) server.on(event, (request, response) => this.#serve(request, response, answer));
-    }
-    if (clientError)
-      server.on('clientError', (error: Error, socket: Duplex) => {
-        attempt(
-          () => clientError(error, socket),
-          () => socket.destroy(),
-        );
-      });
-  }
-
   #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
     const socket = transportOf(request.socket);
+    if (countPending(socket, 1) > MAX_PIPELINED) {
+      socket.destroy();
+      return;
+    }
     if (!this.admit(request)) return;
     markServed(socket);
     const admission = this.#admission;
@@ -186,15 +166,18 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   #answer(request: IncomingMessage, response: ServerResponse, answer: RequestListener): boolean {
     const { slot } = this.context;
     let failed = false;
-    this.#active.add(response);
-    slot.begin(request.method ?? '', request.url ?? '');
-    response.on('close', () => {
-      this.#active.delete(response);
+    const done = (): void => {
+      if (!this.#active.delete(response)) return;
       slot.end(failed);
       this.finish(response);
+      const socket = transportOf(request.socket);
+      countPending(socket, -1);
       // By now Node has ended its side of a connection that is not kept; the place of such a one is free once it has closed.
-      if (request.socket.writable) this.#admission?.keep(transportOf(request.socket));
-    });
+      if (request.socket.writable) this.#admission?.keep(socket);
+    };
+    this.#active.set(response, done);
+    slot.begin(request.method ?? '', request.url ?? '');
+    response.on('close', done);
     this.prepare(response);
     attempt(
       () => answer(request, response),
@@ -206,33 +189,25 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     );
     return !response.writableEnded;
   }
-}
 
-/** Calls the application, which may throw, or return a promise that rejects. */
-function attempt(call: () => unknown, onFailure: (error: unknown) => void): void {
-  try {
-    const result = call();
-    if (isThenable(result)) result.then(undefined, onFailure);
-  } catch (error) {
-    onFailure(error);
+  /** Node tells only the first of pipelined requests that its connection has closed. */
+  #closed(socket: Socket): void {
+    if (hasPending(socket)) for (const done of this.#of(socket).values()) done();
+    this.#admission?.end(socket);
   }
-}
 
-/** RFC 9110, 9.3.6: a server that is no proxy. */
-function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
-  socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
-}
+  /** What is under way on a connection. */
+  #of(socket: Socket): Map<ServerResponse, () => void> {
+    return new Map([...this.#active].filter(([{ req }]) => transportOf(req.socket) === socket));
+  }
 
-/** RFC 9110, 10.1.1. */
-function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(417, { 'Content-Length': 0 }).end();
+  async #answered(socket: Socket): Promise<void> {
+    const responses = [...this.#of(socket).keys()];
+    await Promise.all(responses.map((response) => new Promise((resolve) => response.once('close', resolve))));
+  }
 }
 
 /** What an `http.Server` would set on the connections that it accepts. */
 function socketOptions({ noDelay = true, keepAlive = false, keepAliveInitialDelay = 0, highWaterMark }: HttpOptions) {
   return { noDelay, keepAlive, keepAliveInitialDelay, ...(highWaterMark !== undefined && { highWaterMark }) };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
