@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type TlsOptions } from 'node:tls';
+import { createServer, type TlsOptions } from 'node:tls';
 import { types } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import { type Check, plainObject } from './checks.js';
@@ -38,7 +38,8 @@ export function checkTls(settings: TlsSettings): void {
     throw refuse('tls', "expected 'key' and 'cert', or 'pfx'");
   }
   try {
-    createSecureContext(read);
+    // It looks at the certificate and at all else, and opens nothing.
+    createServer(read);
   } catch (error) {
     throw refuse('tls', (error as Error).message, error);
   }

@@ -199,6 +199,7 @@ function httpOptions(given: Readonly<Record<string, unknown>>): HttpOptions {
   if (server['keepAliveTimeout'] !== undefined) {
     throw invalid('server.keepAliveTimeout', "this at the top level, as 'keepAlive'", server['keepAliveTimeout']);
   }
+  if (server['highWaterMark'] !== undefined) integer(0)(server['highWaterMark'], 'server.highWaterMark');
   const options: Record<string, unknown> = { ...server };
   for (const option of HTTP_OPTIONS) {
     if (given[option] === undefined) continue;

@@ -6,7 +6,8 @@ import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { validateOptions } from '../../dist/options/validate.js';
+import { checkTls } from '../../dist/options/tls.js';
+import { validateOptions as validateForm } from '../../dist/options/validate.js';
 import { type Certificate, CertificateFiles, certificate, noCertificates } from '../helpers/certificate.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { assertInvalid, passesOrIsRefused } from './invalid.js';
@@ -15,6 +16,13 @@ const app = './app.js';
 const withOpenssl = { skip: noCertificates };
 const SECRET = 'f7Kq2ZsecretXw9LmvB4';
 const PRIVATE = `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`;
+
+/** What the Arbiter does when it is made. */
+function validateOptions(value: unknown): ReturnType<typeof validateForm> {
+  const options = validateForm(value);
+  if (options.tls) checkTls(options.tls);
+  return options;
+}
 
 const refused = (tls: unknown, ...fragments: readonly string[]): void =>
   assertInvalid(() => validateOptions({ app, tls }), ...fragments);
