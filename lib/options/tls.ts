@@ -14,11 +14,13 @@ export function readTls(settings: TlsSettings): TlsOptions {
   return Object.fromEntries(entries) as TlsOptions;
 }
 
+/** An object that holds itself has no end. */
+const MAX_DEPTH = 8;
 const FILES: ReadonlySet<string> = new Set(['key', 'cert', 'ca', 'pfx']);
 
 /** Looks at the form alone, see {@link checkTls}. No message shows a value: they are secrets. */
 export const tlsSettings: Check<TlsSettings> = (value, option) => {
-  const settings = plainObject(value, option);
+  const settings = asPlainObject(value, option);
   for (const [name, part] of Object.entries(settings)) {
     if (!isData(part) && !(part instanceof URL && FILES.has(name) && part.protocol === 'file:'))
       throw refuse(`${option}.${name}`, 'expected plain data or a file URL, since it is sent to the workers');
@@ -34,14 +36,26 @@ export function checkTls(settings: TlsSettings): void {
   } catch (error) {
     throw refuse('tls', `a file that it names cannot be read: ${(error as Error).message}`, error);
   }
-  if (read.pfx === undefined && (read.key === undefined || read.cert === undefined)) {
+  if (!read.pfx && (!read.key || !read.cert)) {
     throw refuse('tls', "expected 'key' and 'cert', or 'pfx'");
   }
   try {
     // It looks at the certificate and at all else, and opens nothing.
     createServer(read);
   } catch (error) {
-    throw refuse('tls', (error as Error).message, error);
+    const { message } = error as Error;
+    // Node says what it received.
+    const [why = ''] = message.split(' Received ');
+    throw refuse('tls', why, why === message ? error : undefined);
+  }
+}
+
+/** Without the value: somebody may have given the key itself. */
+function asPlainObject(value: unknown, option: string): Readonly<Record<string, unknown>> {
+  try {
+    return plainObject(value, option);
+  } catch {
+    throw refuse(option, `expected a plain object, got ${value === null ? 'null' : typeof value}`);
   }
 }
 
@@ -50,10 +64,11 @@ function refuse(name: string, why: string, cause?: unknown): ArbiterError {
 }
 
 /** Whether structured cloning brings it to the workers as it is. */
-function isData(value: unknown): boolean {
+function isData(value: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function' && typeof value !== 'symbol';
   if (types.isUint8Array(value)) return true;
-  return (Array.isArray(value) || isPlain(value)) && Object.values(value).every(isData);
+  const plain = Array.isArray(value) || isPlain(value);
+  return plain && depth < MAX_DEPTH && Object.values(value).every((part) => isData(part, depth + 1));
 }
 
 function isPlain(value: object): boolean {
