@@ -150,7 +150,7 @@ function launch(
     sockets: [...first, ...Array.from({ length: copies }, () => further).flat()],
     scoreboard: board.fd,
     bootTimeout: options.bootTimeout,
-    ...(tls && { tls: readTls(tls) }),
+    tls: tls && (() => readTls(tls)),
   };
 }
 

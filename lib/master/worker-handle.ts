@@ -10,6 +10,7 @@ import {
   parseMessage,
   type RecycleCause,
   SPEC_VARIABLE,
+  serializeError,
   type WorkerMessage,
   type WorkerSpec,
 } from '../protocol.js';
@@ -76,7 +77,8 @@ export interface Launch {
   readonly sockets: readonly number[];
   readonly scoreboard: number;
   readonly bootTimeout: number;
-  readonly tls?: TlsOptions;
+  /** Reads what they name, and throws what the system says. */
+  readonly tls: (() => TlsOptions) | undefined;
 }
 
 /** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
@@ -113,7 +115,7 @@ export class WorkerHandle {
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
-    if (launch.tls) (this.#child.stdio[FD.CONTROL] as Duplex | undefined)?.write(encodeTls(launch.tls));
+    this.#sendTls(launch, enqueue);
     if (launch.bootTimeout > 0) {
       this.#bootTimer = setTimeout(() => enqueue({ type: 'overdue', worker: this }), launch.bootTimeout).unref();
     }
@@ -182,6 +184,18 @@ export class WorkerHandle {
   signal(name: NodeJS.Signals): void {
     // Node refuses to signal a child that it has reaped, so the pid cannot be another's by now.
     if (this.pid !== undefined) this.#child.kill(name);
+  }
+
+  #sendTls({ tls }: Launch, enqueue: (turn: WorkerTurn) => void): void {
+    if (tls === undefined) return;
+    try {
+      (this.#child.stdio[FD.CONTROL] as Duplex | undefined)?.write(encodeTls(tls()));
+    } catch (error) {
+      // A certificate that is just being replaced, perhaps: a boot that failed, which is tried again.
+      const message = { type: 'failed', phase: 'boot', error: serializeError(error) } as const;
+      enqueue({ type: 'message', worker: this, message });
+      this.signal('SIGKILL');
+    }
   }
 
   #state(): WorkerState {

@@ -12,7 +12,10 @@ export interface AcceptOptions {
   /** A connection has closed; its place is still taken. */
   readonly onClose?: (socket: net.Socket) => void;
   /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true }` */
-  readonly socket?: Pick<net.ServerOpts, 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'>;
+  readonly socket?: Pick<
+    net.ServerOpts,
+    'allowHalfOpen' | 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'
+  >;
 }
 
 export interface AcceptorOptions extends AcceptOptions {
@@ -54,10 +57,9 @@ export class Acceptor {
   /** @internal */
   constructor(options: AcceptorOptions) {
     this.#options = options;
-    const { sockets, copy, backlog, direct, socket } = options;
+    const { sockets, copy, backlog, direct, socket = { noDelay: true } } = options;
     for (let index = 0; index < sockets; index++) {
-      // A client may end its side after the request and still wait for the answer, as with Node's http.Server.
-      const server = net.createServer({ ...socket, allowHalfOpen: true }, (connection) => {
+      const server = net.createServer(socket, (connection) => {
         if (sockets > 1) this.#moveBack(entrance);
         this.#accept(connection);
       });

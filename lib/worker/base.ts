@@ -99,7 +99,6 @@ export abstract class Worker<App = unknown> {
     const { spec, slot, fail, onWake } = this.context;
     if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
     const acceptor = new Acceptor({
-      socket: { noDelay: true },
       ...options,
       sockets: spec.sockets,
       copy: spec.thread === undefined ? 0 : spec.copies,

@@ -79,7 +79,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     this.#takeOver(server, listener);
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
-      socket: socketOptions(spec.http),
+      // Over plain TCP, a client may end its side after the request and still wait for the answer, as with Node's own servers.
+      socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
       onConnection: (socket) => {
         this.#admission?.welcome(socket);
         server.emit('connection', socket);
@@ -156,7 +157,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (this.upgrades && upgrade) server.on('upgrade', give(upgrade));
     // With HTTP/2 this is an event of requests.
     if (!this.options.http2) server.on('connect', this.upgrades && connect ? give(connect) : refuseTunnel);
-    for (const [event, answer] of Object.entries({ checkContinue, checkExpectation })) {
+    // To Node's own answer the class could do nothing.
+    for (const [event, answer] of Object.entries({
+      checkContinue,
+      checkExpectation: checkExpectation ?? refuseExpectation,
+    })) {
       if (answer) server.on(event, (request, response) => this.#serve(request, response, answer));
     }
     if (clientError)
@@ -215,7 +220,12 @@ function attempt(call: () => unknown, onFailure: (error: unknown) => void): void
 
 /** RFC 9110, 9.3.6: a server that is no proxy. */
 function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
-  socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
+}
+
+/** RFC 9110, 10.1.1. */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(417, { 'Content-Length': 0 }).end();
 }
 
 /** What an `http.Server` would set on the connections that it accepts. */

@@ -30,7 +30,7 @@ export interface Link {
   /** Calls back when another acceptor asks for help, see the duty roster. */
   readonly onWake: (act: () => void) => void;
   /** The memory of that name that all threads of this process share. */
-  readonly shared: (name: string, bytes: number) => Promise<SharedArrayBuffer>;
+  readonly shared: (name: string, bytes: number) => Promise<SharedArrayBuffer | undefined>;
   /** Takes orders from now on, and keeps the worker alive. */
   readonly onOrders: (orders: { readonly drain: () => void; readonly quit: () => void }) => void;
 }

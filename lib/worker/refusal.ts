@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 /** 500 while the head has not been sent; after that only the broken connection can tell the client. */
 export function refuse(response: ServerResponse): void {
   if (response.headersSent) {
-    if (!response.writableFinished) response.destroy();
+    if (!response.writableFinished) breakOff(response);
     return;
   }
   const body = page(500);
@@ -24,6 +24,17 @@ export function refuse(response: ServerResponse): void {
     // The application has put a method of its own in the way.
     response.destroy();
   }
+}
+
+/** NGHTTP2_INTERNAL_ERROR, RFC 9113, 7; `node:http2` is loaded only where it is used. */
+const INTERNAL_ERROR = 2;
+
+/** Ends an answer so that the client does not take it for a whole one. */
+function breakOff(response: ServerResponse): void {
+  // Of HTTP/2, `destroy` would end the stream without an error.
+  const { stream } = response as { stream?: { close(code: number): void } };
+  if (stream) stream.close(INTERNAL_ERROR);
+  else response.destroy();
 }
 
 /**

@@ -17,7 +17,7 @@ export interface OwnWorker {
   send(message: unknown): void;
   /**
    * The memory of that name that all threads of this worker process share; the first who asks for it makes it, zeroed. It
-   * outlives a thread that crashes, not the process. Rejects with a `RangeError` when it was made with another size.
+   * outlives a thread that crashes, not the process. Rejects with a `RangeError` when it was made with another size, or that size cannot be had.
    *
    * @param bytes - its size.
    */
@@ -35,7 +35,8 @@ export const worker: OwnWorker | undefined =
         thread: spec.thread ?? 0,
         send: (message: unknown) => lifecycle?.tell({ type: 'user', message }),
         async shared(name: string, bytes: number) {
-          const buffer = (await lifecycle?.shared(name, bytes)) as SharedArrayBuffer;
+          const buffer = await lifecycle?.shared(name, bytes);
+          if (buffer === undefined) throw new RangeError(`expected a size in bytes that can be had, got ${bytes}`);
           if (buffer.byteLength === bytes) return buffer;
           throw new RangeError(
             `the shared buffer '${name}' has ${buffer.byteLength} bytes, and ${bytes} were asked for`,

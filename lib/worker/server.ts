@@ -18,6 +18,23 @@ export interface FedServer {
   drain(): void;
 }
 
+/** How long an HTTP/2 session may be without a stream where connections are not kept. Milliseconds. */
+const SILENCE = 5_000;
+
+/** Node's own limit for an idle session counts a stream that waits for its answer as idle. */
+function closeWhenIdle(session: ServerHttp2Session, limit: number): void {
+  let streams = 0;
+  const timer = setTimeout(() => streams === 0 && session.close(), limit).unref();
+  session.on('stream', (stream) => {
+    streams++;
+    stream.on('close', () => {
+      streams--;
+      timer.refresh();
+    });
+  });
+  session.on('close', () => clearTimeout(timer));
+}
+
 /** The server for what is spoken. Modules that plain HTTP does not need are loaded when they are. */
 export async function createServer({ http: options, tls, http2, onRequest }: ServerSettings): Promise<FedServer> {
   const { maxHeadersCount, ...rest } = options;
@@ -32,6 +49,7 @@ export async function createServer({ http: options, tls, http2, onRequest }: Ser
     server.on('session', (session: ServerHttp2Session) => {
       sessions.add(session);
       session.on('close', () => sessions.delete(session));
+      closeWhenIdle(session, options.keepAliveTimeout || SILENCE);
     });
   } else {
     const { createServer: createHttpsServer } = await import('node:https');

@@ -106,7 +106,8 @@ for (const each of classes()) {
       assert.equal(JSON.parse((await get(url)).body).pid, pid);
     });
     await atRest(host);
-    await eventually(() => descriptors() === before, `${before} open descriptors again, not ${descriptors()}`);
+    // Fewer, if a connection of the first request was among them.
+    await eventually(() => descriptors() <= before, `${before} open descriptors again`);
     // A place that was given back twice would let two requests in.
     if (each.name !== 'async') await assertOneAtATime(url, each.options.threads ?? 1);
     await assertUnharmed(host);

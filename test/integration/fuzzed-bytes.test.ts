@@ -71,6 +71,7 @@ for (const each of classes()) {
     assert.ok(good > 10, `${good} good requests beside`);
     await assertUnharmed(host);
     await atRest(host);
-    await eventually(() => descriptors() === before, `${before} open descriptors again, not ${descriptors()}`);
+    // Fewer, if a connection of the first request was among them.
+    await eventually(() => descriptors() <= before, `${before} open descriptors again`);
   });
 }

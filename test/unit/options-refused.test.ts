@@ -69,7 +69,8 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ stackSizeMb: 0 }, 'megabytes, above 0', 'got 0', 'resourceLimits.stackSizeMb'],
   ],
   workerConnections: [0, -1, 1.5, '10', null].map((value): Wrong => [value, 'an integer of at least 1', 'got ']),
-  keepAlive: wrongDurations,
+  // An http.Server takes whole milliseconds only.
+  keepAlive: [...wrongDurations, [1.5, 'milliseconds', '1.5']],
   tls: [
     [null, 'a plain object', 'got null'],
     [{ SNICallback: () => undefined }, 'plain data or a file URL', '', 'tls.SNICallback'],
@@ -112,6 +113,8 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ keepAliveTimeout: 1 }, "at the top level, as 'keepAlive'", 'got 1', 'server.keepAliveTimeout'],
     // The option that is at fault, not the first whose name occurs somewhere in the message.
     [{ a: 1, insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
+    // Node looks at it when a connection comes.
+    [{ highWaterMark: 1.5 }, 'integer', '1.5', 'server.highWaterMark'],
     // It reaches the workers as JSON, which has none of these.
     [{ lookup: 1n }, 'plain data', 'got ', 'server.lookup'],
   ],
@@ -169,6 +172,14 @@ test('headersTimeout beyond requestTimeout, in either order and against the defa
   }
   // Without a limit for the whole, there is none for the head to exceed.
   validateOptions({ app, headersTimeout: 300_001, requestTimeout: 0 });
+});
+
+test('limits of threads are numbers that reach them', () => {
+  // JSON, which brings them to the workers, would make it null.
+  for (const stackSizeMb of [Number.POSITIVE_INFINITY, Number.NaN]) {
+    const check = (): unknown => validateOptions({ app, workerClass: 'threaded', resourceLimits: { stackSizeMb } });
+    assertInvalid(check, "option 'resourceLimits.stackSizeMb'", 'megabytes, above 0', `got ${stackSizeMb}`);
+  }
 });
 
 test('a jitter is refused also beside a maxRequests that says 0', () => {

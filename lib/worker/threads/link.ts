@@ -50,7 +50,12 @@ export function linkToProcess(): ThreadLink {
 
 function listen(port: MessagePort): Map<ThreadOrder['type'], () => void> {
   const acts = new Map<ThreadOrder['type'], () => void>();
-  port.on('message', ({ type }: ThreadOrder) => acts.get(type)?.());
+  port.on('message', ({ type }: ThreadOrder) => {
+    const act = acts.get(type);
+    if (act) act();
+    // It does not serve yet, so nothing is under way.
+    else if (type === 'drain' || type === 'quit') process.exit(0);
+  });
   // A thread whose script ends before it serves must be able to end.
   port.unref();
   return acts;

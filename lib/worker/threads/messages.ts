@@ -13,7 +13,7 @@ export type ThreadOrder =
   | { readonly type: 'drain' | 'quit' }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
-  | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer };
+  | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer | undefined };
 
 /** The `workerData` of a thread. */
 export interface ThreadData {

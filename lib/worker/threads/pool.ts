@@ -89,8 +89,6 @@ export class ThreadPool implements Servant {
       thread.order({ type: 'shared', name, buffer: sharedBuffer(name, bytes) });
     } else if (message.type === 'ready') {
       thread.readyAt = performance.now();
-      // The order came before it could take one.
-      if (this.#stopping) thread.order({ type: 'drain' });
       this.#settle();
     } else if (message.type === 'failed') {
       this.#onBootFailure(thread, message);
