@@ -24,19 +24,12 @@ import {
   type WorkerInfo,
   type WorkerTimeout,
 } from 'prefork';
+import { expectType } from '../helpers/expect-type.js';
 
 /*
  * Checked by tsc, which builds this file: the lines below must compile, and those that a @ts-expect-error announces
  * must not. `types` is never called.
  */
-
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-function expectType<A>(): <B>(
-  value: B,
-  ...same: Equal<A, B> extends true ? [] : ['not the type that was expected']
-) => void {
-  return () => undefined;
-}
 
 export function events(arbiter: Arbiter): void {
   arbiter.on('listening', (address) => expectType<BoundAddress>()(address));
