@@ -31,7 +31,10 @@ const error = errorOf(4);
 const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record({ type: fc.constant('ready' as const) }, plain),
   fc.record({ type: fc.constant('error' as const), error }, plain),
-  fc.record({ type: fc.constant('user' as const), message: fc.jsonValue() }, plain),
+  fc.record(
+    { type: fc.constant('user' as const), message: fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value))) },
+    plain,
+  ),
   fc.record(
     {
       type: fc.constant('thread' as const),
