@@ -134,12 +134,24 @@ export interface SerializedError {
 
 /** A longer line is no message of ours: no stack that {@link serializeError} writes comes near. */
 export const MAX_LINE: number = 1 << 20;
+/** With what is around it, it must be a line. */
+const MAX_USER_MESSAGE: number = MAX_LINE - 1024;
 const MAX_TEXT = 8192;
 const MAX_CAUSES = 4;
 
 export function encodeMessage(message: WorkerMessage): string {
   // It begins with a new line too: whatever else wrote to the pipe may have left half of one.
   return `\n${JSON.stringify(message)}\n`;
+}
+
+/** A message of the application, as it will arrive. Throws in the sender what JSON, or its length, is against. */
+export function userMessage(message: unknown): WorkerMessage {
+  const text: string | undefined = JSON.stringify(message);
+  if (text === undefined) throw new TypeError(`expected a message that JSON can hold, got ${typeof message}`);
+  if (text.length > MAX_USER_MESSAGE) {
+    throw new RangeError(`expected a message of at most ${MAX_USER_MESSAGE} characters of JSON, got ${text.length}`);
+  }
+  return { type: 'user', message: JSON.parse(text) };
 }
 
 /** The message in a line, or undefined for anything that is not one: a worker may write what it likes. */

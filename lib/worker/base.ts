@@ -1,6 +1,6 @@
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
-import type { ServingOptions, WorkerMessage, WorkerSpec } from '../protocol.js';
+import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
 import { type AcceptOptions, Acceptor } from './acceptor.js';
 import type { Slot } from './slot.js';
 
@@ -87,7 +87,7 @@ export abstract class Worker<App = unknown> {
 
   /** Sends a message to the Arbiter, which emits it as `'worker:message'`. As JSON, below 1 MB. */
   send(message: unknown): void {
-    this.context.tell({ type: 'user', message });
+    this.context.tell(userMessage(message));
   }
 
   /**

@@ -1,3 +1,4 @@
+import { userMessage } from '../protocol.js';
 import { spec } from './context.js';
 import { lifecycle } from './prelude.js';
 
@@ -33,7 +34,7 @@ export const worker: OwnWorker | undefined =
         age: spec.age,
         generation: spec.generation,
         thread: spec.thread ?? 0,
-        send: (message: unknown) => lifecycle?.tell({ type: 'user', message }),
+        send: (message: unknown) => lifecycle?.tell(userMessage(message)),
         async shared(name: string, bytes: number) {
           const buffer = await lifecycle?.shared(name, bytes);
           if (buffer === undefined) throw new RangeError(`expected a size in bytes that can be had, got ${bytes}`);
