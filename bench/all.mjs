@@ -1,48 +1,55 @@
-/* Runs every script and writes RESULTS.md from what they print. Its arguments (`--quick`) go to the scripts. */
+/*
+ * Runs the scripts and writes RESULTS.md from what they print: all of them, or those that are named (`queueing roster`), whose
+ * sections then replace the older ones and say themselves where they were measured. Flags (`--quick`) go to the scripts.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { environment, PART } from './harness/report.mjs';
 
 const args = process.argv.slice(2);
-const soakKills = args.includes('--quick') ? '40' : '1000';
-const PARTS = [
-  ['throughput.mjs', ...args],
-  ['herd.mjs', ...args],
-  ['memory.mjs', ...args],
-  ['respawn.mjs', ...args],
-  ['scoreboard.mjs', ...args],
-  ['queueing.mjs', ...args],
-  ['keepalive.mjs', ...args],
-  ['slow-clients.mjs', ...args],
-  ['idle.mjs', ...args],
-  ['roster.mjs', ...args],
-  ['soak.mjs', soakKills],
-];
+const flags = args.filter((arg) => arg.startsWith('--'));
+const named = args.filter((arg) => !arg.startsWith('--'));
+const SCRIPTS = ['throughput', 'herd', 'memory', 'respawn', 'scoreboard', 'queueing', 'keepalive', 'slow-clients'];
+SCRIPTS.push('idle', 'roster', 'soak');
+const unknown = named.find((name) => !SCRIPTS.includes(name));
+if (unknown !== undefined) throw new RangeError(`expected names out of ${SCRIPTS.join(', ')}, got '${unknown}'`);
 
 const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
-const head = `# Results
+const [head, ...before] = named.length > 0 ? readFileSync(RESULTS, 'utf8').split(/^(?=## )/m) : [heading()];
+const sections = new Map(
+  SCRIPTS.map((name) => [name, before.find((section) => section.includes(`\`node bench/${name}.mjs`)) ?? '']),
+);
 
-Written by \`node bench/all.mjs${args.map((arg) => ` ${arg}`).join('')}\`; do not edit. What each script claims and how it measures is in README.md.
+for (const name of named.length > 0 ? named : SCRIPTS) {
+  console.error(`\n${name}`);
+  sections.set(name, await run(name));
+}
+writeFileSync(RESULTS, [head, ...sections.values()].join('\n').replaceAll(/\n{3,}/g, '\n\n'));
+console.error(`written: ${RESULTS}`);
+
+function heading() {
+  return `# Results
+
+Written by \`node bench/all.mjs${flags.map((flag) => ` ${flag}`).join('')}\`; do not edit. What each script claims and how it measures is in README.md.
 Ratios are those of the same round: median (min-max).
 
 ${environment()}
 `;
-const sections = [];
-for (const [script, ...rest] of PARTS) {
-  console.error(`\n${script}`);
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, [path, ...rest], {
+}
+
+async function run(name) {
+  const path = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
+  const parameters = name === 'soak' ? [flags.includes('--quick') ? '40' : '1000'] : flags;
+  const child = spawn(process.execPath, [path, ...parameters], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, [PART]: '1' },
+    env: { ...process.env, ...(named.length === 0 && { [PART]: '1' }) },
   });
   const ended = once(child, 'exit');
-  sections.push((await child.stdout.setEncoding('utf8').toArray()).join(''));
+  const text = (await child.stdout.setEncoding('utf8').toArray()).join('');
   const [code, signal] = await ended;
-  if (code === 0) continue;
-  sections.push(`**${script} failed: ${signal ?? `exit code ${code}`}**\n`);
+  if (code === 0) return text;
   process.exitCode = 1;
+  return `${text}\n**${name}.mjs failed: ${signal ?? `exit code ${code}`}**\n`;
 }
-writeFileSync(RESULTS, [head, ...sections].join('\n').replaceAll(/\n{3,}/g, '\n\n'));
-console.error(`written: ${RESULTS}`);
