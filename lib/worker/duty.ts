@@ -46,6 +46,8 @@ export class Duty {
   #state: DutyState = DUTY.LISTENING;
   /** It has waited for the others, so it is its turn whatever they do. */
   #waited = false;
+  /** It is waiting for them. */
+  #aside = false;
   readonly #round: NodeJS.Timeout;
 
   constructor(index: number, orders: DutyOrders) {
@@ -58,7 +60,7 @@ export class Duty {
   /** There is room: whether to accept now. If not, it is told when. `load` is how many places are taken. */
   comes(load: number): boolean {
     if (this.#waited) return this.#goOn(load);
-    if (this.#isAhead(load)) return false;
+    if (this.#aside || this.#isAhead(load)) return false;
     if (!this.#active || this.#listening() < HIGH) return this.#goOn(load);
     return this.#mustStay(load) && this.#goOn(load);
   }
@@ -126,7 +128,9 @@ export class Duty {
     if (load - least <= BALANCE.slack + load * BALANCE.share) return false;
     this.#set(DUTY.OFF, load);
     if (this.#active) this.#wakeOne();
+    this.#aside = true;
     setTimeout(() => {
+      this.#aside = false;
       this.#waited = true;
       this.#orders.listen();
     }, BALANCE.pause);
