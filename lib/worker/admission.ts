@@ -64,6 +64,7 @@ export class Admission {
   /** The answer to a request has been sent, and the connection waits for the next one. */
   keep(socket: Socket): void {
     this.#parked.add(socket);
+    this.#makeRoom();
     this.#next(socket);
   }
 
