@@ -97,6 +97,8 @@ export class Acceptor {
       this.#closed = true;
       for (const entrance of this.#entrances) entrance.close();
       this.#duty?.close();
+      // What is still served must not put it on the roster again.
+      this.#duty = undefined;
     }
     return new Promise((resolve) => {
       if (this.#connections.size === 0) return resolve();

@@ -29,6 +29,9 @@ export interface DutyOrders {
  * writes its own word *before* it reads the others': of two that decide at the same time, one sees the other. One
  * that rests looks again after it wrote, and each second; SIGURG, which does nothing elsewhere, wakes it.
  *
+ * One that takes no part says BUSY, so that nobody counts on it: where there are few acceptors, and in its first round,
+ * since the others notice in theirs that it is there.
+ *
  * The words hold the load too: an acceptor that is far ahead of the least loaded one lets others go first.
  */
 export class Duty {
@@ -38,33 +41,34 @@ export class Duty {
   readonly #all = new Uint32Array(DUTY_SLOTS);
   /** How many words are in use, as of the last round. */
   #span = 0;
+  /** It takes part. */
   #active = false;
-  #state: DutyState = DUTY.NONE;
+  #state: DutyState = DUTY.LISTENING;
   /** It has waited for the others, so it is its turn whatever they do. */
   #waited = false;
+  /** It is waiting for them. */
+  #aside = false;
   readonly #round: NodeJS.Timeout;
 
   constructor(index: number, orders: DutyOrders) {
     this.#index = index;
     this.#orders = orders;
     this.#round = setInterval(() => this.#lookRound(), ROUND).unref();
-    this.#set(DUTY.LISTENING, 0);
-    this.#lookRound();
+    this.#say(DUTY.BUSY, 0);
   }
 
   /** There is room: whether to accept now. If not, it is told when. `load` is how many places are taken. */
   comes(load: number): boolean {
     if (this.#waited) return this.#goOn(load);
-    if (this.#isAhead(load)) return false;
+    if (this.#aside || this.#isAhead(load)) return false;
     if (!this.#active || this.#listening() < HIGH) return this.#goOn(load);
     return this.#mustStay(load) && this.#goOn(load);
   }
 
   /** There is no room any more. */
   leaves(load: number): void {
-    if (!this.#active) return;
-    this.#set(DUTY.BUSY, load);
-    if (this.#listening() < LOW) this.#wakeOne();
+    this.#state = DUTY.BUSY;
+    if (this.#active) this.#handOver(DUTY.BUSY, load);
   }
 
   /** A connection has been accepted and there is room: whether to leave the next one to others. */
@@ -76,7 +80,7 @@ export class Duty {
       return true;
     }
     if (load < BALANCE.from) return false;
-    this.#set(DUTY.LISTENING, load);
+    this.#say(DUTY.BUSY, load);
     return this.#isAhead(load);
   }
 
@@ -90,14 +94,21 @@ export class Duty {
   /** It will accept no more. */
   close(): void {
     clearInterval(this.#round);
-    this.#set(DUTY.NONE, 0);
-    if (this.#active && this.#listening() < LOW) this.#wakeOne();
+    this.#state = DUTY.NONE;
+    if (this.#active) this.#handOver(DUTY.NONE, 0);
+    else this.#say(DUTY.NONE, 0);
   }
 
   #goOn(load: number): true {
     this.#waited = false;
-    if (this.#active || this.#state !== DUTY.LISTENING) this.#set(DUTY.LISTENING, load);
+    this.#set(DUTY.LISTENING, load);
     return true;
+  }
+
+  /** Nobody can count on this one any more: if too few are left, another one is called. */
+  #handOver(state: DutyState, load: number): void {
+    this.#say(state, load);
+    if (this.#listening() < LOW) this.#wakeOne();
   }
 
   /** Goes off duty, and looks again: the last one that listened may have turned busy, and have seen nobody to wake. */
@@ -117,7 +128,9 @@ export class Duty {
     if (load - least <= BALANCE.slack + load * BALANCE.share) return false;
     this.#set(DUTY.OFF, load);
     if (this.#active) this.#wakeOne();
+    this.#aside = true;
     setTimeout(() => {
+      this.#aside = false;
       this.#waited = true;
       this.#orders.listen();
     }, BALANCE.pause);
@@ -128,7 +141,11 @@ export class Duty {
     this.#span = DUTY_SLOTS;
     this.#read();
     this.#span = this.#all.findLastIndex((word) => word !== 0) + 1;
-    this.#active = this.#index < DUTY_SLOTS && this.#all.reduce((count, word) => count + Number(word !== 0), 0) > FEW;
+    const active = this.#index < DUTY_SLOTS && this.#all.reduce((count, word) => count + Number(word !== 0), 0) > FEW;
+    const load = dutyLoad(this.#own[0] as number);
+    if (active && !this.#active) this.#say(this.#state, load);
+    if (!active && this.#active) this.#handOver(DUTY.BUSY, load);
+    this.#active = active;
     if (this.#state === DUTY.OFF) {
       // Those that listen may all be blocked by something else than a connection: look whether one waits.
       this.#waited = true;
@@ -181,6 +198,10 @@ export class Duty {
 
   #set(state: DutyState, load: number): void {
     this.#state = state;
+    if (this.#active) this.#say(state, load);
+  }
+
+  #say(state: DutyState, load: number): void {
     this.#own[0] = dutyWord(state, load);
     if (this.#index < DUTY_SLOTS) writeSync(FD.SCOREBOARD, this.#own, 0, 4, this.#index * 4);
   }

@@ -1,0 +1,73 @@
+import { DEADLINE } from './wait.js';
+
+/** Indices into what a thread and the test share. */
+export const VIEW = { TURN: 0, COMMAND: 1, SHUT: 2, TAKEN: 3, LATER: 4, LENGTH: 5 } as const;
+/** Whose turn it is: the thread's, or the test's, since the thread has nothing to do or is about to make a step. */
+export const TURN = { GO: 0, IDLE: 1, STEP: 2 } as const;
+/** What a thread is told to do; each is one turn of an event loop. RESET drops what it does. */
+export const COMMAND = { OPEN: 0, ACCEPT: 1, FINISH: 2, WAKE: 3, ROUND: 4, LATER: 5, CLOSE: 6, RESET: 7 } as const;
+export type Command = (typeof COMMAND)[keyof typeof COMMAND];
+
+/** The `workerData` of the fixture `duty-actor.js`. */
+export interface ActorData {
+  readonly index: number;
+  readonly capacity: number;
+  /** The process of each acceptor: a signal reaches all of one. */
+  readonly processOf: readonly number[];
+  readonly view: Int32Array;
+  readonly words: Uint32Array;
+  /** Who has been sent a signal. */
+  readonly wakes: Int32Array;
+}
+
+/** The test's side of an acceptor in a thread. */
+export class Actor {
+  readonly index: number;
+  readonly view: Int32Array = new Int32Array(new SharedArrayBuffer(4 * VIEW.LENGTH));
+  alive = true;
+  draining = false;
+  /** Whose round comes before the own first one: it begins a second after the own start, and the others have theirs each second. */
+  readonly before = new Set<Actor>();
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  /** It is not in the middle of something. */
+  get idle(): boolean {
+    return this.view[VIEW.TURN] === TURN.IDLE;
+  }
+
+  /** Places. */
+  get taken(): number {
+    return this.view[VIEW.TAKEN] as number;
+  }
+
+  get shut(): boolean {
+    return this.view[VIEW.SHUT] === 1;
+  }
+
+  /** How many callbacks of timers it has. */
+  get later(): number {
+    return this.view[VIEW.LATER] as number;
+  }
+
+  /** Up to its first step. */
+  begin(command: Command): void {
+    this.view[VIEW.COMMAND] = command;
+    this.step();
+  }
+
+  /** The step that it is about to make, and up to the next one. */
+  step(): void {
+    Atomics.store(this.view, VIEW.TURN, TURN.GO);
+    Atomics.notify(this.view, VIEW.TURN);
+    const end = Atomics.wait(this.view, VIEW.TURN, TURN.GO, DEADLINE);
+    if (end === 'timed-out') throw new Error(`acceptor ${this.index} does not come to its next step`);
+  }
+
+  complete(command: Command): void {
+    this.begin(command);
+    while (!this.idle) this.step();
+  }
+}

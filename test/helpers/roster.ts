@@ -1,0 +1,52 @@
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import type { ArbiterOptions } from 'prefork';
+import { FD } from '../../dist/protocol.js';
+import { DUTY, DUTY_SLOTS, type DutyState, dutyState } from '../../dist/scoreboard.js';
+import { fixture, Host } from './host.js';
+import { alive } from './process.js';
+import { eventually } from './wait.js';
+
+/** So many of those that have room listen, when nothing happens. */
+export const MOST_LISTENING = 4;
+
+/** A host whose workers look round on the duty roster when the test says so, and never else. Linux. */
+export class RosterHost extends Host {
+  constructor(t: TestContext, options: Partial<ArbiterOptions>, env: NodeJS.ProcessEnv = {}) {
+    const execArgv = ['--import', pathToFileURL(fixture('rounds-on-demand.js')).href];
+    super(t, { execArgv, ...options }, { env });
+  }
+
+  /** How many acceptors say that. */
+  count(state: DutyState): number {
+    return this.words().filter((word) => word !== 0 && dutyState(word) === state).length;
+  }
+
+  /** The word of each slot. */
+  words(): number[] {
+    const words = new Uint32Array(DUTY_SLOTS);
+    const fd = openSync(`/proc/${this.workerPids.find(alive)}/fd/${FD.SCOREBOARD}`, 'r');
+    readSync(fd, words, 0, words.byteLength, 0);
+    closeSync(fd);
+    return [...words];
+  }
+
+  /** All look round until that many listen or rest: nobody is busy, nor new to the roster. */
+  async settle(acceptors: number): Promise<void> {
+    await eventually(async () => {
+      for (const pid of this.workerPids) if (alive(pid)) process.kill(pid, 'SIGCONT');
+      // One that rests looks for 10 ms whether somebody waits.
+      await delay(40);
+      const listening = this.count(DUTY.LISTENING);
+      return listening <= MOST_LISTENING && listening + this.count(DUTY.OFF) === acceptors;
+    }, `a roster of ${acceptors}`);
+  }
+}
+
+/** How often the main thread of a process has waited for something. */
+export function waits(pid: number): number {
+  const [, count] = /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(count);
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { DUTY, dutyState } from '../../dist/scoreboard.js';
+import { Gate } from '../helpers/gate.js';
+import { fixture } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { createLoadGate } from '../helpers/load-gate.js';
+import { gone } from '../helpers/process.js';
+import { MOST_LISTENING, RosterHost, waits } from '../helpers/roster.js';
+
+const linux = { skip: process.platform !== 'linux' && 'it looks into /proc' };
+const { LISTENING, BUSY, OFF } = DUTY;
+
+/** What each worker says, by pid: at the start, the slots are in the order of the ids. */
+async function said(host: RosterHost): Promise<ReadonlyMap<number, number>> {
+  const words = host.words();
+  const workers = await host.workers();
+  return new Map(workers.map(({ id, pid }) => [pid as number, dutyState(words[id - 1] as number)]));
+}
+
+/** How often each of 12 idle workers woke up, over so many clients that came one after the other. */
+async function wakesOf(host: RosterHost, clients: number): Promise<Map<number, number>> {
+  const url = await host.url();
+  const pids = (await host.workers()).map(({ pid }) => pid as number);
+  const before = new Map(pids.map((pid) => [pid, waits(pid)]));
+  for (let client = 0; client < clients; client++) assert.equal((await get(url)).status, 200);
+  const wakes = new Map(pids.map((pid) => [pid, waits(pid) - (before.get(pid) as number)]));
+  return wakes;
+}
+
+const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, number) => total + number, 0);
+
+test('of 12 idle workers a few listen, and no client wakes the others', linux, async (t) => {
+  const clients = 200;
+  const free = new RosterHost(t, { workers: 12 }, { PREFORK_ROSTER: 'off' });
+  await free.ready();
+  const all = await wakesOf(free, clients);
+  await free.call('stop');
+
+  const host = new RosterHost(t, { workers: 12 });
+  await host.ready();
+  await host.settle(12);
+  const wakes = await wakesOf(host, clients);
+  const resting = [...(await said(host))].filter(([, state]) => state === OFF).map(([pid]) => wakes.get(pid) as number);
+  const listening = host.count(LISTENING);
+  assert.ok(listening >= 2 && listening <= MOST_LISTENING, `${listening} listen`);
+  assert.equal(resting.length, 12 - listening);
+
+  const leastWoken = [...all.values()].sort((a, b) => a - b).slice(0, resting.length);
+  const [on, off] = [sum(resting), sum(leastWoken)];
+  assert.ok(on < off / 5, `those that rest woke up ${on} times, and without a roster ${off} times`);
+  t.diagnostic(`${on} wake-ups instead of ${off}`);
+});
+
+test('nobody counts on workers that were busy before they knew of a roster', linux, async (t) => {
+  const gate = await Gate.open(t);
+  const host = new RosterHost(t, { workers: 12, app: fixture('gated.js') }, gate.env);
+  const url = await host.ready();
+  const held = Array.from({ length: 6 }, () => get(url));
+  for (let index = 0; index < 6; index++) await gate.next();
+  const holders = gate.arrivals.map(({ pid }) => pid);
+  await host.settle(6);
+  const states = await said(host);
+  for (const pid of holders) assert.equal(states.get(pid), BUSY);
+  // There are six others.
+  for (let index = 0; index < 6; index++) {
+    held.push(get(url));
+    await gate.next();
+  }
+  for (const arrival of gate.arrivals) arrival.release();
+  for (const answer of held) assert.equal((await answer).status, 200);
+});
+
+test('the end of all workers that listen wakes one that rests', linux, async (t) => {
+  const gate = await createLoadGate(t);
+  gate.open();
+  const host = new RosterHost(t, { workers: 12, app: fixture('waits-to-load.js') }, gate.env);
+  const url = await host.ready();
+  await host.settle(12);
+  gate.close();
+  const listening = [...(await said(host))].filter(([, state]) => state === LISTENING).map(([pid]) => pid);
+  for (const pid of listening) process.kill(pid, 'SIGKILL');
+  await gone(...listening);
+  // Their substitutes still load.
+  const answers = await Promise.all(Array.from({ length: 8 }, () => get(`${url}/wait?ms=20`)));
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  assert.equal(host.of('worker:ready').length, 12);
+});
