@@ -71,7 +71,8 @@ export class Admission {
 
   /** The answer to a request has been sent, and the connection waits for the next one. */
   keep(socket: Socket): void {
-    this.#parked.add(socket);
+    // With another request of it waiting, it is not idle.
+    if (!this.#waiting.some((waiting) => waiting.socket === socket)) this.#parked.add(socket);
     this.#makeRoom();
     this.#next(socket);
   }
