@@ -62,7 +62,11 @@ export class Actor {
   step(): void {
     Atomics.store(this.view, VIEW.TURN, TURN.GO);
     Atomics.notify(this.view, VIEW.TURN);
-    const end = Atomics.wait(this.view, VIEW.TURN, TURN.GO, DEADLINE);
+    let end: string = 'ok';
+    // The thread's notification of the turn before may come now.
+    while (end !== 'timed-out' && Atomics.load(this.view, VIEW.TURN) === TURN.GO) {
+      end = Atomics.wait(this.view, VIEW.TURN, TURN.GO, DEADLINE);
+    }
     if (end === 'timed-out') throw new Error(`acceptor ${this.index} does not come to its next step`);
   }
 
