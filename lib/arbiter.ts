@@ -4,7 +4,7 @@ import type { ArbiterError } from './errors.js';
 import { Alarm } from './master/alarm.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './master/boot-failure.js';
 import { Crew } from './master/crew.js';
-import { type ArbiterEvents, threadExit } from './master/events.js';
+import { type ArbiterEvents, threadExit, timeoutReport } from './master/events.js';
 import type { BoundAddress } from './master/listener.js';
 import { Loop } from './master/loop.js';
 import { takeName } from './master/names.js';
@@ -25,7 +25,8 @@ import { integer } from './options/checks.js';
 import { checkTls } from './options/tls.js';
 import type { ArbiterOptions, Handler, MasterSignal, ResolvedOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
-import { reviveError } from './protocol.js';
+import type { TimeoutReport } from './protocol.js';
+import { reviveError } from './serialized-error.js';
 import { spec } from './worker/context.js';
 import { startInWorker } from './worker/serve.js';
 
@@ -184,15 +185,16 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       else if (message.type === 'recycle') worker.markDue(message.why);
       else if (message.type === 'error') this.#notifier.emit('worker:error', worker.info(), reviveError(message.error));
       else if (message.type === 'thread') this.#notifier.emit('thread:exit', worker.info(), threadExit(message));
+      else if (message.type === 'timeout') this.#onTimeout(worker, timeoutReport(message));
       else if (message.type === 'user') this.#notifier.emit('worker:message', worker.info(), message.message);
       else if (!worker.ready) {
         this.#onBootFailure(worker, reportedFailure(worker.id, message, this.#options.bind.map(formatAddress)));
       }
     },
     overdue: ({ worker }) => {
-      if (worker.ready || worker.leaving) return;
-      this.#crew?.timeOut(worker);
-      this.#onBootFailure(worker, bootTimeoutFailure(worker.id, this.#options.bootTimeout));
+      if (worker.ready || worker.leaving || worker.timedOut) return;
+      this.#onTimeout(worker, { clock: 'boot', elapsed: worker.lived, answered: false });
+      worker.signal('SIGKILL');
     },
     exit: (turn) => {
       const { worker, error } = turn;
@@ -225,6 +227,11 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     if (!starting) return;
     this.#failure = failure;
     this.#end('kill');
+  }
+
+  #onTimeout(worker: WorkerHandle, report: TimeoutReport): void {
+    this.#crew?.timeOut(worker, report);
+    if (!worker.ready) this.#onBootFailure(worker, bootTimeoutFailure(worker.id, this.#options.clocks.bootTimeout));
   }
 
   #scaleTo(to: number): void {

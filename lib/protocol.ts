@@ -1,9 +1,9 @@
 import type { ServerOptions } from 'node:http';
 import type { TlsOptions } from 'node:tls';
-import { inspect } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { SlotRequest } from './scoreboard.js';
+import { isRecord, parseError, type SerializedError } from './serialized-error.js';
 
 /**
  * What the master and a worker say to each other.
@@ -34,6 +34,16 @@ export interface RecycleLimits {
 /** Which limit it has reached; `sockets`: it has no more copies of the sockets for threads that replace others. */
 export type RecycleCause = 'requests' | 'memory' | 'sockets';
 const RECYCLE_CAUSES: readonly RecycleCause[] = ['requests', 'memory', 'sockets'];
+
+/** How long a worker may take, milliseconds; 0 is no limit. */
+export interface ClockLimits {
+  /** For a request where one is served at a time, and for the event loop to stand still. */
+  readonly timeout: number;
+  /** From the spawn until it is ready. */
+  readonly bootTimeout: number;
+  /** Whether a thread watches the main one. */
+  readonly watchdog: boolean;
+}
 
 /** How a worker serves, of whatever class it is. */
 export interface ServingOptions {
@@ -71,6 +81,9 @@ export interface WorkerSpec {
   /** The number of this thread, from 1; absent in a process's main thread. */
   readonly thread?: number;
   readonly serving: ServingOptions;
+  readonly clocks: ClockLimits;
+  /** When it was spawned, milliseconds of the clock that all processes share, see `monotonic()`. */
+  readonly spawnedAt: number;
   /** Whether the control pipe brings the `tls` options: no secret belongs into an environment. */
   readonly tls: boolean;
   readonly http: HttpOptions;
@@ -112,6 +125,42 @@ export type FailedMessage = {
   readonly socket?: number;
 };
 
+/** Which limit: `bootTimeout`, or `timeout` for a request or for the event loop. */
+export type Clock = 'boot' | 'request' | 'loop';
+const CLOCKS: readonly Clock[] = ['boot', 'request', 'loop'];
+
+/**
+ * What a worker that ran out of time was found to do: to run JavaScript, something in native code that could not be
+ * interrupted, or nothing, because it waited for something that did not come.
+ */
+export type Hung = 'javascript' | 'native' | 'waiting';
+const HUNG: readonly Hung[] = ['javascript', 'native', 'waiting'];
+
+/** A request that ran out of time. */
+export interface TimedOutRequest extends SlotRequest {
+  /** Where the client is, if that can be found out. */
+  readonly remoteAddress?: string;
+}
+
+/** A worker, or a thread of one, ran out of time and ends. */
+export interface TimeoutReport {
+  readonly clock: Clock;
+  /** Milliseconds, of which the worker could have used all. */
+  readonly elapsed: number;
+  /** What it was serving; of several requests, the one that came last. */
+  readonly request?: TimedOutRequest;
+  /** Absent when nobody could find out. */
+  readonly hung?: Hung;
+  /** Where the JavaScript was, innermost call first, one line each. */
+  readonly stack?: string;
+  /** What was waited for, see `process.getActiveResourcesInfo()`. */
+  readonly pending?: readonly string[];
+  /** The number of the thread, from 1. */
+  readonly thread?: number;
+  /** Whether a client got an answer because of it: 504. */
+  readonly answered: boolean;
+}
+
 export type WorkerMessage =
   | { readonly type: 'ready' }
   | FailedMessage
@@ -120,25 +169,14 @@ export type WorkerMessage =
   | { readonly type: 'thread'; readonly thread: number; readonly code: number; readonly request?: SlotRequest }
   /** It has reached a limit, wants a replacement, and goes on serving until it is told to drain. Said once. */
   | { readonly type: 'recycle'; readonly why: RecycleCause }
+  | ({ readonly type: 'timeout' } & TimeoutReport)
   /** What the application sends: any JSON. */
   | { readonly type: 'user'; readonly message: unknown };
-
-/** An error as plain data. */
-export interface SerializedError {
-  readonly name: string;
-  readonly message: string;
-  readonly stack?: string;
-  readonly code?: string;
-  readonly cause?: SerializedError;
-}
 
 /** A longer line is no message of ours: no stack that {@link serializeError} writes comes near. */
 export const MAX_LINE: number = 1 << 20;
 /** With what is around it, it must be a line. */
 const MAX_USER_MESSAGE: number = MAX_LINE - 1024;
-const MAX_TEXT = 8192;
-const MAX_CAUSES = 4;
-
 export function encodeMessage(message: WorkerMessage): string {
   // It begins with a new line too: whatever else wrote to the pipe may have left half of one.
   return `\n${JSON.stringify(message)}\n`;
@@ -170,7 +208,8 @@ export function parseMessage(line: string): WorkerMessage | undefined {
     const why = RECYCLE_CAUSES.find((cause) => cause === value['why']);
     return why && { type: 'recycle', why };
   }
-  const error = parseError(value['error'], 0);
+  if (value['type'] === 'timeout') return parseTimeout(value);
+  const error = parseError(value['error']);
   if (error === undefined) return undefined;
   if (value['type'] === 'error') return { type: 'error', error };
   if (value['type'] !== 'failed') return undefined;
@@ -183,58 +222,29 @@ export function parseMessage(line: string): WorkerMessage | undefined {
 
 function parseThread({ thread, code, request }: Record<string, unknown>): WorkerMessage | undefined {
   if (typeof thread !== 'number' || typeof code !== 'number') return undefined;
-  const { method, url, startedAt } = isRecord(request) ? request : {};
-  const known = typeof method === 'string' && typeof url === 'string' && typeof startedAt === 'number';
-  return { type: 'thread', thread, code, ...(known && { request: { method, url, startedAt } }) };
+  const known = parseRequest(request);
+  return { type: 'thread', thread, code, ...(known && { request: known }) };
 }
 
-export function serializeError(thrown: unknown, depth = 0): SerializedError {
-  try {
-    if (!(thrown instanceof Error)) return { name: 'Error', message: clip(`thrown: ${inspect(thrown)}`) };
-    const { name, message, stack, cause } = thrown;
-    const code = (thrown as NodeJS.ErrnoException).code;
-    return {
-      name: clip(String(name)),
-      message: clip(String(message)),
-      ...(typeof stack === 'string' && { stack: clip(stack) }),
-      ...(typeof code === 'string' && { code: clip(code) }),
-      ...(cause !== undefined && depth < MAX_CAUSES && { cause: serializeError(cause, depth + 1) }),
-    };
-  } catch {
-    // A getter of the application's error class threw: the report must still go out.
-    return { name: 'Error', message: 'thrown: an object whose properties cannot be read' };
-  }
+function parseRequest(value: unknown): TimedOutRequest | undefined {
+  const { method, url, startedAt, remoteAddress } = isRecord(value) ? value : {};
+  if (typeof method !== 'string' || typeof url !== 'string' || typeof startedAt !== 'number') return undefined;
+  return { method, url, startedAt, ...(typeof remoteAddress === 'string' && { remoteAddress }) };
 }
 
-export function reviveError(data: SerializedError): Error {
-  const error = new Error(data.message, data.cause === undefined ? undefined : { cause: reviveError(data.cause) });
-  const own: Record<string, string> = { name: data.name };
-  if (data.stack !== undefined) own['stack'] = data.stack;
-  if (data.code !== undefined) own['code'] = data.code;
-  for (const [key, value] of Object.entries(own)) {
-    Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: key === 'code' });
-  }
-  return error;
-}
-
-function parseError(value: unknown, depth: number): SerializedError | undefined {
-  if (!isRecord(value) || depth > MAX_CAUSES) return undefined;
-  const { name, message, stack, code } = value;
-  if (typeof name !== 'string' || typeof message !== 'string') return undefined;
-  const cause = parseError(value['cause'], depth + 1);
+function parseTimeout(value: Record<string, unknown>): WorkerMessage | undefined {
+  const { elapsed, answered, stack, pending, thread } = value;
+  const clock = CLOCKS.find((name) => name === value['clock']);
+  const hung = HUNG.find((name) => name === value['hung']);
+  const request = parseRequest(value['request']);
+  if (clock === undefined || typeof elapsed !== 'number' || typeof answered !== 'boolean') return undefined;
   return {
-    name,
-    message,
+    type: 'timeout',
+    ...{ clock, elapsed, answered },
+    ...(request && { request }),
+    ...(hung && { hung }),
     ...(typeof stack === 'string' && { stack }),
-    ...(typeof code === 'string' && { code }),
-    ...(cause !== undefined && { cause }),
+    ...(Array.isArray(pending) && { pending: pending.filter((item) => typeof item === 'string') }),
+    ...(typeof thread === 'number' && { thread }),
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function clip(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }

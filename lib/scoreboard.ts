@@ -66,7 +66,7 @@ export interface SlotRecord {
   readonly connections: number;
   /** The exit code that a worker wrote before it killed itself, see the prelude. */
   readonly exitCode: number | undefined;
-  /** Milliseconds on the system's monotonic clock (`process.hrtime`), the same in every process. */
+  /** Milliseconds on the system's monotonic clock, see `monotonic()`. */
   readonly beat: number;
   readonly requests: number;
   readonly errors: number;

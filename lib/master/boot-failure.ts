@@ -1,5 +1,6 @@
 import { ArbiterError } from '../errors.js';
-import { type BootPhase, reviveError, type WorkerMessage } from '../protocol.js';
+import type { BootPhase, WorkerMessage } from '../protocol.js';
+import { reviveError } from '../serialized-error.js';
 import type { WorkerExit } from './events.js';
 import { bindError } from './listener.js';
 

@@ -1,5 +1,6 @@
 import type { FailureKind } from '../backoff.js';
 import type { ResolvedOptions } from '../options/types.js';
+import type { TimeoutReport } from '../protocol.js';
 import { type SlotRecord, STATE } from '../scoreboard.js';
 import type { WorkerExit } from './events.js';
 import type { Notifier } from './notify.js';
@@ -85,12 +86,12 @@ export class Crew {
     for (const worker of this.#roster.all()) worker.end('stop', stage, limit);
   }
 
-  /** Its boot took too long. */
-  timeOut(worker: WorkerHandle): void {
-    worker.timedOut = true;
+  /** It ran out of time, and must end; of a thread, its process sees to that. */
+  timeOut(worker: WorkerHandle, report: TimeoutReport): void {
+    if (worker.timedOut) return;
     this.#tally.timeouts++;
-    this.#notifier.emit('worker:timeout', worker.info(), { clock: 'boot', elapsed: worker.lived, answered: false });
-    worker.signal('SIGKILL');
+    this.#notifier.emit('worker:timeout', worker.info(), report);
+    if (report.thread === undefined) worker.timeOut();
   }
 
   /** How a worker ended, from what the system and the worker itself tell. */

@@ -1,5 +1,5 @@
 import type { MasterSignal } from '../options/types.js';
-import type { WorkerMessage } from '../protocol.js';
+import type { TimeoutReport, WorkerMessage } from '../protocol.js';
 import type { SlotRequest } from '../scoreboard.js';
 import type { BoundAddress } from './listener.js';
 import type { ExitReason, WorkerInfo } from './worker-handle.js';
@@ -27,15 +27,12 @@ export function threadExit({ thread, code, request }: Extract<WorkerMessage, { t
   return { thread, code, ...(request && { request }) };
 }
 
-/** A worker ran out of time. */
-export interface WorkerTimeout {
-  /** `boot`: it was not ready within `bootTimeout`. */
-  readonly clock: 'boot';
-  /** Milliseconds. */
-  readonly elapsed: number;
-  /** Whether a client got an answer because of it. */
-  readonly answered: boolean;
+export function timeoutReport({ type, ...report }: Extract<WorkerMessage, { type: 'timeout' }>): TimeoutReport {
+  return report;
 }
+
+/** A worker, or a thread of one, ran out of time. It ends, and is replaced. */
+export type WorkerTimeout = TimeoutReport;
 
 /** The events of an Arbiter and what their listeners get. A listener that throws is reported by `error` and ends nothing. */
 export interface ArbiterEvents {

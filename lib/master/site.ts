@@ -1,4 +1,5 @@
 import type { ArbiterError } from '../errors.js';
+import { monotonic } from '../monotonic.js';
 import { readTls } from '../options/tls.js';
 import type { MasterSignal, ResolvedOptions } from '../options/types.js';
 import type { SlotRecord } from '../scoreboard.js';
@@ -126,7 +127,7 @@ function launch(
     number[],
   ];
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
-  const { name, source, workerClass, serving, tls, backlog, http, recycle, umask } = options;
+  const { name, source, workerClass, serving, clocks, tls, backlog, http, recycle, umask } = options;
   return {
     command,
     spec: {
@@ -137,6 +138,8 @@ function launch(
       backlog,
       direct: SHELL === undefined && listeners.length > 0,
       serving,
+      clocks,
+      spawnedAt: monotonic(),
       tls: tls !== undefined,
       http,
       ...(workerClass.name !== undefined && { workerClass: workerClass.name }),
@@ -149,7 +152,7 @@ function launch(
     env: { ...process.env, ...options.env },
     sockets: [...first, ...Array.from({ length: copies }, () => further).flat()],
     scoreboard: board.fd,
-    bootTimeout: options.bootTimeout,
+    bootTimeout: clocks.bootTimeout,
     tls: tls && (() => readTls(tls)),
   };
 }

@@ -10,10 +10,10 @@ import {
   parseMessage,
   type RecycleCause,
   SPEC_VARIABLE,
-  serializeError,
   type WorkerMessage,
   type WorkerSpec,
 } from '../protocol.js';
+import { serializeError } from '../serialized-error.js';
 import type { Command } from './command.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
@@ -81,6 +81,9 @@ export interface Launch {
   readonly tls: (() => TlsOptions) | undefined;
 }
 
+/** How long a worker that has told of its own timeout may take to end. Milliseconds. */
+const LAST_ANSWERS = 2_000;
+
 /** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
 const LAST_WORDS = 250;
 
@@ -92,7 +95,7 @@ export class WorkerHandle {
   readonly pid: number | undefined;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
-  timedOut = false;
+  #timedOut = false;
   #leavingFor: LeaveReason | undefined;
   #due = false;
   readonly #generation: number;
@@ -139,6 +142,11 @@ export class WorkerHandle {
     return this.#readyAt !== undefined;
   }
 
+  /** Whether a clock of it ran out. */
+  get timedOut(): boolean {
+    return this.#timedOut;
+  }
+
   /** How long it has been spawned, and how long ready, milliseconds of the monotonic clock. */
   get lived(): number {
     return performance.now() - this.#spawnedTick;
@@ -177,13 +185,23 @@ export class WorkerHandle {
     // Before it is ready, a QUIT would leave a core file and nothing is under way: there it is a kill.
     // One that has reported its failure is on its way out.
     if (this.failure === undefined) this.signal(stage === 'quit' && !this.ready ? 'SIGKILL' : STAGE_SIGNAL[stage]);
-    clearTimeout(this.#killTimer);
-    this.#killTimer = setTimeout(() => this.signal('SIGKILL'), limit).unref();
+    this.#killWithin(limit);
+  }
+
+  /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */
+  timeOut(): void {
+    this.#timedOut = true;
+    this.#killWithin(LAST_ANSWERS);
   }
 
   signal(name: NodeJS.Signals): void {
     // Node refuses to signal a child that it has reaped, so the pid cannot be another's by now.
     if (this.pid !== undefined) this.#child.kill(name);
+  }
+
+  #killWithin(limit: number): void {
+    clearTimeout(this.#killTimer);
+    this.#killTimer = setTimeout(() => this.signal('SIGKILL'), limit).unref();
   }
 
   #sendTls({ tls }: Launch, enqueue: (turn: WorkerTurn) => void): void {

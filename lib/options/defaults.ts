@@ -9,6 +9,8 @@ export const DEFAULTS = {
   threads: 4,
   workerConnections: 1000,
   keepAlive: 5_000,
+  timeout: 30_000,
+  watchdog: true,
   bootTimeout: 60_000,
   gracefulTimeout: 30_000,
   maxRequests: 0,
@@ -22,8 +24,6 @@ export const MASTER_SIGNALS: readonly MasterSignal[] = ['SIGTERM', 'SIGINT', 'SI
 
 /** Options of the documented API that this version does not know yet: refused, not ignored. */
 export const LATER_OPTIONS: ReadonlySet<string> = new Set([
-  'timeout',
-  'watchdog',
   'pidFile',
   'accessLog',
   'accessLogFormat',

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { TlsOptions } from 'node:tls';
 import type { ResourceLimits } from 'node:worker_threads';
-import type { HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
+import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
 
 /** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -143,6 +143,20 @@ export interface ArbiterOptions<App = Handler> {
   readonly bind?: BindOption | readonly BindOption[];
   /** Length of the kernel's queue of connections that wait for a worker, listen(2). Gunicorn: `backlog`. @defaultValue `2048` */
   readonly backlog?: number;
+  /**
+   * How long one request of a sync worker, or of a thread of a threaded one, may take, and how long the event loop of any worker
+   * may stand still. Then the client gets 504 if the head of the answer has not been sent, the worker (threaded: the thread)
+   * ends and is replaced, and `'worker:timeout'` tells what it was doing. Time that the worker did not get, because the CPU
+   * was busy or the machine asleep, does not count. 0 = no limit. Gunicorn: `timeout`.
+   * @defaultValue `30000`
+   */
+  readonly timeout?: number;
+  /**
+   * Whether each sync or async worker has a thread that watches its main thread, for 11 to 20 MB of memory: it finds where
+   * one that hangs is, and answers its clients. Without it, such a worker is only killed, a moment later. Threaded workers
+   * need none. @defaultValue `true`
+   */
+  readonly watchdog?: boolean;
   /** From the spawn of a worker until it is ready; then it is killed. 0 = no limit. @defaultValue `60000` */
   readonly bootTimeout?: number;
   /** From the order to drain until a worker is killed. Gunicorn: `graceful_timeout`. @defaultValue `30000` */
@@ -219,7 +233,7 @@ export interface ResolvedOptions {
   readonly workers: number;
   readonly bind: readonly BindAddress[];
   readonly backlog: number;
-  readonly bootTimeout: number;
+  readonly clocks: ClockLimits;
   readonly gracefulTimeout: number;
   readonly recycle: RecycleLimits;
   readonly http: HttpOptions;

@@ -27,7 +27,8 @@ import { classSource, isBuiltIn, workerClass } from './worker-class.js';
 
 const HTTP_OPTIONS = ['headersTimeout', 'requestTimeout', 'maxHeaderSize', 'maxHeadersCount'] as const;
 const OPTIONS: ReadonlySet<string> = new Set([
-  ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'bootTimeout', 'gracefulTimeout', 'server'],
+  ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'gracefulTimeout', 'server'],
+  ...['timeout', 'watchdog', 'bootTimeout'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', ...HTTP_OPTIONS],
   ...['maxRequests', 'maxRequestsJitter', 'maxMemory'],
@@ -72,7 +73,11 @@ export function validateOptions(value: unknown): ResolvedOptions {
     workers: pick('workers', integer(1), undefined) ?? defaultWorkers(),
     bind,
     backlog: pick('backlog', integer(1, 2 ** 31 - 1), DEFAULTS.backlog),
-    bootTimeout: pick('bootTimeout', duration, DEFAULTS.bootTimeout),
+    clocks: {
+      timeout: pick('timeout', duration, DEFAULTS.timeout),
+      bootTimeout: pick('bootTimeout', duration, DEFAULTS.bootTimeout),
+      watchdog: pick('watchdog', boolean, DEFAULTS.watchdog),
+    },
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
     recycle: recycleLimits(given),
     http: httpOptions(given),

@@ -1,13 +1,8 @@
 import type { TlsOptions } from 'node:tls';
 import { inspect } from 'node:util';
-import {
-  type BootPhase,
-  type FailedMessage,
-  serializeError,
-  type WorkerMessage,
-  type WorkerSpec,
-} from '../protocol.js';
+import type { BootPhase, FailedMessage, WorkerMessage, WorkerSpec } from '../protocol.js';
 import { STATE } from '../scoreboard.js';
+import { serializeError } from '../serialized-error.js';
 import { AppError, ListenError } from './failures.js';
 import type { Slot } from './slot.js';
 

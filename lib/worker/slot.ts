@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
+import { monotonic } from '../monotonic.js';
 import { FD } from '../protocol.js';
 import { SlotImage, type SlotRecord, type SlotState, slotPosition } from '../scoreboard.js';
 
@@ -130,10 +131,8 @@ export class Slot {
     const utilisation = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(utilisation, this.#utilisation);
     this.#utilisation = utilisation;
-    // The monotonic clock that all processes of a system share.
-    const [seconds, nanoseconds] = process.hrtime();
     const rss = process.memoryUsage.rss();
-    this.#image.setBeat(seconds * 1e3 + nanoseconds / 1e6, rss, utilization);
+    this.#image.setBeat(monotonic(), rss, utilization);
     this.flush();
     this.#observer?.onMemory(rss);
   }

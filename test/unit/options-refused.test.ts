@@ -85,6 +85,8 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [[':80', 'x'], "'host:port'", "got 'x'", 'bind[1]'],
   ],
   backlog: [0, -1, 2 ** 31, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 1 to 2147483647', 'got ']),
+  timeout: wrongDurations,
+  watchdog: [0, 'on', null].map((value): Wrong => [value, 'true or false', 'got ']),
   bootTimeout: wrongDurations,
   gracefulTimeout: wrongDurations,
   maxRequests: [-1, 1.5, '1', Number.NaN, null].map(

@@ -26,7 +26,7 @@ test('defaults', () => {
     workers: availableParallelism(),
     bind: [{ kind: 'tcp', host: '127.0.0.1', port: 8000 }],
     backlog: 2048,
-    bootTimeout: 60_000,
+    clocks: { timeout: 30_000, watchdog: true, bootTimeout: 60_000 },
     gracefulTimeout: 30_000,
     recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
     http: {},
@@ -83,8 +83,10 @@ test('values that are as good as others', () => {
   ]);
   const http = { headersTimeout: 1, requestTimeout: 2, maxHeaderSize: 3, maxHeadersCount: 4 };
   assert.deepEqual(validateOptions({ app, ...http, server: { noDelay: false } }).http, { noDelay: false, ...http });
-  for (const limit of [0, 0.5, 2 ** 31 - 1])
-    assert.equal(validateOptions({ app, bootTimeout: limit }).bootTimeout, limit);
+  for (const limit of [0, 0.5, 2 ** 31 - 1]) {
+    const clocks = { timeout: limit, bootTimeout: limit, watchdog: false };
+    assert.deepEqual(validateOptions({ app, ...clocks }).clocks, clocks);
+  }
 });
 
 test('limits of recycling', () => {

@@ -8,14 +8,12 @@ import {
   encodeSpec,
   MAX_LINE,
   parseMessage,
-  reviveError,
-  type SerializedError,
   SPEC_VARIABLE,
-  serializeError,
   takeSpec,
   type WorkerMessage,
   type WorkerSpec,
 } from '../../dist/protocol.js';
+import { reviveError, type SerializedError, serializeError } from '../../dist/serialized-error.js';
 
 const PHASES: readonly BootPhase[] = ['bind', 'load', 'boot'];
 const plain = { noNullPrototype: true };
@@ -44,6 +42,23 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
     },
     { requiredKeys: ['type', 'thread', 'code'], ...plain },
   ),
+  fc.record(
+    {
+      type: fc.constant('timeout' as const),
+      clock: fc.constantFrom('boot', 'request', 'loop'),
+      elapsed: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
+      answered: fc.boolean(),
+      hung: fc.constantFrom('javascript', 'native', 'waiting'),
+      stack: fc.string(),
+      pending: fc.array(fc.string()),
+      thread: fc.nat(),
+      request: fc.record(
+        { method: fc.string(), url: fc.string(), startedAt: fc.nat(), remoteAddress: fc.string() },
+        { requiredKeys: ['method', 'url', 'startedAt'], ...plain },
+      ),
+    },
+    { requiredKeys: ['type', 'clock', 'elapsed', 'answered'], ...plain },
+  ),
   fc.record({ type: fc.constant('recycle' as const), why: fc.constantFrom('requests', 'memory') }, plain),
   fc.record(
     { type: fc.constant('failed' as const), phase: fc.constantFrom(...PHASES), error, socket: fc.nat(100) },
@@ -60,6 +75,7 @@ function assertWellFormed(value: WorkerMessage): void {
     thread: ['type', 'thread', 'code', 'request'],
     user: ['type', 'message'],
     recycle: ['type', 'why'],
+    timeout: ['type', 'clock', 'elapsed', 'request', 'hung', 'stack', 'pending', 'thread', 'answered'],
   }[value.type];
   assert.ok(allowed, `a message of type ${value.type}`);
   for (const key of Object.keys(value)) assert.ok(allowed.includes(key), `a key ${key}`);
@@ -68,6 +84,16 @@ function assertWellFormed(value: WorkerMessage): void {
   if (value.type === 'recycle') return void assert.ok(['requests', 'memory'].includes(value.why));
   if (value.type === 'thread') {
     assert.deepEqual([typeof value.thread, typeof value.code], ['number', 'number']);
+    return;
+  }
+  if (value.type === 'timeout') {
+    const { clock, elapsed, answered, hung, stack, pending = [], thread } = value;
+    assert.ok(['boot', 'request', 'loop'].includes(clock));
+    assert.deepEqual([typeof elapsed, typeof answered], ['number', 'boolean']);
+    assert.ok(hung === undefined || ['javascript', 'native', 'waiting'].includes(hung));
+    assert.ok(stack === undefined || typeof stack === 'string');
+    assert.ok(thread === undefined || typeof thread === 'number');
+    assert.ok(pending.every((item) => typeof item === 'string'));
     return;
   }
   if (value.type === 'failed') {
@@ -193,6 +219,8 @@ test('a spec is taken from the environment once, and is no more there', () => {
     backlog: 5,
     direct: false,
     serving: { workerConnections: 1, keepAlive: 1, threads: 1, http2: false },
+    clocks: { timeout: 1, bootTimeout: 2, watchdog: false },
+    spawnedAt: 1.5,
     tls: false,
     http: {},
     recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },

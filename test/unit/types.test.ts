@@ -76,6 +76,8 @@ export function options(): void {
     http2: false,
     bind: [':0', { path: '/s', mode: 0o600 }],
     backlog: 1,
+    timeout: 1,
+    watchdog: false,
     bootTimeout: 1,
     gracefulTimeout: 1,
     maxRequests: 1,
@@ -111,7 +113,7 @@ export function options(): void {
   // @ts-expect-error: an unknown option
   new Arbiter({ app: './app.js', worker: 2 });
   // @ts-expect-error: an option of a later version
-  new Arbiter({ app: './app.js', timeout: 30_000 });
+  new Arbiter({ app: './app.js', accessLog: '-' });
   // @ts-expect-error: a number
   new Arbiter({ app: './app.js', workers: '2' });
   // @ts-expect-error: no class of this name

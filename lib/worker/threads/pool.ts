@@ -1,7 +1,8 @@
 import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
-import { type FailedMessage, type RecycleCause, reviveError, serializeError, type WorkerSpec } from '../../protocol.js';
+import type { FailedMessage, RecycleCause, WorkerSpec } from '../../protocol.js';
 import { SLOT_SIZE } from '../../scoreboard.js';
+import { reviveError, serializeError } from '../../serialized-error.js';
 import { clearDuty, readSlotAt, storeImage } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
