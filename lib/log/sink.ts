@@ -24,10 +24,24 @@ function standardError(name: string): Sink {
 
 /** The built-in logger: lines for humans on a terminal, JSON elsewhere, from the level info on. */
 export function builtIn(stream: NodeJS.WritableStream & { readonly isTTY?: boolean }, name: string): Sink {
-  // Unlike the stream itself, it does not end the process when nobody reads any more.
-  const output = new Console(stream);
+  const write = careless(stream);
   const line = stream.isTTY ? humanLines : jsonLine;
   return (entry) => {
-    if (entry.level !== 'debug') output.log(line(entry, name, new Date()));
+    if (entry.level !== 'debug') write(`${line(entry, name, new Date())}\n`);
+  };
+}
+
+/**
+ * Writes to a stream, and does not care whether that works: without a listener for the error, a pipe that nobody reads any more
+ * would end the process. The listener is there for as long as these errors may come, since others are not ours.
+ */
+function careless(stream: NodeJS.WritableStream): (text: string) => void {
+  const ignore = (): void => undefined;
+  let pending = 0;
+  // The error comes after the call back, but before the next turn.
+  const settle = (): void => void setImmediate(() => --pending === 0 && stream.off('error', ignore));
+  return (text) => {
+    if (pending++ === 0) stream.on('error', ignore);
+    stream.write(text, settle);
   };
 }
