@@ -2,8 +2,8 @@ import { ArbiterError } from '../errors.js';
 import { type SerializedError, serializeError } from '../serialized-error.js';
 import { printable } from './text.js';
 
-/** Lines of one stack. */
-const MAX_LINES = 40;
+/** Lines of one stack: more than the watchdog's have, less than a message with a whole document in it. */
+const MAX_LINES = 80;
 const INDENT = '    ';
 
 /** What an error says of itself, in one line. */

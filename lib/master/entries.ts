@@ -3,6 +3,7 @@ import { errorTitle } from '../log/stack.js';
 import { duration, printable, quoted } from '../log/text.js';
 import type { LogLevel } from '../options/logger.js';
 import type { Hung, TimedOutRequest } from '../protocol.js';
+import type { SlotRequest } from '../scoreboard.js';
 import type { ArbiterEvents, WorkerTimeout } from './events.js';
 import type { BoundAddress } from './listener.js';
 import type { ExitReason, WorkerInfo } from './worker-handle.js';
@@ -30,14 +31,13 @@ export function entryOf<E extends keyof ArbiterEvents>(
 type Line = readonly [level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>];
 type Table = { readonly [E in keyof ArbiterEvents]: (moment: Moment, ...args: ArbiterEvents[E]) => Line | undefined };
 
-const EXIT_LEVELS: Readonly<Record<ExitReason, LogLevel>> = {
-  stop: 'info',
-  scale: 'info',
-  recycle: 'info',
-  timeout: 'error',
-  crash: 'error',
-  boot: 'error',
-};
+const ORDERED: readonly ExitReason[] = ['stop', 'scale', 'recycle'];
+
+/** An order to end that costs nobody a request is no more than news. */
+function exitLevel(reason: ExitReason, request: SlotRequest | undefined): LogLevel {
+  if (!ORDERED.includes(reason)) return 'error';
+  return request ? 'warn' : 'info';
+}
 
 const TABLE: Table = {
   listening: (_, address) => ['info', `listening on ${addressText(address)}`, { address }],
@@ -52,7 +52,7 @@ const TABLE: Table = {
   'worker:exit': ({ now }, worker, { request, ...exit }) => {
     const how = `${exit.reason}, ${howText(exit)}`;
     const message = `${title(worker)} ended (${how})${request ? ` while serving ${requestText(request, now)}` : ''}`;
-    return [EXIT_LEVELS[exit.reason], message, { ...of(worker), ...exit, ...aged(request, now) }];
+    return [exitLevel(exit.reason, request), message, { ...of(worker), ...exit, ...aged(request, now) }];
   },
   'worker:timeout': ({ now }, worker, timeout) => {
     const { request, ...rest } = timeout;

@@ -118,14 +118,16 @@ test('a message of the application is between it and its host', () => {
   assert.equal(entryOf('worker:message', [worker, 'secret'], moment), undefined);
 });
 
-test('deaths that were ordered are told, others are errors', () => {
-  const levels: Record<ExitReason, LogLevel> = {
-    ...{ stop: 'info', scale: 'info', recycle: 'info' },
-    ...{ timeout: 'error', crash: 'error', boot: 'error' },
+test('a death that was ordered is news, or a warning if it cost a request; others are errors', () => {
+  const levels: Record<ExitReason, readonly [idle: LogLevel, serving: LogLevel]> = {
+    ...{ stop: ['info', 'warn'], scale: ['info', 'warn'], recycle: ['info', 'warn'] },
+    ...{ timeout: ['error', 'error'], crash: ['error', 'error'], boot: ['error', 'error'] },
   };
-  for (const [reason, level] of Object.entries(levels)) {
-    const entry = entryOf('worker:exit', [worker, { ...exit, reason: reason as ExitReason }], moment);
-    assert.equal(entry?.level, level, reason);
+  for (const [reason, expected] of Object.entries(levels)) {
+    const found = [{}, { request }].map((serving) => {
+      return entryOf('worker:exit', [worker, { ...exit, ...serving, reason: reason as ExitReason }], moment)?.level;
+    });
+    assert.deepEqual(found, expected, reason);
   }
 });
 
