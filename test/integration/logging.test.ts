@@ -27,7 +27,7 @@ interface Settings {
 /** Runs the fixture `logging-host` until it serves. */
 async function serve(t: TestContext, settings: Settings = {}): Promise<Served> {
   const { logger, options, env, within = (command) => command as [string] } = settings;
-  const all = { app: fixture('crashing.js'), bind: '127.0.0.1:0', workers: 2, ...options };
+  const all = { app: fixture('broken-while.js'), bind: '127.0.0.1:0', workers: 1, ...options };
   const command = [process.execPath, fixture('logging-host.js'), JSON.stringify(all), ...(logger ? [logger] : [])];
   const [file, ...args] = within(command);
   const program = new Program(t, file, args, { env: { ...process.env, ...env } });
@@ -35,10 +35,12 @@ async function serve(t: TestContext, settings: Settings = {}): Promise<Served> {
   return { program, url: `http://127.0.0.1:${port}`, pid: Number(pid) };
 }
 
-/** Has a worker die of an uncaught error, and waits for the next one, then stops. */
+/** Has one worker die of an uncaught error, and the next one exit, and stops. */
 async function live({ program, url, pid }: Served): Promise<void> {
   assert.equal((await get(`${url}/uncaught`)).status, 500);
   assert.equal((await get(`${url}/exit?code=0`)).status, 500);
+  // When the third worker serves, the deaths of the others have been told.
+  assert.equal((await get(`${url}/`)).body, 'hello');
   process.kill(pid, 'SIGTERM');
   assert.deepEqual(await program.exited(), { code: 0, signal: null });
 }
@@ -79,10 +81,10 @@ test('json_lines_on_a_pipe: by default, each line parses, and an uncaught error 
     assert.equal(name, 'web');
     assert.ok(msg);
   }
-  const failed = lines.filter((line) => JSON.stringify(line).includes('it was uncaught'));
+  const failed = lines.filter((line) => JSON.stringify(line).includes('uncaught in a timer'));
   assert.deepEqual(
     failed.map(({ event, level, err }) => [event, level, err.message, /\n +at /.test(err.stack)]),
-    [['worker:error', 'error', 'it was uncaught', true]],
+    [['worker:error', 'error', 'uncaught in a timer', true]],
   );
   const crashes = lines.filter(({ event, level }) => event === 'worker:exit' && level === 'error');
   assert.deepEqual(
@@ -105,14 +107,14 @@ test('human_lines_on_a_terminal', { skip: !script.includes('util-linux') }, asyn
   await live(host);
   const { output } = host.program;
   assert.match(output, /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {2}\[prefork\] listening on 127\.0\.0\.1:\d+\r$/m);
-  assert.match(output, /Z INFO {2}\[prefork\] ready: 2 workers, pid \d+\r$/m);
+  assert.match(output, /Z INFO {2}\[prefork\] ready: 1 worker, pid \d+\r$/m);
   assert.match(
     output,
-    /Z ERROR \[prefork\] worker #\d \(pid \d+\) failed: Error: it was uncaught\r\n {4}at .*crashing\.js/,
+    /Z ERROR \[prefork\] worker #\d \(pid \d+\) failed: Error: uncaught in a timer\r\n {4}at .*app\.js/,
   );
   assert.match(output, /ERROR \[prefork\] .* ended \(crash, exit code 1\) while serving GET "\/uncaught", .* old\r$/m);
   assert.match(output, /INFO {2}\[prefork\] stopped\r$/m);
-  assert.equal(output.match(/it was uncaught/g)?.length, 1);
+  assert.equal(output.match(/uncaught in a timer/g)?.length, 1);
   assert.doesNotMatch(output, /^\{/m);
 });
 
@@ -122,8 +124,8 @@ test('pino_and_console_fit: pino', async (t) => {
   const lines = linesOf(host.program).map((line): Line => JSON.parse(line));
   assertLife(lines);
   const [error] = lines.filter(({ event }) => event === 'worker:error');
-  assert.deepEqual([error?.level, error?.pid, error?.['err'].message], [50, host.pid, 'it was uncaught']);
-  assert.match(error?.msg ?? '', /^worker #\d \(pid \d+\) failed: Error: it was uncaught$/);
+  assert.deepEqual([error?.level, error?.pid, error?.['err'].message], [50, host.pid, 'uncaught in a timer']);
+  assert.match(error?.msg ?? '', /^worker #\d \(pid \d+\) failed: Error: uncaught in a timer$/);
   assert.ok(lines.some(({ event, level }) => event === 'worker:spawn' && Number(level) === 20));
 });
 
@@ -133,8 +135,18 @@ test('pino_and_console_fit: console', async (t) => {
   for (const line of linesOf(host.program)) assert.match(line, /^(?:\[prefork\] \w| {4}\S)/);
   assert.match(
     host.program.output,
-    /^\[prefork\] worker #\d \(pid \d+\) failed: Error: it was uncaught\n {4}at .*crashing\.js/m,
+    /^\[prefork\] worker #\d \(pid \d+\) failed: Error: uncaught in a timer\n {4}at .*app\.js/m,
   );
+});
+
+test('timeout_is_logged: pid, slot, method, URL, age, and the indented stack', async (t) => {
+  const { program, url } = await serve(t, { logger: 'console', options: { timeout: 500 } });
+  assert.equal((await get(`${url}/spin?at=once`)).status, 504);
+  const [, pid, age, unit] = await program.printed(
+    /^\[prefork\] worker #1 \(pid (\d+)\) timed out: .*, serving GET "\/spin\?at=once"(?: from 127\.0\.0\.1)?, ([\d.]+) (m?s) old, running JavaScript, answered 504\n {4}at app \(.*app\.js:\d+:\d+\)\n/m,
+  );
+  assert.ok(Number(age) * (unit === 's' ? 1_000 : 1) >= 500);
+  await program.printed(new RegExp(`worker #1 \\(pid ${pid}\\) ended \\(timeout, SIGKILL\\) while serving GET "/spin`));
 });
 
 test('a logger of an inline host is called in the master alone', async (t) => {
@@ -148,6 +160,7 @@ test('a logger of an inline host is called in the master alone', async (t) => {
 test('logger_false_is_silent', async (t) => {
   const { program, pid, url } = await serve(t, { logger: 'none' });
   assert.equal((await get(`${url}/exit?code=0`)).status, 500);
+  assert.equal((await get(`${url}/`)).body, 'hello');
   process.kill(pid, 'SIGTERM');
   assert.deepEqual(await program.exited(), { code: 0, signal: null });
   assert.deepEqual(linesOf(program), []);
@@ -157,7 +170,7 @@ test('without a log, a worker prints its uncaught error itself', async (t) => {
   const host = await serve(t, { logger: 'none' });
   await live(host);
   const [first, ...frames] = linesOf(host.program);
-  assert.match(first ?? '', /^prefork: worker \d+: uncaught: Error: it was uncaught$/);
+  assert.match(first ?? '', /^prefork: worker \d+: uncaught: Error: uncaught in a timer$/);
   for (const frame of frames) assert.match(frame, /^ +at /);
 });
 
@@ -195,7 +208,7 @@ test('a replacement that fails to boot is a warning where there is no log', asyn
 
 async function breakDeploy(t: TestContext, logger: string): Promise<Served & { lines: () => string[] }> {
   const broken = join(temporaryFolder(t), 'broken');
-  const host = await serve(t, { logger, options: { workers: 1 }, env: { BROKEN: broken } });
+  const host = await serve(t, { logger, env: { BROKEN: broken } });
   writeFileSync(broken, '');
   await get(`${host.url}/exit?code=0`);
   return { ...host, lines: () => linesOf(host.program) };
