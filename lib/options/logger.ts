@@ -15,8 +15,8 @@ export interface LogFields {
  * want it: `new Arbiter({ logger: pino() })`. The fields have no name of the Arbiter; where one logger is to serve several,
  * give each a child of it.
  *
- * `console`, and any `Console` of Node, gets one text instead, with stacks below it, indented. winston wants the message
- * first: hand it an object that turns the two around.
+ * `console`, and any `Console` of Node, gets one text instead, with stacks below it, indented. winston wants one
+ * object: give it that, by a logger of four small methods.
  *
  * It is called in the master only, as a method, and must return soon. What it throws is reported once, as a process
  * warning, and ends nothing.
