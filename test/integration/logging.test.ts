@@ -141,10 +141,14 @@ test('pino_and_console_fit: console', async (t) => {
 
 test('timeout_is_logged: pid, slot, method, URL, age, and the indented stack', async (t) => {
   const { program, url } = await serve(t, { logger: 'console', options: { timeout: 500 } });
-  assert.equal((await get(`${url}/spin?at=once`)).status, 504);
-  const [, pid, age, unit] = await program.printed(
-    /^\[prefork\] worker #1 \(pid (\d+)\) timed out: .*, serving GET "\/spin\?at=once"(?: from 127\.0\.0\.1)?, ([\d.]+) (m?s) old, running JavaScript, answered 504\n {4}at app \(.*app\.js:\d+:\d+\)\n/m,
-  );
+  const line =
+    /^\[prefork\] worker #1 \(pid (\d+)\) timed out: .*, serving GET "\/spin\?at=once"(?: from 127\.0\.0\.1)?, ([\d.]+) (m?s) old, running JavaScript, answered 504\n {4}at app \(.*app\.js:\d+:\d+\)\n/m;
+  // On a machine that is busy with something else, the stack may come too late to be told.
+  for (let attempt = 0; attempt < 5 && !line.test(program.output); attempt++) {
+    assert.equal((await get(`${url}/spin?at=once`)).status, 504);
+    assert.equal((await get(`${url}/`)).body, 'hello');
+  }
+  const [, pid, age, unit] = await program.printed(line);
   assert.ok(Number(age) * (unit === 's' ? 1_000 : 1) >= 500);
   await program.printed(new RegExp(`worker #1 \\(pid ${pid}\\) ended \\(timeout, SIGKILL\\) while serving GET "/spin`));
 });

@@ -107,7 +107,8 @@ test('durations', () => {
   assert.deepEqual([0, 12.4, 999, 1_000, 30_049].map(duration), ['0 ms', '12 ms', '999 ms', '1.0 s', '30.0 s']);
 });
 
-const nasty = fc.string({ unit: 'binary', maxLength: 2_000 });
+const unsafe = fc.constantFrom('\n', '\x1b', '\x7f', '\x9b', '\u2028', '\u202e', '\ud800', '"', '\\', '\\u');
+const nasty = fc.string({ unit: fc.oneof(fc.string({ unit: 'binary', maxLength: 1 }), unsafe), maxLength: 2_000 });
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
 test('a client writes no line of its own, and acts on no terminal', () => {
