@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
@@ -102,7 +103,12 @@ export abstract class Worker<App = unknown> {
 
   /** @internal */
   timeOut(): Timeout {
-    return { answered: false, ended: (async () => this.abort())() };
+    const abort = async (): Promise<void> => {
+      // What is told, and answered, comes first, in case that it does not return.
+      await turn();
+      await this.abort();
+    };
+    return { answered: false, ended: abort() };
   }
 
   /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */
