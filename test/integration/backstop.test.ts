@@ -7,6 +7,7 @@ import { get, RawClient } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { assertNobodyTimedOut, passing } from '../helpers/passing.js';
 import { temporaryFolder } from '../helpers/place.js';
+import { eventually } from '../helpers/wait.js';
 
 /*
  * What the master does about workers that stand still and have nobody else to end them.
@@ -63,9 +64,14 @@ for (const workerClass of CLASSES) {
 
 test('an async worker that hangs in a request is ended, and only its loop is blamed', async (t) => {
   const host = unwatched(t, { workerClass: 'async' });
-  (await RawClient.connect(t, await host.ready())).get('/spins');
+  const client = (await RawClient.connect(t, await host.ready())).get('/spins-when-told');
+  await client.until((received) => received.includes('200 OK'), 'the head');
+  // The start of a request is stored a moment later.
+  await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in the slot');
+  process.kill(host.workerPids[0] as number, 'SIGUSR2');
   const { timeout, exit } = await endOf(host);
-  assert.deepEqual([timeout.clock, exit.signal, exit.reason], ['loop', 'SIGABRT', 'timeout']);
+  assert.deepEqual([timeout.clock, timeout.request?.url], ['loop', '/spins-when-told']);
+  assert.deepEqual([exit.signal, exit.reason], ['SIGABRT', 'timeout']);
 });
 
 test('a worker that somebody has stopped is killed when SIGABRT did nothing', async (t) => {
@@ -120,7 +126,7 @@ test('a timeout gives a worker that drains no more time than it had', async (t) 
 test('a timeout of 0 is none', async (t) => {
   const host = unwatched(t, { timeout: 0 });
   (await RawClient.connect(t, await host.ready())).get('/spins');
-  await passing(host, 2_500);
+  await passing(host, 4_000);
   await assertNobodyTimedOut(host);
 });
 
