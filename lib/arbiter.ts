@@ -4,12 +4,13 @@ import type { ArbiterError } from './errors.js';
 import { Alarm } from './master/alarm.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './master/boot-failure.js';
 import { Crew } from './master/crew.js';
-import { type ArbiterEvents, threadExit, timeoutReport } from './master/events.js';
+import { type ArbiterEvents, timeoutReport } from './master/events.js';
 import { createJournal } from './master/journal.js';
 import type { BoundAddress } from './master/listener.js';
 import { Loop } from './master/loop.js';
 import { takeName } from './master/names.js';
 import { createNotifier, type Notifier } from './master/notify.js';
+import { passOn } from './master/reports.js';
 import { openSite, type Site, type SiteEvents } from './master/site.js';
 import { type ArbiterState, checkMove, refusal } from './master/states.js';
 import { type ArbiterStats, EMPTY_STATS } from './master/stats.js';
@@ -21,7 +22,6 @@ import { checkTls } from './options/tls.js';
 import type { ArbiterOptions, Handler, ResolvedOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import type { TimeoutReport } from './protocol.js';
-import { reviveError } from './serialized-error.js';
 import { spec } from './worker/context.js';
 import { startInWorker } from './worker/serve.js';
 
@@ -179,11 +179,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       // A worker that was reaped before its pipe had been read to the end.
       if (!this.#crew?.has(worker)) return;
       if (message.type === 'ready') this.#crew.welcome(worker);
-      else if (message.type === 'recycle') worker.markDue(message.why);
-      else if (message.type === 'error') this.#notifier.emit('worker:error', worker.info(), reviveError(message.error));
-      else if (message.type === 'thread') this.#notifier.emit('thread:exit', worker.info(), threadExit(message));
       else if (message.type === 'timeout') this.#onTimeout(worker, timeoutReport(message));
-      else if (message.type === 'user') this.#notifier.emit('worker:message', worker.info(), message.message);
+      else if (message.type !== 'failed') passOn(worker, message, this.#notifier);
       else if (!worker.ready) {
         this.#onBootFailure(worker, reportedFailure(worker.id, message, this.#options.bind.map(formatAddress)));
       }
@@ -209,6 +206,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     },
     scale: ({ to }) => this.#scaleTo(to),
     stop: ({ stage }) => this.#end(stage),
+    tick: () => this.#crew?.tick(),
     closed: () => this.#finish(),
     wake: () => undefined,
   };

@@ -41,3 +41,13 @@ export function openRunDelay(of = '/proc/thread-self'): number {
     return -1;
   }
 }
+
+/** The same of the main thread of a process, once. A wait that is not over is not in it. */
+export function runDelay(pid: number): number {
+  const delay = new RunDelay(openRunDelay(`/proc/${pid}`));
+  try {
+    return delay.read();
+  } finally {
+    delay.close();
+  }
+}

@@ -39,7 +39,6 @@ async function timedOut(host: Host, url: string): Promise<any> {
 
 const FOUND = [
   ['/spin', 'spinForEver'],
-  ['/json-loop', 'printForEver'],
   ['/microtasks', 'queueMicrotasks'],
   ['/later', 'spinForEver'],
 ] as const;
@@ -80,13 +79,19 @@ for (const workerClass of ['sync', 'async'] as const) {
     assert.equal(timeout.request.url, '/program');
   });
 
-  test(`JSON of a huge object, ${workerClass}: 504, with a stack or without`, async (t) => {
-    const { host, url } = await hanging(t, { workerClass });
-    assert.equal((await get(`${url}/json`)).status, 504);
-    const timeout = await timedOut(host, url);
-    if (timeout.hung === 'javascript') assert.match(timeout.stack, /at printHugeObject /);
-    else assert.deepEqual([timeout.hung, timeout.stack], ['native', undefined]);
-  });
+  // JSON looks for interrupts now and then, or not at all, as V8 likes.
+  for (const [path, name] of [
+    ['/json', 'printHugeObject'],
+    ['/json-loop', 'printForEver'],
+  ] as const) {
+    test(`JSON of huge objects, ${workerClass}, ${path}: 504, with a stack or without`, async (t) => {
+      const { host, url } = await hanging(t, { workerClass });
+      assert.equal((await get(`${url}${path}`)).status, 504);
+      const timeout = await timedOut(host, url);
+      if (timeout.hung === 'javascript') assert.match(timeout.stack, new RegExp(`at ${name} `));
+      else assert.deepEqual([timeout.hung, timeout.stack], ['native', undefined]);
+    });
+  }
 
   test(`hung_after_head_sent_is_closed: ${workerClass}`, async (t) => {
     const { host, url } = await hanging(t, { workerClass });
