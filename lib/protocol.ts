@@ -96,6 +96,8 @@ export interface WorkerSpec {
   readonly tls: boolean;
   readonly http: HttpOptions;
   readonly recycle: RecycleLimits;
+  /** Whether the master logs the errors that it is told of, so that nobody else has to. */
+  readonly logged: boolean;
   readonly user?: string | number;
   readonly group?: string | number;
   readonly umask?: number;

@@ -134,7 +134,7 @@ function launch(
     number[],
   ];
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
-  const { name, source, workerClass, serving, clocks, tls, backlog, http, recycle, umask } = options;
+  const { name, source, workerClass, serving, clocks, tls, backlog, http, recycle, logger, umask } = options;
   return {
     command,
     spec: {
@@ -151,6 +151,7 @@ function launch(
       http,
       ...(workerClass.name !== undefined && { workerClass: workerClass.name }),
       recycle,
+      logged: logger !== false,
       ...(source.form === 'module' && { app: source.specifier }),
       ...(umask !== undefined && { umask }),
       ...account,
