@@ -1,7 +1,9 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
 import { type AcceptOptions, Acceptor } from './acceptor.js';
+import type { Pulse } from './pulse.js';
 import type { Slot } from './slot.js';
 
 /** What a worker is given when it is made. Pass it on to the constructor of the base class; it has nothing else to say. */
@@ -10,6 +12,8 @@ export interface WorkerContext {
   readonly spec: WorkerSpec;
   /** @internal */
   readonly slot: Slot;
+  /** @internal */
+  readonly pulse: Pulse;
   /** @internal Ends this process, or this thread, with the error as the reason. */
   readonly fail: (error: unknown) => void;
   /** @internal */
@@ -18,6 +22,15 @@ export interface WorkerContext {
   readonly onWake: (act: () => void) => void;
   /** @internal */
   readonly tls: TlsOptions | undefined;
+}
+
+/** What a worker whose time is over did, and does about it. */
+export interface Timeout {
+  /** Whether a client gets an answer. */
+  readonly answered: boolean;
+  readonly request?: { readonly method: string; readonly url: string; readonly remoteAddress?: string };
+  /** Resolves when it may end. */
+  readonly ended: Promise<unknown>;
 }
 
 /**
@@ -81,6 +94,22 @@ export abstract class Worker<App = unknown> {
    * It has a second.
    */
   crash(): void | Promise<void> {}
+
+  /**
+   * A request of this worker has had its {@link ArbiterOptions.timeout}, while the event loop turns: the worker ends, with 504 for the
+   * client. Undo here what the request may have left outside of this process. It has a second. Gunicorn: `worker_abort`.
+   */
+  abort(): void | Promise<void> {}
+
+  /** @internal */
+  timeOut(): Timeout {
+    const abort = async (): Promise<void> => {
+      // What is told, and answered, comes first, in case that it does not return.
+      await turn();
+      await this.abort();
+    };
+    return { answered: false, ended: abort() };
+  }
 
   /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */
   lastWords(_status: 500 | 503): void {}

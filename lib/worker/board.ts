@@ -8,6 +8,13 @@ export function readSlotAt(index: number): SlotRecord | undefined {
   return readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, slotPosition(index)) === SLOT_SIZE ? readSlot(bytes) : undefined;
 }
 
+/** What the image of a slot of this process says, before it is stored. */
+export function readImage(memory: SharedArrayBuffer): SlotRecord | undefined {
+  const image = new SlotImage(memory);
+  image.full();
+  return readSlot(image.bytes);
+}
+
 /** Stores the last image of a slot for a thread that did not get to do so itself. */
 export function storeImage(index: number, memory: SharedArrayBuffer): void {
   const image = new SlotImage(memory);

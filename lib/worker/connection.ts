@@ -4,7 +4,8 @@ import type { Duplex } from 'node:stream';
 /** On the connection itself: a WeakMap would cost the garbage collector. */
 const SERVED: unique symbol = Symbol('served');
 const PENDING: unique symbol = Symbol('pending');
-type Marked = Socket & { [SERVED]?: true; [PENDING]?: number };
+const DESCRIPTOR: unique symbol = Symbol('descriptor');
+type Marked = Socket & { [SERVED]?: true; [PENDING]?: number; [DESCRIPTOR]?: number };
 
 /** The accepted connection below the stream of a request: with TLS, that is another object. */
 export function transportOf(stream: Duplex): Socket {
@@ -30,4 +31,14 @@ export function countPending(socket: Marked, change: 1 | -1): number {
 
 export function hasPending(socket: Marked): boolean {
   return (socket[PENDING] ?? 0) > 0;
+}
+
+/** Notes the descriptor of a plain connection that has just been accepted: to ask for it is a call into native code. */
+export function noteDescriptor(socket: Marked): void {
+  socket[DESCRIPTOR] = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+}
+
+/** -1 when there is none on which a plain answer could be written. */
+export function descriptorOf(socket: Marked): number {
+  return socket[DESCRIPTOR] ?? -1;
 }

@@ -5,11 +5,19 @@ import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
 import { Admission } from './admission.js';
 import { attempt } from './attempt.js';
-import { Worker } from './base.js';
-import { countPending, hasPending, hasServed, markServed, transportOf } from './connection.js';
+import { type Timeout, Worker } from './base.js';
+import {
+  countPending,
+  descriptorOf,
+  hasPending,
+  hasServed,
+  markServed,
+  noteDescriptor,
+  transportOf,
+} from './connection.js';
 import { AppError } from './failures.js';
-import { forceClose } from './force-close.js';
 import { createListener } from './handlers.js';
+import { forceClose, watchHead } from './head.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
 import { refuse, refuseNow, report } from './refusal.js';
@@ -93,6 +101,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       // Over plain TCP, a client may end its side after the request and still wait for the answer, as with Node's own servers.
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
       onConnection: (socket) => {
+        if (tls === undefined) noteDescriptor(socket);
         this.#admission?.welcome(socket);
         server.emit('connection', socket);
       },
@@ -118,12 +127,27 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     await this.#listener?.close?.();
   }
 
-  override async crash(): Promise<void> {
+  override crash(): Promise<void> {
+    return this.#giveUp(500);
+  }
+
+  /** @internal */
+  override timeOut(): Timeout {
+    const [response] = this.#active.keys();
+    const timeout = super.timeOut();
+    if (response === undefined) return timeout;
+    const { method = '', url = '', socket } = response.req;
+    const answered = !response.headersSent;
+    const request = { method, url, ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }) };
+    return { answered, request, ended: Promise.all([this.#giveUp(504), timeout.ended]) };
+  }
+
+  async #giveUp(status: 500 | 504): Promise<void> {
     const closed = this.#acceptor?.close();
     const answered = new Set<Socket>();
     for (const response of this.#active.keys()) {
       if (response.socket) answered.add(transportOf(response.socket));
-      refuse(response);
+      refuse(response, status);
     }
     this.#destroyIdle((socket) => !answered.has(socket));
     await closed;
@@ -157,6 +181,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     }
     if (!this.admit(request)) return;
     markServed(socket);
+    const fd = descriptorOf(socket);
+    if (fd >= 0) {
+      this.context.pulse.vitals.clientWaits(fd);
+      watchHead(response, this.context.pulse.vitals, fd);
+    }
     const admission = this.#admission;
     if (admission) admission.request(socket, () => this.#answer(request, response, answer));
     else this.#answer(request, response, answer);
@@ -164,11 +193,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** Returns whether the answer is still to come. */
   #answer(request: IncomingMessage, response: ServerResponse, answer: RequestListener): boolean {
-    const { slot } = this.context;
+    const { slot, pulse } = this.context;
+    const timed = this.places === 'requests';
     let failed = false;
     const done = (): void => {
       if (!this.#active.delete(response)) return;
       slot.end(failed);
+      if (timed) pulse.vitals.end();
       this.finish(response);
       const socket = transportOf(request.socket);
       countPending(socket, -1);
@@ -176,6 +207,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       if (request.socket.writable) this.#admission?.keep(socket);
     };
     this.#active.set(response, done);
+    if (timed) pulse.vitals.begin();
     slot.begin(request.method ?? '', request.url ?? '');
     response.on('close', done);
     this.prepare(response);
@@ -193,6 +225,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** Node tells only the first of pipelined requests that its connection has closed. */
   #closed(socket: Socket): void {
     if (hasPending(socket)) for (const done of this.#of(socket).values()) done();
+    const fd = descriptorOf(socket);
+    if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
     this.#admission?.end(socket);
   }
 

@@ -3,8 +3,11 @@ import { inspect } from 'node:util';
 import type { BootPhase, FailedMessage, WorkerMessage, WorkerSpec } from '../protocol.js';
 import { STATE } from '../scoreboard.js';
 import { serializeError } from '../serialized-error.js';
+import type { Timeout } from './base.js';
 import { AppError, ListenError } from './failures.js';
+import type { Pulse } from './pulse.js';
 import type { Slot } from './slot.js';
+import type { Verdict } from './watchdog/judge.js';
 
 /** How this process ends. 3 and 4 are Gunicorn's codes for a failed boot and an application that does not load. */
 const EXIT = { OK: 0, CRASH: 1, BOOT: 3, LOAD: 4 } as const;
@@ -34,6 +37,8 @@ export interface Link {
 export interface Servant {
   stop(): void | Promise<void>;
   crash(): void | Promise<void>;
+  /** A clock has run out, and the event loop turns: tells whom it still can. */
+  timeOut?(): Timeout;
   /** Has all that serves say its last words; the process exits then. */
   quit?(): Promise<void>;
   /** The process or thread ends now, whatever is under way: 503 if it was told to, else 500. */
@@ -52,6 +57,7 @@ export class ReportedFailure extends Error {
 /** The signals, errors and exits of a worker process, or of a thread of one, from its first line to its last. */
 export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'shared'> {
   readonly slot: Slot;
+  readonly pulse: Pulse;
   /** What an error before readiness is blamed on. */
   phase: BootPhase;
   /** Reports a failed boot and exits. */
@@ -64,7 +70,7 @@ export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'share
   readonly serving: (worker: Servant) => void;
 }
 
-export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link): Lifecycle {
+export function startLifecycle({ app, name, thread }: WorkerSpec, slot: Slot, pulse: Pulse, link: Link): Lifecycle {
   const { tell } = link;
   const beforeServing =
     app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
@@ -74,6 +80,8 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
   let draining = false;
   let crashing = false;
   let quitting = false;
+  /** What it waited for when it began to serve. */
+  let idle: readonly string[] = [];
 
   const failBoot = (error: unknown): never => {
     reported = true;
@@ -92,19 +100,37 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
     crashing = true;
     // The answer to the request that is in flight now must not hide it from the master.
     slot.freeze();
+    pulse.stop();
     exitWithin(CRASH_LIMIT);
-    exitAfter(worker, 'crash');
+    exitAfter(() => worker?.crash());
+  };
+  /** A request, or the boot, never came to its end, while the event loop turns. */
+  const timeOut = ({ clock, elapsed }: Verdict): void => {
+    if (crashing || quitting) return;
+    crashing = true;
+    reported = true;
+    slot.freeze();
+    const { answered, request, ended } = worker?.timeOut?.() ?? NOBODY;
+    const startedAt = Date.now() - elapsed;
+    tell({
+      type: 'timeout',
+      ...{ clock, elapsed, answered, hung: 'waiting', pending: pendingSince([...idle, ...connectionOf(request)]) },
+      ...(request && { request: { ...request, startedAt } }),
+      ...(thread !== undefined && { thread }),
+    });
+    exitWithin(CRASH_LIMIT);
+    exitAfter(() => ended);
   };
   const drain = (): void => {
     if (draining || crashing || !ordered) return;
     draining = true;
     slot.setState(STATE.DRAINING);
-    exitAfter(ordered, 'stop');
+    exitAfter(() => ordered?.stop());
   };
   // A drain may turn into a crash on the way, so the code is chosen at the end.
-  const exitAfter = async (servant: Servant, step: 'stop' | 'crash'): Promise<void> => {
+  const exitAfter = async (step: () => unknown): Promise<void> => {
     try {
-      await servant[step]();
+      await step();
       process.exit(crashing ? EXIT.CRASH : EXIT.OK);
     } catch (error) {
       fail(error);
@@ -114,6 +140,7 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
   const lifecycle: Lifecycle = {
     ...link,
     slot,
+    pulse,
     phase: 'boot',
     failBoot,
     fail,
@@ -134,10 +161,13 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
       if (ordered === undefined) lifecycle.takeOrders(ready);
       if (draining) return;
       slot.setState(STATE.SERVING);
+      pulse.serve();
+      idle = process.getActiveResourcesInfo();
       tell({ type: 'ready' });
     },
   };
 
+  pulse.onOverdue(timeOut);
   // The terminal sends INT to the whole group; what it means is the master's to say.
   process.on('SIGINT', () => undefined);
   process.on('uncaughtException', fail);
@@ -154,6 +184,25 @@ export function startLifecycle({ app, name }: WorkerSpec, slot: Slot, link: Link
     drain();
   });
   return lifecycle;
+}
+
+/** A worker that was not ready yet. */
+const NOBODY: Timeout = { answered: false, ended: Promise.resolve() };
+
+/** The client's own connection is not what its request waits for. */
+function connectionOf(request: Timeout['request']): string[] {
+  if (request === undefined) return [];
+  return [request.remoteAddress === undefined ? 'PipeWrap' : 'TCPSocketWrap'];
+}
+
+/** What is waited for now, and was not then. */
+function pendingSince(before: readonly string[]): string[] {
+  const rest = [...before];
+  return process.getActiveResourcesInfo().filter((resource) => {
+    const known = rest.indexOf(resource);
+    if (known !== -1) rest.splice(known, 1);
+    return known === -1;
+  });
 }
 
 function failureReport(error: unknown, phase: BootPhase): FailedMessage {

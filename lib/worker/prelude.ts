@@ -3,16 +3,19 @@
  * else. The flag reaches the threads of a worker too. Importing it elsewhere does nothing.
  */
 import { createServer } from 'node:net';
+import { monotonic } from '../monotonic.js';
 import { FD, type WorkerSpec } from '../protocol.js';
-import { STATE } from '../scoreboard.js';
+import { SLOT_SIZE, STATE } from '../scoreboard.js';
 import { readSlotAt } from './board.js';
 import { spec } from './context.js';
 import { linkToMaster } from './control.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
+import { Pulse } from './pulse.js';
 import { RecycleWatch } from './recycle.js';
 import { Slot } from './slot.js';
 import { guardStdin } from './stdin.js';
 import { linkToProcess } from './threads/link.js';
+import { startWatchdog } from './watchdog/watchdog.js';
 
 /** Undefined where this is no worker. */
 export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
@@ -27,8 +30,14 @@ function prepare(spec: WorkerSpec): Lifecycle {
   process.execArgv.splice(0, 2);
   guardStdin();
   if (spec.thread !== undefined) return prepareThread(spec, spec.thread);
-  const slot = new Slot(spec.slot, STATE.BOOTING);
-  const lifecycle = startLifecycle(spec, slot, linkToMaster());
+  const pulse = new Pulse(spec.clocks, spec.spawnedAt);
+  const image = new SharedArrayBuffer(SLOT_SIZE);
+  const slot = new Slot(spec.slot, STATE.BOOTING, undefined, image);
+  const lifecycle = startLifecycle(spec, slot, pulse, linkToMaster());
+  const { timeout, bootTimeout, watchdog } = spec.clocks;
+  // The main thread of a threaded worker serves nothing, and watches its threads.
+  if (watchdog && (timeout > 0 || bootTimeout > 0) && spec.workerClass !== 'threaded')
+    startWatchdog(spec, pulse, image);
   const { maxRequests, maxMemory } = spec.recycle;
   if (maxRequests > 0 || maxMemory > 0) {
     slot.observe(new RecycleWatch(spec.recycle, (why) => lifecycle.tell({ type: 'recycle', why })));
@@ -52,7 +61,7 @@ function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
   const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined, link.slot);
   // The process's memory is watched in its main thread.
   slot.observe({ onRequests: link.countRequests, onMemory: () => undefined });
-  return startLifecycle(spec, slot, link);
+  return startLifecycle(spec, slot, new Pulse(spec.clocks, monotonic(), link.vitals), link);
 }
 
 /**

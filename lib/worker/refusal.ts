@@ -1,19 +1,19 @@
-import { writeSync } from 'node:fs';
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { inspect } from 'node:util';
+import { type Refusal, refusalPage, writeRefusal } from './raw-response.js';
 
-/** 500 while the head has not been sent; after that only the broken connection can tell the client. */
-export function refuse(response: ServerResponse): void {
+/** Answers in the application's place while the head has not been sent; after that only the broken connection can tell the client. */
+export function refuse(response: ServerResponse, status: Refusal = 500): void {
   if (response.headersSent) {
     if (!response.writableFinished) breakOff(response);
     return;
   }
-  const body = page(500);
+  const body = refusalPage(status);
   try {
     // The application's headers described the body that does not come.
     for (const name of response.getHeaderNames()) response.removeHeader(name);
-    response.writeHead(500, {
+    response.writeHead(status, {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': body.length,
       // HTTP/2 knows no such header: there a request is a stream of its own.
@@ -44,15 +44,7 @@ function breakOff(response: ServerResponse): void {
 export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 | 503): void {
   const { fd } = (socket as { _handle?: { fd?: number } | null } | null)?._handle ?? {};
   if (headersSent || fd === undefined || fd < 0 || socket instanceof TLSSocket) return;
-  try {
-    const body = page(status);
-    writeSync(
-      fd,
-      `HTTP/1.1 ${status} ${body.trim()}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-    );
-  } catch {
-    // The client has gone.
-  }
+  writeRefusal(fd, status);
 }
 
 /** Tells on stderr that a handler failed. */
@@ -61,8 +53,4 @@ export function report(error: unknown, { method, url }: IncomingMessage): void {
   process.stderr.write(
     `prefork: worker ${process.pid}: the handler failed on ${method} ${JSON.stringify(url)}: ${stack}\n`,
   );
-}
-
-function page(status: number): string {
-  return `${STATUS_CODES[status]}\n`;
 }

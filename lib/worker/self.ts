@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { userMessage } from '../protocol.js';
 import { spec } from './context.js';
 import { lifecycle } from './prelude.js';
@@ -17,6 +18,12 @@ export interface OwnWorker {
   /** Sends a message to the Arbiter, which emits it as `'worker:message'`. As JSON, below 1 MB; throws what JSON throws. */
   send(message: unknown): void;
   /**
+   * The request in flight is known to be long: `timeout` begins that many milliseconds later for it, and for the event loop from now on.
+   * Each call adds. In an async worker, which has no clock for requests, only the event loop gets the time. Throws a
+   * `RangeError` for what is no number of milliseconds.
+   */
+  extendTimeout(duration: number): void;
+  /**
    * The memory of that name that all threads of this worker process share; the first who asks for it makes it, zeroed. It
    * outlives a thread that crashes, not the process. Rejects with a `RangeError` when it was made with another size, or that size cannot be had.
    *
@@ -35,6 +42,12 @@ export const worker: OwnWorker | undefined =
         generation: spec.generation,
         thread: spec.thread ?? 0,
         send: (message: unknown) => lifecycle?.tell(userMessage(message)),
+        extendTimeout(duration: number) {
+          if (typeof duration !== 'number' || !(duration >= 0)) {
+            throw new RangeError(`extendTimeout: expected milliseconds of at least 0, got ${inspect(duration)}`);
+          }
+          lifecycle?.pulse.extend(duration);
+        },
         async shared(name: string, bytes: number) {
           const buffer = await lifecycle?.shared(name, bytes);
           if (buffer === undefined) throw new RangeError(`expected a size in bytes that can be had, got ${bytes}`);

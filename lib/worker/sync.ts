@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../options/types.js';
 import { hasServed, transportOf } from './connection.js';
-import { forceClose } from './force-close.js';
+import { forceClose } from './head.js';
 import { HttpWorker } from './http.js';
 
 /**

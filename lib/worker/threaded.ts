@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Handler, WorkerKind } from '../options/types.js';
 import { ExpectedWait } from './expected-wait.js';
-import { forceClose } from './force-close.js';
+import { forceClose } from './head.js';
 import { HttpWorker } from './http.js';
 
 /** What a new connection costs a client more than a kept one, roughly, milliseconds. */

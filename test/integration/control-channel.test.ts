@@ -71,7 +71,7 @@ test('malformed messages: what the application writes before the worker is ready
   for (const AT_LOAD of ['garbage\n', '{"type":"error"}\n', LONG_TEXT.slice(0, 100_000), 'half a line']) {
     const host = new Host(
       t,
-      { workers: 1, app: fixture('writes-to-control.js'), bootTimeout: 10_000 },
+      { workers: 1, app: fixture('writes-to-control.js'), bootTimeout: 25_000 },
       { env: { AT_LOAD } },
     );
     await host.until(() => host.of('ready').length + host.of('rejected').length > 0, 'an outcome');

@@ -7,18 +7,21 @@ import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 export interface ThreadLink extends Link {
   /** Where to keep the image of the own slot. */
   readonly slot: SharedArrayBuffer;
+  /** Where to write down the signs of life. */
+  readonly vitals: SharedArrayBuffer;
   /** So many more requests have been finished. */
   readonly countRequests: (count: number) => void;
 }
 
 /** The link of a thread: a port to the main thread of its process. */
 export function linkToProcess(): ThreadLink {
-  const { port, tls, requests, slot } = (workerData as ThreadData).prefork;
+  const { port, tls, requests, slot, vitals } = (workerData as ThreadData).prefork;
   const tell = (message: ThreadMessage): void => port.postMessage(message);
   const orders = listen(port);
   return {
     tell,
     slot,
+    vitals,
     countRequests(count) {
       const before = Atomics.add(requests.count, 0, count);
       if (before < requests.limit && before + count >= requests.limit) tell({ type: 'recycle', why: 'requests' });

@@ -22,6 +22,8 @@ export interface ThreadData {
     readonly tls: TlsOptions | undefined;
     /** Where it keeps the image of its slot: when it dies, its process stores it. */
     readonly slot: SharedArrayBuffer;
+    /** Where it writes down its signs of life. */
+    readonly vitals: SharedArrayBuffer;
     /** How many requests all threads have finished, and at how many the process wants to be replaced. */
     readonly requests: { readonly count: Int32Array; readonly limit: number };
   };

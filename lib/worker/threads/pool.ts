@@ -7,6 +7,7 @@ import { clearDuty, readSlotAt, storeImage } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
+import { Vitals } from '../watchdog/vitals.js';
 import type { ThreadMessage } from './messages.js';
 import { ThreadHandle } from './thread-handle.js';
 
@@ -75,7 +76,12 @@ export class ThreadPool implements Servant {
       if (spec.copies >= this.#spec.copies) return;
       if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');
     }
-    const data = { tls: this.#tls, requests: this.#requests, slot: new SharedArrayBuffer(SLOT_SIZE) };
+    const data = {
+      tls: this.#tls,
+      requests: this.#requests,
+      slot: new SharedArrayBuffer(SLOT_SIZE),
+      vitals: new Vitals().memory,
+    };
     const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
       onError: (error) => this.#onError(thread, error),

@@ -1,5 +1,14 @@
 import { ServerResponse } from 'node:http';
 
+/** Who watches over what this worker answers, and on which descriptor it does. */
+const CLIENTS: unique symbol = Symbol('clients');
+const DESCRIPTOR: unique symbol = Symbol('descriptor');
+/** Learns that the head of an answer is on its way. */
+export interface Clients {
+  clientHasHead(fd: number): void;
+}
+type Watched = ServerResponse & { [CLIENTS]?: Clients; [DESCRIPTOR]?: number };
+
 type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse;
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
 
@@ -14,13 +23,25 @@ export function forceClose(response: ServerResponse): void {
   response.writeHead = closingWriteHead as unknown as ServerResponse['writeHead'];
 }
 
+/** Tells when the head of this response is sent. Every head goes through `writeHead`. */
+export function watchHead(response: Watched, clients: Clients, fd: number): void {
+  response[CLIENTS] = clients;
+  response[DESCRIPTOR] = fd;
+  response.writeHead = watchedWriteHead as unknown as ServerResponse['writeHead'];
+}
+
+function watchedWriteHead(this: Watched, status: number, ...rest: unknown[]): ServerResponse {
+  this[CLIENTS]?.clientHasHead(this[DESCRIPTOR] ?? -1);
+  return (ServerResponse.prototype.writeHead as unknown as WriteHead).call(this, status, ...rest);
+}
+
 function closingWriteHead(this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
   this.setHeader('Connection', 'close');
   if (this.hasHeader('Keep-Alive')) this.removeHeader('Keep-Alive');
   const last = rest.length - 1;
   const headers = rest[last];
   if (typeof headers === 'object' && headers !== null) rest[last] = withoutConnection(headers as Headers);
-  return (ServerResponse.prototype.writeHead as unknown as WriteHead).call(this, status, ...rest);
+  return watchedWriteHead.call(this, status, ...rest);
 }
 
 /** The headers of a `writeHead` call, an object, a flat list or a list of pairs, without those about the connection. */

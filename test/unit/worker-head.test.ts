@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { withoutConnection } from '../../dist/worker/force-close.js';
+import { withoutConnection } from '../../dist/worker/head.js';
 
 type Headers = Parameters<typeof withoutConnection>[0];
 

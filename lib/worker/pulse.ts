@@ -1,0 +1,65 @@
+import { monotonic } from '../monotonic.js';
+import type { ClockLimits } from '../protocol.js';
+import { openRunDelay, RunDelay } from '../system/run-delay.js';
+import { Judge, pulseInterval, type Verdict } from './watchdog/judge.js';
+import { STAGE, Vitals } from './watchdog/vitals.js';
+
+/**
+ * The clocks of a thread that serves, as far as it can see to them itself: it beats, so that whoever watches it knows that its event loop
+ * turns, and at each beat it looks whether its request, or its boot, has had its time.
+ */
+export class Pulse {
+  readonly vitals: Vitals;
+  readonly limits: ClockLimits;
+  readonly #judge: Judge;
+  readonly #delay: RunDelay;
+  readonly #timer: NodeJS.Timeout;
+  #onOverdue: (verdict: Verdict) => void = () => undefined;
+
+  /** @param memory - where the signs of life are kept, if somebody watches already. */
+  constructor(limits: ClockLimits, spawnedAt: number, memory?: SharedArrayBuffer) {
+    this.limits = limits;
+    this.vitals = new Vitals(memory);
+    this.#judge = new Judge(limits, spawnedAt);
+    const fd = openRunDelay();
+    this.vitals.delayFd = fd;
+    this.#delay = new RunDelay(fd);
+    this.vitals.beat();
+    this.#timer = setInterval(() => this.#beat(), pulseInterval(limits)).unref();
+  }
+
+  /** Who is told, once, that the time is over. */
+  onOverdue(act: (verdict: Verdict) => void): void {
+    this.#onOverdue = act;
+  }
+
+  /** From now on the clocks of serving hold, not that of the boot. */
+  serve(): void {
+    this.vitals.setStage(STAGE.SERVING);
+  }
+
+  /** It ends by itself now, within a limit that others keep. */
+  stop(): void {
+    this.vitals.setStage(STAGE.ENDING);
+    clearInterval(this.#timer);
+  }
+
+  /**
+   * The request in flight, and the event loop, get so many milliseconds more.
+   *
+   * @returns until when the event loop may stand still.
+   */
+  extend(duration: number): number {
+    const until = Math.max(this.vitals.read().patientUntil, monotonic() + duration);
+    this.vitals.extend(duration, until);
+    return until;
+  }
+
+  #beat(): void {
+    this.vitals.beat();
+    const verdict = this.#judge.look(monotonic(), this.vitals.read(), this.#delay.read());
+    if (typeof verdict === 'number') return;
+    this.stop();
+    this.#onOverdue(verdict);
+  }
+}

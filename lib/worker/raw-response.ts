@@ -1,0 +1,24 @@
+import { writeSync } from 'node:fs';
+
+const REASON = { 500: 'Internal Server Error', 503: 'Service Unavailable', 504: 'Gateway Timeout' } as const;
+/** The answers that we give in an application's place. */
+export type Refusal = keyof typeof REASON;
+
+export function refusalPage(status: Refusal): string {
+  return `${REASON[status]}\n`;
+}
+
+/** Answers on the descriptor of a plain connection, past all streams. Returns whether the system took it. */
+export function writeRefusal(fd: number, status: Refusal): boolean {
+  const page = refusalPage(status);
+  try {
+    writeSync(
+      fd,
+      `HTTP/1.1 ${status} ${REASON[status]}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${page.length}\r\nConnection: close\r\n\r\n${page}`,
+    );
+    return true;
+  } catch {
+    // The client has gone.
+    return false;
+  }
+}

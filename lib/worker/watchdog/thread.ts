@@ -1,0 +1,93 @@
+/* The watchdog: a thread that watches the main thread of its process, and acts when it hangs. */
+import { writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { monotonic } from '../../monotonic.js';
+import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../../protocol.js';
+import { peersOf } from '../../system/peers.js';
+import { RunDelay } from '../../system/run-delay.js';
+import { readImage, storeImage } from '../board.js';
+import { Absence } from './absence.js';
+import { bidFarewell } from './farewell.js';
+import { Judge, type Verdict } from './judge.js';
+import { inTraceLimit, traceMainThread } from './trace.js';
+import { STAGE, Vitals } from './vitals.js';
+
+/** What a watchdog is told when it starts. */
+export interface WatchdogData {
+  readonly vitals: SharedArrayBuffer;
+  /** The image of the slot, and its index on the scoreboard. */
+  readonly image: SharedArrayBuffer;
+  readonly slot: number;
+  readonly limits: ClockLimits;
+  readonly spawnedAt: number;
+  /** The listening sockets. */
+  readonly sockets: readonly number[];
+}
+
+/** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */
+const LONGEST_REST = 500;
+/** The clients' answers do not wait longer for the stack. Milliseconds. */
+const HEAD_START = 50;
+
+const { vitals: memory, image, slot, limits, spawnedAt, sockets } = workerData as WatchdogData;
+const vitals = new Vitals(memory);
+const judge = new Judge(limits, spawnedAt);
+const absence = new Absence(new RunDelay(vitals.delayFd), monotonic());
+
+function look(): void {
+  const now = monotonic();
+  const verdict = judge.look(now, vitals.read(), absence.measure(now));
+  if (typeof verdict !== 'number' && !verdict.alive) {
+    void act(verdict).catch(giveUp);
+    return;
+  }
+  // One that is alive ends by itself, a beat later.
+  const rest = typeof verdict === 'number' ? Math.min(LONGEST_REST, verdict, limits.timeout / 4 || LONGEST_REST) : 20;
+  const pause = Math.max(5, Math.ceil(rest));
+  absence.expect(now + pause);
+  setTimeout(look, pause);
+}
+
+/** The main thread hangs: finds out where, answers its clients, tells the master, and ends the process. */
+async function act({ clock, elapsed }: Verdict): Promise<void> {
+  const tracing = inTraceLimit(traceMainThread(), absence);
+  const { stage } = vitals.read();
+  // By then it is paused, or is to pause as soon as it returns from native code: it will not answer any more.
+  await Promise.race([tracing, delay(HEAD_START)]);
+  const clients = vitals.waitingClients();
+  const peers = peersOf(clients, sockets);
+  const answered = await bidFarewell([...peers.keys()], 504);
+  const stack = await tracing;
+  const request = stage === STAGE.BOOTING ? undefined : readImage(image)?.request;
+  const [client] = clients;
+  const remoteAddress = clients.length === 1 && client !== undefined ? peers.get(client)?.address : undefined;
+  const report = {
+    clock,
+    elapsed,
+    answered: answered > 0,
+    ...(stack === undefined ? { hung: 'native' as const } : { hung: 'javascript' as const, stack }),
+    ...(request && { request: { ...request, ...(remoteAddress && { remoteAddress }) } satisfies TimedOutRequest }),
+  };
+  storeImage(slot, image);
+  tell(encodeMessage({ type: 'timeout', ...report }), FD.CONTROL);
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** Whatever stands in the way of a report, the process must end. */
+function giveUp(error: Error): void {
+  tell(`prefork: worker ${process.pid}: its watchdog failed: ${error.stack}\n`, 2);
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function tell(line: string, fd: number): void {
+  try {
+    writeSync(fd, line);
+  } catch {
+    // The master is gone, or reads nothing: it learns of the death alone.
+  }
+}
+
+look();
+// The port keeps no thread alive; without a timer it would end.
+parentPort?.unref();

@@ -1,0 +1,70 @@
+import type { Debugger, InspectorNotification } from 'node:inspector';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { monotonic } from '../../monotonic.js';
+import type { Absence } from './absence.js';
+
+/**
+ * A call that runs native code cannot be interrupted; longer than this, the stack is not waited for. Milliseconds: of the time
+ * that the thread could have used, and of all time.
+ */
+const TRACE_LIMIT = { used: 500, all: 10_000 } as const;
+const PAUSE = 20;
+/** Recursion makes long stacks of which the ends tell all. */
+const FRAMES = 64;
+const OWN = new URL('../', import.meta.url).href;
+
+type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
+type Paused = InspectorNotification<Debugger.PausedEventDataType>;
+
+/**
+ * The calls of a thread that a debugger has paused, in the form of an error's stack.
+ *
+ * @param scripts - where each script is from, by its id: the calls themselves do not always say.
+ */
+export function formatFrames(frames: readonly Debugger.CallFrame[], scripts: ReadonlyMap<string, string>): string {
+  const urls = frames.map(({ url, location }) => url || scripts.get(location.scriptId) || '');
+  // What called the application is the same each time.
+  const known = urls.findLastIndex((url) => !url.startsWith('node:') && !url.startsWith(OWN)) + 1;
+  const lines = frames.slice(0, known || frames.length).map(({ functionName, location }, index) => {
+    const where = `${readablePath(urls[index] ?? '')}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
+    return functionName === '' ? `    at ${where}` : `    at ${functionName} (${where})`;
+  });
+  if (lines.length > FRAMES) lines.splice(FRAMES / 2, lines.length - FRAMES, `    … ${lines.length - FRAMES} more`);
+  return lines.join('\n');
+}
+
+function readablePath(url: string): string {
+  try {
+    return url.startsWith('file:') ? fileURLToPath(url) : url || '<anonymous>';
+  } catch {
+    return url;
+  }
+}
+
+/** Waits for a stack as long as it makes sense; undefined when it does not come. */
+export async function inTraceLimit(tracing: Promise<string>, absence: Absence): Promise<string | undefined> {
+  const start = monotonic();
+  const before = absence.measure(start);
+  for (let now = start, away = 0; now - start - away < TRACE_LIMIT.used && now - start < TRACE_LIMIT.all; ) {
+    absence.expect(now + PAUSE);
+    const stack = await Promise.race([tracing, delay(PAUSE)]);
+    if (stack !== undefined) return stack;
+    now = monotonic();
+    away = absence.measure(now) - before;
+  }
+  return undefined;
+}
+
+/** The stack of the main thread of this process, as seen from another one. The main thread stays paused. It may never come. */
+export async function traceMainThread(): Promise<string> {
+  const { Session } = await import('node:inspector');
+  const session = new Session();
+  session.connectToMainThread();
+  const scripts = new Map<string, string>();
+  session.on('Debugger.scriptParsed', ({ params }: Parsed) => scripts.set(params.scriptId, params.url));
+  return new Promise((resolve) => {
+    session.on('Debugger.paused', ({ params }: Paused) => resolve(formatFrames(params.callFrames, scripts)));
+    session.post('Debugger.enable', () => session.post('Debugger.pause'));
+  });
+}

@@ -1,0 +1,103 @@
+import { monotonic } from '../../monotonic.js';
+
+/** Indices of 64 bit floats, then of 32 bit words, then one byte for each descriptor. */
+const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3 } as const;
+const WORD = { STAGE: 8, DELAY_FD: 9 } as const;
+const CLIENTS = 40;
+/** Clients on descriptors above these get no answer from a watchdog. */
+const DESCRIPTORS = 65_536;
+const SIZE = CLIENTS + DESCRIPTORS;
+
+/** How far a watched thread is: what ends by itself needs no watchdog, the master sees to it that it does. */
+export const STAGE = { BOOTING: 0, SERVING: 1, ENDING: 2 } as const;
+export type Stage = (typeof STAGE)[keyof typeof STAGE];
+
+/** What a judge looks at. Times are those of {@link monotonic}. */
+export interface Signs {
+  readonly stage: Stage;
+  /** When the event loop turned last. */
+  readonly beat: number;
+  /** When the request in flight began, where one is served at a time; else 0. */
+  readonly request: number;
+  /** So many milliseconds this request may take longer. */
+  readonly extra: number;
+  /** The event loop may stand still until then. */
+  readonly patientUntil: number;
+}
+
+/**
+ * What a thread that serves writes down for the one that watches it: memory of both, so that it can be read while the thread
+ * hangs. Writing costs a few nanoseconds.
+ */
+export class Vitals {
+  readonly memory: SharedArrayBuffer;
+  readonly #floats: Float64Array;
+  readonly #words: Int32Array;
+  readonly #clients: Uint8Array;
+
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SIZE)) {
+    this.memory = memory;
+    this.#floats = new Float64Array(memory, 0, CLIENTS / 8);
+    this.#words = new Int32Array(memory, 0, CLIENTS / 4);
+    this.#clients = new Uint8Array(memory, CLIENTS);
+  }
+
+  read(): Signs {
+    const float = (index: number): number => this.#floats[index] as number;
+    return {
+      stage: this.#words[WORD.STAGE] as Stage,
+      beat: float(FLOAT.BEAT),
+      request: float(FLOAT.REQUEST),
+      extra: float(FLOAT.EXTRA),
+      patientUntil: float(FLOAT.PATIENT_UNTIL),
+    };
+  }
+
+  /** The clients that wait for the head of an answer. */
+  waitingClients(): number[] {
+    const found: number[] = [];
+    for (let fd = this.#clients.indexOf(1); fd !== -1; fd = this.#clients.indexOf(1, fd + 1)) found.push(fd);
+    return found;
+  }
+
+  /** A descriptor that tells how long this thread has waited for a CPU, see {@link RunDelay}; -1 is none. */
+  get delayFd(): number {
+    return this.#words[WORD.DELAY_FD] as number;
+  }
+
+  set delayFd(fd: number) {
+    this.#words[WORD.DELAY_FD] = fd;
+  }
+
+  setStage(stage: Stage): void {
+    this.#words[WORD.STAGE] = stage;
+  }
+
+  beat(): void {
+    this.#floats[FLOAT.BEAT] = monotonic();
+  }
+
+  begin(): void {
+    this.#floats[FLOAT.EXTRA] = 0;
+    this.#floats[FLOAT.REQUEST] = monotonic();
+  }
+
+  end(): void {
+    this.#floats[FLOAT.REQUEST] = 0;
+  }
+
+  /** The request in flight, and the event loop, get so much longer, milliseconds. */
+  extend(duration: number, patientUntil: number): void {
+    this.#floats[FLOAT.EXTRA] = (this.#floats[FLOAT.EXTRA] as number) + duration;
+    this.#floats[FLOAT.PATIENT_UNTIL] = patientUntil;
+  }
+
+  /** The head of a request of this client has come, and none of an answer was sent. */
+  clientWaits(fd: number): void {
+    this.#clients[fd] = 1;
+  }
+
+  clientHasHead(fd: number): void {
+    this.#clients[fd] = 0;
+  }
+}

@@ -1,0 +1,33 @@
+import { Worker as Thread } from 'node:worker_threads';
+import { FD, type WorkerSpec } from '../../protocol.js';
+import type { Pulse } from '../pulse.js';
+import type { WatchdogData } from './thread.js';
+
+/** Megabytes. It keeps nothing. */
+const LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
+
+/** Has a thread watch this one. Returns what ends it; it ends with the process anyway. */
+export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArrayBuffer): () => void {
+  const further = Array.from({ length: Math.max(0, spec.sockets - 1) }, (_, index) => FD.EXTRA_SOCKETS + index);
+  const data: WatchdogData = {
+    vitals: pulse.vitals.memory,
+    image,
+    slot: spec.slot,
+    limits: spec.clocks,
+    spawnedAt: spec.spawnedAt,
+    sockets: [FD.SOCKET, ...further],
+  };
+  const thread = new Thread(new URL('./thread.js', import.meta.url), {
+    workerData: data,
+    name: 'prefork watchdog',
+    resourceLimits: LIMITS,
+    // What the application wants loaded into its threads is not for this one.
+    execArgv: [],
+    env: {},
+  });
+  thread.unref();
+  thread.on('error', (error) => {
+    process.stderr.write(`prefork: worker ${process.pid}: its watchdog ended: ${error.stack}\n`);
+  });
+  return () => void thread.terminate();
+}
