@@ -14,7 +14,7 @@ import {
   type WorkerSpec,
 } from '../protocol.js';
 import { serializeError } from '../serialized-error.js';
-import { runDelay } from '../system/run-delay.js';
+import { runDelayOf } from '../system/run-delay.js';
 import type { Command } from './command.js';
 import { countdown } from './countdown.js';
 import { readLines } from './read-lines.js';
@@ -128,7 +128,7 @@ export class WorkerHandle {
     this.#sendTls(launch, enqueue);
     if (launch.bootLimit > 0) {
       const left = Math.max(0, spec.spawnedAt + launch.bootLimit - monotonic());
-      const waited = (): number => (this.pid === undefined ? 0 : runDelay(this.pid));
+      const waited = (): number => (this.pid === undefined ? 0 : runDelayOf(this.pid));
       this.#stopBootClock = countdown(left, () => enqueue({ type: 'overdue', worker: this }), waited);
     }
   }

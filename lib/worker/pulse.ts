@@ -1,7 +1,7 @@
 import { monotonic } from '../monotonic.js';
 import type { ClockLimits } from '../protocol.js';
 import { openRunDelay, RunDelay } from '../system/run-delay.js';
-import { pulseInterval, Judge, type Verdict } from './watchdog/judge.js';
+import { Judge, pulseInterval, type Verdict } from './watchdog/judge.js';
 import { STAGE, Vitals } from './watchdog/vitals.js';
 
 /**

@@ -62,12 +62,18 @@ for (const workerClass of CLASSES) {
   });
 }
 
-test('an async worker that hangs in a request is ended, and only its loop is blamed', async (t) => {
+/** A host whose only worker, an async one, has a request that spins when it gets SIGUSR2. */
+async function aboutToSpin(t: TestContext): Promise<Host> {
   const host = unwatched(t, { workerClass: 'async' });
   const client = (await RawClient.connect(t, await host.ready())).get('/spins-when-told');
   await client.until((received) => received.includes('200 OK'), 'the head');
   // The start of a request is stored a moment later.
   await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in the slot');
+  return host;
+}
+
+test('an async worker that hangs in a request is ended, and only its loop is blamed', async (t) => {
+  const host = await aboutToSpin(t);
   process.kill(host.workerPids[0] as number, 'SIGUSR2');
   const { timeout, exit } = await endOf(host);
   assert.deepEqual([timeout.clock, timeout.request?.url], ['loop', '/spins-when-told']);
@@ -98,9 +104,7 @@ test('a worker that somebody has stopped and continued in time lives', async (t)
 });
 
 test('a worker that hangs while it drains is ended at its timeout', async (t) => {
-  const host = unwatched(t);
-  const client = (await RawClient.connect(t, await host.ready())).get('/spins-when-told');
-  await client.until((received) => received.includes('200 OK'), 'the head');
+  const host = await aboutToSpin(t);
   host.kill('SIGTERM');
   await host.event('stop');
   process.kill(host.workerPids[0] as number, 'SIGUSR2');
@@ -143,10 +147,12 @@ for (const [watchdog, limit] of [
   [false, 500],
   [true, 1_500],
 ] as const) {
-  test(`a worker that hangs as it boots is killed after ${limit} ms ${watchdog ? 'with' : 'without'} a watchdog`, async (t) => {
+  test(`a worker that is stopped as it boots is killed after ${limit} ms ${watchdog ? 'with' : 'without'} a watchdog`, async (t) => {
     const gate = await createLoadGate(t);
     const options = { workers: 1, app: fixture('waits-to-load.js'), bootTimeout: 500, watchdog };
     const host = new Host(t, options, { env: gate.env });
+    const [{ pid }] = await host.event('worker:spawn');
+    process.kill(pid, 'SIGSTOP');
     const [, { clock, elapsed }] = await host.event('worker:timeout');
     assert.equal(clock, 'boot');
     assert.ok(elapsed >= limit, `${elapsed} ms`);

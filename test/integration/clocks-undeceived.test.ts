@@ -61,13 +61,14 @@ for (const [watchdog, stop] of [
 test('a container that is paused, in the midst of long requests, loses nobody', async (t) => {
   const host = impatient(t, { timeout: 1_000 });
   const url = await host.ready();
-  // Each stands still for most of the timeout, so that there is little left for an error.
-  const load = new Load(t, `${url}/works?ms=700`, 2);
+  const load = new Load(t, `${url}/works?ms=300`, 2);
   await load.more(2);
   for (let round = 0; round < 3; round++) {
-    for (const pid of [host.pid, ...host.workerPids]) process.kill(pid, 'SIGSTOP');
+    // All at once cannot be done; nobody shall be stopped while the master runs.
+    const all = [host.pid, ...host.workerPids];
+    for (const pid of all) process.kill(pid, 'SIGSTOP');
     await paused(3_000);
-    for (const pid of [host.pid, ...host.workerPids]) process.kill(pid, 'SIGCONT');
+    for (const pid of all.reverse()) process.kill(pid, 'SIGCONT');
     await load.more(2);
   }
   await assertUndisturbed(host, load);
@@ -101,8 +102,9 @@ test('starved_cpu_not_killed', async (t) => {
   const heavy = new Load(t, `${url}/works?ms=600`, 3);
   const light = new Load(t, url, 4);
   for (let second = 0; second < seconds; second++) await passing(host, 1_000);
-  await heavy.more(1);
+  await Promise.all([heavy.stop(), light.stop()]);
   t.diagnostic(`${heavy.answered} heavy requests and ${light.answered} light ones in ${seconds} s`);
+  assert.ok(heavy.answered > 0 && light.answered > 0);
   await assertUndisturbed(host, heavy);
   await assertUndisturbed(host, light);
 });
