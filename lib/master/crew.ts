@@ -91,7 +91,8 @@ export class Crew {
     if (worker.timedOut) return;
     this.#tally.timeouts++;
     this.#notifier.emit('worker:timeout', worker.info(), report);
-    if (report.thread === undefined) worker.timeOut();
+    // At the first start, a thread that does not boot fails its process.
+    if (report.thread === undefined || (report.clock === 'boot' && !worker.ready)) worker.timeOut();
   }
 
   /** How a worker ended, from what the system and the worker itself tell. */

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
@@ -102,7 +103,8 @@ export abstract class Worker<App = unknown> {
 
   /** @internal */
   timeOut(): Timeout {
-    return { answered: false, ended: (async () => this.abort())() };
+    // What it does may take time, also of the CPU: answers and report go first.
+    return { answered: false, ended: turn().then(() => this.abort()) };
   }
 
   /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */
