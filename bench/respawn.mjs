@@ -14,7 +14,12 @@ const STABLE = 1_100;
 const BARE = fileURLToPath(new URL('./peers/bare-http.mjs', import.meta.url));
 
 const { pairs } = settings({ pairs: 30 }, { pairs: 5 });
-const arbiter = new Arbiter({ app: new URL('./peers/hello.mjs', import.meta.url), bind: '127.0.0.1:0', workers: 2 });
+const arbiter = new Arbiter({
+  app: new URL('./peers/hello.mjs', import.meta.url),
+  bind: '127.0.0.1:0',
+  workers: 2,
+  logger: false,
+});
 await arbiter.start();
 
 async function replacement() {

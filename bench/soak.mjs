@@ -9,9 +9,18 @@ import { startSoakHost } from './harness/soak-host.mjs';
 const CLIENTS = 8;
 /** Younger workers are spared: they would be replaced after a backoff, and the load would find too few. Milliseconds. */
 const STABLE = 1_000;
-/** Between kills, at least; a failure is blamed on the last one, and must come within the blame limit. Milliseconds. */
+/**
+ * From an exit to the next kill, at least; a failure is blamed on the last kill, and must come within the blame limit after
+ * the exit. Milliseconds.
+ */
 const PAUSE = 250;
 const BLAME = 200;
+/**
+ * A client that is held up for 50 ms between its connect and its request is parked, and its worker has another one to
+ * lose. So no kill comes unless this process has had the CPU often enough for a while. Milliseconds.
+ */
+const CALM = 100;
+const GAP = 40;
 /** Kills before memory and descriptors are taken as the base of comparison. */
 const WARM_UP = 20;
 const MEGABYTE = 2 ** 20;
@@ -29,9 +38,8 @@ export async function soak({ kills = 1_000, workers = 4 } = {}) {
   const host = await startSoakHost(workers);
   try {
     const load = startLoad(host.port);
-    const base = await killing(host, load, Math.min(WARM_UP, kills));
-    const end = await killing(host, load, kills - base.kills);
-    await recovered(host, workers);
+    const base = await killing(host, load, Math.min(WARM_UP, kills), workers);
+    const end = await killing(host, load, kills - base.kills, workers);
     const requests = await load.stop();
     const result = {
       kills,
@@ -60,7 +68,8 @@ function startLoad(port) {
     requests++;
     if (what === undefined) return;
     const last = kills.at(-1);
-    const after = last ? Math.round(performance.now() - last.at) : -1;
+    // Until the exit is known, however slow this machine is, it is the kill's.
+    const after = last ? Math.round(performance.now() - Math.min(last.over, performance.now())) : -1;
     if (last) last.failures++;
     failures.push({ what, kill: kills.length, after });
   };
@@ -75,35 +84,56 @@ function startLoad(port) {
   };
 }
 
-async function killing(host, load, kills) {
+async function killing(host, load, kills, workers) {
   for (let done = 0; done < kills; done++) {
     await sleep(PAUSE);
     const pid = await victim(host);
-    load.kills.push({ at: performance.now(), failures: 0 });
+    await calm();
+    const kill = { over: Number.POSITIVE_INFINITY, failures: 0 };
+    load.kills.push(kill);
     process.kill(pid, 'SIGKILL');
     host.readySince.delete(pid);
+    await eventually(() => host.exited.has(pid), `the exit of ${pid}`);
+    kill.over = performance.now();
     if (load.kills.length % 100 === 0) console.error(`${load.kills.length} kills, ${load.failures.length} lost`);
   }
-  await sleep(STABLE);
+  await recovered(host, workers);
   return { kills, ...(await state(host)) };
 }
 
-async function victim(host) {
-  const deadline = performance.now() + RECOVERY_LIMIT;
-  for (;;) {
-    const before = performance.now() - STABLE;
-    const stable = [...host.readySince].filter(([, since]) => since < before);
-    if (stable.length > 0) return stable[Math.floor(Math.random() * stable.length)][0];
-    if (performance.now() > deadline) throw new Error(`no worker has been ready for ${STABLE} ms`);
-    await sleep(20);
+/** Returns also when that is not to be had on this machine. */
+async function calm() {
+  const deadline = performance.now() + STABLE;
+  for (let last = performance.now(), since = last; last - since < CALM && last < deadline; ) {
+    await sleep(5);
+    const now = performance.now();
+    if (now - last > GAP) since = now;
+    last = now;
   }
 }
 
+async function victim(host) {
+  let stable = [];
+  await eventually(() => {
+    const before = performance.now() - STABLE;
+    stable = [...host.readySince].filter(([, since]) => since < before);
+    return stable.length > 0;
+  }, `a worker that has been ready for ${STABLE} ms`);
+  return stable[Math.floor(Math.random() * stable.length)][0];
+}
+
 async function recovered(host, workers) {
-  const deadline = performance.now() + RECOVERY_LIMIT;
-  while (host.readySince.size < workers && performance.now() < deadline) await sleep(50);
+  await eventually(() => host.readySince.size >= workers, `${workers} workers`);
   // Time for one too many to show up.
   await sleep(STABLE);
+}
+
+async function eventually(holds, what) {
+  const deadline = performance.now() + RECOVERY_LIMIT;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`waited ${RECOVERY_LIMIT} ms in vain for ${what}`);
+    await sleep(20);
+  }
 }
 
 async function state(host) {

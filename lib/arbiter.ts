@@ -4,29 +4,24 @@ import type { ArbiterError } from './errors.js';
 import { Alarm } from './master/alarm.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './master/boot-failure.js';
 import { Crew } from './master/crew.js';
-import { type ArbiterEvents, threadExit, timeoutReport } from './master/events.js';
+import { type ArbiterEvents, timeoutReport } from './master/events.js';
+import { createJournal } from './master/journal.js';
 import type { BoundAddress } from './master/listener.js';
 import { Loop } from './master/loop.js';
 import { takeName } from './master/names.js';
 import { createNotifier, type Notifier } from './master/notify.js';
-import { openSite, type Site } from './master/site.js';
+import { passOn } from './master/reports.js';
+import { openSite, type Site, type SiteEvents } from './master/site.js';
 import { type ArbiterState, checkMove, refusal } from './master/states.js';
 import { type ArbiterStats, EMPTY_STATS } from './master/stats.js';
 import type { Turn, TurnTable } from './master/turns.js';
-import {
-  type EndStage,
-  isHarder,
-  type WorkerHandle,
-  type WorkerInfo,
-  type WorkerTurn,
-} from './master/worker-handle.js';
+import { type EndStage, isHarder, type WorkerHandle, type WorkerInfo } from './master/worker-handle.js';
 import { formatAddress } from './options/address.js';
 import { integer } from './options/checks.js';
 import { checkTls } from './options/tls.js';
-import type { ArbiterOptions, Handler, MasterSignal, ResolvedOptions } from './options/types.js';
+import type { ArbiterOptions, Handler, ResolvedOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import type { TimeoutReport } from './protocol.js';
-import { reviveError } from './serialized-error.js';
 import { spec } from './worker/context.js';
 import { startInWorker } from './worker/serve.js';
 
@@ -45,7 +40,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   static readonly isWorker: boolean = spec !== undefined;
 
   readonly #options: ResolvedOptions;
-  readonly #notifier: Notifier = createNotifier(this as never);
+  readonly #notifier: Notifier;
   readonly #loop: Loop<Turn>;
   readonly #abortOpening = new AbortController();
   #state: ArbiterState = 'idle';
@@ -66,6 +61,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     this.#options = validateOptions(options);
     if (!spec && this.#options.tls) checkTls(this.#options.tls);
     this.#target = this.#options.workers;
+    const journal = createJournal(this.#options, () => this.#target);
+    this.#notifier = createNotifier(this as never, journal);
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
     this.#loop = new Loop(act, () => this.#reconcile());
   }
@@ -95,9 +92,9 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     const { source, name } = this.#options;
     if (source.form === 'inline') this.#releaseName = takeName(name);
     this.#become('starting');
-    const events = {
-      onTurn: (turn: WorkerTurn) => this.#loop.enqueue(turn),
-      onSignal: (name: MasterSignal) => this.#loop.enqueue({ type: 'signal', name }),
+    const events: SiteEvents = {
+      onTurn: (turn) => this.#loop.enqueue(turn),
+      onSignal: (name) => this.#loop.enqueue({ type: 'signal', name }),
       onError: this.#notifier.report,
     };
     openSite(this.#options, events, this.#abortOpening.signal).then(
@@ -182,11 +179,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       // A worker that was reaped before its pipe had been read to the end.
       if (!this.#crew?.has(worker)) return;
       if (message.type === 'ready') this.#crew.welcome(worker);
-      else if (message.type === 'recycle') worker.markDue(message.why);
-      else if (message.type === 'error') this.#notifier.emit('worker:error', worker.info(), reviveError(message.error));
-      else if (message.type === 'thread') this.#notifier.emit('thread:exit', worker.info(), threadExit(message));
       else if (message.type === 'timeout') this.#onTimeout(worker, timeoutReport(message));
-      else if (message.type === 'user') this.#notifier.emit('worker:message', worker.info(), message.message);
+      else if (message.type !== 'failed') passOn(worker, message, this.#notifier);
       else if (!worker.ready) {
         this.#onBootFailure(worker, reportedFailure(worker.id, message, this.#options.bind.map(formatAddress)));
       }
@@ -212,6 +206,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     },
     scale: ({ to }) => this.#scaleTo(to),
     stop: ({ stage }) => this.#end(stage),
+    tick: () => this.#crew?.tick(),
     closed: () => this.#finish(),
     wake: () => undefined,
   };
@@ -221,7 +216,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     if (worker.failure || worker.leaving) return;
     worker.failure = failure;
     const starting = this.#state === 'starting';
-    // At the start the rejection tells of it; later, without a listener, nobody else would.
+    // At the start the rejection tells of it; later, without a listener or a log, nobody else would.
     if (this.#notifier.listens('worker:error') || starting) this.#notifier.emit('worker:error', worker.info(), failure);
     else process.emitWarning(failure);
     if (!starting) return;

@@ -14,7 +14,7 @@ export type ArbiterErrorCode =
   | 'ERR_WORKER_BOOT'
   /** A worker process was not ready within `bootTimeout`. */
   | 'ERR_BOOT_TIMEOUT'
-  /** A listener that the host registered on the Arbiter threw. */
+  /** A listener that the host registered on the Arbiter threw, or its logger did. */
   | 'ERR_LISTENER'
   /** The helper process that ends workers when the master is killed could not be kept running. */
   | 'ERR_GUARD';

@@ -5,6 +5,7 @@ export type { BoundAddress } from './master/listener.js';
 export type { ArbiterState } from './master/states.js';
 export type { ArbiterStats, StatsTotals, WorkerStats } from './master/stats.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/worker-handle.js';
+export type { LogFields, Logger } from './options/logger.js';
 export type {
   ArbiterOptions,
   BindOption,

@@ -45,6 +45,14 @@ export interface ClockLimits {
   readonly watchdog: boolean;
 }
 
+/**
+ * How often a worker says that its event loop turns, and how often the master looks, milliseconds: finer where the limit
+ * is short, since both can be wrong by so much.
+ */
+export function beatInterval(timeout: number): number {
+  return timeout === 0 ? 1_000 : Math.min(1_000, Math.max(20, Math.floor(timeout / 4)));
+}
+
 /** How a worker serves, of whatever class it is. */
 export interface ServingOptions {
   /** Connections held at once. */
@@ -88,6 +96,8 @@ export interface WorkerSpec {
   readonly tls: boolean;
   readonly http: HttpOptions;
   readonly recycle: RecycleLimits;
+  /** Whether the master logs the errors that it is told of, so that nobody else has to. */
+  readonly logged: boolean;
   readonly user?: string | number;
   readonly group?: string | number;
   readonly umask?: number;

@@ -12,7 +12,7 @@ import { endianness } from 'node:os';
 /** Bytes from one slot to the next, and of a write that stores a request. The fewer, the cheaper the write. */
 export const SLOT_SIZE = 256;
 /** Bytes of the part that every write stores. */
-export const HEADER_SIZE = 72;
+export const HEADER_SIZE = 80;
 
 /**
  * The file begins with one word of 32 bits per slot, see {@link dutyWord}: what all acceptors do is one short read. A
@@ -70,17 +70,19 @@ export interface SlotRecord {
   readonly beat: number;
   readonly requests: number;
   readonly errors: number;
-  /** Resident memory in bytes at the last beat. */
+  /** Resident memory in bytes at the last sample, one a second. */
   readonly rss: number;
-  /** Event loop utilisation, 0 to 1, between the last two beats. */
+  /** Event loop utilisation, 0 to 1, between the last two samples. */
   readonly elu: number;
+  /** Its event loop will stand still until then, and says so before: milliseconds of `monotonic()`, 0 for never. */
+  readonly patientUntil: number;
   /** The oldest request in flight. */
   readonly request: SlotRequest | undefined;
 }
 
 // Indices into the header, as 32 bit words and as 64 bit floats. Native byte order: a board never leaves its machine.
-const WORD = { SEQ: 0, PID: 1, STATE: 2, ACTIVE: 3, CONNECTIONS: 4, EXIT: 5, REQUEST_SEQ: 16, SEQ_END: 17 };
-const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, ELU: 7 };
+const WORD = { SEQ: 0, PID: 1, STATE: 2, ACTIVE: 3, CONNECTIONS: 4, EXIT: 5, REQUEST_SEQ: 18, SEQ_END: 19 };
+const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, ELU: 7, PATIENCE: 8 };
 // Byte offsets of the request: start, two lengths, method and URL; the number of its write is the slot's last word.
 const STARTED_AT = HEADER_SIZE;
 const METHOD_LENGTH = STARTED_AT + 8;
@@ -133,6 +135,11 @@ export class SlotImage {
     this.#floats[FLOAT.ELU] = elu;
   }
 
+  /** Silence does not count before that moment of `monotonic()`. */
+  setPatience(until: number): void {
+    this.#floats[FLOAT.PATIENCE] = until;
+  }
+
   setRequest(method: string, url: string, startedAt: number): void {
     const { bytes } = this;
     this.#floats[STARTED_AT / 8] = startedAt;
@@ -182,6 +189,7 @@ export function readSlot(bytes: Buffer): SlotRecord | undefined {
     errors: float(FLOAT.ERRORS),
     rss: float(FLOAT.RSS),
     elu: float(FLOAT.ELU),
+    patientUntil: float(FLOAT.PATIENCE),
     request: active > 0 ? readRequest(bytes, word(WORD.REQUEST_SEQ)) : undefined,
   };
 }

@@ -11,7 +11,7 @@ const files = ['unit', 'integration'].flatMap((folder) =>
 for (const version of versions) {
   console.log(`# Node ${version}`);
   const node = ['exec', '--yes', `--package=node@${version}`, '--', 'node'];
-  const flags = ['--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=300000'];
+  const flags = ['--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=1200000'];
   const { status } = spawnSync('npm', [...node, ...flags, ...files], { stdio: 'inherit' });
   if (status !== 0) process.exitCode = 1;
 }

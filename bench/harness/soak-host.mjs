@@ -10,14 +10,16 @@ const SCRIPT = fileURLToPath(new URL('../peers/soaked.mjs', import.meta.url));
 export async function startSoakHost(workers) {
   const port = await freePort();
   const child = keep(fork(SCRIPT, [port, workers].map(String), { execArgv: ['--expose-gc'] }));
-  /** When each living worker became ready, by pid; and every pid that ever was. */
+  /** When each living worker became ready, by pid; every pid that ever was; and those that have ended. */
   const readySince = new Map();
   const everyPid = new Set();
+  const exited = new Set();
   const waiting = new Map();
   child.on('message', ({ event, args: [subject] }) => {
     if (event === 'worker:ready') readySince.set(subject.pid, performance.now());
     if (event === 'worker:ready') everyPid.add(subject.pid);
     if (event === 'worker:exit') readySince.delete(subject.pid);
+    if (event === 'worker:exit') exited.add(subject.pid);
     waiting.get(event)?.(subject);
   });
   const next = (event) => {
@@ -31,6 +33,7 @@ export async function startSoakHost(workers) {
     port,
     readySince,
     everyPid,
+    exited,
     /** Bytes of the master after a garbage collection. */
     memory() {
       child.send('memory');

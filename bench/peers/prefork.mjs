@@ -14,6 +14,7 @@ function create() {
       bind: { port: Number(port), host: '127.0.0.1' },
       workers: Number(workers),
       workerClass,
+      logger: false,
       ...options,
     });
   } catch (error) {

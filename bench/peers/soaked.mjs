@@ -7,6 +7,7 @@ const arbiter = new Arbiter({
   bind: { port, host: '127.0.0.1' },
   workers,
   execArgv: [],
+  logger: false,
 });
 const send = (event, ...args) => process.send?.({ event, args });
 for (const event of ['ready', 'worker:ready', 'worker:exit']) arbiter.on(event, (...args) => send(event, ...args));

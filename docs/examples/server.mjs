@@ -13,10 +13,7 @@ function app(request, response) {
 const arbiter = new Arbiter({ app, workers: 4, bind: process.env.BIND ?? '127.0.0.1:8000' });
 
 if (!Arbiter.isWorker) {
-  arbiter.on('worker:exit', ({ id, pid }, { reason, signal, request }) => {
-    const during = request ? ` during ${request.method} ${request.url}` : '';
-    console.log(`worker #${id} (pid ${pid}) ended: ${reason}${signal ? `, ${signal}` : ''}${during}`);
-  });
+  // What else happens, the log tells.
   arbiter.on('worker:ready', ({ id, pid }) => console.log(`worker #${id} (pid ${pid}) is ready`));
   arbiter.on('ready', () => {
     const [{ address, port }] = arbiter.addresses;
@@ -27,7 +24,7 @@ Serving on ${url}, the master is ${process.pid}. Try in another terminal:
 
   curl ${url}/        one of the workers answers
   curl ${url}/fail    500, for this request alone
-  curl ${url}/die     takes its worker down: the exit names the request
+  curl ${url}/die     takes its worker down: the log names the request
   kill -9 ${pid}${' '.repeat(33 - String(pid).length)} a worker dies, another takes its place
   kill -TTIN ${process.pid}${' '.repeat(30 - String(process.pid).length)} one worker more (-TTOU: one less)
   kill -TERM ${process.pid}${' '.repeat(30 - String(process.pid).length)} graceful stop (Ctrl-C: quick stop)
@@ -36,4 +33,3 @@ Serving on ${url}, the master is ${process.pid}. Try in another terminal:
 }
 
 await arbiter.run();
-if (!Arbiter.isWorker) console.log('stopped');

@@ -7,6 +7,7 @@ import type { Notifier } from './notify.js';
 import { Roster } from './roster.js';
 import type { Site } from './site.js';
 import { mergeRecords, type StatsTotals, Tally, type WorkerStats, workerStats } from './stats.js';
+import { Watch } from './watch.js';
 import type { EndStage, ExitReason, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
@@ -21,14 +22,16 @@ export class Crew {
   readonly #notifier: Notifier;
   readonly #roster = new Roster<WorkerHandle>();
   readonly #tally = new Tally();
+  readonly #watch: Watch;
   /** Slots whose worker ended without being told to. */
   readonly #vacated = new Set<number>();
   #ages = 0;
   #listening = false;
 
-  constructor(site: Site, { gracefulTimeout }: ResolvedOptions, notifier: Notifier) {
+  constructor(site: Site, options: ResolvedOptions, notifier: Notifier) {
     this.#site = site;
-    this.#gracefulTimeout = gracefulTimeout;
+    this.#gracefulTimeout = options.gracefulTimeout;
+    this.#watch = new Watch(options);
     this.#notifier = notifier;
   }
 
@@ -93,6 +96,16 @@ export class Crew {
     this.#notifier.emit('worker:timeout', worker.info(), report);
     // At the first start, a thread that does not boot fails its process.
     if (report.thread === undefined || (report.clock === 'boot' && !worker.ready)) worker.timeOut();
+  }
+
+  /** Ends those whose event loop stands still, if they have not done so themselves. */
+  tick(): void {
+    for (const { worker, report } of this.#watch.look(this.#roster.all(), this.#site.slotOf)) {
+      this.timeOut(worker, report);
+      // It leaves a core file where the system keeps them: all that can be had of code that is stuck outside of
+      // JavaScript. What it does not end, because the process is stopped or catches it, the kill ends a moment later.
+      worker.signal('SIGABRT');
+    }
   }
 
   /** How a worker ended, from what the system and the worker itself tell. */

@@ -61,6 +61,6 @@ export interface ArbiterEvents {
   signal: [name: MasterSignal];
   stop: [options: { readonly graceful: boolean }];
   stopped: [];
-  /** Something failed that no promise tells of. Without a listener it becomes a process warning. */
+  /** Something failed that no promise tells of. With neither a listener nor a log it becomes a process warning. */
   error: [error: Error];
 }

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import type { ArbiterEvents } from './events.js';
+import type { Journal } from './journal.js';
 
 /** What emission needs of an EventEmitter. */
 interface Emitter {
@@ -8,16 +9,19 @@ interface Emitter {
   listenerCount(event: string): number;
 }
 
-/** The one place that calls the host's listeners: what they throw cannot reach the loop. */
+/** The one place that logs, and calls the host's listeners: what they throw cannot reach the loop. */
 export interface Notifier {
   readonly emit: <E extends keyof ArbiterEvents>(event: E, ...args: ArbiterEvents[E]) => void;
-  /** Tells of an error that no promise carries. eventemitter3 drops an `error` without a listener silently; this warns. */
+  /** Tells of an error that no promise carries. eventemitter3 drops an `error` without a listener silently; without a log, this warns. */
   readonly report: (error: Error) => void;
+  /** Whether anybody would learn of an event: a listener, or who reads the log. */
   readonly listens: (event: keyof ArbiterEvents) => boolean;
 }
 
-export function createNotifier(emitter: Emitter): Notifier {
+export function createNotifier(emitter: Emitter, journal?: Journal): Notifier {
   const emit: Notifier['emit'] = (event, ...args) => {
+    // First: what a listener does about it may be logged too.
+    journal?.(event, args);
     try {
       emitter.emit(event, ...args);
     } catch (cause) {
@@ -27,7 +31,7 @@ export function createNotifier(emitter: Emitter): Notifier {
       else report(error);
     }
   };
-  const listens: Notifier['listens'] = (event) => emitter.listenerCount(event) > 0;
+  const listens: Notifier['listens'] = (event) => journal !== undefined || emitter.listenerCount(event) > 0;
   const report: Notifier['report'] = (error) => {
     if (listens('error')) emit('error', error);
     else process.emitWarning(error);

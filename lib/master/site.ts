@@ -5,10 +5,12 @@ import type { MasterSignal, ResolvedOptions } from '../options/types.js';
 import type { SlotRecord } from '../scoreboard.js';
 import { resolveAccount } from '../system/account.js';
 import { type Board, openBoard } from './board.js';
+import { bootLimit } from './clocks.js';
 import { type Command, SHELL, workerCommand } from './command.js';
 import { startGuard } from './guard.js';
 import { closeListeners, type Listener, openListeners } from './listener.js';
 import { atHostExit, installSignals } from './signals.js';
+import { startTicks } from './watch.js';
 import { type Launch, WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
 /** All that `start()` opens in the host process, and the one place that undoes it. */
@@ -16,6 +18,8 @@ export interface Site {
   readonly listeners: readonly Listener[];
   /** What the slots of a worker and its threads say, the worker's own first. */
   slotsOf(worker: WorkerHandle): SlotRecord[];
+  /** What its own slot says, that of its main thread. */
+  slotOf(worker: WorkerHandle): SlotRecord | undefined;
   /** Spawns a worker process; what becomes of it reaches the queue. */
   spawn(id: number, age: number): WorkerHandle;
   /** Forgets a worker that has ended. */
@@ -67,6 +71,7 @@ function assemble(
     for (const worker of workers) worker.signal('SIGKILL');
     closeListeners(listeners);
   }, options.signals.length === 0);
+  const stopTicks = startTicks(options.clocks, () => events.onTurn({ type: 'tick' }));
 
   return {
     listeners,
@@ -74,6 +79,7 @@ function assemble(
       const records = Array.from({ length: slots }, (_, index) => board.read(slot + index));
       return records.filter((record) => record !== undefined);
     },
+    slotOf: ({ slot }) => board.read(slot),
     spawn(id, age) {
       const worker = new WorkerHandle(
         launch(options, { account, command }, { id, age, generation: 1, slot: board.claim(slots) }, listeners, board),
@@ -95,6 +101,7 @@ function assemble(
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
     async close() {
+      stopTicks();
       closeListeners(listeners);
       board.close();
       await guard.close();
@@ -127,7 +134,7 @@ function launch(
     number[],
   ];
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
-  const { name, source, workerClass, serving, clocks, tls, backlog, http, recycle, umask } = options;
+  const { name, source, workerClass, serving, clocks, tls, backlog, http, recycle, logger, umask } = options;
   return {
     command,
     spec: {
@@ -144,6 +151,7 @@ function launch(
       http,
       ...(workerClass.name !== undefined && { workerClass: workerClass.name }),
       recycle,
+      logged: logger !== false,
       ...(source.form === 'module' && { app: source.specifier }),
       ...(umask !== undefined && { umask }),
       ...account,
@@ -152,7 +160,7 @@ function launch(
     env: { ...process.env, ...options.env },
     sockets: [...first, ...Array.from({ length: copies }, () => further).flat()],
     scoreboard: board.fd,
-    bootTimeout: clocks.bootTimeout,
+    bootLimit: bootLimit(clocks),
     tls: tls && (() => readTls(tls)),
   };
 }

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { debugWorker } from '../debug.js';
+import { monotonic } from '../monotonic.js';
 import {
   encodeSpec,
   encodeTls,
   FD,
-  MAX_LINE,
   parseMessage,
   type RecycleCause,
   SPEC_VARIABLE,
@@ -14,7 +14,10 @@ import {
   type WorkerSpec,
 } from '../protocol.js';
 import { serializeError } from '../serialized-error.js';
+import { runDelayOf } from '../system/run-delay.js';
 import type { Command } from './command.js';
+import { countdown } from './countdown.js';
+import { readLines } from './read-lines.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
 export interface WorkerInfo {
@@ -65,7 +68,9 @@ export type WorkerTurn =
       readonly signal: NodeJS.Signals | null;
       readonly error?: Error;
     }
-  | { readonly type: 'overdue'; readonly worker: WorkerHandle };
+  | { readonly type: 'overdue'; readonly worker: WorkerHandle }
+  /** It is time to look after all of them. */
+  | { readonly type: 'tick' };
 
 /** How to start one worker process. */
 export interface Launch {
@@ -76,7 +81,8 @@ export interface Launch {
   /** The listening sockets, in the order of `bind`. */
   readonly sockets: readonly number[];
   readonly scoreboard: number;
-  readonly bootTimeout: number;
+  /** From `spawnedAt` of the spec until it is killed when it is not ready; 0 for never. */
+  readonly bootLimit: number;
   /** Reads what they name, and throws what the system says. */
   readonly tls: (() => TlsOptions) | undefined;
 }
@@ -105,8 +111,9 @@ export class WorkerHandle {
   #readyTick: number | undefined;
   #exited = false;
   readonly #child: ChildProcess;
-  #bootTimer: NodeJS.Timeout | undefined;
-  #killTimer: NodeJS.Timeout | undefined;
+  #stopBootClock: (() => void) | undefined;
+  #stopKillClock: (() => void) | undefined;
+  #killAt = Number.POSITIVE_INFINITY;
 
   constructor(launch: Launch, enqueue: (turn: WorkerTurn) => void) {
     const { spec } = launch;
@@ -119,8 +126,10 @@ export class WorkerHandle {
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
     this.#sendTls(launch, enqueue);
-    if (launch.bootTimeout > 0) {
-      this.#bootTimer = setTimeout(() => enqueue({ type: 'overdue', worker: this }), launch.bootTimeout).unref();
+    if (launch.bootLimit > 0) {
+      const left = Math.max(0, spec.spawnedAt + launch.bootLimit - monotonic());
+      const waited = (): number => (this.pid === undefined ? 0 : runDelayOf(this.pid));
+      this.#stopBootClock = countdown(left, () => enqueue({ type: 'overdue', worker: this }), waited);
     }
   }
 
@@ -140,6 +149,11 @@ export class WorkerHandle {
 
   get ready(): boolean {
     return this.#readyAt !== undefined;
+  }
+
+  /** Whether its process has ended; its last words may still be on their way. */
+  get exited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   /** Whether a clock of it ran out. */
@@ -171,7 +185,7 @@ export class WorkerHandle {
   markReady(): void {
     this.#readyAt = Date.now();
     this.#readyTick = performance.now();
-    clearTimeout(this.#bootTimer);
+    this.#stopBootClock?.();
   }
 
   markDue(why: RecycleCause): void {
@@ -200,8 +214,12 @@ export class WorkerHandle {
   }
 
   #killWithin(limit: number): void {
-    clearTimeout(this.#killTimer);
-    this.#killTimer = setTimeout(() => this.signal('SIGKILL'), limit).unref();
+    // Never later than it was to be before.
+    const at = performance.now() + limit;
+    if (at >= this.#killAt) return;
+    this.#killAt = at;
+    this.#stopKillClock?.();
+    this.#stopKillClock = countdown(limit, () => this.signal('SIGKILL'));
   }
 
   #sendTls({ tls }: Launch, enqueue: (turn: WorkerTurn) => void): void {
@@ -229,8 +247,8 @@ export class WorkerHandle {
       if (reported) return;
       reported = true;
       this.#exited = true;
-      clearTimeout(this.#bootTimer);
-      clearTimeout(this.#killTimer);
+      this.#stopBootClock?.();
+      this.#stopKillClock?.();
       child.stdio[FD.CONTROL]?.destroy();
       debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
       enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }) });
@@ -261,24 +279,5 @@ function spawnWorker({ command, spec, cwd, env, sockets, scoreboard }: Launch): 
     cwd,
     env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
     stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, ...further],
-  });
-}
-
-/** Splits a stream into lines. A line beyond {@link MAX_LINE} is dropped whole, so that no worker can fill the master's memory. */
-function readLines(stream: Duplex, onLine: (line: string) => void): void {
-  let rest = '';
-  let dropping = false;
-  stream.setEncoding('utf8');
-  stream.on('data', (chunk: string) => {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() as string;
-    for (const line of lines) {
-      if (!dropping && line !== '') onLine(line);
-      dropping = false;
-    }
-    if (rest.length > MAX_LINE) {
-      rest = '';
-      dropping = true;
-    }
   });
 }

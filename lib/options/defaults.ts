@@ -16,6 +16,7 @@ export const DEFAULTS = {
   maxRequests: 0,
   maxRequestsJitter: 0,
   maxMemory: 0,
+  logger: true,
 } as const;
 
 export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
@@ -27,7 +28,6 @@ export const LATER_OPTIONS: ReadonlySet<string> = new Set([
   'pidFile',
   'accessLog',
   'accessLogFormat',
-  'logger',
   'surge',
   'drainDelay',
 ]);

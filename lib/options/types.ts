@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'nod
 import type { TlsOptions } from 'node:tls';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
+import type { Logger } from './logger.js';
 
 /** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -199,6 +200,13 @@ export interface ArbiterOptions<App = Handler> {
    * @defaultValue `true`
    */
   readonly signals?: boolean | Readonly<Partial<Record<MasterSignal, boolean>>>;
+  /**
+   * What the Arbiter logs to. `true`: to standard error, from the level info on, as lines for humans on a terminal and as
+   * lines of JSON elsewhere. `false`: to nothing. Else a {@link Logger}, for example one of pino, or `console`. The log tells
+   * what the events tell. Gunicorn: `logger_class`, `errorlog`.
+   * @defaultValue `true`
+   */
+  readonly logger?: Logger | boolean;
 }
 
 /** The built-in classes serve a {@link Handler}; another type of handler needs a class of its own. */
@@ -244,4 +252,5 @@ export interface ResolvedOptions {
   readonly group: string | number | undefined;
   readonly umask: number | undefined;
   readonly signals: readonly MasterSignal[];
+  readonly logger: Logger | boolean;
 }

@@ -20,6 +20,7 @@ import {
   wholeDuration,
 } from './checks.js';
 import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, MASTER_SIGNALS } from './defaults.js';
+import { logger } from './logger.js';
 import { recycleLimits } from './recycling.js';
 import { tlsSettings } from './tls.js';
 import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
@@ -30,7 +31,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'gracefulTimeout', 'server'],
   ...['timeout', 'watchdog', 'bootTimeout'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
-  ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', ...HTTP_OPTIONS],
+  ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', 'logger', ...HTTP_OPTIONS],
   ...['maxRequests', 'maxRequestsJitter', 'maxMemory'],
 ]);
 
@@ -88,6 +89,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
     group: optional('group', account),
     umask: optional('umask', integer(0, 0o777)),
     signals: pick('signals', signalList, MASTER_SIGNALS),
+    logger: pick('logger', logger, DEFAULTS.logger),
   };
 }
 

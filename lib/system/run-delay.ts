@@ -41,3 +41,12 @@ export function openRunDelay(of = '/proc/thread-self'): number {
     return -1;
   }
 }
+
+/** The milliseconds of a process's main thread so far. Nothing stays open: 7 µs, for one who looks once a second. */
+export function runDelayOf(pid: number): number {
+  if (process.platform !== 'linux') return 0;
+  const delay = new RunDelay(openRunDelay(`/proc/${pid}`));
+  const milliseconds = delay.read();
+  delay.close();
+  return milliseconds;
+}

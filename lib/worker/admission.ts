@@ -36,7 +36,11 @@ export class Admission {
   constructor(acceptor: Acceptor, limit: number) {
     this.#acceptor = acceptor;
     this.#limit = limit;
-    this.#timer = setTimeout(() => this.#park(this.#newcomer), GRACE).unref();
+    // A process that had no CPU for that long reads first: the request may be here.
+    this.#timer = setTimeout(() => {
+      const newcomer = this.#newcomer;
+      setImmediate(() => this.#park(newcomer));
+    }, GRACE).unref();
   }
 
   /** A connection has been accepted, with a place. */

@@ -103,8 +103,12 @@ export abstract class Worker<App = unknown> {
 
   /** @internal */
   timeOut(): Timeout {
-    // What it does may take time, also of the CPU: answers and report go first.
-    return { answered: false, ended: turn().then(() => this.abort()) };
+    const abort = async (): Promise<void> => {
+      // What is told, and answered, comes first, in case that it does not return.
+      await turn();
+      await this.abort();
+    };
+    return { answered: false, ended: abort() };
   }
 
   /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */

@@ -70,7 +70,12 @@ export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'share
   readonly serving: (worker: Servant) => void;
 }
 
-export function startLifecycle({ app, name, thread }: WorkerSpec, slot: Slot, pulse: Pulse, link: Link): Lifecycle {
+export function startLifecycle(
+  { app, name, thread, logged }: WorkerSpec,
+  slot: Slot,
+  pulse: Pulse,
+  link: Link,
+): Lifecycle {
   const { tell } = link;
   const beforeServing =
     app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
@@ -80,6 +85,8 @@ export function startLifecycle({ app, name, thread }: WorkerSpec, slot: Slot, pu
   let draining = false;
   let crashing = false;
   let quitting = false;
+  /** Whether what is told gets into a log. */
+  let heard = logged;
   /** What it waited for when it began to serve. */
   let idle: readonly string[] = [];
 
@@ -92,9 +99,10 @@ export function startLifecycle({ app, name, thread }: WorkerSpec, slot: Slot, pu
   const fail = (error: unknown): void => {
     if (!worker) return void failBoot(error);
     tell({ type: 'error', error: serializeError(error) });
-    process.stderr.write(
-      `prefork: worker ${process.pid}: uncaught: ${error instanceof Error ? error.stack : inspect(error)}\n`,
-    );
+    if (!heard) {
+      const shown = error instanceof Error ? error.stack : inspect(error);
+      process.stderr.write(`prefork: worker ${process.pid}: uncaught: ${shown}\n`);
+    }
     // A second one on the way out: the state is worse than unknown.
     if (crashing) process.exit(EXIT.CRASH);
     crashing = true;
@@ -181,6 +189,7 @@ export function startLifecycle({ app, name, thread }: WorkerSpec, slot: Slot, pu
     tell({ type: 'failed', phase: 'boot', error: serializeError(error) });
   });
   link.onGone(() => {
+    heard = false;
     if (!ordered) process.exit(EXIT.CRASH);
     exitWithin(ORPHAN_LIMIT);
     drain();

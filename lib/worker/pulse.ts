@@ -1,7 +1,7 @@
 import { monotonic } from '../monotonic.js';
 import type { ClockLimits } from '../protocol.js';
 import { openRunDelay, RunDelay } from '../system/run-delay.js';
-import { beatInterval, Judge, type Verdict } from './watchdog/judge.js';
+import { Judge, pulseInterval, type Verdict } from './watchdog/judge.js';
 import { STAGE, Vitals } from './watchdog/vitals.js';
 
 /**
@@ -25,7 +25,7 @@ export class Pulse {
     this.vitals.delayFd = fd;
     this.#delay = new RunDelay(fd);
     this.vitals.beat();
-    this.#timer = setInterval(() => this.#beat(), beatInterval(limits)).unref();
+    this.#timer = setInterval(() => this.#beat(), pulseInterval(limits)).unref();
   }
 
   /** Who is told, once, that the time is over. */

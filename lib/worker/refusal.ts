@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { inspect } from 'node:util';
+import { quoted } from '../log/text.js';
 import { type Refusal, refusalPage, writeRefusal } from './raw-response.js';
 
 /** Answers in the application's place while the head has not been sent; after that only the broken connection can tell the client. */
@@ -48,9 +49,7 @@ export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 |
 }
 
 /** Tells on stderr that a handler failed. */
-export function report(error: unknown, { method, url }: IncomingMessage): void {
+export function report(error: unknown, { method, url = '' }: IncomingMessage): void {
   const stack = error instanceof Error && error.stack ? error.stack : inspect(error);
-  process.stderr.write(
-    `prefork: worker ${process.pid}: the handler failed on ${method} ${JSON.stringify(url)}: ${stack}\n`,
-  );
+  process.stderr.write(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${stack}\n`);
 }

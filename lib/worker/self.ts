@@ -46,7 +46,7 @@ export const worker: OwnWorker | undefined =
           if (typeof duration !== 'number' || !(duration >= 0)) {
             throw new RangeError(`extendTimeout: expected milliseconds of at least 0, got ${inspect(duration)}`);
           }
-          lifecycle?.pulse.extend(duration);
+          if (lifecycle) lifecycle.slot.setPatience(lifecycle.pulse.extend(duration));
         },
         async shared(name: string, bytes: number) {
           const buffer = await lifecycle?.shared(name, bytes);

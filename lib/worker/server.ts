@@ -57,8 +57,9 @@ export async function createServer({ http: options, tls, http2, onRequest }: Ser
   }
   if (maxHeadersCount !== undefined) (server as http.Server).maxHeadersCount = maxHeadersCount;
   // A server that speaks HTTP/2 too does not take these as options, but has them as properties.
-  const { keepAliveTimeout, headersTimeout, requestTimeout } = rest;
-  for (const [name, value] of Object.entries({ keepAliveTimeout, headersTimeout, requestTimeout })) {
+  const { keepAliveTimeout, headersTimeout, requestTimeout, connectionsCheckingInterval } = rest;
+  const properties = { keepAliveTimeout, headersTimeout, requestTimeout, connectionsCheckingInterval };
+  for (const [name, value] of Object.entries(properties)) {
     if (value !== undefined) Object.assign(server, { [name]: value });
   }
   // It never listens itself; without this event it would enforce none of its timeouts.

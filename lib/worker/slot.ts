@@ -1,11 +1,14 @@
 import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { monotonic } from '../monotonic.js';
-import { FD } from '../protocol.js';
+import { beatInterval, FD } from '../protocol.js';
 import { SlotImage, type SlotRecord, type SlotState, slotPosition } from '../scoreboard.js';
+import { spec } from './context.js';
 
-/** How often an idle worker says that it lives. Milliseconds. */
-const BEAT_INTERVAL = 1_000;
+/** How often a worker says that its event loop turns. Milliseconds. */
+const BEAT_INTERVAL = beatInterval(spec?.clocks.timeout ?? 0);
+/** Memory and utilisation are measured about once a second, however fine the beats are: `maxMemory` counts samples. */
+const BEATS_PER_SAMPLE = Math.round(1_000 / BEAT_INTERVAL);
 /** How long the end of a request may wait to be stored. Milliseconds. */
 const SETTLE_DELAY = 2;
 
@@ -13,7 +16,7 @@ const SETTLE_DELAY = 2;
 export interface SlotObserver {
   /** So many more requests have been finished. */
   onRequests(count: number): void;
-  /** Resident memory in bytes, at each beat. */
+  /** Resident memory in bytes, about once a second. */
   onMemory(rss: number): void;
 }
 
@@ -40,6 +43,9 @@ export class Slot {
   readonly #settleTimer = setTimeout(() => this.#settling && this.flush(), SETTLE_DELAY).unref();
   #frozen = false;
   #utilisation = performance.eventLoopUtilization();
+  #rss = 0;
+  #elu = 0;
+  #beats = 0;
 
   /**
    * @param before - what the predecessor in this slot, of the same process, has counted.
@@ -58,6 +64,12 @@ export class Slot {
 
   setState(state: SlotState): void {
     this.#image.setState(state);
+    this.flush();
+  }
+
+  /** The event loop is to stand still until then: the master waits for no beat. */
+  setPatience(until: number): void {
+    this.#image.setPatience(until);
     this.flush();
   }
 
@@ -85,10 +97,16 @@ export class Slot {
     this.#deferring = true;
   }
 
-  /** Keeps the slot as it is now, for the master to read after the end of this process. */
+  /** Keeps the slot as it is now, but for the beat, for the master to read after the end of this process. */
   freeze(): void {
     this.flush();
     this.#frozen = true;
+  }
+
+  /** The event loop may stand still until then, see {@link SlotImage.setPatience}. */
+  setPatience(until: number): void {
+    this.#image.setPatience(until);
+    this.flush();
   }
 
   /** Where the number of open connections is to be had, once there are any. */
@@ -128,13 +146,19 @@ export class Slot {
   }
 
   #beat(): void {
+    const sampling = this.#beats++ % BEATS_PER_SAMPLE === 0;
+    if (sampling) this.#sample();
+    this.#image.setBeat(monotonic(), this.#rss, this.#elu);
+    if (this.#frozen) this.#write(this.#image.header());
+    else this.flush();
+    if (sampling) this.#observer?.onMemory(this.#rss);
+  }
+
+  #sample(): void {
     const utilisation = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(utilisation, this.#utilisation);
+    this.#elu = performance.eventLoopUtilization(utilisation, this.#utilisation).utilization;
     this.#utilisation = utilisation;
-    const rss = process.memoryUsage.rss();
-    this.#image.setBeat(monotonic(), rss, utilization);
-    this.flush();
-    this.#observer?.onMemory(rss);
+    this.#rss = process.memoryUsage.rss();
   }
 
   #fill(): void {

@@ -84,16 +84,20 @@ export class RecyclingHost extends Host {
     await this.until(() => this.log.includes(`age ${age} asks to be recycled`), `the wish of ${age}`);
   }
 
-  /** Waits until a worker has been spawned and waits to be let in, and all that the test has not let in do too. */
+  /**
+   * Waits until a worker has been spawned and waits to be let in, and all that the test has not let in do too. One that
+   * has just been killed may still seem to wait, so the number alone is not enough.
+   */
   async boots(age: number, waiting = 1): Promise<WorkerInfo> {
     const [worker] = await this.event('worker:spawn', (spawned) => spawned.age === age);
-    await eventually(() => this.gate.waiting === waiting, `${waiting} workers that boot`);
+    const boots = (): boolean => this.gate.waits(worker.pid) && this.gate.waiting === waiting;
+    await eventually(boots, `${waiting} workers that boot`);
     return worker;
   }
 
-  /** Lets a worker in that waits alone. */
+  /** Lets a worker in that waits. */
   async admit(age: number): Promise<void> {
-    this.gate.admit();
+    this.gate.admit(this.pidOf(age));
     await this.event('worker:ready', (worker) => worker.age === age);
   }
 

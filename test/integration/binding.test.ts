@@ -40,11 +40,12 @@ test('bind_in_use: a predecessor that lets go in time is succeeded', async (t) =
   const predecessor = await occupy(t);
   const host = new Host(t, { bind: `127.0.0.1:${portOf(predecessor)}` }, DEBUG);
   host.child.stderr?.on('data', () => {
-    if (attempts(host) === 2) predecessor.close();
+    if (attempts(host) >= 2) predecessor.close();
   });
   const url = await host.ready();
   assert.equal(await (await fetch(url)).text(), 'hello');
-  assert.equal(attempts(host), 2);
+  // One attempt more, if it came before this process had read of the second.
+  assert.ok(attempts(host) === 2 || attempts(host) === 3, host.log);
 });
 
 test('bind_in_use: of two arbiters that start at once exactly one serves', async (t) => {

@@ -60,7 +60,7 @@ test('malformed messages: a line without end does not fill the memory of the mas
   const url = await host.ready();
   await write(url, LONG_TEXT);
   const before = residentMegabytes(host.pid);
-  await write(url, LONG_TEXT, 60);
+  for (let count = 0; count < 12; count++) await write(url, LONG_TEXT, 5);
   await write(url, '\n{"type":"error","error":{"name":"E","message":"read to the end"}}\n');
   await host.event('worker:error', (_, { message }) => message === 'read to the end');
   const grown = residentMegabytes(host.pid) - before;
@@ -71,7 +71,7 @@ test('malformed messages: what the application writes before the worker is ready
   for (const AT_LOAD of ['garbage\n', '{"type":"error"}\n', LONG_TEXT.slice(0, 100_000), 'half a line']) {
     const host = new Host(
       t,
-      { workers: 1, app: fixture('writes-to-control.js'), bootTimeout: 10_000 },
+      { workers: 1, app: fixture('writes-to-control.js'), bootTimeout: 25_000 },
       { env: { AT_LOAD } },
     );
     await host.until(() => host.of('ready').length + host.of('rejected').length > 0, 'an outcome');

@@ -14,7 +14,7 @@ async function exitOf(host: Host, age: number): Promise<unknown> {
 
 test('each_reason_reported', async (t) => {
   const boot = new BootSwitch(t);
-  const host = new Host(t, { workers: 2, app: fixture('boots-as-told.js'), env: boot.env, bootTimeout: 2_000 });
+  const host = new Host(t, { workers: 2, app: fixture('boots-as-told.js'), env: boot.env, bootTimeout: 5_000 });
   const url = await host.ready();
   const pidOf = async (age: number): Promise<number> => (await host.event('worker:ready', (w) => w.age === age))[0].pid;
 

@@ -27,7 +27,8 @@ for (const workerClass of CLASSES) {
         assert.equal(failed.headers['x-of-the-answer'], undefined);
         assert.equal((await get(`${url}/ok`)).status, 200);
       }
-      assert.match(host.log, new RegExp(`the handler failed on GET "${path}": Error: it ${path.slice(1)}`));
+      const told = `the handler failed on GET "${path}": Error: it ${path.slice(1)}`;
+      await host.until(() => host.log.includes(told), told);
       assert.deepEqual([host.of('worker:exit').length, host.of('thread:exit').length], [0, 0]);
       await host.finished(6);
       assert.equal((await host.stats()).totals.errors, 3);

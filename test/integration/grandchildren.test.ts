@@ -46,7 +46,7 @@ for (const [name, ways] of [
 
 test('grandchild_inherits_no_socket: siblings never freeze', linuxOnly, async (t) => {
   const gate = await createLoadGate(t);
-  const options = { app: fixture('holds-a-child.js'), workers: 8, gracefulTimeout: 10_000 };
+  const options = { app: fixture('holds-a-child.js'), workers: 8, gracefulTimeout: 25_000 };
   const host = new Host(t, options, { env: gate.env });
   const url = await host.ready();
   const held = get(`${url}/hold`);

@@ -168,7 +168,7 @@ test('tls_and_http2: a stop lets streams end and takes no new ones', needed, asy
 
 test('tls_and_http2: an idle session is closed after keepAlive', needed, async (t) => {
   const gate = await Gate.open(t);
-  const host = http2Host(t, { app: fixture('gated.js'), env: gate.env, keepAlive: 300 });
+  const host = http2Host(t, { app: fixture('gated.js'), env: gate.env, keepAlive: 1_000 });
   const url = await host.ready();
   const busy = await connect(t, url);
   const answer = answerOf(request(busy, '/held'));

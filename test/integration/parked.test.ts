@@ -74,7 +74,9 @@ for (const workerClass of CLASSES) {
     drip.send('GET / HTTP/1.1\r\nX-Long: ');
     // What comes in drops comes no sooner to its end.
     await eventually(() => drip.closed || !drip.send('x'), 'the end of a slow head');
-    for (const client of [half, drip]) assert.match(await client.all(), /^HTTP\/1\.1 408 Request Timeout\r\n/);
+    assert.match(await half.all(), /^HTTP\/1\.1 408 Request Timeout\r\n/);
+    // A drop that meets the closed connection resets it, and the answer may be lost.
+    assert.match(await drip.all(), /^(?:HTTP\/1\.1 408 Request Timeout\r\n.*)?$/s);
     assert.equal((await get(url)).body, 'hello');
     await host.finished(1);
   });
@@ -213,7 +215,14 @@ for (const workerClass of CLASSES) {
     const late = await gate.next();
     assert.equal(late.url, '/half');
     late.release();
-    assert.match(await half.all(), /^HTTP\/1\.1 200 OK\r\n.*Connection: close\r\n.* \/half$/s);
+    await half.until((received) => received.endsWith(' /half'), 'its answer');
+    // The order may reach a thread after that answer: then the connection is kept, and a later one is closed.
+    for (let more = 1; !/^Connection: close\r$/m.test(half.received); more++) {
+      half.get(`/more/${more}`);
+      (await gate.next()).release();
+      await half.until((received) => received.endsWith(` /more/${more}`), `answer ${1 + more}`);
+    }
+    assert.match(await half.all(), /^HTTP\/1\.1 200 OK\r\n/);
     assert.equal((await held.answer).status, 200);
     await stopped;
   });

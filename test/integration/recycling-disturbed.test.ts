@@ -110,7 +110,7 @@ test('kill -9 of a substitute that serves: it is replaced, and the old worker dr
 });
 
 test('gracefulTimeout ends an old worker that does not drain', async (t) => {
-  const { host, client } = await draining(t, { gracefulTimeout: 300 });
+  const { host, client } = await draining(t, { gracefulTimeout: 2_000 });
   assert.equal(await client.all(), '');
   const { request, ...exit } = await host.exitOf(1);
   assert.deepEqual([request?.url, exit], ['/wait', { ...KILLED, reason: 'recycle' }]);

@@ -126,7 +126,7 @@ test('a substitute that fails to boot leaves the old worker serving, and comes w
 });
 
 test('a substitute that is not ready in time is given up', async (t) => {
-  const host = await RecyclingHost.running(t, { workers: 1, bootTimeout: 3_000 });
+  const host = await RecyclingHost.running(t, { workers: 1, bootTimeout: 5_000 });
   await host.ask(1);
   await host.boots(2);
   assert.deepEqual((await host.exitOf(2)).reason, 'timeout');

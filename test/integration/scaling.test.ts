@@ -78,8 +78,8 @@ test('a worker that is retired finishes its request', async (t) => {
   const host = new Host(t, { workers: 2, app: fixture('gated.js'), env: gate.env });
   const url = await host.ready();
   // Both are busy, so that the oldest is.
-  const answers = [get(`${url}/a`), get(`${url}/b`)];
-  const held = [await gate.next(), await gate.next()];
+  const both = [await gate.hold(`${url}/a`), await gate.hold(`${url}/b`)];
+  const held = both.map(({ arrival }) => arrival);
   const [oldest] = await host.workers();
   host.kill('SIGTTOU');
   await host.event('scale');
@@ -88,7 +88,7 @@ test('a worker that is retired finishes its request', async (t) => {
   assert.equal(host.of('worker:exit').length, 0);
   for (const arrival of held) arrival.release();
   assert.deepEqual(
-    (await Promise.all(answers)).map(({ status }) => status),
+    (await Promise.all(both.map(({ answer }) => answer))).map(({ status }) => status),
     [200, 200],
   );
   const [worker, exit] = await host.event('worker:exit');

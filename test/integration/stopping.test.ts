@@ -21,8 +21,8 @@ test('term_drains', async (t) => {
   const gate = await Gate.open(t);
   const host = new Host(t, { workers: 3, app: fixture('gated.js'), env: gate.env, execArgv: [] }, NO_TIMERS);
   const url = await host.ready();
-  const answers = [get(`${url}/a`), get(`${url}/b`)];
-  const held = [await gate.next(), await gate.next()];
+  const both = [await gate.hold(`${url}/a`), await gate.hold(`${url}/b`)];
+  const held = both.map(({ arrival }) => arrival);
   host.kill('SIGTERM');
   // The idle worker leaves at once, the busy ones have been told to as well.
   await host.event('worker:exit');
@@ -32,10 +32,9 @@ test('term_drains', async (t) => {
   );
   for (const arrival of held) await arrival.settle();
   for (const arrival of held) arrival.release();
-  // Which of the two came first is the kernel's business.
   assert.deepEqual(
-    (await Promise.all(answers)).map(({ status, body }) => `${status} ${body}`).sort(),
-    held.map(({ pid, url: path }) => `200 ${pid} ${path}`).sort(),
+    (await Promise.all(both.map(({ answer }) => answer))).map(({ status, body }) => `${status} ${body}`),
+    held.map(({ pid, url: path }) => `200 ${pid} ${path}`),
   );
   assert.deepEqual(await host.exited(), CLEAN);
   assert.deepEqual(exits(host), Array(3).fill({ ...CLEAN, reason: 'stop' }));
@@ -95,7 +94,7 @@ for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
 
 test('gracefulTimeout ends what does not drain', async (t) => {
   const gate = await Gate.open(t);
-  const host = new Host(t, { workers: 2, app: fixture('gated.js'), env: gate.env, gracefulTimeout: 300 });
+  const host = new Host(t, { workers: 2, app: fixture('gated.js'), env: gate.env, gracefulTimeout: 2_000 });
   const client = (await RawClient.connect(t, await host.ready())).get('/held');
   const { pid } = await gate.next();
   await host.call('stop');

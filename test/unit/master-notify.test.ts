@@ -72,3 +72,29 @@ test('a listener of error that throws itself becomes a warning, not a circle', a
   assert.match((await warned).message, /a listener of 'error' threw: again/);
   assert.equal(calls, 1);
 });
+
+test('a journal gets what was emitted, before the listeners, and tells of errors that nobody listens for', async (t) => {
+  const emitter = new EventEmitter();
+  const told: unknown[] = [];
+  const notifier = createNotifier(emitter as Parameters<typeof createNotifier>[0], (event, args) => {
+    told.push([event, ...args]);
+  });
+  const writing = t.mock.method(process.stderr, 'write', () => true);
+  const warnings: Error[] = [];
+  const note = (error: Error): void => void warnings.push(error);
+  process.on('warning', note);
+  t.after(() => process.off('warning', note));
+  emitter.on('scale', (...args) => told.push(args));
+  notifier.emit('scale', 3, 2);
+  const error = new Error('nobody listens');
+  notifier.report(error);
+  assert.deepEqual(told, [
+    ['scale', 3, 2],
+    [3, 2],
+    ['error', error],
+  ]);
+  assert.equal(notifier.listens('worker:error'), true);
+  await new Promise(setImmediate);
+  writing.mock.restore();
+  assert.deepEqual(warnings, []);
+});

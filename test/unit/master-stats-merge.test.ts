@@ -21,6 +21,7 @@ const record: fc.Arbitrary<SlotRecord> = fc.record({
   errors: small,
   rss: small,
   elu: fc.double({ min: 0, max: 1, noNaN: true }),
+  patientUntil: fc.constant(0),
   request: fc.option(request, { nil: undefined }),
 });
 

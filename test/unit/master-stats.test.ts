@@ -7,7 +7,7 @@ import { type SlotRecord, STATE } from '../../dist/scoreboard.js';
 const info: WorkerInfo = { id: 1, pid: 42, age: 3, generation: 1, state: 'ready', spawnedAt: 5, readyAt: 6 };
 const record = (requests: number, errors: number): SlotRecord => ({
   ...{ pid: 42, state: STATE.SERVING, active: 1, connections: 2, exitCode: undefined },
-  ...{ beat: 9, requests, errors, rss: 1000, elu: 0.5, request: undefined },
+  ...{ beat: 9, requests, errors, rss: 1000, elu: 0.5, patientUntil: 0, request: undefined },
 });
 
 test('a worker shows who it is and what its slot says', () => {

@@ -151,6 +151,13 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ SIGHUP: false }, 'SIGHUP is not known yet', "got 'SIGHUP'"],
     [{ SIGINT: 1 }, 'true or false', 'got 1', 'signals.SIGINT'],
   ],
+  logger: [
+    ...[null, 1, 'pino', []].map((value): Wrong => [value, 'true, false, or a logger with the methods debug', 'got ']),
+    [{}, 'a method, since a logger has debug, info, warn, error', 'got undefined', 'logger.debug'],
+    [{ ...console, warn: 'no' }, 'a method', "got 'no'", 'logger.warn'],
+    // A function may be one too, if it has the methods.
+    [() => undefined, 'a method', 'got undefined', 'logger.debug'],
+  ],
 };
 
 for (const [option, rows] of Object.entries(WRONG)) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import test, { beforeEach } from 'node:test';
+import pino from 'pino';
 import { MASTER_SIGNALS } from '../../dist/options/defaults.js';
 import { validateOptions } from '../../dist/options/validate.js';
 import { assertInvalid } from './invalid.js';
@@ -37,6 +38,7 @@ test('defaults', () => {
     group: undefined,
     umask: undefined,
     signals: MASTER_SIGNALS,
+    logger: true,
   });
 });
 
@@ -83,6 +85,9 @@ test('values that are as good as others', () => {
   ]);
   const http = { headersTimeout: 1, requestTimeout: 2, maxHeaderSize: 3, maxHeadersCount: 4 };
   assert.deepEqual(validateOptions({ app, ...http, server: { noDelay: false } }).http, { noDelay: false, ...http });
+  for (const logger of [true, false, console, pino({ enabled: false })]) {
+    assert.equal(validateOptions({ app, logger }).logger, logger);
+  }
   for (const limit of [0, 0.5, 2 ** 31 - 1]) {
     const clocks = { timeout: limit, bootTimeout: limit, watchdog: false };
     assert.deepEqual(validateOptions({ app, ...clocks }).clocks, clocks);

@@ -74,9 +74,10 @@ test('no declaration needs the types of debug, which users do not have', () => {
   assert.ok(declarations.length > 20, 'the build is found');
   for (const file of declarations) {
     const text = read(file);
-    assert.doesNotMatch(text, /\bDebugger\b/, file);
     const names = ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName);
     assert.ok(!names.includes('debug') && !text.includes('types="debug"'), file);
+    // What the compiler would write for a function of debug; Node's inspector has one of that name too.
+    if (!names.includes('node:inspector')) assert.doesNotMatch(text, /\bDebugger\b/, file);
   }
 });
 

@@ -225,6 +225,7 @@ test('a spec is taken from the environment once, and is no more there', () => {
     tls: false,
     http: {},
     recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
+    logged: true,
   };
   const env: NodeJS.ProcessEnv = { [SPEC_VARIABLE]: encodeSpec(spec), PATH: '/bin' };
   assert.deepEqual(takeSpec(env), spec);

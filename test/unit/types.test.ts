@@ -7,6 +7,7 @@ import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
+import pino from 'pino';
 import {
   Arbiter,
   ArbiterError,
@@ -19,6 +20,8 @@ import {
   type BoundAddress,
   type ExitReason,
   type Handler,
+  type LogFields,
+  type Logger,
   type SlotRequest,
   type WorkerExit,
   type WorkerInfo,
@@ -95,6 +98,7 @@ export function options(): void {
     group: 33,
     umask: 0o22,
     signals: { SIGINT: false },
+    logger: console,
   };
   new Arbiter({ app: './app.js', ...all });
   new Arbiter({ app: new URL('file:///app.js'), env: process.env });
@@ -108,6 +112,18 @@ export function options(): void {
     new Arbiter({ app: './app.js', bind });
     new Arbiter({ app: './app.js', bind: [bind] });
   }
+  const own = (fields: LogFields, message: string): void => console.log(fields.event, message);
+  for (const logger of [
+    true,
+    pino(),
+    pino().child({ arbiter: 'a' }),
+    console,
+    { debug() {}, info: () => undefined, warn: own, error: own },
+  ] satisfies (boolean | Logger)[]) {
+    new Arbiter({ app: './app.js', logger });
+  }
+  // @ts-expect-error: a method is missing
+  new Arbiter({ app: './app.js', logger: { debug: own, info: own, error: own } });
   // @ts-expect-error: app is required
   new Arbiter({});
   // @ts-expect-error: an unknown option

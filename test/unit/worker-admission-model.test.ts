@@ -34,6 +34,11 @@ class StoppedTime {
     this.#act();
   }
 
+  /** Until nothing more is to happen. */
+  end(): void {
+    while (this.#armed || this.#immediates.length > 0) this.pass();
+  }
+
   restore(): void {
     Object.assign(globalThis, this.#real);
   }
@@ -194,9 +199,9 @@ test('in any order of events: one at a time, in order, no place lost, no request
             world.check();
           }
           // When all is over, the place is free, and every request of one who stayed was served.
-          world.time.pass();
+          world.time.end();
           while (world.active) world.finish();
-          world.time.pass();
+          world.time.end();
           assert.deepEqual([world.placed, world.waiting], [undefined, []]);
           const idle = [...world.connections].filter(({ destroyed }) => !destroyed).length;
           assert.ok(idle <= limit, `${idle} connections are kept, and ${limit} may be`);

@@ -7,6 +7,7 @@ import { clearDuty, readSlotAt, storeImage } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
+import type { TimeLimit } from '../watchdog/trace.js';
 import { endHungThread } from './hang.js';
 import { leaveThreadsBehind } from './leave.js';
 import type { ThreadMessage } from './messages.js';
@@ -15,7 +16,7 @@ import { Tracer } from './tracer.js';
 import type { Finding } from './watch.js';
 
 /** A thread that has been told to terminate does so within milliseconds, unless native code blocks it. */
-const TERMINATE_LIMIT = 500;
+const TERMINATE_LIMIT: TimeLimit = { used: 500, all: 5_000 };
 /** What a thread that was terminated exits with, by Node. */
 const TERMINATED = 1;
 

@@ -5,6 +5,7 @@ import { RunDelay } from '../../system/run-delay.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import { Absence } from '../watchdog/absence.js';
 import { Judge, type Verdict } from '../watchdog/judge.js';
+import type { TimeLimit } from '../watchdog/trace.js';
 import { STAGE, Vitals } from '../watchdog/vitals.js';
 
 /** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */
@@ -51,14 +52,15 @@ export class ThreadWatch {
     this.#figures = undefined;
   }
 
-  /** Resolves when the thread has had so many milliseconds, in which it was not kept from running. */
-  async had(time: number): Promise<void> {
-    let now = monotonic();
-    const start = now - this.#away(now);
-    while (now - this.#away(now) - start < time) {
+  /** Resolves when the thread has had so much time. */
+  async had({ used, all }: TimeLimit): Promise<void> {
+    const start = monotonic();
+    const before = this.#away(start);
+    for (let now = start, away = 0; now - start - away < used && now - start < all; ) {
       this.#absence.expect(now + STEP);
       await delay(STEP, undefined, { ref: false });
       now = monotonic();
+      away = this.#away(now) - before;
     }
   }
 

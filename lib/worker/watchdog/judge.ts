@@ -14,7 +14,7 @@ export interface Verdict {
 const MISSING_BEATS = 4;
 
 /** How often a watched thread says that its event loop turns, milliseconds: a clock may run over by so much. */
-export function beatInterval({ timeout }: Pick<ClockLimits, 'timeout'>): number {
+export function pulseInterval({ timeout }: Pick<ClockLimits, 'timeout'>): number {
   return timeout === 0 ? 50 : Math.min(50, Math.max(5, timeout / 10));
 }
 
@@ -32,7 +32,7 @@ export class Judge {
 
   constructor(limits: ClockLimits, spawnedAt: number) {
     this.#limits = limits;
-    this.#interval = beatInterval(limits);
+    this.#interval = pulseInterval(limits);
     this.#spawnedAt = spawnedAt;
   }
 

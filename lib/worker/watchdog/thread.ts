@@ -10,7 +10,7 @@ import { readImage, storeImage } from '../board.js';
 import { Absence } from './absence.js';
 import { bidFarewell } from './farewell.js';
 import { Judge, type Verdict } from './judge.js';
-import { traceMainThread } from './trace.js';
+import { inTraceLimit, traceMainThread } from './trace.js';
 import { STAGE, Vitals } from './vitals.js';
 
 /** What a watchdog is told when it starts. */
@@ -51,7 +51,7 @@ function look(): void {
 
 /** The main thread hangs: finds out where, answers its clients, tells the master, and ends the process. */
 async function act({ clock, elapsed }: Verdict): Promise<void> {
-  const tracing = traceMainThread();
+  const tracing = inTraceLimit(traceMainThread(), absence);
   const { stage } = vitals.read();
   // By then it is paused, or is to pause as soon as it returns from native code: it will not answer any more.
   await Promise.race([tracing, delay(HEAD_START)]);

@@ -1,8 +1,20 @@
 import type { Debugger, InspectorNotification } from 'node:inspector';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { monotonic } from '../../monotonic.js';
+import type { Absence } from './absence.js';
 
-/** A call that runs native code cannot be interrupted; longer than this, the stack is not waited for. Milliseconds. */
-export const TRACE_LIMIT = 500;
+/** How long a thread is waited for, milliseconds: of the time that it could have used, and of all time. */
+export interface TimeLimit {
+  readonly used: number;
+  readonly all: number;
+}
+
+/**
+ * A call that runs native code cannot be interrupted; longer than this, the stack is not waited for.
+ */
+export const TRACE_LIMIT: TimeLimit = { used: 500, all: 10_000 };
+const PAUSE = 20;
 /** Recursion makes long stacks of which the ends tell all. */
 const FRAMES = 64;
 const OWN = new URL('../', import.meta.url).href;
@@ -35,25 +47,29 @@ function readablePath(url: string): string {
   }
 }
 
-/** The stack of the main thread of this process, as seen from another one; undefined when it cannot be had. The main thread stays paused. */
-export async function traceMainThread(): Promise<string | undefined> {
+/** Waits for a stack as long as it makes sense; undefined when it does not come. */
+export async function inTraceLimit(tracing: Promise<string>, absence: Absence): Promise<string | undefined> {
+  const start = monotonic();
+  const before = absence.measure(start);
+  for (let now = start, away = 0; now - start - away < TRACE_LIMIT.used && now - start < TRACE_LIMIT.all; ) {
+    absence.expect(now + PAUSE);
+    const stack = await Promise.race([tracing, delay(PAUSE)]);
+    if (stack !== undefined) return stack;
+    now = monotonic();
+    away = absence.measure(now) - before;
+  }
+  return undefined;
+}
+
+/** The stack of the main thread of this process, as seen from another one. The main thread stays paused. It may never come. */
+export async function traceMainThread(): Promise<string> {
   const { Session } = await import('node:inspector');
+  const session = new Session();
+  session.connectToMainThread();
+  const scripts = new Map<string, string>();
+  session.on('Debugger.scriptParsed', ({ params }: Parsed) => scripts.set(params.scriptId, params.url));
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, TRACE_LIMIT, undefined);
-    try {
-      const session = new Session();
-      session.connectToMainThread();
-      const scripts = new Map<string, string>();
-      session.on('Debugger.scriptParsed', ({ params }: Parsed) => scripts.set(params.scriptId, params.url));
-      session.on('Debugger.paused', ({ params }: Paused) => {
-        clearTimeout(timer);
-        resolve(formatFrames(params.callFrames, scripts));
-      });
-      session.post('Debugger.enable', () => session.post('Debugger.pause'));
-    } catch {
-      // A node without an inspector.
-      clearTimeout(timer);
-      resolve(undefined);
-    }
+    session.on('Debugger.paused', ({ params }: Paused) => resolve(formatFrames(params.callFrames, scripts)));
+    session.post('Debugger.enable', () => session.post('Debugger.pause'));
   });
 }

@@ -1,0 +1,50 @@
+import { ArbiterError } from '../errors.js';
+import { type SerializedError, serializeError } from '../serialized-error.js';
+import { printable } from './text.js';
+
+/** Lines of one stack: more than the watchdog's have, less than a message with a whole document in it. */
+const MAX_LINES = 80;
+const INDENT = '    ';
+
+/** What an error says of itself, in one line. */
+export function errorTitle(thrown: unknown): string {
+  const error = serializeError(thrown);
+  if (!(thrown instanceof ArbiterError)) return title(error);
+  return `${printable(firstLine(error.message))} (${thrown.code})`;
+}
+
+/** Where an error came from: its frames and its causes, as indented lines, without the title of the first one. */
+export function errorLines(thrown: unknown): string[] {
+  const error = serializeError(thrown);
+  // Where in this library the error was made tells nobody anything; its cause does.
+  const own = thrown instanceof ArbiterError ? [] : framesOf(error);
+  return [...own, ...causeLines(error.cause)];
+}
+
+/** A stack as indented lines. */
+export function stackLines(stack: string): string[] {
+  const lines = stack.split('\n').filter((line) => line.trim() !== '');
+  const shown = lines.slice(0, MAX_LINES).map((line) => INDENT + printable(line.trim()));
+  return lines.length > MAX_LINES ? [...shown, `${INDENT}… ${lines.length - MAX_LINES} more lines`] : shown;
+}
+
+function causeLines(error: SerializedError | undefined): string[] {
+  if (error === undefined) return [];
+  return [`${INDENT}caused by: ${title(error)}`, ...framesOf(error), ...causeLines(error.cause)];
+}
+
+/** The stack of an error without its first line, where that is in the title. */
+function framesOf({ message, stack = '' }: SerializedError): string[] {
+  const [first = '', ...rest] = stack.split('\n');
+  // A syntax error begins with the place in the source, which no frame tells.
+  const isTitle = first.endsWith(firstLine(message)) && !/^\s+at /.test(first);
+  return stackLines(isTitle ? rest.join('\n') : stack);
+}
+
+function title({ name, message }: SerializedError): string {
+  return printable(message === '' ? name : `${name}: ${firstLine(message)}`);
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] as string;
+}

@@ -1,0 +1,30 @@
+import { ArbiterError } from '../errors.js';
+import { openSink } from '../log/sink.js';
+import { errorTitle } from '../log/stack.js';
+import type { ResolvedOptions } from '../options/types.js';
+import { entryOf } from './entries.js';
+import type { ArbiterEvents } from './events.js';
+
+/** Logs an event of the Arbiter. It never throws. */
+export type Journal = <E extends keyof ArbiterEvents>(event: E, args: ArbiterEvents[E]) => void;
+
+/** The journal that the option `logger` asks for; undefined is none. `workers` is how many there should be. */
+export function createJournal(
+  { logger, name }: Pick<ResolvedOptions, 'logger' | 'name'>,
+  workers: () => number,
+): Journal | undefined {
+  const sink = openSink(logger, name);
+  if (!sink) return undefined;
+  let broken = false;
+  return (event, args) => {
+    try {
+      const entry = entryOf(event, args, { now: Date.now(), workers: workers() });
+      if (entry) sink(entry);
+    } catch (cause) {
+      // Once: one that always throws would flood standard error.
+      if (broken) return;
+      broken = true;
+      process.emitWarning(new ArbiterError('ERR_LISTENER', `the logger threw: ${errorTitle(cause)}`, { cause }));
+    }
+  };
+}

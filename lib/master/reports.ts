@@ -1,0 +1,16 @@
+import type { WorkerMessage } from '../protocol.js';
+import { reviveError } from '../serialized-error.js';
+import { threadExit } from './events.js';
+import type { Notifier } from './notify.js';
+import type { WorkerHandle } from './worker-handle.js';
+
+/** What a worker says that changes no state of the Arbiter. */
+type Report = Exclude<WorkerMessage, { readonly type: 'ready' | 'failed' | 'timeout' }>;
+
+/** Tells the listeners what a worker says of itself, or notes it down. */
+export function passOn(worker: WorkerHandle, report: Report, notifier: Notifier): void {
+  if (report.type === 'recycle') worker.markDue(report.why);
+  else if (report.type === 'error') notifier.emit('worker:error', worker.info(), reviveError(report.error));
+  else if (report.type === 'thread') notifier.emit('thread:exit', worker.info(), threadExit(report));
+  else notifier.emit('worker:message', worker.info(), report.message);
+}
