@@ -226,7 +226,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   #onTimeout(worker: WorkerHandle, report: TimeoutReport): void {
     this.#crew?.timeOut(worker, report);
-    if (!worker.ready) this.#onBootFailure(worker, bootTimeoutFailure(worker.id, this.#options.clocks.bootTimeout));
+    if (worker.ready || report.clock !== 'boot') return;
+    this.#onBootFailure(worker, bootTimeoutFailure(worker.id, this.#options.clocks.bootTimeout));
   }
 
   #scaleTo(to: number): void {

@@ -171,12 +171,25 @@ export interface TimeoutReport {
   readonly answered: boolean;
 }
 
+/**
+ * Why a thread ended. `timeout`: a clock of it ran out, which `'worker:timeout'` told before; `crash`: an error, the limit of its
+ * heap, or a `process.exit` of its own.
+ */
+export type ThreadExitReason = 'crash' | 'timeout';
+const THREAD_EXIT_REASONS: readonly ThreadExitReason[] = ['crash', 'timeout'];
+
 export type WorkerMessage =
   | { readonly type: 'ready' }
   | FailedMessage
   | { readonly type: 'error'; readonly error: SerializedError }
   /** A thread ended without being told to, and is replaced; `request` is what it was serving. */
-  | { readonly type: 'thread'; readonly thread: number; readonly code: number; readonly request?: SlotRequest }
+  | {
+      readonly type: 'thread';
+      readonly thread: number;
+      readonly code: number;
+      readonly reason: ThreadExitReason;
+      readonly request?: SlotRequest;
+    }
   /** It has reached a limit, wants a replacement, and goes on serving until it is told to drain. Said once. */
   | { readonly type: 'recycle'; readonly why: RecycleCause }
   | ({ readonly type: 'timeout' } & TimeoutReport)
@@ -230,10 +243,12 @@ export function parseMessage(line: string): WorkerMessage | undefined {
     : { type: 'failed', phase, error };
 }
 
-function parseThread({ thread, code, request }: Record<string, unknown>): WorkerMessage | undefined {
-  if (typeof thread !== 'number' || typeof code !== 'number') return undefined;
-  const known = parseRequest(request);
-  return { type: 'thread', thread, code, ...(known && { request: known }) };
+function parseThread(value: Record<string, unknown>): WorkerMessage | undefined {
+  const { thread, code } = value;
+  const reason = THREAD_EXIT_REASONS.find((name) => name === value['reason']);
+  if (typeof thread !== 'number' || typeof code !== 'number' || reason === undefined) return undefined;
+  const request = parseRequest(value['request']);
+  return { type: 'thread', thread, code, reason, ...(request && { request }) };
 }
 
 function parseRequest(value: unknown): TimedOutRequest | undefined {

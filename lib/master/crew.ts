@@ -94,7 +94,8 @@ export class Crew {
     if (worker.timedOut) return;
     this.#tally.timeouts++;
     this.#notifier.emit('worker:timeout', worker.info(), report);
-    if (report.thread === undefined) worker.timeOut();
+    // At the first start, a thread that does not boot fails its process.
+    if (report.thread === undefined || (report.clock === 'boot' && !worker.ready)) worker.timeOut();
   }
 
   /** Ends those whose event loop stands still, if they have not done so themselves. */

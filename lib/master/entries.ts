@@ -61,7 +61,7 @@ const TABLE: Table = {
   },
   'worker:error': (_, worker, err) => ['error', failureText(worker, err), { ...of(worker), err }],
   'thread:exit': ({ now }, worker, { request, ...exit }) => {
-    const how = `thread ${exit.thread} ended (exit code ${exit.code})`;
+    const how = `thread ${exit.thread} ended (${exit.reason}, exit code ${exit.code})`;
     const message = `${title(worker)}: ${how}${request ? ` while serving ${requestText(request, now)}` : ''}`;
     return ['warn', message, { ...of(worker), ...exit, ...aged(request, now) }];
   },

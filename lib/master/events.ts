@@ -1,5 +1,5 @@
 import type { MasterSignal } from '../options/types.js';
-import type { TimeoutReport, WorkerMessage } from '../protocol.js';
+import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../protocol.js';
 import type { SlotRequest } from '../scoreboard.js';
 import type { BoundAddress } from './listener.js';
 import type { ExitReason, WorkerInfo } from './worker-handle.js';
@@ -18,13 +18,15 @@ export interface WorkerExit {
 export interface ThreadExit {
   /** Its number, from 1; its replacement has the same. */
   readonly thread: number;
+  /** Its exit code; 1 also of one that was terminated, or that nothing could terminate, and that was given up. */
   readonly code: number;
+  readonly reason: ThreadExitReason;
   /** What it was serving at that moment, if anything. */
   readonly request?: SlotRequest;
 }
 
-export function threadExit({ thread, code, request }: Extract<WorkerMessage, { type: 'thread' }>): ThreadExit {
-  return { thread, code, ...(request && { request }) };
+export function threadExit({ type, ...exit }: Extract<WorkerMessage, { type: 'thread' }>): ThreadExit {
+  return exit;
 }
 
 export function timeoutReport({ type, ...report }: Extract<WorkerMessage, { type: 'timeout' }>): TimeoutReport {
@@ -47,7 +49,7 @@ export interface ArbiterEvents {
   'worker:timeout': [worker: WorkerInfo, timeout: WorkerTimeout];
   /** The error that a worker ends with, with its own stack; before its `worker:exit`. */
   'worker:error': [worker: WorkerInfo, error: Error];
-  /** A thread of a threaded worker ended without being told to; its error, if it had one, was in a `worker:error` before. */
+  /** A thread of a threaded worker ended without being told to; its error was in a `worker:error` before, if it had one. */
   'thread:exit': [worker: WorkerInfo, exit: ThreadExit];
   /** The worker's own application or class sent something, see {@link Worker.send}. */
   'worker:message': [worker: WorkerInfo, message: unknown];

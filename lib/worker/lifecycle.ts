@@ -118,11 +118,13 @@ export function startLifecycle(
     crashing = true;
     reported = true;
     slot.freeze();
+    const resources = process.getActiveResourcesInfo();
     const { answered, request, ended } = worker?.timeOut?.() ?? NOBODY;
     const startedAt = Date.now() - elapsed;
+    const pending = without(resources, [...idle, ...connectionOf(request)]);
     tell({
       type: 'timeout',
-      ...{ clock, elapsed, answered, hung: 'waiting', pending: pendingSince([...idle, ...connectionOf(request)]) },
+      ...{ clock, elapsed, answered, hung: 'waiting', pending },
       ...(request && { request: { ...request, startedAt } }),
       ...(thread !== undefined && { thread }),
     });
@@ -205,9 +207,9 @@ function connectionOf(request: Timeout['request']): string[] {
 }
 
 /** What is waited for now, and was not then. */
-function pendingSince(before: readonly string[]): string[] {
+function without(resources: readonly string[], before: readonly string[]): string[] {
   const rest = [...before];
-  return process.getActiveResourcesInfo().filter((resource) => {
+  return resources.filter((resource) => {
     const known = rest.indexOf(resource);
     if (known !== -1) rest.splice(known, 1);
     return known === -1;

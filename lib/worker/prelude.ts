@@ -3,7 +3,6 @@
  * else. The flag reaches the threads of a worker too. Importing it elsewhere does nothing.
  */
 import { createServer } from 'node:net';
-import { monotonic } from '../monotonic.js';
 import { FD, type WorkerSpec } from '../protocol.js';
 import { SLOT_SIZE, STATE } from '../scoreboard.js';
 import { readSlotAt } from './board.js';
@@ -61,7 +60,7 @@ function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
   const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined, link.slot);
   // The process's memory is watched in its main thread.
   slot.observe({ onRequests: link.countRequests, onMemory: () => undefined });
-  return startLifecycle(spec, slot, new Pulse(spec.clocks, monotonic(), link.vitals), link);
+  return startLifecycle(spec, slot, new Pulse(spec.clocks, spec.spawnedAt, link.vitals), link);
 }
 
 /**

@@ -103,12 +103,6 @@ export class Slot {
     this.#frozen = true;
   }
 
-  /** The event loop may stand still until then, see {@link SlotImage.setPatience}. */
-  setPatience(until: number): void {
-    this.#image.setPatience(until);
-    this.flush();
-  }
-
   /** Where the number of open connections is to be had, once there are any. */
   countConnections(gauge: () => number): void {
     this.#connections = gauge;

@@ -22,7 +22,7 @@ for (const page of readdirSync(GUIDE)) {
       if (output === undefined) continue;
       const { stdout } = await promisify(execFile)(process.execPath, [file as string], {
         cwd: folder,
-        timeout: 60_000,
+        timeout: 240_000,
       });
       assert.equal(stdout, output, file);
     }

@@ -60,7 +60,7 @@ test('thread_crash_spares_siblings: an uncaught exception', async (t) => {
   assert.match(error.stack, /crashing\.js/, "it is the thread's own stack");
   const [exited, { request, ...exit }] = await busy.host.event('thread:exit');
   assert.deepEqual([exited.pid, exited.state], [worker.pid, 'ready']);
-  assert.deepEqual(exit, { thread: busy.free, code: 1 });
+  assert.deepEqual(exit, { thread: busy.free, code: 1, reason: 'crash' });
   assert.deepEqual([request.method, request.url], ['GET', '/uncaught']);
   assert.ok(before <= request.startedAt && request.startedAt <= Date.now());
   const told = busy.host.events.map(({ event }) => event).filter((event) => /error|exit/.test(event));
@@ -74,7 +74,7 @@ for (const code of [0, 7]) {
     const failed = await get(`${busy.url}/exit?code=${code}`);
     assert.deepEqual([failed.status, failed.body], [500, 'Internal Server Error\n']);
     const [, { request, ...exit }] = await busy.host.event('thread:exit');
-    assert.deepEqual(exit, { thread: busy.free, code });
+    assert.deepEqual(exit, { thread: busy.free, code, reason: 'crash' });
     assert.equal(request.url, `/exit?code=${code}`);
     assert.equal(busy.host.of('worker:error').length, 0);
     await siblingsSpared(busy);
@@ -88,7 +88,7 @@ test('thread_crash_spares_siblings: out of memory', async (t) => {
   const [, error] = await busy.host.event('worker:error');
   assert.equal(error.code, 'ERR_WORKER_OUT_OF_MEMORY');
   const [, { request, ...exit }] = await busy.host.event('thread:exit');
-  assert.deepEqual(exit, { thread: busy.free, code: 1 });
+  assert.deepEqual(exit, { thread: busy.free, code: 1, reason: 'crash' });
   assert.equal(request.url, '/heap');
   await siblingsSpared(busy);
 });

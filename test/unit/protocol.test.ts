@@ -38,9 +38,10 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
       type: fc.constant('thread' as const),
       thread: fc.nat(300),
       code: fc.integer(),
+      reason: fc.constantFrom('crash', 'timeout'),
       request: fc.record({ method: fc.string(), url: fc.string(), startedAt: fc.nat() }, plain),
     },
-    { requiredKeys: ['type', 'thread', 'code'], ...plain },
+    { requiredKeys: ['type', 'thread', 'code', 'reason'], ...plain },
   ),
   fc.record(
     {
@@ -72,7 +73,7 @@ function assertWellFormed(value: WorkerMessage): void {
     ready: ['type'],
     error: ['type', 'error'],
     failed: ['type', 'phase', 'error', 'socket'],
-    thread: ['type', 'thread', 'code', 'request'],
+    thread: ['type', 'thread', 'code', 'reason', 'request'],
     user: ['type', 'message'],
     recycle: ['type', 'why'],
     timeout: ['type', 'clock', 'elapsed', 'request', 'hung', 'stack', 'pending', 'thread', 'answered'],

@@ -88,6 +88,19 @@ test('a silent newcomer gives its place up, and gets it back with its request', 
   assert.deepEqual([started, acceptor.placed], [['A'], 'A']);
 });
 
+test('a newcomer whose request is here keeps its place, however long the process had no CPU', async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const socket = acceptor.accept('A');
+  await new Promise(setImmediate);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  // The grace is over with the timers of this turn; what has come is read behind them.
+  await new Promise(setImmediate);
+  assert.equal(acceptor.placed, 'A');
+  request(acceptor, socket, started);
+  assert.deepEqual([started, acceptor.placed], [['A'], 'A']);
+});
+
 test('each of a crowd of silent ones gives its place up', async () => {
   const acceptor = new OnePlace(100);
   for (let count = 1; count <= 40; count++) await park(acceptor, `silent ${count}`);

@@ -1,22 +1,37 @@
 import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
-import type { FailedMessage, RecycleCause, WorkerSpec } from '../../protocol.js';
-import { SLOT_SIZE } from '../../scoreboard.js';
+import { monotonic } from '../../monotonic.js';
+import type { FailedMessage, RecycleCause, WorkerMessage, WorkerSpec } from '../../protocol.js';
 import { reviveError, serializeError } from '../../serialized-error.js';
 import { clearDuty, readSlotAt, storeImage } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
-import { Vitals } from '../watchdog/vitals.js';
+import type { TimeLimit } from '../watchdog/trace.js';
+import { endHungThread } from './hang.js';
+import { leaveThreadsBehind } from './leave.js';
 import type { ThreadMessage } from './messages.js';
 import { ThreadHandle } from './thread-handle.js';
+import { Tracer } from './tracer.js';
+import type { Finding } from './watch.js';
 
-/** The threads of a threaded worker, seen from its main thread: it starts them and replaces each that ends, alone. */
+/** A thread that has been told to terminate does so within milliseconds, unless native code blocks it. */
+const TERMINATE_LIMIT: TimeLimit = { used: 500, all: 5_000 };
+/** What a thread that was terminated exits with, by Node. */
+const TERMINATED = 1;
+
+/**
+ * The threads of a threaded worker, seen from its main thread: it starts them, ends the one that hangs, and replaces each that
+ * ends, alone.
+ */
 export class ThreadPool implements Servant {
   readonly #spec: WorkerSpec;
   readonly #lifecycle: Lifecycle;
   readonly #tls: TlsOptions | undefined;
   readonly #threads = new Map<number, ThreadHandle>();
+  /** Threads that could not be terminated. Others have their numbers and slots now; they hold nothing but memory, and the process. */
+  readonly #lost = new Set<ThreadHandle>();
+  readonly #tracer = new Tracer();
   readonly #failures = new Map<number, FailureCount>();
   #booted: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #ended: (() => void) | undefined;
@@ -37,6 +52,12 @@ export class ThreadPool implements Servant {
   run(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#booted = { resolve, reject };
+      // From here on, the clock of the boot is that of each thread.
+      this.#lifecycle.pulse.serve();
+      process.on('exit', (code) => {
+        leaveThreadsBehind([...this.#lost, ...this.#threads.values()], this.#lifecycle.slot, code);
+        this.#tracer.close();
+      });
       // Each thread serves as soon as it is up, so to end before all are must lose no request either.
       this.#lifecycle.takeOrders(this);
       for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
@@ -71,21 +92,18 @@ export class ThreadPool implements Servant {
   }
 
   #start(number: number): void {
-    const spec = { ...this.#spec, thread: number, copies: this.#started++ };
+    const spawnedAt = this.#booted ? this.#spec.spawnedAt : monotonic();
+    const spec = { ...this.#spec, thread: number, copies: this.#started++, spawnedAt };
     if (spec.sockets > 1) {
       if (spec.copies >= this.#spec.copies) return;
       if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');
     }
-    const data = {
-      tls: this.#tls,
-      requests: this.#requests,
-      slot: new SharedArrayBuffer(SLOT_SIZE),
-      vitals: new Vitals().memory,
-    };
+    const data = { tls: this.#tls, requests: this.#requests };
     const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
       onError: (error) => this.#onError(thread, error),
-      onExit: (code) => this.#onExit(thread, code, data.slot),
+      onExit: (code) => this.#onExit(thread, code),
+      onHang: (finding) => void this.#onHang(thread, finding),
     });
     this.#threads.set(number, thread);
   }
@@ -101,6 +119,9 @@ export class ThreadPool implements Servant {
       this.#onBootFailure(thread, message);
     } else if (message.type === 'recycle') {
       this.#askForReplacement(message.why);
+    } else if (message.type === 'timeout') {
+      // It has answered its client, and exits by itself.
+      this.#onTimeout(thread, message);
     } else {
       this.#lifecycle.tell(message);
     }
@@ -118,19 +139,56 @@ export class ThreadPool implements Servant {
     else this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: report.error });
   }
 
+  #onTimeout(thread: ThreadHandle, report: Extract<WorkerMessage, { type: 'timeout' }>): void {
+    thread.timedOut = true;
+    this.#lifecycle.tell(report);
+    if (thread.ready) return;
+    const error = new Error(
+      `thread ${thread.number} was not ready within bootTimeout (${this.#spec.clocks.bootTimeout} ms)`,
+    );
+    this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: serializeError(error) });
+  }
+
+  async #onHang(thread: ThreadHandle, finding: Finding): Promise<void> {
+    try {
+      const found = await endHungThread(thread, this.#tracer, finding === 'lingers' && !thread.timedOut ? 500 : 504);
+      if (found === undefined) {
+        thread.watch.resume();
+        return;
+      }
+      // One that lingers has said why it ends.
+      if (finding !== 'lingers') {
+        const { clock, elapsed } = finding;
+        this.#onTimeout(thread, { type: 'timeout', clock, elapsed, ...found });
+      }
+    } catch (error) {
+      this.#lifecycle.tell({ type: 'error', error: serializeError(error) });
+      thread.terminate();
+    }
+    await thread.watch.had(TERMINATE_LIMIT);
+    if (this.#threads.get(thread.number) !== thread) return;
+    this.#lost.add(thread);
+    this.#bury(thread, TERMINATED);
+  }
+
   /** At the start it fails the process; a replacement is tried again, as long as another thread serves. */
   #onBootFailure(thread: ThreadHandle, report: FailedMessage): void {
     thread.failed = true;
     if (this.#stopping) return;
     if (this.#booted) this.#booted.reject(new ReportedFailure(report));
     else if (this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
-    else this.#lifecycle.tell({ type: 'error', error: report.error });
+    else if (!thread.timedOut) this.#lifecycle.tell({ type: 'error', error: report.error });
   }
 
-  #onExit(thread: ThreadHandle, code: number, image: SharedArrayBuffer): void {
+  #onExit(thread: ThreadHandle, code: number): void {
+    // Of one that was lost, everything is another's by now.
+    if (!this.#lost.delete(thread)) this.#bury(thread, code);
+  }
+
+  #bury(thread: ThreadHandle, code: number): void {
     const { number } = thread;
     const slot = this.#spec.slot + number;
-    if (thread.ready) storeImage(slot, image);
+    if (thread.ready) storeImage(slot, thread.image);
     const request = readSlotAt(slot)?.request;
     this.#threads.delete(number);
     clearDuty(slot);
@@ -139,10 +197,16 @@ export class ThreadPool implements Servant {
       return;
     }
     if (thread.ready) {
-      this.#lifecycle.tell({ type: 'thread', thread: number, code, ...(request && { request }) });
+      const reason = thread.timedOut ? 'timeout' : 'crash';
+      this.#lifecycle.tell({ type: 'thread', thread: number, code, reason, ...(request && { request }) });
     } else if (!thread.failed) {
       const error = new Error(`thread ${number} ended with exit code ${code} before it was ready`);
       this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: serializeError(error) });
+    }
+    // It has taken its time already: threads cannot hang more often than that.
+    if (thread.ready && thread.timedOut) {
+      this.#start(number);
+      return;
     }
     const served = thread.readyAt === undefined ? 0 : performance.now() - thread.readyAt;
     const count = countFailure(this.#failures.get(number), thread.ready ? 'crash' : 'boot', served);

@@ -1,12 +1,17 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads';
-import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
+import { encodeSpec, FD, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
+import { SLOT_SIZE } from '../../scoreboard.js';
+import { Vitals } from '../watchdog/vitals.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
+import { type Finding, ThreadWatch } from './watch.js';
 
 export interface ThreadEvents {
   readonly onMessage: (message: ThreadMessage) => void;
   /** An error that the thread did not catch itself: it ran out of its heap, or its first code threw. */
   readonly onError: (error: Error) => void;
   readonly onExit: (code: number) => void;
+  /** It will not end by itself. */
+  readonly onHang: (finding: Finding) => void;
 }
 
 /** The main thread's side of one thread. It reports and decides nothing. */
@@ -16,32 +21,48 @@ export class ThreadHandle {
   readyAt: number | undefined;
   /** It has said why it could not boot. */
   failed = false;
+  /** A clock of it has run out. */
+  timedOut = false;
+  readonly watch: ThreadWatch;
+  /** The image of its slot. */
+  readonly image: SharedArrayBuffer = new SharedArrayBuffer(SLOT_SIZE);
+  /** What it listens on. */
+  readonly sockets: readonly number[];
+  readonly #worker: Thread;
   readonly #port: MessagePort;
 
   /** Runs the script that the process runs: the module form's entry, or the host's with its arguments. */
-  constructor(spec: WorkerSpec, data: Omit<ThreadData['prefork'], 'port'>, events: ThreadEvents) {
+  constructor(spec: WorkerSpec, data: Pick<ThreadData['prefork'], 'tls' | 'requests'>, events: ThreadEvents) {
     this.number = spec.thread as number;
+    this.sockets = socketsOf(spec);
+    const vitals = new Vitals().memory;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const [, script = '', ...argv] = process.argv;
     const { resourceLimits } = spec.serving;
-    const worker = new Thread(script, {
+    this.#worker = new Thread(script, {
       argv,
       env: { ...process.env, [SPEC_VARIABLE]: encodeSpec(spec) },
-      workerData: { prefork: { ...data, port: port2 } } satisfies ThreadData,
+      workerData: { prefork: { ...data, slot: this.image, vitals, port: port2 } } satisfies ThreadData,
       transferList: [port2],
       name: `prefork #${spec.id}.${spec.thread}`,
       ...(resourceLimits && { resourceLimits }),
     });
     port1.on('message', events.onMessage);
-    worker.on('error', events.onError);
-    worker.on('exit', (code) => {
+    this.watch = new ThreadWatch(vitals, spec.clocks, spec.spawnedAt, events.onHang);
+    this.#worker.on('error', events.onError);
+    this.#worker.on('exit', (code) => {
+      this.watch.stop();
       // What the thread said last is in the port's queue, and comes first.
       setImmediate(() => {
         port1.close();
         events.onExit(code);
       });
     });
+  }
+
+  get threadId(): number {
+    return this.#worker.threadId;
   }
 
   get ready(): boolean {
@@ -51,4 +72,14 @@ export class ThreadHandle {
   order(order: ThreadOrder): void {
     this.#port.postMessage(order);
   }
+
+  /** It runs no more JavaScript from now on; native code that it runs may go on for as long as it likes. */
+  terminate(): void {
+    void this.#worker.terminate();
+  }
+}
+
+function socketsOf({ sockets, copies }: WorkerSpec): number[] {
+  const further = Math.max(0, sockets - 1);
+  return [FD.SOCKET, ...Array.from({ length: further }, (_, index) => FD.EXTRA_SOCKETS + copies * further + index)];
 }

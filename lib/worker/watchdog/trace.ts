@@ -4,11 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { monotonic } from '../../monotonic.js';
 import type { Absence } from './absence.js';
 
+/** How long a thread is waited for, milliseconds: of the time that it could have used, and of all time. */
+export interface TimeLimit {
+  readonly used: number;
+  readonly all: number;
+}
+
 /**
- * A call that runs native code cannot be interrupted; longer than this, the stack is not waited for. Milliseconds: of the time
- * that the thread could have used, and of all time.
+ * A call that runs native code cannot be interrupted; longer than this, the stack is not waited for.
  */
-const TRACE_LIMIT = { used: 500, all: 10_000 } as const;
+export const TRACE_LIMIT: TimeLimit = { used: 500, all: 10_000 };
 const PAUSE = 20;
 /** Recursion makes long stacks of which the ends tell all. */
 const FRAMES = 64;

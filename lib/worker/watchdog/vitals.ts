@@ -60,7 +60,7 @@ export class Vitals {
     return found;
   }
 
-  /** A descriptor that tells how long this thread has waited for a CPU, see {@link RunDelay}; -1 is none. */
+  /** A descriptor that tells how long this thread has waited for a CPU, see {@link RunDelay}; -1 is none, 0 none yet. */
   get delayFd(): number {
     return this.#words[WORD.DELAY_FD] as number;
   }

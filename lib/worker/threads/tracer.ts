@@ -1,0 +1,123 @@
+import type { Debugger, InspectorNotification, NodeWorker, Session } from 'node:inspector';
+import { formatFrames } from '../watchdog/trace.js';
+
+/** A thread that stands still, or does so as soon as it comes back from native code. */
+export interface Hold {
+  /** Resolves when the order to pause is with the thread: from then on it runs no JavaScript. */
+  readonly ordered: Promise<void>;
+  /** Whether that has happened. */
+  readonly isOrdered: boolean;
+  /** Resolves when it has paused, with its calls. */
+  readonly stack: Promise<string>;
+  /**
+   * Lets it go. A thread that stays paused cannot be terminated, and the process would wait for it for ever; one that is told
+   * to terminate first ends without another line of JavaScript.
+   */
+  release(): void;
+}
+
+type Attached = InspectorNotification<NodeWorker.AttachedToWorkerEventDataType>;
+type Received = InspectorNotification<NodeWorker.ReceivedMessageFromWorkerEventDataType>;
+type Heard =
+  | { readonly method: 'Debugger.scriptParsed'; readonly params: Debugger.ScriptParsedEventDataType }
+  | { readonly method: 'Debugger.paused'; readonly params: Debugger.PausedEventDataType }
+  | { readonly method?: undefined };
+type Command = 'Debugger.enable' | 'Debugger.pause' | 'Debugger.disable';
+
+/**
+ * Pauses threads of this process, and says where they are, through the inspector. All that are held at the same time share one
+ * session, which is open only as long: an open one attaches to every thread, and keeps the process from exiting.
+ */
+export class Tracer {
+  #session: Session | undefined;
+  /** The inspector's names of the threads, by their `threadId`. */
+  readonly #names = new Map<number, string>();
+  readonly #holdings = new Map<number, Holding>();
+
+  /** Holds a thread until it is released; undefined in a Node without an inspector. */
+  async hold(threadId: number): Promise<Hold | undefined> {
+    const inspector = await import('node:inspector').catch(() => undefined);
+    if (inspector === undefined) return undefined;
+    const holding = new Holding(() => this.#release(threadId));
+    this.#holdings.set(threadId, holding);
+    if (this.#session === undefined) this.#open(new inspector.Session());
+    else this.#pause(threadId);
+    return holding;
+  }
+
+  /** Lets go of all. */
+  close(): void {
+    for (const holding of [...this.#holdings.values()]) holding.release();
+  }
+
+  #open(session: Session): void {
+    this.#session = session;
+    session.connect();
+    session.on('NodeWorker.attachedToWorker', ({ params }: Attached) => {
+      // The title is `[worker 3] name`, with the threadId; `workerId` is another number.
+      const threadId = Number(/^\[worker (\d+)\]/.exec(params.workerInfo.title)?.[1]);
+      this.#names.set(threadId, params.sessionId);
+      this.#pause(threadId);
+    });
+    session.on('NodeWorker.receivedMessageFromWorker', ({ params }: Received) => {
+      for (const [threadId, holding] of this.#holdings) {
+        if (this.#names.get(threadId) === params.sessionId) holding.hear(JSON.parse(params.message));
+      }
+    });
+    session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
+  }
+
+  #pause(threadId: number): void {
+    const holding = this.#holdings.get(threadId);
+    if (holding === undefined || !this.#names.has(threadId)) return;
+    this.#send(threadId, 'Debugger.enable');
+    this.#send(threadId, 'Debugger.pause');
+    holding.order();
+  }
+
+  #release(threadId: number): void {
+    if (!this.#holdings.delete(threadId)) return;
+    this.#send(threadId, 'Debugger.disable');
+    if (this.#holdings.size > 0) return;
+    this.#session?.disconnect();
+    this.#session = undefined;
+    this.#names.clear();
+  }
+
+  #send(threadId: number, method: Command): void {
+    const sessionId = this.#names.get(threadId);
+    if (sessionId === undefined) return;
+    this.#session?.post('NodeWorker.sendMessageToWorker', { sessionId, message: JSON.stringify({ id: 1, method }) });
+  }
+}
+
+class Holding implements Hold {
+  readonly ordered: Promise<void>;
+  readonly stack: Promise<string>;
+  readonly release: () => void;
+  isOrdered = false;
+  #ordered: () => void = () => undefined;
+  #pausedAt: (stack: string) => void = () => undefined;
+  /** Where each script is from: the calls do not always say. */
+  readonly #scripts = new Map<string, string>();
+
+  constructor(release: () => void) {
+    this.release = release;
+    this.ordered = new Promise((resolve) => {
+      this.#ordered = resolve;
+    });
+    this.stack = new Promise((resolve) => {
+      this.#pausedAt = resolve;
+    });
+  }
+
+  order(): void {
+    this.isOrdered = true;
+    this.#ordered();
+  }
+
+  hear(message: Heard): void {
+    if (message.method === 'Debugger.scriptParsed') this.#scripts.set(message.params.scriptId, message.params.url);
+    if (message.method === 'Debugger.paused') this.#pausedAt(formatFrames(message.params.callFrames, this.#scripts));
+  }
+}

@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { monotonic } from '../../monotonic.js';
+import type { ClockLimits } from '../../protocol.js';
+import { RunDelay } from '../../system/run-delay.js';
+import { ThreadFigures } from '../../system/thread-figures.js';
+import { Absence } from '../watchdog/absence.js';
+import { Judge, type Verdict } from '../watchdog/judge.js';
+import type { TimeLimit } from '../watchdog/trace.js';
+import { STAGE, Vitals } from '../watchdog/vitals.js';
+
+/** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */
+const LONGEST_REST = 500;
+/** A thread that ends by itself sees to it within a second. Milliseconds. */
+const ENDING_LIMIT = 1_500;
+/** Between two looks at a thread that is given some time. Milliseconds. */
+const STEP = 20;
+
+/** What is wrong with a thread: a clock of it has run out while its event loop stands still, or it wanted to end and does not. */
+export type Finding = Verdict | 'lingers';
+
+/** Watches one thread from the main thread of its process. It keeps no process alive. */
+export class ThreadWatch {
+  readonly vitals: Vitals;
+  readonly #limits: ClockLimits;
+  readonly #judge: Judge;
+  readonly #act: (finding: Finding) => void;
+  #timer: NodeJS.Timeout;
+  #figures: ThreadFigures | undefined;
+  #absence = new Absence(new RunDelay(-1), monotonic());
+  /** How long it had been away before its figures were known. */
+  #awayBefore = 0;
+  #endingSince: number | undefined;
+
+  /** @param act - called once; {@link ThreadWatch.resume} has it called again. */
+  constructor(vitals: SharedArrayBuffer, limits: ClockLimits, spawnedAt: number, act: (finding: Finding) => void) {
+    this.vitals = new Vitals(vitals);
+    this.#limits = limits;
+    this.#judge = new Judge(limits, spawnedAt);
+    this.#act = act;
+    this.#timer = this.#lookIn(LONGEST_REST);
+  }
+
+  /** Goes on watching: it has come back to itself. */
+  resume(): void {
+    this.#timer = this.#lookIn(STEP);
+  }
+
+  /** The thread has ended. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#figures?.close();
+    this.#figures = undefined;
+  }
+
+  /** Resolves when the thread has had so much time. */
+  async had({ used, all }: TimeLimit): Promise<void> {
+    const start = monotonic();
+    const before = this.#away(start);
+    for (let now = start, away = 0; now - start - away < used && now - start < all; ) {
+      this.#absence.expect(now + STEP);
+      await delay(STEP, undefined, { ref: false });
+      now = monotonic();
+      away = this.#away(now) - before;
+    }
+  }
+
+  /** Whether the system still has the thread; true when nobody knows. One that has not told its number runs no application yet. */
+  get lives(): boolean {
+    this.#away(monotonic());
+    return this.vitals.delayFd !== 0 && this.#figures?.ended !== true;
+  }
+
+  #look(): void {
+    const now = monotonic();
+    const signs = this.vitals.read();
+    const away = this.#away(now);
+    let rest = LONGEST_REST;
+    if (signs.stage === STAGE.ENDING) {
+      this.#endingSince ??= now - away;
+      rest = this.#endingSince + ENDING_LIMIT - (now - away);
+      if (rest <= 0) {
+        this.#act('lingers');
+        return;
+      }
+    } else {
+      const verdict = this.#judge.look(now, signs, away);
+      if (typeof verdict === 'number') rest = Math.min(verdict, this.#limits.timeout / 4 || LONGEST_REST);
+      // One that is alive ends by itself, a beat later.
+      else if (verdict.alive) rest = STEP;
+      else {
+        this.#act(verdict);
+        return;
+      }
+    }
+    this.#timer = this.#lookIn(Math.min(LONGEST_REST, Math.max(5, Math.ceil(rest))));
+  }
+
+  #lookIn(pause: number): NodeJS.Timeout {
+    this.#absence.expect(monotonic() + pause);
+    return setTimeout(() => this.#look(), pause).unref();
+  }
+
+  #away(now: number): number {
+    const away = this.#absence.measure(now);
+    if (this.#figures === undefined && this.vitals.delayFd > 0) {
+      this.#figures = new ThreadFigures(this.vitals.delayFd);
+      this.#awayBefore += away;
+      this.#absence = new Absence(this.#figures.delay, now);
+      return this.#awayBefore;
+    }
+    return this.#awayBefore + away;
+  }
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { fixture, Host } from '../helpers/host.js';
+import { RawClient } from '../helpers/http.js';
+import { childrenOf, gone, kill } from '../helpers/process.js';
+import { eventually } from '../helpers/wait.js';
+
+interface Blocked {
+  readonly host: Host;
+  readonly pid: number;
+}
+
+/** A worker of which one thread is blocked in native code; nothing but the process itself can end it within a minute. */
+async function blocked(t: TestContext, timeout: number): Promise<Blocked> {
+  const host = new Host(t, {
+    ...{ workers: 1, workerClass: 'threaded', threads: 2, timeout, gracefulTimeout: 60_000 },
+    app: fixture('hangs-in-thread.js'),
+    execArgv: ['--import', fixture('throws-on-signal.js')],
+  });
+  const url = await host.ready();
+  const [pid] = host.workerPids as [number];
+  (await RawClient.connect(t, url)).get('/sleep');
+  await eventually(() => childrenOf(pid).length === 1, 'a child that sleeps');
+  const [sleeper] = childrenOf(pid);
+  t.after(() => kill(sleeper?.pid as number));
+  return { host, pid };
+}
+
+const WAYS_OUT = {
+  drain: { act: ({ host }: Blocked) => host.kill('SIGTERM'), code: 0, reason: 'stop' },
+  quit: { act: ({ host }: Blocked) => host.kill('SIGINT'), code: 0, reason: 'stop' },
+  crash: { act: ({ pid }: Blocked) => process.kill(pid, 'SIGUSR2'), code: 1, reason: 'crash' },
+};
+
+for (const [way, { act, ...expected }] of Object.entries(WAYS_OUT)) {
+  test(`a thread that was given up keeps no process: ${way}`, async (t) => {
+    const given = await blocked(t, 1_000);
+    await given.host.event('thread:exit');
+    act(given);
+    await gone(given.pid);
+    const [, { code, signal, reason }] = await given.host.event('worker:exit');
+    assert.deepEqual({ code, signal, reason }, { ...expected, signal: null });
+  });
+}
+
+for (const way of ['quit', 'crash'] as const) {
+  test(`a thread that native code blocks keeps no process: ${way}`, async (t) => {
+    const given = await blocked(t, 60_000);
+    const { act, ...expected } = WAYS_OUT[way];
+    act(given);
+    await gone(given.pid);
+    const [, { code, signal, reason }] = await given.host.event('worker:exit');
+    assert.deepEqual({ code, signal, reason }, { ...expected, signal: null });
+  });
+}
+
+test('a thread that was given up keeps no process: its master was killed', async (t) => {
+  const given = await blocked(t, 1_000);
+  await given.host.event('thread:exit');
+  given.host.kill('SIGKILL');
+  await gone(given.pid);
+});
