@@ -85,12 +85,17 @@ const ROWS: readonly Row[] = [
   ['worker:error', [worker, taken], 'error', 'worker #2 (pid 4711) failed: cannot bind 127.0.0.1:80 (ERR_BIND)'],
   [
     'thread:exit',
-    [worker, { thread: 3, code: 1, request }],
+    [worker, { thread: 3, code: 1, reason: 'crash', request }],
     'warn',
     'worker #2 (pid 4711): thread 3 ended (exit code 1) while serving GET "/report?id=7", 30.1 s old',
-    { worker: WHO, thread: 3, code: 1, request: AGED },
+    { worker: WHO, thread: 3, code: 1, reason: 'crash', request: AGED },
   ],
-  ['thread:exit', [worker, { thread: 3, code: 1 }], 'warn', 'worker #2 (pid 4711): thread 3 ended (exit code 1)'],
+  [
+    'thread:exit',
+    [worker, { thread: 3, code: 1, reason: 'timeout' }],
+    'warn',
+    'worker #2 (pid 4711): thread 3 ended (exit code 1)',
+  ],
   [
     'worker:backoff',
     [2, { delay: 310.7, failures: 3 }],
