@@ -27,7 +27,8 @@ export class ThreadWatch {
   #timer: NodeJS.Timeout;
   #figures: ThreadFigures | undefined;
   #absence = new Absence(new RunDelay(-1), monotonic());
-  /** How long it had been away before its figures were known. */
+  /** Whether its own waits for a CPU count, and for how long it had been away before. */
+  #counts = false;
   #awayBefore = 0;
   #endingSince: number | undefined;
 
@@ -66,7 +67,7 @@ export class ThreadWatch {
 
   /** Whether the system still has the thread; true when nobody knows. One that has not told its number runs no application yet. */
   get lives(): boolean {
-    this.#away(monotonic());
+    if (this.vitals.delayFd > 0) this.#figures ??= new ThreadFigures(this.vitals.delayFd);
     return this.vitals.delayFd !== 0 && this.#figures?.ended !== true;
   }
 
@@ -101,13 +102,13 @@ export class ThreadWatch {
   }
 
   #away(now: number): number {
-    const away = this.#absence.measure(now);
-    if (this.#figures === undefined && this.vitals.delayFd > 0) {
-      this.#figures = new ThreadFigures(this.vitals.delayFd);
-      this.#awayBefore += away;
-      this.#absence = new Absence(this.#figures.delay, now);
-      return this.#awayBefore;
-    }
-    return this.#awayBefore + away;
+    const away = this.#awayBefore + this.#absence.measure(now);
+    // Of a boot, the master knows only how long the main thread waits for a CPU, and it would come first.
+    if (this.#counts || this.vitals.delayFd <= 0 || this.vitals.read().stage === STAGE.BOOTING) return away;
+    this.#counts = true;
+    this.#figures ??= new ThreadFigures(this.vitals.delayFd);
+    this.#awayBefore = away;
+    this.#absence = new Absence(this.#figures.delay, now);
+    return away;
   }
 }
