@@ -15,6 +15,7 @@ import {
   type WorkerSpec,
 } from '../protocol.js';
 import type { Command } from './command.js';
+import { openFatalReport } from './fatal-report.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
 export interface WorkerInfo {
@@ -101,6 +102,7 @@ export class WorkerHandle {
   #readyAt: number | undefined;
   #readyTick: number | undefined;
   #exited = false;
+  readonly #fatal = openFatalReport();
   readonly #child: ChildProcess;
   #bootTimer: NodeJS.Timeout | undefined;
   #killTimer: NodeJS.Timeout | undefined;
@@ -111,7 +113,7 @@ export class WorkerHandle {
     this.age = spec.age;
     this.slot = spec.slot;
     this.#generation = spec.generation;
-    this.#child = spawnWorker(launch);
+    this.#child = spawnWorker(launch, this.#fatal.fd);
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
@@ -142,6 +144,10 @@ export class WorkerHandle {
   /** How long it has been spawned, and how long ready, milliseconds of the monotonic clock. */
   get lived(): number {
     return performance.now() - this.#spawnedTick;
+  }
+
+  get readySince(): number | undefined {
+    return this.#readyTick;
   }
 
   get served(): number {
@@ -215,6 +221,11 @@ export class WorkerHandle {
       clearTimeout(this.#killTimer);
       child.stdio[FD.CONTROL]?.destroy();
       debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
+      const fatal = this.#fatal.take(this.id);
+      if (fatal) {
+        const cause = this.ready ? ({ type: 'error' } as const) : ({ type: 'failed', phase: 'boot' } as const);
+        enqueue({ type: 'message', worker: this, message: { ...cause, error: fatal } });
+      }
       enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }) });
     };
     child.on('error', (error) => {
@@ -234,7 +245,8 @@ export class WorkerHandle {
   }
 }
 
-function spawnWorker({ command, spec, cwd, env, sockets, scoreboard }: Launch): ChildProcess {
+function spawnWorker(launch: Launch, report: number | undefined): ChildProcess {
+  const { command, spec, cwd, env, sockets, scoreboard } = launch;
   const [first, ...further] = sockets;
   const socket = first ?? 'ignore';
   const stdin = spec.direct ? socket : 'ignore';
@@ -242,7 +254,7 @@ function spawnWorker({ command, spec, cwd, env, sockets, scoreboard }: Launch): 
   return spawn(command.file, command.args, {
     cwd,
     env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
-    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, ...further],
+    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further],
   });
 }
 

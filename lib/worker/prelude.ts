@@ -8,6 +8,7 @@ import { STATE } from '../scoreboard.js';
 import { readSlotAt } from './board.js';
 import { spec } from './context.js';
 import { linkToMaster } from './control.js';
+import { armFatalReport } from './fatal-report.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
 import { RecycleWatch } from './recycle.js';
 import { Slot } from './slot.js';
@@ -20,12 +21,14 @@ export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
 if (!spec && process.execArgv[1] === import.meta.url) {
   process.execArgv.splice(0, 2);
   guardStdin();
+  armFatalReport();
 }
 
 function prepare(spec: WorkerSpec): Lifecycle {
   // Forks of the application must not load this file again.
   process.execArgv.splice(0, 2);
   guardStdin();
+  armFatalReport();
   if (spec.thread !== undefined) return prepareThread(spec, spec.thread);
   const slot = new Slot(spec.slot, STATE.BOOTING);
   const lifecycle = startLifecycle(spec, slot, linkToMaster());
