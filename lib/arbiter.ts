@@ -156,7 +156,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       generation: 1,
       target: this.#target,
       uptime: this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt,
-      ...(this.#crew?.stats() ?? EMPTY_STATS),
+      ...(this.#crew?.stats(this.#target) ?? EMPTY_STATS),
     };
   }
 
@@ -243,7 +243,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     this.#endStage = stage;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();
-    this.#alarm.set(undefined);
+    this.#alarm.set();
     if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
     this.#crew?.end(stage);
   }
@@ -256,14 +256,14 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
       return;
     }
     const now = performance.now();
-    let wakeAt = this.#crew.fill(this.#target, now);
+    const times = this.#crew.fill(this.#target, now);
     if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
       this.#become('running');
       this.#notifier.emit('ready');
     }
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
-    if (this.#state === 'running' && this.#changes === 0) wakeAt ??= this.#crew.recycle(this.#target, now);
-    this.#alarm.set(wakeAt);
+    if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
+    this.#alarm.set(...times);
   }
 
   #close(): void {

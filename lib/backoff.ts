@@ -15,17 +15,24 @@ export interface BackoffPolicy {
 }
 
 /**
- * A worker that was ready served, so the wait after its death stays short: a request that kills its worker must
+ * A worker that was ready served, so the wait after its death is shorter: a request that kills its worker must
  * not take a slot away for long. What cannot be spawned or booted is likely to fail again, and costs a boot.
+ *
+ * No shorter than this, though: full jitter may draw many short waits in a row. A slot whose workers die 50 ms after
+ * they are ready, and boot in no time, is to see at most 25 of them in 30 seconds. With a limit of 5 s it sees more
+ * once in 6,000 times, with 7.5 s once in ten million.
  */
 export const BACKOFF: Readonly<Record<FailureKind, BackoffPolicy>> = {
   spawn: { base: 250, max: 15_000 },
   boot: { base: 250, max: 15_000 },
-  crash: { base: 100, max: 5_000 },
+  crash: { base: 250, max: 7_500 },
 };
 
-/** A worker that was ready for this long worked: its death starts a new count. Milliseconds. */
-export const STABLE_AFTER = 1_000;
+/**
+ * A worker that was ready for this long worked: its death starts a new count. Milliseconds. So one that always dies a
+ * little later comes back at once, since that is when it serves most; it is spawned 15 times in 30 seconds.
+ */
+export const STABLE_AFTER = 2_000;
 
 /** Consecutive failures of one slot. */
 export interface FailureCount {

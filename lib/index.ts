@@ -3,7 +3,7 @@ export { ArbiterError, type ArbiterErrorCode } from './errors.js';
 export type { ArbiterEvents, ThreadExit, WorkerExit, WorkerTimeout } from './master/events.js';
 export type { BoundAddress } from './master/listener.js';
 export type { ArbiterState } from './master/states.js';
-export type { ArbiterStats, StatsTotals, WorkerStats } from './master/stats.js';
+export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/stats.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/worker-handle.js';
 export type { LogFields, Logger } from './options/logger.js';
 export type {

@@ -18,7 +18,7 @@ import { isRecord, parseError, type SerializedError } from './serialized-error.j
 export const SPEC_VARIABLE = 'PREFORK_WORKER';
 
 /** The descriptors of a worker process. Those from EXTRA_SOCKETS on are the second and further `bind`s, see {@link WorkerSpec}.copies. */
-export const FD = { SOCKET: 0, CONTROL: 3, SHELL_COPY: 4, SCOREBOARD: 5, EXTRA_SOCKETS: 6 } as const;
+export const FD = { SOCKET: 0, CONTROL: 3, SHELL_COPY: 4, SCOREBOARD: 5, REPORT: 6, EXTRA_SOCKETS: 7 } as const;
 
 /** What a worker hands to its `http.Server`. */
 export type HttpOptions = ServerOptions & { readonly maxHeadersCount?: number };

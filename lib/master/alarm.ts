@@ -7,10 +7,11 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Replaces what was set before; undefined is no time at all. */
-  set(time: number | undefined): void {
+  /** Sets the earliest of these times instead of what was set before; undefined is no time at all. */
+  set(...times: readonly (number | undefined)[]): void {
     clearTimeout(this.#timer);
-    if (time === undefined) return;
+    const time = Math.min(...times.filter((time) => time !== undefined));
+    if (time === Number.POSITIVE_INFINITY) return;
     // Not unreferenced: it may be all that is left of a service whose workers all wait.
     this.#timer = setTimeout(this.#ring, Math.max(1, time - performance.now()));
   }

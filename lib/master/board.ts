@@ -1,7 +1,6 @@
-import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { closeSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { DUTY, DUTY_SLOTS, dutyState, readSlot, SLOT_SIZE, type SlotRecord, slotPosition } from '../scoreboard.js';
+import { openUnlinked } from './unlinked.js';
 
 /** The master's side of the scoreboard: it owns the file, hands out slots and reads them. */
 export interface Board {
@@ -20,6 +19,7 @@ export interface Board {
 /** Opens a board whose file has no name any more, so that nothing can be left behind. */
 export function openBoard(): Board {
   const fd = openUnlinked();
+  ftruncateSync(fd, slotPosition(1));
   const used = new Set<number>();
   const bytes = Buffer.alloc(SLOT_SIZE);
   const empty = Buffer.alloc(SLOT_SIZE);
@@ -58,22 +58,4 @@ export function openBoard(): Board {
       closeSync(fd);
     },
   };
-}
-
-function openUnlinked(): number {
-  const name = `prefork-${process.pid}-${process.hrtime.bigint().toString(36)}`;
-  let failure: unknown;
-  // Memory where there is a file system of it: a write there never waits for a disk.
-  for (const folder of ['/dev/shm', tmpdir()]) {
-    const path = join(folder, name);
-    try {
-      const fd = openSync(path, 'wx+', 0o600);
-      unlinkSync(path);
-      ftruncateSync(fd, slotPosition(1));
-      return fd;
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure;
 }

@@ -1,4 +1,5 @@
 import { beatInterval, type ClockLimits } from '../protocol.js';
+import type { Figures } from '../system/thread-figures.js';
 
 /**
  * When a worker has run out of time, as far as the master can tell. No I/O, no clock: what is known comes in, milliseconds of
@@ -32,8 +33,8 @@ export interface Sign {
   readonly beat: number;
   /** It has said that its loop will stand still until then. */
   readonly patientUntil: number;
-  /** How long its main thread has waited for a CPU since it began. */
-  readonly runDelay: number;
+  /** What the kernel counts of its main thread. */
+  readonly figures: Figures;
 }
 
 /** The time that the master saw pass between two of its ticks. */
@@ -47,7 +48,7 @@ export interface Span {
 /** What is remembered of a worker from tick to tick. */
 export interface Silence {
   readonly beat: number;
-  readonly runDelay: number;
+  readonly figures: Figures;
   /** For how long its event loop has stood still, of the time that it could have used. */
   readonly length: number;
 }
@@ -64,11 +65,12 @@ export function spanOfTick(last: number, now: number, interval: number): Span {
 }
 
 /** Adds a span to a silence, or begins a new one. `before` is undefined for a worker that is seen for the first time. */
-export function countSilence(before: Silence | undefined, { beat, patientUntil, runDelay }: Sign, span: Span): Silence {
-  if (before === undefined) return { beat, runDelay, length: 0 };
+export function countSilence(before: Silence | undefined, { beat, patientUntil, figures }: Sign, span: Span): Silence {
+  if (before === undefined) return { beat, figures, length: 0 };
   const broken = beat !== before.beat || patientUntil > span.from;
   const passed = Math.max(0, span.to - Math.max(span.from, beat, patientUntil));
-  // A wait is known when it is over, so it may be longer than this span.
-  const waited = Math.max(0, runDelay - before.runDelay) * span.share;
-  return { beat, runDelay, length: Math.max(0, (broken ? 0 : before.length) + passed - waited) };
+  // A wait is counted when it is over, so it may be longer than this span; one that would run has had what it spent on a CPU.
+  const waited = Math.max(0, figures.waited - before.figures.waited) * span.share;
+  const used = figures.runnable ? Math.min(passed, figures.cpu - before.figures.cpu) : passed - waited;
+  return { beat, figures, length: Math.max(0, (broken ? 0 : before.length) + used) };
 }

@@ -6,7 +6,7 @@ import type { WorkerExit } from './events.js';
 import type { Notifier } from './notify.js';
 import { Roster } from './roster.js';
 import type { Site } from './site.js';
-import { mergeRecords, type StatsTotals, Tally, type WorkerStats, workerStats } from './stats.js';
+import { type CrewStats, type FailingSlot, mergeRecords, Tally, workerStats } from './stats.js';
 import { Watch } from './watch.js';
 import type { EndStage, ExitReason, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
 
@@ -14,6 +14,8 @@ type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
 /** A quick stop lets no request end, so it needs no longer than this. Milliseconds. */
 const QUICK_LIMIT = 5_000;
+/** So many deaths in a row are no accident: one is replaced at once. */
+const DEGRADED_FROM = 2;
 
 /** The worker processes of a running Arbiter: spawns, retires and buries them, and keeps their accounts. */
 export class Crew {
@@ -27,6 +29,7 @@ export class Crew {
   readonly #vacated = new Set<number>();
   #ages = 0;
   #listening = false;
+  #degraded = false;
 
   constructor(site: Site, options: ResolvedOptions, notifier: Notifier) {
     this.#site = site;
@@ -64,8 +67,12 @@ export class Crew {
     this.#notifier.emit('worker:ready', worker.info());
   }
 
-  /** Spawns what is missing and retires what is too many. Returns when to look again, on the clock of `now`, if a slot waits. */
-  fill(target: number, now: number): number | undefined {
+  /**
+   * Spawns what is missing, retires what is too many, and tells when slots begin to fail again and again, and when none
+   * does any more. Returns when to look again, on the clock of `now`.
+   */
+  fill(target: number, now: number): (number | undefined)[] {
+    const stableAt = this.#roster.settle(now);
     const plan = this.#roster.plan(target, now);
     for (const worker of plan.relieve) {
       this.#tally.recycles++;
@@ -73,10 +80,11 @@ export class Crew {
     }
     for (const worker of plan.retire) worker.end('scale', 'drain', this.#gracefulTimeout);
     for (const id of plan.spawn) this.#spawn(id);
-    return plan.wakeAt;
+    this.#tellHealth(target, now);
+    return [stableAt, plan.wakeAt];
   }
 
-  /** Begins to recycle a worker, if one is due and nothing else changes. Returns as {@link Crew.fill} does. */
+  /** Begins to recycle a worker, if one is due and nothing else changes. Returns when to look again. */
   recycle(target: number, now: number): number | undefined {
     const plan = this.#roster.planRecycling(target, now);
     for (const id of plan.spawn) this.#spawn(id);
@@ -140,9 +148,26 @@ export class Crew {
     if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
   }
 
-  stats(): { totals: StatsTotals; workers: WorkerStats[] } {
+  stats(target: number): CrewStats {
     const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.#record(worker)));
-    return { totals: this.#tally.totals(workers), workers };
+    const failing = this.#failing(target, performance.now());
+    return { degraded: this.#degraded, failing, totals: this.#tally.totals(workers), workers };
+  }
+
+  #tellHealth(target: number, now: number): void {
+    const failing = this.#failing(target, now);
+    const degraded = failing.some(({ failures }) => failures >= DEGRADED_FROM);
+    if (degraded === this.#degraded) return;
+    this.#degraded = degraded;
+    if (degraded) this.#notifier.emit('degraded', failing);
+    else this.#notifier.emit('recovered');
+  }
+
+  #failing(target: number, now: number): FailingSlot[] {
+    return this.#roster.failing(target, now).map(({ wait, ...slot }) => ({
+      ...slot,
+      nextAttempt: wait > 0 ? Math.round(Date.now() + wait) : undefined,
+    }));
   }
 
   #spawn(id: number): void {

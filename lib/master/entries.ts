@@ -72,6 +72,12 @@ const TABLE: Table = {
     `worker #${id} is replaced in ${duration(delay)}, after ${count(failures, 'failure')} in a row`,
     { worker: { id }, delay: Math.round(delay), failures },
   ],
+  degraded: (_, slots) => [
+    'error',
+    `degraded: workers ${slots.map(({ id, failures }) => `#${id} (${failures} times)`).join(', ')} fail again and again`,
+    { slots },
+  ],
+  recovered: () => ['info', 'recovered: no worker fails any more', {}],
   scale: (_, to, from) => ['info', `scaling from ${from} to ${count(to, 'worker')}`, { to, from }],
   signal: (_, signal) => ['info', `got ${signal}`, { signal }],
   stop: (_, { graceful }) => [

@@ -2,6 +2,7 @@ import type { MasterSignal } from '../options/types.js';
 import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../protocol.js';
 import type { SlotRequest } from '../scoreboard.js';
 import type { BoundAddress } from './listener.js';
+import type { FailingSlot } from './stats.js';
 import type { ExitReason, WorkerInfo } from './worker-handle.js';
 
 /** How a worker ended. */
@@ -55,6 +56,13 @@ export interface ArbiterEvents {
   'worker:message': [worker: WorkerInfo, message: unknown];
   /** A slot gets no new worker for `delay` milliseconds after its `failures`th death in a row. */
   'worker:backoff': [id: number, backoff: { readonly delay: number; readonly failures: number }];
+  /**
+   * A slot has failed twice in a row, with no worker since that was ready for two seconds, so it waits before each further
+   * attempt. The others serve on. Said once, with all slots that fail at that moment; `stats()` has the present ones.
+   */
+  degraded: [slots: readonly FailingSlot[]];
+  /** No slot fails any more: after `degraded`, once. */
+  recovered: [];
   /** The number of workers is to change. */
   scale: [to: number, from: number];
   /** The master got a signal of its table. */

@@ -1,4 +1,4 @@
-import { backoffDelay, countFailure, type FailureCount, type FailureKind } from '../backoff.js';
+import { backoffDelay, countFailure, type FailureCount, type FailureKind, STABLE_AFTER } from '../backoff.js';
 
 /** What the roster needs to know of a worker. */
 export interface Member {
@@ -9,6 +9,8 @@ export interface Member {
   /** It was told to end and counts no more. */
   readonly leaving: boolean;
   readonly ready: boolean;
+  /** When it became ready, on the clock of `now`. */
+  readonly readySince: number | undefined;
   /** It has asked to be recycled. */
   readonly due: boolean;
 }
@@ -28,8 +30,18 @@ export interface Plan<M extends Member> {
 /** Those of one slot that stay: its worker, and perhaps the substitute. */
 type Occupants<M> = [worker: M, ...substitute: M[]];
 
+/** A slot whose worker has died, and that has had no stable one since. */
+export interface Failing {
+  readonly id: number;
+  /** Deaths in a row. */
+  readonly failures: number;
+  /** How long it stays without another worker, milliseconds; 0 when it has got one, or gets it now. */
+  readonly wait: number;
+}
+
 interface Slot {
   readonly count: FailureCount;
+  readonly failedAt: number;
   readonly notBefore: number;
 }
 
@@ -79,8 +91,35 @@ export class Roster<M extends Member> {
   ): { delay: number; failures: number } {
     const count = countFailure(this.#slots.get(id)?.count, kind, served);
     const delay = backoffDelay(count, chance);
-    this.#slots.set(id, { count, notBefore: now + delay });
+    this.#slots.set(id, { count, failedAt: now, notBefore: now + delay });
     return { delay, failures: count.failures };
+  }
+
+  /**
+   * Forgets the failures of each slot that has a stable worker again; one that was ready before does not count, since it
+   * is its substitutes that fail. Returns when to look again.
+   */
+  settle(now: number): number | undefined {
+    let wakeAt: number | undefined;
+    for (const { id, readySince } of this.staying()) {
+      const slot = this.#slots.get(id);
+      if (!slot || readySince === undefined || readySince < slot.failedAt) continue;
+      const stableAt = readySince + STABLE_AFTER;
+      if (stableAt <= now) this.#slots.delete(id);
+      else wakeAt = Math.min(wakeAt ?? stableAt, stableAt);
+    }
+    return wakeAt;
+  }
+
+  /** The slots that fail, of those that the target asks for. */
+  failing(target: number, now: number): Failing[] {
+    const wanted = new Set(this.staying().map(({ id }) => id));
+    for (let id = 1; wanted.size < target; id++) wanted.add(id);
+    const failing: Failing[] = [];
+    for (const [id, { count, notBefore }] of this.#slots) {
+      if (wanted.has(id)) failing.push({ id, failures: count.failures, wait: Math.max(0, notBefore - now) });
+    }
+    return failing.sort((a, b) => a.id - b.id);
   }
 
   /** The worker that a slot has beside this one, if there is one that stays. */

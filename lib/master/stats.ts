@@ -31,8 +31,28 @@ export interface WorkerStats extends WorkerInfo {
   readonly elu: number;
 }
 
+/** A slot whose worker died by itself, and that has had none since that was ready for two seconds. */
+export interface FailingSlot {
+  readonly id: number;
+  /** Deaths in a row. */
+  readonly failures: number;
+  /** When it gets another worker, milliseconds since the epoch; undefined when it has got one. */
+  readonly nextAttempt: number | undefined;
+}
+
+/** What is known of the workers. */
+export interface CrewStats {
+  /** Whether the worker of some slot died twice in a row or more; see {@link ArbiterEvents.degraded}. */
+  readonly degraded: boolean;
+  /** By number; also those whose worker died once. */
+  readonly failing: readonly FailingSlot[];
+  readonly totals: StatsTotals;
+  /** Oldest first. */
+  readonly workers: readonly WorkerStats[];
+}
+
 /** A snapshot of an Arbiter, plain data. */
-export interface ArbiterStats<State extends string = string> {
+export interface ArbiterStats<State extends string = string> extends CrewStats {
   readonly name: string;
   readonly pid: number;
   readonly state: State;
@@ -41,13 +61,12 @@ export interface ArbiterStats<State extends string = string> {
   readonly target: number;
   /** Since `start()`, milliseconds; 0 before. */
   readonly uptime: number;
-  readonly totals: StatsTotals;
-  /** Oldest first. */
-  readonly workers: readonly WorkerStats[];
 }
 
 /** Of an Arbiter that has not been started. */
-export const EMPTY_STATS: { readonly totals: StatsTotals; readonly workers: readonly WorkerStats[] } = {
+export const EMPTY_STATS: CrewStats = {
+  degraded: false,
+  failing: [],
   totals: { requests: 0, errors: 0, timeouts: 0, crashes: 0, respawns: 0, recycles: 0 },
   workers: [],
 };

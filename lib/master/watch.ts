@@ -2,7 +2,7 @@ import { monotonic } from '../monotonic.js';
 import type { ResolvedOptions } from '../options/types.js';
 import { beatInterval, type ClockLimits, type TimeoutReport } from '../protocol.js';
 import type { SlotRecord } from '../scoreboard.js';
-import { runDelayOf } from '../system/run-delay.js';
+import { figuresOf } from '../system/thread-figures.js';
 import { countSilence, type Silence, silenceLimit, spanOfTick } from './clocks.js';
 import type { WorkerHandle } from './worker-handle.js';
 
@@ -36,7 +36,7 @@ export class Watch {
       const record = slotOf(worker);
       // It is being written at this moment.
       if (record?.pid !== pid) return [];
-      const silence = countSilence(this.#silences.get(worker), { ...record, runDelay: runDelayOf(pid) }, span);
+      const silence = countSilence(this.#silences.get(worker), { ...record, figures: figuresOf(pid) }, span);
       this.#silences.set(worker, silence);
       if (silence.length <= this.#limit || span.share === 0) return [];
       return [{ worker, report: this.#report(record, silence.length) }];

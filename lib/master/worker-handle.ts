@@ -14,9 +14,10 @@ import {
   type WorkerSpec,
 } from '../protocol.js';
 import { serializeError } from '../serialized-error.js';
-import { runDelayOf } from '../system/run-delay.js';
+import { figuresOf } from '../system/thread-figures.js';
 import type { Command } from './command.js';
 import { countdown } from './countdown.js';
+import { openFatalReport } from './fatal-report.js';
 import { readLines } from './read-lines.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
@@ -110,6 +111,7 @@ export class WorkerHandle {
   #readyAt: number | undefined;
   #readyTick: number | undefined;
   #exited = false;
+  readonly #fatal = openFatalReport();
   readonly #child: ChildProcess;
   #stopBootClock: (() => void) | undefined;
   #stopKillClock: (() => void) | undefined;
@@ -121,14 +123,14 @@ export class WorkerHandle {
     this.age = spec.age;
     this.slot = spec.slot;
     this.#generation = spec.generation;
-    this.#child = spawnWorker(launch);
+    this.#child = spawnWorker(launch, this.#fatal.fd);
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
     this.#sendTls(launch, enqueue);
     if (launch.bootLimit > 0) {
       const left = Math.max(0, spec.spawnedAt + launch.bootLimit - monotonic());
-      const waited = (): number => (this.pid === undefined ? 0 : runDelayOf(this.pid));
+      const waited = (): number => (this.pid === undefined ? 0 : figuresOf(this.pid).waited);
       this.#stopBootClock = countdown(left, () => enqueue({ type: 'overdue', worker: this }), waited);
     }
   }
@@ -164,6 +166,10 @@ export class WorkerHandle {
   /** How long it has been spawned, and how long ready, milliseconds of the monotonic clock. */
   get lived(): number {
     return performance.now() - this.#spawnedTick;
+  }
+
+  get readySince(): number | undefined {
+    return this.#readyTick;
   }
 
   get served(): number {
@@ -251,6 +257,11 @@ export class WorkerHandle {
       this.#stopKillClock?.();
       child.stdio[FD.CONTROL]?.destroy();
       debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
+      const fatal = this.#fatal.take(this.id);
+      if (fatal) {
+        const cause = this.ready ? ({ type: 'error' } as const) : ({ type: 'failed', phase: 'boot' } as const);
+        enqueue({ type: 'message', worker: this, message: { ...cause, error: fatal } });
+      }
       enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }) });
     };
     child.on('error', (error) => {
@@ -270,7 +281,8 @@ export class WorkerHandle {
   }
 }
 
-function spawnWorker({ command, spec, cwd, env, sockets, scoreboard }: Launch): ChildProcess {
+function spawnWorker(launch: Launch, report: number | undefined): ChildProcess {
+  const { command, spec, cwd, env, sockets, scoreboard } = launch;
   const [first, ...further] = sockets;
   const socket = first ?? 'ignore';
   const stdin = spec.direct ? socket : 'ignore';
@@ -278,6 +290,6 @@ function spawnWorker({ command, spec, cwd, env, sockets, scoreboard }: Launch): 
   return spawn(command.file, command.args, {
     cwd,
     env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
-    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, ...further],
+    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further],
   });
 }

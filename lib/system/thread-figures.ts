@@ -1,40 +1,91 @@
-import { readlinkSync, readSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { openRunDelay, RunDelay } from './run-delay.js';
+import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
 
-/** What the kernel tells of another thread of this process. Linux only; elsewhere nothing is known. */
+/** What the kernel counts of a thread, milliseconds since it was started. */
+export interface Figures {
+  /** On a CPU. */
+  readonly cpu: number;
+  /** Ready to run, while others had the CPU. A wait that is not over is not in it. */
+  readonly waited: number;
+  /** Whether it runs, or would, if it had a CPU. */
+  readonly runnable: boolean;
+}
+
+const NONE: Figures = { cpu: 0, waited: 0, runnable: false };
+
+/** The kernel's number of the thread that calls, by which other threads can look at it; 0 where there is none. */
+export function ownThread(): number {
+  try {
+    return Number(basename(readlinkSync('/proc/thread-self')));
+  } catch {
+    return 0;
+  }
+}
+
+/** The figures of a thread: of this process, or the main one of another. Known on Linux only; elsewhere all are 0. */
 export class ThreadFigures {
-  readonly #fd: number;
-  readonly delay: RunDelay;
+  readonly #schedstat: number;
+  readonly #stat: number;
+  readonly #bytes = Buffer.alloc(512);
 
-  /**
-   * @param fd - of `openRunDelay()` in that thread. It is closed with the thread, and may be anything then, so it is
-   * only read to open one of our own.
-   */
-  constructor(fd: number) {
-    this.#fd = reopen(fd);
-    this.delay = new RunDelay(this.#fd);
+  /** @param folder - of the thread, in /proc. */
+  constructor(folder: string) {
+    this.#schedstat = open(`${folder}/schedstat`);
+    this.#stat = open(`${folder}/stat`);
+  }
+
+  /** Those of another thread of this process, by its {@link ownThread}. */
+  static of(thread: number): ThreadFigures {
+    return new ThreadFigures(`/proc/self/task/${thread}`);
+  }
+
+  read(): Figures {
+    // Nanoseconds on a CPU, nanoseconds of waiting for one, number of times: proc(5).
+    const [cpu, waited] = this.#text(this.#schedstat).split(' ');
+    if (waited === undefined) return NONE;
+    // The state comes after the name, which may hold anything.
+    const stat = this.#text(this.#stat);
+    const runnable = stat.startsWith('R', stat.lastIndexOf(')') + 2);
+    return { cpu: Number(cpu) / 1e6, waited: Number(waited) / 1e6, runnable };
+  }
+
+  /** For a thread that looks at itself: it has its CPU. */
+  get waited(): number {
+    return Number(this.#text(this.#schedstat).split(' ')[1] ?? 0) / 1e6;
   }
 
   /** Whether the system has taken the thread off its list; undefined when nobody knows. */
   get ended(): boolean | undefined {
-    if (this.#fd < 0) return undefined;
-    try {
-      return readSync(this.#fd, Buffer.alloc(1), 0, 1, 0) === 0;
-    } catch {
-      return true;
-    }
+    return this.#schedstat < 0 ? undefined : this.#text(this.#schedstat) === '';
   }
 
   close(): void {
-    this.delay.close();
+    for (const fd of [this.#schedstat, this.#stat]) if (fd >= 0) closeSync(fd);
+  }
+
+  #text(fd: number): string {
+    if (fd < 0) return '';
+    try {
+      return this.#bytes.toString('latin1', 0, readSync(fd, this.#bytes, 0, this.#bytes.length, 0));
+    } catch {
+      // The thread has ended.
+      return '';
+    }
   }
 }
 
-function reopen(fd: number): number {
+/** The figures of the main thread of a process, once. Nothing stays open. */
+export function figuresOf(pid: number): Figures {
+  if (process.platform !== 'linux') return NONE;
+  const figures = new ThreadFigures(`/proc/${pid}`);
+  const read = figures.read();
+  figures.close();
+  return read;
+}
+
+function open(path: string): number {
   try {
-    const path = readlinkSync(`/proc/self/fd/${fd}`);
-    return path.endsWith('/schedstat') ? openRunDelay(dirname(path)) : -1;
+    return openSync(path, 'r');
   } catch {
     return -1;
   }

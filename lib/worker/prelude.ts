@@ -8,6 +8,7 @@ import { SLOT_SIZE, STATE } from '../scoreboard.js';
 import { readSlotAt } from './board.js';
 import { spec } from './context.js';
 import { linkToMaster } from './control.js';
+import { armFatalReport } from './fatal-report.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
 import { Pulse } from './pulse.js';
 import { RecycleWatch } from './recycle.js';
@@ -22,12 +23,14 @@ export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
 if (!spec && process.execArgv[1] === import.meta.url) {
   process.execArgv.splice(0, 2);
   guardStdin();
+  armFatalReport();
 }
 
 function prepare(spec: WorkerSpec): Lifecycle {
   // Forks of the application must not load this file again.
   process.execArgv.splice(0, 2);
   guardStdin();
+  armFatalReport();
   if (spec.thread !== undefined) return prepareThread(spec, spec.thread);
   const pulse = new Pulse(spec.clocks, spec.spawnedAt);
   const image = new SharedArrayBuffer(SLOT_SIZE);

@@ -1,6 +1,6 @@
 import { monotonic } from '../monotonic.js';
 import type { ClockLimits } from '../protocol.js';
-import { openRunDelay, RunDelay } from '../system/run-delay.js';
+import { ownThread, ThreadFigures } from '../system/thread-figures.js';
 import { Judge, pulseInterval, type Verdict } from './watchdog/judge.js';
 import { STAGE, Vitals } from './watchdog/vitals.js';
 
@@ -12,7 +12,7 @@ export class Pulse {
   readonly vitals: Vitals;
   readonly limits: ClockLimits;
   readonly #judge: Judge;
-  readonly #delay: RunDelay;
+  readonly #figures: ThreadFigures;
   readonly #timer: NodeJS.Timeout;
   #onOverdue: (verdict: Verdict) => void = () => undefined;
 
@@ -21,9 +21,8 @@ export class Pulse {
     this.limits = limits;
     this.vitals = new Vitals(memory);
     this.#judge = new Judge(limits, spawnedAt);
-    const fd = openRunDelay();
-    this.vitals.delayFd = fd;
-    this.#delay = new RunDelay(fd);
+    this.vitals.systemThread = ownThread();
+    this.#figures = ThreadFigures.of(this.vitals.systemThread);
     this.vitals.beat();
     this.#timer = setInterval(() => this.#beat(), pulseInterval(limits)).unref();
   }
@@ -57,7 +56,7 @@ export class Pulse {
 
   #beat(): void {
     this.vitals.beat();
-    const verdict = this.#judge.look(monotonic(), this.vitals.read(), this.#delay.read());
+    const verdict = this.#judge.look(monotonic(), this.vitals.read(), this.#figures.waited);
     if (typeof verdict === 'number') return;
     this.stop();
     this.#onOverdue(verdict);

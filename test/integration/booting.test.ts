@@ -131,7 +131,7 @@ test('a crash loop after readiness backs off, and recovers', async (t) => {
   for (const { args } of host.of('worker:backoff')) {
     const [id, { delay, failures }] = args;
     assert.equal(id, 1);
-    assert.ok(delay > 0 && delay <= Math.min(5_000, 100 * 2 ** (failures - 2)), JSON.stringify(args));
+    assert.ok(delay > 0 && delay <= Math.min(7_500, 250 * 2 ** (failures - 2)), JSON.stringify(args));
   }
   assert.equal((await get(`${url}/`)).body, 'hello');
   assert.equal(host.of('worker:spawn').length, exits.length + 1);

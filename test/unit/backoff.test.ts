@@ -21,7 +21,7 @@ test('every kind of failure has a policy', () => {
   assert.deepEqual(BACKOFF, {
     spawn: { base: 250, max: 15_000 },
     boot: { base: 250, max: 15_000 },
-    crash: { base: 100, max: 5_000 },
+    crash: { base: 250, max: 7_500 },
   });
 });
 
@@ -29,7 +29,7 @@ test('the limits double from base to max', () => {
   const limits = (of: FailureKind): number[] =>
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => limit({ kind: of, failures: n }));
   assert.deepEqual(limits('boot'), [0, 250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000]);
-  assert.deepEqual(limits('crash'), [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+  assert.deepEqual(limits('crash'), [0, 250, 500, 1000, 2000, 4000, 7500, 7500, 7500, 7500]);
 });
 
 test('the first replacement comes at once, whatever the chance', () => {
@@ -82,6 +82,57 @@ test('a count is the deaths since the last stable worker, of whatever kinds', ()
       );
       const last = deaths.findLastIndex(({ served }) => served >= STABLE_AFTER);
       assert.deepEqual(count, { kind: deaths.at(-1)?.kind, failures: deaths.length - Math.max(last, 0) });
+    }),
+  );
+});
+
+/** Spawns of one slot in half a minute, if each worker dies so long after it is ready, and boots in no time. */
+function spawnsIn30Seconds(of: FailureKind, life: number, chance: () => number): number {
+  let spawns = 0;
+  let count: FailureCount | undefined;
+  for (let now = 0; now < 30_000; spawns++) {
+    count = countFailure(count, of, of === 'crash' ? life : 0);
+    now += life + backoffDelay(count, chance());
+  }
+  return spawns;
+}
+
+/** Numbers of [0, 1) that a seed determines: mulberry32, by Tommy Ettinger. */
+function chances(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+for (const of of KINDS) {
+  test(`a crash loop costs at most 25 spawns in 30 seconds, ${of}`, () => {
+    let most = 0;
+    for (let seed = 0; seed < 200_000; seed++) most = Math.max(most, spawnsIn30Seconds(of, 50, chances(seed)));
+    assert.ok(most <= 25, `${most} spawns`);
+  });
+}
+
+test('however long they live, workers that die again and again cost at most 25 spawns in 30 seconds', () => {
+  for (let life = 50; life <= 2 * STABLE_AFTER; life += 50) {
+    for (let seed = 0; seed < 500; seed++) {
+      const spawns = spawnsIn30Seconds('crash', life, chances(life * 1000 + seed));
+      assert.ok(spawns <= 25, `${spawns} spawns of workers that live for ${life} ms`);
+    }
+  }
+});
+
+test('a slot whose workers die at once is empty for at most the limit', () => {
+  fc.assert(
+    fc.property(kind, fc.array(chance, { maxLength: 100 }), (of, draws) => {
+      let count: FailureCount | undefined;
+      for (const random of draws) {
+        count = countFailure(count, of, 0);
+        assert.ok(backoffDelay(count, random) <= BACKOFF[of].max);
+      }
     }),
   );
 });

@@ -25,8 +25,9 @@ test('a tick has seen the time since the last one, of a late one an interval, of
   assert.deepEqual(spanOfTick(1_000, 1_000, 100), { from: 1_000, to: 1_000, share: 0 });
 });
 
-const SIGN = { beat: 1_000, patientUntil: 0, runDelay: 0 };
-const BEFORE: Silence = { beat: 1_000, runDelay: 0, length: 300 };
+const waited = (milliseconds: number) => ({ figures: { cpu: 0, waited: milliseconds, runnable: false } });
+const SIGN = { beat: 1_000, patientUntil: 0, ...waited(0) };
+const BEFORE: Silence = { beat: 1_000, ...waited(0), length: 300 };
 const SPAN = { from: 1_300, to: 1_400, share: 1 };
 
 test('silence grows by each span, and a beat begins it anew', () => {
@@ -37,12 +38,19 @@ test('silence grows by each span, and a beat begins it anew', () => {
 });
 
 test('what a worker waited for the CPU does not count, as far as the tick has seen it', () => {
-  assert.equal(countSilence(BEFORE, { ...SIGN, runDelay: 80 }, SPAN).length, 320);
-  assert.equal(countSilence(BEFORE, { ...SIGN, runDelay: 80 }, { ...SPAN, share: 0.5 }).length, 360);
-  assert.equal(countSilence(BEFORE, { ...SIGN, runDelay: 80 }, { ...SPAN, from: SPAN.to, share: 0 }).length, 300);
+  assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(80) }, SPAN).length, 320);
+  assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(80) }, { ...SPAN, share: 0.5 }).length, 360);
+  assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(80) }, { ...SPAN, from: SPAN.to, share: 0 }).length, 300);
   // A long wait that has just ended was counted before.
-  assert.equal(countSilence(BEFORE, { ...SIGN, runDelay: 350 }, SPAN).length, 50);
-  assert.equal(countSilence(BEFORE, { ...SIGN, runDelay: 999 }, SPAN).length, 0);
+  assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(350) }, SPAN).length, 50);
+  assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(999) }, SPAN).length, 0);
+});
+
+test('of a worker that waits for a CPU at this moment, what it had of one counts', () => {
+  const figures = (cpu: number) => ({ figures: { cpu, waited: 0, runnable: true } });
+  assert.equal(countSilence(BEFORE, { ...SIGN, ...figures(0) }, SPAN).length, 300);
+  assert.equal(countSilence(BEFORE, { ...SIGN, ...figures(30) }, SPAN).length, 330);
+  assert.equal(countSilence(BEFORE, { ...SIGN, ...figures(500) }, SPAN).length, 400);
 });
 
 test('silence does not count before the moment until which the worker asked for patience', () => {
@@ -63,7 +71,7 @@ class World {
   had = 0;
   /** How often, since the last beat, the master or both were stopped. */
   stops = 0;
-  #sign = { beat: 5_000, patientUntil: 0, runDelay: 0 };
+  #sign = { beat: 5_000, patientUntil: 0, ...waited(0) };
   #waiting = 0;
   #lastTick = 5_000;
   #ticks = 0;
@@ -86,7 +94,7 @@ class World {
   }
 
   #run(stuck: boolean): void {
-    this.#sign = { ...this.#sign, runDelay: this.#sign.runDelay + this.#waiting };
+    this.#sign = { ...this.#sign, ...waited(this.#sign.figures.waited + this.#waiting) };
     this.#waiting = 0;
     this.had += STEP;
     if (stuck) return;

@@ -7,6 +7,7 @@ const NOW = 10_000;
 
 class Worker implements Member {
   ready = true;
+  readonly readySince = 0;
   due = false;
   leavingFor: 'recycle' | 'scale' | undefined;
   readonly id: number;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { STABLE_AFTER } from '../../dist/backoff.js';
 import { type Member, Roster } from '../../dist/master/roster.js';
 
 const NOW = 10_000;
@@ -10,7 +11,9 @@ function rosterOf(...members: readonly Member[]): Roster<Member> {
   for (const member of members) roster.add(member);
   return roster;
 }
-const staying = (id: number, age: number = id): Member => ({ id, age, leaving: false, ready: true, due: false });
+const staying = (id: number, age: number = id): Member => ({
+  ...{ id, age, leaving: false, ready: true, readySince: 0, due: false },
+});
 const leaving = (id: number, age: number = id): Member => ({ ...staying(id, age), leaving: true });
 
 test('members are listed oldest first, in whatever order they came', () => {
@@ -67,6 +70,59 @@ test('the next wake-up is that of the first slot whose wait ends, of those that 
   }
   assert.equal(roster.plan(2, NOW).wakeAt, NOW + 100);
   assert.equal(roster.plan(3, NOW).wakeAt, NOW + 25);
+});
+
+const readyAt = (id: number, readySince: number | undefined, age: number = id): Member => ({
+  ...staying(id, age),
+  ...{ readySince, ready: readySince !== undefined },
+});
+
+test('a slot fails from the death of its worker until another one is stable', () => {
+  const roster = rosterOf(staying(2));
+  assert.deepEqual(roster.failing(2, NOW), []);
+  roster.fail(1, 'crash', 0, NOW, 0.5);
+  assert.deepEqual(roster.failing(2, NOW), [{ id: 1, failures: 1, wait: 0 }]);
+  roster.fail(1, 'crash', 0, NOW, 0.5);
+  assert.deepEqual(roster.failing(2, NOW + 25), [{ id: 1, failures: 2, wait: 100 }]);
+  assert.deepEqual(roster.failing(2, NOW + 125), [{ id: 1, failures: 2, wait: 0 }]);
+  assert.equal(roster.settle(NOW + 125), undefined);
+
+  const booting = readyAt(1, undefined, 3);
+  roster.add(booting);
+  assert.equal(roster.settle(NOW + 60_000), undefined);
+  roster.remove(booting);
+  roster.add(readyAt(1, NOW + 200, 3));
+  const stableAt = NOW + 200 + STABLE_AFTER;
+  assert.equal(roster.settle(stableAt - 1), stableAt);
+  assert.equal(roster.failing(2, stableAt - 1).length, 1);
+  assert.equal(roster.settle(stableAt), undefined);
+  assert.deepEqual(roster.failing(2, stableAt), []);
+  // What was forgotten is not counted again.
+  assert.deepEqual(roster.fail(1, 'crash', STABLE_AFTER, stableAt, 0.5), { delay: 0, failures: 1 });
+});
+
+test('a slot whose substitutes fail is not settled by the worker that they are for', () => {
+  const roster = rosterOf(readyAt(1, NOW - 60_000));
+  for (let n = 0; n < 3; n++) roster.fail(1, 'boot', 0, NOW, 0.5);
+  assert.equal(roster.settle(NOW + 60_000), undefined);
+  assert.deepEqual(roster.failing(1, NOW), [{ id: 1, failures: 3, wait: 250 }]);
+  roster.add(readyAt(1, NOW + 1_000, 2));
+  assert.equal(roster.settle(NOW + 1_000 + STABLE_AFTER), undefined);
+  assert.deepEqual(roster.failing(1, NOW + 60_000), []);
+});
+
+test('a worker that leaves settles nothing', () => {
+  const roster = rosterOf({ ...readyAt(1, NOW + 10), leaving: true });
+  roster.fail(1, 'crash', 0, NOW, 0.5);
+  assert.equal(roster.settle(NOW + 60_000), undefined);
+  assert.equal(roster.failing(1, NOW + 60_000).length, 1);
+});
+
+test('a slot that is not wanted does not fail', () => {
+  const roster = rosterOf(staying(1), staying(3));
+  for (const id of [2, 4, 5]) roster.fail(id, 'spawn', 0, NOW, 0.5);
+  const failing = (target: number): number[] => roster.failing(target, NOW).map(({ id }) => id);
+  assert.deepEqual([failing(2), failing(3), failing(4), failing(5)], [[], [2], [2, 4], [2, 4, 5]]);
 });
 
 // One failure history per slot: how many deaths in a row, and the chance of the last wait.

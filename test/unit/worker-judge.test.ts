@@ -117,17 +117,18 @@ test('whatever happens, nobody is overdue who has not had the time', () => {
 });
 
 test('absence: what the kernel counts, and what the watcher missed itself, not both', () => {
-  let delay = 100;
-  const absence = new Absence({ read: () => delay } as never, 0);
+  let figures = { cpu: 0, waited: 100, runnable: false };
+  const absence = new Absence({ read: () => figures }, 0);
+  const look = (due: number, at: number, change: Partial<typeof figures>): number => {
+    figures = { ...figures, ...change };
+    absence.expect(due);
+    return absence.measure(at);
+  };
   assert.equal(absence.measure(0), 0);
-  absence.expect(50);
-  assert.equal(absence.measure(55), 0, 'a timer may be a little late');
-  delay += 30;
-  absence.expect(100);
-  assert.equal(absence.measure(100), 30);
-  absence.expect(150);
-  assert.equal(absence.measure(950), 830, 'the watcher was stopped for 800 ms');
-  delay += 700;
-  absence.expect(1_000);
-  assert.equal(absence.measure(1_600), 1_530, 'the same 700 ms as the watched thread and the watcher saw them');
+  assert.equal(look(50, 55, {}), 0, 'a timer may be a little late');
+  assert.equal(look(100, 100, { waited: 130 }), 30);
+  assert.equal(look(150, 950, {}), 830, 'the watcher was stopped for 800 ms');
+  assert.equal(look(1_000, 1_600, { waited: 830 }), 1_480, 'the watched thread had the CPU for 50 ms of 700');
+  assert.equal(look(1_700, 1_700, { runnable: true, cpu: 20 }), 1_560, 'it waits, and that is not counted yet');
+  assert.equal(look(1_800, 1_800, { cpu: 120 }), 1_560, 'it ran all the time');
 });

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonic } from '../../monotonic.js';
 import type { ClockLimits } from '../../protocol.js';
-import { RunDelay } from '../../system/run-delay.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import { Absence } from '../watchdog/absence.js';
 import { Judge, type Verdict } from '../watchdog/judge.js';
@@ -12,6 +11,8 @@ import { STAGE, Vitals } from '../watchdog/vitals.js';
 const LONGEST_REST = 500;
 /** A thread that ends by itself sees to it within a second. Milliseconds. */
 const ENDING_LIMIT = 1_500;
+/** A thread that has not told its number. */
+const UNKNOWN = { read: () => ({ cpu: 0, waited: 0, runnable: false }) };
 /** Between two looks at a thread that is given some time. Milliseconds. */
 const STEP = 20;
 
@@ -26,7 +27,7 @@ export class ThreadWatch {
   readonly #act: (finding: Finding) => void;
   #timer: NodeJS.Timeout;
   #figures: ThreadFigures | undefined;
-  #absence = new Absence(new RunDelay(-1), monotonic());
+  #absence = new Absence(UNKNOWN, monotonic());
   /** Whether its own waits for a CPU count, and for how long it had been away before. */
   #counts = false;
   #awayBefore = 0;
@@ -67,8 +68,9 @@ export class ThreadWatch {
 
   /** Whether the system still has the thread; true when nobody knows. One that has not told its number runs no application yet. */
   get lives(): boolean {
-    if (this.vitals.delayFd > 0) this.#figures ??= new ThreadFigures(this.vitals.delayFd);
-    return this.vitals.delayFd !== 0 && this.#figures?.ended !== true;
+    const { systemThread } = this.vitals;
+    if (systemThread > 0) this.#figures ??= ThreadFigures.of(systemThread);
+    return (systemThread > 0 || process.platform !== 'linux') && this.#figures?.ended !== true;
   }
 
   #look(): void {
@@ -104,11 +106,11 @@ export class ThreadWatch {
   #away(now: number): number {
     const away = this.#awayBefore + this.#absence.measure(now);
     // Of a boot, the master knows only how long the main thread waits for a CPU, and it would come first.
-    if (this.#counts || this.vitals.delayFd <= 0 || this.vitals.read().stage === STAGE.BOOTING) return away;
+    if (this.#counts || this.vitals.systemThread <= 0 || this.vitals.read().stage === STAGE.BOOTING) return away;
     this.#counts = true;
-    this.#figures ??= new ThreadFigures(this.vitals.delayFd);
+    this.#figures ??= ThreadFigures.of(this.vitals.systemThread);
     this.#awayBefore = away;
-    this.#absence = new Absence(this.#figures.delay, now);
+    this.#absence = new Absence(this.#figures, now);
     return away;
   }
 }

@@ -1,4 +1,4 @@
-import type { RunDelay } from '../../system/run-delay.js';
+import type { Figures } from '../../system/thread-figures.js';
 
 /** A timer of an idle thread is hardly ever that late by itself. Milliseconds. */
 const PUNCTUAL = 10;
@@ -8,26 +8,31 @@ const PUNCTUAL = 10;
  * itself came late, the whole process was stopped, or the machine asleep.
  */
 export class Absence {
-  readonly #delay: RunDelay;
-  #delayBefore: number;
+  readonly #figures: { read(): Figures };
+  #before: Figures;
+  #lookedAt: number;
   #expectedAt: number;
   #total = 0;
 
-  constructor(delay: RunDelay, now: number) {
-    this.#delay = delay;
-    this.#delayBefore = delay.read();
+  constructor(figures: { read(): Figures }, now: number) {
+    this.#figures = figures;
+    this.#before = figures.read();
+    this.#lookedAt = now;
     this.#expectedAt = now;
   }
 
   /** To be called at each look of the watcher. Returns the milliseconds so far. */
   measure(now: number): number {
-    const delay = this.#delay.read();
-    const waited = Math.max(0, delay - this.#delayBefore);
+    const figures = this.#figures.read();
+    const passed = now - this.#lookedAt;
+    // A wait that is not over is not counted yet: one that would run has had what it spent on a CPU.
+    const waited = figures.runnable ? passed - (figures.cpu - this.#before.cpu) : figures.waited - this.#before.waited;
     const late = now - this.#expectedAt;
-    this.#delayBefore = delay;
+    this.#before = figures;
+    this.#lookedAt = now;
     this.#expectedAt = now;
     // What kept the one from running kept the other too: it is not counted twice.
-    this.#total += Math.max(waited, late > PUNCTUAL ? late : 0);
+    this.#total += Math.max(0, Math.min(passed, waited), late > PUNCTUAL ? late : 0);
     return this.#total;
   }
 

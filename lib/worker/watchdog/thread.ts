@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { monotonic } from '../../monotonic.js';
 import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../../protocol.js';
 import { peersOf } from '../../system/peers.js';
-import { RunDelay } from '../../system/run-delay.js';
+import { ThreadFigures } from '../../system/thread-figures.js';
 import { readImage, storeImage } from '../board.js';
 import { Absence } from './absence.js';
 import { bidFarewell } from './farewell.js';
@@ -33,7 +33,7 @@ const HEAD_START = 50;
 const { vitals: memory, image, slot, limits, spawnedAt, sockets } = workerData as WatchdogData;
 const vitals = new Vitals(memory);
 const judge = new Judge(limits, spawnedAt);
-const absence = new Absence(new RunDelay(vitals.delayFd), monotonic());
+const absence = new Absence(ThreadFigures.of(vitals.systemThread), monotonic());
 
 function look(): void {
   const now = monotonic();

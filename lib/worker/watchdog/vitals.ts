@@ -2,7 +2,7 @@ import { monotonic } from '../../monotonic.js';
 
 /** Indices of 64 bit floats, then of 32 bit words, then one byte for each descriptor. */
 const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3 } as const;
-const WORD = { STAGE: 8, DELAY_FD: 9 } as const;
+const WORD = { STAGE: 8, SYSTEM_THREAD: 9 } as const;
 const CLIENTS = 40;
 /** Clients on descriptors above these get no answer from a watchdog. */
 const DESCRIPTORS = 65_536;
@@ -60,13 +60,13 @@ export class Vitals {
     return found;
   }
 
-  /** A descriptor that tells how long this thread has waited for a CPU, see {@link RunDelay}; -1 is none, 0 none yet. */
-  get delayFd(): number {
-    return this.#words[WORD.DELAY_FD] as number;
+  /** By which others find this thread's figures, see `ThreadFigures`: 0 until it has told, and where nobody knows. */
+  get systemThread(): number {
+    return this.#words[WORD.SYSTEM_THREAD] as number;
   }
 
-  set delayFd(fd: number) {
-    this.#words[WORD.DELAY_FD] = fd;
+  set systemThread(thread: number) {
+    this.#words[WORD.SYSTEM_THREAD] = thread;
   }
 
   setStage(stage: Stage): void {

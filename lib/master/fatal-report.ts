@@ -1,0 +1,81 @@
+import { closeSync, fchmodSync, readSync } from 'node:fs';
+import { debugWorker } from '../debug.js';
+import type { SerializedError } from '../serialized-error.js';
+import { openUnlinked } from './unlinked.js';
+
+/**
+ * Where a worker process leaves Node's diagnostic report when V8 ends it: no JavaScript runs then, so it could not
+ * tell. A file without a name, one for each worker, which inherits it.
+ */
+export interface FatalReport {
+  /** Undefined where no file could be had. */
+  readonly fd: number | undefined;
+  /** What ended the process, if it left a report; for a process that has ended, once. */
+  take(id: number): SerializedError | undefined;
+}
+
+/** Of a report, what comes first: it ends with all handles of the process and its environment. Bytes. */
+const HEAD_SIZE = 64 * 1024;
+
+export function openFatalReport(): FatalReport {
+  let fd: number | undefined;
+  try {
+    fd = openUnlinked();
+    // The worker opens it anew, by its descriptor, and may be another user by then. Nobody else can.
+    fchmodSync(fd, 0o666);
+  } catch (error) {
+    // No more descriptors, perhaps. What it would have said is on standard error too.
+    debugWorker('no file for a report: %o', error);
+  }
+  return {
+    fd,
+    take(id) {
+      if (fd === undefined) return undefined;
+      const head = Buffer.alloc(HEAD_SIZE);
+      const length = readSync(fd, head, 0, HEAD_SIZE, 0);
+      closeSync(fd);
+      return length === 0 ? undefined : parseFatalReport(head.toString('utf8', 0, length), id);
+    },
+  };
+}
+
+/**
+ * The error in a report, of which the end may be missing: it may be long, and a process may be killed while it writes.
+ * Undefined for anything else: a worker can write there what it likes.
+ */
+export function parseFatalReport(head: string, id: number): SerializedError | undefined {
+  const trigger = field(head, 'trigger');
+  const event = field(head, 'event');
+  if (typeof event !== 'string') return undefined;
+  if (trigger === 'OOMError') {
+    const limit = field(head, 'memoryLimit');
+    const megabytes = typeof limit === 'number' ? ` (heap limit: ${Math.round(limit / 2 ** 20)} MB)` : '';
+    return described(`worker #${id} ran out of memory: ${event}${megabytes}`, 'ERR_WORKER_OUT_OF_MEMORY', []);
+  }
+  return trigger === 'FatalError'
+    ? described(`worker #${id} ended by a fatal error of V8: ${event}`, 'ERR_WORKER_FATAL', stackOf(head))
+    : undefined;
+}
+
+function described(message: string, code: string, frames: readonly string[]): SerializedError {
+  const stack = [`Error: ${message}`, ...frames.map((frame) => `    ${frame}`)].join('\n');
+  return { name: 'Error', message, code, stack };
+}
+
+/** The first text or number of that name. */
+function field(head: string, name: string): unknown {
+  const [, value] = new RegExp(`"${name}":\\s*("(?:[^"\\\\]|\\\\.)*"|\\d+)`).exec(head) ?? [];
+  return value === undefined ? undefined : JSON.parse(value);
+}
+
+function stackOf(head: string): string[] {
+  const start = head.indexOf('"javascriptStack"');
+  const end = head.indexOf('"javascriptHeap"', start);
+  if (start < 0 || end < 0) return [];
+  try {
+    const { javascriptStack } = JSON.parse(`{${head.slice(start, end).trimEnd().replace(/,$/, '')}}`);
+    return javascriptStack.stack.map(String);
+  } catch {
+    return [];
+  }
+}
