@@ -19,6 +19,7 @@ import {
   type BindOption,
   type BoundAddress,
   type ExitReason,
+  type FailingSlot,
   type Handler,
   type LogFields,
   type Logger,
@@ -53,6 +54,8 @@ export function events(arbiter: Arbiter): void {
     expectType<number>()(delay);
     expectType<number>()(failures);
   });
+  arbiter.on('degraded', (slots) => expectType<readonly FailingSlot[]>()(slots));
+  arbiter.on('recovered', (...args) => expectType<[]>()(args));
   arbiter.on('scale', (to, from) => expectType<[number, number]>()([to, from] as [number, number]));
   arbiter.on('signal', (name) => expectType<ArbiterEvents['signal'][0]>()(name));
   arbiter.on('stop', ({ graceful }) => expectType<boolean>()(graceful));
