@@ -22,7 +22,14 @@ export type {
   WorkerKind,
   WorkerModule,
 } from './options/types.js';
-export type { ServingOptions, ThreadExitReason } from './protocol.js';
+export type {
+  Clock,
+  Hung,
+  ServingOptions,
+  ThreadExitReason,
+  TimedOutRequest,
+  TimeoutReport,
+} from './protocol.js';
 export type { SlotRequest } from './scoreboard.js';
 export type { AcceptOptions, Acceptor } from './worker/acceptor.js';
 export { AsyncWorker } from './worker/async.js';

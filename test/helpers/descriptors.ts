@@ -19,6 +19,11 @@ export function targets(pid: number | 'self'): string[] {
   });
 }
 
+/** How many sockets a process has open. Its watchdog opens files of its own, whenever it is up. */
+export function openSockets(pid: number): number {
+  return targets(pid).filter((opened) => opened.startsWith('socket:')).length;
+}
+
 /** Whether reads and accepts on a descriptor return at once. The flag is shared by all who have the same open socket. */
 export function isNonBlocking(pid: number, fd: number): boolean {
   const [, flags = ''] = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? [];

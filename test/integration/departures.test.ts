@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
-import { targets } from '../helpers/descriptors.js';
+import { openSockets } from '../helpers/descriptors.js';
 import { get } from '../helpers/http.js';
 import { eventually } from '../helpers/wait.js';
 
@@ -83,7 +83,7 @@ for (const each of classes()) {
     const url = await host.ready();
     const [worker] = await host.workers();
     const pid = worker?.pid as number;
-    const descriptors = (): number => (process.platform === 'linux' ? targets(pid).length : 0);
+    const descriptors = (): number => (process.platform === 'linux' ? openSockets(pid) : 0);
     await get(url);
     await atRest(host);
     const before = descriptors();
@@ -107,7 +107,7 @@ for (const each of classes()) {
     });
     await atRest(host);
     // Fewer, if a connection of the first request was among them.
-    await eventually(() => descriptors() <= before, `${before} open descriptors again`);
+    await eventually(() => descriptors() <= before, `${before} open sockets again`);
     // A place that was given back twice would let two requests in.
     if (each.name !== 'async') await assertOneAtATime(url, each.options.threads ?? 1);
     await assertUnharmed(host);

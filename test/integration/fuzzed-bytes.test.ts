@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import test from 'node:test';
 import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
-import { targets } from '../helpers/descriptors.js';
+import { openSockets } from '../helpers/descriptors.js';
 import { mutated, randomBytes, randomFrom } from '../helpers/fuzz.js';
 import { get } from '../helpers/http.js';
 import { eventually, inTime } from '../helpers/wait.js';
@@ -38,7 +38,7 @@ for (const each of classes()) {
     const url = await host.ready();
     const [worker] = await host.workers();
     const pid = worker?.pid as number;
-    const descriptors = (): number => (process.platform === 'linux' ? targets(pid).length : 0);
+    const descriptors = (): number => (process.platform === 'linux' ? openSockets(pid) : 0);
     await get(url);
     await atRest(host);
     const before = descriptors();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { FD } from '../../dist/protocol.js';
 import { ODD_WAYS, WAYS } from '../fixtures/starts-children.js';
 import { isNonBlocking, target } from '../helpers/descriptors.js';
 import { fixture, Host } from '../helpers/host.js';
@@ -24,7 +25,7 @@ for (const [name, ways] of [
     const host = new Host(t, { app: APP, workers: 1, bind: ['127.0.0.1:0', { path: join(folder, 'socket') }] });
     const url = await host.ready();
     const [{ pid }] = (await host.workers()) as unknown as [{ pid: number }];
-    const sockets = [target(pid, 0), target(pid, 6)];
+    const sockets = [target(pid, 0), target(pid, FD.EXTRA_SOCKETS)];
     for (const socket of sockets) assert.match(socket, /^socket:/);
     for (const way of Object.keys(ways)) {
       await t.test(way, async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import test from 'node:test';
-import { targets } from '../helpers/descriptors.js';
+import { openSockets } from '../helpers/descriptors.js';
 import { fixture, Host } from '../helpers/host.js';
 import { eventually } from '../helpers/wait.js';
 
@@ -64,7 +64,7 @@ test(`${HANGS} hangs of ${PROCESSES} x ${THREADS} threads under load: each is an
   assert.ok(served > HANGS, `${served} other requests`);
   await eventually(
     () => descriptors(host).every((count, index) => count <= (before[index] ?? 0)),
-    () => `as many descriptors as before: ${before}, now ${descriptors(host)}`,
+    () => `as many sockets as before: ${before}, now ${descriptors(host)}`,
   );
   host.kill('SIGTERM');
   await host.exited();
@@ -105,5 +105,5 @@ function ask(url: string, path: string): Promise<Asked> {
 }
 
 function descriptors(host: Host): number[] {
-  return host.workerPids.map((pid) => targets(pid).length);
+  return host.workerPids.map((pid) => openSockets(pid));
 }
