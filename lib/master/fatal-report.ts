@@ -53,7 +53,7 @@ export function parseFatalReport(head: string, id: number): SerializedError | un
     return described(`worker #${id} ran out of memory: ${event}${megabytes}`, 'ERR_WORKER_OUT_OF_MEMORY', []);
   }
   return trigger === 'FatalError'
-    ? described(`worker #${id} ended by a fatal error of V8: ${event}`, 'ERR_WORKER_FATAL', stackOf(head))
+    ? described(`worker #${id} ended by a fatal error: ${event}`, 'ERR_WORKER_FATAL', stackOf(head))
     : undefined;
 }
 
@@ -65,17 +65,25 @@ function described(message: string, code: string, frames: readonly string[]): Se
 /** The first text or number of that name. */
 function field(head: string, name: string): unknown {
   const [, value] = new RegExp(`"${name}":\\s*("(?:[^"\\\\]|\\\\.)*"|\\d+)`).exec(head) ?? [];
-  return value === undefined ? undefined : JSON.parse(value);
+  return value === undefined ? undefined : parse(value);
 }
 
 function stackOf(head: string): string[] {
   const start = head.indexOf('"javascriptStack"');
   const end = head.indexOf('"javascriptHeap"', start);
   if (start < 0 || end < 0) return [];
+  const { javascriptStack } = (parse(`{${head.slice(start, end).trimEnd().replace(/,$/, '')}}`) ?? {}) as {
+    readonly javascriptStack?: { readonly stack?: unknown } | null;
+  };
+  const stack = javascriptStack?.stack;
+  return Array.isArray(stack) ? stack.filter((frame) => typeof frame === 'string') : [];
+}
+
+/** Undefined for what is no JSON: an escape that there is not, a number that begins with 0. */
+function parse(text: string): unknown {
   try {
-    const { javascriptStack } = JSON.parse(`{${head.slice(start, end).trimEnd().replace(/,$/, '')}}`);
-    return javascriptStack.stack.map(String);
+    return JSON.parse(text);
   } catch {
-    return [];
+    return undefined;
   }
 }
