@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
 import test from 'node:test';
 import { openSockets } from '../helpers/descriptors.js';
 import { fixture, Host } from '../helpers/host.js';
+import { type Asked, ask, GRACE } from '../helpers/punctual.js';
 import { eventually } from '../helpers/wait.js';
 
 /** What the stack must name, by the way to hang. */
 const GUILTY = { spin: 'spinner', regex: 'backtracker', atomics: 'waiter' } as const;
 const KINDS = Object.keys(GUILTY) as (keyof typeof GUILTY)[];
-const HANGS = Number(process.env['HANGS'] ?? 40);
+const HANGS = Number(process.env['HANGS'] ?? 24);
 const PROCESSES = 2;
 const THREADS = 4;
 
@@ -71,38 +71,6 @@ test(`${HANGS} hangs of ${PROCESSES} x ${THREADS} threads under load: each is an
   const exits = host.of('worker:exit').map(({ args: [, { code, signal, reason }] }) => [code, signal, reason]);
   assert.deepEqual(exits, Array(PROCESSES).fill([0, null, 'stop']));
 });
-
-/**
- * So long does a new connection keep its thread without a request; one that comes later may be bound to a thread that has begun
- * to hang with another one. Milliseconds, minus some for the way.
- */
-const GRACE = 40;
-
-interface Asked {
-  readonly answer: string;
-  /** How long it had been connected before its request was sent. */
-  readonly silent: number;
-}
-
-/** One request on a connection of its own, of a client that knows when it was late itself because it did not get the CPU. */
-function ask(url: string, path: string): Promise<Asked> {
-  return new Promise((resolve) => {
-    const start = performance.now();
-    let silent = 0;
-    let answer = '';
-    const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`, () => {
-      silent = performance.now() - start;
-    });
-    socket.setEncoding('utf8').on('data', (text: string) => {
-      answer += text;
-    });
-    socket.on('error', ({ message }) => {
-      answer += message;
-    });
-    socket.on('close', () => resolve({ answer, silent }));
-  });
-}
 
 function descriptors(host: Host): number[] {
   return host.workerPids.map((pid) => openSockets(pid));
