@@ -35,6 +35,8 @@ export class Pulse {
   /** From now on the clocks of serving hold, not that of the boot. */
   serve(): void {
     this.vitals.setStage(STAGE.SERVING);
+    // Nobody asks any more whether its event loop turns.
+    if (this.limits.timeout === 0) clearInterval(this.#timer);
   }
 
   /** It ends by itself now, within a limit that others keep. */

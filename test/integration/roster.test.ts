@@ -31,14 +31,15 @@ async function wakesOf(host: RosterHost, clients: number): Promise<Map<number, n
 
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, number) => total + number, 0);
 
+// Without the beats of a timeout, nothing but connections wakes a worker.
 test('of 12 idle workers a few listen, and no client wakes the others', linux, async (t) => {
   const clients = 200;
-  const free = new RosterHost(t, { workers: 12 }, { PREFORK_ROSTER: 'off' });
+  const free = new RosterHost(t, { workers: 12, timeout: 0 }, { PREFORK_ROSTER: 'off' });
   await free.ready();
   const all = await wakesOf(free, clients);
   await free.call('stop');
 
-  const host = new RosterHost(t, { workers: 12 });
+  const host = new RosterHost(t, { workers: 12, timeout: 0 });
   await host.ready();
   await host.settle(12);
   const wakes = await wakesOf(host, clients);

@@ -37,7 +37,10 @@ const absence = new Absence(ThreadFigures.of(vitals.systemThread), monotonic());
 
 function look(): void {
   const now = monotonic();
-  const verdict = judge.look(now, vitals.read(), absence.measure(now));
+  const signs = vitals.read();
+  // The boot is over, and nothing else is limited: this thread ends.
+  if (signs.stage !== STAGE.BOOTING && limits.timeout === 0) return;
+  const verdict = judge.look(now, signs, absence.measure(now));
   if (typeof verdict !== 'number' && !verdict.alive) {
     void act(verdict).catch(giveUp);
     return;
