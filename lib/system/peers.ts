@@ -13,16 +13,24 @@ export interface Peer {
  * are taken for what they were.
  */
 export function peersOf(fds: readonly number[], listening: readonly number[]): Map<number, Peer> {
+  if (fds.length === 0) return new Map();
   const inodes = new Map(fds.map((fd) => [inodeOf(fd), fd] as const));
   const own = new Set(listening.map(inodeOf));
-  const rows = ['tcp', 'tcp6', 'unix'].flatMap(table).filter(({ inode }) => inode !== '');
-  if (rows.length === 0) return new Map(fds.map((fd) => [fd, { address: undefined }]));
-  const locals = new Set(rows.filter(({ inode }) => own.has(inode)).map(({ local }) => local));
+  const rows: Row[] = [];
+  const locals = new Set<string>();
+  let known = false;
+  for (const table of TABLES) {
+    known =
+      eachRow(table, (row) => {
+        if (own.has(row.inode)) locals.add(row.local);
+        else if (inodes.has(row.inode)) rows.push(row);
+      }) || known;
+  }
+  if (!known) return new Map(fds.map((fd) => [fd, { address: undefined }]));
   const peers = new Map<number, Peer>();
   for (const { inode, local, remote } of rows) {
-    const fd = inodes.get(inode);
-    if (fd === undefined || !locals.has(local)) continue;
-    peers.set(fd, { address: remote === undefined ? undefined : ipAddress(remote) });
+    if (!locals.has(local)) continue;
+    peers.set(inodes.get(inode) as number, { address: remote === undefined ? undefined : ipAddress(remote) });
   }
   return peers;
 }
@@ -35,25 +43,28 @@ interface Row {
   readonly remote: string | undefined;
 }
 
-function table(kind: string): Row[] {
-  let text: string;
+/** proc(5). State 06 is TIME_WAIT: of a busy server by far the most, and nobody's. */
+const IP_ROW = /^ *\d+: \w+(?<local>:\w+) (?<remote>\w+):\w+ (?!06)\w\w(?: +\S+){5} +(?<inode>\d+)/;
+const UNIX_ROW = /^\w+: \S+ \S+ \S+ \S+ \S+ +(?<inode>\d+) (?<local>.+)/;
+const TABLES = [
+  { path: '/proc/self/net/tcp', pattern: IP_ROW },
+  { path: '/proc/self/net/tcp6', pattern: IP_ROW },
+  { path: '/proc/self/net/unix', pattern: UNIX_ROW },
+];
+
+/** Returns whether there is such a table. It may have many thousand rows, and the heap of who reads it may be small. */
+function eachRow({ path, pattern }: (typeof TABLES)[number], act: (row: Row) => void): boolean {
+  let text: Buffer;
   try {
-    text = readFileSync(`/proc/self/net/${kind}`, 'latin1');
+    text = readFileSync(path);
   } catch {
-    return [];
+    return false;
   }
-  const rows = text
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/));
-  if (kind === 'unix') {
-    return rows.map(([, , , , , , inode = '', path = '']) => ({ inode, local: path, remote: undefined }));
+  for (let start = 0, end = text.indexOf('\n'); end !== -1; start = end + 1, end = text.indexOf('\n', start)) {
+    const { inode, local, remote } = pattern.exec(text.toString('latin1', start, end))?.groups ?? {};
+    if (inode !== undefined && local !== undefined) act({ inode, local, remote });
   }
-  return rows.map(([, local = '', remote = '', , , , , , , inode = '']) => ({
-    inode,
-    local: local.slice(local.indexOf(':')),
-    remote: remote.slice(0, remote.indexOf(':')),
-  }));
+  return true;
 }
 
 /** Four or sixteen bytes in hexadecimal, of which the kernel prints each word of 32 bits in its own byte order. */
