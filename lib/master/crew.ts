@@ -142,7 +142,8 @@ export class Crew {
     const replaced = partner !== undefined && partner.age > worker.age;
     if (replaced) this.#tally.respawns++;
     else if (!partner) this.#vacated.add(worker.id);
-    if (exit.reason === 'stop') return;
+    // Who ran out of time while it served has taken that time: there is no quick loop of hangs.
+    if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.ready)) return;
     const kind: FailureKind = error ? 'spawn' : worker.ready ? 'crash' : 'boot';
     const backoff = this.#roster.fail(worker.id, kind, worker.served, performance.now(), Math.random());
     if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
