@@ -9,8 +9,8 @@ import { alternate, median, ratios, spread } from './harness/rounds.mjs';
 import { settings } from './harness/settings.mjs';
 
 const TARGET = 1.25;
-/** A worker that has been ready for a second is replaced without a wait. Milliseconds. */
-const STABLE = 1_100;
+/** A worker that has been ready for two seconds is replaced without a wait. Milliseconds. */
+const STABLE = 2_100;
 const BARE = fileURLToPath(new URL('./peers/bare-http.mjs', import.meta.url));
 
 const { pairs } = settings({ pairs: 30 }, { pairs: 5 });
