@@ -153,7 +153,7 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly timeout?: number;
   /**
-   * Whether each sync or async worker has a thread that watches its main thread, for 11 to 20 MB of memory: it finds where
+   * Whether each sync or async worker has a thread that watches its main thread, for 9 to 14 MB of memory: it finds where
    * one that hangs is, and answers its clients. Without it, such a worker is only killed, a moment later. Threaded workers
    * need none. @defaultValue `true`
    */
