@@ -51,10 +51,11 @@ export class Judge {
     if (signs.stage === STAGE.BOOTING) {
       clocks.push(['boot', now - this.#spawnedAt - away, bootTimeout]);
     } else {
+      // With a request in flight, its own clock sees a loop that stands still too.
       if (signs.request > 0) clocks.push(['request', sinceRequest, timeout && timeout + signs.extra]);
       // The beat that is missing was due an interval after the last one.
       const silence = Math.min(sinceBeat - this.#interval, now - signs.patientUntil);
-      clocks.push(['loop', silence, timeout]);
+      if (signs.request === 0) clocks.push(['loop', silence, timeout]);
     }
     let next = Number.POSITIVE_INFINITY;
     for (const [clock, elapsed, limit] of clocks) {
