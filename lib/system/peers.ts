@@ -4,6 +4,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 export interface Peer {
   /** An IP address; undefined of a Unix socket. */
   readonly address: string | undefined;
+  /** Which connection it is, however often its descriptor is used again; empty where that is not known. */
+  readonly inode: string;
 }
 
 /**
@@ -26,11 +28,11 @@ export function peersOf(fds: readonly number[], listening: readonly number[]): M
         else if (inodes.has(row.inode)) rows.push(row);
       }) || known;
   }
-  if (!known) return new Map(fds.map((fd) => [fd, { address: undefined }]));
+  if (!known) return new Map(fds.map((fd) => [fd, { address: undefined, inode: inodeOf(fd) }]));
   const peers = new Map<number, Peer>();
   for (const { inode, local, remote } of rows) {
     if (!locals.has(local)) continue;
-    peers.set(inodes.get(inode) as number, { address: remote === undefined ? undefined : ipAddress(remote) });
+    peers.set(inodes.get(inode) as number, { address: remote === undefined ? undefined : ipAddress(remote), inode });
   }
   return peers;
 }
@@ -79,7 +81,8 @@ function ipAddress(hex: string): string {
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
 
-function inodeOf(fd: number): string {
+/** Which socket a descriptor is; empty if it is none, or the system does not say. */
+export function inodeOf(fd: number): string {
   try {
     return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1] ?? '';
   } catch {

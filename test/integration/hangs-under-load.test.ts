@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { loadWithHangs } from '../helpers/hanging-load.js';
 import { fixture, Host } from '../helpers/host.js';
-import { type Asked, ask, GRACE } from '../helpers/punctual.js';
 
 /** Set it to 200 for what the documentation says. */
 const HANGS = Number(process.env['HANGS'] ?? 16);
@@ -10,28 +10,11 @@ const WORKERS = 4;
 test(`${HANGS} hangs under load: each has its 504 and its stack, and nobody else fails`, async (t) => {
   const host = new Host(t, { workers: WORKERS, timeout: 1_000, app: fixture('hangs.js') });
   const url = await host.ready();
-  const failures: Asked[] = [];
-  let served = 0;
-  let late = 0;
-  let left = HANGS;
-  const serve = async (): Promise<void> => {
-    while (left > 0) {
-      const asked = await ask(url, '/');
-      if (asked.answer.startsWith('HTTP/1.1 200 OK')) served++;
-      else if (asked.silent > GRACE) late++;
-      else failures.push(asked);
-    }
-  };
-  const statuses: string[] = [];
-  const hang = async (): Promise<void> => {
-    while (left > 0) {
-      left--;
-      const { answer } = await ask(url, '/spin');
-      statuses.push(answer.split('\r\n')[0] ?? '');
-    }
-  };
-  // What hangs takes CPU, so few do at a time: the rest of the workers serve the rest of the clients.
-  await Promise.all([serve(), serve(), hang(), hang()]);
+  const { statuses, served, late, failures } = await loadWithHangs(url, {
+    hangs: HANGS,
+    hanging: () => '/spin',
+    other: '/',
+  });
   await host.until(() => host.of('worker:exit').length >= HANGS, `${HANGS} exits`);
 
   t.diagnostic(`${served} other requests served, ${late} came late to a worker that hung`);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -71,13 +72,17 @@ for (const workerClass of ['sync', 'async'] as const) {
     }
   }
 
-  test(`a hang in a native call, ${workerClass}: 504, without a stack`, async (t) => {
-    const { host, url } = await hanging(t, { workerClass });
-    assert.equal((await get(`${url}/program`)).status, 504);
-    const timeout = await timedOut(host, url);
-    assert.deepEqual([timeout.answered, timeout.hung, timeout.stack], [true, 'native', undefined]);
-    assert.equal(timeout.request.url, '/program');
-  });
+  for (const path of ['/program', '/derive', '/read']) {
+    test(`a hang in a native call, ${workerClass}, ${path}: 504, without a stack`, async (t) => {
+      const FIFO = join(temporaryFolder(t), 'fifo');
+      execFileSync('mkfifo', [FIFO]);
+      const { host, url } = await hanging(t, { workerClass }, { FIFO });
+      assert.equal((await get(`${url}${path}`)).status, 504);
+      const timeout = await timedOut(host, url);
+      assert.deepEqual([timeout.answered, timeout.hung, timeout.stack], [true, 'native', undefined]);
+      assert.equal(timeout.request.url, path);
+    });
+  }
 
   // JSON looks for interrupts now and then, or not at all, as V8 likes.
   for (const [path, name] of [

@@ -14,12 +14,12 @@ interface Blocked {
 async function blocked(t: TestContext, timeout: number): Promise<Blocked> {
   const host = new Host(t, {
     ...{ workers: 1, workerClass: 'threaded', threads: 2, timeout, gracefulTimeout: 60_000 },
-    app: fixture('hangs-in-thread.js'),
+    app: fixture('hangs.js'),
     execArgv: ['--import', fixture('throws-on-signal.js')],
   });
   const url = await host.ready();
   const [pid] = host.workerPids as [number];
-  (await RawClient.connect(t, url)).get('/sleep');
+  (await RawClient.connect(t, url)).get('/program');
   await eventually(() => childrenOf(pid).length === 1, 'a child that sleeps');
   const [sleeper] = childrenOf(pid);
   t.after(() => kill(sleeper?.pid as number));

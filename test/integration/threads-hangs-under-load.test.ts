@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { openSockets } from '../helpers/descriptors.js';
+import { loadWithHangs } from '../helpers/hanging-load.js';
 import { fixture, Host } from '../helpers/host.js';
-import { type Asked, ask, GRACE } from '../helpers/punctual.js';
 import { eventually } from '../helpers/wait.js';
 
 /** What the stack must name, by the way to hang. */
-const GUILTY = { spin: 'spinner', regex: 'backtracker', atomics: 'waiter' } as const;
+const GUILTY = { spin: 'spinForEver', regex: 'matchCatastrophically', atomics: 'waitForNobody' } as const;
 const KINDS = Object.keys(GUILTY) as (keyof typeof GUILTY)[];
 const HANGS = Number(process.env['HANGS'] ?? 24);
 const PROCESSES = 2;
@@ -15,33 +15,12 @@ const THREADS = 4;
 test(`${HANGS} hangs of ${PROCESSES} x ${THREADS} threads under load: each is answered and explained, and nothing else fails`, async (t) => {
   const host = new Host(t, {
     ...{ workers: PROCESSES, workerClass: 'threaded', threads: THREADS, timeout: 1_000 },
-    app: fixture('hangs-in-thread.js'),
+    app: fixture('hangs.js'),
   });
   const url = await host.ready();
   const before = descriptors(host);
-  const failures: Asked[] = [];
-  let served = 0;
-  let late = 0;
-  let left = HANGS;
-  const load = async (): Promise<void> => {
-    while (left > 0) {
-      const asked = await ask(url, '/who');
-      if (asked.answer.startsWith('HTTP/1.1 200 OK')) served++;
-      else if (asked.silent > GRACE) late++;
-      else failures.push(asked);
-    }
-  };
-  const statuses: string[] = [];
-  const hang = async (): Promise<void> => {
-    while (left > 0) {
-      const number = left--;
-      const kind = KINDS[number % KINDS.length];
-      const { answer } = await ask(url, `/${kind}/${number}`);
-      statuses.push(answer.split('\r\n')[0] ?? '');
-    }
-  };
-  // What hangs takes CPU, so few do at a time: each second of their clocks is one in which they had it.
-  await Promise.all([load(), load(), hang(), hang()]);
+  const hanging = (number: number): string => `/${KINDS[number % KINDS.length]}/${number}`;
+  const { statuses, served, late, failures } = await loadWithHangs(url, { hangs: HANGS, hanging, other: '/who' });
   await host.until(() => host.of('thread:exit').length >= HANGS, 'the end of all threads that hung');
 
   t.diagnostic(`${served} other requests served, ${late} came late to a thread that hung`);

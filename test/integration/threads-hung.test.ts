@@ -8,7 +8,7 @@ import { temporaryFolder } from '../helpers/place.js';
 import { childrenOf, kill } from '../helpers/process.js';
 import { eventually } from '../helpers/wait.js';
 
-const OPTIONS = { workers: 1, workerClass: 'threaded', threads: 2, timeout: 1_000, app: fixture('hangs-in-thread.js') };
+const OPTIONS = { workers: 1, workerClass: 'threaded', threads: 2, timeout: 1_000, app: fixture('hangs.js') };
 
 interface Served {
   readonly host: Host;
@@ -75,10 +75,7 @@ test('thread_hung_replaced_siblings_serve', async (t) => {
   // The loop stands still a moment longer than the request runs, and which of the two is over time first is a matter of chance.
   assert.deepEqual(report, { clock: report.clock, answered: true, hung: 'javascript', thread });
   assert.ok(['request', 'loop'].includes(report.clock) && elapsed >= OPTIONS.timeout, `${report.clock}: ${elapsed} ms`);
-  assert.match(
-    stack,
-    /^ {4}at spinner \(.*hangs-in-thread\.js:\d+:\d+\)\n {4}at hangs \(.*hangs-in-thread\.js:\d+:\d+\)$/,
-  );
+  assert.match(stack, /^ {4}at spinForEver \(.*hangs\.js:\d+:\d+\)\n {4}at hangs \(.*hangs\.js:\d+:\d+\)$/);
   assert.deepEqual([request.method, request.url, request.remoteAddress], ['GET', '/spin/by-test', '127.0.0.1']);
   assert.ok(before <= request.startedAt && request.startedAt <= Date.now());
   assert.ok(!seen.has(`${pid} ${thread}`), 'a thread answered while it hung');
@@ -90,11 +87,11 @@ test('thread_hung_replaced_siblings_serve', async (t) => {
 });
 
 for (const [kind, hung, named] of [
-  ['spin', 'javascript', 'spinner'],
-  ['regex', 'javascript', 'backtracker'],
-  ['atomics', 'javascript', 'waiter'],
+  ['spin', 'javascript', 'spinForEver'],
+  ['regex', 'javascript', 'matchCatastrophically'],
+  ['atomics', 'javascript', 'waitForNobody'],
   ['await', 'waiting', undefined],
-  ['sleep', 'native', undefined],
+  ['program', 'native', undefined],
 ] as const) {
   test(`a thread that hangs, ${kind}: 504 and a report`, async (t) => {
     const served = await serve(t);
@@ -113,10 +110,10 @@ for (const [kind, hung, named] of [
 
 test('hung_after_head_sent_is_closed: by a thread', async (t) => {
   const served = await serve(t);
-  const client = (await RawClient.connect(t, served.url)).get('/head');
+  const client = (await RawClient.connect(t, served.url)).get('/head-then-spin');
   const text = await client.all();
   assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200']);
-  assert.match(text, /the head is out\n\r\n$/, 'the answer looks complete');
+  assert.match(text, /begun\r\n$/, 'the answer looks complete');
   const [, report] = await served.host.event('worker:timeout');
   assert.deepEqual([report.hung, report.answered], ['javascript', false]);
   await oneReplaced(served, report.thread);
@@ -168,7 +165,7 @@ test('a thread that hangs while it boots fails the start', async (t) => {
   const reports = host.of('worker:timeout').map(({ args: [, report] }) => report);
   const [{ stack, elapsed, ...report }] = reports;
   assert.deepEqual([reports.length, report], [1, { clock: 'boot', answered: false, hung: 'javascript', thread: 2 }]);
-  assert.match(stack, /^ {4}at spinner .*\n {4}at loader /);
+  assert.match(stack, /^ {4}at spinForEver .*\n {4}at load /);
   assert.ok(elapsed >= 3_000, `${elapsed} ms`);
   await host.exited();
   const [, exit] = await host.event('worker:exit');
@@ -184,7 +181,7 @@ test('a replacement that hangs while it boots is replaced, and its siblings serv
   const [, { thread }] = await host.event('thread:exit');
   const [, { stack, elapsed, ...report }] = await host.event('worker:timeout');
   assert.deepEqual(report, { clock: 'boot', answered: false, hung: 'javascript', thread });
-  assert.match(stack, /^ {4}at spinner .*\n {4}at loader /);
+  assert.match(stack, /^ {4}at spinForEver .*\n {4}at load /);
   await answeredBy(served, 3 - thread);
   rmSync(SPIN);
   await answeredBy(served, thread);

@@ -4,11 +4,12 @@ import { closeSync, openSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { peersOf } from '../../dist/system/peers.js';
+import { inodeOf, peersOf } from '../../dist/system/peers.js';
 import { temporaryFolder } from '../helpers/place.js';
 
 const linuxOnly = { skip: process.platform !== 'linux' && 'needs /proc' };
 const fdOf = (handle: Socket | Server): number => (handle as unknown as { _handle: { fd: number } })._handle.fd;
+const peer = (accepted: Socket, address: string | undefined) => ({ address, inode: inodeOf(fdOf(accepted)) });
 
 /** A server, a connection that it accepted, and the client's end of it. */
 async function connected(t: TestContext, where: { host: string; port: number } | { path: string }) {
@@ -24,7 +25,7 @@ async function connected(t: TestContext, where: { host: string; port: number } |
 for (const host of ['127.0.0.1', '::1']) {
   test(`who is at the other end of a connection to ${host}`, linuxOnly, async (t) => {
     const { server, accepted } = await connected(t, { host, port: 0 });
-    assert.deepEqual([...peersOf([fdOf(accepted)], [fdOf(server)])], [[fdOf(accepted), { address: host }]]);
+    assert.deepEqual([...peersOf([fdOf(accepted)], [fdOf(server)])], [[fdOf(accepted), peer(accepted, host)]]);
   });
 }
 
@@ -36,12 +37,12 @@ test('an IPv4 client of an IPv6 socket is named as Node names it', linuxOnly, as
   const [accepted] = (await once(server, 'connection')) as [Socket];
   t.after(() => [client, accepted].forEach((socket) => void socket.destroy()));
   assert.equal(accepted.remoteAddress, '::ffff:127.0.0.1');
-  assert.deepEqual(peersOf([fdOf(accepted)], [fdOf(server)]).get(fdOf(accepted)), { address: '::ffff:127.0.0.1' });
+  assert.deepEqual(peersOf([fdOf(accepted)], [fdOf(server)]).get(fdOf(accepted)), peer(accepted, '::ffff:127.0.0.1'));
 });
 
 test('a Unix socket has no address', linuxOnly, async (t) => {
   const { server, accepted } = await connected(t, { path: join(temporaryFolder(t), 's') });
-  assert.deepEqual([...peersOf([fdOf(accepted)], [fdOf(server)])], [[fdOf(accepted), { address: undefined }]]);
+  assert.deepEqual([...peersOf([fdOf(accepted)], [fdOf(server)])], [[fdOf(accepted), peer(accepted, undefined)]]);
 });
 
 test(

@@ -62,8 +62,9 @@ export async function inTraceLimit(tracing: Promise<string>, absence: Absence): 
 }
 
 /** The stack of the main thread of this process, as seen from another one. The main thread stays paused. It may never come. */
-export async function traceMainThread(): Promise<string> {
-  const { Session } = await import('node:inspector');
+export function traceMainThread(): Promise<string> {
+  // Loaded when it is needed, and at once: the pause is on its way when this returns.
+  const { Session } = process.getBuiltinModule('node:inspector');
   const session = new Session();
   session.connectToMainThread();
   const scripts = new Map<string, string>();
