@@ -1,0 +1,257 @@
+import { debugArbiter } from '../debug.js';
+import type { ArbiterError } from '../errors.js';
+import { formatAddress } from '../options/address.js';
+import type { ResolvedOptions } from '../options/types.js';
+import type { TimeoutReport } from '../protocol.js';
+import { Alarm } from './alarm.js';
+import { bootTimeoutFailure, reportedFailure, silentFailure } from './boot-failure.js';
+import { Crew } from './crew.js';
+import { timeoutReport } from './events.js';
+import type { BoundAddress } from './listener.js';
+import { Loop } from './loop.js';
+import { takeName } from './names.js';
+import type { Notifier } from './notify.js';
+import { passOn } from './reports.js';
+import { openSite, type Site, type SiteEvents } from './site.js';
+import { type ArbiterState, checkMove, refusal } from './states.js';
+import { type ArbiterStats, EMPTY_STATS } from './stats.js';
+import type { Turn, TurnTable } from './turns.js';
+import { type EndStage, isHarder, type WorkerHandle, type WorkerInfo } from './worker-handle.js';
+
+/**
+ * The master loop behind an Arbiter: what happens is enqueued as a turn, and one place acts on it. It keeps the state,
+ * and knows nothing of clients.
+ */
+export class Master {
+  readonly #options: ResolvedOptions;
+  readonly #notifier: Notifier;
+  readonly #loop: Loop<Turn>;
+  readonly #abortOpening = new AbortController();
+  #state: ArbiterState = 'idle';
+  #target: number;
+  #site: Site | undefined;
+  #crew: Crew | undefined;
+  #startedAt: number | undefined;
+  #endStage: EndStage | undefined;
+  #failure: unknown;
+  #releaseName: (() => void) | undefined;
+  #closing = false;
+  /** Changes of scale that somebody waits for. */
+  #changes = 0;
+  readonly #alarm = new Alarm(() => this.#loop.enqueue({ type: 'wake' }));
+
+  constructor(options: ResolvedOptions, notifier: Notifier) {
+    this.#options = options;
+    this.#notifier = notifier;
+    this.#target = options.workers;
+    const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
+    this.#loop = new Loop(act, () => this.#reconcile());
+  }
+
+  get state(): ArbiterState {
+    return this.#state;
+  }
+
+  /** How many workers there should be. */
+  get target(): number {
+    return this.#target;
+  }
+
+  get addresses(): readonly BoundAddress[] {
+    return this.#site?.listeners.map(({ address }) => address) ?? [];
+  }
+
+  get workers(): readonly WorkerInfo[] {
+    return this.#crew?.infos() ?? [];
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== 'idle') throw refusal('start', this.#state);
+    const { source, name } = this.#options;
+    if (source.form === 'inline') this.#releaseName = takeName(name);
+    this.#become('starting');
+    const events: SiteEvents = {
+      onTurn: (turn) => this.#loop.enqueue(turn),
+      onSignal: (name) => this.#loop.enqueue({ type: 'signal', name }),
+      onError: this.#notifier.report,
+    };
+    openSite(this.#options, events, this.#abortOpening.signal).then(
+      (site) => this.#loop.enqueue({ type: 'opened', site }),
+      (error) => this.#loop.enqueue({ type: 'unopened', error }),
+    );
+    await this.#until('start', () => this.#state === 'running');
+  }
+
+  async run(): Promise<void> {
+    if (this.#state !== 'idle') throw refusal('run', this.#state);
+    try {
+      await this.start();
+    } catch (error) {
+      if (this.#endStage === undefined || this.#failure !== undefined) throw error;
+    }
+    await this.#loop.until(() => this.#state === 'stopped');
+  }
+
+  async stop(stage: EndStage): Promise<void> {
+    if (this.#state === 'idle') this.#become('stopped');
+    if (this.#state === 'stopped') return;
+    this.#loop.enqueue({ type: 'stop', stage });
+    await this.#loop.until(() => this.#state === 'stopped');
+  }
+
+  async scale(to: number): Promise<void> {
+    if (this.#state !== 'running') throw refusal('scale', this.#state);
+    this.#changes++;
+    try {
+      this.#loop.enqueue({ type: 'scale', to });
+      await this.#until('scale', () => {
+        if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
+        return this.#crew?.complete(to) === true && this.#crew.size === to;
+      });
+    } finally {
+      this.#changes--;
+      this.#loop.enqueue({ type: 'wake' });
+    }
+  }
+
+  stats(): ArbiterStats<ArbiterState> {
+    return {
+      name: this.#options.name,
+      pid: process.pid,
+      state: this.#state,
+      generation: 1,
+      target: this.#target,
+      uptime: this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt,
+      ...(this.#crew?.stats(this.#target) ?? EMPTY_STATS),
+    };
+  }
+
+  readonly #table: TurnTable = {
+    opened: ({ site }) => {
+      this.#site = site;
+      this.#crew = new Crew(site, this.#options, this.#notifier);
+      this.#startedAt = performance.now();
+    },
+    unopened: ({ error }) => {
+      if (this.#endStage === undefined) this.#failure = error;
+      this.#finish();
+    },
+    message: ({ worker, message }) => {
+      // A worker that was reaped before its pipe had been read to the end.
+      if (!this.#crew?.has(worker)) return;
+      if (message.type === 'ready') this.#crew.welcome(worker);
+      else if (message.type === 'timeout') this.#onTimeout(worker, timeoutReport(message));
+      else if (message.type !== 'failed') passOn(worker, message, this.#notifier);
+      else if (!worker.ready) {
+        this.#onBootFailure(worker, reportedFailure(worker.id, message, this.#options.bind.map(formatAddress)));
+      }
+    },
+    overdue: ({ worker }) => {
+      if (worker.ready || worker.leaving || worker.timedOut) return;
+      this.#onTimeout(worker, { clock: 'boot', elapsed: worker.lived, answered: false });
+      worker.signal('SIGKILL');
+    },
+    exit: (turn) => {
+      const { worker, error } = turn;
+      if (!this.#crew?.has(worker)) return;
+      const exit = this.#crew.explain(turn);
+      if (!worker.ready) this.#onBootFailure(worker, silentFailure(worker.id, exit, error));
+      this.#crew.bury(turn, exit);
+    },
+    signal: ({ name }) => {
+      this.#notifier.emit('signal', name);
+      if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
+      else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
+      else if (name === 'SIGTERM') this.#end('drain');
+      else this.#end(this.#endStage === 'quit' ? 'kill' : 'quit');
+    },
+    scale: ({ to }) => this.#scaleTo(to),
+    stop: ({ stage }) => this.#end(stage),
+    tick: () => this.#crew?.tick(),
+    closed: () => this.#finish(),
+    wake: () => undefined,
+  };
+
+  /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */
+  #onBootFailure(worker: WorkerHandle, failure: ArbiterError): void {
+    if (worker.failure || worker.leaving) return;
+    worker.failure = failure;
+    const starting = this.#state === 'starting';
+    // At the start the rejection tells of it; later, without a listener or a log, nobody else would.
+    if (this.#notifier.listens('worker:error') || starting) this.#notifier.emit('worker:error', worker.info(), failure);
+    else process.emitWarning(failure);
+    if (!starting) return;
+    this.#failure = failure;
+    this.#end('kill');
+  }
+
+  #onTimeout(worker: WorkerHandle, report: TimeoutReport): void {
+    this.#crew?.timeOut(worker, report);
+    if (worker.ready || report.clock !== 'boot') return;
+    this.#onBootFailure(worker, bootTimeoutFailure(worker.id, this.#options.clocks.bootTimeout));
+  }
+
+  #scaleTo(to: number): void {
+    if (this.#state === 'stopping' || to === this.#target) return;
+    const from = this.#target;
+    this.#target = to;
+    this.#notifier.emit('scale', to, from);
+  }
+
+  /** Begins to end, or hurries up; never slows down. */
+  #end(stage: EndStage): void {
+    if (!isHarder(stage, this.#endStage)) return;
+    this.#endStage = stage;
+    if (this.#state !== 'stopping') this.#become('stopping');
+    this.#abortOpening.abort();
+    this.#alarm.set();
+    if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
+    this.#crew?.end(stage);
+  }
+
+  /** Draws the conclusions of a turn: what the target asks for, and where the state leads. */
+  #reconcile(): void {
+    if (!this.#crew || this.#state === 'stopped') return;
+    if (this.#state === 'stopping') {
+      if (this.#crew.size === 0) this.#close();
+      return;
+    }
+    const now = performance.now();
+    const times = this.#crew.fill(this.#target, now);
+    if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
+      this.#become('running');
+      this.#notifier.emit('ready');
+    }
+    // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
+    if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
+    this.#alarm.set(...times);
+  }
+
+  #close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    const closed = (): void => this.#loop.enqueue({ type: 'closed' });
+    this.#site?.close().catch(this.#notifier.report).then(closed);
+  }
+
+  #finish(): void {
+    this.#site = undefined;
+    this.#releaseName?.();
+    this.#become('stopped');
+    this.#notifier.emit('stopped');
+  }
+
+  /** The only place that changes the state. */
+  #become(state: ArbiterState): void {
+    checkMove(this.#state, state);
+    debugArbiter('[%s] %s -> %s', this.#options.name, this.#state, state);
+    this.#state = state;
+  }
+
+  #until(method: string, holds: () => boolean): Promise<void> {
+    return this.#loop.until(() => {
+      if (this.#state === 'stopped') throw this.#failure ?? refusal(method, this.#state);
+      return holds();
+    });
+  }
+}
