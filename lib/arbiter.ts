@@ -1,10 +1,10 @@
 import { EventEmitter } from 'eventemitter3';
-import type { ArbiterEvents } from './master/events.js';
+import type { ArbiterEvents, ReloadResult } from './master/events.js';
 import { createJournal } from './master/journal.js';
 import type { BoundAddress } from './master/listener.js';
 import { Master } from './master/master.js';
 import { createNotifier } from './master/notify.js';
-import type { ArbiterState } from './master/states.js';
+import { type ArbiterState, refusal } from './master/states.js';
 import type { ArbiterStats } from './master/stats.js';
 import type { WorkerInfo } from './master/worker-handle.js';
 import { integer } from './options/checks.js';
@@ -83,6 +83,20 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    */
   async scale(workers: number): Promise<void> {
     await this.#master.scale(integer(1)(workers, 'workers of scale()'));
+  }
+
+  /**
+   * Replaces all workers by a new generation, which loads everything anew: the application, the host's script in the inline form,
+   * certificates, and the working directory with its links. New workers are started beside the old ones, `surge` at a time; once
+   * they have been ready for a second, the old ones of their slots finish their requests and end. Resolves when the last
+   * old one is gone. Called during a reload, it waits for that one and begins another. Gunicorn: HUP.
+   *
+   * When a new worker fails before that second is over, all new ones end, the old generation serves on, and it rejects with
+   * `ERR_RELOAD_FAILED`, the cause being how the worker failed. `ERR_STATE` unless the arbiter runs, or when it is stopped meanwhile.
+   */
+  async reload(): Promise<ReloadResult> {
+    if (spec) throw refusal('reload', 'this process is a worker');
+    return this.#master.reload();
   }
 
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */

@@ -14,6 +14,8 @@ export type ArbiterErrorCode =
   | 'ERR_WORKER_BOOT'
   /** A worker process was not ready within `bootTimeout`. */
   | 'ERR_BOOT_TIMEOUT'
+  /** A worker of the new generation failed, and the reload was rolled back. The cause is how it failed. */
+  | 'ERR_RELOAD_FAILED'
   /** A listener that the host registered on the Arbiter threw, or its logger did. */
   | 'ERR_LISTENER'
   /** The helper process that ends workers when the master is killed could not be kept running. */
@@ -28,6 +30,7 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_APP_LOAD: 4,
   ERR_WORKER_BOOT: 3,
   ERR_BOOT_TIMEOUT: 3,
+  ERR_RELOAD_FAILED: 1,
   ERR_LISTENER: 1,
   ERR_GUARD: 1,
 };

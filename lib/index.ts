@@ -1,6 +1,6 @@
 export { Arbiter } from './arbiter.js';
 export { ArbiterError, type ArbiterErrorCode } from './errors.js';
-export type { ArbiterEvents, ThreadExit, WorkerExit, WorkerTimeout } from './master/events.js';
+export type { ArbiterEvents, ReloadResult, ThreadExit, WorkerExit, WorkerTimeout } from './master/events.js';
 export type { BoundAddress } from './master/listener.js';
 export type { ArbiterState } from './master/states.js';
 export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/stats.js';

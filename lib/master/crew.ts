@@ -1,9 +1,13 @@
 import type { FailureKind } from '../backoff.js';
+import { ArbiterError } from '../errors.js';
+import { type Surge, surgeOf } from '../options/surge.js';
 import type { ResolvedOptions } from '../options/types.js';
 import type { TimeoutReport } from '../protocol.js';
 import { type SlotRecord, STATE } from '../scoreboard.js';
-import type { WorkerExit } from './events.js';
+import type { ReloadResult, WorkerExit } from './events.js';
+import type { Generation } from './generation.js';
 import type { Notifier } from './notify.js';
+import { Rollout } from './rollout.js';
 import { Roster } from './roster.js';
 import type { Site } from './site.js';
 import { type CrewStats, type FailingSlot, mergeRecords, Tally, workerStats } from './stats.js';
@@ -14,6 +18,8 @@ type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
 /** A quick stop lets no request end, so it needs no longer than this. Milliseconds. */
 const QUICK_LIMIT = 5_000;
+/** How long a worker of a new generation must be ready, and alive, before the old one of its slot drains. Milliseconds. */
+const SOAK = 1_000;
 /** So many deaths in a row are no accident: one is replaced at once. */
 const DEGRADED_FROM = 2;
 
@@ -21,6 +27,7 @@ const DEGRADED_FROM = 2;
 export class Crew {
   readonly #site: Site;
   readonly #gracefulTimeout: number;
+  readonly #surge: Surge;
   readonly #notifier: Notifier;
   readonly #roster = new Roster<WorkerHandle>();
   readonly #tally = new Tally();
@@ -28,14 +35,26 @@ export class Crew {
   /** Slots whose worker ended without being told to. */
   readonly #vacated = new Set<number>();
   #ages = 0;
+  /** The one that serves, and that a dead worker's replacement is of. */
+  #generation: Generation;
+  #rollout: Rollout<WorkerHandle> | undefined;
+  /** Nobody is to serve for now, see `hold`. */
+  #held = false;
   #listening = false;
   #degraded = false;
 
-  constructor(site: Site, options: ResolvedOptions, notifier: Notifier) {
+  constructor(site: Site, options: ResolvedOptions, generation: Generation, notifier: Notifier) {
     this.#site = site;
     this.#gracefulTimeout = options.gracefulTimeout;
+    this.#surge = options.surge;
+    this.#generation = generation;
     this.#watch = new Watch(options);
     this.#notifier = notifier;
+  }
+
+  /** The number of the generation that serves. */
+  get generation(): number {
+    return this.#generation.number;
   }
 
   get size(): number {
@@ -73,26 +92,67 @@ export class Crew {
    */
   fill(target: number, now: number): (number | undefined)[] {
     const stableAt = this.#roster.settle(now);
-    const plan = this.#roster.plan(target, now);
-    for (const worker of plan.relieve) {
-      this.#tally.recycles++;
-      worker.end('recycle', 'drain', this.#gracefulTimeout);
+    const wanted = this.#held ? 0 : target;
+    // First: what a rollout takes needs no replacement of the old generation.
+    this.#rollOut(wanted, now);
+    const plan = this.#roster.plan(wanted, now);
+    for (const { worker, by } of plan.relieve) {
+      const reason = worker.generation === by.generation ? 'recycle' : 'reload';
+      if (reason === 'recycle') this.#tally.recycles++;
+      worker.end(reason, 'drain', this.#gracefulTimeout);
     }
-    for (const worker of plan.retire) worker.end('scale', 'drain', this.#gracefulTimeout);
-    for (const id of plan.spawn) this.#spawn(id);
-    this.#tellHealth(target, now);
+    for (const worker of plan.retire) worker.end(this.#held ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
+    for (const id of plan.spawn) this.#spawn(id, this.#rollout?.generationOf(id) ?? this.#generation);
+    this.#tellHealth(wanted, now);
     return [stableAt, plan.wakeAt];
+  }
+
+  /** Begins to replace all workers by those of another generation; ends a hold. */
+  rollOut(next: Generation, target: number): void {
+    this.#held = false;
+    this.#rollout = new Rollout(this.#generation, next, surgeOf(this.#surge, target));
+  }
+
+  /** The end of a rollout, once it has come. */
+  rolledOut(target: number, now: number): ReloadResult | ArbiterError | undefined {
+    const rollout = this.#rollout;
+    if (!rollout || rollout.progress(this.#roster.posts(target), this.#roster.all(), now) === 'on') return undefined;
+    this.#rollout = undefined;
+    this.#generation = rollout.wanted;
+    if (rollout.failure) return rollout.failure;
+    this.#tally.reloads++;
+    return { generation: this.generation, replaced: rollout.won };
+  }
+
+  /** A worker could not boot; a rollout that tries it turns round. */
+  failBoot(worker: WorkerHandle, failure: Error): void {
+    if (this.#rollout?.tries(worker, performance.now())) this.#turnRound(worker, failure);
+  }
+
+  /** Whether a rollout tries this worker. */
+  tries(worker: WorkerHandle): boolean {
+    return this.#rollout?.tries(worker, performance.now()) === true;
+  }
+
+  /** Lets all workers go, and starts no others; the sockets stay bound, and clients wait. Until `resume` or a rollout. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  resume(): void {
+    this.#held = false;
   }
 
   /** Begins to recycle a worker, if one is due and nothing else changes. Returns when to look again. */
   recycle(target: number, now: number): number | undefined {
     const plan = this.#roster.planRecycling(target, now);
-    for (const id of plan.spawn) this.#spawn(id);
+    for (const id of plan.spawn) this.#spawn(id, this.#generation);
     return plan.wakeAt;
   }
 
   /** Tells all workers to end. */
   end(stage: EndStage): void {
+    this.#rollout = undefined;
     const limit = stage === 'drain' ? this.#gracefulTimeout : Math.min(this.#gracefulTimeout, QUICK_LIMIT);
     for (const worker of this.#roster.all()) worker.end('stop', stage, limit);
   }
@@ -138,6 +198,11 @@ export class Crew {
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
+    if (this.#rollout?.tries(worker, performance.now())) {
+      this.#turnRound(worker, worker.failure ?? earlyDeath(worker, exit));
+      return;
+    }
+    this.#rollout?.giveUp(worker.id);
     const partner = this.#roster.partner(worker);
     const replaced = partner !== undefined && partner.age > worker.age;
     if (replaced) this.#tally.respawns++;
@@ -153,6 +218,25 @@ export class Crew {
     const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.#record(worker)));
     const failing = this.#failing(target, performance.now());
     return { degraded: this.#degraded, failing, totals: this.#tally.totals(workers), workers };
+  }
+
+  #rollOut(target: number, now: number): void {
+    const rollout = this.#rollout;
+    if (!rollout) return;
+    for (const id of rollout.plan(this.#roster.posts(target), now)) this.#spawn(id, rollout.wanted);
+  }
+
+  /** A worker of the new generation has failed: all of them go that are not proven, and the old ones stay. */
+  #turnRound(worker: WorkerHandle, cause: Error): void {
+    const rollout = this.#rollout;
+    if (!rollout || rollout.failure) return;
+    const { number } = rollout.wanted;
+    const message = `the reload to generation ${number} failed, and generation ${this.#generation.number} stays: ${cause.message}`;
+    const now = performance.now();
+    for (const other of this.#roster.staying()) {
+      if (rollout.tries(other, now) && other !== worker) other.end('reload', 'drain', this.#gracefulTimeout);
+    }
+    rollout.fail(new ArbiterError('ERR_RELOAD_FAILED', message, { cause }));
   }
 
   #tellHealth(target: number, now: number): void {
@@ -171,9 +255,10 @@ export class Crew {
     }));
   }
 
-  #spawn(id: number): void {
+  #spawn(id: number, generation: Generation): void {
     if (this.#vacated.delete(id)) this.#tally.respawns++;
-    const worker = this.#site.spawn(id, ++this.#ages);
+    const probation = generation === this.#generation ? 0 : SOAK;
+    const worker = this.#site.spawn(generation, { id, age: ++this.#ages, probation });
     this.#roster.add(worker);
     this.#notifier.emit('worker:spawn', worker.info());
   }
@@ -181,6 +266,12 @@ export class Crew {
   #record(worker: WorkerHandle): SlotRecord | undefined {
     return mergeRecords(this.#site.slotsOf(worker).filter((record) => record.pid === worker.pid));
   }
+}
+
+function earlyDeath({ id, served, lastError }: WorkerHandle, { code, signal, reason }: WorkerExit): Error {
+  const how = `${reason}, ${signal ?? `exit code ${code}`}`;
+  const message = `worker #${id} ended ${Math.round(served)} ms after it was ready (${how})`;
+  return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
 }
 
 function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {

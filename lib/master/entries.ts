@@ -31,7 +31,7 @@ export function entryOf<E extends keyof ArbiterEvents>(
 type Line = readonly [level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>];
 type Table = { readonly [E in keyof ArbiterEvents]: (moment: Moment, ...args: ArbiterEvents[E]) => Line | undefined };
 
-const ORDERED: readonly ExitReason[] = ['stop', 'scale', 'recycle'];
+const ORDERED: readonly ExitReason[] = ['stop', 'scale', 'reload', 'recycle'];
 
 /** An order to end that costs nobody a request is no more than news. */
 function exitLevel(reason: ExitReason, request: SlotRequest | undefined): LogLevel {
@@ -79,6 +79,13 @@ const TABLE: Table = {
   ],
   recovered: () => ['info', 'recovered: no worker fails any more', {}],
   scale: (_, to, from) => ['info', `scaling from ${from} to ${count(to, 'worker')}`, { to, from }],
+  reload: (_, generation) => ['info', `reloading: generation ${generation} begins`, { generation }],
+  reloaded: (_, result) => [
+    'info',
+    `reloaded: generation ${result.generation} serves, ${count(result.replaced, 'worker')} replaced`,
+    { ...result },
+  ],
+  rollback: (_, err) => ['error', errorTitle(err), { err }],
   signal: (_, signal) => ['info', `got ${signal}`, { signal }],
   stop: (_, { graceful }) => [
     'info',

@@ -1,3 +1,4 @@
+import type { ArbiterError } from '../errors.js';
 import type { MasterSignal } from '../options/types.js';
 import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../protocol.js';
 import type { SlotRequest } from '../scoreboard.js';
@@ -37,6 +38,14 @@ export function timeoutReport({ type, ...report }: Extract<WorkerMessage, { type
 /** A worker, or a thread of one, ran out of time. It ends, and is replaced. */
 export type WorkerTimeout = TimeoutReport;
 
+/** What a reload has come to. */
+export interface ReloadResult {
+  /** The number of the generation that serves now. */
+  readonly generation: number;
+  /** How many workers it has replaced. */
+  readonly replaced: number;
+}
+
 /** The events of an Arbiter and what their listeners get. A listener that throws is reported by `error` and ends nothing. */
 export interface ArbiterEvents {
   /** Clients can connect to an address; once for each, when the first worker is ready. */
@@ -65,6 +74,12 @@ export interface ArbiterEvents {
   recovered: [];
   /** The number of workers is to change. */
   scale: [to: number, from: number];
+  /** A reload begins: the number of the generation that is to serve. */
+  reload: [generation: number];
+  /** The new generation serves, and the workers of the old one are gone. */
+  reloaded: [result: ReloadResult];
+  /** A reload has failed, `ERR_RELOAD_FAILED`; the generation from before serves on. */
+  rollback: [error: ArbiterError];
   /** The master got a signal of its table. */
   signal: [name: MasterSignal];
   stop: [options: { readonly graceful: boolean }];

@@ -1,16 +1,18 @@
 import { debugArbiter } from '../debug.js';
-import type { ArbiterError } from '../errors.js';
+import { ArbiterError } from '../errors.js';
 import { formatAddress } from '../options/address.js';
 import type { ResolvedOptions } from '../options/types.js';
 import type { TimeoutReport } from '../protocol.js';
 import { Alarm } from './alarm.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './boot-failure.js';
 import { Crew } from './crew.js';
-import { timeoutReport } from './events.js';
+import { type ReloadResult, timeoutReport } from './events.js';
+import { newGeneration } from './generation.js';
 import type { BoundAddress } from './listener.js';
 import { Loop } from './loop.js';
 import { takeName } from './names.js';
 import type { Notifier } from './notify.js';
+import { Reloads } from './reloads.js';
 import { passOn } from './reports.js';
 import { openSite, type Site, type SiteEvents } from './site.js';
 import { type ArbiterState, checkMove, refusal } from './states.js';
@@ -36,6 +38,7 @@ export class Master {
   #failure: unknown;
   #releaseName: (() => void) | undefined;
   #closing = false;
+  readonly #reloads: Reloads;
   /** Changes of scale that somebody waits for. */
   #changes = 0;
   readonly #alarm = new Alarm(() => this.#loop.enqueue({ type: 'wake' }));
@@ -44,6 +47,7 @@ export class Master {
     this.#options = options;
     this.#notifier = notifier;
     this.#target = options.workers;
+    this.#reloads = new Reloads(options, notifier);
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
     this.#loop = new Loop(act, () => this.#reconcile());
   }
@@ -75,10 +79,13 @@ export class Master {
       onSignal: (name) => this.#loop.enqueue({ type: 'signal', name }),
       onError: this.#notifier.report,
     };
-    openSite(this.#options, events, this.#abortOpening.signal).then(
-      (site) => this.#loop.enqueue({ type: 'opened', site }),
-      (error) => this.#loop.enqueue({ type: 'unopened', error }),
-    );
+    const open = async (): Promise<Turn> => {
+      const generation = newGeneration(1, this.#options);
+      return { type: 'opened', site: await openSite(this.#options, events, this.#abortOpening.signal), generation };
+    };
+    open()
+      .catch((error: unknown): Turn => ({ type: 'unopened', error }))
+      .then((turn) => this.#loop.enqueue(turn));
     await this.#until('start', () => this.#state === 'running');
   }
 
@@ -100,7 +107,7 @@ export class Master {
   }
 
   async scale(to: number): Promise<void> {
-    if (this.#state !== 'running') throw refusal('scale', this.#state);
+    if (this.#state !== 'running' && this.#state !== 'reloading') throw refusal('scale', this.#state);
     this.#changes++;
     try {
       this.#loop.enqueue({ type: 'scale', to });
@@ -114,12 +121,25 @@ export class Master {
     }
   }
 
+  async reload(): Promise<ReloadResult> {
+    if (this.#state !== 'running' && this.#state !== 'reloading') throw refusal('reload', this.#state);
+    const reload = this.#reloads.ask();
+    reload.awaited = true;
+    this.#loop.enqueue({ type: 'wake' });
+    await this.#until('reload', () => {
+      if (reload.outcome === undefined && this.#state === 'stopping') throw refusal('reload', this.#state);
+      return reload.outcome !== undefined;
+    });
+    if (reload.outcome instanceof ArbiterError) throw reload.outcome;
+    return reload.outcome as ReloadResult;
+  }
+
   stats(): ArbiterStats<ArbiterState> {
     return {
       name: this.#options.name,
       pid: process.pid,
       state: this.#state,
-      generation: 1,
+      generation: this.#crew?.generation ?? 1,
       target: this.#target,
       uptime: this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt,
       ...(this.#crew?.stats(this.#target) ?? EMPTY_STATS),
@@ -127,9 +147,9 @@ export class Master {
   }
 
   readonly #table: TurnTable = {
-    opened: ({ site }) => {
+    opened: ({ site, generation }) => {
       this.#site = site;
-      this.#crew = new Crew(site, this.#options, this.#notifier);
+      this.#crew = new Crew(site, this.#options, generation, this.#notifier);
       this.#startedAt = performance.now();
     },
     unopened: ({ error }) => {
@@ -162,6 +182,8 @@ export class Master {
       this.#notifier.emit('signal', name);
       if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
       else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
+      else if (name === 'SIGHUP') this.#reloads.ask();
+      else if (name === 'SIGWINCH') this.#hold();
       else if (name === 'SIGTERM') this.#end('drain');
       else this.#end(this.#endStage === 'quit' ? 'kill' : 'quit');
     },
@@ -177,9 +199,11 @@ export class Master {
     if (worker.failure || worker.leaving) return;
     worker.failure = failure;
     const starting = this.#state === 'starting';
-    // At the start the rejection tells of it; later, without a listener or a log, nobody else would.
-    if (this.#notifier.listens('worker:error') || starting) this.#notifier.emit('worker:error', worker.info(), failure);
+    // At the start, and of a reload, the rejection tells of it; else, without a listener or a log, nobody would.
+    const told = starting || this.#crew?.tries(worker) === true;
+    if (this.#notifier.listens('worker:error') || told) this.#notifier.emit('worker:error', worker.info(), failure);
     else process.emitWarning(failure);
+    this.#crew?.failBoot(worker, failure);
     if (!starting) return;
     this.#failure = failure;
     this.#end('kill');
@@ -192,7 +216,9 @@ export class Master {
   }
 
   #scaleTo(to: number): void {
-    if (this.#state === 'stopping' || to === this.#target) return;
+    if (this.#state === 'stopping') return;
+    this.#crew?.resume();
+    if (to === this.#target) return;
     const from = this.#target;
     this.#target = to;
     this.#notifier.emit('scale', to, from);
@@ -222,9 +248,25 @@ export class Master {
       this.#become('running');
       this.#notifier.emit('ready');
     }
+    if (this.#state === 'reloading') {
+      const end = this.#crew.rolledOut(this.#target, now);
+      if (end) {
+        this.#become('running');
+        this.#reloads.end(end);
+      }
+    }
+    if (this.#state === 'running' && this.#reloads.due) {
+      if (this.#reloads.begin(this.#crew, this.#target)) this.#become('reloading');
+      this.#loop.enqueue({ type: 'wake' });
+    }
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
     if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
     this.#alarm.set(...times);
+  }
+
+  /** Until it is told otherwise, nobody serves; Gunicorn: WINCH. At the start, all must have been ready once. */
+  #hold(): void {
+    if (this.#state === 'running') this.#crew?.hold();
   }
 
   #close(): void {

@@ -10,7 +10,9 @@ type Report = Exclude<WorkerMessage, { readonly type: 'ready' | 'failed' | 'time
 /** Tells the listeners what a worker says of itself, or notes it down. */
 export function passOn(worker: WorkerHandle, report: Report, notifier: Notifier): void {
   if (report.type === 'recycle') worker.markDue(report.why);
-  else if (report.type === 'error') notifier.emit('worker:error', worker.info(), reviveError(report.error));
-  else if (report.type === 'thread') notifier.emit('thread:exit', worker.info(), threadExit(report));
+  else if (report.type === 'error') {
+    worker.lastError = reviveError(report.error);
+    notifier.emit('worker:error', worker.info(), worker.lastError);
+  } else if (report.type === 'thread') notifier.emit('thread:exit', worker.info(), threadExit(report));
   else notifier.emit('worker:message', worker.info(), report.message);
 }

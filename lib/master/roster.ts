@@ -11,6 +11,8 @@ export interface Member {
   readonly ready: boolean;
   /** When it became ready, on the clock of `now`. */
   readonly readySince: number | undefined;
+  /** When it may take the place of another one of its slot, on the clock of `now`; undefined before it is ready. */
+  readonly provenAt: number | undefined;
   /** It has asked to be recycled. */
   readonly due: boolean;
 }
@@ -21,14 +23,20 @@ export interface Plan<M extends Member> {
   readonly spawn: readonly number[];
   /** Workers too many, oldest first. */
   readonly retire: readonly M[];
-  /** Workers whose substitute is ready. */
-  readonly relieve: readonly M[];
-  /** When the next slot's wait is over, or undefined. */
+  /** Workers whose substitute is proven. */
+  readonly relieve: readonly Relief<M>[];
+  /** When the next slot's wait or the next substitute's probation is over, or undefined. */
   readonly wakeAt: number | undefined;
 }
 
-/** Those of one slot that stay: its worker, and perhaps the substitute. */
-type Occupants<M> = [worker: M, ...substitute: M[]];
+/** A worker, and the younger one of its slot that takes its place. */
+export interface Relief<M extends Member> {
+  readonly worker: M;
+  readonly by: M;
+}
+
+/** Those of one slot that stay: its worker, and perhaps substitutes, oldest first. */
+type Occupants<M> = [worker: M, ...substitutes: M[]];
 
 /** A slot whose worker has died, and that has had no stable one since. */
 export interface Failing {
@@ -48,8 +56,8 @@ interface Slot {
 /**
  * Who lives, who should, and which slot waits. No I/O, no clock.
  *
- * A slot has one worker that stays; two while its worker is recycled: the younger one is the substitute. So who
- * replaces whom is never noted down, and whichever of the two dies, the other one has the slot.
+ * A slot has one worker that stays; two while its worker is recycled or reloaded: the younger one is the substitute. So
+ * who replaces whom is never noted down, and whichever of the two dies, the other one has the slot.
  */
 export class Roster<M extends Member> {
   readonly #members = new Map<number, M>();
@@ -111,10 +119,16 @@ export class Roster<M extends Member> {
     return wakeAt;
   }
 
+  /** The slots that the target asks for, with those of their workers that stay; lowest number first. */
+  posts(target: number): { readonly id: number; readonly holders: readonly M[] }[] {
+    const posts = new Map<number, readonly M[]>(this.#occupants().map((occupants) => [occupants[0].id, occupants]));
+    for (let id = 1; posts.size < target; id++) if (!posts.has(id)) posts.set(id, []);
+    return [...posts].map(([id, holders]) => ({ id, holders })).sort((a, b) => a.id - b.id);
+  }
+
   /** The slots that fail, of those that the target asks for. */
   failing(target: number, now: number): Failing[] {
-    const wanted = new Set(this.staying().map(({ id }) => id));
-    for (let id = 1; wanted.size < target; id++) wanted.add(id);
+    const wanted = new Set(this.posts(target).map(({ id }) => id));
     const failing: Failing[] = [];
     for (const [id, { count, notBefore }] of this.#slots) {
       if (wanted.has(id)) failing.push({ id, failures: count.failures, wait: Math.max(0, notBefore - now) });
@@ -128,23 +142,27 @@ export class Roster<M extends Member> {
   }
 
   /**
-   * Compares with the target. A substitute that is ready relieves its worker. Surplus slots are given up, oldest
+   * Compares with the target. A substitute that is proven relieves its worker. Surplus slots are given up, oldest
    * worker first, as in Gunicorn, and with a worker its substitute goes; then the slots that are free, lowest number
    * first, get workers, except those whose wait is not over.
    */
   plan(target: number, now: number): Plan<M> {
-    const relieve: M[] = [];
+    const relieve: Relief<M>[] = [];
+    let wakeAt: number | undefined;
     const slots = this.#occupants().map((occupants): Occupants<M> => {
-      const [member, substitute] = occupants;
-      if (!substitute?.ready) return occupants;
-      relieve.push(member);
-      return [substitute];
+      const [, ...substitutes] = occupants;
+      const by = substitutes.findLast(({ provenAt }) => provenAt !== undefined && provenAt <= now);
+      for (const { provenAt } of occupants) {
+        if (provenAt !== undefined && provenAt > now) wakeAt = Math.min(wakeAt ?? provenAt, provenAt);
+      }
+      if (by === undefined) return occupants;
+      relieve.push(...occupants.filter(({ age }) => age < by.age).map((worker) => ({ worker, by })));
+      return [by, ...occupants.filter(({ age }) => age > by.age)];
     });
     slots.sort(([a], [b]) => a.age - b.age);
     const retire = slots.slice(0, Math.max(0, slots.length - target)).flat();
     const taken = new Set(slots.map(([{ id }]) => id));
     const spawn: number[] = [];
-    let wakeAt: number | undefined;
     let missing = target - slots.length;
     for (let id = 1; missing > 0; id++) {
       if (taken.has(id)) continue;

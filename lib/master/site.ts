@@ -1,17 +1,23 @@
 import type { ArbiterError } from '../errors.js';
-import { monotonic } from '../monotonic.js';
-import { readTls } from '../options/tls.js';
 import type { MasterSignal, ResolvedOptions } from '../options/types.js';
 import type { SlotRecord } from '../scoreboard.js';
 import { resolveAccount } from '../system/account.js';
-import { type Board, openBoard } from './board.js';
-import { bootLimit } from './clocks.js';
-import { type Command, SHELL, workerCommand } from './command.js';
+import { openBoard } from './board.js';
+import type { Generation } from './generation.js';
 import { startGuard } from './guard.js';
+import { planLaunch } from './launch.js';
 import { closeListeners, type Listener, openListeners } from './listener.js';
 import { atHostExit, installSignals } from './signals.js';
 import { startTicks } from './watch.js';
-import { type Launch, WorkerHandle, type WorkerTurn } from './worker-handle.js';
+import { WorkerHandle, type WorkerTurn } from './worker-handle.js';
+
+/** A worker that is to be. */
+export interface Recruit {
+  readonly id: number;
+  readonly age: number;
+  /** How long it must have been ready until it may take another's place, milliseconds. */
+  readonly probation: number;
+}
 
 /** All that `start()` opens in the host process, and the one place that undoes it. */
 export interface Site {
@@ -21,7 +27,7 @@ export interface Site {
   /** What its own slot says, that of its main thread. */
   slotOf(worker: WorkerHandle): SlotRecord | undefined;
   /** Spawns a worker process; what becomes of it reaches the queue. */
-  spawn(id: number, age: number): WorkerHandle;
+  spawn(generation: Generation, recruit: Recruit): WorkerHandle;
   /** Forgets a worker that has ended. */
   bury(worker: WorkerHandle): void;
   /** Closes and removes everything. All workers must have ended. */
@@ -38,28 +44,20 @@ export interface SiteEvents {
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
 export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
   const account = resolveAccount(options.user, options.group);
-  // Without a socket there is nothing to move.
-  const shell = options.bind.length === 0 ? undefined : SHELL;
-  const command = workerCommand(options.source, options.execArgv, process.argv, shell);
   const listeners = await openListeners(options.bind, abort);
   try {
-    return assemble(options, events, listeners, { account, command });
+    return assemble(options, events, listeners, account);
   } catch (error) {
     closeListeners(listeners);
     throw error;
   }
 }
 
-interface Prepared {
-  readonly account: ReturnType<typeof resolveAccount>;
-  readonly command: Command;
-}
-
 function assemble(
   options: ResolvedOptions,
   events: SiteEvents,
   listeners: Listener[],
-  { account, command }: Prepared,
+  account: ReturnType<typeof resolveAccount>,
 ): Site {
   const board = openBoard();
   const guard = startGuard(events.onError);
@@ -80,11 +78,10 @@ function assemble(
       return records.filter((record) => record !== undefined);
     },
     slotOf: ({ slot }) => board.read(slot),
-    spawn(id, age) {
-      const worker = new WorkerHandle(
-        launch(options, { account, command }, { id, age, generation: 1, slot: board.claim(slots) }, listeners, board),
-        events.onTurn,
-      );
+    spawn(generation, { id, age, probation }) {
+      const place = { id, age, slot: board.claim(slots) };
+      const launch = planLaunch(options, generation, place, { listeners, scoreboard: board.fd, account });
+      const worker = new WorkerHandle(launch, probation, events.onTurn);
       workers.add(worker);
       if (worker.pid !== undefined) guard.watch(worker.pid);
       return worker;
@@ -109,59 +106,6 @@ function assemble(
       removeSignals();
       restoreTitle();
     },
-  };
-}
-
-/** So many threads of a process may be replaced; then the process is, if there are further sockets. */
-const SPARE_COPIES = 8;
-
-interface Place {
-  readonly id: number;
-  readonly age: number;
-  readonly generation: number;
-  readonly slot: number;
-}
-
-function launch(
-  options: ResolvedOptions,
-  { account, command }: Prepared,
-  place: Place,
-  listeners: readonly Listener[],
-  board: Board,
-): Launch {
-  const [first, further] = [listeners.slice(0, 1), listeners.slice(1)].map((part) => part.map(({ fd }) => fd)) as [
-    number[],
-    number[],
-  ];
-  const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
-  const { name, source, workerClass, serving, clocks, tls, backlog, http, recycle, logger, umask } = options;
-  return {
-    command,
-    spec: {
-      name,
-      ...place,
-      sockets: listeners.length,
-      copies,
-      backlog,
-      direct: SHELL === undefined && listeners.length > 0,
-      serving,
-      clocks,
-      spawnedAt: monotonic(),
-      tls: tls !== undefined,
-      http,
-      ...(workerClass.name !== undefined && { workerClass: workerClass.name }),
-      recycle,
-      logged: logger !== false,
-      ...(source.form === 'module' && { app: source.specifier }),
-      ...(umask !== undefined && { umask }),
-      ...account,
-    },
-    cwd: options.cwd,
-    env: { ...process.env, ...options.env },
-    sockets: [...first, ...Array.from({ length: copies }, () => further).flat()],
-    scoreboard: board.fd,
-    bootLimit: bootLimit(clocks),
-    tls: tls && (() => readTls(tls)),
   };
 }
 

@@ -1,13 +1,14 @@
 import { ArbiterError } from '../errors.js';
 
 /** The life of an Arbiter. It is started once. */
-export type ArbiterState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped';
+export type ArbiterState = 'idle' | 'starting' | 'running' | 'reloading' | 'stopping' | 'stopped';
 
 /** The legal moves. */
 const NEXT: Readonly<Record<ArbiterState, readonly ArbiterState[]>> = {
   idle: ['starting', 'stopped'],
   starting: ['running', 'stopping', 'stopped'],
-  running: ['stopping'],
+  running: ['reloading', 'stopping'],
+  reloading: ['running', 'stopping'],
   stopping: ['stopped'],
   stopped: [],
 };
@@ -21,6 +22,7 @@ const REFUSALS: Readonly<Record<ArbiterState, string>> = {
   idle: 'the arbiter has not been started',
   starting: 'the arbiter is still starting',
   running: 'the arbiter is running',
+  reloading: 'the arbiter is reloading',
   stopping: 'the arbiter is stopping',
   stopped: 'the arbiter has stopped; make a new one',
 };

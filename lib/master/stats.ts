@@ -13,6 +13,8 @@ export interface StatsTotals {
   readonly crashes: number;
   /** Workers that replaced one that had ended without the master's order. */
   readonly respawns: number;
+  /** Reloads that came to their end. */
+  readonly reloads: number;
   /** Workers that were told to drain because of `maxRequests` or `maxMemory`, their replacement being ready. */
   readonly recycles: number;
 }
@@ -67,7 +69,7 @@ export interface ArbiterStats<State extends string = string> extends CrewStats {
 export const EMPTY_STATS: CrewStats = {
   degraded: false,
   failing: [],
-  totals: { requests: 0, errors: 0, timeouts: 0, crashes: 0, respawns: 0, recycles: 0 },
+  totals: { requests: 0, errors: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 },
   workers: [],
 };
 
@@ -79,6 +81,7 @@ export class Tally {
   crashes = 0;
   respawns = 0;
   recycles = 0;
+  reloads = 0;
 
   /** Keeps what a dead worker's slot says. */
   bury(record: SlotRecord | undefined): void {
@@ -87,13 +90,14 @@ export class Tally {
   }
 
   totals(living: readonly WorkerStats[]): StatsTotals {
-    const { timeouts, crashes, respawns, recycles } = this;
+    const { timeouts, crashes, respawns, reloads, recycles } = this;
     return {
       requests: living.reduce((sum, worker) => sum + worker.requests, this.#requests),
       errors: living.reduce((sum, worker) => sum + worker.errors, this.#errors),
       timeouts,
       crashes,
       respawns,
+      reloads,
       recycles,
     };
   }

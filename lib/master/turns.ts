@@ -1,11 +1,12 @@
 import type { MasterSignal } from '../options/types.js';
+import type { Generation } from './generation.js';
 import type { Site } from './site.js';
 import type { EndStage, WorkerTurn } from './worker-handle.js';
 
 /** What the loop acts on. Whatever happens is put into its queue as one of these. */
 export type Turn =
   | WorkerTurn
-  | { readonly type: 'opened'; readonly site: Site }
+  | { readonly type: 'opened'; readonly site: Site; readonly generation: Generation }
   | { readonly type: 'unopened'; readonly error: unknown }
   | { readonly type: 'signal'; readonly name: MasterSignal }
   | { readonly type: 'scale'; readonly to: number }

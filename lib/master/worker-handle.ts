@@ -1,23 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import type { TlsOptions } from 'node:tls';
 import { debugWorker } from '../debug.js';
 import { monotonic } from '../monotonic.js';
-import {
-  encodeSpec,
-  encodeTls,
-  FD,
-  parseMessage,
-  type RecycleCause,
-  SPEC_VARIABLE,
-  type WorkerMessage,
-  type WorkerSpec,
-} from '../protocol.js';
+import { encodeTls, FD, parseMessage, type RecycleCause, type WorkerMessage } from '../protocol.js';
 import { serializeError } from '../serialized-error.js';
 import { figuresOf } from '../system/thread-figures.js';
-import type { Command } from './command.js';
 import { countdown } from './countdown.js';
 import { openFatalReport } from './fatal-report.js';
+import { type Launch, spawnWorker } from './launch.js';
 import { readLines } from './read-lines.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
@@ -42,13 +32,13 @@ export type WorkerState = 'booting' | 'ready' | 'draining' | 'exited';
 
 /**
  * Why a worker ended. `stop`: it was told to, by the arbiter's stop or by somebody else's TERM or QUIT; `scale`: there
- * were too many; `recycle`: it had reached `maxRequests` or `maxMemory`, and its replacement was ready; `boot`: it failed
+ * were too many; `reload`: a new generation replaced it, or it was of one that was rolled back; `recycle`: it had reached `maxRequests` or `maxMemory`, and its replacement was ready; `boot`: it failed
  * before it was ready; `timeout`: a clock ran out; `crash`: anything else.
  */
-export type ExitReason = 'stop' | 'scale' | 'recycle' | 'timeout' | 'crash' | 'boot';
+export type ExitReason = 'stop' | 'scale' | 'reload' | 'recycle' | 'timeout' | 'crash' | 'boot';
 
 /** Why the master tells a worker to end. */
-export type LeaveReason = Extract<ExitReason, 'stop' | 'scale' | 'recycle'>;
+export type LeaveReason = Extract<ExitReason, 'stop' | 'scale' | 'reload' | 'recycle'>;
 
 /** How hard a worker is told to end: finish the request, exit at once, or be killed. */
 export type EndStage = 'drain' | 'quit' | 'kill';
@@ -73,21 +63,6 @@ export type WorkerTurn =
   /** It is time to look after all of them. */
   | { readonly type: 'tick' };
 
-/** How to start one worker process. */
-export interface Launch {
-  readonly command: Command;
-  readonly spec: WorkerSpec;
-  readonly cwd: string;
-  readonly env: NodeJS.ProcessEnv;
-  /** The listening sockets, in the order of `bind`. */
-  readonly sockets: readonly number[];
-  readonly scoreboard: number;
-  /** From `spawnedAt` of the spec until it is killed when it is not ready; 0 for never. */
-  readonly bootLimit: number;
-  /** Reads what they name, and throws what the system says. */
-  readonly tls: (() => TlsOptions) | undefined;
-}
-
 /** How long a worker that has told of its own timeout may take to end. Milliseconds. */
 const LAST_ANSWERS = 2_000;
 
@@ -98,14 +73,17 @@ const LAST_WORDS = 250;
 export class WorkerHandle {
   readonly id: number;
   readonly age: number;
+  readonly generation: number;
   readonly slot: number;
   readonly pid: number | undefined;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
+  /** The last error that it has told of. */
+  lastError: Error | undefined;
   #timedOut = false;
   #leavingFor: LeaveReason | undefined;
   #due = false;
-  readonly #generation: number;
+  readonly #probation: number;
   readonly #spawnedAt: number = Date.now();
   readonly #spawnedTick: number = performance.now();
   #readyAt: number | undefined;
@@ -117,12 +95,14 @@ export class WorkerHandle {
   #stopKillClock: (() => void) | undefined;
   #killAt = Number.POSITIVE_INFINITY;
 
-  constructor(launch: Launch, enqueue: (turn: WorkerTurn) => void) {
+  /** @param probation - how long it must have been ready until it may take another's place, milliseconds. */
+  constructor(launch: Launch, probation: number, enqueue: (turn: WorkerTurn) => void) {
     const { spec } = launch;
     this.id = spec.id;
     this.age = spec.age;
     this.slot = spec.slot;
-    this.#generation = spec.generation;
+    this.generation = spec.generation;
+    this.#probation = probation;
     this.#child = spawnWorker(launch, this.#fatal.fd);
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
@@ -172,6 +152,10 @@ export class WorkerHandle {
     return this.#readyTick;
   }
 
+  get provenAt(): number | undefined {
+    return this.#readyTick === undefined ? undefined : this.#readyTick + this.#probation;
+  }
+
   get served(): number {
     return this.#readyTick === undefined ? 0 : performance.now() - this.#readyTick;
   }
@@ -181,7 +165,7 @@ export class WorkerHandle {
       id: this.id,
       pid: this.pid,
       age: this.age,
-      generation: this.#generation,
+      generation: this.generation,
       state: this.#state(),
       spawnedAt: this.#spawnedAt,
       readyAt: this.#readyAt,
@@ -279,17 +263,4 @@ export class WorkerHandle {
         else debugWorker('#%d wrote a line that is no message: %s', this.id, line.slice(0, 80));
       });
   }
-}
-
-function spawnWorker(launch: Launch, report: number | undefined): ChildProcess {
-  const { command, spec, cwd, env, sockets, scoreboard } = launch;
-  const [first, ...further] = sockets;
-  const socket = first ?? 'ignore';
-  const stdin = spec.direct ? socket : 'ignore';
-  const shellCopy = spec.direct ? 'ignore' : socket;
-  return spawn(command.file, command.args, {
-    cwd,
-    env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
-    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further],
-  });
 }

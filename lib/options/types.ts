@@ -3,6 +3,7 @@ import type { TlsOptions } from 'node:tls';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
 import type { Logger } from './logger.js';
+import type { Surge } from './surge.js';
 
 /** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -78,7 +79,7 @@ export interface TlsSettings
 }
 
 /** The signals that the master acts on. */
-export type MasterSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGTTIN' | 'SIGTTOU';
+export type MasterSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGTTIN' | 'SIGTTOU' | 'SIGHUP' | 'SIGWINCH';
 
 /**
  * The options of an {@link Arbiter}. All durations are milliseconds, all sizes bytes.
@@ -162,6 +163,12 @@ export interface ArbiterOptions<App = Handler> {
   readonly bootTimeout?: number;
   /** From the order to drain until a worker is killed. Gunicorn: `graceful_timeout`. @defaultValue `30000` */
   readonly gracefulTimeout?: number;
+  /**
+   * How many workers of a new generation a reload starts beside the old ones at once: a number, or a share of the workers
+   * as `'25%'`, rounded down and at least one. Old ones that still finish their requests come on top. Gunicorn has no such
+   * setting: it ends the old ones first. @defaultValue `'25%'`
+   */
+  readonly surge?: number | `${number}%`;
   /** After so many requests a worker is replaced: a new one is ready before it drains. 0 = never. Gunicorn: `max_requests`. @defaultValue `0` */
   readonly maxRequests?: number;
   /** Each worker adds a random number from 0 to this to its `maxRequests`. Gunicorn: `max_requests_jitter`. @defaultValue `0` */
@@ -182,7 +189,10 @@ export interface ArbiterOptions<App = Handler> {
   readonly maxHeadersCount?: number;
   /** Further options for `http.createServer`, as data. @defaultValue `{}` */
   readonly server?: ServerOptions;
-  /** Working directory of the workers, and where module specifiers are resolved. Gunicorn: `chdir`. @defaultValue `process.cwd()` */
+  /**
+   * Working directory of the workers, and where module specifiers are resolved. Symbolic links in it are followed when the Arbiter
+   * starts and at each reload. Gunicorn: `chdir`. @defaultValue `process.cwd()`, by its name in `PWD` where that is the same folder
+   */
   readonly cwd?: string;
   /** Variables that the workers get on top of the host's own; `undefined` removes one. Gunicorn: `raw_env`. @defaultValue `{}` */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -243,6 +253,7 @@ export interface ResolvedOptions {
   readonly backlog: number;
   readonly clocks: ClockLimits;
   readonly gracefulTimeout: number;
+  readonly surge: Surge;
   readonly recycle: RecycleLimits;
   readonly http: HttpOptions;
   readonly cwd: string;

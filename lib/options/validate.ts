@@ -22,18 +22,22 @@ import {
 import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, MASTER_SIGNALS } from './defaults.js';
 import { logger } from './logger.js';
 import { recycleLimits } from './recycling.js';
+import { type Surge, surge } from './surge.js';
 import { tlsSettings } from './tls.js';
 import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
 import { classSource, isBuiltIn, workerClass } from './worker-class.js';
+import { workingFolder } from './working-folder.js';
 
 const HTTP_OPTIONS = ['headersTimeout', 'requestTimeout', 'maxHeaderSize', 'maxHeadersCount'] as const;
 const OPTIONS: ReadonlySet<string> = new Set([
-  ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'gracefulTimeout', 'server'],
+  ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'gracefulTimeout', 'surge', 'server'],
   ...['timeout', 'watchdog', 'bootTimeout'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', 'logger', ...HTTP_OPTIONS],
   ...['maxRequests', 'maxRequestsJitter', 'maxMemory'],
 ]);
+
+const DEFAULT_SURGE: Surge = { percent: 25 };
 
 /** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
 export function validateOptions(value: unknown): ResolvedOptions {
@@ -82,7 +86,8 @@ export function validateOptions(value: unknown): ResolvedOptions {
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
     recycle: recycleLimits(given),
     http: httpOptions(given),
-    cwd: resolve(pick('cwd', text, '.')),
+    cwd: resolve(workingFolder(), pick('cwd', text, '.')),
+    surge: pick('surge', surge, DEFAULT_SURGE),
     env: pick('env', environment, {}),
     execArgv: pick('execArgv', strings, process.execArgv),
     user: optional('user', account),

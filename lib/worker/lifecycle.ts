@@ -178,8 +178,8 @@ export function startLifecycle(
   };
 
   pulse.onOverdue(timeOut);
-  // The terminal sends INT to the whole group; what it means is the master's to say.
-  process.on('SIGINT', () => undefined);
+  // The terminal sends these to the whole group; what they mean is the master's to say.
+  for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
   process.on('uncaughtException', fail);
   process.on('exit', (code) => {
     slot.flush();

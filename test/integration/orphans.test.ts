@@ -12,13 +12,13 @@ const ENDS = [
   { end: 'throw', exit: { code: 1, signal: null } },
   { end: 'reject', exit: { code: 1, signal: null } },
   { end: 'exit', exit: { code: 7, signal: null } },
-  { end: 'SIGHUP', exit: { code: null, signal: 'SIGHUP' } },
+  { end: 'SIGALRM', exit: { code: null, signal: 'SIGALRM' } },
 ] as const;
 
 for (const signals of [true, false]) {
   for (const { end, exit } of ENDS) {
     // Who wants no listener of ours on any signal gives up the clean end by a signal that nobody handles.
-    if (end === 'SIGHUP' && !signals) continue;
+    if (end === 'SIGALRM' && !signals) continue;
     const name = end === 'throw' && signals ? '' : `: ${end}${signals ? '' : ', without signals'}`;
     test(`host_throws_leaves_no_orphan${name}`, async (t) => {
       const path = join(folder(t), 'socket');
@@ -32,7 +32,7 @@ for (const signals of [true, false]) {
       const guard = guardOf(host.pid);
       process.kill(guard, 'SIGSTOP');
       t.after(() => kill(guard));
-      if (end === 'SIGHUP') host.kill(end);
+      if (end === 'SIGALRM') host.kill(end);
       else host.child.send({ end });
       assert.deepEqual(await host.exited(), exit);
       assert.equal(existsSync(path), false, 'the file of the Unix socket is left');

@@ -12,6 +12,7 @@ const CODES: Record<ArbiterErrorCode, number> = {
   ERR_APP_LOAD: 4,
   ERR_WORKER_BOOT: 3,
   ERR_BOOT_TIMEOUT: 3,
+  ERR_RELOAD_FAILED: 1,
   ERR_LISTENER: 1,
   ERR_GUARD: 1,
 };

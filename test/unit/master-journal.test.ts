@@ -125,7 +125,7 @@ test('a message of the application is between it and its host', () => {
 
 test('a death that was ordered is news, or a warning if it cost a request; others are errors', () => {
   const levels: Record<ExitReason, readonly [idle: LogLevel, serving: LogLevel]> = {
-    ...{ stop: ['info', 'warn'], scale: ['info', 'warn'], recycle: ['info', 'warn'] },
+    ...{ stop: ['info', 'warn'], scale: ['info', 'warn'], reload: ['info', 'warn'], recycle: ['info', 'warn'] },
     ...{ timeout: ['error', 'error'], crash: ['error', 'error'], boot: ['error', 'error'] },
   };
   for (const [reason, expected] of Object.entries(levels)) {

@@ -16,6 +16,9 @@ class Worker implements Member {
     this.id = id;
     this.age = age;
   }
+  get provenAt(): number | undefined {
+    return this.ready ? 0 : undefined;
+  }
   get leaving(): boolean {
     return this.leavingFor !== undefined;
   }
@@ -71,7 +74,7 @@ test('a substitute that boots changes nothing; one that is ready relieves its wo
   assert.equal(roster.partner(substitute), old);
   assert.equal(roster.partner(other), undefined);
   substitute.ready = true;
-  assert.deepEqual(roster.plan(2, NOW), { ...NOTHING, retire: [], relieve: [old] });
+  assert.deepEqual(roster.plan(2, NOW), { ...NOTHING, retire: [], relieve: [{ worker: old, by: substitute }] });
   old.leavingFor = 'recycle';
   assert.deepEqual(roster.plan(2, NOW), { ...NOTHING, retire: [], relieve: [] });
   assert.equal(roster.partner(substitute), undefined);
@@ -117,7 +120,7 @@ test('who has been relieved is not retired too, and its slot has the age of the 
   const [old, second, third, substitute] = [new Worker(1, 1), new Worker(2, 2), new Worker(3, 3), new Worker(1, 4)];
   assert.deepEqual(rosterOf(old, second, third, substitute).plan(2, NOW), {
     ...NOTHING,
-    relieve: [old],
+    relieve: [{ worker: old, by: substitute }],
     retire: [second],
   });
 });
@@ -154,7 +157,7 @@ class Model {
   settle(): void {
     const before = this.servingSlots();
     const plan = this.roster.plan(this.target, NOW);
-    for (const worker of plan.relieve) worker.leavingFor = 'recycle';
+    for (const { worker } of plan.relieve) worker.leavingFor = 'recycle';
     this.recycled += plan.relieve.length;
     for (const worker of plan.retire) worker.leavingFor = 'scale';
     for (const id of plan.spawn) this.#spawn(id);

@@ -12,7 +12,7 @@ function rosterOf(...members: readonly Member[]): Roster<Member> {
   return roster;
 }
 const staying = (id: number, age: number = id): Member => ({
-  ...{ id, age, leaving: false, ready: true, readySince: 0, due: false },
+  ...{ id, age, leaving: false, ready: true, readySince: 0, provenAt: 0, due: false },
 });
 const leaving = (id: number, age: number = id): Member => ({ ...staying(id, age), leaving: true });
 

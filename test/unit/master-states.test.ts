@@ -7,7 +7,8 @@ const LEGAL: Readonly<Record<ArbiterState, readonly ArbiterState[]>> = {
   // Stopped before it was started, or while it could not be bound.
   idle: ['starting', 'stopped'],
   starting: ['running', 'stopping', 'stopped'],
-  running: ['stopping'],
+  running: ['reloading', 'stopping'],
+  reloading: ['running', 'stopping'],
   stopping: ['stopped'],
   // It is started once.
   stopped: [],

@@ -25,7 +25,7 @@ test('a worker that has not written yet has done nothing', () => {
 test('totals are those of the living and the dead, and never sink when one dies', () => {
   const tally = new Tally();
   const before = tally.totals([workerStats(info, record(10, 1)), workerStats(info, record(5, 2))]);
-  assert.deepEqual(before, { requests: 15, errors: 3, timeouts: 0, crashes: 0, respawns: 0, recycles: 0 });
+  assert.deepEqual(before, { requests: 15, errors: 3, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 });
   tally.bury(record(10, 1));
   // Killed before its first write.
   tally.bury(undefined);
@@ -33,5 +33,5 @@ test('totals are those of the living and the dead, and never sink when one dies'
   tally.respawns += 2;
   tally.recycles += 3;
   const after = tally.totals([workerStats(info, record(5, 2))]);
-  assert.deepEqual(after, { requests: 15, errors: 3, timeouts: 0, crashes: 1, respawns: 2, recycles: 3 });
+  assert.deepEqual(after, { requests: 15, errors: 3, timeouts: 0, crashes: 1, respawns: 2, reloads: 0, recycles: 3 });
 });

@@ -89,6 +89,11 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   watchdog: [0, 'on', null].map((value): Wrong => [value, 'true or false', 'got ']),
   bootTimeout: wrongDurations,
   gracefulTimeout: wrongDurations,
+  surge: [
+    ...[0, -1, 1.5, '1', '0%', '101%', '25 %', '', null, Number.NaN].map(
+      (value): Wrong => [value, "a number of workers, at least 1, or a share of them from '1%' to '100%'", 'got '],
+    ),
+  ],
   maxRequests: [-1, 1.5, '1', Number.NaN, null].map(
     (value): Wrong => [value, 'an integer from 0 to 1000000000', 'got '],
   ),
@@ -148,7 +153,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     ['SIGINT', 'a plain object', "got 'SIGINT'"],
     [['SIGINT'], 'a plain object', "got [ 'SIGINT' ]"],
     [{ SIGFOO: true }, 'SIGTERM, SIGINT, SIGQUIT, SIGTTIN, SIGTTOU', "got 'SIGFOO'"],
-    [{ SIGHUP: false }, 'SIGHUP is not known yet', "got 'SIGHUP'"],
+    [{ SIGUSR2: false }, 'SIGUSR2 is not known yet', "got 'SIGUSR2'"],
     [{ SIGINT: 1 }, 'true or false', 'got 1', 'signals.SIGINT'],
   ],
   logger: [

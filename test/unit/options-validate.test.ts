@@ -29,6 +29,7 @@ test('defaults', () => {
     backlog: 2048,
     clocks: { timeout: 30_000, watchdog: true, bootTimeout: 60_000 },
     gracefulTimeout: 30_000,
+    surge: { percent: 25 },
     recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
     http: {},
     cwd: process.cwd(),
@@ -77,12 +78,10 @@ test('values that are as good as others', () => {
   });
   assert.equal(validateOptions({ app, cwd: 'test' }).cwd, resolve('test'));
   assert.deepEqual(validateOptions({ app, signals: false }).signals, []);
-  assert.deepEqual(validateOptions({ app, signals: { SIGINT: false, SIGTERM: true } }).signals, [
-    'SIGTERM',
-    'SIGQUIT',
-    'SIGTTIN',
-    'SIGTTOU',
-  ]);
+  const others = MASTER_SIGNALS.filter((name) => name !== 'SIGINT');
+  assert.deepEqual(validateOptions({ app, signals: { SIGINT: false, SIGTERM: true } }).signals, others);
+  assert.deepEqual(validateOptions({ app, surge: 3 }).surge, { workers: 3 });
+  assert.deepEqual(validateOptions({ app, surge: '100%' }).surge, { percent: 100 });
   const http = { headersTimeout: 1, requestTimeout: 2, maxHeaderSize: 3, maxHeadersCount: 4 };
   assert.deepEqual(validateOptions({ app, ...http, server: { noDelay: false } }).http, { noDelay: false, ...http });
   for (const logger of [true, false, console, pino({ enabled: false })]) {

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { TlsOptions } from 'node:tls';
+import { monotonic } from '../monotonic.js';
+import { readTls } from '../options/tls.js';
+import type { ResolvedOptions } from '../options/types.js';
+import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../protocol.js';
+import type { resolveAccount } from '../system/account.js';
+import { bootLimit } from './clocks.js';
+import { type Command, SHELL } from './command.js';
+import type { Generation } from './generation.js';
+import type { Listener } from './listener.js';
+
+/** How to start one worker process. */
+export interface Launch {
+  readonly command: Command;
+  readonly spec: WorkerSpec;
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The listening sockets, in the order of `bind`. */
+  readonly sockets: readonly number[];
+  readonly scoreboard: number;
+  /** From `spawnedAt` of the spec until it is killed when it is not ready; 0 for never. */
+  readonly bootLimit: number;
+  /** Reads what they name, and throws what the system says. */
+  readonly tls: (() => TlsOptions) | undefined;
+}
+
+/** What one worker is told apart by. */
+export interface Place {
+  readonly id: number;
+  readonly age: number;
+  /** Index of its slot on the scoreboard. */
+  readonly slot: number;
+}
+
+/** What all workers of an Arbiter have in common, of whatever generation they are. */
+export interface Ground {
+  readonly listeners: readonly Listener[];
+  /** Descriptor of the scoreboard. */
+  readonly scoreboard: number;
+  readonly account: ReturnType<typeof resolveAccount>;
+}
+
+/** So many threads of a process may be replaced; then the process is, if there are further sockets. */
+const SPARE_COPIES = 8;
+
+export function planLaunch(options: ResolvedOptions, generation: Generation, place: Place, ground: Ground): Launch {
+  const { listeners, scoreboard, account } = ground;
+  const [first, ...further] = listeners.map(({ fd }) => fd);
+  const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
+  const { name, serving, clocks, tls, backlog, http, recycle, logger, umask } = options;
+  const { command, cwd, env, app, workerClass } = generation;
+  return {
+    command,
+    spec: {
+      name,
+      ...place,
+      generation: generation.number,
+      sockets: listeners.length,
+      copies,
+      backlog,
+      direct: SHELL === undefined && listeners.length > 0,
+      serving,
+      clocks,
+      spawnedAt: monotonic(),
+      tls: tls !== undefined,
+      http,
+      ...(workerClass !== undefined && { workerClass }),
+      recycle,
+      logged: logger !== false,
+      ...(app !== undefined && { app }),
+      ...(umask !== undefined && { umask }),
+      ...account,
+    },
+    cwd,
+    env,
+    sockets: first === undefined ? [] : [first, ...Array.from({ length: copies }, () => further).flat()],
+    scoreboard,
+    bootLimit: bootLimit(clocks),
+    tls: tls && (() => readTls(tls)),
+  };
+}
+
+/** `report` is the descriptor of the file for what V8 says when it runs out of memory. */
+export function spawnWorker(launch: Launch, report: number | undefined): ChildProcess {
+  const { command, spec, cwd, env, sockets, scoreboard } = launch;
+  const [first, ...further] = sockets;
+  const socket = first ?? 'ignore';
+  const stdin = spec.direct ? socket : 'ignore';
+  const shellCopy = spec.direct ? 'ignore' : socket;
+  return spawn(command.file, command.args, {
+    cwd,
+    env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
+    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further],
+  });
+}

@@ -1,0 +1,70 @@
+import { ArbiterError } from '../errors.js';
+import type { ResolvedOptions } from '../options/types.js';
+import type { Crew } from './crew.js';
+import type { ReloadResult } from './events.js';
+import { newGeneration } from './generation.js';
+import type { Notifier } from './notify.js';
+
+/** A reload that was asked for; any number of callers may wait for it. */
+export interface Reload {
+  /** Somebody learns of a failure by a promise. */
+  awaited: boolean;
+  outcome: ReloadResult | ArbiterError | undefined;
+}
+
+/**
+ * The reloads that were asked for: the one that is under way, and at most one behind it. Who asks while one is under way
+ * may have deployed after it began, so another one is needed; who asks when that one has not begun yet is served by it.
+ */
+export class Reloads {
+  readonly #options: ResolvedOptions;
+  readonly #notifier: Notifier;
+  /** Counts those that were begun, also those that failed. */
+  #generations = 1;
+  #current: Reload | undefined;
+  #queued: Reload | undefined;
+
+  constructor(options: ResolvedOptions, notifier: Notifier) {
+    this.#options = options;
+    this.#notifier = notifier;
+  }
+
+  /** The reload that begins after this moment. */
+  ask(): Reload {
+    this.#queued ??= { awaited: false, outcome: undefined };
+    return this.#queued;
+  }
+
+  /** Whether one is to begin. */
+  get due(): boolean {
+    return this.#current === undefined && this.#queued !== undefined;
+  }
+
+  /** Begins the next one; returns whether it is under way then. */
+  begin(crew: Crew, target: number): boolean {
+    this.#current = this.#queued;
+    this.#queued = undefined;
+    const number = ++this.#generations;
+    this.#notifier.emit('reload', number);
+    try {
+      crew.rollOut(newGeneration(number, this.#options), target);
+      return true;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      this.end(
+        new ArbiterError('ERR_RELOAD_FAILED', `the reload to generation ${number} cannot begin: ${why}`, { cause }),
+      );
+      return false;
+    }
+  }
+
+  /** Tells everybody how it went. */
+  end(outcome: NonNullable<Reload['outcome']>): void {
+    const { awaited } = this.#current ?? { awaited: false };
+    if (this.#current) this.#current.outcome = outcome;
+    this.#current = undefined;
+    if (!(outcome instanceof ArbiterError)) this.#notifier.emit('reloaded', outcome);
+    else if (awaited || this.#notifier.listens('rollback')) this.#notifier.emit('rollback', outcome);
+    else process.emitWarning(outcome);
+  }
+}

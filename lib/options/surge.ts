@@ -1,0 +1,17 @@
+import { type Check, invalid } from './checks.js';
+
+/** How many workers of a new generation may be started beside the old ones at once. */
+export type Surge = { readonly workers: number } | { readonly percent: number };
+
+export const surge: Check<Surge> = (value, option) => {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return { workers: value };
+  const [, percent] = (typeof value === 'string' && /^(\d{1,3})%$/.exec(value)) || [];
+  if (percent !== undefined && Number(percent) >= 1 && Number(percent) <= 100) return { percent: Number(percent) };
+  throw invalid(option, "a number of workers, at least 1, or a share of them from '1%' to '100%'", value);
+};
+
+/** The number of workers that it is of so many; at least one. */
+export function surgeOf(surge: Surge, workers: number): number {
+  if ('workers' in surge) return surge.workers;
+  return Math.max(1, Math.floor((workers * surge.percent) / 100));
+}
