@@ -14,6 +14,7 @@ export interface BoundSocket {
 interface Handle {
   readonly fd: number;
   getsockname?(into: Partial<net.AddressInfo>): number;
+  getpeername?(into: Partial<net.AddressInfo>): number;
   close(): void;
 }
 interface Internals {
@@ -41,16 +42,28 @@ export function bindUnix(path: string): BoundSocket {
   return adopt(internals._createServerHandle(path, -1, -1));
 }
 
+/** What is known of a stream socket that is open in this process. */
+export interface SocketNames {
+  /** Whether it is one of TCP; else a Unix socket. */
+  readonly tcp: boolean;
+  /** Undefined for a Unix socket. */
+  readonly address: net.AddressInfo | undefined;
+  /** The other end of a connection. */
+  readonly peer: net.AddressInfo | undefined;
+}
+
 /**
- * Looks at a stream socket that this process inherited; its descriptor stays open for ever, since it is not ours.
- * Throws EINVAL for a descriptor of another kind.
+ * Looks at a stream socket that somebody else in this process owns, or that it inherited; its descriptor stays open for ever, since
+ * it is not ours. Throws EINVAL for a descriptor of another kind.
  */
-export function inspectSocket(fd: number): Omit<BoundSocket, 'close'> {
+export function inspectSocket(fd: number): SocketNames {
   const handle = internals._createServerHandle(null, 0, -1, fd);
   if (typeof handle === 'number') throw systemError(handle, 'open');
-  const address: Partial<net.AddressInfo> = {};
-  const known = handle.getsockname?.(address) === 0;
-  return { fd, address: known ? (address as net.AddressInfo) : undefined };
+  const ask = (call: 'getsockname' | 'getpeername'): net.AddressInfo | undefined => {
+    const address: Partial<net.AddressInfo> = {};
+    return handle[call]?.(address) === 0 ? (address as net.AddressInfo) : undefined;
+  };
+  return { tcp: handle.getsockname !== undefined, address: ask('getsockname'), peer: ask('getpeername') };
 }
 
 function wrap(socket: PublicBoundSocket): BoundSocket {

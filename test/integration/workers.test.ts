@@ -98,6 +98,7 @@ test('stats', async (t) => {
     timeouts: 0,
     crashes: 1,
     respawns: 1,
+    reloads: 0,
     recycles: 0,
   });
 });

@@ -4,12 +4,25 @@ import { closeSync, openSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { inodeOf, peersOf } from '../../dist/system/peers.js';
+import { Worker } from 'node:worker_threads';
+import type { Peer } from '../../dist/system/peers.js';
 import { temporaryFolder } from '../helpers/place.js';
 
 const linuxOnly = { skip: process.platform !== 'linux' && 'needs /proc' };
 const fdOf = (handle: Socket | Server): number => (handle as unknown as { _handle: { fd: number } })._handle.fd;
-const peer = (accepted: Socket, address: string | undefined) => ({ address, inode: inodeOf(fdOf(accepted)) });
+/** Asked by another thread than the one that has them open, as a watchdog does. */
+async function peersOf(fds: readonly number[], listening: readonly number[]): Promise<[number, Peer][]> {
+  const asking = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(workerData.module).then(({ peersOf }) => parentPort.postMessage([...peersOf(...workerData.args)]));
+    setInterval(() => undefined, 2 ** 30);`;
+  const module = new URL('../../dist/system/peers.js', import.meta.url).href;
+  const thread = new Worker(asking, { eval: true, workerData: { module, args: [fds, listening] } });
+  const [peers] = await once(thread, 'message');
+  // Its end would close what it has looked at; that of a watchdog is that of its process.
+  thread.unref();
+  return peers;
+}
 
 /** A server, a connection that it accepted, and the client's end of it. */
 async function connected(t: TestContext, where: { host: string; port: number } | { path: string }) {
@@ -25,7 +38,7 @@ async function connected(t: TestContext, where: { host: string; port: number } |
 for (const host of ['127.0.0.1', '::1']) {
   test(`who is at the other end of a connection to ${host}`, linuxOnly, async (t) => {
     const { server, accepted } = await connected(t, { host, port: 0 });
-    assert.deepEqual([...peersOf([fdOf(accepted)], [fdOf(server)])], [[fdOf(accepted), peer(accepted, host)]]);
+    assert.deepEqual(await peersOf([fdOf(accepted)], [fdOf(server)]), [[fdOf(accepted), { address: host }]]);
   });
 }
 
@@ -37,12 +50,14 @@ test('an IPv4 client of an IPv6 socket is named as Node names it', linuxOnly, as
   const [accepted] = (await once(server, 'connection')) as [Socket];
   t.after(() => [client, accepted].forEach((socket) => void socket.destroy()));
   assert.equal(accepted.remoteAddress, '::ffff:127.0.0.1');
-  assert.deepEqual(peersOf([fdOf(accepted)], [fdOf(server)]).get(fdOf(accepted)), peer(accepted, '::ffff:127.0.0.1'));
+  assert.deepEqual(await peersOf([fdOf(accepted)], [fdOf(server)]), [
+    [fdOf(accepted), { address: '::ffff:127.0.0.1' }],
+  ]);
 });
 
 test('a Unix socket has no address', linuxOnly, async (t) => {
   const { server, accepted } = await connected(t, { path: join(temporaryFolder(t), 's') });
-  assert.deepEqual([...peersOf([fdOf(accepted)], [fdOf(server)])], [[fdOf(accepted), peer(accepted, undefined)]]);
+  assert.deepEqual(await peersOf([fdOf(accepted)], [fdOf(server)]), [[fdOf(accepted), { address: undefined }]]);
 });
 
 test(
@@ -56,7 +71,7 @@ test(
     const file = openSync('/dev/null', 'r');
     t.after(() => closeSync(file));
     const fds = [file, fdOf(one.client), fdOf(other.accepted), 60_000];
-    assert.deepEqual([...peersOf(fds, [fdOf(one.server)])], []);
-    assert.deepEqual([...peersOf(fds, [file])], []);
+    assert.deepEqual(await peersOf(fds, [fdOf(one.server)]), []);
+    assert.deepEqual(await peersOf(fds, [file]), []);
   },
 );

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonic } from '../../monotonic.js';
 import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../../protocol.js';
-import { inodeOf, peersOf } from '../../system/peers.js';
+import { peersOf } from '../../system/peers.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import { readImage, storeImage } from '../board.js';
 import { Absence } from './absence.js';
@@ -56,16 +56,11 @@ function look(): void {
 async function act({ clock, elapsed }: Verdict): Promise<void> {
   const tracing = inTraceLimit(traceMainThread(), absence);
   const { stage } = vitals.read();
-  // The tables of the system may be long: they are read while the main thread is being paused.
-  const early = peersOf(vitals.waitingClients(), sockets);
   // By then it is paused, or is to pause as soon as it returns from native code: it will not answer any more.
   await Promise.race([tracing, delay(HEAD_START)]);
   const clients = vitals.waitingClients();
-  const peers = clients.every((fd) => early.get(fd)?.inode === inodeOf(fd)) ? early : peersOf(clients, sockets);
-  const answered = await bidFarewell(
-    clients.filter((fd) => peers.has(fd)),
-    504,
-  );
+  const peers = peersOf(clients, sockets);
+  const answered = await bidFarewell([...peers.keys()], 504);
   const stack = await tracing;
   const request = stage === STAGE.BOOTING ? undefined : readImage(image)?.request;
   const [client] = clients;
