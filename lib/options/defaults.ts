@@ -21,14 +21,13 @@ export const DEFAULTS = {
 
 export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
 
-export const MASTER_SIGNALS: readonly MasterSignal[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'];
+export const MASTER_SIGNALS: readonly MasterSignal[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU', 'SIGUSR1'];
 
 /** Options of the documented API that this version does not know yet: refused, not ignored. */
 export const LATER_OPTIONS: ReadonlySet<string> = new Set([
-  'pidFile',
   'accessLog',
   'accessLogFormat',
   'surge',
   'drainDelay',
 ]);
-export const LATER_SIGNALS: ReadonlySet<string> = new Set(['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH']);
+export const LATER_SIGNALS: ReadonlySet<string> = new Set(['SIGHUP', 'SIGUSR2', 'SIGWINCH']);

@@ -26,6 +26,8 @@ export interface Logger {
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
+  /** Opens its file anew, if it has one: called on USR1, after somebody has moved the file away. */
+  reopen?(): void;
 }
 
 const METHODS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -41,5 +43,7 @@ export const logger: Check<Logger | boolean> = (value, option) => {
     if (typeof found !== 'function')
       throw invalid(`${option}.${method}`, `a method, since a logger has ${METHODS.join(', ')}`, found);
   }
+  const { reopen } = value as { readonly reopen?: unknown };
+  if (reopen !== undefined && typeof reopen !== 'function') throw invalid(`${option}.reopen`, 'a method', reopen);
   return value as unknown as Logger;
 };

@@ -12,6 +12,8 @@ const CODES: Record<ArbiterErrorCode, number> = {
   ERR_APP_LOAD: 4,
   ERR_WORKER_BOOT: 3,
   ERR_BOOT_TIMEOUT: 3,
+  ERR_PIDFILE: 1,
+  ERR_NOTIFY: 1,
   ERR_LISTENER: 1,
   ERR_GUARD: 1,
 };
