@@ -1,12 +1,12 @@
 import { debugArbiter } from '../debug.js';
 import type { ArbiterError } from '../errors.js';
-import { formatAddress } from '../options/address.js';
 import type { ResolvedOptions } from '../options/types.js';
 import type { TimeoutReport } from '../protocol.js';
 import { Alarm } from './alarm.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './boot-failure.js';
 import { Crew } from './crew.js';
 import { timeoutReport } from './events.js';
+import { reopenLogger } from './journal.js';
 import type { BoundAddress } from './listener.js';
 import { Loop } from './loop.js';
 import { takeName } from './names.js';
@@ -74,6 +74,7 @@ export class Master {
       onTurn: (turn) => this.#loop.enqueue(turn),
       onSignal: (name) => this.#loop.enqueue({ type: 'signal', name }),
       onError: this.#notifier.report,
+      stats: () => this.stats(),
     };
     openSite(this.#options, events, this.#abortOpening.signal).then(
       (site) => this.#loop.enqueue({ type: 'opened', site }),
@@ -129,6 +130,8 @@ export class Master {
   readonly #table: TurnTable = {
     opened: ({ site }) => {
       this.#site = site;
+      const { service } = site;
+      if (service) this.#notifier.observe((event, args) => service.onEvent(event, args));
       this.#crew = new Crew(site, this.#options, this.#notifier);
       this.#startedAt = performance.now();
     },
@@ -143,7 +146,8 @@ export class Master {
       else if (message.type === 'timeout') this.#onTimeout(worker, timeoutReport(message));
       else if (message.type !== 'failed') passOn(worker, message, this.#notifier);
       else if (!worker.ready) {
-        this.#onBootFailure(worker, reportedFailure(worker.id, message, this.#options.bind.map(formatAddress)));
+        const names = this.#site?.listeners.map(({ name }) => name) ?? [];
+        this.#onBootFailure(worker, reportedFailure(worker.id, message, names));
       }
     },
     overdue: ({ worker }) => {
@@ -162,6 +166,7 @@ export class Master {
       this.#notifier.emit('signal', name);
       if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
       else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
+      else if (name === 'SIGUSR1') this.#reopenLogs();
       else if (name === 'SIGTERM') this.#end('drain');
       else this.#end(this.#endStage === 'quit' ? 'kill' : 'quit');
     },
@@ -196,6 +201,12 @@ export class Master {
     const from = this.#target;
     this.#target = to;
     this.#notifier.emit('scale', to, from);
+  }
+
+  /** What writes logs is told that their files have been moved away. */
+  #reopenLogs(): void {
+    reopenLogger(this.#options.logger);
+    this.#crew?.forward('SIGUSR1');
   }
 
   /** Begins to end, or hurries up; never slows down. */

@@ -2,17 +2,8 @@ import type { ArbiterError } from '../errors.js';
 import { errorTitle } from '../log/stack.js';
 import { watchdogInterval } from '../system/systemd.js';
 import { openServiceManager, type ServiceManager } from '../system/systemd-notify.js';
-
-/** What `systemctl status` shows, as data. */
-export interface ServiceView {
-  readonly state: string;
-  readonly generation: number;
-  /** How many workers serve and stay, and how many should. */
-  readonly ready: number;
-  readonly target: number;
-  /** The ids of the slots that fail again and again. */
-  readonly failing: readonly number[];
-}
+import type { ArbiterStats } from './stats.js';
+import type { WorkerInfo } from './worker-handle.js';
 
 /** Tells the service manager how this process is: sd_notify(3). */
 export interface Service {
@@ -28,7 +19,7 @@ export interface Service {
 
 /** Where it takes what it tells from. */
 export interface ServiceSource {
-  readonly view: () => ServiceView;
+  readonly stats: () => ArbiterStats<string>;
   readonly onFailure: (error: ArbiterError) => void;
 }
 
@@ -36,24 +27,24 @@ export interface ServiceSource {
 const STATUS_DELAY = 250;
 
 /** Undefined where nobody asks: NOTIFY_SOCKET is not set. */
-export function startService(env: NodeJS.ProcessEnv, { view, onFailure }: ServiceSource): Service | undefined {
+export function startService(env: NodeJS.ProcessEnv, { stats, onFailure }: ServiceSource): Service | undefined {
   const { NOTIFY_SOCKET: socket } = env;
   if (!socket) return undefined;
-  return new SystemdService(openServiceManager(socket, onFailure), view, watchdogInterval(env, process.pid));
+  return new SystemdService(openServiceManager(socket, onFailure), stats, watchdogInterval(env, process.pid));
 }
 
 class SystemdService implements Service {
   readonly #manager: ServiceManager;
-  readonly #view: () => ServiceView;
+  readonly #stats: () => ArbiterStats<string>;
   readonly #watchdog: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   #lastStatus = '';
   #failedReload: unknown;
   #silent = false;
 
-  constructor(manager: ServiceManager, view: () => ServiceView, interval: number | undefined) {
+  constructor(manager: ServiceManager, stats: () => ArbiterStats<string>, interval: number | undefined) {
     this.#manager = manager;
-    this.#view = view;
+    this.#stats = stats;
     // From the master's own event loop and from nowhere else: a host that hangs is to be restarted.
     if (interval !== undefined) this.#watchdog = setInterval(() => this.#tell('WATCHDOG=1'), interval).unref();
   }
@@ -68,7 +59,7 @@ class SystemdService implements Service {
     } else if (event === 'signal' && ENDING.has(first)) {
       // Not at every stop: of a host that only stops its Arbiter, and goes on, systemd would kill what is left.
       this.#tell('STOPPING=1');
-    } else {
+    } else if (!this.#silent) {
       this.#statusTimer ??= setTimeout(() => this.#tellStatus(), STATUS_DELAY).unref();
     }
   }
@@ -86,6 +77,7 @@ class SystemdService implements Service {
   close(): Promise<void> {
     clearInterval(this.#watchdog);
     clearTimeout(this.#statusTimer);
+    this.#silent = true;
     return this.#manager.close();
   }
 
@@ -97,7 +89,7 @@ class SystemdService implements Service {
   }
 
   #status(): string {
-    this.#lastStatus = `STATUS=${statusLine(this.#view(), this.#failedReload)}`;
+    this.#lastStatus = `STATUS=${statusLine(this.#stats(), this.#failedReload)}`;
     return this.#lastStatus;
   }
 
@@ -109,11 +101,19 @@ class SystemdService implements Service {
 /** Signals that are meant for the whole program. */
 const ENDING: ReadonlySet<unknown> = new Set(['SIGTERM', 'SIGINT', 'SIGQUIT']);
 
+type StatusView = Pick<ArbiterStats<string>, 'state' | 'generation' | 'target' | 'degraded' | 'failing'> & {
+  readonly workers: readonly Pick<WorkerInfo, 'state'>[];
+};
+
 /** One line for humans, with nothing in it that would begin another. */
-export function statusLine({ state, generation, ready, target, failing }: ServiceView, failedReload: unknown): string {
+export function statusLine(
+  { state, generation, workers, target, degraded, failing }: StatusView,
+  failedReload?: unknown,
+): string {
+  const ready = workers.filter((worker) => worker.state === 'ready').length;
   return [
     `${state}, ${ready} of ${target} workers ready, generation ${generation}`,
-    ...(failing.length > 0 ? [`degraded: ${failing.map((id) => `#${id}`).join(', ')} fail again and again`] : []),
+    ...(degraded ? [`degraded: workers ${failing.map(({ id }) => `#${id}`).join(', ')} fail again and again`] : []),
     ...(failedReload === undefined ? [] : [`the last reload failed: ${errorTitle(failedReload)}`]),
   ].join('; ');
 }

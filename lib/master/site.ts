@@ -4,18 +4,25 @@ import { readTls } from '../options/tls.js';
 import type { MasterSignal, ResolvedOptions } from '../options/types.js';
 import type { SlotRecord } from '../scoreboard.js';
 import { resolveAccount } from '../system/account.js';
+import { claimPidFile, type PidFile } from '../system/pid-file.js';
+import { withoutServiceVariables } from '../system/systemd.js';
 import { type Board, openBoard } from './board.js';
 import { bootLimit } from './clocks.js';
 import { type Command, SHELL, workerCommand } from './command.js';
 import { startGuard } from './guard.js';
 import { closeListeners, type Listener, openListeners } from './listener.js';
+import { type Service, startService } from './service.js';
 import { atHostExit, installSignals } from './signals.js';
+import type { ArbiterStats } from './stats.js';
 import { startTicks } from './watch.js';
 import { type Launch, WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
 /** All that `start()` opens in the host process, and the one place that undoes it. */
 export interface Site {
   readonly listeners: readonly Listener[];
+  readonly pidFile: PidFile | undefined;
+  /** Undefined where no service manager asks. */
+  readonly service: Service | undefined;
   /** What the slots of a worker and its threads say, the worker's own first. */
   slotsOf(worker: WorkerHandle): SlotRecord[];
   /** What its own slot says, that of its main thread. */
@@ -33,6 +40,8 @@ export interface SiteEvents {
   readonly onTurn: (turn: WorkerTurn) => void;
   readonly onSignal: (name: MasterSignal) => void;
   readonly onError: (error: ArbiterError) => void;
+  /** What to tell the service manager when it wants to know. */
+  readonly stats: () => ArbiterStats<string>;
 }
 
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
@@ -41,11 +50,15 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
   // Without a socket there is nothing to move.
   const shell = options.bind.length === 0 ? undefined : SHELL;
   const command = workerCommand(options.source, options.execArgv, process.argv, shell);
-  const listeners = await openListeners(options.bind, abort);
+  // First of all: two that would serve the same addresses can share their sockets by accident.
+  const pidFile = options.pidFile === undefined ? undefined : claimPidFile(options.pidFile);
+  let listeners: Listener[] = [];
   try {
-    return assemble(options, events, listeners, { account, command });
+    listeners = await openListeners(options.bind, abort);
+    return assemble(options, events, listeners, { account, command, pidFile });
   } catch (error) {
     closeListeners(listeners);
+    pidFile?.remove();
     throw error;
   }
 }
@@ -53,13 +66,14 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
 interface Prepared {
   readonly account: ReturnType<typeof resolveAccount>;
   readonly command: Command;
+  readonly pidFile: PidFile | undefined;
 }
 
 function assemble(
   options: ResolvedOptions,
   events: SiteEvents,
   listeners: Listener[],
-  { account, command }: Prepared,
+  { account, command, pidFile }: Prepared,
 ): Site {
   const board = openBoard();
   const guard = startGuard(events.onError);
@@ -70,11 +84,16 @@ function assemble(
   const removeExit = atHostExit(() => {
     for (const worker of workers) worker.signal('SIGKILL');
     closeListeners(listeners);
+    pidFile?.remove();
   }, options.signals.length === 0);
   const stopTicks = startTicks(options.clocks, () => events.onTurn({ type: 'tick' }));
+  const source = { stats: events.stats, onFailure: events.onError };
+  const service = options.notify ? startService(process.env, source) : undefined;
 
   return {
     listeners,
+    pidFile,
+    service,
     slotsOf({ slot }) {
       const records = Array.from({ length: slots }, (_, index) => board.read(slot + index));
       return records.filter((record) => record !== undefined);
@@ -104,7 +123,8 @@ function assemble(
       stopTicks();
       closeListeners(listeners);
       board.close();
-      await guard.close();
+      await Promise.all([guard.close(), service?.close()]);
+      pidFile?.remove();
       removeExit();
       removeSignals();
       restoreTitle();
@@ -124,7 +144,7 @@ interface Place {
 
 function launch(
   options: ResolvedOptions,
-  { account, command }: Prepared,
+  { account, command }: Pick<Prepared, 'account' | 'command'>,
   place: Place,
   listeners: readonly Listener[],
   board: Board,
@@ -157,7 +177,7 @@ function launch(
       ...account,
     },
     cwd: options.cwd,
-    env: { ...process.env, ...options.env },
+    env: { ...withoutServiceVariables(process.env), ...options.env },
     sockets: [...first, ...Array.from({ length: copies }, () => further).flat()],
     scoreboard: board.fd,
     bootLimit: bootLimit(clocks),

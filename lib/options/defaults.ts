@@ -16,18 +16,21 @@ export const DEFAULTS = {
   maxRequests: 0,
   maxRequestsJitter: 0,
   maxMemory: 0,
+  notify: true,
   logger: true,
 } as const;
 
 export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
 
-export const MASTER_SIGNALS: readonly MasterSignal[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU', 'SIGUSR1'];
+export const MASTER_SIGNALS: readonly MasterSignal[] = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGTTIN',
+  'SIGTTOU',
+  'SIGUSR1',
+];
 
 /** Options of the documented API that this version does not know yet: refused, not ignored. */
-export const LATER_OPTIONS: ReadonlySet<string> = new Set([
-  'accessLog',
-  'accessLogFormat',
-  'surge',
-  'drainDelay',
-]);
+export const LATER_OPTIONS: ReadonlySet<string> = new Set(['accessLog', 'accessLogFormat', 'surge', 'drainDelay']);
 export const LATER_SIGNALS: ReadonlySet<string> = new Set(['SIGHUP', 'SIGUSR2', 'SIGWINCH']);

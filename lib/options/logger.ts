@@ -26,8 +26,9 @@ export interface Logger {
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
-  /** Opens its file anew, if it has one: called on USR1, after somebody has moved the file away. */
-  reopen?(): void;
+  /** Opens its file anew, where it has one: called on USR1, after somebody has moved the file away. */
+  // With an argument, since TypeScript takes every name that it expects of a logger of pino's for a level of that.
+  reopen?(signal: string): void;
 }
 
 const METHODS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];

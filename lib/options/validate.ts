@@ -5,7 +5,7 @@ import { isDeepStrictEqual, types } from 'node:util';
 import type { ResourceLimits } from 'node:worker_threads';
 import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
-import { parseBind } from './address.js';
+import { DEFAULT_BIND, parseBind } from './address.js';
 import { type Refuse, recognizeApp } from './application.js';
 import {
   account,
@@ -32,7 +32,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...['timeout', 'watchdog', 'bootTimeout'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', 'logger', ...HTTP_OPTIONS],
-  ...['maxRequests', 'maxRequestsJitter', 'maxMemory'],
+  ...['maxRequests', 'maxRequestsJitter', 'maxMemory', 'pidFile', 'notify'],
 ]);
 
 /** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
@@ -52,7 +52,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
 
   const chosen = pick('workerClass', workerClass, DEFAULTS.workerClass);
   const source = appSource(given['app'], chosen);
-  const bind = pick('bind', parseBind, undefined) ?? parseBind(DEFAULTS.bind, 'bind');
+  const bind = pick('bind', parseBind, DEFAULT_BIND);
   const tls = optional('tls', tlsSettings);
   const serving = {
     workerConnections: pick('workerConnections', integer(1), DEFAULTS.workerConnections),
@@ -64,6 +64,8 @@ export function validateOptions(value: unknown): ResolvedOptions {
     }),
   };
   refuseContradictions(given, { chosen, addresses: bind.length });
+  const cwd = resolve(pick('cwd', text, '.'));
+  const pidFile = optional('pidFile', text);
   return {
     source,
     workerClass: classSource(chosen, source, serving.threads),
@@ -82,12 +84,14 @@ export function validateOptions(value: unknown): ResolvedOptions {
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
     recycle: recycleLimits(given),
     http: httpOptions(given),
-    cwd: resolve(pick('cwd', text, '.')),
+    cwd,
     env: pick('env', environment, {}),
     execArgv: pick('execArgv', strings, process.execArgv),
     user: optional('user', account),
     group: optional('group', account),
     umask: optional('umask', integer(0, 0o777)),
+    pidFile: pidFile === undefined ? undefined : resolve(cwd, pidFile),
+    notify: pick('notify', boolean, DEFAULTS.notify),
     signals: pick('signals', signalList, MASTER_SIGNALS),
     logger: pick('logger', logger, DEFAULTS.logger),
   };

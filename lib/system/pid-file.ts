@@ -93,38 +93,46 @@ function writeDraft(draft: string): void {
 }
 
 /**
- * Gives the draft its name. A link, unlike a rename, fails where somebody else has been faster; and a stale file is
- * taken away before it is judged for good: of two that start at the same time, both of which see it, one finds that it
- * has taken away the other's, and puts it back.
+ * Gives the draft its name. A stale file is taken away before it is judged for good: of two that start at the same time,
+ * both of which see it, the slower finds that it has taken away the other's, and puts it back.
  */
 function publish(draft: string, path: string): void {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     refuseIfTaken(path, path);
-    try {
-      linkSync(draft, path);
-      return;
-    } catch (error) {
-      const { code = '' } = error as NodeJS.ErrnoException;
-      if (NO_LINKS.has(code)) return renameSync(draft, path);
-      if (code !== 'EEXIST') throw error;
-    }
-    const aside = `${draft}.old`;
-    try {
-      renameSync(path, aside);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-      throw error;
-    }
-    try {
-      refuseIfTaken(aside, path);
-    } catch (error) {
-      linkSync(aside, path);
-      throw error;
-    } finally {
-      unlinkSync(aside);
-    }
+    if (giveName(draft, path)) return;
+    takeAway(path, `${draft}.old`);
   }
   throw refused(path, 'other processes keep writing it');
+}
+
+/** A link, unlike a rename, fails where there is a file: then false. */
+function giveName(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code)) throw error;
+    renameSync(draft, path);
+  }
+  return true;
+}
+
+function takeAway(path: string, aside: string): void {
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    refuseIfTaken(aside, path);
+  } catch (error) {
+    linkSync(aside, path);
+    throw error;
+  } finally {
+    unlinkSync(aside);
+  }
 }
 
 function refuseIfTaken(file: string, path: string): void {

@@ -25,7 +25,8 @@ const MAX_DELAY = 2 ** 31 - 1;
 /** The sockets that are for this process: sd_listen_fds(3). Throws `ERR_BIND` where the variables contradict each other. */
 export function readActivation(env: NodeJS.ProcessEnv, pid: number): Activation {
   const { LISTEN_PID: owner, LISTEN_FDS: number, LISTEN_FDNAMES: names } = env;
-  if (owner === undefined) return { sockets: [], came: 'this process was not activated by a socket, LISTEN_PID is not set' };
+  if (owner === undefined)
+    return { sockets: [], came: 'this process was not activated by a socket, LISTEN_PID is not set' };
   if (Number(owner) !== pid) {
     const came = `the sockets are for the process ${inspect(owner)} (LISTEN_PID), and this is ${pid}; is npm or a shell in between?`;
     return { sockets: [], came };
