@@ -4,6 +4,7 @@ import {
   constants,
   fchmodSync,
   linkSync,
+  lstatSync,
   openSync,
   readFileSync,
   readSync,
@@ -92,21 +93,17 @@ function writeDraft(draft: string): void {
   }
 }
 
-/**
- * Gives the draft its name. A stale file is taken away before it is judged for good: of two that start at the same time,
- * both of which see it, the slower finds that it has taken away the other's, and puts it back.
- */
+/** Gives the draft its name, in one step: at no moment there is a file without a pid, or none in place of a stale one. */
 function publish(draft: string, path: string): void {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    refuseIfTaken(path, path);
-    if (giveName(draft, path)) return;
-    takeAway(path, `${draft}.old`);
+    const stale = examine(path, path);
+    if (stale === undefined ? create(draft, path) : replace(draft, path, stale)) return;
   }
   throw refused(path, 'other processes keep writing it');
 }
 
-/** A link, unlike a rename, fails where there is a file: then false. */
-function giveName(draft: string, path: string): boolean {
+/** False where there is a file by now: a link, unlike a rename, replaces nothing. */
+function create(draft: string, path: string): boolean {
   try {
     linkSync(draft, path);
   } catch (error) {
@@ -118,26 +115,36 @@ function giveName(draft: string, path: string): boolean {
   return true;
 }
 
-function takeAway(path: string, aside: string): void {
+/**
+ * False where it is another file by now. Of several processes that start at the same time, all of which see the same
+ * stale file, one may replace it: the one that could give it a second name, made of its inode number.
+ */
+function replace(draft: string, path: string, stale: bigint): boolean {
+  const lock = `${path}.${stale}.stale`;
   try {
-    renameSync(path, aside);
+    linkSync(path, lock);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return false;
+    if (code === 'EEXIST') throw refused(path, `another process is about to replace it; if none is, remove ${path}`);
+    if (!NO_LINKS.has(code)) throw error;
+    renameSync(draft, path);
+    return true;
   }
   try {
-    refuseIfTaken(aside, path);
-  } catch (error) {
-    linkSync(aside, path);
-    throw error;
+    if (examine(lock, path) !== stale) return false;
+    renameSync(draft, path);
+    return true;
   } finally {
-    unlinkSync(aside);
+    unlinkSync(lock);
   }
 }
 
-function refuseIfTaken(file: string, path: string): void {
-  const pid = readPid(file);
-  if (pid === undefined || pid === process.pid || !isAlive(pid)) return;
+/** The inode number of a stale file; undefined where there is none. Throws for one that is in use. */
+function examine(file: string, path: string): bigint | undefined {
+  const inode = lstatSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
+  const pid = inode === undefined ? undefined : readPid(file);
+  if (pid === undefined || pid === process.pid || !isAlive(pid)) return inode;
   throw refused(path, `the process ${pid} that it names is alive; if that is another program, remove the file`);
 }
 
@@ -147,12 +154,22 @@ function readPid(path: string): number | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
   if (!found.isFile()) throw refused(path, 'it is not a regular file');
-  const text = Buffer.alloc(MAX_LENGTH);
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const [, digits] = /^\s*([1-9]\d{0,9})\s*$/.exec(headOf(path)) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function headOf(path: string): string {
+  const head = Buffer.alloc(MAX_LENGTH);
+  let fd: number;
   try {
-    const length = readSync(fd, text, 0, MAX_LENGTH, 0);
-    const [, digits] = /^\s*([1-9]\d{0,9})\s*$/.exec(text.toString('latin1', 0, length)) ?? [];
-    return digits === undefined ? undefined : Number(digits);
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    // Its process has just stopped.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+  try {
+    return head.toString('latin1', 0, readSync(fd, head, 0, MAX_LENGTH, 0));
   } finally {
     closeSync(fd);
   }
