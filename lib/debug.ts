@@ -7,4 +7,5 @@ export type Log = (format: string, ...args: unknown[]) => void;
 export const debugArbiter: Log = createDebug('prefork:arbiter');
 export const debugBind: Log = createDebug('prefork:bind');
 export const debugWorker: Log = createDebug('prefork:worker');
+export const debugService: Log = createDebug('prefork:service');
 export const debugGuard: Log = createDebug('prefork:guard');

@@ -18,6 +18,10 @@ export type ArbiterErrorCode =
   | 'ERR_RELOAD_FAILED'
   /** A listener that the host registered on the Arbiter threw, or its logger did. */
   | 'ERR_LISTENER'
+  /** The pid file belongs to a living process, or cannot be written. */
+  | 'ERR_PIDFILE'
+  /** The service manager (systemd) could not be told how this process is. */
+  | 'ERR_NOTIFY'
   /** The helper process that ends workers when the master is killed could not be kept running. */
   | 'ERR_GUARD';
 
@@ -31,6 +35,8 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_WORKER_BOOT: 3,
   ERR_BOOT_TIMEOUT: 3,
   ERR_RELOAD_FAILED: 1,
+  ERR_PIDFILE: 1,
+  ERR_NOTIFY: 1,
   ERR_LISTENER: 1,
   ERR_GUARD: 1,
 };

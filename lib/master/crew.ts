@@ -157,6 +157,11 @@ export class Crew {
     for (const worker of this.#roster.all()) worker.end('stop', stage, limit);
   }
 
+  /** Hands a signal on to all that are up. */
+  forward(signal: NodeJS.Signals): void {
+    for (const worker of this.#roster.all()) if (worker.ready) worker.signal(signal);
+  }
+
   /** It ran out of time, and must end; of a thread, its process sees to that. */
   timeOut(worker: WorkerHandle, report: TimeoutReport): void {
     if (worker.timedOut) return;

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ResolvedOptions } from '../options/types.js';
+import { withoutServiceVariables } from '../system/systemd.js';
 import { type Command, SHELL, workerCommand } from './command.js';
 
 /**
@@ -35,7 +36,7 @@ export function newGeneration(number: number, options: ResolvedOptions): Generat
     number,
     command: workerCommand(source, execArgv, host, shell),
     cwd,
-    env: { ...process.env, ...env },
+    env: { ...withoutServiceVariables(process.env), ...env },
     app: source.form === 'module' ? pin(source.specifier) : undefined,
     workerClass: workerClass.name === undefined ? undefined : pin(workerClass.name),
   };

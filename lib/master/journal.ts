@@ -24,7 +24,22 @@ export function createJournal(
       // Once: one that always throws would flood standard error.
       if (broken) return;
       broken = true;
-      process.emitWarning(new ArbiterError('ERR_LISTENER', `the logger threw: ${errorTitle(cause)}`, { cause }));
+      warnOf(cause);
     }
   };
+}
+
+/** Has a logger of the host's open its file anew, if it can. What it throws ends nothing. */
+export function reopenLogger(logger: ResolvedOptions['logger']): void {
+  if (typeof logger === 'boolean') return;
+  try {
+    // A promise would be against its type, and its rejection would end the host.
+    Promise.resolve(logger.reopen?.('SIGUSR1')).catch(warnOf);
+  } catch (cause) {
+    warnOf(cause);
+  }
+}
+
+function warnOf(cause: unknown): void {
+  process.emitWarning(new ArbiterError('ERR_LISTENER', `the logger threw: ${errorTitle(cause)}`, { cause }));
 }

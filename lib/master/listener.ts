@@ -8,6 +8,7 @@ import { ArbiterError } from '../errors.js';
 import { formatAddress } from '../options/address.js';
 import type { BindAddress } from '../options/types.js';
 import { type BoundSocket, bindTcp, bindUnix, inspectSocket } from '../system/socket.js';
+import { readActivation } from '../system/systemd.js';
 
 /** Where an Arbiter serves: a TCP address, the path of a Unix socket, or `fd://N` for an inherited one without a name. */
 export type BoundAddress = net.AddressInfo | string;
@@ -15,6 +16,8 @@ export type BoundAddress = net.AddressInfo | string;
 /** A socket that the workers inherit. The master never listens on it, accepts from it or reads it. */
 export interface Listener {
   readonly fd: number;
+  /** How messages name it: as in `bind`. */
+  readonly name: string;
   readonly address: BoundAddress;
   /** Closes the descriptor and removes what was created. An inherited socket is left open. */
   close(): void;
@@ -24,11 +27,18 @@ export interface Listener {
 export const BIND_ATTEMPTS = 5;
 export const BIND_INTERVAL = 1000;
 
+/** An address that is not a placeholder for others. */
+type OwnAddress = Exclude<BindAddress, { readonly kind: 'systemd' }>;
+interface Place {
+  readonly name: string;
+  readonly address: OwnAddress;
+}
+
 /** Binds every address, or none: what was bound before a failure is closed again. Rejects with `ERR_BIND`. */
 export async function openListeners(addresses: readonly BindAddress[], signal: AbortSignal): Promise<Listener[]> {
   const open: Listener[] = [];
   try {
-    for (const address of addresses) open.push(await openWithRetry(address, signal));
+    for (const place of addresses.flatMap(placesOf)) open.push(await openWithRetry(place, signal));
     return open;
   } catch (error) {
     closeListeners(open);
@@ -57,20 +67,36 @@ const WHY: Readonly<Record<string, string>> = {
   EBADF: 'no such descriptor is open (EBADF)',
 };
 
-async function openWithRetry(address: BindAddress, signal: AbortSignal): Promise<Listener> {
+/** Which sockets were passed is known only now, and only to this process: a worker gets them as it gets all others. */
+function placesOf(address: BindAddress): Place[] {
+  if (address.kind !== 'systemd') return [{ name: formatAddress(address), address }];
+  const { sockets, came } = readActivation(process.env, process.pid);
+  const wanted = sockets.filter(({ name }) => address.name === undefined || name === address.name);
+  if (wanted.length > 0) {
+    return wanted.map(({ fd, name }) => ({ name: `systemd:${name} (fd://${fd})`, address: { kind: 'fd', fd } }));
+  }
+  if (address.otherwise) return placesOf(address.otherwise);
+  const expected =
+    address.name === undefined ? 'a socket passed by systemd' : `a passed socket named '${address.name}'`;
+  throw new ArbiterError('ERR_BIND', `cannot bind ${formatAddress(address)}: expected ${expected}, got none: ${came}`);
+}
+
+async function openWithRetry({ name, address }: Place, signal: AbortSignal): Promise<Listener> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await openListener(address);
+      return { name, ...(await openListener(address)) };
     } catch (error) {
       const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (!inUse || attempt === BIND_ATTEMPTS || signal.aborted) throw bindError(formatAddress(address), error);
-      debugBind('%s is in use, attempt %d of %d', formatAddress(address), attempt, BIND_ATTEMPTS);
+      if (!inUse || attempt === BIND_ATTEMPTS || signal.aborted) throw bindError(name, error);
+      debugBind('%s is in use, attempt %d of %d', name, attempt, BIND_ATTEMPTS);
       await delay(BIND_INTERVAL, undefined, { signal }).catch(() => undefined);
     }
   }
 }
 
-async function openListener(address: BindAddress): Promise<Listener> {
+type Opened = Omit<Listener, 'name'>;
+
+async function openListener(address: OwnAddress): Promise<Opened> {
   switch (address.kind) {
     case 'tcp':
       return openTcp(address.host, address.port);
@@ -81,7 +107,7 @@ async function openListener(address: BindAddress): Promise<Listener> {
   }
 }
 
-async function openTcp(host: string | undefined, port: number): Promise<Listener> {
+async function openTcp(host: string | undefined, port: number): Promise<Opened> {
   const socket = host === undefined ? bindEverywhere(port) : bindTcp(await resolveHost(host), port);
   return { fd: socket.fd, address: socket.address as net.AddressInfo, close: socket.close };
 }
@@ -101,7 +127,7 @@ function bindEverywhere(port: number): BoundSocket {
   }
 }
 
-async function openUnix(path: string, mode: number | undefined): Promise<Listener> {
+async function openUnix(path: string, mode: number | undefined): Promise<Opened> {
   await removeStaleSocket(path);
   const socket = bindUnix(path);
   // Nobody listens yet, so nobody can connect before the mode is right.
@@ -144,7 +170,7 @@ function probe(path: string): Promise<string | undefined> {
   });
 }
 
-function openInherited(fd: number): Listener {
+function openInherited(fd: number): Opened {
   // fstat says EBADF in time; the socket's own functions would fail with an assertion.
   if (!fstatSync(fd).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
   const { address } = inspectSocket(fd);

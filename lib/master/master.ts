@@ -1,6 +1,5 @@
 import { debugArbiter } from '../debug.js';
 import { ArbiterError } from '../errors.js';
-import { formatAddress } from '../options/address.js';
 import type { ResolvedOptions } from '../options/types.js';
 import type { TimeoutReport } from '../protocol.js';
 import { Alarm } from './alarm.js';
@@ -8,6 +7,7 @@ import { bootTimeoutFailure, reportedFailure, silentFailure } from './boot-failu
 import { Crew } from './crew.js';
 import { type ReloadResult, timeoutReport } from './events.js';
 import { newGeneration } from './generation.js';
+import { reopenLogger } from './journal.js';
 import type { BoundAddress } from './listener.js';
 import { Loop } from './loop.js';
 import { takeName } from './names.js';
@@ -78,6 +78,7 @@ export class Master {
       onTurn: (turn) => this.#loop.enqueue(turn),
       onSignal: (name) => this.#loop.enqueue({ type: 'signal', name }),
       onError: this.#notifier.report,
+      stats: () => this.stats(),
     };
     const open = async (): Promise<Turn> => {
       const generation = newGeneration(1, this.#options);
@@ -149,6 +150,8 @@ export class Master {
   readonly #table: TurnTable = {
     opened: ({ site, generation }) => {
       this.#site = site;
+      const { service } = site;
+      if (service) this.#notifier.observe((event, args) => service.onEvent(event, args));
       this.#crew = new Crew(site, this.#options, generation, this.#notifier);
       this.#startedAt = performance.now();
     },
@@ -163,7 +166,8 @@ export class Master {
       else if (message.type === 'timeout') this.#onTimeout(worker, timeoutReport(message));
       else if (message.type !== 'failed') passOn(worker, message, this.#notifier);
       else if (!worker.ready) {
-        this.#onBootFailure(worker, reportedFailure(worker.id, message, this.#options.bind.map(formatAddress)));
+        const names = this.#site?.listeners.map(({ name }) => name) ?? [];
+        this.#onBootFailure(worker, reportedFailure(worker.id, message, names));
       }
     },
     overdue: ({ worker }) => {
@@ -184,6 +188,7 @@ export class Master {
       else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
       else if (name === 'SIGHUP') this.#reloads.ask();
       else if (name === 'SIGWINCH') this.#hold();
+      else if (name === 'SIGUSR1') this.#reopenLogs();
       else if (name === 'SIGTERM') this.#end('drain');
       else this.#end(this.#endStage === 'quit' ? 'kill' : 'quit');
     },
@@ -222,6 +227,12 @@ export class Master {
     const from = this.#target;
     this.#target = to;
     this.#notifier.emit('scale', to, from);
+  }
+
+  /** What writes logs is told that their files have been moved away. */
+  #reopenLogs(): void {
+    reopenLogger(this.#options.logger);
+    this.#crew?.forward('SIGUSR1');
   }
 
   /** Begins to end, or hurries up; never slows down. */

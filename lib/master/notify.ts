@@ -14,14 +14,18 @@ export interface Notifier {
   readonly emit: <E extends keyof ArbiterEvents>(event: E, ...args: ArbiterEvents[E]) => void;
   /** Tells of an error that no promise carries. eventemitter3 drops an `error` without a listener silently; without a log, this warns. */
   readonly report: (error: Error) => void;
+  /** Calls back with every event from now on, before its listeners. It must not throw. */
+  readonly observe: (observer: Journal) => void;
   /** Whether anybody would learn of an event: a listener, or who reads the log. */
   readonly listens: (event: keyof ArbiterEvents) => boolean;
 }
 
 export function createNotifier(emitter: Emitter, journal?: Journal): Notifier {
+  const observers: Journal[] = [];
   const emit: Notifier['emit'] = (event, ...args) => {
     // First: what a listener does about it may be logged too.
     journal?.(event, args);
+    for (const observer of observers) observer(event, args);
     try {
       emitter.emit(event, ...args);
     } catch (cause) {
@@ -36,5 +40,5 @@ export function createNotifier(emitter: Emitter, journal?: Journal): Notifier {
     if (listens('error')) emit('error', error);
     else process.emitWarning(error);
   };
-  return { emit, report, listens };
+  return { emit, report, listens, observe: (observer) => void observers.push(observer) };
 }

@@ -2,12 +2,15 @@ import type { ArbiterError } from '../errors.js';
 import type { MasterSignal, ResolvedOptions } from '../options/types.js';
 import type { SlotRecord } from '../scoreboard.js';
 import { resolveAccount } from '../system/account.js';
+import { claimPidFile, type PidFile } from '../system/pid-file.js';
 import { openBoard } from './board.js';
 import type { Generation } from './generation.js';
 import { startGuard } from './guard.js';
 import { planLaunch } from './launch.js';
 import { closeListeners, type Listener, openListeners } from './listener.js';
+import { type Service, startService } from './service.js';
 import { atHostExit, installSignals } from './signals.js';
+import type { ArbiterStats } from './stats.js';
 import { startTicks } from './watch.js';
 import { WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
@@ -22,6 +25,9 @@ export interface Recruit {
 /** All that `start()` opens in the host process, and the one place that undoes it. */
 export interface Site {
   readonly listeners: readonly Listener[];
+  readonly pidFile: PidFile | undefined;
+  /** Undefined where no service manager asks. */
+  readonly service: Service | undefined;
   /** What the slots of a worker and its threads say, the worker's own first. */
   slotsOf(worker: WorkerHandle): SlotRecord[];
   /** What its own slot says, that of its main thread. */
@@ -39,25 +45,36 @@ export interface SiteEvents {
   readonly onTurn: (turn: WorkerTurn) => void;
   readonly onSignal: (name: MasterSignal) => void;
   readonly onError: (error: ArbiterError) => void;
+  /** What to tell the service manager when it wants to know. */
+  readonly stats: () => ArbiterStats<string>;
 }
 
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
 export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
   const account = resolveAccount(options.user, options.group);
-  const listeners = await openListeners(options.bind, abort);
+  // First of all: two that would serve the same addresses can share their sockets by accident.
+  const pidFile = options.pidFile === undefined ? undefined : claimPidFile(options.pidFile);
+  let listeners: Listener[] = [];
   try {
-    return assemble(options, events, listeners, account);
+    listeners = await openListeners(options.bind, abort);
+    return assemble(options, events, listeners, { account, pidFile });
   } catch (error) {
     closeListeners(listeners);
+    pidFile?.remove();
     throw error;
   }
+}
+
+interface Prepared {
+  readonly account: ReturnType<typeof resolveAccount>;
+  readonly pidFile: PidFile | undefined;
 }
 
 function assemble(
   options: ResolvedOptions,
   events: SiteEvents,
   listeners: Listener[],
-  account: ReturnType<typeof resolveAccount>,
+  { account, pidFile }: Prepared,
 ): Site {
   const board = openBoard();
   const guard = startGuard(events.onError);
@@ -68,11 +85,16 @@ function assemble(
   const removeExit = atHostExit(() => {
     for (const worker of workers) worker.signal('SIGKILL');
     closeListeners(listeners);
+    pidFile?.remove();
   }, options.signals.length === 0);
   const stopTicks = startTicks(options.clocks, () => events.onTurn({ type: 'tick' }));
+  const source = { stats: events.stats, onFailure: events.onError };
+  const service = options.notify ? startService(process.env, source) : undefined;
 
   return {
     listeners,
+    pidFile,
+    service,
     slotsOf({ slot }) {
       const records = Array.from({ length: slots }, (_, index) => board.read(slot + index));
       return records.filter((record) => record !== undefined);
@@ -101,7 +123,8 @@ function assemble(
       stopTicks();
       closeListeners(listeners);
       board.close();
-      await guard.close();
+      await Promise.all([guard.close(), service?.close()]);
+      pidFile?.remove();
       removeExit();
       removeSignals();
       restoreTitle();

@@ -1,9 +1,11 @@
 import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { integer, invalid, plainObject, text } from './checks.js';
+import { DEFAULTS } from './defaults.js';
 import type { BindAddress } from './types.js';
 
-const EXPECTED = "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', { host, port }, { path, mode } or { fd }";
+const EXPECTED =
+  "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', 'systemd', 'systemd:NAME', { host, port }, { path, mode } or { fd }";
 /** sun_path holds 108 bytes on Linux and 104 on macOS, the terminating NUL included. */
 const MAX_PATH = 103;
 
@@ -23,13 +25,23 @@ export function parseBind(value: unknown, option: string): readonly BindAddress[
     }
     seen.add(key);
   }
+  const all = addresses.findIndex(({ kind }) => kind === 'systemd');
+  if (seen.has('systemd') && addresses.some((address) => address.kind === 'systemd' && address.name !== undefined)) {
+    throw invalid(`${option}[${all}]`, "addresses that differ, and 'systemd' is all that were passed", 'systemd');
+  }
   return addresses;
 }
+
+/** What was passed is what somebody has configured this process to serve. */
+export const DEFAULT_BIND: readonly BindAddress[] = [
+  { kind: 'systemd', name: undefined, otherwise: parseString(DEFAULTS.bind, 'bind') },
+];
 
 /** How messages name an address: the form that `bind` takes as a string. */
 export function formatAddress(address: BindAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   if (address.kind === 'fd') return `fd://${address.fd}`;
+  if (address.kind === 'systemd') return address.name === undefined ? 'systemd' : `systemd:${address.name}`;
   const { host = '', port: number } = address;
   return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
 }
@@ -66,11 +78,19 @@ function parseString(value: string, option: string): BindAddress {
   }
   const inherited = /^fd:\/\/(\d+)$/.exec(value);
   if (inherited) return { kind: 'fd', fd: descriptor(Number(inherited[1]), option) };
+  const passed = /^systemd(?::(?<name>.*))?$/s.exec(value);
+  if (passed) return { kind: 'systemd', name: socketName(passed.groups?.['name'], option) };
   const tcp = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:/\s\0[\]]*)):(?<port>\d{1,5})$/.exec(value);
   if (!tcp?.groups) throw invalid(option, EXPECTED, value);
   const { v6, host, port: digits } = tcp.groups;
   if (v6 !== undefined && !isIPv6(v6)) throw invalid(option, EXPECTED, value);
   return { kind: 'tcp', host: v6 || host || undefined, port: port(Number(digits), option) };
+}
+
+/** What systemd takes for `FileDescriptorName=`. */
+function socketName(name: string | undefined, option: string): string | undefined {
+  if (name === undefined || /^[ -9;-~]{1,255}$/.test(name)) return name;
+  throw invalid(option, "'systemd:' and 1 to 255 printable ASCII characters without ':'", `systemd:${name}`);
 }
 
 function socketPath(value: unknown, option: string): string {

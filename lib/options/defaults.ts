@@ -16,6 +16,7 @@ export const DEFAULTS = {
   maxRequests: 0,
   maxRequestsJitter: 0,
   maxMemory: 0,
+  notify: true,
   logger: true,
 } as const;
 
@@ -23,9 +24,8 @@ export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'a
 
 export const MASTER_SIGNALS: readonly MasterSignal[] = [
   ...(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'] as const),
-  ...(['SIGHUP', 'SIGWINCH'] as const),
+  ...(['SIGHUP', 'SIGWINCH', 'SIGUSR1', 'SIGUSR2'] as const),
 ];
 
 /** Options of the documented API that this version does not know yet: refused, not ignored. */
-export const LATER_OPTIONS: ReadonlySet<string> = new Set(['pidFile', 'accessLog', 'accessLogFormat', 'drainDelay']);
-export const LATER_SIGNALS: ReadonlySet<string> = new Set(['SIGUSR1', 'SIGUSR2']);
+export const LATER_OPTIONS: ReadonlySet<string> = new Set(['accessLog', 'accessLogFormat', 'drainDelay']);

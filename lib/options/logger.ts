@@ -26,6 +26,9 @@ export interface Logger {
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
+  /** Opens its file anew, where it has one: called on USR1, after somebody has moved the file away. */
+  // With an argument, since TypeScript takes every name that it expects of a logger of pino's for a level of that.
+  reopen?(signal: string): void;
 }
 
 const METHODS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -41,5 +44,7 @@ export const logger: Check<Logger | boolean> = (value, option) => {
     if (typeof found !== 'function')
       throw invalid(`${option}.${method}`, `a method, since a logger has ${METHODS.join(', ')}`, found);
   }
+  const { reopen } = value as { readonly reopen?: unknown };
+  if (reopen !== undefined && typeof reopen !== 'function') throw invalid(`${option}.reopen`, 'a method', reopen);
   return value as unknown as Logger;
 };

@@ -79,7 +79,9 @@ export interface TlsSettings
 }
 
 /** The signals that the master acts on. */
-export type MasterSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGTTIN' | 'SIGTTOU' | 'SIGHUP' | 'SIGWINCH';
+export type MasterSignal =
+  | ('SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGTTIN' | 'SIGTTOU')
+  | ('SIGHUP' | 'SIGWINCH' | 'SIGUSR1' | 'SIGUSR2');
 
 /**
  * The options of an {@link Arbiter}. All durations are milliseconds, all sizes bytes.
@@ -137,10 +139,11 @@ export interface ArbiterOptions<App = Handler> {
   readonly http2?: boolean;
   /**
    * Where to serve: `'host:port'`, `':port'` (every address, IPv6 and IPv4), `'[::1]:port'`, `'unix:/path'`,
-   * `'fd://3'` (a socket that this process inherited), `{ host, port }`, `{ path, mode }`, `{ fd }`, or several
-   * of them. Port 0 lets the system choose, see {@link Arbiter.addresses}. `[]` for a worker class of yours that needs
-   * no socket. Gunicorn: `bind`.
-   * @defaultValue `'127.0.0.1:8000'`
+   * `'fd://3'` (a socket that this process inherited), `'systemd'` (all sockets that systemd passed by socket activation),
+   * `'systemd:NAME'` (those of that `FileDescriptorName=`), `{ host, port }`, `{ path, mode }`, `{ fd }`, or several of
+   * them. Port 0 lets the system choose, see {@link Arbiter.addresses}. `[]` for a worker class of yours that needs no
+   * socket. Gunicorn: `bind`.
+   * @defaultValue the sockets that systemd passed to this process, else `'127.0.0.1:8000'`
    */
   readonly bind?: BindOption | readonly BindOption[];
   /** Length of the kernel's queue of connections that wait for a worker, listen(2). Gunicorn: `backlog`. @defaultValue `2048` */
@@ -205,6 +208,18 @@ export interface ArbiterOptions<App = Handler> {
   /** File mode mask of the workers, 0 to 0o777. Gunicorn: `umask`. @defaultValue the master's */
   readonly umask?: number;
   /**
+   * A file for the pid of this process, from before anything is bound until the stop; relative to {@link ArbiterOptions.cwd}.
+   * One that names a living process is refused, `ERR_PIDFILE`; any other is replaced. Gunicorn: `pidfile`.
+   * @defaultValue none
+   */
+  readonly pidFile?: string;
+  /**
+   * Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers are
+   * ready, of reloads, of the stop and of how they are, and to feed its watchdog. `false` for all but one of several
+   * Arbiters in one host, and for a host that tells it itself. @defaultValue `true`
+   */
+  readonly notify?: boolean;
+  /**
    * Whether `start()` installs handlers for the signals of the master: `false` for hosts that own their
    * signals, or a map of those to leave alone, `{ SIGINT: false }`.
    * @defaultValue `true`
@@ -226,7 +241,14 @@ export type WorkerClassOption<App> = WorkerClass<App> | WorkerModule | ([App] ex
 export type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string; readonly mode: number | undefined }
-  | { readonly kind: 'fd'; readonly fd: number };
+  | { readonly kind: 'fd'; readonly fd: number }
+  | {
+      readonly kind: 'systemd';
+      /** Undefined for all that were passed. */
+      readonly name: string | undefined;
+      /** What to bind where none was passed. */
+      readonly otherwise?: BindAddress;
+    };
 
 /** The application as the master needs it: a specifier for the workers, or nothing but the fact that it is inline. */
 export type AppSource = { readonly form: 'module'; readonly specifier: string } | { readonly form: 'inline' };
@@ -262,6 +284,8 @@ export interface ResolvedOptions {
   readonly user: string | number | undefined;
   readonly group: string | number | undefined;
   readonly umask: number | undefined;
+  readonly pidFile: string | undefined;
+  readonly notify: boolean;
   readonly signals: readonly MasterSignal[];
   readonly logger: Logger | boolean;
 }

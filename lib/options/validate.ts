@@ -5,7 +5,7 @@ import { isDeepStrictEqual, types } from 'node:util';
 import type { ResourceLimits } from 'node:worker_threads';
 import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
-import { parseBind } from './address.js';
+import { DEFAULT_BIND, parseBind } from './address.js';
 import { type Refuse, recognizeApp } from './application.js';
 import {
   account,
@@ -19,7 +19,7 @@ import {
   text,
   wholeDuration,
 } from './checks.js';
-import { DEFAULTS, LATER_OPTIONS, LATER_SIGNALS, MASTER_SIGNALS } from './defaults.js';
+import { DEFAULTS, LATER_OPTIONS, MASTER_SIGNALS } from './defaults.js';
 import { logger } from './logger.js';
 import { recycleLimits } from './recycling.js';
 import { type Surge, surge } from './surge.js';
@@ -34,7 +34,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...['timeout', 'watchdog', 'bootTimeout'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', 'logger', ...HTTP_OPTIONS],
-  ...['maxRequests', 'maxRequestsJitter', 'maxMemory'],
+  ...['maxRequests', 'maxRequestsJitter', 'maxMemory', 'pidFile', 'notify'],
 ]);
 
 const DEFAULT_SURGE: Surge = { percent: 25 };
@@ -56,7 +56,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
 
   const chosen = pick('workerClass', workerClass, DEFAULTS.workerClass);
   const source = appSource(given['app'], chosen);
-  const bind = pick('bind', parseBind, undefined) ?? parseBind(DEFAULTS.bind, 'bind');
+  const bind = pick('bind', parseBind, DEFAULT_BIND);
   const tls = optional('tls', tlsSettings);
   const serving = {
     workerConnections: pick('workerConnections', integer(1), DEFAULTS.workerConnections),
@@ -68,6 +68,8 @@ export function validateOptions(value: unknown): ResolvedOptions {
     }),
   };
   refuseContradictions(given, { chosen, addresses: bind.length });
+  const cwd = resolve(workingFolder(), pick('cwd', text, '.'));
+  const pidFile = optional('pidFile', text);
   return {
     source,
     workerClass: classSource(chosen, source, serving.threads),
@@ -86,13 +88,15 @@ export function validateOptions(value: unknown): ResolvedOptions {
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
     recycle: recycleLimits(given),
     http: httpOptions(given),
-    cwd: resolve(workingFolder(), pick('cwd', text, '.')),
+    cwd,
     surge: pick('surge', surge, DEFAULT_SURGE),
     env: pick('env', environment, {}),
     execArgv: pick('execArgv', strings, process.execArgv),
     user: optional('user', account),
     group: optional('group', account),
     umask: optional('umask', integer(0, 0o777)),
+    pidFile: pidFile === undefined ? undefined : resolve(cwd, pidFile),
+    notify: pick('notify', boolean, DEFAULTS.notify),
     signals: pick('signals', signalList, MASTER_SIGNALS),
     logger: pick('logger', logger, DEFAULTS.logger),
   };
@@ -181,10 +185,7 @@ const signalList: Check<readonly MasterSignal[]> = (value, option) => {
   const map = plainObject(value, option);
   for (const [name, wanted] of Object.entries(map)) {
     if (!MASTER_SIGNALS.includes(name as MasterSignal)) {
-      const known = LATER_SIGNALS.has(name)
-        ? `${MASTER_SIGNALS.join(', ')} (${name} is not known yet)`
-        : MASTER_SIGNALS.join(', ');
-      throw invalid(option, `signals out of ${known}`, name);
+      throw invalid(option, `signals out of ${MASTER_SIGNALS.join(', ')}`, name);
     }
     if (typeof wanted !== 'boolean') throw invalid(`${option}.${name}`, 'true or false', wanted);
   }

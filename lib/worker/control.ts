@@ -31,6 +31,8 @@ export function linkToMaster(): Link {
     if (line.endsWith('\n')) onLine?.();
   });
   control.on('error', () => undefined);
+  // Without a listener, node opens its inspector on USR1; the application reopens its logs then, if it has any.
+  process.on('SIGUSR1', () => undefined);
   // A process that never gets to serve must be able to end.
   control.unref();
   return {

@@ -9,6 +9,7 @@ import { assertInvalid, passesOrIsRefused } from './invalid.js';
 const tcp = (host: string | undefined, port: number): BindAddress => ({ kind: 'tcp', host, port });
 const unix = (path: string, mode?: number): BindAddress => ({ kind: 'unix', path, mode });
 const fd = (number: number): BindAddress => ({ kind: 'fd', fd: number });
+const systemd = (name?: string): BindAddress => ({ kind: 'systemd', name });
 
 // sun_path of macOS, the shorter one, less its NUL.
 const LONGEST = `/${'x'.repeat(102)}`;
@@ -25,6 +26,12 @@ const FORMS: readonly (readonly [value: unknown, address: BindAddress, text: str
   ['unix:/a b:c.sock', unix('/a b:c.sock'), 'unix:/a b:c.sock'],
   [`unix:${LONGEST}`, unix(LONGEST), `unix:${LONGEST}`],
   ['fd://3', fd(3), 'fd://3'],
+  ['systemd', systemd(), 'systemd'],
+  ['systemd:web', systemd('web'), 'systemd:web'],
+  // Not the port of a host of that name.
+  ['systemd:80', systemd('80'), 'systemd:80'],
+  [{ host: 'systemd', port: 80 }, tcp('systemd', 80), 'systemd:80'],
+  [`systemd:${'x'.repeat(255)}`, systemd('x'.repeat(255)), `systemd:${'x'.repeat(255)}`],
   [{ port: 80 }, tcp(undefined, 80), ':80'],
   [{ host: '::1', port: 80 }, tcp('::1', 80), '[::1]:80'],
   [{ host: undefined, port: 80 }, tcp(undefined, 80), ':80'],
@@ -41,7 +48,8 @@ for (const [value, address, text] of FORMS) {
   });
 }
 
-const ANY_FORM = "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N'";
+const ANY_FORM = "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', 'systemd', 'systemd:NAME'";
+const NAME = "'systemd:' and 1 to 255 printable ASCII characters without ':'";
 const REFUSED: readonly (readonly [value: unknown, expected: string, option?: string])[] = [
   ...[
     '',
@@ -59,6 +67,8 @@ const REFUSED: readonly (readonly [value: unknown, expected: string, option?: st
   ...['[]:80', '[localhost]:80', 'a\0b:80'].map((value) => [value, ANY_FORM] as const),
   ['a:65536', 'an integer from 0 to 65535'],
   ['a:123456', ANY_FORM],
+  ...['', 'a:b', 'a\nb', 'é', 'x'.repeat(256)].map((name) => [`systemd:${name}`, NAME] as const),
+  ['systemd.service:http', ANY_FORM],
   ['fd://', ANY_FORM],
   ['fd://-1', ANY_FORM],
   ['fd://99999999999', 'an integer from 0 to 2147483647'],
@@ -105,6 +115,7 @@ test('an address given twice is refused, in whatever form', () => {
     ['[::1]:80', { host: '::1', port: 80 }],
     ['unix:/s', { path: '/s', mode: 0o600 }],
     ['fd://3', { fd: 3 }],
+    ['systemd:web', 'systemd:web'],
   ]) {
     assertInvalid(() => parseBind([first, ':1', second], 'bind'), "option 'bind[2]'", 'addresses that differ', 'got ');
   }
@@ -117,10 +128,12 @@ const host = fc.option(fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()), { nil: undef
 const path = fc
   .string({ minLength: 1, maxLength: 102, unit: fc.string({ minLength: 1, maxLength: 1 }).filter((c) => c !== '\0') })
   .map((name) => `/${name}`);
+const name = fc.string({ minLength: 1, maxLength: 255 }).filter((text) => !text.includes(':'));
 const address = fc.oneof(
   fc.tuple(host, port).map(([name, number]) => tcp(name, number)),
   path.map((name) => unix(name)),
   fc.nat(2 ** 31 - 1).map(fd),
+  name.map(systemd),
 );
 
 test('an address that is formatted and parsed is the same address', () => {

@@ -25,7 +25,7 @@ test('defaults', () => {
     app,
     name: 'prefork',
     workers: availableParallelism(),
-    bind: [{ kind: 'tcp', host: '127.0.0.1', port: 8000 }],
+    bind: [{ kind: 'systemd', name: undefined, otherwise: { kind: 'tcp', host: '127.0.0.1', port: 8000 } }],
     backlog: 2048,
     clocks: { timeout: 30_000, watchdog: true, bootTimeout: 60_000 },
     gracefulTimeout: 30_000,
@@ -38,6 +38,8 @@ test('defaults', () => {
     user: undefined,
     group: undefined,
     umask: undefined,
+    pidFile: undefined,
+    notify: true,
     signals: MASTER_SIGNALS,
     logger: true,
   });

@@ -101,6 +101,8 @@ export function options(): void {
     user: 'www',
     group: 33,
     umask: 0o22,
+    pidFile: 'app.pid',
+    notify: false,
     signals: { SIGINT: false },
     logger: console,
   };
@@ -112,6 +114,7 @@ export function options(): void {
     { host: '::1', port: 80 },
     { path: '/s' },
     { fd: 3 },
+    'systemd:web',
   ] satisfies BindOption[]) {
     new Arbiter({ app: './app.js', bind });
     new Arbiter({ app: './app.js', bind: [bind] });
@@ -123,6 +126,8 @@ export function options(): void {
     pino().child({ arbiter: 'a' }),
     console,
     { debug() {}, info: () => undefined, warn: own, error: own },
+    { ...console, reopen: () => undefined },
+    Object.assign(pino(), { reopen: () => undefined }),
   ] satisfies (boolean | Logger)[]) {
     new Arbiter({ app: './app.js', logger });
   }

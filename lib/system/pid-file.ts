@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { ArbiterError } from '../errors.js';
+
+/** The file that tells others the pid of this process. */
+export interface PidFile {
+  readonly path: string;
+  /** Removes it, if it still says this process. Never throws: it is used while a process ends. */
+  remove(): void;
+  /** Renames it, and replaces what is there, in one step. Throws `ERR_PIDFILE`. */
+  moveTo(path: string): void;
+}
+
+/** Longer than any pid with white space around it. */
+const MAX_LENGTH = 32;
+/** Each time somebody else was faster: one of them lives by now. */
+const ATTEMPTS = 5;
+/** File systems without hard links: FAT, some of FUSE and of shared folders. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** The paths of this process: its own pid in a file is no sign of another one, but may be of another Arbiter. */
+const claimed = new Set<string>();
+
+/**
+ * Writes the pid of this process to a file, mode 644. A file that says a process that is gone, this one, or nothing at
+ * all is replaced; one that says a living process is refused with `ERR_PIDFILE`, as is whatever the system says.
+ */
+export function claimPidFile(path: string): PidFile {
+  if (claimed.has(path)) throw refused(path, 'another Arbiter of this process has it');
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    writeDraft(draft);
+    publish(draft, path);
+  } catch (error) {
+    throw error instanceof ArbiterError ? error : refused(path, (error as Error).message, error);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  claimed.add(path);
+  return pidFile(path);
+}
+
+function pidFile(first: string): PidFile {
+  let path = first;
+  return {
+    get path() {
+      return path;
+    },
+    remove() {
+      if (!claimed.delete(path)) return;
+      try {
+        if (readPid(path) === process.pid) unlinkSync(path);
+      } catch {
+        // It is gone, or its folder is no longer ours to write to.
+      }
+    },
+    moveTo(to) {
+      try {
+        renameSync(path, to);
+      } catch (error) {
+        throw refused(to, (error as Error).message, error);
+      }
+      claimed.delete(path);
+      claimed.add(to);
+      path = to;
+    },
+  };
+}
+
+/** Complete before anybody can see it under its name. */
+function writeDraft(draft: string): void {
+  const fd = openSync(draft, 'wx', 0o644);
+  try {
+    // Whatever the umask says: monitors run as somebody else.
+    fchmodSync(fd, 0o644);
+    writeSync(fd, `${process.pid}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Gives the draft its name, in one step: at no moment there is a file without a pid, or none in place of a stale one. */
+function publish(draft: string, path: string): void {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const stale = examine(path, path);
+    if (stale === undefined ? create(draft, path) : replace(draft, path, stale)) return;
+  }
+  throw refused(path, 'other processes keep writing it');
+}
+
+/** False where there is a file by now: a link, unlike a rename, replaces nothing. */
+function create(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code)) throw error;
+    renameSync(draft, path);
+  }
+  return true;
+}
+
+/**
+ * False where it is another file by now. Of several processes that start at the same time, all of which see the same
+ * stale file, one may replace it: the one that could give it a second name, made of its inode number.
+ */
+function replace(draft: string, path: string, stale: bigint): boolean {
+  const lock = `${path}.${stale}.stale`;
+  try {
+    linkSync(path, lock);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return false;
+    if (code === 'EEXIST') throw refused(path, `another process is about to replace it; if none is, remove ${path}`);
+    if (!NO_LINKS.has(code)) throw error;
+    renameSync(draft, path);
+    return true;
+  }
+  try {
+    if (examine(lock, path) !== stale) return false;
+    renameSync(draft, path);
+    return true;
+  } finally {
+    unlinkSync(lock);
+  }
+}
+
+/** The inode number of a stale file; undefined where there is none. Throws for one that is in use. */
+function examine(file: string, path: string): bigint | undefined {
+  const inode = lstatSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
+  const pid = inode === undefined ? undefined : readPid(file);
+  if (pid === undefined || pid === process.pid || !isAlive(pid)) return inode;
+  throw refused(path, `the process ${pid} that it names is alive; if that is another program, remove the file`);
+}
+
+/** Undefined for no file, and for one that says no pid. */
+function readPid(path: string): number | undefined {
+  // Neither a pipe, of which a read would wait for ever, nor a device, which a rename would replace.
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!found.isFile()) throw refused(path, 'it is not a regular file');
+  const [, digits] = /^\s*([1-9]\d{0,9})\s*$/.exec(headOf(path)) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function headOf(path: string): string {
+  const head = Buffer.alloc(MAX_LENGTH);
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    // Its process has just stopped.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+  try {
+    return head.toString('latin1', 0, readSync(fd, head, 0, MAX_LENGTH, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** One that has ended and that nobody has reaped, as in a container whose first process does not care, is not. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  try {
+    // The state comes after the name, which may hold anything.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return true;
+  }
+}
+
+function refused(path: string, why: string, cause?: unknown): ArbiterError {
+  return new ArbiterError('ERR_PIDFILE', `cannot write the pid file ${path}: ${why}`, cause ? { cause } : undefined);
+}
