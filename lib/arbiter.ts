@@ -99,6 +99,19 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     return this.#master.reload();
   }
 
+  /**
+   * Starts the command of this process once more, with the listening sockets of all its Arbiters; resolves with the pid of the new process
+   * when all of these are served there too. From then on both serve, until one is told to stop: this one, whose work is
+   * done then, or the new one, if it is not liked. The new process has the host's own script loaded anew, and node itself. Gunicorn: USR2.
+   *
+   * Rejects with `ERR_UPGRADE_FAILED` when the new process ends, or does not get so far within `bootTimeout` and half a
+   * minute; then nothing has changed. `ERR_STATE` unless the arbiter runs, or while there is a process from an upgrade before.
+   */
+  async upgrade(): Promise<{ readonly pid: number }> {
+    if (spec) throw refusal('upgrade', 'this process is a worker');
+    return this.#master.upgrade();
+  }
+
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */
   stats(): ArbiterStats<ArbiterState> {
     return this.#master.stats();

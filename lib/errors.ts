@@ -16,6 +16,8 @@ export type ArbiterErrorCode =
   | 'ERR_BOOT_TIMEOUT'
   /** A worker of the new generation failed, and the reload was rolled back. The cause is how it failed. */
   | 'ERR_RELOAD_FAILED'
+  /** The process that was to take over did not get so far; the old one serves on. */
+  | 'ERR_UPGRADE_FAILED'
   /** A listener that the host registered on the Arbiter threw, or its logger did. */
   | 'ERR_LISTENER'
   /** The pid file belongs to a living process, or cannot be written. */
@@ -35,6 +37,7 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_WORKER_BOOT: 3,
   ERR_BOOT_TIMEOUT: 3,
   ERR_RELOAD_FAILED: 1,
+  ERR_UPGRADE_FAILED: 1,
   ERR_PIDFILE: 1,
   ERR_NOTIFY: 1,
   ERR_LISTENER: 1,

@@ -86,6 +86,7 @@ const TABLE: Table = {
     { ...result },
   ],
   rollback: (_, err) => ['error', errorTitle(err), { err }],
+  upgrade: (_, pid) => ['info', `upgraded: the process ${pid} serves too`, { successor: pid }],
   signal: (_, signal) => ['info', `got ${signal}`, { signal }],
   stop: (_, { graceful }) => [
     'info',

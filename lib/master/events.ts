@@ -80,6 +80,8 @@ export interface ArbiterEvents {
   reloaded: [result: ReloadResult];
   /** A reload has failed, `ERR_RELOAD_FAILED`; the generation from before serves on. */
   rollback: [error: ArbiterError];
+  /** Another process, of that pid, serves the same sockets from now on, beside this one; see {@link Arbiter.upgrade}. */
+  upgrade: [pid: number];
   /** The master got a signal of its table. */
   signal: [name: MasterSignal];
   stop: [options: { readonly graceful: boolean }];

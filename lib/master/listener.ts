@@ -1,14 +1,15 @@
 import { promises as dns } from 'node:dns';
-import { chmodSync, fstatSync, lstatSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, fstatSync, lstatSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debugBind } from '../debug.js';
 import { ArbiterError } from '../errors.js';
-import { formatAddress } from '../options/address.js';
+import { formatAddress, UNIX_DRAFT } from '../options/address.js';
 import type { BindAddress } from '../options/types.js';
 import { type BoundSocket, bindTcp, bindUnix, inspectSocket } from '../system/socket.js';
 import { readActivation } from '../system/systemd.js';
+import { heritage } from './heritage.js';
 
 /** Where an Arbiter serves: a TCP address, the path of a Unix socket, or `fd://N` for an inherited one without a name. */
 export type BoundAddress = net.AddressInfo | string;
@@ -16,11 +17,17 @@ export type BoundAddress = net.AddressInfo | string;
 /** A socket that the workers inherit. The master never listens on it, accepts from it or reads it. */
 export interface Listener {
   readonly fd: number;
-  /** How messages name it: as in `bind`. */
+  /** How messages name it. */
   readonly name: string;
+  /** The address in `bind` that it is for, as text: a successor of this process finds it by that. */
+  readonly bind: string;
   readonly address: BoundAddress;
-  /** Closes the descriptor and removes what was created. An inherited socket is left open. */
+  /** Somebody else has opened it, a service manager for example: it is neither closed nor removed. */
+  readonly foreign: boolean;
+  /** Closes the descriptor, and removes the file that was created. One that is foreign is left open. */
   close(): void;
+  /** Closes the descriptor: another process serves the socket. */
+  leave(): void;
 }
 
 /** As Gunicorn: an address in use is tried five times, a second apart, so that a predecessor may finish. */
@@ -31,6 +38,7 @@ export const BIND_INTERVAL = 1000;
 type OwnAddress = Exclude<BindAddress, { readonly kind: 'systemd' }>;
 interface Place {
   readonly name: string;
+  readonly bind: string;
   readonly address: OwnAddress;
 }
 
@@ -38,7 +46,11 @@ interface Place {
 export async function openListeners(addresses: readonly BindAddress[], signal: AbortSignal): Promise<Listener[]> {
   const open: Listener[] = [];
   try {
-    for (const place of addresses.flatMap(placesOf)) open.push(await openWithRetry(place, signal));
+    for (const address of addresses) {
+      const inherited = inherit(address);
+      if (inherited.length > 0) open.push(...inherited);
+      else for (const place of placesOf(address)) open.push(await openWithRetry(place, signal));
+    }
     return open;
   } catch (error) {
     closeListeners(open);
@@ -46,8 +58,9 @@ export async function openListeners(addresses: readonly BindAddress[], signal: A
   }
 }
 
-export function closeListeners(listeners: readonly Listener[]): void {
-  for (const listener of listeners) listener.close();
+/** Closes all, or leaves them to another process that serves them. */
+export function closeListeners(listeners: readonly Listener[], how: 'close' | 'leave' = 'close'): void {
+  for (const listener of listeners) listener[how]();
 }
 
 /** The `ERR_BIND` for an address, with the system's error as its cause. */
@@ -69,22 +82,37 @@ const WHY: Readonly<Record<string, string>> = {
 
 /** Which sockets were passed is known only now, and only to this process: a worker gets them as it gets all others. */
 function placesOf(address: BindAddress): Place[] {
-  if (address.kind !== 'systemd') return [{ name: formatAddress(address), address }];
+  const bind = formatAddress(address);
+  if (address.kind !== 'systemd') return [{ name: bind, bind, address }];
   const { sockets, came } = readActivation(process.env, process.pid);
   const wanted = sockets.filter(({ name }) => address.name === undefined || name === address.name);
   if (wanted.length > 0) {
-    return wanted.map(({ fd, name }) => ({ name: `systemd:${name} (fd://${fd})`, address: { kind: 'fd', fd } }));
+    return wanted.map(({ fd, name }) => ({ name: `systemd:${name} (fd://${fd})`, bind, address: { kind: 'fd', fd } }));
   }
   if (address.otherwise) return placesOf(address.otherwise);
   const expected =
     address.name === undefined ? 'a socket passed by systemd' : `a passed socket named '${address.name}'`;
-  throw new ArbiterError('ERR_BIND', `cannot bind ${formatAddress(address)}: expected ${expected}, got none: ${came}`);
+  throw new ArbiterError('ERR_BIND', `cannot bind ${bind}: expected ${expected}, got none: ${came}`);
 }
 
-async function openWithRetry({ name, address }: Place, signal: AbortSignal): Promise<Listener> {
+/** What the process before this one has bound for an address. */
+function inherit(address: BindAddress): Listener[] {
+  if (!heritage) return [];
+  const bind = formatAddress(address);
+  const heirlooms = heritage.take(bind);
+  if (heirlooms.length === 0 && address.kind === 'systemd' && address.otherwise) return inherit(address.otherwise);
+  return heirlooms.map(({ fd, path, foreign }) => {
+    const leave = (): void => closeSync(fd);
+    const close = path === undefined ? leave : removing(path, leave);
+    const opened = { ...openInherited(fd), ...(path !== undefined && { address: path }) };
+    return { ...opened, name: bind, bind, foreign, ...(!foreign && { close, leave }) };
+  });
+}
+
+async function openWithRetry({ name, bind, address }: Place, signal: AbortSignal): Promise<Listener> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return { name, ...(await openListener(address)) };
+      return { name, bind, ...(await openListener(address)) };
     } catch (error) {
       const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (!inUse || attempt === BIND_ATTEMPTS || signal.aborted) throw bindError(name, error);
@@ -94,7 +122,7 @@ async function openWithRetry({ name, address }: Place, signal: AbortSignal): Pro
   }
 }
 
-type Opened = Omit<Listener, 'name'>;
+type Opened = Omit<Listener, 'name' | 'bind'>;
 
 async function openListener(address: OwnAddress): Promise<Opened> {
   switch (address.kind) {
@@ -109,7 +137,8 @@ async function openListener(address: OwnAddress): Promise<Opened> {
 
 async function openTcp(host: string | undefined, port: number): Promise<Opened> {
   const socket = host === undefined ? bindEverywhere(port) : bindTcp(await resolveHost(host), port);
-  return { fd: socket.fd, address: socket.address as net.AddressInfo, close: socket.close };
+  const { fd, address, close } = socket;
+  return { fd, address: address as net.AddressInfo, foreign: false, close, leave: close };
 }
 
 async function resolveHost(host: string): Promise<string> {
@@ -127,12 +156,33 @@ function bindEverywhere(port: number): BoundSocket {
   }
 }
 
+/**
+ * It is bound by another name, and then renamed. libuv removes the name that it has bound when it closes a socket, also
+ * when the file is somebody else's by then, or when another process goes on serving it.
+ */
 async function openUnix(path: string, mode: number | undefined): Promise<Opened> {
+  const draft = path + UNIX_DRAFT;
   await removeStaleSocket(path);
-  const socket = bindUnix(path);
-  // Nobody listens yet, so nobody can connect before the mode is right.
-  if (mode !== undefined) chmodSync(path, mode);
-  return { fd: socket.fd, address: path, close: socket.close };
+  await removeStaleSocket(draft);
+  const { fd, close: leave } = bindUnix(draft);
+  try {
+    // Nobody listens yet, so nobody can connect before the mode is right.
+    if (mode !== undefined) chmodSync(draft, mode);
+    renameSync(draft, path);
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  return { fd, address: path, foreign: false, close: removing(path, leave), leave };
+}
+
+/** Closes, and removes the file of a Unix socket, unless that is another one by now. */
+function removing(path: string, close: () => void): () => void {
+  const inode = lstatSync(path, { throwIfNoEntry: false })?.ino;
+  return () => {
+    close();
+    if (inode !== undefined && lstatSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path);
+  };
 }
 
 /** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */
@@ -174,7 +224,8 @@ function openInherited(fd: number): Opened {
   // fstat says EBADF in time; the socket's own functions would fail with an assertion.
   if (!fstatSync(fd).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
   const { address } = inspectSocket(fd);
-  return { fd, address: address ?? `fd://${fd}`, close: () => undefined };
+  const leave = (): void => undefined;
+  return { fd, address: address ?? `fd://${fd}`, foreign: true, close: leave, leave };
 }
 
 /** Whether a process has it bound, though nobody listens yet: an Arbiter whose workers still boot. Linux alone tells. */
@@ -182,7 +233,7 @@ function isBound(path: string): boolean {
   try {
     return readFileSync('/proc/net/unix', 'utf8')
       .split('\n')
-      .some((line) => line.endsWith(` ${path}`));
+      .some((line) => line.endsWith(` ${path}`) || line.endsWith(` ${path}${UNIX_DRAFT}`));
   } catch {
     return false;
   }

@@ -1,11 +1,9 @@
 import { debugArbiter } from '../debug.js';
 import { ArbiterError } from '../errors.js';
 import type { ResolvedOptions } from '../options/types.js';
-import type { TimeoutReport } from '../protocol.js';
 import { Alarm } from './alarm.js';
-import { bootTimeoutFailure, reportedFailure, silentFailure } from './boot-failure.js';
 import { Crew } from './crew.js';
-import { type ReloadResult, timeoutReport } from './events.js';
+import type { ReloadResult } from './events.js';
 import { newGeneration } from './generation.js';
 import { reopenLogger } from './journal.js';
 import type { BoundAddress } from './listener.js';
@@ -13,12 +11,13 @@ import { Loop } from './loop.js';
 import { takeName } from './names.js';
 import type { Notifier } from './notify.js';
 import { Reloads } from './reloads.js';
-import { passOn } from './reports.js';
 import { openSite, type Site, type SiteEvents } from './site.js';
 import { type ArbiterState, checkMove, refusal } from './states.js';
 import { type ArbiterStats, EMPTY_STATS } from './stats.js';
+import { upgrade } from './succession.js';
 import type { Turn, TurnTable } from './turns.js';
-import { type EndStage, isHarder, type WorkerHandle, type WorkerInfo } from './worker-handle.js';
+import { type EndStage, isHarder, type WorkerInfo } from './worker-handle.js';
+import { workerTurns } from './worker-turns.js';
 
 /**
  * The master loop behind an Arbiter: what happens is enqueued as a turn, and one place acts on it. It keeps the state,
@@ -33,12 +32,15 @@ export class Master {
   #target: number;
   #site: Site | undefined;
   #crew: Crew | undefined;
+  #workers: ReturnType<typeof workerTurns> | undefined;
   #startedAt: number | undefined;
   #endStage: EndStage | undefined;
   #failure: unknown;
   #releaseName: (() => void) | undefined;
   #closing = false;
   readonly #reloads: Reloads;
+  /** A signal has asked for one. */
+  #upgradeDue = false;
   /** Changes of scale that somebody waits for. */
   #changes = 0;
   readonly #alarm = new Alarm(() => this.#loop.enqueue({ type: 'wake' }));
@@ -135,6 +137,15 @@ export class Master {
     return reload.outcome as ReloadResult;
   }
 
+  async upgrade(): Promise<{ pid: number }> {
+    if (this.#state !== 'running') throw refusal('upgrade', this.#state);
+    const { pid, ended } = await upgrade(this.#options.clocks.bootTimeout);
+    this.#site?.service?.handOver(pid);
+    ended.then(() => this.#site?.service?.takeBack());
+    this.#notifier.emit('upgrade', pid);
+    return { pid };
+  }
+
   stats(): ArbiterStats<ArbiterState> {
     return {
       name: this.#options.name,
@@ -152,36 +163,28 @@ export class Master {
       this.#site = site;
       const { service } = site;
       if (service) this.#notifier.observe((event, args) => service.onEvent(event, args));
-      this.#crew = new Crew(site, this.#options, generation, this.#notifier);
+      const crew = new Crew(site, this.#options, generation, this.#notifier);
+      this.#crew = crew;
+      this.#workers = workerTurns({
+        ...{ crew, notifier: this.#notifier },
+        sockets: site.listeners.map(({ name }) => name),
+        bootTimeout: this.#options.clocks.bootTimeout,
+        starting: () => this.#state === 'starting',
+        onFailedStart: (failure) => {
+          this.#failure = failure;
+          this.#end('kill');
+        },
+      });
       this.#startedAt = performance.now();
     },
     unopened: ({ error }) => {
       if (this.#endStage === undefined) this.#failure = error;
       this.#finish();
     },
-    message: ({ worker, message }) => {
-      // A worker that was reaped before its pipe had been read to the end.
-      if (!this.#crew?.has(worker)) return;
-      if (message.type === 'ready') this.#crew.welcome(worker);
-      else if (message.type === 'timeout') this.#onTimeout(worker, timeoutReport(message));
-      else if (message.type !== 'failed') passOn(worker, message, this.#notifier);
-      else if (!worker.ready) {
-        const names = this.#site?.listeners.map(({ name }) => name) ?? [];
-        this.#onBootFailure(worker, reportedFailure(worker.id, message, names));
-      }
-    },
-    overdue: ({ worker }) => {
-      if (worker.ready || worker.leaving || worker.timedOut) return;
-      this.#onTimeout(worker, { clock: 'boot', elapsed: worker.lived, answered: false });
-      worker.signal('SIGKILL');
-    },
-    exit: (turn) => {
-      const { worker, error } = turn;
-      if (!this.#crew?.has(worker)) return;
-      const exit = this.#crew.explain(turn);
-      if (!worker.ready) this.#onBootFailure(worker, silentFailure(worker.id, exit, error));
-      this.#crew.bury(turn, exit);
-    },
+    message: (turn) => this.#workers?.message(turn),
+    overdue: (turn) => this.#workers?.overdue(turn),
+    exit: (turn) => this.#workers?.exit(turn),
+    tick: (turn) => this.#workers?.tick(turn),
     signal: ({ name }) => {
       this.#notifier.emit('signal', name);
       if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
@@ -189,36 +192,15 @@ export class Master {
       else if (name === 'SIGHUP') this.#reloads.ask();
       else if (name === 'SIGWINCH') this.#hold();
       else if (name === 'SIGUSR1') this.#reopenLogs();
+      else if (name === 'SIGUSR2') this.#upgradeDue = true;
       else if (name === 'SIGTERM') this.#end('drain');
       else this.#end(this.#endStage === 'quit' ? 'kill' : 'quit');
     },
     scale: ({ to }) => this.#scaleTo(to),
     stop: ({ stage }) => this.#end(stage),
-    tick: () => this.#crew?.tick(),
     closed: () => this.#finish(),
     wake: () => undefined,
   };
-
-  /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */
-  #onBootFailure(worker: WorkerHandle, failure: ArbiterError): void {
-    if (worker.failure || worker.leaving) return;
-    worker.failure = failure;
-    const starting = this.#state === 'starting';
-    // At the start, and of a reload, the rejection tells of it; else, without a listener or a log, nobody would.
-    const told = starting || this.#crew?.tries(worker) === true;
-    if (this.#notifier.listens('worker:error') || told) this.#notifier.emit('worker:error', worker.info(), failure);
-    else process.emitWarning(failure);
-    this.#crew?.failBoot(worker, failure);
-    if (!starting) return;
-    this.#failure = failure;
-    this.#end('kill');
-  }
-
-  #onTimeout(worker: WorkerHandle, report: TimeoutReport): void {
-    this.#crew?.timeOut(worker, report);
-    if (worker.ready || report.clock !== 'boot') return;
-    this.#onBootFailure(worker, bootTimeoutFailure(worker.id, this.#options.clocks.bootTimeout));
-  }
 
   #scaleTo(to: number): void {
     if (this.#state === 'stopping') return;
@@ -257,6 +239,7 @@ export class Master {
     const times = this.#crew.fill(this.#target, now);
     if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
       this.#become('running');
+      this.#site?.serves();
       this.#notifier.emit('ready');
     }
     if (this.#state === 'reloading') {
@@ -269,6 +252,10 @@ export class Master {
     if (this.#state === 'running' && this.#reloads.due) {
       if (this.#reloads.begin(this.#crew, this.#target)) this.#become('reloading');
       this.#loop.enqueue({ type: 'wake' });
+    }
+    if (this.#state === 'running' && this.#upgradeDue) {
+      this.#upgradeDue = false;
+      this.upgrade().catch(this.#notifier.report);
     }
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
     if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));

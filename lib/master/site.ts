@@ -6,11 +6,13 @@ import { claimPidFile, type PidFile } from '../system/pid-file.js';
 import { openBoard } from './board.js';
 import type { Generation } from './generation.js';
 import { startGuard } from './guard.js';
+import { heritage } from './heritage.js';
 import { planLaunch } from './launch.js';
 import { closeListeners, type Listener, openListeners } from './listener.js';
 import { type Service, startService } from './service.js';
 import { atHostExit, installSignals } from './signals.js';
 import type { ArbiterStats } from './stats.js';
+import { hasSuccessor, ownEstate } from './succession.js';
 import { startTicks } from './watch.js';
 import { WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
@@ -36,6 +38,8 @@ export interface Site {
   spawn(generation: Generation, recruit: Recruit): WorkerHandle;
   /** Forgets a worker that has ended. */
   bury(worker: WorkerHandle): void;
+  /** All addresses are served: a process before this one is told. */
+  serves(): void;
   /** Closes and removes everything. All workers must have ended. */
   close(): Promise<void>;
 }
@@ -53,7 +57,7 @@ export interface SiteEvents {
 export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
   const account = resolveAccount(options.user, options.group);
   // First of all: two that would serve the same addresses can share their sockets by accident.
-  const pidFile = options.pidFile === undefined ? undefined : claimPidFile(options.pidFile);
+  const pidFile = options.pidFile === undefined ? undefined : takePidFile(options.pidFile);
   let listeners: Listener[] = [];
   try {
     listeners = await openListeners(options.bind, abort);
@@ -63,6 +67,12 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
     pidFile?.remove();
     throw error;
   }
+}
+
+/** While the process before this one runs, the file is its own. Gunicorn does so too. */
+function takePidFile(path: string): PidFile {
+  if (!heritage || heritage.alone) return claimPidFile(path);
+  return claimPidFile(`${path}.2`);
 }
 
 interface Prepared {
@@ -84,9 +94,15 @@ function assemble(
   const removeSignals = installSignals(options.signals, events.onSignal);
   const removeExit = atHostExit(() => {
     for (const worker of workers) worker.signal('SIGKILL');
-    closeListeners(listeners);
+    closeListeners(listeners, othersServe() ? 'leave' : 'close');
     pidFile?.remove();
   }, options.signals.length === 0);
+  const disown = ownEstate(listeners);
+  let open = true;
+  heritage?.onAlone(() => {
+    if (open && options.pidFile !== undefined)
+      attempt(() => pidFile?.moveTo(options.pidFile as string), events.onError);
+  });
   const stopTicks = startTicks(options.clocks, () => events.onTurn({ type: 'tick' }));
   const source = { stats: events.stats, onFailure: events.onError };
   const service = options.notify ? startService(process.env, source) : undefined;
@@ -119,9 +135,12 @@ function assemble(
       }
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
+    serves: () => heritage?.serve(listeners.map(({ bind }) => bind)),
     async close() {
+      open = false;
       stopTicks();
-      closeListeners(listeners);
+      closeListeners(listeners, othersServe() ? 'leave' : 'close');
+      disown();
       board.close();
       await Promise.all([guard.close(), service?.close()]);
       pidFile?.remove();
@@ -130,6 +149,19 @@ function assemble(
       restoreTitle();
     },
   };
+}
+
+function attempt(act: () => void, onError: (error: ArbiterError) => void): void {
+  try {
+    act();
+  } catch (error) {
+    onError(error as ArbiterError);
+  }
+}
+
+/** Whether the process before or after this one serves the same sockets, and goes on. */
+function othersServe(): boolean {
+  return hasSuccessor() || heritage?.alone === false;
 }
 
 /** A host with a title of its own gets it back, unless somebody has changed it since. */

@@ -6,8 +6,10 @@ import type { BindAddress } from './types.js';
 
 const EXPECTED =
   "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', 'systemd', 'systemd:NAME', { host, port }, { path, mode } or { fd }";
+/** What a Unix socket's path ends with until it is bound for good. */
+export const UNIX_DRAFT = '~';
 /** sun_path holds 108 bytes on Linux and 104 on macOS, the terminating NUL included. */
-const MAX_PATH = 103;
+const MAX_PATH: number = 103 - UNIX_DRAFT.length;
 
 const port = integer(0, 65_535);
 const descriptor = integer(0, 2 ** 31 - 1);

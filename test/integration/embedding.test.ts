@@ -32,7 +32,7 @@ test('two_arbiters_one_process: not two inline ones of the same name at a time',
   assert.match(message, /'prefork'.*'name'/);
   const [first] = await program.printed(/^\{"serves".*\}$/m);
   assert.equal((await getFrom(JSON.parse(first).serves)).body, 'the first');
-  process.kill(program.pid, 'SIGUSR2');
+  process.kill(program.pid, 'SIGALRM');
   const [third] = await program.printed(/^\{"follows".*\}$/m);
   assert.equal((await getFrom(JSON.parse(third).follows)).body, 'the first');
   process.kill(program.pid, 'SIGTERM');

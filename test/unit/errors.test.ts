@@ -13,6 +13,7 @@ const CODES: Record<ArbiterErrorCode, number> = {
   ERR_WORKER_BOOT: 3,
   ERR_BOOT_TIMEOUT: 3,
   ERR_RELOAD_FAILED: 1,
+  ERR_UPGRADE_FAILED: 1,
   ERR_PIDFILE: 1,
   ERR_NOTIFY: 1,
   ERR_LISTENER: 1,

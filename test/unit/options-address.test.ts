@@ -12,7 +12,7 @@ const fd = (number: number): BindAddress => ({ kind: 'fd', fd: number });
 const systemd = (name?: string): BindAddress => ({ kind: 'systemd', name });
 
 // sun_path of macOS, the shorter one, less its NUL.
-const LONGEST = `/${'x'.repeat(102)}`;
+const LONGEST = `/${'x'.repeat(101)}`;
 
 const FORMS: readonly (readonly [value: unknown, address: BindAddress, text: string])[] = [
   ['127.0.0.1:8000', tcp('127.0.0.1', 8000), '127.0.0.1:8000'],
@@ -75,10 +75,10 @@ const REFUSED: readonly (readonly [value: unknown, expected: string, option?: st
   ['unix:', 'not empty'],
   ['unix:run/app.sock', 'an absolute path'],
   ['unix:/a\0b', 'no NUL'],
-  [`unix:${LONGEST}x`, 'at most 103 bytes'],
+  [`unix:${LONGEST}x`, 'at most 102 bytes'],
   // Bytes count, not characters.
-  [`unix:/${'é'.repeat(52)}`, 'at most 103 bytes'],
-  [{ path: `${LONGEST}x` }, 'at most 103 bytes', 'bind.path'],
+  [`unix:/${'é'.repeat(52)}`, 'at most 102 bytes'],
+  [{ path: `${LONGEST}x` }, 'at most 102 bytes', 'bind.path'],
   [{ path: 'relative' }, 'an absolute path', 'bind.path'],
   [{ path: '/s', mode: 0o1000 }, 'an integer from 0 to 511', 'bind.mode'],
   [{ path: '/s', mode: '660' }, 'an integer from 0 to 511', 'bind.mode'],
@@ -160,7 +160,7 @@ test('no string does anything but parse or be refused, and what parses is in ran
         const [parsed] = parseBind(value, 'bind');
         if (parsed?.kind === 'tcp')
           assert.ok(parsed.port <= 65_535 && parsed.host !== '' && !parsed.host?.includes('\0'));
-        if (parsed?.kind === 'unix') assert.ok(parsed.path.startsWith('/') && Buffer.byteLength(parsed.path) <= 103);
+        if (parsed?.kind === 'unix') assert.ok(parsed.path.startsWith('/') && Buffer.byteLength(parsed.path) <= 102);
       }),
     ),
     { numRuns: 3000 },

@@ -1,0 +1,67 @@
+import type { ArbiterError } from '../errors.js';
+import type { TimeoutReport } from '../protocol.js';
+import { bootTimeoutFailure, reportedFailure, silentFailure } from './boot-failure.js';
+import type { Crew } from './crew.js';
+import { timeoutReport } from './events.js';
+import type { Notifier } from './notify.js';
+import { passOn } from './reports.js';
+import type { TurnTable } from './turns.js';
+import type { WorkerHandle, WorkerTurn } from './worker-handle.js';
+
+/** What the turns of workers are acted on with. */
+export interface Supervision {
+  readonly crew: Crew;
+  readonly notifier: Notifier;
+  /** The names of the listening sockets. */
+  readonly sockets: readonly string[];
+  /** As of the option, milliseconds. */
+  readonly bootTimeout: number;
+  /** Whether this is the first start, which a failed boot ends. */
+  readonly starting: () => boolean;
+  readonly onFailedStart: (failure: ArbiterError) => void;
+}
+
+/** What is done when a worker says something, is late, or ends. */
+export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTurn['type']> {
+  const { crew, notifier, sockets, bootTimeout, starting, onFailedStart } = supervision;
+
+  /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */
+  const onBootFailure = (worker: WorkerHandle, failure: ArbiterError): void => {
+    if (worker.failure || worker.leaving) return;
+    worker.failure = failure;
+    // At the start, and of a reload, the rejection tells of it; else, without a listener or a log, nobody would.
+    const told = starting() || crew.tries(worker);
+    if (notifier.listens('worker:error') || told) notifier.emit('worker:error', worker.info(), failure);
+    else process.emitWarning(failure);
+    crew.failBoot(worker, failure);
+    if (starting()) onFailedStart(failure);
+  };
+  const onTimeout = (worker: WorkerHandle, report: TimeoutReport): void => {
+    crew.timeOut(worker, report);
+    if (worker.ready || report.clock !== 'boot') return;
+    onBootFailure(worker, bootTimeoutFailure(worker.id, bootTimeout));
+  };
+  return {
+    message: ({ worker, message }) => {
+      // A worker that was reaped before its pipe had been read to the end.
+      if (!crew.has(worker)) return;
+      if (message.type === 'ready') crew.welcome(worker);
+      else if (message.type === 'timeout') onTimeout(worker, timeoutReport(message));
+      else if (message.type !== 'failed') passOn(worker, message, notifier);
+      else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
+    },
+    overdue: ({ worker }) => {
+      if (worker.ready || worker.leaving || worker.timedOut) return;
+      onTimeout(worker, { clock: 'boot', elapsed: worker.lived, answered: false });
+      worker.signal('SIGKILL');
+    },
+    exit: (turn) => {
+      const { worker, error } = turn;
+      if (!crew.has(worker)) return;
+      const exit = crew.explain(turn);
+      if (!worker.ready) onBootFailure(worker, silentFailure(worker.id, exit, error));
+      crew.bury(turn, exit);
+    },
+    tick: () => crew.tick(),
+  };
+}
