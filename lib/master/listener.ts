@@ -16,6 +16,8 @@ export type BoundAddress = net.AddressInfo | string;
 export interface Listener {
   readonly fd: number;
   readonly address: BoundAddress;
+  /** Others may serve it too, and go on when this Arbiter stops: what waits there is left to them. */
+  readonly shared: boolean;
   /** Closes the descriptor and removes what was created. An inherited socket is left open. */
   close(): void;
 }
@@ -83,7 +85,7 @@ async function openListener(address: BindAddress): Promise<Listener> {
 
 async function openTcp(host: string | undefined, port: number): Promise<Listener> {
   const socket = host === undefined ? bindEverywhere(port) : bindTcp(await resolveHost(host), port);
-  return { fd: socket.fd, address: socket.address as net.AddressInfo, close: socket.close };
+  return { fd: socket.fd, address: socket.address as net.AddressInfo, shared: false, close: socket.close };
 }
 
 async function resolveHost(host: string): Promise<string> {
@@ -106,7 +108,7 @@ async function openUnix(path: string, mode: number | undefined): Promise<Listene
   const socket = bindUnix(path);
   // Nobody listens yet, so nobody can connect before the mode is right.
   if (mode !== undefined) chmodSync(path, mode);
-  return { fd: socket.fd, address: path, close: socket.close };
+  return { fd: socket.fd, address: path, shared: false, close: socket.close };
 }
 
 /** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */
@@ -148,7 +150,7 @@ function openInherited(fd: number): Listener {
   // fstat says EBADF in time; the socket's own functions would fail with an assertion.
   if (!fstatSync(fd).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
   const { address } = inspectSocket(fd);
-  return { fd, address: address ?? `fd://${fd}`, close: () => undefined };
+  return { fd, address: address ?? `fd://${fd}`, shared: true, close: () => undefined };
 }
 
 /** Whether a process has it bound, though nobody listens yet: an Arbiter whose workers still boot. Linux alone tells. */

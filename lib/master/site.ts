@@ -30,6 +30,11 @@ export interface Site {
   spawn(generation: Generation, recruit: Recruit): WorkerHandle;
   /** Forgets a worker that has ended. */
   bury(worker: WorkerHandle): void;
+  /**
+   * The sockets are to go away: workers that drain from now on accept what waits first, until that moment of `monotonic()`. Here
+   * they are closed, so that new clients are refused as soon as the workers have closed them too. None can be spawned after that.
+   */
+  lastCall(until: number): void;
   /** Closes and removes everything. All workers must have ended. */
   close(): Promise<void>;
 }
@@ -96,6 +101,11 @@ function assemble(
         break;
       }
       if (worker.pid !== undefined) guard.forget(worker.pid);
+    },
+    lastCall(until) {
+      const own = [...listeners.keys()].filter((index) => listeners[index]?.shared === false);
+      board.lastCall(until, own);
+      for (const listener of listeners) if (!listener.shared) listener.close();
     },
     async close() {
       stopTicks();

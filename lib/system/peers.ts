@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 
 /** The other end of a connection. */
 export interface Peer {
@@ -8,18 +9,26 @@ export interface Peer {
   readonly inode: string;
 }
 
+/** What the kernel's tables call the address of a listening socket: the port, or the path. It holds when the socket is closed. */
+export function localName(address: AddressInfo | string): string {
+  if (typeof address === 'string') return Buffer.from(address).toString('latin1');
+  return `:${address.port.toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
 /**
  * Those of these descriptors that are connections accepted by one of these listening sockets, and who is at their other
  * end. A thread that hangs may have closed one meanwhile and opened something else in its place, and a connection
  * of the application's own must not get an answer to somebody else's request. Known on Linux only; elsewhere all
  * are taken for what they were.
+ *
+ * @param listening - the descriptor of each, or its {@link localName}.
  */
-export function peersOf(fds: readonly number[], listening: readonly number[]): Map<number, Peer> {
+export function peersOf(fds: readonly number[], listening: readonly (number | string)[]): Map<number, Peer> {
   if (fds.length === 0) return new Map();
   const inodes = new Map(fds.map((fd) => [inodeOf(fd), fd] as const));
-  const own = new Set(listening.map(inodeOf));
+  const own = new Set(listening.filter((socket) => typeof socket === 'number').map(inodeOf));
   const rows: Row[] = [];
-  const locals = new Set<string>();
+  const locals = new Set(listening.filter((socket) => typeof socket === 'string'));
   let known = false;
   for (const table of TABLES) {
     known =

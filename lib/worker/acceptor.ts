@@ -1,4 +1,6 @@
 import net from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { monotonic } from '../monotonic.js';
 import { FD } from '../protocol.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
@@ -31,6 +33,10 @@ export interface AcceptorOptions extends AcceptOptions {
   readonly onWake: (act: () => void) => void;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
+  /** Until when to go on accepting what waits at a socket of the `bind`s, of `monotonic()`; 0 where others will. Asked once. */
+  readonly lastCall: (index: number) => number;
+  /** It accepts no more; its sockets may be closed. */
+  readonly onLeft: () => void;
 }
 
 /** Marks a connection that has a place. */
@@ -50,8 +56,12 @@ export class Acceptor {
   readonly #onClose: (this: net.Socket) => void;
   #duty: Duty | undefined;
   #taken = 0;
+  /** How many connections it has ever accepted. */
+  #accepted = 0;
   #shut = false;
-  #closed = false;
+  #leaving: Promise<void> | undefined;
+  #left = false;
+  #onRoom: (() => void) | undefined;
   #drained: (() => void) | undefined;
 
   /** @internal */
@@ -91,23 +101,36 @@ export class Acceptor {
     this.#options.onWake(() => this.#duty?.called());
   }
 
-  /** Stops to accept; resolves when the last connection has closed. */
-  close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      for (const entrance of this.#entrances) entrance.close();
-      this.#duty?.close();
-      // What is still served must not put it on the roster again.
-      this.#duty = undefined;
-    }
-    return new Promise((resolve) => {
-      if (this.#connections.size === 0) return resolve();
+  /**
+   * Stops to accept; resolves when the last connection has closed. When the Arbiter stops, what waits at its sockets is
+   * accepted first, as there is room: nobody else would.
+   */
+  async close(): Promise<void> {
+    await this.lastCall();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
       const earlier = this.#drained;
       this.#drained = () => {
         earlier?.();
         resolve();
       };
     });
+  }
+
+  /** @internal The first half of {@link Acceptor.close}: resolves when it accepts no more. */
+  lastCall(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  /** @internal Accepts no more, whatever waits. */
+  abandon(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#onRoom?.();
+    for (const entrance of this.#entrances) entrance.close();
+    this.#offDuty();
+    this.#options.onLeft();
   }
 
   /**
@@ -150,6 +173,7 @@ export class Acceptor {
   }
 
   #accept(socket: net.Socket): void {
+    this.#accepted++;
     this.#connections.add(socket);
     socket.on('close', this.#onClose);
     if (this.hasRoom) this.#admit(socket);
@@ -168,7 +192,7 @@ export class Acceptor {
     this.#connections.delete(socket);
     this.#options.onClose?.(socket);
     this.leave(socket);
-    if (this.#closed && this.#connections.size === 0) this.#drained?.();
+    if (this.#left && this.#connections.size === 0) this.#drained?.();
   }
 
   /** The one that is opened first is served first: without turns, a busy address would starve the others. */
@@ -183,8 +207,40 @@ export class Acceptor {
   }
 
   #resume(): void {
-    if (!this.#shut || this.#closed || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
+    if (!this.#shut || this.#left || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
     this.#shut = false;
     for (const entrance of this.#entrances) entrance.unshut();
+    this.#onRoom?.();
+  }
+
+  async #leave(): Promise<void> {
+    // While all of them leave, nobody would wake one that rests.
+    this.#offDuty();
+    let end = 0;
+    for (const entrance of [...this.#entrances]) {
+      const until = this.#options.lastCall(entrance.index);
+      end = Math.max(end, until);
+      if (until > 0) continue;
+      entrance.close();
+      this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
+    }
+    if (end > 0) this.#resume();
+    while (!this.#left && monotonic() < end && !(await this.#seesNobody()));
+    this.abandon();
+  }
+
+  /** Whether nobody waits at the sockets: while they were open, a whole turn of the event loop brought nobody. */
+  async #seesNobody(): Promise<boolean> {
+    if (this.#shut) await new Promise<void>((resolve) => (this.#onRoom = resolve));
+    const before = this.#accepted;
+    await turn();
+    await turn();
+    return this.#accepted === before && !this.#shut;
+  }
+
+  /** Off the duty roster: what is still served must not put it on again. */
+  #offDuty(): void {
+    this.#duty?.close();
+    this.#duty = undefined;
   }
 }

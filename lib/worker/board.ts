@@ -1,6 +1,15 @@
 import { readSync, writeSync } from 'node:fs';
 import { FD } from '../protocol.js';
-import { DUTY_SLOTS, readSlot, SLOT_SIZE, SlotImage, type SlotRecord, slotPosition } from '../scoreboard.js';
+import {
+  DUTY_SLOTS,
+  LAST_CALL_POSITION,
+  readLastCall,
+  readSlot,
+  SLOT_SIZE,
+  SlotImage,
+  type SlotRecord,
+  slotPosition,
+} from '../scoreboard.js';
 
 /** What a slot of the scoreboard says; for those of this process's own threads. */
 export function readSlotAt(index: number): SlotRecord | undefined {
@@ -24,4 +33,11 @@ export function storeImage(index: number, memory: SharedArrayBuffer): void {
 /** Takes an acceptor that has ended off the duty roster. */
 export function clearDuty(index: number): void {
   if (index < DUTY_SLOTS) writeSync(FD.SCOREBOARD, new Uint8Array(4), 0, 4, index * 4);
+}
+
+/** Until when to go on accepting at a socket when the worker is told to drain, of `monotonic()`; 0 where others will. */
+export function lastCall(socket: number): number {
+  const bytes = new Uint8Array(SLOT_SIZE);
+  readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, LAST_CALL_POSITION);
+  return readLastCall(bytes, socket);
 }
