@@ -1,9 +1,8 @@
 import net from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
-import { monotonic } from '../monotonic.js';
 import { FD } from '../protocol.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
+import { type Caller, lastCall } from './last-call.js';
 
 /** What a worker that accepts connections itself decides. */
 export interface AcceptOptions {
@@ -46,7 +45,7 @@ type Placed = net.Socket & { [PLACED]?: boolean };
 /**
  * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
  */
-export class Acceptor {
+export class Acceptor implements Caller {
   readonly #options: AcceptorOptions;
   /** In the order in which they are opened after a pause. */
   readonly #entrances: Entrance[] = [];
@@ -56,17 +55,20 @@ export class Acceptor {
   readonly #onClose: (this: net.Socket) => void;
   #duty: Duty | undefined;
   #taken = 0;
-  /** How many connections it has ever accepted. */
-  #accepted = 0;
+  /** @internal */
+  accepted = 0;
+  /** @internal */
+  readonly index: number;
   #shut = false;
   #leaving: Promise<void> | undefined;
-  #left = false;
-  #onRoom: (() => void) | undefined;
+  /** @internal */
+  left = false;
   #drained: (() => void) | undefined;
 
   /** @internal */
   constructor(options: AcceptorOptions) {
     this.#options = options;
+    this.index = options.slot;
     const { sockets, copy, backlog, direct, socket } = options;
     for (let index = 0; index < sockets; index++) {
       const server = net.createServer({ allowHalfOpen: true, noDelay: true, ...socket }, (connection) => {
@@ -91,6 +93,11 @@ export class Acceptor {
   /** @internal */
   get hasRoom(): boolean {
     return this.#taken < this.#options.capacity;
+  }
+
+  /** @internal */
+  get isOpen(): boolean {
+    return !this.#shut;
   }
 
   /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
@@ -123,11 +130,15 @@ export class Acceptor {
     return this.#leaving;
   }
 
+  /** @internal */
+  shorten(): void {
+    for (const entrance of this.#entrances) entrance.shorten();
+  }
+
   /** @internal Accepts no more, whatever waits. */
   abandon(): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#onRoom?.();
+    if (this.left) return;
+    this.left = true;
     for (const entrance of this.#entrances) entrance.close();
     this.#offDuty();
     this.#options.onLeft();
@@ -173,7 +184,7 @@ export class Acceptor {
   }
 
   #accept(socket: net.Socket): void {
-    this.#accepted++;
+    this.accepted++;
     this.#connections.add(socket);
     socket.on('close', this.#onClose);
     if (this.hasRoom) this.#admit(socket);
@@ -192,7 +203,7 @@ export class Acceptor {
     this.#connections.delete(socket);
     this.#options.onClose?.(socket);
     this.leave(socket);
-    if (this.#left && this.#connections.size === 0) this.#drained?.();
+    if (this.left && this.#connections.size === 0) this.#drained?.();
   }
 
   /** The one that is opened first is served first: without turns, a busy address would starve the others. */
@@ -207,10 +218,9 @@ export class Acceptor {
   }
 
   #resume(): void {
-    if (!this.#shut || this.#left || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
+    if (!this.#shut || this.left || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
     this.#shut = false;
     for (const entrance of this.#entrances) entrance.unshut();
-    this.#onRoom?.();
   }
 
   async #leave(): Promise<void> {
@@ -224,18 +234,11 @@ export class Acceptor {
       entrance.close();
       this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
     }
-    if (end > 0) this.#resume();
-    while (!this.#left && monotonic() < end && !(await this.#seesNobody()));
+    if (end > 0) {
+      this.#resume();
+      await lastCall(this, end);
+    }
     this.abandon();
-  }
-
-  /** Whether nobody waits at the sockets: while they were open, a whole turn of the event loop brought nobody. */
-  async #seesNobody(): Promise<boolean> {
-    if (this.#shut) await new Promise<void>((resolve) => (this.#onRoom = resolve));
-    const before = this.#accepted;
-    await turn();
-    await turn();
-    return this.#accepted === before && !this.#shut;
   }
 
   /** Off the duty roster: what is still served must not put it on again. */

@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import { ListenError } from './failures.js';
-import { createPausing, type Pausing } from './pausing.js';
+import { createPausing, handleOf, type Pausing } from './pausing.js';
 
 export interface EntranceOptions {
   /** Of the address in `bind`. */
@@ -18,6 +18,7 @@ export class Entrance {
   readonly #listen: () => void;
   #pausing: Pausing | undefined;
   #shut = false;
+  #backlog: number;
 
   readonly #relistens: boolean;
 
@@ -25,8 +26,9 @@ export class Entrance {
     this.#server = server;
     this.index = index;
     this.#relistens = direct && index === 0;
+    this.#backlog = backlog;
     // With a descriptor, Node takes the length of the queue from the second argument only.
-    this.#listen = () => void server.listen({ fd }, backlog as never);
+    this.#listen = () => void server.listen({ fd }, this.#backlog as never);
   }
 
   /** Listens. Rejects with a {@link ListenError}. */
@@ -57,6 +59,16 @@ export class Entrance {
     this.#shut = false;
     if (this.#pausing) this.#pausing.resume();
     else if (this.index === 0) this.#listen();
+  }
+
+  /**
+   * From now on only one client at a time may wait, besides those that do. Of who comes when another one waits, the system says nothing:
+   * it is let in later, or refused when the socket is gone.
+   */
+  shorten(): void {
+    this.#backlog = 0;
+    if (this.#pausing) this.#pausing.shorten();
+    else if (this.#server.listening) handleOf(this.#server)?.listen?.(0);
   }
 
   close(): void {

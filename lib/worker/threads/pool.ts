@@ -2,8 +2,9 @@ import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 import { monotonic } from '../../monotonic.js';
 import type { FailedMessage, RecycleCause, WorkerMessage, WorkerSpec } from '../../protocol.js';
+import { DUTY } from '../../scoreboard.js';
 import { reviveError, serializeError } from '../../serialized-error.js';
-import { clearDuty, readSlotAt, storeImage } from '../board.js';
+import { readSlotAt, storeImage, writeDuty } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
@@ -196,7 +197,7 @@ export class ThreadPool implements Servant {
     if (thread.ready) storeImage(slot, thread.image);
     const request = readSlotAt(slot)?.request;
     this.#threads.delete(number);
-    clearDuty(slot);
+    writeDuty(slot, DUTY.NONE);
     if (this.#stopping) {
       this.#settle();
       return;
