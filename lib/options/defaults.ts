@@ -13,6 +13,7 @@ export const DEFAULTS = {
   watchdog: true,
   bootTimeout: 60_000,
   gracefulTimeout: 30_000,
+  drainDelay: 0,
   maxRequests: 0,
   maxRequestsJitter: 0,
   maxMemory: 0,
@@ -27,5 +28,5 @@ export const MASTER_SIGNALS: readonly MasterSignal[] = [
 ];
 
 /** Options of the documented API that this version does not know yet: refused, not ignored. */
-export const LATER_OPTIONS: ReadonlySet<string> = new Set(['pidFile', 'accessLog', 'accessLogFormat', 'drainDelay']);
+export const LATER_OPTIONS: ReadonlySet<string> = new Set(['pidFile', 'accessLog', 'accessLogFormat']);
 export const LATER_SIGNALS: ReadonlySet<string> = new Set(['SIGUSR1', 'SIGUSR2']);
