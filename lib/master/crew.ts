@@ -187,7 +187,8 @@ export class Crew {
     const exit = told === undefined ? { code, signal } : { code: told, signal: null };
     const reason = exitReason(worker, record, exit.code);
     const request = reason === 'boot' ? undefined : record?.request;
-    return { ...exit, reason, ...(request && { request }) };
+    const overdue = worker.overdue && signal === 'SIGKILL' && ({ overdue: true } as const);
+    return { ...exit, reason, ...overdue, ...(request && { request }) };
   }
 
   /**
