@@ -75,6 +75,10 @@ export interface WorkerSpec {
   /** Number of listening sockets: fd 0, then {@link FD}.EXTRA_SOCKETS and up. */
   readonly sockets: number;
   /**
+   * What the kernel calls the address of each, see `localName()`; null of one that is not ours alone, which no worker needs to close.
+   */
+  readonly locals: readonly (string | null)[];
+  /**
    * How many copies of the further ones there are, one behind the other: each thread needs one of its own, since what it
    * listens on is closed with it. In a thread: the number of its copy, from 0.
    */

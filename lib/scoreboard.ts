@@ -21,9 +21,33 @@ export const HEADER_SIZE = 80;
 export const DUTY_SLOTS = 1024;
 export const DUTY_BYTES: number = DUTY_SLOTS * 4;
 
+/**
+ * Then comes what the master says to all: until when they may go on accepting after they have been told to drain, and at which
+ * sockets, a byte each. The rest of the file are slots.
+ */
+export const LAST_CALL_POSITION: number = DUTY_BYTES;
+const LAST_CALL_SOCKETS = 8;
+
 /** Where a slot begins in the file. */
 export function slotPosition(index: number): number {
-  return DUTY_BYTES + index * SLOT_SIZE;
+  return LAST_CALL_POSITION + (index + 1) * SLOT_SIZE;
+}
+
+/**
+ * @param until - milliseconds of `monotonic()`.
+ * @param sockets - indices of those whose queues nobody else will serve. None beyond the 247th can be said.
+ */
+export function encodeLastCall(until: number, sockets: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(SLOT_SIZE);
+  new Float64Array(bytes.buffer)[0] = until;
+  for (const index of sockets) bytes[LAST_CALL_SOCKETS + index] = 1;
+  return bytes;
+}
+
+/** Until when to accept what waits at a socket; 0 where others will. */
+export function readLastCall(bytes: Uint8Array, socket: number): number {
+  if (bytes[LAST_CALL_SOCKETS + socket] !== 1) return 0;
+  return new Float64Array(bytes.buffer, bytes.byteOffset, 1)[0] ?? 0;
 }
 
 /** What an acceptor does: accepts, has no room, or has room and leaves the accepting to others. 0 is none. */

@@ -1,5 +1,15 @@
 import { closeSync, ftruncateSync, readSync, writeSync } from 'node:fs';
-import { DUTY, DUTY_SLOTS, dutyState, readSlot, SLOT_SIZE, type SlotRecord, slotPosition } from '../scoreboard.js';
+import {
+  DUTY,
+  DUTY_SLOTS,
+  dutyState,
+  encodeLastCall,
+  LAST_CALL_POSITION,
+  readSlot,
+  SLOT_SIZE,
+  type SlotRecord,
+  slotPosition,
+} from '../scoreboard.js';
 import { openUnlinked } from './unlinked.js';
 
 /** The master's side of the scoreboard: it owns the file, hands out slots and reads them. */
@@ -13,6 +23,8 @@ export interface Board {
   rests(slot: number, count: number): boolean;
   /** What the slot's worker wrote last; undefined before its first write and for a torn one. */
   read(slot: number): SlotRecord | undefined;
+  /** Workers that drain from now on accept what waits at these sockets first, until that moment of `monotonic()`. */
+  lastCall(until: number, sockets: readonly number[]): void;
   close(): void;
 }
 
@@ -53,6 +65,9 @@ export function openBoard(): Board {
     read(slot) {
       const length = readSync(fd, bytes, 0, SLOT_SIZE, slotPosition(slot));
       return length === SLOT_SIZE ? readSlot(bytes) : undefined;
+    },
+    lastCall(until, sockets) {
+      writeSync(fd, encodeLastCall(until, sockets), 0, SLOT_SIZE, LAST_CALL_POSITION);
     },
     close() {
       closeSync(fd);

@@ -1,5 +1,6 @@
 import type { FailureKind } from '../backoff.js';
 import { ArbiterError } from '../errors.js';
+import { monotonic } from '../monotonic.js';
 import { type Surge, surgeOf } from '../options/surge.js';
 import type { ResolvedOptions } from '../options/types.js';
 import type { TimeoutReport } from '../protocol.js';
@@ -150,9 +151,11 @@ export class Crew {
     return plan.wakeAt;
   }
 
-  /** Tells all workers to end. */
+  /** Tells all workers to end; with a drain, what waits at the sockets is served first. */
   end(stage: EndStage): void {
     this.#rollout = undefined;
+    // The second half of the time is for what has been accepted by then.
+    if (stage === 'drain') this.#site.lastCall(monotonic() + this.#gracefulTimeout / 2);
     const limit = stage === 'drain' ? this.#gracefulTimeout : Math.min(this.#gracefulTimeout, QUICK_LIMIT);
     for (const worker of this.#roster.all()) worker.end('stop', stage, limit);
   }
@@ -189,7 +192,8 @@ export class Crew {
     const exit = told === undefined ? { code, signal } : { code: told, signal: null };
     const reason = exitReason(worker, record, exit.code);
     const request = reason === 'boot' ? undefined : record?.request;
-    return { ...exit, reason, ...(request && { request }) };
+    const overdue = worker.overdue && signal === 'SIGKILL' && ({ overdue: true } as const);
+    return { ...exit, reason, ...overdue, ...(request && { request }) };
   }
 
   /**

@@ -3,8 +3,7 @@ import { errorTitle } from '../log/stack.js';
 import { duration, printable, quoted } from '../log/text.js';
 import type { LogLevel } from '../options/logger.js';
 import type { Hung, TimedOutRequest } from '../protocol.js';
-import type { SlotRequest } from '../scoreboard.js';
-import type { ArbiterEvents, WorkerTimeout } from './events.js';
+import type { ArbiterEvents, WorkerExit, WorkerTimeout } from './events.js';
 import type { BoundAddress } from './listener.js';
 import type { ExitReason, WorkerInfo } from './worker-handle.js';
 
@@ -34,9 +33,9 @@ type Table = { readonly [E in keyof ArbiterEvents]: (moment: Moment, ...args: Ar
 const ORDERED: readonly ExitReason[] = ['stop', 'scale', 'reload', 'recycle'];
 
 /** An order to end that costs nobody a request is no more than news. */
-function exitLevel(reason: ExitReason, request: SlotRequest | undefined): LogLevel {
+function exitLevel({ reason, request, overdue }: WorkerExit): LogLevel {
   if (!ORDERED.includes(reason)) return 'error';
-  return request ? 'warn' : 'info';
+  return request || overdue ? 'warn' : 'info';
 }
 
 const TABLE: Table = {
@@ -49,10 +48,11 @@ const TABLE: Table = {
   ],
   'worker:spawn': (_, worker) => ['debug', `${title(worker)} was spawned`, of(worker)],
   'worker:ready': (_, worker) => ['debug', `${title(worker)} is ready`, of(worker)],
-  'worker:exit': ({ now }, worker, { request, ...exit }) => {
-    const how = `${exit.reason}, ${howText(exit)}`;
+  'worker:exit': ({ now }, worker, ended) => {
+    const { request, ...exit } = ended;
+    const how = `${exit.reason}, ${howText(exit)}${exit.overdue ? ' when gracefulTimeout was over' : ''}`;
     const message = `${title(worker)} ended (${how})${request ? ` while serving ${requestText(request, now)}` : ''}`;
-    return [exitLevel(exit.reason, request), message, { ...of(worker), ...exit, ...aged(request, now) }];
+    return [exitLevel(ended), message, { ...of(worker), ...exit, ...aged(request, now) }];
   },
   'worker:timeout': ({ now }, worker, timeout) => {
     const { request, ...rest } = timeout;

@@ -12,6 +12,8 @@ export interface WorkerExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly reason: ExitReason;
+  /** Set when it was killed because it had not drained within `gracefulTimeout`. */
+  readonly overdue?: true;
   /** What it was serving at that moment, if anything. */
   readonly request?: SlotRequest;
 }

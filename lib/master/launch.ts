@@ -5,10 +5,11 @@ import { readTls } from '../options/tls.js';
 import type { ResolvedOptions } from '../options/types.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../protocol.js';
 import type { resolveAccount } from '../system/account.js';
+import { localName } from '../system/peers.js';
 import { bootLimit } from './clocks.js';
 import { type Command, SHELL } from './command.js';
 import type { Generation } from './generation.js';
-import type { Listener } from './listener.js';
+import { boundName, type Listener } from './listener.js';
 
 /** How to start one worker process. */
 export interface Launch {
@@ -57,6 +58,7 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
       ...place,
       generation: generation.number,
       sockets: listeners.length,
+      locals: listeners.map(({ foreign, address }) => (foreign ? null : localName(boundName(address)))),
       copies,
       backlog,
       direct: SHELL === undefined && listeners.length > 0,

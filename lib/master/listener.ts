@@ -102,7 +102,7 @@ function inherit(address: BindAddress): Listener[] {
   const heirlooms = heritage.take(bind);
   if (heirlooms.length === 0 && address.kind === 'systemd' && address.otherwise) return inherit(address.otherwise);
   return heirlooms.map(({ fd, path, foreign }) => {
-    const leave = (): void => closeSync(fd);
+    const leave = once(() => closeSync(fd));
     const close = path === undefined ? leave : removing(path, leave);
     const opened = { ...openInherited(fd), ...(path !== undefined && { address: path }) };
     return { ...opened, name: bind, bind, foreign, ...(!foreign && { close, leave }) };
@@ -137,7 +137,8 @@ async function openListener(address: OwnAddress): Promise<Opened> {
 
 async function openTcp(host: string | undefined, port: number): Promise<Opened> {
   const socket = host === undefined ? bindEverywhere(port) : bindTcp(await resolveHost(host), port);
-  const { fd, address, close } = socket;
+  const { fd, address } = socket;
+  const close = once(socket.close);
   return { fd, address: address as net.AddressInfo, foreign: false, close, leave: close };
 }
 
@@ -164,7 +165,9 @@ async function openUnix(path: string, mode: number | undefined): Promise<Opened>
   const draft = path + UNIX_DRAFT;
   await removeStaleSocket(path);
   await removeStaleSocket(draft);
-  const { fd, close: leave } = bindUnix(draft);
+  const socket = bindUnix(draft);
+  const { fd } = socket;
+  const leave = once(socket.close);
   try {
     // Nobody listens yet, so nobody can connect before the mode is right.
     if (mode !== undefined) chmodSync(draft, mode);
@@ -176,13 +179,27 @@ async function openUnix(path: string, mode: number | undefined): Promise<Opened>
   return { fd, address: path, foreign: false, close: removing(path, leave), leave };
 }
 
+/** The address as the kernel has it: a Unix socket keeps the name that it was bound by. */
+export function boundName(address: BoundAddress): BoundAddress {
+  return typeof address === 'string' ? address + UNIX_DRAFT : address;
+}
+
+/** A descriptor that was closed may be another's when it is closed once more. */
+function once(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
+}
+
 /** Closes, and removes the file of a Unix socket, unless that is another one by now. */
 function removing(path: string, close: () => void): () => void {
   const inode = lstatSync(path, { throwIfNoEntry: false })?.ino;
-  return () => {
+  return once(() => {
     close();
     if (inode !== undefined && lstatSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path);
-  };
+  });
 }
 
 /** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */

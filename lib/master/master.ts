@@ -3,6 +3,7 @@ import { ArbiterError } from '../errors.js';
 import type { ResolvedOptions } from '../options/types.js';
 import { Alarm } from './alarm.js';
 import { Crew } from './crew.js';
+import { Ending } from './ending.js';
 import type { ReloadResult } from './events.js';
 import { newGeneration } from './generation.js';
 import { reopenLogger } from './journal.js';
@@ -16,7 +17,7 @@ import { type ArbiterState, checkMove, refusal } from './states.js';
 import { type ArbiterStats, EMPTY_STATS } from './stats.js';
 import { upgrade } from './succession.js';
 import type { Turn, TurnTable } from './turns.js';
-import { type EndStage, isHarder, type WorkerInfo } from './worker-handle.js';
+import type { EndStage, WorkerInfo } from './worker-handle.js';
 import { workerTurns } from './worker-turns.js';
 
 /**
@@ -34,10 +35,9 @@ export class Master {
   #crew: Crew | undefined;
   #workers: ReturnType<typeof workerTurns> | undefined;
   #startedAt: number | undefined;
-  #endStage: EndStage | undefined;
+  readonly #ending: Ending;
   #failure: unknown;
   #releaseName: (() => void) | undefined;
-  #closing = false;
   readonly #reloads: Reloads;
   /** A signal has asked for one. */
   #upgradeDue = false;
@@ -49,6 +49,7 @@ export class Master {
     this.#options = options;
     this.#notifier = notifier;
     this.#target = options.workers;
+    this.#ending = new Ending(options.drainDelay);
     this.#reloads = new Reloads(options, notifier);
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
     this.#loop = new Loop(act, () => this.#reconcile());
@@ -97,7 +98,7 @@ export class Master {
     try {
       await this.start();
     } catch (error) {
-      if (this.#endStage === undefined || this.#failure !== undefined) throw error;
+      if (this.#ending.stage === undefined || this.#failure !== undefined) throw error;
     }
     await this.#loop.until(() => this.#state === 'stopped');
   }
@@ -178,7 +179,7 @@ export class Master {
       this.#startedAt = performance.now();
     },
     unopened: ({ error }) => {
-      if (this.#endStage === undefined) this.#failure = error;
+      if (this.#ending.stage === undefined) this.#failure = error;
       this.#finish();
     },
     message: (turn) => this.#workers?.message(turn),
@@ -194,7 +195,7 @@ export class Master {
       else if (name === 'SIGUSR1') this.#reopenLogs();
       else if (name === 'SIGUSR2') this.#upgradeDue = true;
       else if (name === 'SIGTERM') this.#end('drain');
-      else this.#end(this.#endStage === 'quit' ? 'kill' : 'quit');
+      else this.#end(this.#ending.stage === 'quit' ? 'kill' : 'quit');
     },
     scale: ({ to }) => this.#scaleTo(to),
     stop: ({ stage }) => this.#end(stage),
@@ -219,23 +220,23 @@ export class Master {
 
   /** Begins to end, or hurries up; never slows down. */
   #end(stage: EndStage): void {
-    if (!isHarder(stage, this.#endStage)) return;
-    this.#endStage = stage;
+    if (!this.#ending.order(stage, this.#state === 'starting' ? undefined : performance.now())) return;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();
     this.#alarm.set();
     if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
-    this.#crew?.end(stage);
+    if (this.#ending.drainAt === undefined) this.#crew?.end(stage);
   }
 
   /** Draws the conclusions of a turn: what the target asks for, and where the state leads. */
   #reconcile(): void {
     if (!this.#crew || this.#state === 'stopped') return;
-    if (this.#state === 'stopping') {
+    const now = performance.now();
+    if (this.#ending.drains(now)) this.#crew.end('drain');
+    if (this.#state === 'stopping' && this.#ending.drainAt === undefined) {
       if (this.#crew.size === 0) this.#close();
       return;
     }
-    const now = performance.now();
     const times = this.#crew.fill(this.#target, now);
     if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
       this.#become('running');
@@ -259,7 +260,7 @@ export class Master {
     }
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
     if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
-    this.#alarm.set(...times);
+    this.#alarm.set(...times, this.#ending.drainAt);
   }
 
   /** Until it is told otherwise, nobody serves; Gunicorn: WINCH. At the start, all must have been ready once. */
@@ -268,8 +269,7 @@ export class Master {
   }
 
   #close(): void {
-    if (this.#closing) return;
-    this.#closing = true;
+    if (!this.#ending.closes()) return;
     const closed = (): void => this.#loop.enqueue({ type: 'closed' });
     this.#site?.close().catch(this.#notifier.report).then(closed);
   }

@@ -40,6 +40,11 @@ export interface Site {
   bury(worker: WorkerHandle): void;
   /** All addresses are served: a process before this one is told. */
   serves(): void;
+  /**
+   * The sockets are to go away: workers that drain from now on accept what waits first, until that moment of `monotonic()`. Here
+   * they are closed, so that new clients are refused as soon as the workers have closed them too. None can be spawned after that.
+   */
+  lastCall(until: number): void;
   /** Closes and removes everything. All workers must have ended. */
   close(): Promise<void>;
 }
@@ -136,6 +141,13 @@ function assemble(
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
     serves: () => heritage?.serve(listeners.map(({ bind }) => bind)),
+    lastCall(until) {
+      // What waits is another process's.
+      if (othersServe()) return;
+      const own = [...listeners.keys()].filter((index) => listeners[index]?.foreign === false);
+      board.lastCall(until, own);
+      closeListeners(listeners);
+    },
     async close() {
       open = false;
       stopTicks();

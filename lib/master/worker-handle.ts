@@ -81,6 +81,7 @@ export class WorkerHandle {
   /** The last error that it has told of. */
   lastError: Error | undefined;
   #timedOut = false;
+  #overdue = false;
   #leavingFor: LeaveReason | undefined;
   #due = false;
   readonly #probation: number;
@@ -138,6 +139,11 @@ export class WorkerHandle {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
+  /** Whether it was killed because it had not drained in time. */
+  get overdue(): boolean {
+    return this.#overdue;
+  }
+
   /** Whether a clock of it ran out. */
   get timedOut(): boolean {
     return this.#timedOut;
@@ -189,7 +195,9 @@ export class WorkerHandle {
     // Before it is ready, a QUIT would leave a core file and nothing is under way: there it is a kill.
     // One that has reported its failure is on its way out.
     if (this.failure === undefined) this.signal(stage === 'quit' && !this.ready ? 'SIGKILL' : STAGE_SIGNAL[stage]);
-    this.#killWithin(limit);
+    this.#killWithin(limit, () => {
+      this.#overdue = stage === 'drain';
+    });
   }
 
   /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */
@@ -203,13 +211,16 @@ export class WorkerHandle {
     if (this.pid !== undefined) this.#child.kill(name);
   }
 
-  #killWithin(limit: number): void {
+  #killWithin(limit: number, onKill?: () => void): void {
     // Never later than it was to be before.
     const at = performance.now() + limit;
     if (at >= this.#killAt) return;
     this.#killAt = at;
     this.#stopKillClock?.();
-    this.#stopKillClock = countdown(limit, () => this.signal('SIGKILL'));
+    this.#stopKillClock = countdown(limit, () => {
+      onKill?.();
+      this.signal('SIGKILL');
+    });
   }
 
   #sendTls({ tls }: Launch, enqueue: (turn: WorkerTurn) => void): void {

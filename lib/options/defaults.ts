@@ -13,6 +13,7 @@ export const DEFAULTS = {
   watchdog: true,
   bootTimeout: 60_000,
   gracefulTimeout: 30_000,
+  drainDelay: 0,
   maxRequests: 0,
   maxRequestsJitter: 0,
   maxMemory: 0,
@@ -28,4 +29,4 @@ export const MASTER_SIGNALS: readonly MasterSignal[] = [
 ];
 
 /** Options of the documented API that this version does not know yet: refused, not ignored. */
-export const LATER_OPTIONS: ReadonlySet<string> = new Set(['accessLog', 'accessLogFormat', 'drainDelay']);
+export const LATER_OPTIONS: ReadonlySet<string> = new Set(['accessLog', 'accessLogFormat']);

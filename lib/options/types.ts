@@ -167,6 +167,13 @@ export interface ArbiterOptions<App = Handler> {
   /** From the order to drain until a worker is killed. Gunicorn: `graceful_timeout`. @defaultValue `30000` */
   readonly gracefulTimeout?: number;
   /**
+   * How long a graceful stop waits before it drains. In that time everything is served as before, while `'stop'` has been emitted and
+   * the state is `'stopping'`: so that a readiness check fails, and load balancers send their clients elsewhere. A quick stop does not
+   * wait. Gunicorn has no such setting.
+   * @defaultValue `0`
+   */
+  readonly drainDelay?: number;
+  /**
    * How many workers of a new generation a reload starts beside the old ones at once: a number, or a share of the workers
    * as `'25%'`, rounded down and at least one. Old ones that still finish their requests come on top. Gunicorn has no such
    * setting: it ends the old ones first. @defaultValue `'25%'`
@@ -275,6 +282,7 @@ export interface ResolvedOptions {
   readonly backlog: number;
   readonly clocks: ClockLimits;
   readonly gracefulTimeout: number;
+  readonly drainDelay: number;
   readonly surge: Surge;
   readonly recycle: RecycleLimits;
   readonly http: HttpOptions;

@@ -30,7 +30,7 @@ import { workingFolder } from './working-folder.js';
 
 const HTTP_OPTIONS = ['headersTimeout', 'requestTimeout', 'maxHeaderSize', 'maxHeadersCount'] as const;
 const OPTIONS: ReadonlySet<string> = new Set([
-  ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'gracefulTimeout', 'surge', 'server'],
+  ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'gracefulTimeout', 'drainDelay', 'surge', 'server'],
   ...['timeout', 'watchdog', 'bootTimeout'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', 'logger', ...HTTP_OPTIONS],
@@ -86,6 +86,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
       watchdog: pick('watchdog', boolean, DEFAULTS.watchdog),
     },
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
+    drainDelay: pick('drainDelay', duration, DEFAULTS.drainDelay),
     recycle: recycleLimits(given),
     http: httpOptions(given),
     cwd,

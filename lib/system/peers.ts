@@ -1,10 +1,21 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { inspectSocket, type SocketNames } from './socket.js';
 
 /** The other end of a connection. */
 export interface Peer {
   /** An IP address; undefined of a Unix socket. */
   readonly address: string | undefined;
+}
+
+/** What the connections of a listening socket have in common: the port, or the kernel's name of the path. It holds when the socket is closed. */
+export function localName(address: AddressInfo | string): string {
+  return typeof address === 'string' ? Buffer.from(address).toString('latin1') : `:${address.port}`;
+}
+
+function portOf(socket: number | string): number | undefined {
+  if (typeof socket === 'number') return namesOf(socket)?.address?.port;
+  return socket.startsWith(':') ? Number(socket.slice(1)) : undefined;
 }
 
 /**
@@ -14,14 +25,16 @@ export interface Peer {
  * elsewhere they are taken for what they were.
  *
  * To be asked by another thread than the one that has them open: libuv opens nothing twice in one event loop.
+ *
+ * @param listening - the descriptor of each, or its {@link localName}.
  */
-export function peersOf(fds: readonly number[], listening: readonly number[]): Map<number, Peer> {
-  const ports = new Set(listening.map((fd) => namesOf(fd)?.address?.port));
+export function peersOf(fds: readonly number[], listening: readonly (number | string)[]): Map<number, Peer> {
+  const ports = new Set(listening.map(portOf));
   const peers = new Map<number, Peer>();
   const unix: number[] = [];
   for (const fd of fds) {
     const names = namesOf(fd);
-    if (names?.peer && ports.has(names.address?.port)) peers.set(fd, { address: names.peer.address });
+    if (names?.peer && names.address && ports.has(names.address.port)) peers.set(fd, { address: names.peer.address });
     else if (names?.tcp === false) unix.push(fd);
   }
   for (const fd of unix.length > 0 ? acceptedUnix(unix, listening) : []) peers.set(fd, { address: undefined });
@@ -39,7 +52,7 @@ function namesOf(fd: number): SocketNames | undefined {
 /** proc(5): the inode and the path, which a listening socket and the connections that it accepted have in common. */
 const UNIX_ROW = /^\w+: \S+ \S+ \S+ \S+ \S+ +(?<inode>\d+) (?<path>.+)$/gm;
 
-function acceptedUnix(fds: readonly number[], listening: readonly number[]): readonly number[] {
+function acceptedUnix(fds: readonly number[], listening: readonly (number | string)[]): readonly number[] {
   let table: string;
   try {
     table = readFileSync('/proc/self/net/unix', 'latin1');
@@ -50,7 +63,9 @@ function acceptedUnix(fds: readonly number[], listening: readonly number[]): rea
   for (const { groups } of table.matchAll(UNIX_ROW)) {
     if (groups?.['inode'] && groups['path']) paths.set(groups['inode'], groups['path']);
   }
-  const own = new Set(listening.map((fd) => paths.get(inodeOf(fd)) ?? ''));
+  const own = new Set(
+    listening.map((socket) => (typeof socket === 'string' ? socket : (paths.get(inodeOf(socket)) ?? ''))),
+  );
   return fds.filter((fd) => {
     const path = paths.get(inodeOf(fd));
     return path !== undefined && own.has(path);

@@ -2,6 +2,7 @@ import net from 'node:net';
 import { FD } from '../protocol.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
+import { type Caller, lastCall } from './last-call.js';
 
 /** What a worker that accepts connections itself decides. */
 export interface AcceptOptions {
@@ -31,6 +32,10 @@ export interface AcceptorOptions extends AcceptOptions {
   readonly onWake: (act: () => void) => void;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
+  /** Until when to go on accepting what waits at a socket of the `bind`s, of `monotonic()`; 0 where others will. Asked once. */
+  readonly lastCall: (index: number) => number;
+  /** It accepts no more; its sockets may be closed. */
+  readonly onLeft: () => void;
 }
 
 /** Marks a connection that has a place. */
@@ -40,7 +45,7 @@ type Placed = net.Socket & { [PLACED]?: boolean };
 /**
  * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
  */
-export class Acceptor {
+export class Acceptor implements Caller {
   readonly #options: AcceptorOptions;
   /** In the order in which they are opened after a pause. */
   readonly #entrances: Entrance[] = [];
@@ -50,13 +55,20 @@ export class Acceptor {
   readonly #onClose: (this: net.Socket) => void;
   #duty: Duty | undefined;
   #taken = 0;
+  /** @internal */
+  accepted = 0;
+  /** @internal */
+  readonly index: number;
   #shut = false;
-  #closed = false;
+  #leaving: Promise<void> | undefined;
+  /** @internal */
+  left = false;
   #drained: (() => void) | undefined;
 
   /** @internal */
   constructor(options: AcceptorOptions) {
     this.#options = options;
+    this.index = options.slot;
     const { sockets, copy, backlog, direct, socket } = options;
     for (let index = 0; index < sockets; index++) {
       const server = net.createServer({ allowHalfOpen: true, noDelay: true, ...socket }, (connection) => {
@@ -83,6 +95,11 @@ export class Acceptor {
     return this.#taken < this.#options.capacity;
   }
 
+  /** @internal */
+  get isOpen(): boolean {
+    return !this.#shut;
+  }
+
   /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
   async open(): Promise<void> {
     // A copy, since the first connection may come before the last is open.
@@ -91,23 +108,40 @@ export class Acceptor {
     this.#options.onWake(() => this.#duty?.called());
   }
 
-  /** Stops to accept; resolves when the last connection has closed. */
-  close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      for (const entrance of this.#entrances) entrance.close();
-      this.#duty?.close();
-      // What is still served must not put it on the roster again.
-      this.#duty = undefined;
-    }
-    return new Promise((resolve) => {
-      if (this.#connections.size === 0) return resolve();
+  /**
+   * Stops to accept; resolves when the last connection has closed. When the Arbiter stops, what waits at its sockets is
+   * accepted first, as there is room: nobody else would.
+   */
+  async close(): Promise<void> {
+    await this.lastCall();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
       const earlier = this.#drained;
       this.#drained = () => {
         earlier?.();
         resolve();
       };
     });
+  }
+
+  /** @internal The first half of {@link Acceptor.close}: resolves when it accepts no more. */
+  lastCall(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  /** @internal */
+  shorten(): void {
+    for (const entrance of this.#entrances) entrance.shorten();
+  }
+
+  /** @internal Accepts no more, whatever waits. */
+  abandon(): void {
+    if (this.left) return;
+    this.left = true;
+    for (const entrance of this.#entrances) entrance.close();
+    this.#offDuty();
+    this.#options.onLeft();
   }
 
   /**
@@ -150,6 +184,7 @@ export class Acceptor {
   }
 
   #accept(socket: net.Socket): void {
+    this.accepted++;
     this.#connections.add(socket);
     socket.on('close', this.#onClose);
     if (this.hasRoom) this.#admit(socket);
@@ -168,7 +203,7 @@ export class Acceptor {
     this.#connections.delete(socket);
     this.#options.onClose?.(socket);
     this.leave(socket);
-    if (this.#closed && this.#connections.size === 0) this.#drained?.();
+    if (this.left && this.#connections.size === 0) this.#drained?.();
   }
 
   /** The one that is opened first is served first: without turns, a busy address would starve the others. */
@@ -183,8 +218,32 @@ export class Acceptor {
   }
 
   #resume(): void {
-    if (!this.#shut || this.#closed || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
+    if (!this.#shut || this.left || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
     this.#shut = false;
     for (const entrance of this.#entrances) entrance.unshut();
+  }
+
+  async #leave(): Promise<void> {
+    // While all of them leave, nobody would wake one that rests.
+    this.#offDuty();
+    let end = 0;
+    for (const entrance of [...this.#entrances]) {
+      const until = this.#options.lastCall(entrance.index);
+      end = Math.max(end, until);
+      if (until > 0) continue;
+      entrance.close();
+      this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
+    }
+    if (end > 0) {
+      this.#resume();
+      await lastCall(this, end);
+    }
+    this.abandon();
+  }
+
+  /** Off the duty roster: what is still served must not put it on again. */
+  #offDuty(): void {
+    this.#duty?.close();
+    this.#duty = undefined;
   }
 }

@@ -3,6 +3,7 @@ import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
 import { type AcceptOptions, Acceptor } from './acceptor.js';
+import { lastCall } from './board.js';
 import type { Pulse } from './pulse.js';
 import type { Slot } from './slot.js';
 
@@ -20,6 +21,8 @@ export interface WorkerContext {
   readonly tell: (message: WorkerMessage) => void;
   /** @internal */
   readonly onWake: (act: () => void) => void;
+  /** @internal It accepts no more: closes the sockets. */
+  readonly leaveSockets: () => void;
   /** @internal */
   readonly tls: TlsOptions | undefined;
 }
@@ -125,7 +128,7 @@ export abstract class Worker<App = unknown> {
    * and listen to `'error'`: what nobody listens to ends the worker.
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
-    const { spec, slot, fail, onWake } = this.context;
+    const { spec, slot, fail, onWake, leaveSockets } = this.context;
     if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
     const acceptor = new Acceptor({
       ...options,
@@ -136,6 +139,8 @@ export abstract class Worker<App = unknown> {
       slot: spec.slot + (spec.thread ?? 0),
       onWake,
       onError: fail,
+      lastCall,
+      onLeft: leaveSockets,
     });
     slot.countConnections(() => acceptor.connections.size);
     return acceptor;

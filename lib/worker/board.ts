@@ -1,6 +1,19 @@
 import { readSync, writeSync } from 'node:fs';
 import { FD } from '../protocol.js';
-import { DUTY_SLOTS, readSlot, SLOT_SIZE, SlotImage, type SlotRecord, slotPosition } from '../scoreboard.js';
+import {
+  DUTY_BYTES,
+  DUTY_SLOTS,
+  type DutyState,
+  dutyState,
+  dutyWord,
+  LAST_CALL_POSITION,
+  readLastCall,
+  readSlot,
+  SLOT_SIZE,
+  SlotImage,
+  type SlotRecord,
+  slotPosition,
+} from '../scoreboard.js';
 
 /** What a slot of the scoreboard says; for those of this process's own threads. */
 export function readSlotAt(index: number): SlotRecord | undefined {
@@ -21,7 +34,21 @@ export function storeImage(index: number, memory: SharedArrayBuffer): void {
   writeSync(FD.SCOREBOARD, image.bytes, 0, image.full(), slotPosition(index));
 }
 
-/** Takes an acceptor that has ended off the duty roster. */
-export function clearDuty(index: number): void {
-  if (index < DUTY_SLOTS) writeSync(FD.SCOREBOARD, new Uint8Array(4), 0, 4, index * 4);
+/** What an acceptor does, without a load; one without a place on the duty roster says nothing. */
+export function writeDuty(index: number, state: DutyState): void {
+  if (index < DUTY_SLOTS) writeSync(FD.SCOREBOARD, new Uint32Array([dutyWord(state, 0)]), 0, 4, index * 4);
+}
+
+/** What all acceptors do. */
+export function readDuties(): number[] {
+  const words = new Uint32Array(DUTY_SLOTS);
+  readSync(FD.SCOREBOARD, words, 0, DUTY_BYTES, 0);
+  return Array.from(words, dutyState);
+}
+
+/** Until when to go on accepting at a socket when the worker is told to drain, of `monotonic()`; 0 where others will. */
+export function lastCall(socket: number): number {
+  const bytes = new Uint8Array(SLOT_SIZE);
+  readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, LAST_CALL_POSITION);
+  return readLastCall(bytes, socket);
 }

@@ -1,16 +1,28 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 
 /** On the connection itself: a WeakMap would cost the garbage collector. */
 const SERVED: unique symbol = Symbol('served');
 const PENDING: unique symbol = Symbol('pending');
 const DESCRIPTOR: unique symbol = Symbol('descriptor');
-type Marked = Socket & { [SERVED]?: true; [PENDING]?: number; [DESCRIPTOR]?: number };
+const SECURE: unique symbol = Symbol('secure');
+type Marked = Socket & { [SERVED]?: true; [PENDING]?: number; [DESCRIPTOR]?: number; [SECURE]?: TLSSocket };
 
 /** The accepted connection below the stream of a request: with TLS, that is another object. */
 export function transportOf(stream: Duplex): Socket {
   // Undocumented, but there from Node 20 to 26: what a TLSSocket wraps.
   return (stream as { _parent?: Socket | null })._parent ?? (stream as Socket);
+}
+
+/** Notes what is spoken through, once the handshake is over. */
+export function noteSecure(stream: TLSSocket): void {
+  (transportOf(stream) as Marked)[SECURE] = stream;
+}
+
+/** What is written to a connection goes through this: the opposite of {@link transportOf}. */
+export function streamOf(socket: Marked): Socket | TLSSocket {
+  return socket[SECURE] ?? socket;
 }
 
 /** Notes that a request of this connection has come. */
@@ -29,8 +41,9 @@ export function countPending(socket: Marked, change: 1 | -1): number {
   return pending;
 }
 
-export function hasPending(socket: Marked): boolean {
-  return (socket[PENDING] ?? 0) > 0;
+/** How many requests of a connection have not been answered. */
+export function pendingOf(socket: Marked): number {
+  return socket[PENDING] ?? 0;
 }
 
 /** Notes the descriptor of a plain connection that has just been accepted: to ask for it is a call into native code. */

@@ -1,8 +1,9 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { decodeTls, encodeMessage, FD, type WorkerMessage } from '../protocol.js';
+import { decodeTls, encodeMessage, FD, type WorkerMessage, type WorkerSpec } from '../protocol.js';
 import type { Link } from './lifecycle.js';
 import { sharedBuffer } from './shared.js';
+import { closeSockets } from './sockets.js';
 
 /**
  * Tells the master something, at once: also the last words of a process that is about to exit arrive, which a
@@ -21,7 +22,7 @@ function tellMaster(message: WorkerMessage): void {
 }
 
 /** The link of a worker process: the control pipe, and signals. */
-export function linkToMaster(): Link {
+export function linkToMaster(spec: WorkerSpec): Link {
   const control = new Socket({ fd: FD.CONTROL, readable: true, writable: false });
   let line = '';
   let onLine: (() => void) | undefined;
@@ -44,6 +45,7 @@ export function linkToMaster(): Link {
       return decodeTls(line);
     },
     onWake: (act) => void process.on('SIGURG', act),
+    leaveSockets: () => closeSockets(spec),
     shared: async (name, bytes) => sharedBuffer(name, bytes),
     /** Nobody but the master holds the other end. */
     onGone: (act) => void control.once('close', act),

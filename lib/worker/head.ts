@@ -3,11 +3,14 @@ import { ServerResponse } from 'node:http';
 /** Who watches over what this worker answers, and on which descriptor it does. */
 const CLIENTS: unique symbol = Symbol('clients');
 const DESCRIPTOR: unique symbol = Symbol('descriptor');
+/** Whether no request of its connection waits for an answer behind it. */
+const IS_LAST: unique symbol = Symbol('is last');
 /** Learns that the head of an answer is on its way. */
 export interface Clients {
   clientHasHead(fd: number): void;
 }
 type Watched = ServerResponse & { [CLIENTS]?: Clients; [DESCRIPTOR]?: number };
+type Last = Watched & { [IS_LAST]?: (response: ServerResponse) => boolean };
 
 type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse;
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
@@ -21,6 +24,13 @@ export function forceClose(response: ServerResponse): void {
   // In HTTP/2 a request is a stream of its own, and the connection is ended by its session.
   if (response.req.httpVersionMajor !== 1) return;
   response.writeHead = closingWriteHead as unknown as ServerResponse['writeHead'];
+}
+
+/** As {@link forceClose}, unless further requests of the connection wait for answers by then: they would get none. */
+export function closeIfLast(response: Last, isLast: (response: ServerResponse) => boolean): void {
+  if (response.req.httpVersionMajor !== 1 || (response.writeHead as unknown) === closingWriteHead) return;
+  response[IS_LAST] = isLast;
+  response.writeHead = lastWriteHead as unknown as ServerResponse['writeHead'];
 }
 
 /** Tells when the head of this response is sent. Every head goes through `writeHead`. */
@@ -42,6 +52,10 @@ function closingWriteHead(this: ServerResponse, status: number, ...rest: unknown
   const headers = rest[last];
   if (typeof headers === 'object' && headers !== null) rest[last] = withoutConnection(headers as Headers);
   return watchedWriteHead.call(this, status, ...rest);
+}
+
+function lastWriteHead(this: Last, status: number, ...rest: unknown[]): ServerResponse {
+  return (this[IS_LAST]?.(this) ? closingWriteHead : watchedWriteHead).call(this, status, ...rest);
 }
 
 /** The headers of a `writeHead` call, an object, a flat list or a list of pairs, without those about the connection. */

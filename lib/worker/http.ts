@@ -6,22 +6,26 @@ import type { Acceptor } from './acceptor.js';
 import { Admission } from './admission.js';
 import { attempt } from './attempt.js';
 import { type Timeout, Worker } from './base.js';
+import { closeIfIdle } from './closing.js';
 import {
   countPending,
   descriptorOf,
-  hasPending,
   hasServed,
   markServed,
   noteDescriptor,
+  noteSecure,
+  pendingOf,
+  streamOf,
   transportOf,
 } from './connection.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
-import { forceClose, watchHead } from './head.js';
+import { closeIfLast, forceClose, watchHead } from './head.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
 import { refuse, refuseNow, report } from './refusal.js';
 import { createServer, type FedServer } from './server.js';
+import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
 export type Places = 'connections' | 'requests';
@@ -51,6 +55,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
   #admission: Admission | undefined;
+  readonly #webSockets = new WebSockets();
 
   /**
    * Makes a listener of the application, or several for upgrades and the like; called once, after `init`. What it throws is
@@ -73,7 +78,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** What the class does to each response before the handler sees it. */
   protected prepare(response: ServerResponse): void {
     // To Node, 0 means for ever.
-    if (this.draining || this.options.keepAlive === 0) forceClose(response);
+    if (this.options.keepAlive === 0) forceClose(response);
+    else if (this.draining) closeIfLast(response, this.#isLast);
   }
 
   /** What the class does after each response. */
@@ -93,9 +99,14 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       upgrades: this.upgrades,
       http2,
       serve: (request, response, answer) => this.#serve(request, response, answer),
-      onGiven: ({ method = '', url = '' }) => this.begin(method, url)(),
+      onGiven: (request, stream) => {
+        this.begin(request.method ?? '', request.url ?? '')();
+        this.#webSockets.add(request, stream);
+      },
       answered: (socket) => this.#answered(socket),
     });
+    server.on('secureConnection', noteSecure);
+    server.on('timeout', (stream: Socket) => this.#onTimeout(stream));
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
       // Over plain TCP, a client may end its side after the request and still wait for the answer, as with Node's own servers.
@@ -117,13 +128,15 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   override async stop(): Promise<void> {
     this.draining = true;
-    for (const response of this.#active.keys()) if (!response.headersSent) forceClose(response);
-    const closed = this.#acceptor?.close();
+    for (const response of this.#active.keys()) if (!response.headersSent) closeIfLast(response, this.#isLast);
     this.#fed?.drain();
+    this.#webSockets.sayGoodbye();
+    await this.#acceptor?.lastCall();
     // A connection that was accepted a moment ago may have its first request under way.
-    const patience = setTimeout(() => this.#destroyIdle((socket) => !hasServed(socket)), this.options.keepAlive);
-    await closed;
+    const patience = setTimeout(() => this.#closeSilent(), this.options.keepAlive);
+    await this.#acceptor?.close();
     clearTimeout(patience);
+    this.#webSockets.close();
     await this.#listener?.close?.();
   }
 
@@ -143,14 +156,14 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   async #giveUp(status: 500 | 504): Promise<void> {
-    const closed = this.#acceptor?.close();
+    this.#acceptor?.abandon();
     const answered = new Set<Socket>();
     for (const response of this.#active.keys()) {
       if (response.socket) answered.add(transportOf(response.socket));
       refuse(response, status);
     }
-    this.#destroyIdle((socket) => !answered.has(socket));
-    await closed;
+    for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) socket.destroy();
+    await this.#acceptor?.close();
   }
 
   /** @internal */
@@ -169,8 +182,20 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     }
   }
 
-  #destroyIdle(isIdle: (socket: Socket) => boolean): void {
-    for (const socket of this.#acceptor?.connections ?? []) if (isIdle(socket)) socket.destroy();
+  /** Those that have not sent a request are waited for no longer. */
+  #closeSilent(): void {
+    for (const socket of this.#acceptor?.connections ?? []) {
+      if (!hasServed(socket)) closeIfIdle(streamOf(socket), () => !hasServed(socket));
+    }
+  }
+
+  /** The time of a connection that is kept is over, or one that the application has set. */
+  #onTimeout(stream: Socket): void {
+    const socket = transportOf(stream);
+    const { bytesRead } = socket;
+    if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
+    // As Node does it: what nobody listens to ends the connection.
+    else if (![...this.#of(socket).keys()].some(isTimed)) stream.destroy();
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
@@ -224,7 +249,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** Node tells only the first of pipelined requests that its connection has closed. */
   #closed(socket: Socket): void {
-    if (hasPending(socket)) for (const done of this.#of(socket).values()) done();
+    if (pendingOf(socket) > 0) for (const done of this.#of(socket).values()) done();
     const fd = descriptorOf(socket);
     if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
     this.#admission?.end(socket);
@@ -235,10 +260,23 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     return new Map([...this.#active].filter(([{ req }]) => transportOf(req.socket) === socket));
   }
 
+  /** Whether no other request of the connection waits for an answer behind this one. */
+  readonly #isLast = (response: ServerResponse): boolean => {
+    const socket = transportOf(response.req.socket);
+    const answers = [...this.#of(socket).keys()];
+    return answers.at(-1) === response && answers.length === pendingOf(socket);
+  };
+
   async #answered(socket: Socket): Promise<void> {
     const responses = [...this.#of(socket).keys()];
     await Promise.all(responses.map((response) => new Promise((resolve) => response.once('close', resolve))));
   }
+}
+
+/** Whether the application has a listener for its timeout. */
+function isTimed(response: ServerResponse): boolean {
+  const { req } = response;
+  return response.listenerCount('timeout') > 0 || (!req.complete && req.listenerCount('timeout') > 0);
 }
 
 /** What an `http.Server` would set on the connections that it accepts. */

@@ -29,6 +29,8 @@ export interface Link {
   readonly onWake: (act: () => void) => void;
   /** The memory of that name that all threads of this process share. */
   readonly shared: (name: string, bytes: number) => Promise<SharedArrayBuffer | undefined>;
+  /** It accepts no more: what it has of the listening sockets is closed. */
+  readonly leaveSockets: () => void;
   /** Takes orders from now on, and keeps the worker alive. */
   readonly onOrders: (orders: { readonly drain: () => void; readonly quit: () => void }) => void;
 }
@@ -55,7 +57,7 @@ export class ReportedFailure extends Error {
 }
 
 /** The signals, errors and exits of a worker process, or of a thread of one, from its first line to its last. */
-export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'shared'> {
+export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'shared' | 'leaveSockets'> {
   readonly slot: Slot;
   readonly pulse: Pulse;
   /** What an error before readiness is blamed on. */

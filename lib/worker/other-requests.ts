@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../options/types.js';
 import { attempt } from './attempt.js';
-import { hasPending, markServed, transportOf } from './connection.js';
+import { markServed, pendingOf, transportOf } from './connection.js';
 import type { ConnectionListener, Listener } from './listener.js';
 import { report } from './refusal.js';
 import type { FedServer } from './server.js';
@@ -16,7 +16,7 @@ export interface OtherRequests {
   /** Serves what is answered like a plain request. */
   readonly serve: (request: IncomingMessage, response: ServerResponse, answer: RequestListener) => void;
   /** A connection is given to the application. */
-  readonly onGiven: (request: IncomingMessage) => void;
+  readonly onGiven: (request: IncomingMessage, stream: Duplex) => void;
   /** Resolves when the requests before have been answered. */
   readonly answered: (transport: Socket) => Promise<void>;
 }
@@ -29,7 +29,7 @@ export function listenToOthers(server: FedServer['server'], listener: Listener, 
       // Node has taken its own listeners away, and the application may not have got to set its one.
       socket.on('error', () => undefined);
       markServed(transportOf(socket));
-      worker.onGiven(request);
+      worker.onGiven(request, socket);
       attempt(
         () => take(request, socket, head),
         (error) => {
@@ -42,7 +42,7 @@ export function listenToOthers(server: FedServer['server'], listener: Listener, 
   const refuseTunnel = async (_request: IncomingMessage, socket: Duplex): Promise<void> => {
     socket.on('error', () => undefined);
     const transport = transportOf(socket);
-    if (hasPending(transport)) await worker.answered(transport);
+    if (pendingOf(transport) > 0) await worker.answered(transport);
     // RFC 9110, 9.3.6: a server that is no proxy.
     socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
       socket.destroy(),

@@ -5,6 +5,7 @@ import { getSystemErrorName } from 'node:util';
 interface Handle {
   readStart(): number;
   readStop(): number;
+  listen(backlog: number): number;
 }
 
 /**
@@ -16,6 +17,8 @@ export interface Pausing {
   pause(): void;
   /** What failed is an `'error'` event of the server, as with `listen`. */
   resume(): void;
+  /** From now on the system lets only one client at a time into the queue; those that are in it stay. */
+  shorten(): void;
 }
 
 /**
@@ -31,7 +34,7 @@ export interface Pausing {
  * A paused server does not keep the process alive, like a closed one.
  */
 export function createPausing(server: net.Server): Pausing | undefined {
-  const { _handle: handle } = server as unknown as { _handle: Partial<Handle> | null };
+  const handle = handleOf(server);
   if (!isStream(handle)) return undefined;
   // Stopping does nothing to a stream that is not marked as being read.
   if (handle.readStart() !== 0) return undefined;
@@ -48,7 +51,19 @@ export function createPausing(server: net.Server): Pausing | undefined {
       const status = handle.readStart();
       if (status !== 0) server.emit('error', resumeError(status));
     },
+    shorten() {
+      if (!server.listening) return;
+      handle.listen(0);
+      // To listen is to go on.
+      handle.readStart();
+      if (paused) handle.readStop();
+    },
   };
+}
+
+/** What is inside, if it listens. */
+export function handleOf(server: net.Server): Partial<Handle> | null {
+  return (server as unknown as { _handle: Partial<Handle> | null })._handle;
 }
 
 function isStream(handle: Partial<Handle> | null): handle is Handle {

@@ -35,7 +35,7 @@ function prepare(spec: WorkerSpec): Lifecycle {
   const pulse = new Pulse(spec.clocks, spec.spawnedAt);
   const image = new SharedArrayBuffer(SLOT_SIZE);
   const slot = new Slot(spec.slot, STATE.BOOTING, undefined, image);
-  const lifecycle = startLifecycle(spec, slot, pulse, linkToMaster());
+  const lifecycle = startLifecycle(spec, slot, pulse, linkToMaster(spec));
   const { timeout, bootTimeout, watchdog } = spec.clocks;
   // The main thread of a threaded worker serves nothing, and watches its threads.
   if (watchdog && (timeout > 0 || bootTimeout > 0) && spec.workerClass !== 'threaded')

@@ -20,7 +20,7 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
   try {
     lifecycle.phase = 'load';
     const Class = await loadClass(spec.workerClass ?? inline?.workerClass);
-    const { slot, pulse, fail, tell, onWake } = lifecycle;
+    const { slot, pulse, fail, tell, onWake, leaveSockets } = lifecycle;
     const tls = spec.tls ? await lifecycle.tls() : undefined;
     if (Class.kind === 'threads' && spec.thread === undefined) {
       const { ThreadPool } = await import('./threads/pool.js');
@@ -31,7 +31,7 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
     } else {
       const app = await (spec.app === undefined ? inline?.app : loadApp(spec.app));
       lifecycle.phase = 'boot';
-      const worker = new Class({ spec, slot, pulse, fail, tell, onWake, tls }, app);
+      const worker = new Class({ spec, slot, pulse, fail, tell, onWake, leaveSockets, tls }, app);
       await worker.init();
       await worker.run();
       lifecycle.serving(worker);

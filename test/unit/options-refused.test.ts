@@ -90,6 +90,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   watchdog: [0, 'on', null].map((value): Wrong => [value, 'true or false', 'got ']),
   bootTimeout: wrongDurations,
   gracefulTimeout: wrongDurations,
+  drainDelay: wrongDurations,
   surge: [
     ...[0, -1, 1.5, '1', '0%', '101%', '25 %', '', null, Number.NaN].map(
       (value): Wrong => [value, "a number of workers, at least 1, or a share of them from '1%' to '100%'", 'got '],

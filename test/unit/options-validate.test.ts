@@ -29,6 +29,7 @@ test('defaults', () => {
     backlog: 2048,
     clocks: { timeout: 30_000, watchdog: true, bootTimeout: 60_000 },
     gracefulTimeout: 30_000,
+    drainDelay: 0,
     surge: { percent: 25 },
     recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
     http: {},

@@ -216,6 +216,7 @@ test('a spec is taken from the environment once, and is no more there', () => {
     generation: 1,
     slot: 0,
     sockets: 1,
+    locals: [':1F90'],
     copies: 1,
     backlog: 5,
     direct: false,

@@ -8,6 +8,7 @@ import {
   dutyLoad,
   dutyState,
   dutyWord,
+  LAST_CALL_POSITION,
   SLOT_SIZE,
   slotPosition,
 } from '../../dist/scoreboard.js';
@@ -51,7 +52,8 @@ test('states are told apart by one byte', () => {
 
 test('words and slots lie side by side in the file', () => {
   assert.equal(DUTY_BYTES, DUTY_SLOTS * 4);
-  assert.equal(slotPosition(0), DUTY_BYTES);
+  assert.equal(LAST_CALL_POSITION, DUTY_BYTES);
+  assert.equal(slotPosition(0) - LAST_CALL_POSITION, SLOT_SIZE);
   fc.assert(fc.property(fc.nat(10_000), (index) => slotPosition(index + 1) - slotPosition(index) === SLOT_SIZE));
   // A slot is read as 64 bit numbers.
   assert.equal(slotPosition(0) % 8, 0);

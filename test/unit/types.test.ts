@@ -86,6 +86,7 @@ export function options(): void {
     watchdog: false,
     bootTimeout: 1,
     gracefulTimeout: 1,
+    drainDelay: 1,
     surge: '25%',
     maxRequests: 1,
     maxRequestsJitter: 1,

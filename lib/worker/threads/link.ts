@@ -30,6 +30,7 @@ export function linkToProcess(): ThreadLink {
     // The process takes its threads with it.
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
+    leaveSockets: () => tell({ type: 'left' }),
     onOrders: ({ drain, quit }) => {
       orders.set('drain', drain).set('quit', quit);
       port.ref();

@@ -5,6 +5,8 @@ import type { WorkerMessage } from '../../protocol.js';
 /** What a thread says to its process: what a worker says to its master, and a wish. */
 export type ThreadMessage =
   | WorkerMessage
+  /** It accepts no more. */
+  | { readonly type: 'left' }
   /** It wants the buffer of that name, of so many bytes. */
   | { readonly type: 'share'; readonly name: string; readonly bytes: number };
 

@@ -2,11 +2,13 @@ import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 import { monotonic } from '../../monotonic.js';
 import type { FailedMessage, RecycleCause, WorkerMessage, WorkerSpec } from '../../protocol.js';
+import { DUTY } from '../../scoreboard.js';
 import { reviveError, serializeError } from '../../serialized-error.js';
-import { clearDuty, readSlotAt, storeImage } from '../board.js';
+import { readSlotAt, storeImage, writeDuty } from '../board.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
+import { closeSockets } from '../sockets.js';
 import type { TimeLimit } from '../watchdog/trace.js';
 import { endHungThread } from './hang.js';
 import { leaveThreadsBehind } from './leave.js';
@@ -38,6 +40,7 @@ export class ThreadPool implements Servant {
   #stopping = false;
   readonly #requests: { count: Int32Array; limit: number };
   #started = 0;
+  #closed = false;
   #asked = false;
 
   constructor(spec: WorkerSpec, lifecycle: Lifecycle, tls: TlsOptions | undefined) {
@@ -112,6 +115,9 @@ export class ThreadPool implements Servant {
     if (message.type === 'share') {
       const { name, bytes } = message;
       thread.order({ type: 'shared', name, buffer: sharedBuffer(name, bytes) });
+    } else if (message.type === 'left') {
+      thread.left = true;
+      this.#settle();
     } else if (message.type === 'ready') {
       thread.readyAt = performance.now();
       this.#settle();
@@ -191,7 +197,7 @@ export class ThreadPool implements Servant {
     if (thread.ready) storeImage(slot, thread.image);
     const request = readSlotAt(slot)?.request;
     this.#threads.delete(number);
-    clearDuty(slot);
+    writeDuty(slot, DUTY.NONE);
     if (this.#stopping) {
       this.#settle();
       return;
@@ -219,6 +225,11 @@ export class ThreadPool implements Servant {
   }
 
   #settle(): void {
+    // The first socket is the process's: a thread that listens on it must not lose it.
+    if (this.#stopping && !this.#closed && [...this.#threads.values()].every(({ left }) => left)) {
+      this.#closed = true;
+      closeSockets(this.#spec, this.#started);
+    }
     if (this.#stopping && this.#threads.size === 0) this.#ended?.();
     if (this.#booted && this.#serving === this.#spec.serving.threads) {
       this.#booted.resolve();

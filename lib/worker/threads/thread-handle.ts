@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads';
-import { encodeSpec, FD, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
+import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
 import { SLOT_SIZE } from '../../scoreboard.js';
+import { namesOf } from '../sockets.js';
 import { Vitals } from '../watchdog/vitals.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 import { type Finding, ThreadWatch } from './watch.js';
@@ -26,15 +27,17 @@ export class ThreadHandle {
   readonly watch: ThreadWatch;
   /** The image of its slot. */
   readonly image: SharedArrayBuffer = new SharedArrayBuffer(SLOT_SIZE);
-  /** What it listens on. */
-  readonly sockets: readonly number[];
+  /** What it listens on, see {@link namesOf}. */
+  readonly sockets: readonly (string | number)[];
+  /** It accepts no more. */
+  left = false;
   readonly #worker: Thread;
   readonly #port: MessagePort;
 
   /** Runs the script that the process runs: the module form's entry, or the host's with its arguments. */
   constructor(spec: WorkerSpec, data: Pick<ThreadData['prefork'], 'tls' | 'requests'>, events: ThreadEvents) {
     this.number = spec.thread as number;
-    this.sockets = socketsOf(spec);
+    this.sockets = namesOf(spec, spec.copies);
     const vitals = new Vitals().memory;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -77,9 +80,4 @@ export class ThreadHandle {
   terminate(): void {
     void this.#worker.terminate();
   }
-}
-
-function socketsOf({ sockets, copies }: WorkerSpec): number[] {
-  const further = Math.max(0, sockets - 1);
-  return [FD.SOCKET, ...Array.from({ length: further }, (_, index) => FD.EXTRA_SOCKETS + copies * further + index)];
 }

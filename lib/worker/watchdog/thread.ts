@@ -21,8 +21,8 @@ export interface WatchdogData {
   readonly slot: number;
   readonly limits: ClockLimits;
   readonly spawnedAt: number;
-  /** The listening sockets. */
-  readonly sockets: readonly number[];
+  /** The listening sockets, see `namesOf()`. */
+  readonly sockets: readonly (string | number)[];
 }
 
 /** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */

@@ -1,6 +1,7 @@
 import { Worker as Thread } from 'node:worker_threads';
-import { FD, type WorkerSpec } from '../../protocol.js';
+import type { WorkerSpec } from '../../protocol.js';
 import type { Pulse } from '../pulse.js';
+import { namesOf } from '../sockets.js';
 import type { WatchdogData } from './thread.js';
 
 /** Megabytes. It keeps nothing. */
@@ -8,14 +9,13 @@ const LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
 /** Has a thread watch this one. Returns what ends it; it ends with the process anyway. */
 export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArrayBuffer): () => void {
-  const further = Array.from({ length: Math.max(0, spec.sockets - 1) }, (_, index) => FD.EXTRA_SOCKETS + index);
   const data: WatchdogData = {
     vitals: pulse.vitals.memory,
     image,
     slot: spec.slot,
     limits: spec.clocks,
     spawnedAt: spec.spawnedAt,
-    sockets: [FD.SOCKET, ...further],
+    sockets: namesOf(spec, 0),
   };
   const thread = new Thread(new URL('./thread.js', import.meta.url), {
     workerData: data,

@@ -1,0 +1,105 @@
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import type { Address } from './address.js';
+import { answersIn } from './byte-client.js';
+import { DEADLINE } from './wait.js';
+
+/** What became of a client: it got its answer, could not connect, or its connection broke without one. */
+export type Outcome = 'answered' | 'refused' | 'reset' | 'hung';
+
+export function where(address: Address): NetConnectOpts {
+  return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port };
+}
+
+/** Clients that connect, send one request, and want an answer: every one of them is counted. */
+export class Connector {
+  readonly counts: Record<Outcome, number> = { answered: 0, refused: 0, reset: 0, hung: 0 };
+  /** What the clients that got no answer saw. */
+  readonly failures: string[] = [];
+  readonly #to: NetConnectOpts;
+  readonly #path: string;
+  readonly #open = new Set<Socket>();
+  readonly #all: Promise<Outcome>[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(t: TestContext, to: NetConnectOpts, path = '/') {
+    this.#to = to;
+    this.#path = path;
+    t.after(() => {
+      this.stop();
+      for (const socket of this.#open) socket.destroy();
+    });
+  }
+
+  /** One client. Resolves when it is connected, so in the queue of the system or accepted, or could not. */
+  connect(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#all.push(this.#run(resolve));
+    });
+  }
+
+  /** So many clients per second from now on, as evenly as timers allow. */
+  begin(perSecond: number): void {
+    const start = performance.now();
+    let sent = 0;
+    this.#timer = setInterval(() => {
+      for (const due = ((performance.now() - start) / 1_000) * perSecond; sent < due; sent++) void this.connect();
+    }, 1);
+  }
+
+  /** No further clients. */
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Resolves when each client has had its end. */
+  async ended(): Promise<Record<Outcome, number>> {
+    await Promise.all(this.#all);
+    return this.counts;
+  }
+
+  async #run(onConnected: () => void): Promise<Outcome> {
+    const outcome = await this.#talk(onConnected);
+    this.counts[outcome]++;
+    return outcome;
+  }
+
+  #talk(onConnected: () => void): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const socket = connect(this.#to);
+      this.#open.add(socket);
+      let received = '';
+      let connected = false;
+      let failure = '';
+      const deadline = setTimeout(() => {
+        failure = 'nothing came';
+        socket.destroy();
+      }, DEADLINE);
+      socket.setEncoding('latin1').on('data', (text: string) => {
+        received += text;
+      });
+      socket.on('connect', () => {
+        connected = true;
+        onConnected();
+        socket.write(`GET ${this.#path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
+      });
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        failure = error.code ?? error.message;
+      });
+      socket.on('close', () => {
+        clearTimeout(deadline);
+        this.#open.delete(socket);
+        onConnected();
+        if (isWhole(received)) return resolve('answered');
+        this.failures.push(`${failure || 'it ended'} after ${JSON.stringify(received)}`);
+        resolve(failure === 'nothing came' ? 'hung' : connected ? 'reset' : 'refused');
+      });
+    });
+  }
+}
+
+function isWhole(received: string): boolean {
+  const [answer, ...more] = received === '' ? [] : answersIn(received);
+  const length = answer?.headers.find((line) => line.startsWith('content-length: '))?.split(': ')[1];
+  return more.length === 0 && answer?.status === 200 && answer.body.length === Number(length);
+}

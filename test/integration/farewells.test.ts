@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import test, { type TestContext } from 'node:test';
+import { WebSocket } from 'ws';
+import { certificate, noCertificates } from '../helpers/certificate.js';
+import { CLASSES } from '../helpers/classes.js';
+import { DATA, END_STREAM, FrameClient, GOAWAY, HEADERS } from '../helpers/frame-client.js';
+import { Gate } from '../helpers/gate.js';
+import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { get, RawClient } from '../helpers/http.js';
+import { inTime } from '../helpers/wait.js';
+
+const STOPPED = { code: 0, signal: null, reason: 'stop' };
+const UNHURRIED = { workers: 1, gracefulTimeout: 2 ** 31 - 1 };
+const LATE = `${fixture('upgrades-late.js')}#LateUpgrades`;
+
+interface Closing {
+  readonly code: number;
+  readonly reason: string;
+  readonly errors: unknown[];
+}
+
+function watch(t: TestContext, url: string, ca?: string): { socket: WebSocket; closed: Promise<Closing> } {
+  const socket = new WebSocket(url.replace('http', 'ws'), ca === undefined ? {} : { ca });
+  t.after(() => socket.terminate());
+  const errors: unknown[] = [];
+  socket.on('error', (error) => errors.push(error));
+  const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason), errors }));
+  return { socket, closed };
+}
+
+const GOING_AWAY = { code: 1001, reason: 'going away', errors: [] };
+
+for (const name of ['NoServer', 'WithServer']) {
+  test(`websockets_are_told: 1001, ${name}`, async (t) => {
+    const host = new Host(t, { ...UNHURRIED, workerClass: `${fixture('websockets.js')}#${name}` });
+    const url = await host.ready();
+    const sockets = [watch(t, `${url}/socket`), watch(t, `${url}/socket`)];
+    let echoes = 0;
+    await inTime(Promise.all(sockets.map(({ socket }) => once(socket, 'open'))), 'open WebSockets');
+    for (const { socket } of sockets) {
+      // As many messages as it takes, so that the close frame comes between two of them.
+      const message = Buffer.alloc(50_000, 'x');
+      socket.on('message', (data: Buffer) => {
+        assert.ok(data.equals(message));
+        echoes++;
+        if (socket.readyState === WebSocket.OPEN) socket.send(message);
+      });
+      for (let count = 0; count < 4; count++) socket.send(message);
+      await inTime(once(socket, 'message'), 'a message');
+    }
+    await host.call('stop');
+    for (const { closed } of sockets) assert.deepEqual(await inTime(closed, 'a close'), GOING_AWAY);
+    assert.ok(echoes > 0);
+    assert.deepEqual((await host.event('worker:exit'))[1], STOPPED);
+  });
+}
+
+test('websockets_are_told: over TLS', { skip: noCertificates }, async (t) => {
+  const { cert, key } = certificate();
+  const workerClass = `${fixture('websockets.js')}#NoServer`;
+  const host = new Host(t, { ...UNHURRIED, workerClass, tls: { cert, key } });
+  const { socket, closed } = watch(t, await host.ready(), cert);
+  await inTime(once(socket, 'open'), 'an open WebSocket');
+  await host.call('stop');
+  assert.deepEqual(await inTime(closed, 'a close'), GOING_AWAY);
+});
+
+test('websockets_are_told: one whose upgrade is answered during the drain', async (t) => {
+  const gate = await Gate.open(t);
+  const host = new Host(t, { ...UNHURRIED, workerClass: LATE, env: gate.env });
+  const { socket, closed } = watch(t, `${await host.ready()}/late`);
+  const arrival = await gate.next();
+  const stopped = host.call('stop');
+  await host.event('stop');
+  await arrival.settle();
+  // A close frame before the answer would be no answer.
+  assert.equal(socket.readyState, WebSocket.CONNECTING);
+  arrival.release();
+  await inTime(once(socket, 'open'), 'an open WebSocket');
+  assert.deepEqual(await inTime(closed, 'a close'), GOING_AWAY);
+  await stopped;
+});
+
+test('websockets_are_told: nothing is written into another protocol', async (t) => {
+  const gate = await Gate.open(t);
+  const host = new Host(t, { ...UNHURRIED, workerClass: LATE, env: gate.env });
+  const client = await RawClient.connect(t, await host.ready());
+  client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+  const arrival = await gate.next();
+  arrival.release();
+  await client.until((received) => received.endsWith('\r\n\r\n'), 'an answer');
+  const stopped = host.call('stop');
+  await host.event('stop');
+  // Longer than the worker takes to look for new WebSockets.
+  for (let count = 0; count < 300; count++) {
+    client.send(`${count};`);
+    await client.until((received) => received.endsWith(`${count};`), 'an echo');
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.match(client.received, /\r\n\r\n0;1;2;[\d;]*299;$/);
+  client.end();
+  await stopped;
+});
+
+test('http2_sessions_are_told: what was on its way is served', { skip: noCertificates }, async (t) => {
+  const { cert, key } = certificate();
+  const host = new Host(t, { ...UNHURRIED, workerClass: 'async', http2: true, tls: { cert, key } });
+  const client = await FrameClient.connect(t, await host.ready(), cert);
+  client.get(1);
+  await client.until(({ type, stream, flags }) => type === DATA && stream === 1 && (flags & END_STREAM) !== 0);
+  const stopped = host.call('stop');
+  const first = await client.until(({ type }) => type === GOAWAY);
+  assert.equal(first.payload.readUInt32BE(0), 2 ** 31 - 1);
+  // It was sent before the client had read that, for all that the server knows.
+  client.get(3);
+  const head = await client.until(({ type, stream }) => type === HEADERS && stream === 3);
+  // `:status: 200` in HPACK.
+  assert.equal(head.payload[0], 0x88);
+  const second = await client.until((frame) => frame.type === GOAWAY && frame !== first);
+  assert.equal(second.payload.readUInt32BE(0), 3);
+  client.end();
+  await stopped;
+  assert.deepEqual((await host.event('worker:exit'))[1], STOPPED);
+});
+
+const ONE: Readonly<Record<string, HostOptions>> = { sync: {}, async: {}, threaded: { threads: 2 } };
+for (const workerClass of CLASSES) {
+  test(`graceful_kill_is_reported: ${workerClass}`, async (t) => {
+    const gate = await Gate.open(t);
+    const options = { workers: 1, workerClass, ...ONE[workerClass], app: fixture('gated.js'), gracefulTimeout: 1_000 };
+    const host = new Host(t, { ...options, env: gate.env });
+    const answer = get(`${await host.ready()}/held?a=1`).catch((error: NodeJS.ErrnoException) => error.code);
+    const { pid } = await gate.next();
+    await host.call('stop');
+    const [worker, { request, ...exit }] = await host.event('worker:exit');
+    assert.deepEqual([worker.pid, exit], [pid, { code: null, signal: 'SIGKILL', reason: 'stop', overdue: true }]);
+    assert.deepEqual([request.method, request.url], ['GET', '/held?a=1']);
+    assert.equal(await answer, 'ECONNRESET');
+    const line = host.log.split('\n').find((text) => text.includes(`"worker #1 (pid ${pid}) ended`)) ?? host.log;
+    const { level, msg } = JSON.parse(line);
+    assert.equal(level, 'warn');
+    assert.match(msg, /ended \(stop, SIGKILL when gracefulTimeout was over\) while serving GET "\/held\?a=1", \d/);
+  });
+}
