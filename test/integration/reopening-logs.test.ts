@@ -29,6 +29,18 @@ for (const workerClass of ['sync', 'async'] as const) {
   });
 }
 
+test('usr1_forwarded: the applications of all threads hear of it', async (t) => {
+  const options = { app, workers: 2, workerClass: 'threaded', threads: 3 };
+  const host = new Host(t, options, { env: { HAS_LOGS: '1' } });
+  await host.ready();
+  for (let round = 1; round <= 2; round++) {
+    host.kill('SIGUSR1');
+    await host.until(() => told(host).length === 6 * round, `all threads, ${round} times`);
+  }
+  const pids = host.workerPids.flatMap((pid) => Array.from({ length: 6 }, () => pid));
+  assert.deepEqual(told(host).toSorted(byNumber), pids.toSorted(byNumber));
+});
+
 test('usr1_forwarded: an application that does not listen gets no inspector', async (t) => {
   const host = new Host(t, { app, workers: 1 });
   const url = await host.ready();

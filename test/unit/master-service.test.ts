@@ -71,7 +71,7 @@ test('a reload is told with its time, and the end of it', { skip }, async (t) =>
   ]);
 });
 
-test('only signals that end the program end the service, once', { skip }, async (t) => {
+test('only signals that end the program end the service', { skip }, async (t) => {
   const { manager, service } = await start(t);
   for (const signal of ['SIGUSR1', 'SIGTTIN', 'SIGTERM', 'SIGINT']) service.onEvent('signal', [signal]);
   service.onEvent('stop', [{ graceful: true }]);
