@@ -33,9 +33,10 @@ async function activate(t: TestContext, { listen, names, options, within = [] }:
   return program;
 }
 
-/** What the log says is listened on, in order. */
-function listening({ output }: Program): unknown[] {
-  const lines = output.split('\n').filter((line) => line.includes('"event":"listening"'));
+/** What the log says is listened on, in order: so many addresses. */
+async function listening(program: Program, count: number): Promise<unknown[]> {
+  await program.printed(new RegExp(`(?:"event":"listening"[^]*\\n[^]*){${count}}`));
+  const lines = program.output.split('\n').filter((line) => line.includes('"event":"listening"'));
   return lines.map((line) => JSON.parse(line).address.port ?? JSON.parse(line).address);
 }
 
@@ -54,7 +55,7 @@ test('socket_activation', { skip }, async (t) => {
   const program = await activate(t, { listen: [`127.0.0.1:${port}`], options: { bind: 'systemd' } });
   // The connection that wakes it is queued before there is a host, and is served.
   assert.equal((await getFrom(at(port))).body, 'hello');
-  assert.deepEqual(listening(program), [port]);
+  assert.deepEqual(await listening(program, 1), [port]);
   const [, pid] = await program.printed(/^serves .* pid (\d+)$/m);
   assert.equal(Number(pid), program.pid);
   await stop(program);
@@ -64,7 +65,7 @@ test('socket_activation: without bind, the passed sockets are used', { skip }, a
   const ports = [await freePort(t), await freePort(t)];
   const program = await activate(t, { listen: ports.map((port) => `127.0.0.1:${port}`), options: {} });
   for (const port of ports) assert.equal((await getFrom(at(port))).body, 'hello');
-  assert.deepEqual(listening(program), ports);
+  assert.deepEqual(await listening(program, 2), ports);
   await stop(program);
 });
 
@@ -75,7 +76,7 @@ test('socket_activation: with an address, the passed sockets are left alone', { 
   // It wakes the host, and nobody will ever accept it.
   const waiting = getFrom(at(port)).catch(() => 'refused');
   await program.printed(/^serves/m);
-  assert.notDeepEqual(listening(program), [port]);
+  assert.notDeepEqual(await listening(program, 1), [port]);
   await stop(program);
   assert.equal(await waiting, 'refused');
 });
@@ -89,7 +90,7 @@ test('socket_activation: by name, in the order of bind, several of one name', { 
     options: { bind: ['systemd:admin', '127.0.0.1:0', 'systemd:web'], workers: 1 },
   });
   for (const port of [admin, web, web2, web]) assert.equal((await getFrom(at(port))).body, 'hello');
-  const [first, own, ...rest] = listening(program);
+  const [first, own, ...rest] = await listening(program, 4);
   assert.deepEqual([first, ...rest], [admin, web, web2]);
   assert.ok(!ports.includes(own as number) && other !== own);
   await stop(program);
@@ -107,7 +108,7 @@ test('socket_activation: threads, and a class that pauses by itself', { skip }, 
     for (let round = 0; round < 4; round++) {
       for (const port of ports) assert.equal((await getFrom(at(port))).body, 'hello');
     }
-    assert.deepEqual(listening(program), ports.toReversed());
+    assert.deepEqual(await listening(program, 2), ports.toReversed());
     await stop(program);
   }
 });
