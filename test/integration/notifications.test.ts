@@ -66,6 +66,27 @@ test('READY=1 comes when all workers are ready, and STATUS says how they are', {
   assert.deepEqual(manager.states, ['READY=1', 'STOPPING=1']);
 });
 
+test('a reload by HUP is told from its beginning to its end, also one that fails', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  const broken = join(temporaryFolder(t), 'broken');
+  const env = { ...manager.env, BROKEN: broken };
+  const host = new Host(t, { app: fixture('broken-while.js') }, { env });
+  await host.ready();
+  host.kill('SIGHUP');
+  await manager.told(/READY=1\|STATUS=running, 2 of 2 workers ready, generation 2$/);
+  writeFileSync(broken, '');
+  host.kill('SIGHUP');
+  await manager.told(
+    /READY=1\|STATUS=running, 2 of 2 workers ready, generation \d; the last reload failed: .*deploy is broken/,
+  );
+  host.kill('SIGTERM');
+  await host.exited();
+  assert.deepEqual(
+    manager.states.map((state) => state.replace(/\d{5,}/, 'N')),
+    ['READY=1', ...Array(2).fill(['RELOADING=1,MONOTONIC_USEC=N', 'READY=1']).flat(), 'STOPPING=1'],
+  );
+});
+
 test('a failing slot is in the STATUS', { skip }, async (t) => {
   const manager = await NotifySocket.open(t);
   const broken = join(temporaryFolder(t), 'broken');
