@@ -18,6 +18,7 @@ export function linkToProcess(): ThreadLink {
   const { port, tls, requests, slot, vitals } = (workerData as ThreadData).prefork;
   const tell = (message: ThreadMessage): void => port.postMessage(message);
   const orders = listen(port);
+  orders.set('usr1', () => process.emit('SIGUSR1', 'SIGUSR1'));
   return {
     tell,
     slot,

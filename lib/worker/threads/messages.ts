@@ -15,6 +15,8 @@ export type ThreadOrder =
   | { readonly type: 'drain' | 'quit' }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
+  /** The process got USR1; signals come to its main thread alone. */
+  | { readonly type: 'usr1' }
   | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer | undefined };
 
 /** The `workerData` of a thread. */

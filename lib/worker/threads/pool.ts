@@ -67,6 +67,9 @@ export class ThreadPool implements Servant {
       this.#lifecycle.onWake(() => {
         for (const thread of this.#threads.values()) thread.order({ type: 'wake' });
       });
+      process.on('SIGUSR1', () => {
+        for (const thread of this.#threads.values()) thread.order({ type: 'usr1' });
+      });
     });
   }
 

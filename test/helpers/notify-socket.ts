@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { temporaryFolder } from './place.js';
+import { Program } from './program.js';
+
+/** Why tests of notifications cannot run here: node has no Unix datagram socket, perl has. */
+export const noNotifications: string | false =
+  ['systemd-notify', 'perl'].find((name) => spawnSync(name, ['--version']).status !== 0)?.concat(' is not installed') ??
+  false;
+
+/** Prints each datagram as a line `> time message`, line ends as `|`. What is no text, the descriptors of barriers, it closes. */
+const RECEIVER = `
+use IO::Socket::UNIX; use Time::HiRes qw(time);
+$| = 1;
+my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die $!;
+print "bound\\n";
+while (defined $socket->recv(my $message, 65536)) {
+  next if $message eq 'BARRIER=1';
+  $message =~ s/\\n/|/g;
+  printf "> %.3f %s\\n", time, $message;
+}`;
+
+/** A service manager's end of NOTIFY_SOCKET: notes what it is told. */
+export class NotifySocket {
+  readonly path: string;
+  readonly #program: Program;
+
+  private constructor(path: string, program: Program) {
+    this.path = path;
+    this.#program = program;
+  }
+
+  /** One that closes with the test. */
+  static async open(t: TestContext): Promise<NotifySocket> {
+    const path = join(temporaryFolder(t), 'notify');
+    const program = new Program(t, 'perl', ['-e', RECEIVER, path]);
+    await program.printed(/^bound/m);
+    return new NotifySocket(path, program);
+  }
+
+  get env(): { NOTIFY_SOCKET: string } {
+    return { NOTIFY_SOCKET: this.path };
+  }
+
+  /** All messages so far, each as its assignments. */
+  get messages(): string[][] {
+    return this.#lines().map(([, message]) => message.split('|'));
+  }
+
+  /** The same without what they say for humans. */
+  get states(): string[] {
+    const states = this.messages.map((message) => message.filter((text) => !text.startsWith('STATUS=')).join());
+    return states.filter((text) => text !== '');
+  }
+
+  /** When messages came that say this, seconds. */
+  timesOf(assignment: string): number[] {
+    return this.#lines()
+      .filter(([, message]) => message.split('|').includes(assignment))
+      .map(([time]) => time);
+  }
+
+  /** Waits until a message matches; line ends are `|`. */
+  async told(pattern: RegExp): Promise<void> {
+    await this.#program.printed(new RegExp(`^> [\\d.]+ (?:${pattern.source})`, 'm'));
+  }
+
+  #lines(): [time: number, message: string][] {
+    const found = this.#program.output.matchAll(/^> ([\d.]+) (.*)\n/gm);
+    return [...found].map(([, time, message]) => [Number(time), message as string]);
+  }
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { fixture, Host } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { createLoadGate } from '../helpers/load-gate.js';
+import { NotifySocket, noNotifications } from '../helpers/notify-socket.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { childrenOf } from '../helpers/process.js';
+import { eventually } from '../helpers/wait.js';
+
+const skip = noNotifications;
+const WATCHDOG = 'WATCHDOG=1';
+
+test('watchdog_notify', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  // Half of it is 100 ms.
+  const env = { ...manager.env, WATCHDOG_USEC: '200000' };
+  const host = new Host(t, {}, { env, entry: 'blocked-host.js' });
+  const url = await host.ready();
+  await eventually(() => manager.timesOf(WATCHDOG).length >= 5, 'signs of life');
+  const before = manager.timesOf(WATCHDOG).length;
+  // The master hangs, its workers serve: nobody may say that all is well.
+  host.child.send({ block: 3_000 });
+  for (let count = 0; count < 20; count++) assert.equal((await get(url)).body, 'hello');
+  await host.event('blocked');
+  await eventually(() => manager.timesOf(WATCHDOG).length >= before + 10, 'further signs of life');
+  const times = manager.timesOf(WATCHDOG);
+  const gaps = times.slice(1).map((time, index) => time - (times[index] as number));
+  // What was under way when it began to hang may have come late.
+  assert.equal(gaps.filter((gap) => gap > 2).length, 1, `gaps of ${gaps}`);
+  host.kill('SIGTERM');
+  assert.deepEqual(await host.exited(), { code: 0, signal: null });
+  assert.deepEqual(
+    manager.states.filter((state) => state !== WATCHDOG),
+    ['READY=1', 'STOPPING=1'],
+  );
+});
+
+test('watchdog_notify: the watchdog of another process, and none', { skip }, async (t) => {
+  for (const env of [{ WATCHDOG_USEC: '20000', WATCHDOG_PID: String(process.pid) }, {}]) {
+    const manager = await NotifySocket.open(t);
+    const host = new Host(t, { workers: 1 }, { env: { ...manager.env, ...env } });
+    await manager.told(/READY=1/);
+    host.kill('SIGTERM');
+    await host.exited();
+    assert.deepEqual(manager.states, ['READY=1', 'STOPPING=1']);
+  }
+});
+
+test('READY=1 comes when all workers are ready, and STATUS says how they are', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  const gate = await createLoadGate(t);
+  const env = { ...manager.env, ...gate.env };
+  const host = new Host(t, { app: fixture('waits-to-load.js') }, { env });
+  await manager.told(/STATUS=starting, 0 of 2 workers ready, generation 1$/);
+  assert.deepEqual(manager.states, []);
+  gate.open();
+  await manager.told(/READY=1\|STATUS=running, 2 of 2 workers ready, generation 1$/);
+  await host.event('ready');
+  host.kill('SIGTTIN');
+  await manager.told(/STATUS=running, 3 of 3 workers ready, generation 1$/);
+  host.kill('SIGINT');
+  await host.exited();
+  assert.deepEqual(manager.states, ['READY=1', 'STOPPING=1']);
+});
+
+test('a reload by HUP is told from its beginning to its end, also one that fails', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  const broken = join(temporaryFolder(t), 'broken');
+  const env = { ...manager.env, BROKEN: broken };
+  const host = new Host(t, { app: fixture('broken-while.js') }, { env });
+  await host.ready();
+  host.kill('SIGHUP');
+  await manager.told(/READY=1\|STATUS=running, 2 of 2 workers ready, generation 2$/);
+  writeFileSync(broken, '');
+  host.kill('SIGHUP');
+  await manager.told(
+    /READY=1\|STATUS=running, 2 of 2 workers ready, generation \d; the last reload failed: .*deploy is broken/,
+  );
+  host.kill('SIGTERM');
+  await host.exited();
+  assert.deepEqual(
+    manager.states.map((state) => state.replace(/\d{5,}/, 'N')),
+    ['READY=1', ...Array(2).fill(['RELOADING=1,MONOTONIC_USEC=N', 'READY=1']).flat(), 'STOPPING=1'],
+  );
+});
+
+test('a failing slot is in the STATUS', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  const broken = join(temporaryFolder(t), 'broken');
+  const env = { ...manager.env, BROKEN: broken };
+  const host = new Host(t, { app: fixture('broken-while.js') }, { env });
+  const url = await host.ready();
+  writeFileSync(broken, '');
+  await get(`${url}/exit?code=0`);
+  await manager.told(/STATUS=running, 1 of 2 workers ready, generation 1; degraded: workers #\d fail again and again$/);
+});
+
+test('a stop by the host itself is not the end of the service', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  // It runs three Arbiters, one after another, and goes on.
+  const host = new Host(t, { workers: 1 }, { env: manager.env, entry: 'counts-what-is-left.js' });
+  assert.deepEqual(await host.exited(), { code: 0, signal: null });
+  assert.deepEqual(manager.states, ['READY=1', 'READY=1', 'READY=1']);
+  for (const { args } of host.of('round')) assert.equal(args[0].after.children.length, 0);
+});
+
+test('with notify false, nothing is told', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  const host = new Host(t, { notify: false }, { env: { ...manager.env, WATCHDOG_USEC: '20000' } });
+  await host.ready();
+  host.kill('SIGTERM');
+  await host.exited();
+  assert.deepEqual(manager.messages, []);
+});
+
+test('workers do not get what is meant for their master', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  const env = { ...manager.env, WATCHDOG_USEC: '5000000', WATCHDOG_PID: '1', INVOCATION_ID: 'kept' };
+  for (const [options, expected] of [
+    [{}, { INVOCATION_ID: 'kept' }],
+    // What the option says, somebody wants.
+    [{ env: { NOTIFY_SOCKET: '/own' } }, { INVOCATION_ID: 'kept', NOTIFY_SOCKET: '/own' }],
+  ] as const) {
+    const host = new Host(t, { app: fixture('tells.js'), workers: 1, ...options }, { env });
+    const told = JSON.parse((await get(await host.ready())).body).env as NodeJS.ProcessEnv;
+    const found = Object.entries(told).filter(([name]) => /^(?:NOTIFY|WATCHDOG|LISTEN|INVOCATION)_/.test(name));
+    assert.deepEqual(Object.fromEntries(found), expected);
+  }
+});
+
+test('a service manager that cannot be told is reported once, and ends nothing', async (t) => {
+  const nowhere = { NOTIFY_SOCKET: join(temporaryFolder(t), 'none'), WATCHDOG_USEC: '40000' };
+  for (const [env, why] of [
+    [{ ...nowhere, PATH: temporaryFolder(t) }, /not told .*: the program systemd-notify is not installed/],
+    [nowhere, /not told .*: (?:systemd-notify ended with exit code 1: .*|the program systemd-notify is not installed)/],
+  ] as const) {
+    const host = new Host(t, { workers: 1 }, { env });
+    const url = await host.ready();
+    const [error] = await host.event('error');
+    assert.equal(error.code, 'ERR_NOTIFY');
+    assert.match(error.message, why);
+    for (let count = 0; count < 20; count++) assert.equal((await get(url)).body, 'hello');
+    host.kill('SIGTERM');
+    assert.deepEqual(await host.exited(), { code: 0, signal: null });
+    assert.equal(host.of('error').length, 1);
+  }
+});
+
+test('a program that hangs holds up neither the stop nor the end of the host', async (t) => {
+  const folder = temporaryFolder(t);
+  const program = join(folder, 'systemd-notify');
+  writeFileSync(program, '#!/bin/sh\nexec sleep 60\n');
+  chmodSync(program, 0o755);
+  const env = { NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '40000', PATH: `${folder}:${process.env['PATH']}` };
+  const host = new Host(t, { workers: 1 }, { env: { ...env, HOST_STAYS: '1' } });
+  await host.ready();
+  await eventually(() => childrenOf(host.pid).some(({ command }) => command === 'sleep 60'), 'the program');
+  await host.call('stop');
+  assert.deepEqual(childrenOf(host.pid), []);
+  assert.equal(host.of('error').length, 0);
+});
