@@ -11,7 +11,6 @@ import { report, table } from './harness/report.mjs';
 import { alternate, spread } from './harness/rounds.mjs';
 import { settings } from './harness/settings.mjs';
 
-const CLIENTS = { close: 2, keepAlive: 2, upload: 1, unix: 2 };
 /** A request that nothing moves for is lost. Milliseconds. */
 const SILENCE = 20_000;
 /** Some peers wait for clients that keep their connection. Milliseconds. */
@@ -19,19 +18,22 @@ const RELOAD_LIMIT = 150_000;
 /** Answers before the first reload, and after each. */
 const BETWEEN = 100;
 
-const { workers, rounds, reloads, loadTime, slowLoadTime, only } = settings(
-  { workers: 4, rounds: 3, reloads: 3, loadTime: 300, slowLoadTime: 1_000, only: '' },
+const { workers, rounds, reloads, loadTime, slowLoadTime, clients, only } = settings(
+  { workers: 4, rounds: 3, reloads: 3, loadTime: 300, slowLoadTime: 1_000, clients: 2, only: '' },
   { rounds: 1 },
 );
+const CLIENTS = { close: clients, keepAlive: clients, upload: 1, unix: clients };
 const PEERS = ['prefork', 'prefork threaded', 'prefork async', 'pm2 reload', 'cluster, fork then disconnect'];
 PEERS.push('gunicorn HUP');
 
 const folder = mkdtempSync(join(tmpdir(), 'prefork-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+let starts = 0;
 
 /** One start of a peer, with all its reloads. */
 async function measure(name, duration) {
-  const socketPath = join(folder, 'app.sock');
+  // Not the same one again: a peer that leaves its socket behind would not start over it.
+  const socketPath = join(folder, `${++starts}.sock`);
   const pm2 = name === 'pm2 reload' ? pm2Home() : undefined;
   const env = { LOAD_TIME: String(duration), ...pm2?.env };
   const peer = await startPeer(name, workers, { app: 'deployed.mjs', socketPath }, env);
@@ -53,7 +55,6 @@ async function measure(name, duration) {
   const { longestGap } = load;
   await load.stop();
   await peer.stop();
-  pm2?.remove();
   return { answered: load.answered, failures: load.failures, times, longestGap };
 }
 
@@ -109,14 +110,12 @@ const names = installed(PEERS)
   .filter((name) => name.includes(only))
   .filter((name) => name !== 'pm2 reload' || pm2Works);
 const [usual, slow] = [await compare(loadTime), await compare(slowLoadTime)];
+const kinds = Object.entries(CLIENTS).map(([kind, count]) => `${count} × ${kind}`);
 report(
   'Reload under load: what is lost',
-  `${rounds} alternating rounds of ${reloads} reloads, ${workers} workers. The clients: ${Object.entries(CLIENTS)
-    .map(([kind, count]) => `${count} × ${kind}`)
-    .join(
-      ', ',
-    )}; each upload 10 MB; no request is sent twice. A request for which nothing moves for ${SILENCE / 1000} s hangs. A reload
-lasts until the last one of the old workers has gone; the longest gap is one in which nobody was answered. ${PM2}.`,
+  `${rounds} alternating rounds of ${reloads} reloads, ${workers} workers. Clients: ${kinds.join(', ')}; an upload is 10 MB, and no request is
+sent twice. It hangs when nothing moves for ${SILENCE / 1_000} s. A reload lasts until the last one of the old workers has gone; in the longest
+gap nobody was answered. PM2 is ${PM2}.`,
   `The application loads in ${loadTime} ms:`,
   usual,
   `The application loads in ${slowLoadTime} ms:`,

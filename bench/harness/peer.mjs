@@ -44,7 +44,7 @@ export const PEERS = {
     file: process.execPath,
     // The daemon in the foreground, so that it can be ended by its pid.
     args: (port, workers, { socketPath }) => [
-      ...[pm2Script('pm2-runtime'), 'start', `${FOLDER}pm2.mjs`, '-i', workers],
+      ...[pm2Script('pm2'), 'start', `${FOLDER}pm2.mjs`, '--no-daemon', '-i', workers],
       ...['--wait-ready', '--listen-timeout', 30_000, '--kill-timeout', 30_000, '--', port, socketPath],
     ],
   },

@@ -28,14 +28,14 @@ export async function installPm2() {
   }
 }
 
-/** A PM2 of its own, which has nothing to do with that of the user: the environment for it, and what removes its folder. */
+/** A PM2 of its own, which has nothing to do with that of the user. */
 export function pm2Home() {
   const folder = mkdtempSync(join(tmpdir(), 'prefork-bench-pm2-home-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   return {
     env: { PM2_HOME: folder, PM2_DISABLE_VERSION_CHECK: 'true' },
     /** Replaces all processes of the daemon. */
     reload: () =>
       run(process.execPath, [pm2Script('pm2'), 'reload', 'all'], { env: { ...process.env, PM2_HOME: folder } }),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -12,9 +12,12 @@ const [port, workers, setup = '{}'] = process.argv.slice(2);
 const { socketPath } = JSON.parse(setup);
 const addresses = [{ port: Number(port), host: '127.0.0.1' }, ...(socketPath ? [{ path: socketPath }] : [])];
 
-async function fork() {
-  const worker = cluster.fork();
-  for (const _ of addresses) await once(worker, 'listening');
+/** Resolves when the new worker listens to all addresses. */
+function fork() {
+  let left = addresses.length;
+  return new Promise((resolve) => {
+    cluster.fork().on('listening', () => --left === 0 && resolve());
+  });
 }
 
 async function retire(worker) {
