@@ -2,11 +2,13 @@
 import http from 'node:http';
 import { Arbiter } from 'prefork';
 
-const { HOST: host = '127.0.0.1', PORT = '8000', READINESS_PORT = '8001', DRAIN_DELAY = '5000' } = process.env;
+const { HOST: host = '127.0.0.1', PORT = '8000', READINESS_PORT = '8001' } = process.env;
+const { WORKER_CLASS = 'sync', DRAIN_DELAY = '5000' } = process.env;
 
 const arbiter = new Arbiter({
   app: new URL('./app.mjs', import.meta.url),
   bind: { host, port: Number(PORT) },
+  workerClass: WORKER_CLASS,
   // After TERM it goes on serving for so long, for until then requests come. Whoever sends them must have looked by then.
   drainDelay: Number(DRAIN_DELAY),
   // What is in flight when that is over has so long to end.

@@ -141,7 +141,7 @@ export class MixedLoad {
       silence,
     };
     if (style !== 'upload') return { ...common, expects };
-    return { ...common, upload, expects: new RegExp(`^${upload}$`) };
+    return { ...common, upload, expects: new RegExp(`^${upload}\\n?$`) };
   }
 
   #count(client: ClientKind, body: string): void {
