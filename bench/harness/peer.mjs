@@ -4,6 +4,7 @@ import http from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pm2Script } from './pm2.mjs';
 import { cpu } from './proc.mjs';
 
 /** Where the peers' programs are. */
@@ -38,6 +39,22 @@ export const PEERS = {
         ' ',
       ),
   },
+  'cluster, fork then disconnect': node('cluster-reload.mjs'),
+  'pm2 reload': {
+    file: process.execPath,
+    // The daemon in the foreground, so that it can be ended by its pid.
+    args: (port, workers, { socketPath }) => [
+      ...[pm2Script('pm2'), 'start', `${FOLDER}pm2.mjs`, '--no-daemon', '-i', workers],
+      ...['--wait-ready', '--listen-timeout', 30_000, '--kill-timeout', 30_000, '--', port, socketPath],
+    ],
+  },
+  'gunicorn HUP': {
+    file: 'gunicorn',
+    args: (port, workers, { socketPath }) =>
+      `--chdir ${FOLDER} -k sync -w ${workers} -b 127.0.0.1:${port} -b unix:${socketPath} --worker-tmp-dir /dev/shm --log-level warning deployed:app`.split(
+        ' ',
+      ),
+  },
   puma: {
     file: 'puma',
     args: (port, workers) =>
@@ -48,7 +65,7 @@ export const PEERS = {
 /** @typedef {{ name: string, pid: number, port: number, stop: () => Promise<void> }} Peer */
 /**
  * What a peer serves and how; the head of each program in peers/ says what it knows.
- * @typedef {{ app?: string, keepAlive?: boolean, options?: object, server?: object }} Setup
+ * @typedef {{ app?: string, keepAlive?: boolean, options?: object, server?: object, socketPath?: string }} Setup
  */
 
 /** A peer's build does not know an option that it was given. */

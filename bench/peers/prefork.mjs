@@ -1,17 +1,17 @@
 /*
- * This library: prefork.mjs PORT WORKERS CLASS [SETUP]. SETUP is JSON: the application's file as `app`, further
- * options as `options`. Exit code 64 (EX_USAGE) tells that this build does not know an option.
+ * This library: prefork.mjs PORT WORKERS CLASS [SETUP]. SETUP is JSON: the application's file as `app`, a
+ * `socketPath` to serve on as well, further options as `options`. Exit code 64 (EX_USAGE) tells that this build does not know an option.
  */
 import { Arbiter } from 'prefork';
 
 const [port, workers, workerClass, setup = '{}'] = process.argv.slice(2);
-const { app = 'hello.mjs', options = {} } = JSON.parse(setup);
+const { app = 'hello.mjs', socketPath, options = {} } = JSON.parse(setup);
 
 function create() {
   try {
     return new Arbiter({
       app: new URL(`./${app}`, import.meta.url),
-      bind: { port: Number(port), host: '127.0.0.1' },
+      bind: [{ port: Number(port), host: '127.0.0.1' }, ...(socketPath ? [{ path: socketPath }] : [])],
       workers: Number(workers),
       workerClass,
       logger: false,

@@ -1,0 +1,27 @@
+// A host that tells load balancers and Kubernetes, on a port of its own, whether new requests are welcome.
+import http from 'node:http';
+import { Arbiter } from 'prefork';
+
+const { HOST: host = '127.0.0.1', PORT = '8000', READINESS_PORT = '8001' } = process.env;
+const { WORKER_CLASS = 'sync', DRAIN_DELAY = '5000' } = process.env;
+
+const arbiter = new Arbiter({
+  app: new URL('./app.mjs', import.meta.url),
+  bind: { host, port: Number(PORT) },
+  workerClass: WORKER_CLASS,
+  // After TERM it goes on serving for so long, for until then requests come. Whoever sends them must have looked by then.
+  drainDelay: Number(DRAIN_DELAY),
+  // What is in flight when that is over has so long to end.
+  gracefulTimeout: 20_000,
+});
+
+// The master answers, which serves nothing else: also while every worker is busy.
+const readiness = http.createServer((request, response) => {
+  const ready = arbiter.state === 'running' || arbiter.state === 'reloading';
+  response.writeHead(ready || request.url === '/live' ? 200 : 503, { Connection: 'close' }).end(`${arbiter.state}\n`);
+});
+readiness.listen(Number(READINESS_PORT), host);
+// It answers to the last, and does not keep the process from ending.
+readiness.unref();
+
+await arbiter.run();
