@@ -1,0 +1,107 @@
+import { type Agent, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { Readable } from 'node:stream';
+
+/**
+ * How a request failed. `refused`: no connection. `reset`: the connection broke before any byte of the answer, by RST;
+ * `hang up`: the same by FIN. `truncated`: it ended within the answer. `status`: an answer other than 200. `body`: not the
+ * body that was expected. `hang`: nothing moved for too long. `error`: anything else.
+ */
+export type FailureKind = 'refused' | 'reset' | 'hang up' | 'truncated' | 'status' | 'body' | 'hang' | 'error';
+
+export class ExchangeFailure extends Error {
+  readonly kind: FailureKind;
+  /** Of the system or of Node's HTTP parser; a status where that was wrong. */
+  readonly code: string | number | undefined;
+  /** Whether the request went out on a connection that had served another one. */
+  readonly reused: boolean;
+
+  constructor(kind: FailureKind, code: string | number | undefined, message: string, reused: boolean) {
+    super(message);
+    this.kind = kind;
+    this.code = code;
+    this.reused = reused;
+  }
+}
+
+export interface Exchange {
+  /** Where to: `host` and `port`, or `socketPath`. */
+  readonly to: Pick<RequestOptions, 'host' | 'port' | 'socketPath'>;
+  readonly path?: string;
+  /** The one that keeps the connection; `false` for a connection of its own, which is closed after the answer. */
+  readonly agent: Agent | false;
+  /** Bytes to POST; a GET without. */
+  readonly upload?: number;
+  /** The body that is right. */
+  readonly expects: RegExp;
+  /** Without a byte sent or received for so long, it hangs. Milliseconds. */
+  readonly silence: number;
+}
+
+const CHUNK = Buffer.alloc(64 * 1024, 'x');
+/** A Unix socket whose file is gone refuses with ENOENT, one whose queue is full with EAGAIN. */
+const REFUSED = new Set(['ECONNREFUSED', 'ENOENT', 'EAGAIN']);
+/** What Node's parser says of bytes that are no answer; their early end is another matter. */
+const GARBAGE = /^HPE_(?!INVALID_EOF_STATE)/;
+
+/** One request, never sent twice. Resolves with the body of a right answer, rejects with an {@link ExchangeFailure}. */
+export function exchange({ to, path = '/', agent, upload, expects, silence }: Exchange): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({
+      ...to,
+      path,
+      agent,
+      ...(upload !== undefined && { method: 'POST', headers: { 'Content-Length': upload } }),
+    });
+    /** Bytes of the answer. */
+    let received = (): number => 0;
+    /** Whatever comes first counts: a server that answers an upload too early may well reset afterwards. */
+    const fail = (kind: FailureKind, code: string | number | undefined, message: string): void => {
+      clearTimeout(timer);
+      reject(new ExchangeFailure(kind, code, message, outgoing.reusedSocket));
+      outgoing.destroy();
+    };
+    const hangs = (): void => fail('hang', undefined, `nothing moved for ${silence} ms`);
+    // Not the timeout of the socket, which does not see a connect.
+    const timer = setTimeout(hangs, silence);
+    const moved = (): void => void timer.refresh();
+
+    outgoing.on('socket', (socket) => {
+      const before = socket.bytesRead;
+      received = () => socket.bytesRead - before;
+    });
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      const { code, message } = error;
+      if (REFUSED.has(code ?? '')) fail('refused', code, message);
+      else if (GARBAGE.test(code ?? '')) fail('error', code, message);
+      else if (received() > 0) fail('truncated', code, message);
+      else if (message === 'socket hang up') fail('hang up', code, message);
+      else if (code === 'ECONNRESET' || code === 'EPIPE') fail('reset', code, message);
+      else fail('error', code, message);
+    });
+    outgoing.on('response', (response: IncomingMessage) => {
+      let body = '';
+      moved();
+      response.setEncoding('latin1').on('data', (text: string) => {
+        moved();
+        body += text;
+      });
+      response.on('error', ({ message, code }: NodeJS.ErrnoException) => fail('truncated', code, message));
+      response.on('end', () => {
+        const got = `got ${response.statusCode} ${JSON.stringify(body.slice(0, 100))}`;
+        if (response.statusCode !== 200) return fail('status', response.statusCode, got);
+        if (!expects.test(body)) return fail('body', undefined, got);
+        clearTimeout(timer);
+        resolve(body);
+      });
+    });
+    if (upload === undefined) outgoing.end();
+    else Readable.from(chunks(upload, moved)).pipe(outgoing);
+  });
+}
+
+function* chunks(bytes: number, onChunk: () => void): Generator<Buffer> {
+  for (let left = bytes; left > 0; left -= CHUNK.length) {
+    onChunk();
+    yield left < CHUNK.length ? CHUNK.subarray(0, left) : CHUNK;
+  }
+}

@@ -1,0 +1,161 @@
+import { Agent } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Exchange, ExchangeFailure, exchange, type FailureKind } from './exchange.js';
+import { eventually } from './wait.js';
+
+/**
+ * `close`: a new connection for each request. `keepAlive`: one connection, kept as long as the server keeps it. `upload`:
+ * a POST of 10 MB on a new connection. `unix`: these three in turn, over the Unix socket.
+ */
+export type ClientKind = 'close' | 'keepAlive' | 'upload' | 'unix';
+
+/** A request that did not get the right answer. None is ever sent again. */
+export interface Failure {
+  readonly client: ClientKind;
+  readonly kind: FailureKind;
+  readonly code: string | number | undefined;
+  readonly message: string;
+  readonly reused: boolean;
+  /** Since the start of the load, when it was sent and when it failed. Milliseconds. */
+  readonly sent: number;
+  readonly failed: number;
+}
+
+export interface Target {
+  /** `http://host:port`, with the path to ask for. */
+  readonly url?: string;
+  readonly socketPath?: string;
+}
+
+export interface MixedLoadSettings {
+  /** The body of a right answer to a GET. The group `version` is counted. @defaultValue that of the fixture `deploy` */
+  readonly expects?: RegExp;
+  /** Bytes. @defaultValue 10 MB */
+  readonly upload?: number;
+  /** So long without a byte, and a request hangs. Milliseconds. @defaultValue `30000` */
+  readonly silence?: number;
+}
+
+/** What the clients of one kind have got. */
+export interface KindCount {
+  answered: number;
+  failed: number;
+}
+
+/** What a load is stopped by: the end of a test. */
+interface Lifetime {
+  after(hook: () => Promise<void>): void;
+}
+
+/** Gentle, and different ones, so that requests and the ends of connections meet in many ways. Milliseconds. */
+const PAUSES = [0, 1, 3, 7, 13, 20];
+/** Ten megabytes are work for both sides. Milliseconds. */
+const UPLOAD_PAUSE = 50;
+/** A server that refuses everything is not asked all the time. Milliseconds. */
+const FAILED_PAUSE = 20;
+/** What a client on the Unix socket does, again and again. */
+const TURNS: readonly ClientKind[] = [...Array(12).fill(['close', 'keepAlive']).flat(), 'upload'];
+
+/** Clients of several kinds that ask one service at once, again and again, and count each request: answered, or how it failed. */
+export class MixedLoad {
+  readonly failures: Failure[] = [];
+  readonly counts: Record<ClientKind, KindCount>;
+  /** How many GETs each version has answered. */
+  readonly versions: Map<string, number> = new Map();
+  /** The longest time in which no request was answered. Milliseconds. */
+  longestGap = 0;
+  readonly #target: Target;
+  readonly #settings: Required<MixedLoadSettings>;
+  readonly #start = performance.now();
+  readonly #clients: Promise<void>[];
+  #lastAnswer = this.#start;
+  #stopping = false;
+
+  constructor(
+    t: Lifetime,
+    target: Target,
+    clients: Partial<Record<ClientKind, number>>,
+    { expects = /^\d+ \d+ (?<version>\S+)$/, upload = 10_000_000, silence = 30_000 }: MixedLoadSettings = {},
+  ) {
+    this.#target = target;
+    this.#settings = { expects, upload, silence };
+    const none = (): KindCount => ({ answered: 0, failed: 0 });
+    this.counts = { close: none(), keepAlive: none(), upload: none(), unix: none() };
+    const kinds = Object.entries(clients) as [ClientKind, number][];
+    this.#clients = kinds.flatMap(([kind, count]) => Array.from({ length: count }, () => this.#run(kind)));
+    t.after(() => this.stop());
+  }
+
+  get answered(): number {
+    return Object.values(this.counts).reduce((sum, { answered }) => sum + answered, 0);
+  }
+
+  /** Waits until so many more have been answered, of one kind or of all together. */
+  async more(count: number, kind?: ClientKind): Promise<void> {
+    const answered = (): number => (kind ? this.counts[kind].answered : this.answered);
+    const goal = answered() + count;
+    await eventually(
+      () => answered() >= goal,
+      () => `${goal} answers ${kind ? `to '${kind}'` : ''}, ${this}`,
+    );
+  }
+
+  /** Resolves when the last request has been answered, or has failed. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#clients);
+  }
+
+  /** What has come of all requests, and how those failed that did. */
+  toString(): string {
+    const kinds = Object.entries(this.counts).map(([kind, { answered, failed }]) => `${kind} ${answered}+${failed}`);
+    const failures = this.failures.slice(0, 20).map((failure) => JSON.stringify(failure));
+    return [`answered+failed: ${kinds.join(', ')}`, ...failures].join('\n');
+  }
+
+  async #run(client: ClientKind): Promise<void> {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let turn = 0; !this.#stopping; turn++) {
+      const style = client === 'unix' ? (TURNS[turn % TURNS.length] as ClientKind) : client;
+      const sent = performance.now();
+      try {
+        this.#count(client, await exchange(this.#exchange(client, style, agent)));
+        await delay(style === 'upload' ? UPLOAD_PAUSE : PAUSES[turn % PAUSES.length]);
+      } catch (error) {
+        if (!(error instanceof ExchangeFailure)) throw error;
+        this.#fail(client, error, sent);
+        await delay(FAILED_PAUSE);
+      }
+    }
+    agent.destroy();
+  }
+
+  #exchange(client: ClientKind, style: ClientKind, agent: Agent): Exchange {
+    const { url, socketPath } = this.#target;
+    const { expects, upload, silence } = this.#settings;
+    const { hostname, port, pathname, search } = new URL(url ?? 'http://localhost/');
+    const common = {
+      to: client === 'unix' ? { socketPath } : { host: hostname.replace(/^\[|\]$/g, ''), port },
+      path: pathname + search,
+      agent: style === 'keepAlive' && agent,
+      silence,
+    };
+    if (style !== 'upload') return { ...common, expects };
+    return { ...common, upload, expects: new RegExp(`^${upload}$`) };
+  }
+
+  #count(client: ClientKind, body: string): void {
+    const now = performance.now();
+    this.longestGap = Math.max(this.longestGap, now - this.#lastAnswer);
+    this.#lastAnswer = now;
+    this.counts[client].answered++;
+    const version = this.#settings.expects.exec(body)?.groups?.['version'];
+    if (version !== undefined) this.versions.set(version, (this.versions.get(version) ?? 0) + 1);
+  }
+
+  #fail(client: ClientKind, { kind, code, message, reused }: ExchangeFailure, sent: number): void {
+    const since = (time: number): number => Math.round(time - this.#start);
+    this.counts[client].failed++;
+    this.failures.push({ client, kind, code, message, reused, sent: since(sent), failed: since(performance.now()) });
+  }
+}
