@@ -124,7 +124,7 @@ export class Master {
 
   async reload(): Promise<ReloadResult> {
     if (this.#state !== 'running' && this.#state !== 'reloading') throw refusal('reload', this.#state);
-    const reload = this.#reloads.ask();
+    const reload = this.#reloads.ask(this.#crew);
     reload.awaited = true;
     this.#loop.enqueue({ type: 'wake' });
     await this.#until('reload', () => {
@@ -186,7 +186,7 @@ export class Master {
       this.#notifier.emit('signal', name);
       if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
       else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
-      else if (name === 'SIGHUP') this.#reloads.ask();
+      else if (name === 'SIGHUP') this.#reloads.ask(this.#crew);
       else if (name === 'SIGWINCH') this.#hold();
       else if (name === 'SIGUSR1') this.#reopenLogs();
       else if (name === 'SIGTERM') this.#end('drain');
@@ -253,6 +253,10 @@ export class Master {
       if (this.#crew.size === 0) this.#close();
       return;
     }
+    // First: no worker of the old generation is to be spawned for one that the new one takes.
+    const due = this.#state === 'running' && this.#reloads.due;
+    if (due && this.#reloads.begin(this.#crew, this.#target)) this.#become('reloading');
+    const before = this.#state;
     const now = performance.now();
     const times = this.#crew.fill(this.#target, now);
     if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
@@ -266,18 +270,16 @@ export class Master {
         this.#reloads.end(end);
       }
     }
-    if (this.#state === 'running' && this.#reloads.due) {
-      if (this.#reloads.begin(this.#crew, this.#target)) this.#become('reloading');
-      this.#loop.enqueue({ type: 'wake' });
-    }
+    // What was asked for meanwhile, a reload or a hold, begins on a turn of its own.
+    if (this.#state !== before) this.#loop.enqueue({ type: 'wake' });
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
-    if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
+    else if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
     this.#alarm.set(...times);
   }
 
   /** Until it is told otherwise, nobody serves; Gunicorn: WINCH. At the start, all must have been ready once. */
   #hold(): void {
-    if (this.#state === 'running') this.#crew?.hold();
+    if (this.#state !== 'starting') this.#crew?.hold();
   }
 
   #close(): void {
