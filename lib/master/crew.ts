@@ -43,6 +43,7 @@ export class Crew {
   /** Nobody is to serve for now, see `hold`. */
   #held = false;
   #listening = false;
+  readonly #startedAt = performance.now();
   #degraded = false;
 
   constructor(site: Site, options: ResolvedOptions, generation: Generation, notifier: Notifier) {
@@ -52,11 +53,6 @@ export class Crew {
     this.#generation = generation;
     this.#watch = new Watch(options);
     this.#notifier = notifier;
-  }
-
-  /** The number of the generation that serves. */
-  get generation(): number {
-    return this.#generation.number;
   }
 
   get size(): number {
@@ -124,7 +120,7 @@ export class Crew {
     this.#generation = rollout.wanted;
     if (rollout.failure) return rollout.failure;
     this.#tally.reloads++;
-    return { generation: this.generation, replaced: rollout.won };
+    return { generation: this.#generation.number, replaced: rollout.won };
   }
 
   /** A worker could not boot; a rollout that tries it turns round. */
@@ -224,8 +220,16 @@ export class Crew {
 
   stats(target: number): CrewStats {
     const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.#record(worker)));
-    const failing = this.#failing(target, performance.now());
-    return { degraded: this.#degraded, failing, totals: this.#tally.totals(workers), workers };
+    const now = performance.now();
+    const failing = this.#failing(target, now);
+    return {
+      generation: this.#generation.number,
+      uptime: now - this.#startedAt,
+      degraded: this.#degraded,
+      failing,
+      totals: this.#tally.totals(workers),
+      workers,
+    };
   }
 
   /** A worker of the new generation has failed: all of them go that are not proven, and the old ones stay. */

@@ -6,15 +6,15 @@ import { Alarm } from './alarm.js';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from './boot-failure.js';
 import { Crew } from './crew.js';
 import { type ReloadResult, timeoutReport } from './events.js';
-import { newGeneration } from './generation.js';
 import { reopenLogger } from './journal.js';
 import type { BoundAddress } from './listener.js';
 import { Loop } from './loop.js';
 import { takeName } from './names.js';
 import type { Notifier } from './notify.js';
+import { opening } from './opening.js';
 import { Reloads } from './reloads.js';
 import { passOn } from './reports.js';
-import { openSite, type Site, type SiteEvents } from './site.js';
+import type { Site, SiteEvents } from './site.js';
 import { type ArbiterState, checkMove, refusal } from './states.js';
 import { type ArbiterStats, EMPTY_STATS } from './stats.js';
 import type { Turn, TurnTable } from './turns.js';
@@ -33,7 +33,6 @@ export class Master {
   #target: number;
   #site: Site | undefined;
   #crew: Crew | undefined;
-  #startedAt: number | undefined;
   #endStage: EndStage | undefined;
   #failure: unknown;
   #releaseName: (() => void) | undefined;
@@ -80,13 +79,7 @@ export class Master {
       onError: this.#notifier.report,
       stats: () => this.stats(),
     };
-    const open = async (): Promise<Turn> => {
-      const generation = newGeneration(1, this.#options);
-      return { type: 'opened', site: await openSite(this.#options, events, this.#abortOpening.signal), generation };
-    };
-    open()
-      .catch((error: unknown): Turn => ({ type: 'unopened', error }))
-      .then((turn) => this.#loop.enqueue(turn));
+    opening(this.#options, events, this.#abortOpening.signal).then((turn) => this.#loop.enqueue(turn));
     await this.#until('start', () => this.#state === 'running');
   }
 
@@ -140,9 +133,7 @@ export class Master {
       name: this.#options.name,
       pid: process.pid,
       state: this.#state,
-      generation: this.#crew?.generation ?? 1,
       target: this.#target,
-      uptime: this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt,
       ...(this.#crew?.stats(this.#target) ?? EMPTY_STATS),
     };
   }
@@ -153,7 +144,6 @@ export class Master {
       const { service } = site;
       if (service) this.#notifier.observe((event, args) => service.onEvent(event, args));
       this.#crew = new Crew(site, this.#options, generation, this.#notifier);
-      this.#startedAt = performance.now();
     },
     unopened: ({ error }) => {
       if (this.#endStage === undefined) this.#failure = error;
@@ -263,12 +253,10 @@ export class Master {
       this.#become('running');
       this.#notifier.emit('ready');
     }
-    if (this.#state === 'reloading') {
-      const end = this.#crew.rolledOut(this.#target, now);
-      if (end) {
-        this.#become('running');
-        this.#reloads.end(end);
-      }
+    const end = this.#crew.rolledOut(this.#target, now);
+    if (end) {
+      this.#become('running');
+      this.#reloads.end(end);
     }
     // What was asked for meanwhile, a reload or a hold, begins on a turn of its own.
     if (this.#state !== before) this.#loop.enqueue({ type: 'wake' });
