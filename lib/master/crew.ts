@@ -39,9 +39,12 @@ export class Crew {
   /** The one that serves, and that a dead worker's replacement is of. */
   #generation: Generation;
   #rollout: Rollout<WorkerHandle> | undefined;
+  /** Counts the takeovers of the slots, forth and back. */
+  #term = 1;
   /** Nobody is to serve for now, see `hold`. */
   #held = false;
   #listening = false;
+  readonly #startedAt = performance.now();
   #degraded = false;
 
   constructor(site: Site, options: ResolvedOptions, generation: Generation, notifier: Notifier) {
@@ -51,11 +54,6 @@ export class Crew {
     this.#generation = generation;
     this.#watch = new Watch(options);
     this.#notifier = notifier;
-  }
-
-  /** The number of the generation that serves. */
-  get generation(): number {
-    return this.#generation.number;
   }
 
   get size(): number {
@@ -93,24 +91,25 @@ export class Crew {
    */
   fill(target: number, now: number): (number | undefined)[] {
     const stableAt = this.#roster.settle(now);
-    const wanted = this.#held ? 0 : target;
-    // First: what a rollout takes needs no replacement of the old generation.
-    this.#rollOut(wanted, now);
+    const wanted = this.#held && !this.#rollout ? 0 : target;
     const plan = this.#roster.plan(wanted, now);
     for (const { worker, by } of plan.relieve) {
       const reason = worker.generation === by.generation ? 'recycle' : 'reload';
       if (reason === 'recycle') this.#tally.recycles++;
       worker.end(reason, 'drain', this.#gracefulTimeout);
     }
-    for (const worker of plan.retire) worker.end(this.#held ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
-    for (const id of plan.spawn) this.#spawn(id, this.#rollout?.generationOf(id) ?? this.#generation);
+    for (const worker of plan.retire) worker.end(wanted === 0 ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
+    // A rollout knows of which generation a worker is missing.
+    const rollout = this.#rollout?.plan(this.#roster.posts(wanted), now);
+    const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.#generation }));
+    for (const { id, generation } of orders) this.#spawn(id, generation);
     this.#tellHealth(wanted, now);
-    return [stableAt, plan.wakeAt];
+    return [stableAt, plan.wakeAt, rollout?.wakeAt];
   }
 
-  /** Begins to replace all workers by those of another generation; ends a hold. */
+  /** Begins to replace all workers by those of another generation. */
   rollOut(next: Generation, target: number): void {
-    this.#held = false;
+    this.#term++;
     this.#rollout = new Rollout(this.#generation, next, surgeOf(this.#surge, target));
   }
 
@@ -122,12 +121,12 @@ export class Crew {
     this.#generation = rollout.wanted;
     if (rollout.failure) return rollout.failure;
     this.#tally.reloads++;
-    return { generation: this.generation, replaced: rollout.won };
+    return { generation: this.#generation.number, replaced: rollout.won };
   }
 
   /** A worker could not boot; a rollout that tries it turns round. */
   failBoot(worker: WorkerHandle, failure: Error): void {
-    if (this.#rollout?.tries(worker, performance.now())) this.#turnRound(worker, failure);
+    if (this.tries(worker)) this.#turnRound(worker, failure);
   }
 
   /** Whether a rollout tries this worker. */
@@ -135,7 +134,7 @@ export class Crew {
     return this.#rollout?.tries(worker, performance.now()) === true;
   }
 
-  /** Lets all workers go, and starts no others; the sockets stay bound, and clients wait. Until `resume` or a rollout. */
+  /** Lets all workers go, after a rollout if there is one, and starts no others; the sockets stay bound, and clients wait. Until `resume`. */
   hold(): void {
     this.#held = true;
   }
@@ -207,32 +206,34 @@ export class Crew {
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
-    if (this.#rollout?.tries(worker, performance.now())) {
+    if (this.tries(worker)) {
       this.#turnRound(worker, worker.failure ?? earlyDeath(worker, exit));
       return;
     }
-    this.#rollout?.giveUp(worker.id);
-    const partner = this.#roster.partner(worker);
-    const replaced = partner !== undefined && partner.age > worker.age;
+    const partner = this.#roster.partner(worker, (other) => !this.tries(other));
+    if (partner) this.#rollout?.giveUp(worker);
+    const replaced = partner !== undefined && (partner.term - worker.term || partner.age - worker.age) > 0;
     if (replaced) this.#tally.respawns++;
     else if (!partner) this.#vacated.add(worker.id);
     // Who ran out of time while it served has taken that time: there is no quick loop of hangs.
     if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.ready)) return;
     const kind: FailureKind = error ? 'spawn' : worker.ready ? 'crash' : 'boot';
-    const backoff = this.#roster.fail(worker.id, kind, worker.served, performance.now(), Math.random());
+    const backoff = this.#roster.fail(worker, kind, worker.served, performance.now(), Math.random());
     if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
   }
 
   stats(target: number): CrewStats {
     const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.#record(worker)));
-    const failing = this.#failing(target, performance.now());
-    return { degraded: this.#degraded, failing, totals: this.#tally.totals(workers), workers };
-  }
-
-  #rollOut(target: number, now: number): void {
-    const rollout = this.#rollout;
-    if (!rollout) return;
-    for (const id of rollout.plan(this.#roster.posts(target), now)) this.#spawn(id, rollout.wanted);
+    const now = performance.now();
+    const failing = this.#failing(target, now);
+    return {
+      generation: this.#generation.number,
+      uptime: now - this.#startedAt,
+      degraded: this.#degraded,
+      failing,
+      totals: this.#tally.totals(workers),
+      workers,
+    };
   }
 
   /** A worker of the new generation has failed: all of them go that are not proven, and the old ones stay. */
@@ -246,6 +247,7 @@ export class Crew {
       if (rollout.tries(other, now) && other !== worker) other.end('reload', 'drain', this.#gracefulTimeout);
     }
     rollout.fail(new ArbiterError('ERR_RELOAD_FAILED', message, { cause }));
+    this.#term++;
   }
 
   #tellHealth(target: number, now: number): void {
@@ -267,7 +269,8 @@ export class Crew {
   #spawn(id: number, generation: Generation): void {
     if (this.#vacated.delete(id)) this.#tally.respawns++;
     const probation = generation === this.#generation ? 0 : SOAK;
-    const worker = this.#site.spawn(generation, { id, age: ++this.#ages, probation });
+    const term = generation === (this.#rollout?.wanted ?? generation) ? this.#term : this.#term - 1;
+    const worker = this.#site.spawn(generation, { id, age: ++this.#ages, term, probation });
     this.#roster.add(worker);
     this.#notifier.emit('worker:spawn', worker.info());
   }

@@ -24,12 +24,12 @@ export interface Generation {
 
 /** Looks at everything anew. Throws `ERR_NO_ENTRY`. */
 export function newGeneration(number: number, options: ResolvedOptions): Generation {
-  const { source, workerClass, execArgv, env } = options;
+  const { source, workerClass, execArgv, env, argv } = options;
   const follow = followsLinks([...execArgv, process.env['NODE_OPTIONS'] ?? '']);
   const cwd = follow(options.cwd);
   const pin = (specifier: string): string => pinSpecifier(specifier, cwd, follow);
-  const [program = '', entry, ...args] = process.argv;
-  const host = entry === undefined ? process.argv : [program, follow(entry), ...args];
+  const [program = '', entry, ...args] = argv;
+  const host = entry === undefined ? argv : [program, follow(entry), ...args];
   // Without a socket there is nothing to move.
   const shell = options.bind.length === 0 ? undefined : SHELL;
   return {

@@ -5,14 +5,14 @@ import { Alarm } from './alarm.js';
 import { Crew } from './crew.js';
 import { Ending } from './ending.js';
 import type { ReloadResult } from './events.js';
-import { newGeneration } from './generation.js';
 import { reopenLogger } from './journal.js';
 import type { BoundAddress } from './listener.js';
 import { Loop } from './loop.js';
 import { takeName } from './names.js';
 import type { Notifier } from './notify.js';
+import { opening } from './opening.js';
 import { Reloads } from './reloads.js';
-import { openSite, type Site, type SiteEvents } from './site.js';
+import type { Site, SiteEvents } from './site.js';
 import { type ArbiterState, checkMove, refusal } from './states.js';
 import { type ArbiterStats, EMPTY_STATS } from './stats.js';
 import { upgrade } from './succession.js';
@@ -34,7 +34,6 @@ export class Master {
   #site: Site | undefined;
   #crew: Crew | undefined;
   #workers: ReturnType<typeof workerTurns> | undefined;
-  #startedAt: number | undefined;
   readonly #ending: Ending;
   #failure: unknown;
   #releaseName: (() => void) | undefined;
@@ -83,13 +82,7 @@ export class Master {
       onError: this.#notifier.report,
       stats: () => this.stats(),
     };
-    const open = async (): Promise<Turn> => {
-      const generation = newGeneration(1, this.#options);
-      return { type: 'opened', site: await openSite(this.#options, events, this.#abortOpening.signal), generation };
-    };
-    open()
-      .catch((error: unknown): Turn => ({ type: 'unopened', error }))
-      .then((turn) => this.#loop.enqueue(turn));
+    opening(this.#options, events, this.#abortOpening.signal).then((turn) => this.#loop.enqueue(turn));
     await this.#until('start', () => this.#state === 'running');
   }
 
@@ -127,7 +120,7 @@ export class Master {
 
   async reload(): Promise<ReloadResult> {
     if (this.#state !== 'running' && this.#state !== 'reloading') throw refusal('reload', this.#state);
-    const reload = this.#reloads.ask();
+    const reload = this.#reloads.ask(this.#crew);
     reload.awaited = true;
     this.#loop.enqueue({ type: 'wake' });
     await this.#until('reload', () => {
@@ -152,9 +145,7 @@ export class Master {
       name: this.#options.name,
       pid: process.pid,
       state: this.#state,
-      generation: this.#crew?.generation ?? 1,
       target: this.#target,
-      uptime: this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt,
       ...(this.#crew?.stats(this.#target) ?? EMPTY_STATS),
     };
   }
@@ -176,7 +167,6 @@ export class Master {
           this.#end('kill');
         },
       });
-      this.#startedAt = performance.now();
     },
     unopened: ({ error }) => {
       if (this.#ending.stage === undefined) this.#failure = error;
@@ -190,7 +180,7 @@ export class Master {
       this.#notifier.emit('signal', name);
       if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
       else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
-      else if (name === 'SIGHUP') this.#reloads.ask();
+      else if (name === 'SIGHUP') this.#reloads.ask(this.#crew);
       else if (name === 'SIGWINCH') this.#hold();
       else if (name === 'SIGUSR1') this.#reopenLogs();
       else if (name === 'SIGUSR2') this.#upgradeDue = true;
@@ -237,35 +227,35 @@ export class Master {
       if (this.#crew.size === 0) this.#close();
       return;
     }
+    // First: no worker of the old generation is to be spawned for one that the new one takes.
+    const due = this.#state === 'running' && this.#reloads.due;
+    if (due && this.#reloads.begin(this.#crew, this.#target)) this.#become('reloading');
+    const before = this.#state;
     const times = this.#crew.fill(this.#target, now);
     if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
       this.#become('running');
       this.#site?.serves();
       this.#notifier.emit('ready');
     }
-    if (this.#state === 'reloading') {
-      const end = this.#crew.rolledOut(this.#target, now);
-      if (end) {
-        this.#become('running');
-        this.#reloads.end(end);
-      }
-    }
-    if (this.#state === 'running' && this.#reloads.due) {
-      if (this.#reloads.begin(this.#crew, this.#target)) this.#become('reloading');
-      this.#loop.enqueue({ type: 'wake' });
+    const end = this.#state === 'reloading' ? this.#crew.rolledOut(this.#target, now) : undefined;
+    if (end) {
+      this.#become('running');
+      this.#reloads.end(end);
     }
     if (this.#state === 'running' && this.#upgradeDue) {
       this.#upgradeDue = false;
       this.upgrade().catch(this.#notifier.report);
     }
+    // What was asked for meanwhile, a reload or a hold, begins on a turn of its own.
+    if (this.#state !== before) this.#loop.enqueue({ type: 'wake' });
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
-    if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
+    else if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
     this.#alarm.set(...times, this.#ending.drainAt);
   }
 
   /** Until it is told otherwise, nobody serves; Gunicorn: WINCH. At the start, all must have been ready once. */
   #hold(): void {
-    if (this.#state === 'running') this.#crew?.hold();
+    if (this.#state !== 'starting') this.#crew?.hold();
   }
 
   #close(): void {

@@ -29,8 +29,9 @@ export class Reloads {
     this.#notifier = notifier;
   }
 
-  /** The reload that begins after this moment. */
-  ask(): Reload {
+  /** The reload that begins after this moment; it ends a hold. */
+  ask(crew: Crew | undefined): Reload {
+    crew?.resume();
     this.#queued ??= { awaited: false, outcome: undefined };
     return this.#queued;
   }

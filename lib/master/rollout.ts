@@ -10,10 +10,18 @@ export interface Candidate {
   readonly provenAt: number | undefined;
 }
 
-/** A slot with those of its workers that stay; none where a failed one waits for its next attempt. */
+/** A slot with those of its workers that stay. */
 export interface Post<C extends Candidate> {
   readonly id: number;
   readonly holders: readonly C[];
+  /** Its workers fail: the next attempt is to be no earlier, on the clock of `now`; undefined when there is nothing to wait for. */
+  readonly notBefore: number | undefined;
+}
+
+/** A worker that is to be spawned. */
+export interface Order {
+  readonly id: number;
+  readonly generation: Generation;
 }
 
 /** How a rollout is going: it goes `on`, all slots have been taken `over`, or it has been undone and is `back`. */
@@ -23,12 +31,17 @@ export type Progress = 'on' | 'over' | 'back';
  * The new generation takes over slot by slot, in batches: the workers of a batch are started beside the old ones, and only
  * when all of them are proven does the next batch begin. The first failure of one that is not proven yet turns it round, and the
  * old generation takes over again, slot by slot, what it has lost. No I/O, no clock.
+ *
+ * Who is not proven holds no slot: when the old worker beside it dies, the old generation replaces it, since a new one that
+ * never becomes ready would else be all that the slot has until it is given up.
  */
 export class Rollout<C extends Candidate> {
   readonly #old: Generation;
   readonly #new: Generation;
   /** How many may be started beside the old ones at once. */
   readonly #surge: number;
+  /** Slots that had no worker when it began: there, the new generation has nothing to wait for. */
+  #vacant: ReadonlySet<number> | undefined;
   /** Slots that the new generation has got. */
   readonly #won = new Set<number>();
   #failure: ArbiterError | undefined;
@@ -55,11 +68,6 @@ export class Rollout<C extends Candidate> {
     return this.#won.size;
   }
 
-  /** What a slot whose worker has died is to get: what it had. */
-  generationOf(id: number): Generation {
-    return this.#failure === undefined && this.#won.has(id) ? this.#new : this.#old;
-  }
-
   /** Whether this worker is one of the new generation that is not proven. */
   tries(worker: C, now: number): boolean {
     return this.#isNew(worker) && !isProven(worker, now);
@@ -70,45 +78,85 @@ export class Rollout<C extends Candidate> {
     this.#failure ??= failure;
   }
 
-  /** The old generation tries once to get a slot back: if its code is gone, what serves there serves on. */
-  giveUp(id: number): void {
-    if (this.#failure) this.#lost.add(id);
+  /**
+   * A worker has died beside another one of its slot. The old generation tries once to get a slot back: if its code is
+   * gone, what serves there serves on.
+   */
+  giveUp({ id, generation }: C): void {
+    if (this.#failure && generation === this.#old.number) this.#lost.add(id);
   }
 
-  /** Which slots get a worker of the wanted generation now. All that are empty, and of the others a batch. */
-  plan(posts: readonly Post<C>[], now: number): number[] {
+  /** Who is to be spawned now: who is missing, and the next batch. And when to ask again for those whose slot waits. */
+  plan(
+    posts: readonly Post<C>[],
+    now: number,
+  ): { readonly orders: readonly Order[]; readonly wakeAt: number | undefined } {
+    this.#vacant ??= new Set(posts.filter(({ holders }) => holders.length === 0).map(({ id }) => id));
     for (const { id, holders } of posts) {
       if (holders.some((holder) => this.#isNew(holder) && isProven(holder, now))) this.#won.add(id);
     }
-    const { number } = this.wanted;
-    const open = posts.filter(({ id, holders }) => !this.#lost.has(id) && !holders.some(isOf(number)));
-    const empty = open.filter(({ holders }) => holders.length === 0);
-    const trying = posts.some(
-      ({ holders }) => holders.length > 1 && holders.some((holder) => isOf(number)(holder) && !isProven(holder, now)),
-    );
-    const batch = trying ? [] : open.filter(({ holders }) => holders.length > 0).slice(0, this.#surge);
-    // An empty one of the old generation waits for its next attempt like any other.
-    return [...(this.#failure ? [] : empty), ...batch].map(({ id }) => id);
+    const missing = posts.filter((post) => this.#misses(post, now));
+    const ready = missing.filter((post) => (this.#waitOf(post) ?? now) <= now);
+    const waits = missing.flatMap((post) => (ready.includes(post) ? [] : (this.#waitOf(post) ?? [])));
+    return {
+      orders: [
+        ...ready.map(({ id }) => ({ id, generation: this.#generationOf(id) })),
+        ...this.#batch(posts, now).map(({ id }) => ({ id, generation: this.wanted })),
+      ],
+      wakeAt: waits.length > 0 ? Math.min(...waits) : undefined,
+    };
   }
 
   /** Where it has got to, of the slots, and of all workers that live, also those that are leaving. */
   progress(posts: readonly Post<C>[], living: readonly C[], now: number): Progress {
-    const { number } = this.wanted;
     const settled = posts.every(
       ({ id, holders }) =>
-        this.#lost.has(id) || holders.every((holder) => isOf(number)(holder) && isProven(holder, now)),
+        this.#lost.has(id) ||
+        holders.every((holder) => this.#isNew(holder) === !this.#failure && isProven(holder, now)),
     );
-    if (this.#failure) return settled && !living.some((worker) => this.tries(worker, now)) ? 'back' : 'on';
-    return settled && living.every(isOf(number)) && posts.every(({ id }) => this.#won.has(id)) ? 'over' : 'on';
+    if (!settled) return 'on';
+    if (this.#failure)
+      return living.some((worker) => this.#isNew(worker) && !this.#lost.has(worker.id)) ? 'on' : 'back';
+    return living.every((worker) => this.#isNew(worker)) && posts.every(({ id }) => this.#won.has(id)) ? 'over' : 'on';
+  }
+
+  /** The next batch: none while one is tried, and never more beside others than the surge allows. */
+  #batch(posts: readonly Post<C>[], now: number): Post<C>[] {
+    const { number } = this.wanted;
+    const isWanted = (holder: C): boolean => holder.generation === number;
+    if (posts.some(({ holders }) => holders.some((holder) => isWanted(holder) && !isProven(holder, now)))) return [];
+    const beside = posts.reduce((sum, { holders }) => sum + Math.max(0, holders.length - 1), 0);
+    return posts.filter((post) => this.#isOpen(post)).slice(0, Math.max(0, this.#surge - beside));
+  }
+
+  /** Whether the wanted generation is to take this slot from somebody. */
+  #isOpen({ id, holders }: Post<C>): boolean {
+    if (this.#failure)
+      return !this.#lost.has(id) && holders.length > 0 && holders.every((holder) => this.#isNew(holder));
+    if (holders.length === 0) return !this.#won.has(id) && !this.#vacant?.has(id);
+    return !holders.some((holder) => this.#isNew(holder));
+  }
+
+  /** Whether nobody holds this slot: also where there is none but one that would take it from the generation that has it. */
+  #misses({ id, holders }: Post<C>, now: number): boolean {
+    if (this.#generationOf(id) === this.#new) return holders.length === 0;
+    return holders.every((holder) => this.tries(holder, now));
+  }
+
+  /** The first attempt of the new generation has nothing to do with the failures of the old one. */
+  #waitOf({ id, notBefore }: Post<C>): number | undefined {
+    return this.#generationOf(id) === this.#new && !this.#won.has(id) ? undefined : notBefore;
+  }
+
+  /** What a slot without a worker is to get: what it had. */
+  #generationOf(id: number): Generation {
+    if (this.#failure) return this.#old;
+    return this.#won.has(id) || this.#vacant?.has(id) ? this.#new : this.#old;
   }
 
   #isNew({ generation }: C): boolean {
     return generation === this.#new.number;
   }
-}
-
-function isOf(generation: number): (candidate: Candidate) => boolean {
-  return (candidate) => candidate.generation === generation;
 }
 
 function isProven({ provenAt }: Candidate, now: number): boolean {

@@ -6,6 +6,8 @@ export interface Member {
   readonly id: number;
   /** Counts all workers ever spawned; a lower one is older. */
   readonly age: number;
+  /** In a slot, one of a later term takes over from one of an earlier, whatever their ages. */
+  readonly term: number;
   /** It was told to end and counts no more. */
   readonly leaving: boolean;
   readonly ready: boolean;
@@ -35,7 +37,7 @@ export interface Relief<M extends Member> {
   readonly by: M;
 }
 
-/** Those of one slot that stay: its worker, and perhaps substitutes, oldest first. */
+/** Those of one slot that stay: its worker, and perhaps substitutes, by term and age. */
 type Occupants<M> = [worker: M, ...substitutes: M[]];
 
 /** A slot whose worker has died, and that has had no stable one since. */
@@ -50,14 +52,16 @@ export interface Failing {
 interface Slot {
   readonly count: FailureCount;
   readonly failedAt: number;
+  /** Of the worker that failed. */
+  readonly term: number;
   readonly notBefore: number;
 }
 
 /**
  * Who lives, who should, and which slot waits. No I/O, no clock.
  *
- * A slot has one worker that stays; two while its worker is recycled or reloaded: the younger one is the substitute. So
- * who replaces whom is never noted down, and whichever of the two dies, the other one has the slot.
+ * A slot has one worker that stays; two while its worker is recycled or reloaded: the one of the later term is the substitute, and
+ * of the same term the younger one. So who replaces whom is never noted down, and whichever of the two dies, the other one has the slot.
  */
 export class Roster<M extends Member> {
   readonly #members = new Map<number, M>();
@@ -89,9 +93,9 @@ export class Roster<M extends Member> {
     this.#members.delete(member.age);
   }
 
-  /** Counts a death against a slot and returns the wait that follows; `served` as in {@link countFailure}. */
+  /** Counts a worker's death against its slot and returns the wait that follows; `served` as in {@link countFailure}. */
   fail(
-    id: number,
+    { id, term }: Pick<M, 'id' | 'term'>,
     kind: FailureKind,
     served: number,
     now: number,
@@ -99,19 +103,19 @@ export class Roster<M extends Member> {
   ): { delay: number; failures: number } {
     const count = countFailure(this.#slots.get(id)?.count, kind, served);
     const delay = backoffDelay(count, chance);
-    this.#slots.set(id, { count, failedAt: now, notBefore: now + delay });
+    this.#slots.set(id, { count, failedAt: now, term, notBefore: now + delay });
     return { delay, failures: count.failures };
   }
 
   /**
    * Forgets the failures of each slot that has a stable worker again; one that was ready before does not count, since it
-   * is its substitutes that fail. Returns when to look again.
+   * is its substitutes that fail, unless it took over from what failed. Returns when to look again.
    */
   settle(now: number): number | undefined {
     let wakeAt: number | undefined;
-    for (const { id, readySince } of this.staying()) {
+    for (const { id, term, readySince } of this.staying()) {
       const slot = this.#slots.get(id);
-      if (!slot || readySince === undefined || readySince < slot.failedAt) continue;
+      if (!slot || readySince === undefined || (readySince < slot.failedAt && term <= slot.term)) continue;
       const stableAt = readySince + STABLE_AFTER;
       if (stableAt <= now) this.#slots.delete(id);
       else wakeAt = Math.min(wakeAt ?? stableAt, stableAt);
@@ -120,10 +124,16 @@ export class Roster<M extends Member> {
   }
 
   /** The slots that the target asks for, with those of their workers that stay; lowest number first. */
-  posts(target: number): { readonly id: number; readonly holders: readonly M[] }[] {
+  posts(target: number): {
+    readonly id: number;
+    readonly holders: readonly M[];
+    readonly notBefore: number | undefined;
+  }[] {
     const posts = new Map<number, readonly M[]>(this.#occupants().map((occupants) => [occupants[0].id, occupants]));
     for (let id = 1; posts.size < target; id++) if (!posts.has(id)) posts.set(id, []);
-    return [...posts].map(([id, holders]) => ({ id, holders })).sort((a, b) => a.id - b.id);
+    return [...posts]
+      .map(([id, holders]) => ({ id, holders, notBefore: this.#notBefore(id) }))
+      .sort((a, b) => a.id - b.id);
   }
 
   /** The slots that fail, of those that the target asks for. */
@@ -136,9 +146,9 @@ export class Roster<M extends Member> {
     return failing.sort((a, b) => a.id - b.id);
   }
 
-  /** The worker that a slot has beside this one, if there is one that stays. */
-  partner({ id, age }: M): M | undefined {
-    return this.staying().find((other) => other.id === id && other.age !== age);
+  /** The worker that a slot has beside this one, if there is one that stays, and that counts. */
+  partner({ id, age }: M, counts: (other: M) => boolean = () => true): M | undefined {
+    return this.staying().find((other) => other.id === id && other.age !== age && counts(other));
   }
 
   /**
@@ -156,8 +166,9 @@ export class Roster<M extends Member> {
         if (provenAt !== undefined && provenAt > now) wakeAt = Math.min(wakeAt ?? provenAt, provenAt);
       }
       if (by === undefined) return occupants;
-      relieve.push(...occupants.filter(({ age }) => age < by.age).map((worker) => ({ worker, by })));
-      return [by, ...occupants.filter(({ age }) => age > by.age)];
+      const place = occupants.indexOf(by);
+      relieve.push(...occupants.slice(0, place).map((worker) => ({ worker, by })));
+      return [by, ...occupants.slice(place + 1)];
     });
     slots.sort(([a], [b]) => a.age - b.age);
     const retire = slots.slice(0, Math.max(0, slots.length - target)).flat();
@@ -187,7 +198,7 @@ export class Roster<M extends Member> {
     return notBefore <= now ? { spawn: [oldest.id], wakeAt: undefined } : { spawn: [], wakeAt: notBefore };
   }
 
-  /** The slots of those that stay, by the age of their older worker. */
+  /** The slots of those that stay, by the age of their oldest worker. */
   #occupants(): Occupants<M>[] {
     const slots = new Map<number, Occupants<M>>();
     for (const member of this.staying()) {
@@ -195,6 +206,7 @@ export class Roster<M extends Member> {
       if (occupants) occupants.push(member);
       else slots.set(member.id, [member]);
     }
+    for (const occupants of slots.values()) occupants.sort((a, b) => a.term - b.term);
     return [...slots.values()];
   }
 

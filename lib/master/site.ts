@@ -14,14 +14,12 @@ import { atHostExit, installSignals } from './signals.js';
 import type { ArbiterStats } from './stats.js';
 import { hasSuccessor, ownEstate } from './succession.js';
 import { startTicks } from './watch.js';
-import { WorkerHandle, type WorkerTurn } from './worker-handle.js';
+import { type Standing, WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
 /** A worker that is to be. */
-export interface Recruit {
+export interface Recruit extends Standing {
   readonly id: number;
   readonly age: number;
-  /** How long it must have been ready until it may take another's place, milliseconds. */
-  readonly probation: number;
 }
 
 /** All that `start()` opens in the host process, and the one place that undoes it. */
@@ -121,10 +119,10 @@ function assemble(
       return records.filter((record) => record !== undefined);
     },
     slotOf: ({ slot }) => board.read(slot),
-    spawn(generation, { id, age, probation }) {
+    spawn(generation, { id, age, term, probation }) {
       const place = { id, age, slot: board.claim(slots) };
       const launch = planLaunch(options, generation, place, { listeners, scoreboard: board.fd, account });
-      const worker = new WorkerHandle(launch, probation, events.onTurn);
+      const worker = new WorkerHandle(launch, { term, probation }, events.onTurn);
       workers.add(worker);
       if (worker.pid !== undefined) guard.watch(worker.pid);
       return worker;

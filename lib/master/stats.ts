@@ -44,6 +44,10 @@ export interface FailingSlot {
 
 /** What is known of the workers. */
 export interface CrewStats {
+  /** The one that serves; counts the reloads, from 1. */
+  readonly generation: number;
+  /** Since `start()`, milliseconds; 0 before. */
+  readonly uptime: number;
   /** Whether the worker of some slot died twice in a row or more; see {@link ArbiterEvents.degraded}. */
   readonly degraded: boolean;
   /** By number; also those whose worker died once. */
@@ -58,15 +62,14 @@ export interface ArbiterStats<State extends string = string> extends CrewStats {
   readonly name: string;
   readonly pid: number;
   readonly state: State;
-  readonly generation: number;
   /** The number of workers that should be. */
   readonly target: number;
-  /** Since `start()`, milliseconds; 0 before. */
-  readonly uptime: number;
 }
 
 /** Of an Arbiter that has not been started. */
 export const EMPTY_STATS: CrewStats = {
+  generation: 1,
+  uptime: 0,
   degraded: false,
   failing: [],
   totals: { requests: 0, errors: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 },

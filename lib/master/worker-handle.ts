@@ -69,11 +69,21 @@ const LAST_ANSWERS = 2_000;
 /** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
 const LAST_WORDS = 250;
 
+/** What the master thinks of it, and it does not know. */
+export interface Standing {
+  /** In a slot, one of a later term takes over from one of an earlier. */
+  readonly term: number;
+  /** How long it must have been ready until it may take another's place, milliseconds. */
+  readonly probation: number;
+}
+
 /** The parent's side of one worker process. It reports to the queue and decides nothing. */
 export class WorkerHandle {
   readonly id: number;
   readonly age: number;
   readonly generation: number;
+  /** See the roster. */
+  readonly term: number;
   readonly slot: number;
   readonly pid: number | undefined;
   /** The failure that ended its boot, once that is known. */
@@ -96,13 +106,13 @@ export class WorkerHandle {
   #stopKillClock: (() => void) | undefined;
   #killAt = Number.POSITIVE_INFINITY;
 
-  /** @param probation - how long it must have been ready until it may take another's place, milliseconds. */
-  constructor(launch: Launch, probation: number, enqueue: (turn: WorkerTurn) => void) {
+  constructor(launch: Launch, { term, probation }: Standing, enqueue: (turn: WorkerTurn) => void) {
     const { spec } = launch;
     this.id = spec.id;
     this.age = spec.age;
     this.slot = spec.slot;
     this.generation = spec.generation;
+    this.term = term;
     this.#probation = probation;
     this.#child = spawnWorker(launch, this.#fatal.fd);
     this.pid = this.#child.pid;

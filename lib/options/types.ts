@@ -287,6 +287,8 @@ export interface ResolvedOptions {
   readonly recycle: RecycleLimits;
   readonly http: HttpOptions;
   readonly cwd: string;
+  /** Of the host, see {@link commandLine}. */
+  readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly execArgv: readonly string[];
   readonly user: string | number | undefined;

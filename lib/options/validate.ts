@@ -26,7 +26,7 @@ import { type Surge, surge } from './surge.js';
 import { tlsSettings } from './tls.js';
 import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
 import { classSource, isBuiltIn, workerClass } from './worker-class.js';
-import { workingFolder } from './working-folder.js';
+import { commandLine, workingFolder } from './working-folder.js';
 
 const HTTP_OPTIONS = ['headersTimeout', 'requestTimeout', 'maxHeaderSize', 'maxHeadersCount'] as const;
 const OPTIONS: ReadonlySet<string> = new Set([
@@ -90,6 +90,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
     recycle: recycleLimits(given),
     http: httpOptions(given),
     cwd,
+    argv: commandLine(),
     surge: pick('surge', surge, DEFAULT_SURGE),
     env: pick('env', environment, {}),
     execArgv: pick('execArgv', strings, process.execArgv),

@@ -24,6 +24,8 @@ export type HostOptions = Omit<ArbiterOptions, 'app' | 'workerClass'> & { app?: 
 export interface HostSettings {
   /** Which fixture is the entry script. @defaultValue `'host.js'` */
   readonly entry?: string;
+  /** The entry script as node gets it, which then is no fixture. */
+  readonly script?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly execPath?: string;
   readonly execArgv?: string[];
@@ -47,7 +49,7 @@ export class Host {
   constructor(t: TestContext, options: HostOptions, settings: HostSettings = {}) {
     this.#tls = options.tls !== undefined;
     const all = { bind: '127.0.0.1:0', workers: 2, app: fixture('app.js'), ...options };
-    this.child = fork(fixture(settings.entry ?? 'host.js'), settings.args ?? [JSON.stringify(all)], {
+    this.child = fork(settings.script ?? fixture(settings.entry ?? 'host.js'), settings.args ?? [JSON.stringify(all)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: settings.execArgv ?? [],
       env: { ...process.env, ...settings.env },

@@ -32,7 +32,9 @@ async function ask(port: number, path: string): Promise<string | undefined> {
 test('readiness.mjs says whether new requests are welcome, and serves on for drainDelay', async (t) => {
   const [port, readiness] = [await freePort(t), await freePort(t)];
   const own = { PORT: String(port), READINESS_PORT: String(readiness), WEB_CONCURRENCY: '2', DRAIN_DELAY: '3000' };
-  const program = new Program(t, process.execPath, [join(EXAMPLES, 'readiness.mjs')], { env: { ...process.env, ...own } });
+  const program = new Program(t, process.execPath, [join(EXAMPLES, 'readiness.mjs')], {
+    env: { ...process.env, ...own },
+  });
   const seen = new Set<string | undefined>();
   await eventually(
     async () => seen.add(await ask(readiness, '/ready')).has('200 running'),
@@ -59,7 +61,8 @@ test('the command of the Dockerfile is process 1, and TERM ends it and all of it
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(PROJECT, join(folder, 'node_modules/prefork'));
   const copied = instructions('COPY').flatMap((line) => line.split(' ').slice(0, -1));
-  for (const name of copied.filter((each) => !each.startsWith('package'))) copyFileSync(join(EXAMPLES, name), join(folder, name));
+  for (const name of copied.filter((each) => !each.startsWith('package')))
+    copyFileSync(join(EXAMPLES, name), join(folder, name));
   const env = Object.fromEntries(instructions('ENV').map((line) => line.split('=') as [string, string]));
   const [file, ...args] = JSON.parse(instructions('CMD').at(-1) ?? '') as string[];
   assert.equal(file, 'node');
@@ -99,7 +102,9 @@ test('the times and the ports of kubernetes.yaml are those of readiness.mjs', ()
   const { replicas, strategy, selector, template } = deployment.spec;
   const [container] = template.spec.containers;
   const environment = new Map(container.env.map((each: { name: string; value: string }) => [each.name, each.value]));
-  const ports = new Map(container.ports.map((each: { name: string; containerPort: number }) => [each.name, each.containerPort]));
+  const ports = new Map(
+    container.ports.map((each: { name: string; containerPort: number }) => [each.name, each.containerPort]),
+  );
   const host = read('readiness.mjs');
   const fallback = (name: string): number => Number(new RegExp(`\\b${name} = '(\\d+)'`).exec(host)?.[1]);
   const gracefulTimeout = Number(/gracefulTimeout: ([\d_]+)/.exec(host)?.[1]?.replaceAll('_', ''));
@@ -112,7 +117,10 @@ test('the times and the ports of kubernetes.yaml are those of readiness.mjs', ()
 
   const probe = (kind: string): Probe => container[`${kind}Probe`];
   for (const kind of ['startup', 'readiness', 'liveness']) assert.equal(probe(kind).httpGet.port, 'readiness', kind);
-  assert.deepEqual(['startup', 'readiness', 'liveness'].map((kind) => probe(kind).httpGet.path), ['/ready', '/ready', '/live']);
+  assert.deepEqual(
+    ['startup', 'readiness', 'liveness'].map((kind) => probe(kind).httpGet.path),
+    ['/ready', '/ready', '/live'],
+  );
   const { periodSeconds, failureThreshold } = probe('startup');
   assert.equal(periodSeconds * failureThreshold * 1_000, 60_000, 'bootTimeout');
   assert.ok(strategy.rollingUpdate.maxUnavailable === 0 && strategy.rollingUpdate.maxSurge > 0 && replicas > 1);

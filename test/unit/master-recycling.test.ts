@@ -12,6 +12,7 @@ class Worker implements Member {
   leavingFor: 'recycle' | 'scale' | undefined;
   readonly id: number;
   readonly age: number;
+  readonly term = 0;
   constructor(id: number, age: number = id) {
     this.id = id;
     this.age = age;
@@ -95,9 +96,9 @@ test('the survivor has the slot, whichever of the two dies', () => {
 
 test('a slot whose substitutes fail waits, and its worker counts meanwhile', () => {
   const roster = rosterOf(new Worker(1).is({ due: true }), new Worker(2).is({ due: true }));
-  assert.equal(roster.fail(1, 'boot', 0, NOW, 0.5).delay, 0);
+  assert.equal(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5).delay, 0);
   assert.deepEqual(roster.planRecycling(2, NOW), { spawn: [1], wakeAt: undefined });
-  assert.equal(roster.fail(1, 'boot', 0, NOW, 0.5).delay, 125);
+  assert.equal(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5).delay, 125);
   // The younger one does not overtake: what one cannot boot, the other cannot either.
   assert.deepEqual(roster.planRecycling(2, NOW + 124), { spawn: [], wakeAt: NOW + 125 });
   assert.deepEqual(roster.planRecycling(2, NOW + 125), { spawn: [1], wakeAt: undefined });

@@ -12,7 +12,7 @@ function rosterOf(...members: readonly Member[]): Roster<Member> {
   return roster;
 }
 const staying = (id: number, age: number = id): Member => ({
-  ...{ id, age, leaving: false, ready: true, readySince: 0, provenAt: 0, due: false },
+  ...{ id, age, term: 0, leaving: false, ready: true, readySince: 0, provenAt: 0, due: false },
 });
 const leaving = (id: number, age: number = id): Member => ({ ...staying(id, age), leaving: true });
 
@@ -51,9 +51,9 @@ test('the surplus goes oldest first, and who leaves already is not counted', () 
 
 test('a slot that failed waits, the others do not, and no other slot takes its place', () => {
   const roster = rosterOf();
-  assert.deepEqual(roster.fail(1, 'boot', 0, NOW, 0.5), { delay: 0, failures: 1 });
+  assert.deepEqual(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5), { delay: 0, failures: 1 });
   assert.deepEqual(roster.plan(2, NOW).spawn, [1, 2]);
-  assert.deepEqual(roster.fail(1, 'boot', 0, NOW, 0.5), { delay: 125, failures: 2 });
+  assert.deepEqual(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5), { delay: 125, failures: 2 });
   assert.deepEqual(roster.plan(2, NOW), { spawn: [2], retire: [], relieve: [], wakeAt: NOW + 125 });
   assert.deepEqual(roster.plan(2, NOW + 124), { spawn: [2], retire: [], relieve: [], wakeAt: NOW + 125 });
   assert.deepEqual(roster.plan(2, NOW + 125), { spawn: [1, 2], retire: [], relieve: [], wakeAt: undefined });
@@ -66,7 +66,7 @@ test('the next wake-up is that of the first slot whose wait ends, of those that 
     [2, 0.4],
     [3, 0.1],
   ] as const) {
-    for (let n = 0; n < 2; n++) roster.fail(id, 'boot', 0, NOW, chance);
+    for (let n = 0; n < 2; n++) roster.fail({ id, term: 0 }, 'boot', 0, NOW, chance);
   }
   assert.equal(roster.plan(2, NOW).wakeAt, NOW + 100);
   assert.equal(roster.plan(3, NOW).wakeAt, NOW + 25);
@@ -80,9 +80,9 @@ const readyAt = (id: number, readySince: number | undefined, age: number = id): 
 test('a slot fails from the death of its worker until another one is stable', () => {
   const roster = rosterOf(staying(2));
   assert.deepEqual(roster.failing(2, NOW), []);
-  roster.fail(1, 'crash', 0, NOW, 0.5);
+  roster.fail({ id: 1, term: 0 }, 'crash', 0, NOW, 0.5);
   assert.deepEqual(roster.failing(2, NOW), [{ id: 1, failures: 1, wait: 0 }]);
-  roster.fail(1, 'crash', 0, NOW, 0.5);
+  roster.fail({ id: 1, term: 0 }, 'crash', 0, NOW, 0.5);
   assert.deepEqual(roster.failing(2, NOW + 25), [{ id: 1, failures: 2, wait: 100 }]);
   assert.deepEqual(roster.failing(2, NOW + 125), [{ id: 1, failures: 2, wait: 0 }]);
   assert.equal(roster.settle(NOW + 125), undefined);
@@ -98,12 +98,12 @@ test('a slot fails from the death of its worker until another one is stable', ()
   assert.equal(roster.settle(stableAt), undefined);
   assert.deepEqual(roster.failing(2, stableAt), []);
   // What was forgotten is not counted again.
-  assert.deepEqual(roster.fail(1, 'crash', STABLE_AFTER, stableAt, 0.5), { delay: 0, failures: 1 });
+  assert.deepEqual(roster.fail({ id: 1, term: 0 }, 'crash', STABLE_AFTER, stableAt, 0.5), { delay: 0, failures: 1 });
 });
 
 test('a slot whose substitutes fail is not settled by the worker that they are for', () => {
   const roster = rosterOf(readyAt(1, NOW - 60_000));
-  for (let n = 0; n < 3; n++) roster.fail(1, 'boot', 0, NOW, 0.5);
+  for (let n = 0; n < 3; n++) roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5);
   assert.equal(roster.settle(NOW + 60_000), undefined);
   assert.deepEqual(roster.failing(1, NOW), [{ id: 1, failures: 3, wait: 250 }]);
   roster.add(readyAt(1, NOW + 1_000, 2));
@@ -113,14 +113,14 @@ test('a slot whose substitutes fail is not settled by the worker that they are f
 
 test('a worker that leaves settles nothing', () => {
   const roster = rosterOf({ ...readyAt(1, NOW + 10), leaving: true });
-  roster.fail(1, 'crash', 0, NOW, 0.5);
+  roster.fail({ id: 1, term: 0 }, 'crash', 0, NOW, 0.5);
   assert.equal(roster.settle(NOW + 60_000), undefined);
   assert.equal(roster.failing(1, NOW + 60_000).length, 1);
 });
 
 test('a slot that is not wanted does not fail', () => {
   const roster = rosterOf(staying(1), staying(3));
-  for (const id of [2, 4, 5]) roster.fail(id, 'spawn', 0, NOW, 0.5);
+  for (const id of [2, 4, 5]) roster.fail({ id, term: 0 }, 'spawn', 0, NOW, 0.5);
   const failing = (target: number): number[] => roster.failing(target, NOW).map(({ id }) => id);
   assert.deepEqual([failing(2), failing(3), failing(4), failing(5)], [[], [2], [2, 4], [2, 4, 5]]);
 });
@@ -149,7 +149,7 @@ test('any plan: what stays and what is spawned or waits makes up the target', ()
         const notBefore = new Map<number, number>();
         for (const [index, { deaths, chance }] of histories.entries()) {
           for (let n = 0; n < deaths; n++) {
-            notBefore.set(index + 1, NOW + roster.fail(index + 1, 'crash', 0, NOW, chance).delay);
+            notBefore.set(index + 1, NOW + roster.fail({ id: index + 1, term: 0 }, 'crash', 0, NOW, chance).delay);
           }
         }
 

@@ -34,6 +34,7 @@ test('defaults', () => {
     recycle: { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
     http: {},
     cwd: process.cwd(),
+    argv: process.argv,
     env: {},
     execArgv: process.execArgv,
     user: undefined,

@@ -1,0 +1,14 @@
+import type { ResolvedOptions } from '../options/types.js';
+import { newGeneration } from './generation.js';
+import { openSite, type SiteEvents } from './site.js';
+import type { Turn } from './turns.js';
+
+/** Settles what the first generation is made of, and opens everything. Never rejects: the turn says how it went. */
+export async function opening(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Turn> {
+  try {
+    const generation = newGeneration(1, options);
+    return { type: 'opened', site: await openSite(options, events, abort), generation };
+  } catch (error) {
+    return { type: 'unopened', error };
+  }
+}
