@@ -6,6 +6,7 @@ export type { ArbiterState } from './master/states.js';
 export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/stats.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/worker-handle.js';
 export type { LogFields, Logger } from './options/logger.js';
+export type { TlsSettings } from './options/tls.js';
 export type {
   ArbiterOptions,
   BindOption,
@@ -16,7 +17,6 @@ export type {
   MasterSignal,
   RequestListener,
   RoutingHandler,
-  TlsSettings,
   WorkerClass,
   WorkerClassOption,
   WorkerKind,

@@ -3,7 +3,20 @@ import { createServer, type TlsOptions } from 'node:tls';
 import { types } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import { type Check, plainObject } from './checks.js';
-import type { TlsSettings } from './types.js';
+
+/**
+ * The `tls` option: what `tls.createServer` takes, as data. `key`, `cert`, `ca` and `pfx` may be file URLs, which the
+ * master reads each time that it starts a worker; a worker gets the contents, never the right to read the file.
+ */
+export interface TlsSettings
+  extends Readonly<
+    Omit<TlsOptions, 'key' | 'cert' | 'ca' | 'pfx' | 'SNICallback' | 'ALPNCallback' | 'pskCallback' | 'secureContext'>
+  > {
+  readonly key?: TlsOptions['key'] | URL;
+  readonly cert?: TlsOptions['cert'] | URL;
+  readonly ca?: TlsOptions['ca'] | URL;
+  readonly pfx?: TlsOptions['pfx'] | URL;
+}
 
 /** The settings with the contents of the files that they name. Throws the system's error for one that cannot be read. */
 export function readTls(settings: TlsSettings): TlsOptions {

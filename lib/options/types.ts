@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
-import type { TlsOptions } from 'node:tls';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
 import type { Logger } from './logger.js';
 import type { Surge } from './surge.js';
+import type { TlsSettings } from './tls.js';
 
 /** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -63,20 +63,6 @@ export interface WorkerClass<App> {
 
 /** A module specifier, with a path or the name of an export in it, so that it is no misspelt built-in class. */
 export type WorkerModule = `.${string}` | `/${string}` | `file:${string}` | `${string}#${string}`;
-
-/**
- * The `tls` option: what `tls.createServer` takes, as data. `key`, `cert`, `ca` and `pfx` may be file URLs, which the
- * master reads each time that it starts a worker; a worker gets the contents, never the right to read the file.
- */
-export interface TlsSettings
-  extends Readonly<
-    Omit<TlsOptions, 'key' | 'cert' | 'ca' | 'pfx' | 'SNICallback' | 'ALPNCallback' | 'pskCallback' | 'secureContext'>
-  > {
-  readonly key?: TlsOptions['key'] | URL;
-  readonly cert?: TlsOptions['cert'] | URL;
-  readonly ca?: TlsOptions['ca'] | URL;
-  readonly pfx?: TlsOptions['pfx'] | URL;
-}
 
 /** The signals that the master acts on. */
 export type MasterSignal =
