@@ -2,7 +2,7 @@ import net from 'node:net';
 import { FD } from '../protocol.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
-import { type Caller, lastCall } from './last-call.js';
+import { lastCall } from './last-call.js';
 
 /** What a worker that accepts connections itself decides. */
 export interface AcceptOptions {
@@ -45,7 +45,7 @@ type Placed = net.Socket & { [PLACED]?: boolean };
 /**
  * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
  */
-export class Acceptor implements Caller {
+export class Acceptor {
   readonly #options: AcceptorOptions;
   /** In the order in which they are opened after a pause. */
   readonly #entrances: Entrance[] = [];

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 const GUIDE = fileURLToPath(new URL('../../docs/guide/', import.meta.url));
 // Inside the package, so that `prefork` is resolved as it is for a user.
 const WORK = fileURLToPath(new URL('../', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('../../docs/examples/', import.meta.url));
 const BLOCK = /```js\n\/\/ (?<file>[\w-]+\.mjs)\n(?<code>.*?)```\n(?:\n```text\n(?<output>.*?)```)?/gs;
 
 for (const page of readdirSync(GUIDE)) {
@@ -28,3 +29,17 @@ for (const page of readdirSync(GUIDE)) {
     }
   });
 }
+
+test('guide/deploying.md shows the files that are tried', () => {
+  const page = readFileSync(join(GUIDE, 'deploying.md'), 'utf8');
+  for (const name of [
+    'readiness.mjs',
+    'prefork.service',
+    'prefork.socket',
+    'Dockerfile',
+    'kubernetes.yaml',
+    'haproxy.cfg',
+  ]) {
+    assert.ok(page.includes(readFileSync(join(EXAMPLES, name), 'utf8')), name);
+  }
+});
