@@ -21,20 +21,6 @@ export interface FedServer {
 /** How long an HTTP/2 session may be without a stream where connections are not kept. Milliseconds. */
 const SILENCE = 5_000;
 
-/** How long requests may be on their way to a server that has said that it takes no more. Milliseconds. */
-const ON_THE_WAY = 500;
-const HIGHEST_STREAM = 2 ** 31 - 1;
-
-/**
- * Tells a client to send no further requests, and then which was the last one that was taken: what was on its way at the
- * first word is served. RFC 9113, 6.8.
- */
-function leave(session: ServerHttp2Session): void {
-  if (session.closed || session.destroyed) return;
-  session.goaway(0, HIGHEST_STREAM);
-  setTimeout(() => session.close(), ON_THE_WAY).unref();
-}
-
 /** Node's own limit for an idle session counts a stream that waits for its answer as idle. */
 function closeWhenIdle(session: ServerHttp2Session, limit: number): void {
   let streams = 0;
@@ -64,8 +50,8 @@ export async function createServer({ http: options, tls, http2, onRequest }: Ser
     server.on('session', (session: ServerHttp2Session) => {
       sessions.add(session);
       session.on('close', () => sessions.delete(session));
-      // One that was accepted later: its first request was on its way.
-      session.once('stream', () => draining && leave(session));
+      // One that was accepted during the drain has its first request under way.
+      session.once('stream', () => draining && setImmediate(() => session.close()));
       closeWhenIdle(session, options.keepAliveTimeout || SILENCE);
     });
   } else {
@@ -85,7 +71,7 @@ export async function createServer({ http: options, tls, http2, onRequest }: Ser
     server,
     drain() {
       draining = true;
-      for (const session of sessions) leave(session);
+      for (const session of sessions) session.close();
     },
   };
 }

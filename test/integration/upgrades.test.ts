@@ -73,11 +73,17 @@ test('websocket_upgrade_async: a socket holds a connection of workerConnections'
 test('websocket_upgrade_async: a stop waits for sockets that are closed in time', async (t) => {
   const workerClass = `${fixture('websockets.js')}#WithServer`;
   const host = new Host(t, { workers: 1, workerClass, keepAlive: 1, gracefulTimeout: 2 ** 31 - 1 });
-  const socket = await open(t, await host.ready());
+  const client = (await RawClient.connect(t, await host.ready())).send(WEBSOCKET);
+  await client.until((received) => received.endsWith('\r\n\r\n'), 'an answer');
   const stopped = host.call('stop');
-  await host.event('stop');
-  for (let count = 0; count < 3; count++) await echoed(socket, 'still here');
-  socket.close();
+  await client.until((received) => received.endsWith('going away'), 'the close frame');
+  // This client is in no hurry.
+  const message = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]);
+  for (let count = 1; count <= 3; count++) {
+    client.send(message);
+    await client.until((received) => received.split('\u0002hi').length === count + 1, 'an echo');
+  }
+  client.leave();
   await stopped;
   const [, exit] = await host.event('worker:exit');
   assert.deepEqual(exit, { code: 0, signal: null, reason: 'stop' });
