@@ -66,7 +66,7 @@ export type WorkerModule = `.${string}` | `/${string}` | `file:${string}` | `${s
 
 /**
  * The `tls` option: what `tls.createServer` takes, as data. `key`, `cert`, `ca` and `pfx` may be file URLs, which the
- * master reads each time that it starts a worker; a worker gets the contents, never the right to read the file.
+ * master reads when it starts and at each reload; a worker gets the contents, never the right to read the file.
  */
 export interface TlsSettings
   extends Readonly<
