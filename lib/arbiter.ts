@@ -8,7 +8,7 @@ import { type ArbiterState, refusal } from './master/states.js';
 import type { ArbiterStats } from './master/stats.js';
 import type { WorkerInfo } from './master/worker-handle.js';
 import { integer } from './options/checks.js';
-import { checkTls } from './options/tls.js';
+import { readTls } from './options/tls.js';
 import type { ArbiterOptions, Handler, ResolvedOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import { spec } from './worker/context.js';
@@ -34,7 +34,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   constructor(options: ArbiterOptions<App>) {
     super();
     this.#options = validateOptions(options);
-    if (!spec && this.#options.tls) checkTls(this.#options.tls);
+    if (!spec && this.#options.tls) readTls(this.#options.tls);
     const journal = createJournal(this.#options, () => this.#master.target);
     this.#master = new Master(this.#options, createNotifier(this as never, journal));
   }

@@ -1,6 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import type { TlsOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readTls } from '../options/tls.js';
 import type { ResolvedOptions } from '../options/types.js';
 import { withoutServiceVariables } from '../system/systemd.js';
 import { type Command, SHELL, workerCommand } from './command.js';
@@ -20,11 +22,13 @@ export interface Generation {
   readonly app: string | undefined;
   /** A built-in class or the specifier of a module. */
   readonly workerClass: string | undefined;
+  /** With the contents of the files: a certificate that is just being replaced keeps no worker from serving. */
+  readonly tls: TlsOptions | undefined;
 }
 
-/** Looks at everything anew. Throws `ERR_NO_ENTRY`. */
+/** Looks at everything anew. Throws `ERR_NO_ENTRY`, and `ERR_INVALID_OPTION` for certificates that cannot be read or do not fit. */
 export function newGeneration(number: number, options: ResolvedOptions): Generation {
-  const { source, workerClass, execArgv, env, argv } = options;
+  const { source, workerClass, execArgv, env, argv, tls } = options;
   const follow = followsLinks([...execArgv, process.env['NODE_OPTIONS'] ?? '']);
   const cwd = follow(options.cwd);
   const pin = (specifier: string): string => pinSpecifier(specifier, cwd, follow);
@@ -39,6 +43,7 @@ export function newGeneration(number: number, options: ResolvedOptions): Generat
     env: { ...withoutServiceVariables(process.env), ...env },
     app: source.form === 'module' ? pin(source.specifier) : undefined,
     workerClass: workerClass.name === undefined ? undefined : pin(workerClass.name),
+    tls: tls && readTls(tls),
   };
 }
 

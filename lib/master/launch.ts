@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { TlsOptions } from 'node:tls';
 import { monotonic } from '../monotonic.js';
-import { readTls } from '../options/tls.js';
 import type { ResolvedOptions } from '../options/types.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../protocol.js';
 import type { resolveAccount } from '../system/account.js';
@@ -22,8 +21,7 @@ export interface Launch {
   readonly scoreboard: number;
   /** From `spawnedAt` of the spec until it is killed when it is not ready; 0 for never. */
   readonly bootLimit: number;
-  /** Reads what they name, and throws what the system says. */
-  readonly tls: (() => TlsOptions) | undefined;
+  readonly tls: TlsOptions | undefined;
 }
 
 /** What one worker is told apart by. */
@@ -49,8 +47,8 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
   const { listeners, scoreboard, account } = ground;
   const [first, ...further] = listeners.map(({ fd }) => fd);
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
-  const { name, serving, clocks, tls, backlog, http, recycle, logger, umask } = options;
-  const { command, cwd, env, app, workerClass } = generation;
+  const { name, serving, clocks, backlog, http, recycle, logger, umask } = options;
+  const { command, cwd, env, app, workerClass, tls } = generation;
   return {
     command,
     spec: {
@@ -79,7 +77,7 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
     sockets: first === undefined ? [] : [first, ...Array.from({ length: copies }, () => further).flat()],
     scoreboard,
     bootLimit: bootLimit(clocks),
-    tls: tls && (() => readTls(tls)),
+    tls,
   };
 }
 

@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import { debugWorker } from '../debug.js';
 import { monotonic } from '../monotonic.js';
 import { encodeTls, FD, parseMessage, type RecycleCause, type WorkerMessage } from '../protocol.js';
-import { serializeError } from '../serialized-error.js';
 import { figuresOf } from '../system/thread-figures.js';
 import { countdown } from './countdown.js';
 import { openFatalReport } from './fatal-report.js';
@@ -118,7 +117,7 @@ export class WorkerHandle {
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
-    this.#sendTls(launch, enqueue);
+    this.#sendTls(launch);
     if (launch.bootLimit > 0) {
       const left = Math.max(0, spec.spawnedAt + launch.bootLimit - monotonic());
       const waited = (): number => (this.pid === undefined ? 0 : figuresOf(this.pid).waited);
@@ -233,16 +232,8 @@ export class WorkerHandle {
     });
   }
 
-  #sendTls({ tls }: Launch, enqueue: (turn: WorkerTurn) => void): void {
-    if (tls === undefined) return;
-    try {
-      (this.#child.stdio[FD.CONTROL] as Duplex | undefined)?.write(encodeTls(tls()));
-    } catch (error) {
-      // A certificate that is just being replaced, perhaps: a boot that failed, which is tried again.
-      const message = { type: 'failed', phase: 'boot', error: serializeError(error) } as const;
-      enqueue({ type: 'message', worker: this, message });
-      this.signal('SIGKILL');
-    }
+  #sendTls({ tls }: Launch): void {
+    if (tls !== undefined) (this.#child.stdio[FD.CONTROL] as Duplex | undefined)?.write(encodeTls(tls));
   }
 
   #state(): WorkerState {

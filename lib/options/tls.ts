@@ -6,7 +6,7 @@ import { type Check, plainObject } from './checks.js';
 
 /**
  * The `tls` option: what `tls.createServer` takes, as data. `key`, `cert`, `ca` and `pfx` may be file URLs, which the
- * master reads each time that it starts a worker; a worker gets the contents, never the right to read the file.
+ * master reads when it starts and at each reload; a worker gets the contents, never the right to read the file.
  */
 export interface TlsSettings
   extends Readonly<
@@ -19,7 +19,7 @@ export interface TlsSettings
 }
 
 /** The settings with the contents of the files that they name. Throws the system's error for one that cannot be read. */
-export function readTls(settings: TlsSettings): TlsOptions {
+function readFiles(settings: TlsSettings): TlsOptions {
   const entries = Object.entries(settings).map(([name, value]) => [
     name,
     value instanceof URL ? readFileSync(value) : value,
@@ -31,7 +31,7 @@ export function readTls(settings: TlsSettings): TlsOptions {
 const MAX_DEPTH = 8;
 const FILES: ReadonlySet<string> = new Set(['key', 'cert', 'ca', 'pfx']);
 
-/** Looks at the form alone, see {@link checkTls}. No message shows a value: they are secrets. */
+/** Looks at the form alone, see {@link readTls}. No message shows a value: they are secrets. */
 export const tlsSettings: Check<TlsSettings> = (value, option) => {
   const settings = asPlainObject(value, option);
   for (const [name, part] of Object.entries(settings)) {
@@ -42,10 +42,10 @@ export const tlsSettings: Check<TlsSettings> = (value, option) => {
 };
 
 /** Reads what the settings name and tries it. Not in a worker: it gets the contents, and may not be able to read the files. */
-export function checkTls(settings: TlsSettings): void {
+export function readTls(settings: TlsSettings): TlsOptions {
   let read: TlsOptions;
   try {
-    read = readTls(settings);
+    read = readFiles(settings);
   } catch (error) {
     throw refuse('tls', `a file that it names cannot be read: ${(error as Error).message}`, error);
   }
@@ -55,6 +55,7 @@ export function checkTls(settings: TlsSettings): void {
   try {
     // It looks at the certificate and at all else, and opens nothing.
     createServer(read);
+    return read;
   } catch (error) {
     const { message } = error as Error;
     // Node says what it received.

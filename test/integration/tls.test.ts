@@ -147,31 +147,42 @@ for (const [form, settings] of Object.entries(FORMS)) {
   });
 }
 
-test('tls_and_http2: a file is read again for each worker', needed, async (t) => {
-  const files = new CertificateFiles(t);
-  const { arbiter, url } = await serve(t, { key: files.key, cert: files.cert });
-  assert.equal((await get(url, certificate().cert)).body, 'hello');
-  files.write(certificate(1));
-  const replaced = new Promise((resolve) => arbiter.once('worker:ready', resolve));
-  process.kill(arbiter.workers[0]?.pid as number, 'SIGKILL');
-  await inTime(replaced, 'the replacement');
-  assert.equal((await get(url, certificate(1).cert)).body, 'hello');
-});
+for (const [what, change] of Object.entries({
+  'is replaced': (files: CertificateFiles) => files.write(certificate(1)),
+  'is gone': ({ key }: CertificateFiles) => rmSync(key),
+})) {
+  test(
+    `tls_and_http2: a worker that replaces another one has its certificate, also when the file ${what}`,
+    needed,
+    async (t) => {
+      const files = new CertificateFiles(t);
+      const { arbiter, url } = await serve(t, { key: files.key, cert: files.cert });
+      change(files);
+      const replaced = new Promise((resolve) => arbiter.once('worker:ready', resolve));
+      process.kill(arbiter.workers[0]?.pid as number, 'SIGKILL');
+      await inTime(replaced, 'the replacement');
+      assert.equal((await get(url, certificate().cert)).body, 'hello');
+    },
+  );
+}
 
-test('tls_and_http2: a file that is gone when a worker starts is a failure of its boot', needed, async (t) => {
+test('tls_and_http2: a reload reads certificates anew', needed, async (t) => {
   const files = new CertificateFiles(t);
   const { arbiter, url } = await serve(t, { key: files.key, cert: files.cert });
-  rmSync(files.key);
-  const failed = new Promise<Error>((resolve) => arbiter.once('worker:error', (_, error) => resolve(error)));
-  process.kill(arbiter.workers[0]?.pid as number, 'SIGKILL');
-  const error = await inTime(failed, 'a failed boot');
-  assert.equal((error as ArbiterError).code, 'ERR_WORKER_BOOT');
-  assert.match(error.message, /key\.pem/);
-  // The service recovers as soon as the file is there again.
-  const replaced = new Promise((resolve) => arbiter.once('worker:ready', resolve));
-  files.write(certificate());
-  await inTime(replaced, 'the replacement');
-  assert.equal((await get(url, certificate().cert)).body, 'hello');
+  files.write(certificate(1));
+  await arbiter.reload();
+  assert.equal((await get(url, certificate(1).cert)).body, 'hello');
+  writeFileSync(files.key, certificate(2).key);
+  await assert.rejects(arbiter.reload(), (error: ArbiterError) => {
+    assert.deepEqual([error.code, (error.cause as ArbiterError).code], ['ERR_RELOAD_FAILED', 'ERR_INVALID_OPTION']);
+    assert.match(error.message, /^the reload to generation 3 cannot begin: option 'tls': /);
+    return true;
+  });
+  assert.deepEqual([arbiter.state, arbiter.workers.length], ['running', 1]);
+  assert.equal((await get(url, certificate(1).cert)).body, 'hello');
+  files.write(certificate(2));
+  assert.deepEqual(await arbiter.reload(), { generation: 4, replaced: 1 });
+  assert.equal((await get(url, certificate(2).cert)).body, 'hello');
 });
 
 test('tls_and_http2: a key that does not fit is refused before anything starts, and not shown', needed, (t) => {

@@ -6,7 +6,7 @@ import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { checkTls } from '../../dist/options/tls.js';
+import { readTls } from '../../dist/options/tls.js';
 import { validateOptions as validateForm } from '../../dist/options/validate.js';
 import { type Certificate, CertificateFiles, certificate, noCertificates } from '../helpers/certificate.js';
 import { temporaryFolder } from '../helpers/place.js';
@@ -20,7 +20,7 @@ const PRIVATE = `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY---
 /** What the Arbiter does when it is made. */
 function validateOptions(value: unknown): ReturnType<typeof validateForm> {
   const options = validateForm(value);
-  if (options.tls) checkTls(options.tls);
+  if (options.tls) readTls(options.tls);
   return options;
 }
 

@@ -1,0 +1,110 @@
+/* WINCH lets all workers go; clients wait in the queue of the kernel until somebody brings workers back. */
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { Host, type HostOptions } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { createLoadGate } from '../helpers/load-gate.js';
+import { MixedLoad } from '../helpers/mixed-load.js';
+import { gated, Releases } from '../helpers/releases.js';
+import { eventually } from '../helpers/wait.js';
+
+async function serve(t: TestContext, options: HostOptions, env: NodeJS.ProcessEnv = {}) {
+  const releases = new Releases(t);
+  const host = new Host(t, { app: './app.mjs', cwd: releases.current, workers: 2, ...options }, { env });
+  return { host, releases, url: await host.ready() };
+}
+
+async function letGo(host: Host): Promise<void> {
+  host.kill('SIGWINCH');
+  await host.event('signal', (name) => name === 'SIGWINCH');
+  await eventually(async () => (await host.workers()).length === 0, 'the end of all workers');
+}
+
+test('winch_then_hup', async (t) => {
+  const { host, releases, url } = await serve(t, {});
+  const load = new MixedLoad(t, { url }, { close: 4 });
+  await load.more(20);
+  await letGo(host);
+  const { state, target, degraded } = await host.stats();
+  assert.deepEqual({ state, target, degraded }, { state: 'running', target: 2, degraded: false });
+  assert.deepEqual(
+    host.of('worker:exit').map(({ args }) => args[1]),
+    Array(2).fill({ code: 0, signal: null, reason: 'stop' }),
+  );
+  releases.release('2');
+  const { answered } = load;
+  host.kill('SIGHUP');
+  assert.deepEqual(await host.event('reloaded'), [{ generation: 2, replaced: 2 }]);
+  await load.more(20);
+  await load.stop();
+  assert.ok(load.answered > answered);
+  assert.deepEqual([load.failures, [...load.versions.keys()]], [[], ['1', '2']], String(load));
+  // None of the old generation was spawned in between.
+  assert.deepEqual(
+    host.of('worker:spawn').map(({ args }) => args[0].generation),
+    [1, 1, 2, 2],
+  );
+});
+
+test('winch_then_hup: with a broken deploy the old code comes back', async (t) => {
+  const { host, releases, url } = await serve(t, {});
+  await letGo(host);
+  const answer = get(url);
+  releases.release('2', "throw new Error('broken release');");
+  await assert.rejects(host.call('reload'), { code: 'ERR_RELOAD_FAILED' });
+  assert.match((await answer).body, / 1 1$/);
+  await eventually(async () => (await host.workers()).every(({ state }) => state === 'ready'), 'all of them');
+  assert.deepEqual(
+    (await host.workers()).map(({ generation }) => generation),
+    [1, 1],
+  );
+});
+
+for (const [name, act] of Object.entries({
+  TTIN: (host: Host) => host.kill('SIGTTIN'),
+  'scale()': (host: Host) => host.call('scale', 3),
+})) {
+  test(`winch: ${name} brings them back`, async (t) => {
+    const { host, url } = await serve(t, {});
+    await letGo(host);
+    const answer = get(url);
+    await act(host);
+    assert.match((await answer).body, / 1 1$/);
+    await eventually(async () => (await host.workers()).length === 3, 'three workers');
+  });
+}
+
+test('winch during a reload: it comes to its end, and then all go, of the new generation too', async (t) => {
+  const gate = await createLoadGate(t);
+  const { host, releases, url } = await serve(t, { workers: 1 }, gate.env);
+  releases.release('2', gated("export { default } from '../1/app.mjs';"));
+  host.kill('SIGHUP');
+  await eventually(() => gate.waiting === 1, 'one that boots');
+  host.kill('SIGWINCH');
+  await host.event('signal', (name) => name === 'SIGWINCH');
+  assert.match((await get(url)).body, / 1 1$/);
+  gate.open();
+  await host.event('reloaded');
+  await eventually(async () => (await host.workers()).length === 0, 'the end of all workers');
+  host.kill('SIGTTIN');
+  assert.match((await get(url)).body, / 2 1$/);
+});
+
+test('winch: a stop of a master without workers is clean, and one at the start is not heard', async (t) => {
+  const { host } = await serve(t, {});
+  await letGo(host);
+  host.kill('SIGTERM');
+  assert.deepEqual(await host.exited(), { code: 0, signal: null });
+
+  const gate = await createLoadGate(t);
+  const releases = new Releases(t);
+  releases.release('1', gated("export { default } from '../2/app.mjs';"));
+  releases.release('2');
+  releases.deploy('1');
+  const late = new Host(t, { app: './app.mjs', cwd: releases.current, workers: 1 }, { env: gate.env });
+  await eventually(() => gate.waiting === 1, 'one that boots');
+  late.kill('SIGWINCH');
+  await late.event('signal');
+  gate.open();
+  assert.match((await get(await late.ready())).body, / 1 2$/);
+});
