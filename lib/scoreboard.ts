@@ -25,7 +25,7 @@ export const DUTY_BYTES: number = DUTY_SLOTS * 4;
  * Then comes what the master says to all: until when they may go on accepting after they have been told to drain, and at which
  * sockets, a byte each. The rest of the file are slots.
  */
-export const LAST_CALL_POSITION: number = DUTY_BYTES;
+export const LAST_CALL_POSITION: number = DUTY_SLOTS * 4;
 const LAST_CALL_SOCKETS = 8;
 
 /** Where a slot begins in the file. */
