@@ -19,6 +19,21 @@ const DOCKERFILE = read('Dockerfile').split('\n');
 const instructions = (word: string): string[] =>
   DOCKERFILE.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
 
+test('the guide page shows the examples as they are', () => {
+  const page = readFileSync(join(PROJECT, 'docs/guide/deploying.md'), 'utf8');
+  const shown = [...page.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, block]) => block);
+  for (const name of [
+    'readiness.mjs',
+    'Dockerfile',
+    'kubernetes.yaml',
+    'haproxy.cfg',
+    'prefork.service',
+    'prefork.socket',
+  ]) {
+    assert.ok(shown.includes(read(name)), name);
+  }
+});
+
 /** The status and the text of an endpoint of `readiness.mjs`; nothing while nobody listens. */
 async function ask(port: number, path: string): Promise<string | undefined> {
   try {
