@@ -115,7 +115,7 @@ report(
   'Reload under load: what is lost',
   `${rounds} alternating rounds of ${reloads} reloads, ${workers} workers. Clients: ${kinds.join(', ')}; an upload is 10 MB, and no request is
 sent twice. It hangs when nothing moves for ${SILENCE / 1_000} s. A reload lasts until the last one of the old workers has gone; in the longest
-gap nobody was answered. PM2 is ${PM2}.`,
+gap nobody was answered. Each batch of prefork's is watched for a second before the next one. PM2 is ${PM2}.`,
   `The application loads in ${loadTime} ms:`,
   usual,
   `The application loads in ${slowLoadTime} ms:`,

@@ -19,6 +19,21 @@ const DOCKERFILE = read('Dockerfile').split('\n');
 const instructions = (word: string): string[] =>
   DOCKERFILE.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
 
+test('the guide page shows the examples as they are', () => {
+  const page = readFileSync(join(PROJECT, 'docs/guide/deploying.md'), 'utf8');
+  const shown = [...page.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, block]) => block);
+  for (const name of [
+    'readiness.mjs',
+    'Dockerfile',
+    'kubernetes.yaml',
+    'haproxy.cfg',
+    'prefork.service',
+    'prefork.socket',
+  ]) {
+    assert.ok(shown.includes(read(name)), name);
+  }
+});
+
 /** The status and the text of an endpoint of `readiness.mjs`; nothing while nobody listens. */
 async function ask(port: number, path: string): Promise<string | undefined> {
   try {
@@ -43,11 +58,13 @@ test('readiness.mjs says whether new requests are welcome, and serves on for dra
   for (const before of seen) assert.ok([undefined, '503 idle', '503 starting', '200 running'].includes(before), before);
   assert.match((await ask(port, '/')) ?? '', /^200 \d+ of version 1$/);
 
+  const told = performance.now();
   program.child.kill('SIGTERM');
   await eventually(async () => (await ask(readiness, '/ready')) === '503 stopping', 'the end of readiness');
   assert.match((await ask(port, '/')) ?? '', /^200 /, 'it serves on');
   assert.equal(await ask(readiness, '/live'), '200 stopping');
   assert.deepEqual(await program.exited(), { code: 0, signal: null }, program.output);
+  assert.ok(performance.now() - told >= 3_000, 'it went before the delay was over');
   assert.deepEqual([await ask(port, '/'), await ask(readiness, '/ready')], [undefined, undefined]);
 });
 
