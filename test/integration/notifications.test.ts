@@ -158,7 +158,10 @@ test('a program that hangs holds up neither the stop nor the end of the host', a
   const host = new Host(t, { workers: 1 }, { env: { ...env, HOST_STAYS: '1' } });
   await host.ready();
   await eventually(() => childrenOf(host.pid).some(({ command }) => command === 'sleep 60'), 'the program');
+  const started = performance.now();
   await host.call('stop');
+  // 2 s; the program alone is given 10.
+  assert.ok(performance.now() - started < 8_000);
   assert.deepEqual(childrenOf(host.pid), []);
   assert.equal(host.of('error').length, 0);
 });
