@@ -113,7 +113,8 @@ function start(listeners: readonly Listener[]): ChildProcess {
   const bequest: Bequest = { predecessor: process.pid, sockets };
   return spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     cwd: folder,
-    env: { ...process.env, [HERITAGE_VARIABLE]: JSON.stringify(bequest) },
+    // The service manager's watchdog asks the main process, whichever that is.
+    env: { ...process.env, WATCHDOG_PID: undefined, [HERITAGE_VARIABLE]: JSON.stringify(bequest) },
     stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...listeners.map(({ fd }) => fd)],
   });
 }

@@ -62,8 +62,8 @@ export class NotifySocket {
   }
 
   /** Waits until a message matches; line ends are `|`. */
-  async told(pattern: RegExp): Promise<void> {
-    await this.#program.printed(new RegExp(`^> [\\d.]+ (?:${pattern.source})`, 'm'));
+  told(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#program.printed(new RegExp(`^> [\\d.]+ (?:${pattern.source})`, 'm'));
   }
 
   #lines(): [time: number, message: string][] {

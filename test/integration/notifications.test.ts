@@ -7,7 +7,8 @@ import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { NotifySocket, noNotifications } from '../helpers/notify-socket.js';
 import { temporaryFolder } from '../helpers/place.js';
-import { childrenOf } from '../helpers/process.js';
+import { childrenOf, gone, kill } from '../helpers/process.js';
+import { Program } from '../helpers/program.js';
 import { eventually } from '../helpers/wait.js';
 
 const skip = noNotifications;
@@ -47,6 +48,38 @@ test('watchdog_notify: the watchdog of another process, and none', { skip }, asy
     await host.exited();
     assert.deepEqual(manager.states, ['READY=1', 'STOPPING=1']);
   }
+});
+
+test('watchdog_notify: after an upgrade the new master speaks, and feeds the watchdog', { skip }, async (t) => {
+  const manager = await NotifySocket.open(t);
+  const options = { app: fixture('app.js'), bind: '127.0.0.1:0', workers: 1 };
+  // As systemd does it, for the process that it starts: exec keeps the pid of the shell.
+  const args = [
+    '-c',
+    'WATCHDOG_PID=$$ exec "$0" "$@"',
+    process.execPath,
+    fixture('logging-host.js'),
+    JSON.stringify(options),
+  ];
+  const env = { ...process.env, ...manager.env, WATCHDOG_USEC: '200000' };
+  const old = new Program(t, '/bin/sh', args, { env });
+  await old.printed(/^serves/m);
+  await manager.told(/WATCHDOG=1/);
+  process.kill(old.pid, 'SIGUSR2');
+  const successor = Number((await manager.told(/MAINPID=(\d+)/))[1]);
+  t.after(() => kill(successor));
+  process.kill(old.pid, 'SIGTERM');
+  await old.printed(/"event":"stopped"/);
+  const before = manager.timesOf(WATCHDOG).length;
+  await eventually(() => manager.timesOf(WATCHDOG).length >= before + 5, 'signs of life of the new master');
+  // The stop of the old one was not that of the service; which of two processes spoke first does not matter.
+  assert.deepEqual(manager.states.filter((state) => state !== WATCHDOG).toSorted(), [
+    `MAINPID=${successor}`,
+    ...['READY=1', 'READY=1'],
+  ]);
+  process.kill(successor, 'SIGTERM');
+  await manager.told(/STOPPING=1/);
+  await gone(successor);
 });
 
 test('READY=1 comes when all workers are ready, and STATUS says how they are', { skip }, async (t) => {
@@ -158,7 +191,10 @@ test('a program that hangs holds up neither the stop nor the end of the host', a
   const host = new Host(t, { workers: 1 }, { env: { ...env, HOST_STAYS: '1' } });
   await host.ready();
   await eventually(() => childrenOf(host.pid).some(({ command }) => command === 'sleep 60'), 'the program');
+  const started = performance.now();
   await host.call('stop');
+  // 2 s; the program alone is given 10.
+  assert.ok(performance.now() - started < 8_000);
   assert.deepEqual(childrenOf(host.pid), []);
   assert.equal(host.of('error').length, 0);
 });
