@@ -6,7 +6,7 @@ export interface BoundSocket {
   readonly fd: number;
   /** Undefined for a Unix socket, whose path the caller knows. */
   readonly address: net.AddressInfo | undefined;
-  /** Closes the descriptor; removes the file of a Unix socket. */
+  /** Closes the descriptor; removes the file of a Unix socket. May be called again. */
   close(): void;
 }
 
@@ -68,10 +68,14 @@ export function inspectSocket(fd: number): SocketNames {
 
 function wrap(socket: PublicBoundSocket): BoundSocket {
   const address = socket.address();
+  let open = true;
   return {
     fd: socket.fd(),
     address: typeof address === 'string' ? undefined : address,
-    close: () => socket.close(),
+    close() {
+      if (open) socket.close();
+      open = false;
+    },
   };
 }
 

@@ -33,6 +33,9 @@ export type Places = 'connections' | 'requests';
 /** So many requests of one connection may wait for their answers: whoever pipelines more wants to fill the memory. */
 const MAX_PIPELINED = 1_000;
 
+/** How long the first request of a connection may be on its way to a worker that drains, at least. Milliseconds. */
+const FIRST_REQUEST = 1_000;
+
 /**
  * An acceptor, an `http.Server` that it feeds, and the application's handler.
  *
@@ -132,8 +135,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
     await this.#acceptor?.lastCall();
-    // A connection that was accepted a moment ago may have its first request under way.
-    const patience = setTimeout(() => this.#closeSilent(), this.options.keepAlive);
+    const patience = setTimeout(() => this.#closeSilent(), Math.max(FIRST_REQUEST, this.options.keepAlive));
     await this.#acceptor?.close();
     clearTimeout(patience);
     this.#webSockets.close();

@@ -1,14 +1,28 @@
+import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Address } from './address.js';
 import { answersIn } from './byte-client.js';
-import { DEADLINE } from './wait.js';
+import { DEADLINE, eventually } from './wait.js';
 
 /** What became of a client: it got its answer, could not connect, or its connection broke without one. */
 export type Outcome = 'answered' | 'refused' | 'reset' | 'hung';
 
 export function where(address: Address): NetConnectOpts {
   return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port };
+}
+
+/** Waits until nobody listens there any more. Those who are let in until then go without a word. */
+export async function untilRefused(to: NetConnectOpts): Promise<void> {
+  await eventually(async () => {
+    const socket = connect(to);
+    const refused = await once(socket, 'connect').then(
+      () => false,
+      () => true,
+    );
+    socket.destroy();
+    return refused;
+  }, 'a socket that is gone');
 }
 
 /** Clients that connect, send one request, and want an answer: every one of them is counted. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { Address } from '../helpers/address.js';
 import { CLASSES, single } from '../helpers/classes.js';
-import { Connector, where } from '../helpers/connector.js';
+import { Connector, untilRefused, where } from '../helpers/connector.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { temporaryFolder } from '../helpers/place.js';
@@ -75,7 +75,8 @@ for (const workerClass of CLASSES) {
   test(`stop_drains_backlog_zero_reset: new clients are refused while a slow request ends, ${workerClass}`, async (t) => {
     const gate = await Gate.open(t);
     // The one that has no room cannot look whether anybody waits: the other one does.
-    const host = new Host(t, { ...single(workerClass), workers: 2, app: fixture('gated.js'), env: gate.env });
+    const options = { workers: 2, gracefulTimeout: 2 ** 31 - 1, app: fixture('gated.js'), env: gate.env };
+    const host = new Host(t, { ...single(workerClass), ...options });
     const { arrival, answer } = await gate.hold(await host.ready());
     const [address] = (await host.call('addresses')) as [Address];
     host.kill('SIGTERM');
@@ -94,6 +95,24 @@ for (const workerClass of CLASSES) {
     assert.ok(arrival.held);
     arrival.release();
     assert.equal((await answer).status, 200);
+    assert.deepEqual(await host.exited(), CLEAN);
+  });
+}
+
+for (const workerClass of CLASSES) {
+  test(`stop_drains_backlog_zero_reset: a request that hangs when the sockets are gone gets its 504, ${workerClass}`, async (t) => {
+    const gate = await Gate.open(t);
+    const options = { workers: 2, timeout: 2_000, app: fixture('spins-when-told.js'), env: gate.env };
+    const host = new Host(t, { ...single(workerClass), ...options });
+    const { arrival, answer } = await gate.hold(await host.ready());
+    const [address] = (await host.call('addresses')) as [Address];
+    host.kill('SIGTERM');
+    await host.event('stop');
+    await untilRefused(where(address));
+    arrival.release();
+    assert.equal((await answer).status, 504);
+    const [, { answered }] = await host.event('worker:timeout');
+    assert.equal(answered, true);
     assert.deepEqual(await host.exited(), CLEAN);
   });
 }

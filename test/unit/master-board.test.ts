@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
-import { readlinkSync, writeSync } from 'node:fs';
+import { readlinkSync, readSync, writeSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { type Board, openBoard } from '../../dist/master/board.js';
-import { DUTY, DUTY_SLOTS, dutyWord, SlotImage, STATE, slotPosition } from '../../dist/scoreboard.js';
+import {
+  DUTY,
+  DUTY_SLOTS,
+  dutyWord,
+  LAST_CALL_POSITION,
+  readLastCall,
+  SLOT_SIZE,
+  SlotImage,
+  STATE,
+  slotPosition,
+} from '../../dist/scoreboard.js';
 
 function boardFor(t: TestContext): Board {
   const board = openBoard();
@@ -112,6 +122,24 @@ test('slots beyond the roster have no word, and those of others are left alone',
   assert.deepEqual(read(), pids);
   board.release(beyond, 4);
   assert.deepEqual(read(), pids);
+});
+
+test('a last call is for the sockets that it names, and leaves the slots alone', (t) => {
+  const board = boardFor(t);
+  const slot = board.claim(1);
+  work(board, slot, 7);
+  setDuty(board, DUTY_SLOTS - 1, dutyWord(DUTY.OFF, 1));
+  const until = (): number[] => {
+    const bytes = new Uint8Array(SLOT_SIZE);
+    readSync(board.fd, bytes, 0, SLOT_SIZE, LAST_CALL_POSITION);
+    return [0, 1, 2, 247, 248, 1_000].map((socket) => readLastCall(bytes, socket));
+  };
+  assert.deepEqual(until(), [0, 0, 0, 0, 0, 0]);
+  // Those beyond have no byte: their queues are closed at once.
+  board.lastCall(1234.5, [0, 2, 247, 248, 1_000]);
+  assert.deepEqual(until(), [1234.5, 0, 1234.5, 1234.5, 0, 0]);
+  assert.equal(board.read(slot)?.pid, 7);
+  assert.equal(board.rests(DUTY_SLOTS - 1, 1), true);
 });
 
 test('the file has no name any more', { skip: process.platform !== 'linux' && 'needs /proc' }, (t) => {

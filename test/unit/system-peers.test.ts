@@ -5,13 +5,13 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import type { Peer } from '../../dist/system/peers.js';
+import { localName, type Peer } from '../../dist/system/peers.js';
 import { temporaryFolder } from '../helpers/place.js';
 
 const linuxOnly = { skip: process.platform !== 'linux' && 'needs /proc' };
 const fdOf = (handle: Socket | Server): number => (handle as unknown as { _handle: { fd: number } })._handle.fd;
 /** Asked by another thread than the one that has them open, as a watchdog does. */
-async function peersOf(fds: readonly number[], listening: readonly number[]): Promise<[number, Peer][]> {
+async function peersOf(fds: readonly number[], listening: readonly (number | string)[]): Promise<[number, Peer][]> {
   const asking = `
     const { parentPort, workerData } = require('node:worker_threads');
     import(workerData.module).then(({ peersOf }) => parentPort.postMessage([...peersOf(...workerData.args)]));
@@ -54,6 +54,23 @@ test('an IPv4 client of an IPv6 socket is named as Node names it', linuxOnly, as
     [fdOf(accepted), { address: '::ffff:127.0.0.1' }],
   ]);
 });
+
+for (const where of [{ host: '127.0.0.1', port: 0 }, { host: '::1', port: 0 }, { path: 'sócket' }]) {
+  test(
+    `a connection is known by the name of a socket that is closed, ${Object.values(where)[0]}`,
+    linuxOnly,
+    async (t) => {
+      const path = join(temporaryFolder(t), 'path' in where ? where.path : '');
+      const { server, accepted } = await connected(t, 'path' in where ? { path } : where);
+      const name = localName('path' in where ? path : (server.address() as AddressInfo));
+      const before = await peersOf([fdOf(accepted)], [fdOf(server)]);
+      assert.equal(before.length, 1);
+      server.close();
+      assert.deepEqual(await peersOf([fdOf(accepted)], [name]), before);
+      assert.deepEqual(await peersOf([fdOf(accepted)], [`${name}0`]), []);
+    },
+  );
+}
 
 test('a Unix socket has no address', linuxOnly, async (t) => {
   const { server, accepted } = await connected(t, { path: join(temporaryFolder(t), 's') });

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Ending } from '../../dist/master/ending.js';
+
+test('a drain begins after its delay, and is said once', () => {
+  const ending = new Ending(500);
+  assert.equal(ending.order('drain', 1_000), true);
+  assert.deepEqual([ending.stage, ending.drainAt], ['drain', 1_500]);
+  assert.deepEqual([ending.drains(1_499), ending.drains(1_500), ending.drains(1_501)], [false, true, false]);
+  assert.equal(ending.drainAt, undefined);
+});
+
+test('without a delay, or before anybody has served, nothing is to be waited for', () => {
+  for (const [delay, now] of [
+    [0, 1_000],
+    [500, undefined],
+  ] as const) {
+    const ending = new Ending(delay);
+    assert.equal(ending.order('drain', now), true);
+    assert.deepEqual([ending.drainAt, ending.drains(2_000)], [undefined, false]);
+  }
+});
+
+test('a harder stage cuts the delay, and nothing slows down', () => {
+  const ending = new Ending(500);
+  ending.order('drain', 1_000);
+  assert.equal(ending.order('drain', 1_200), false);
+  assert.equal(ending.drainAt, 1_500);
+  assert.equal(ending.order('quit', 1_300), true);
+  assert.deepEqual([ending.stage, ending.drainAt, ending.drains(9_000)], ['quit', undefined, false]);
+  assert.deepEqual([ending.order('drain', 1_400), ending.order('quit', 1_400)], [false, false]);
+  assert.equal(ending.order('kill', undefined), true);
+  assert.equal(ending.stage, 'kill');
+});
+
+test('a quick stop has no delay', () => {
+  const ending = new Ending(500);
+  ending.order('quit', 1_000);
+  assert.equal(ending.drainAt, undefined);
+});
+
+test('all is undone once', () => {
+  const ending = new Ending(0);
+  assert.deepEqual([ending.closes(), ending.closes()], [true, false]);
+});
