@@ -9,7 +9,7 @@ import { fixture, type HostOptions } from './host.js';
 import { temporaryFolder } from './place.js';
 import { gone } from './process.js';
 import { Program } from './program.js';
-import { eventually } from './wait.js';
+import { DEADLINE, eventually } from './wait.js';
 
 /** What a host has printed. */
 export interface Said {
@@ -22,7 +22,7 @@ export interface Said {
 }
 
 /** How the script of the host is deployed from now on, see the fixture `succession-host`. */
-export type Deployed = '' | 'throws' | 'exits' | 'hangs' | 'omits';
+export type Deployed = '' | 'throws' | 'exits' | 'hangs' | 'omits' | 'binds';
 
 export interface SuccessionSettings {
   readonly env?: NodeJS.ProcessEnv;
@@ -125,12 +125,16 @@ export class Succession {
 
   /** Calls a method of an Arbiter of a host, or reads a property. */
   // biome-ignore lint/suspicious/noExplicitAny: of every member.
-  async call(pid: number, call: string, args: readonly unknown[] = [], index = 0): Promise<any> {
+  async call(pid: number, call: string, args: readonly unknown[] = [], index = 0, limit = DEADLINE): Promise<any> {
     const id = ++this.#calls;
     await this.until(() => this.#controls.has(pid), `the control of ${pid}`);
     this.#controls.get(pid)?.write(`${JSON.stringify({ id, index, call, args })}\n`);
     const find = (): Said | undefined => this.of('answer', pid).find((said) => said.args[0] === id);
-    await this.until(() => find() !== undefined, `the answer to '${call}' of ${pid}`);
+    await eventually(
+      () => find() !== undefined,
+      () => `the answer to '${call}' of ${pid}\n${this.output}`,
+      limit,
+    );
     const [, value, error] = find()?.args ?? [];
     if (error) throw Object.assign(new Error(error.message), error);
     return value;
