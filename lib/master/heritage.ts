@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
 
 /**
@@ -19,10 +19,16 @@ export interface Heirloom {
   readonly foreign: boolean;
 }
 
-/** The sockets, by the address in `bind` that each is for. */
+/** The sockets, by the Arbiter and the address in `bind` that each is for. */
 export interface Bequest {
   readonly predecessor: number;
-  readonly sockets: readonly (Heirloom & { readonly bind: string })[];
+  readonly sockets: readonly (Heirloom & { readonly name: string; readonly bind: string })[];
+}
+
+/** What the successor tells, each as a line of JSON: one of its duties that it does, or why it never will. */
+export interface News {
+  readonly serves: string;
+  readonly fails: string;
 }
 
 /** The successor's side of an upgrade. */
@@ -48,30 +54,37 @@ export class Heritage {
     return this.#alone;
   }
 
-  /** The sockets for an address of `bind`, once. */
-  take(bind: string): Heirloom[] {
-    const own = this.#sockets.filter((socket) => socket.bind === bind);
+  /** The sockets for an address of an Arbiter, once. */
+  take(name: string, bind: string): Heirloom[] {
+    const fitting = this.#sockets.filter((socket) => socket.bind === bind);
+    const named = fitting.filter((socket) => socket.name === name);
+    // A new release may have other names.
+    const own = named.length > 0 ? named : fitting;
     // Of several of one address, as with port 0, each takes the next; all that a service manager passed belong together.
     const taken = own.every(({ foreign }) => foreign) ? own : own.slice(0, 1);
-    this.#sockets = this.#sockets.filter((socket) => !taken.includes(socket as never));
+    this.#sockets = this.#sockets.filter((socket) => !taken.includes(socket));
     return taken;
   }
 
-  /** Tells the predecessor that these addresses are served. */
-  serve(binds: readonly string[]): void {
-    for (const bind of binds) {
-      try {
-        writeSync(LINE_FD, `${JSON.stringify({ serves: bind })}\n`);
-      } catch {
-        // It is gone already.
-      }
-    }
+  /** Tells the predecessor what is served. */
+  serve(duties: readonly string[]): void {
+    for (const serves of duties) this.#tell({ serves });
+  }
+
+  /** Tells the predecessor why an Arbiter does not serve. */
+  fail(name: string, { message }: Error): void {
+    this.#tell({ fails: `its Arbiter '${name}' failed to start: ${message}` });
   }
 
   /** Calls back once the predecessor has stopped, or died; at once if it has. */
   onAlone(act: () => void): void {
     if (this.#alone) act();
     else this.#line.once('close', act);
+  }
+
+  #tell(news: Partial<News>): void {
+    // By its end, the descriptor may be another file's.
+    if (!this.#line.destroyed) this.#line.write(`${JSON.stringify(news)}\n`);
   }
 }
 
@@ -80,7 +93,16 @@ function receive(env: NodeJS.ProcessEnv): Heritage | undefined {
   if (text === undefined) return undefined;
   // What this process starts is no successor.
   delete env[HERITAGE_VARIABLE];
-  return new Heritage(JSON.parse(text) as Bequest);
+  return isSocket(LINE_FD) ? new Heritage(JSON.parse(text) as Bequest) : undefined;
+}
+
+/** A child of a successor may have got the variable, if it was started before this was loaded; it has got no descriptors. */
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 /** What this process has inherited; undefined where it has no predecessor. */

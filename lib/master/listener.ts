@@ -30,6 +30,14 @@ export interface Listener {
   leave(): void;
 }
 
+/** Removes the files of Unix sockets that were left to another process, where nobody serves them: it has ended by now. */
+export async function sweep(listeners: readonly Listener[]): Promise<void> {
+  for (const { address, foreign } of listeners) {
+    // Of two that leave it to each other at the same time, at least the last one sees that.
+    if (typeof address === 'string' && !foreign) await removeStaleSocket(address).catch(() => undefined);
+  }
+}
+
 /** As Gunicorn: an address in use is tried five times, a second apart, so that a predecessor may finish. */
 export const BIND_ATTEMPTS = 5;
 export const BIND_INTERVAL = 1000;
@@ -42,18 +50,25 @@ interface Place {
   readonly address: OwnAddress;
 }
 
-/** Binds every address, or none: what was bound before a failure is closed again. Rejects with `ERR_BIND`. */
-export async function openListeners(addresses: readonly BindAddress[], signal: AbortSignal): Promise<Listener[]> {
+/** Binds every address of the Arbiter of a name, or none: what was bound before a failure is closed again. Rejects with `ERR_BIND`. */
+export async function openListeners(
+  name: string,
+  addresses: readonly BindAddress[],
+  signal: AbortSignal,
+): Promise<Listener[]> {
   const open: Listener[] = [];
   try {
     for (const address of addresses) {
-      const inherited = inherit(address);
+      const inherited = inherit(name, address);
       if (inherited.length > 0) open.push(...inherited);
       else for (const place of placesOf(address)) open.push(await openWithRetry(place, signal));
     }
     return open;
   } catch (error) {
-    closeListeners(open);
+    if (heritage?.alone === false) {
+      closeListeners(open, 'leave');
+      await sweep(open);
+    } else closeListeners(open);
     throw error;
   }
 }
@@ -96,11 +111,12 @@ function placesOf(address: BindAddress): Place[] {
 }
 
 /** What the process before this one has bound for an address. */
-function inherit(address: BindAddress): Listener[] {
+function inherit(name: string, address: BindAddress): Listener[] {
   if (!heritage) return [];
   const bind = formatAddress(address);
-  const heirlooms = heritage.take(bind);
-  if (heirlooms.length === 0 && address.kind === 'systemd' && address.otherwise) return inherit(address.otherwise);
+  const heirlooms = heritage.take(name, bind);
+  if (heirlooms.length === 0 && address.kind === 'systemd' && address.otherwise)
+    return inherit(name, address.otherwise);
   return heirlooms.map(({ fd, path, foreign }) => {
     const leave = once(() => closeSync(fd));
     const close = path === undefined ? leave : removing(path, leave);

@@ -15,7 +15,7 @@ import { Reloads } from './reloads.js';
 import type { Site, SiteEvents } from './site.js';
 import { type ArbiterState, checkMove, refusal } from './states.js';
 import { type ArbiterStats, EMPTY_STATS } from './stats.js';
-import { upgrade } from './succession.js';
+import { abandonUpgrade, upgrade } from './succession.js';
 import type { Turn, TurnTable } from './turns.js';
 import type { EndStage, WorkerInfo } from './worker-handle.js';
 import { workerTurns } from './worker-turns.js';
@@ -80,6 +80,11 @@ export class Master {
       onTurn: (turn) => this.#loop.enqueue(turn),
       onSignal: (name) => this.#loop.enqueue({ type: 'signal', name }),
       onError: this.#notifier.report,
+      onSuccessor: (pid) => {
+        // Another Arbiter of this process may have been faster.
+        this.#upgradeDue = false;
+        this.#notifier.emit('upgrade', pid);
+      },
       stats: () => this.stats(),
     };
     opening(this.#options, events, this.#abortOpening.signal).then((turn) => this.#loop.enqueue(turn));
@@ -133,11 +138,8 @@ export class Master {
 
   async upgrade(): Promise<{ pid: number }> {
     if (this.#state !== 'running') throw refusal('upgrade', this.#state);
-    const { pid, ended } = await upgrade(this.#options.clocks.bootTimeout);
-    this.#site?.service?.handOver(pid);
-    ended.then(() => this.#site?.service?.takeBack());
-    this.#notifier.emit('upgrade', pid);
-    return { pid };
+    const { clocks, gracefulTimeout } = this.#options;
+    return { pid: await upgrade({ bootTimeout: clocks.bootTimeout, gracefulTimeout }) };
   }
 
   stats(): ArbiterStats<ArbiterState> {
@@ -164,7 +166,7 @@ export class Master {
         starting: () => this.#state === 'starting',
         onFailedStart: (failure) => {
           this.#failure = failure;
-          this.#end('kill');
+          this.#end(site.failStart(failure));
         },
       });
     },
@@ -213,6 +215,7 @@ export class Master {
     if (!this.#ending.order(stage, this.#state === 'starting' ? undefined : performance.now())) return;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();
+    abandonUpgrade();
     this.#alarm.set();
     if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
     if (this.#ending.drainAt === undefined) this.#crew?.end(stage);

@@ -21,30 +21,32 @@ export interface Service {
 export interface ServiceSource {
   readonly stats: () => ArbiterStats<string>;
   readonly onFailure: (error: ArbiterError) => void;
+  /** Whether the service goes on when this process ends. */
+  readonly othersServe: () => boolean;
 }
 
 /** Changes come in crowds, and a line for humans can wait. Milliseconds. */
 const STATUS_DELAY = 250;
 
 /** Undefined where nobody asks: NOTIFY_SOCKET is not set. */
-export function startService(env: NodeJS.ProcessEnv, { stats, onFailure }: ServiceSource): Service | undefined {
+export function startService(env: NodeJS.ProcessEnv, source: ServiceSource): Service | undefined {
   const { NOTIFY_SOCKET: socket } = env;
   if (!socket) return undefined;
-  return new SystemdService(openServiceManager(socket, onFailure), stats, watchdogInterval(env, process.pid));
+  return new SystemdService(openServiceManager(socket, source.onFailure), source, watchdogInterval(env, process.pid));
 }
 
 class SystemdService implements Service {
   readonly #manager: ServiceManager;
-  readonly #stats: () => ArbiterStats<string>;
+  readonly #source: ServiceSource;
   readonly #watchdog: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   #lastStatus = '';
   #failedReload: unknown;
   #silent = false;
 
-  constructor(manager: ServiceManager, stats: () => ArbiterStats<string>, interval: number | undefined) {
+  constructor(manager: ServiceManager, source: ServiceSource, interval: number | undefined) {
     this.#manager = manager;
-    this.#stats = stats;
+    this.#source = source;
     // From the master's own event loop and from nowhere else: a host that hangs is to be restarted.
     if (interval !== undefined) this.#watchdog = setInterval(() => this.#tell('WATCHDOG=1'), interval).unref();
   }
@@ -57,8 +59,9 @@ class SystemdService implements Service {
     } else if (event === 'ready' || event === 'reloaded' || event === 'rollback') {
       this.#tell('READY=1', this.#status());
     } else if (event === 'signal' && ENDING.has(first)) {
-      // Not at every stop: of a host that only stops its Arbiter, and goes on, systemd would kill what is left.
-      this.#tell('STOPPING=1');
+      // Not at every stop: of a host that only stops its Arbiter, and goes on, systemd would kill what is left; and of an
+      // upgrade that backs out, the process before it.
+      if (!this.#source.othersServe()) this.#tell('STOPPING=1');
     } else if (!this.#silent) {
       this.#statusTimer ??= setTimeout(() => this.#tellStatus(), STATUS_DELAY).unref();
     }
@@ -89,7 +92,7 @@ class SystemdService implements Service {
   }
 
   #status(): string {
-    this.#lastStatus = `STATUS=${statusLine(this.#stats(), this.#failedReload)}`;
+    this.#lastStatus = `STATUS=${statusLine(this.#source.stats(), this.#failedReload)}`;
     return this.#lastStatus;
   }
 

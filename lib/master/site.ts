@@ -8,13 +8,13 @@ import type { Generation } from './generation.js';
 import { startGuard } from './guard.js';
 import { heritage } from './heritage.js';
 import { planLaunch } from './launch.js';
-import { closeListeners, type Listener, openListeners } from './listener.js';
+import { closeListeners, type Listener, openListeners, sweep } from './listener.js';
 import { type Service, startService } from './service.js';
 import { atHostExit, installSignals } from './signals.js';
 import type { ArbiterStats } from './stats.js';
-import { hasSuccessor, ownEstate } from './succession.js';
+import { abandonUpgrade, dismissCandidate, dutiesOf, type Estate, hasSuccessor, ownEstate } from './succession.js';
 import { startTicks } from './watch.js';
-import { type Standing, WorkerHandle, type WorkerTurn } from './worker-handle.js';
+import { type EndStage, type Standing, WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
 /** A worker that is to be. */
 export interface Recruit extends Standing {
@@ -43,6 +43,8 @@ export interface Site {
    * they are closed, so that new clients are refused as soon as the workers have closed them too. None can be spawned after that.
    */
   lastCall(until: number): void;
+  /** It could not start: a process before this one is told. Returns how to end. */
+  failStart(failure: Error): EndStage;
   /** Closes and removes everything. All workers must have ended. */
   close(): Promise<void>;
 }
@@ -52,6 +54,8 @@ export interface SiteEvents {
   readonly onTurn: (turn: WorkerTurn) => void;
   readonly onSignal: (name: MasterSignal) => void;
   readonly onError: (error: ArbiterError) => void;
+  /** Another process serves the same sockets too. */
+  readonly onSuccessor: (pid: number) => void;
   /** What to tell the service manager when it wants to know. */
   readonly stats: () => ArbiterStats<string>;
 }
@@ -61,12 +65,19 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
   const account = resolveAccount(options.user, options.group);
   // First of all: two that would serve the same addresses can share their sockets by accident.
   const pidFile = options.pidFile === undefined ? undefined : takePidFile(options.pidFile);
-  let listeners: Listener[] = [];
+  const estate: Estate = {
+    ...{ name: options.name, listeners: [], serves: false },
+    onSuccessor: events.onSuccessor,
+    onBackedOut: () => undefined,
+  };
+  const disown = ownEstate(estate);
   try {
-    listeners = await openListeners(options.bind, abort);
-    return assemble(options, events, listeners, { account, pidFile });
+    estate.listeners = await openListeners(options.name, options.bind, abort);
+    return assemble(options, events, estate, { account, pidFile, disown });
   } catch (error) {
-    closeListeners(listeners);
+    heritage?.fail(options.name, error as Error);
+    closeListeners(estate.listeners, othersServe() ? 'leave' : 'close');
+    disown();
     pidFile?.remove();
     throw error;
   }
@@ -81,14 +92,16 @@ function takePidFile(path: string): PidFile {
 interface Prepared {
   readonly account: ReturnType<typeof resolveAccount>;
   readonly pidFile: PidFile | undefined;
+  readonly disown: () => void;
 }
 
 function assemble(
   options: ResolvedOptions,
   events: SiteEvents,
-  listeners: Listener[],
-  { account, pidFile }: Prepared,
+  estate: Estate,
+  { account, pidFile, disown }: Prepared,
 ): Site {
+  const { listeners } = estate;
   const board = openBoard();
   const guard = startGuard(events.onError);
   const workers = new Set<WorkerHandle>();
@@ -97,18 +110,23 @@ function assemble(
   const removeSignals = installSignals(options.signals, events.onSignal);
   const removeExit = atHostExit(() => {
     for (const worker of workers) worker.signal('SIGKILL');
+    dismissCandidate();
     closeListeners(listeners, othersServe() ? 'leave' : 'close');
     pidFile?.remove();
   }, options.signals.length === 0);
-  const disown = ownEstate(listeners);
   let open = true;
   heritage?.onAlone(() => {
     if (open && options.pidFile !== undefined)
       attempt(() => pidFile?.moveTo(options.pidFile as string), events.onError);
   });
   const stopTicks = startTicks(options.clocks, () => events.onTurn({ type: 'tick' }));
-  const source = { stats: events.stats, onFailure: events.onError };
+  const source = { stats: events.stats, onFailure: events.onError, othersServe };
   const service = options.notify ? startService(process.env, source) : undefined;
+  estate.onSuccessor = (pid) => {
+    service?.handOver(pid);
+    events.onSuccessor(pid);
+  };
+  estate.onBackedOut = () => service?.takeBack();
 
   return {
     listeners,
@@ -138,7 +156,6 @@ function assemble(
       }
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
-    serves: () => heritage?.serve(listeners.map(({ bind }) => bind)),
     lastCall(until) {
       // What waits is another process's.
       if (othersServe()) return;
@@ -146,14 +163,27 @@ function assemble(
       board.lastCall(until, own);
       closeListeners(listeners);
     },
+    serves() {
+      estate.serves = true;
+      heritage?.serve(dutiesOf(estate));
+    },
+    failStart(failure) {
+      heritage?.fail(options.name, failure);
+      // Some worker may have been ready, and may have taken clients of the other process.
+      return othersServe() ? 'drain' : 'kill';
+    },
     async close() {
       open = false;
       stopTicks();
-      closeListeners(listeners, othersServe() ? 'leave' : 'close');
+      await abandonUpgrade();
+      const left = othersServe();
+      closeListeners(listeners, left ? 'leave' : 'close');
+      if (left) await sweep(listeners);
+      // Before a successor learns of the end: it gives its own file this name then.
+      pidFile?.remove();
       disown();
       board.close();
       await Promise.all([guard.close(), service?.close()]);
-      pidFile?.remove();
       removeExit();
       removeSignals();
       restoreTitle();
@@ -169,7 +199,6 @@ function attempt(act: () => void, onError: (error: ArbiterError) => void): void 
   }
 }
 
-/** Whether the process before or after this one serves the same sockets, and goes on. */
 function othersServe(): boolean {
   return hasSuccessor() || heritage?.alone === false;
 }

@@ -2,165 +2,210 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ArbiterError } from '../errors.js';
-import { workingFolder } from '../options/working-folder.js';
-import { isRecord } from '../serialized-error.js';
-import { type Bequest, FIRST_SOCKET_FD, HERITAGE_VARIABLE, heritage, LINE_FD } from './heritage.js';
+import { commandLine, workingFolder } from '../options/working-folder.js';
+import { type Bequest, FIRST_SOCKET_FD, HERITAGE_VARIABLE, heritage, LINE_FD, type News } from './heritage.js';
 import type { Listener } from './listener.js';
 import { readLines } from './read-lines.js';
 import { refusal } from './states.js';
 
 /** How long binding and loading the host's own script may take beyond the boot of the workers. Milliseconds. */
 const HOST_BOOT = 30_000;
-/** How long a successor that is not wanted may take to end. Milliseconds. */
+/** How long a successor that is not wanted may take to end, beyond what its clients may take. Milliseconds. */
 const FAREWELL = 5_000;
 
-/** The process that serves the same sockets. */
-export interface Successor {
+/** What one Arbiter of this process serves. */
+export interface Estate {
+  readonly name: string;
+  /** None before they are bound. */
+  listeners: readonly Listener[];
+  /** Its workers are ready. */
+  serves: boolean;
+  /** Another process serves all of this one too. */
+  onSuccessor(pid: number): void;
+  /** It has ended, and this one has not. */
+  onBackedOut(): void;
+}
+
+/** Limits for the other process, milliseconds; 0 for none. */
+export interface UpgradeLimits {
+  readonly bootTimeout: number;
+  readonly gracefulTimeout: number;
+}
+
+interface Candidate {
   readonly pid: number;
-  /** Resolves when it has ended before this one. */
-  readonly ended: Promise<unknown>;
+  readonly child: ChildProcess;
+  readonly line: Duplex;
+  readonly ended: Promise<void>;
+  /** Ends it before it serves. */
+  readonly abandon: AbortController;
 }
 
 /*
  * A successor is one of the whole process: it runs the host's script, with all its Arbiters. So this is kept per process.
  */
 
-/** The sockets of each Arbiter that runs in this process. */
-const estates = new Set<readonly Listener[]>();
+/** The Arbiters that run in this process, in the order of their start. */
+const estates = new Set<Estate>();
 /** The process that is to be the successor, until it serves. */
-let candidate: ChildProcess | undefined;
-let upgrading: Promise<Successor> | undefined;
-let successor: (Successor & { readonly line: Duplex }) | undefined;
-/** Where the user started this process, by the name that it was given. */
-const folder = workingFolder();
+let candidate: Candidate | undefined;
+let upgrading: Promise<number> | undefined;
+let successor: Candidate | undefined;
+/** Where the user started this process, and what, by the names that were given. */
+const [folder, command] = [workingFolder(), commandLine()];
 
 /** Whether another process serves the sockets of this one too, and goes on when this one stops. */
 export function hasSuccessor(): boolean {
   return successor !== undefined;
 }
 
-/** An Arbiter serves these; returns what ends that. */
-export function ownEstate(listeners: readonly Listener[]): () => void {
-  estates.add(listeners);
+/** An Arbiter has begun to start; returns what ends that. */
+export function ownEstate(estate: Estate): () => void {
+  estates.add(estate);
   return () => {
-    estates.delete(listeners);
-    if (estates.size > 0) return;
+    estates.delete(estate);
     // The last one: this process may live on, but it has nothing left that a successor would wait for.
-    successor?.line.end();
-    candidate?.kill('SIGTERM');
+    if (estates.size === 0) successor?.line.end();
   };
 }
 
+/** What an Arbiter has to have begun to serve, as the processes call it towards each other. */
+export function dutiesOf({ name, listeners }: Pick<Estate, 'name' | 'listeners'>): string[] {
+  return listeners.length === 0 ? [name] : listeners.map(({ bind }) => bind);
+}
+
 /**
- * Starts the command of this process again, with the sockets of all its Arbiters; resolves when all of them are served there too.
- * Rejects with `ERR_UPGRADE_FAILED` when that process ends, or does not get so far in time, and nothing has changed then;
- * with `ERR_STATE` when there is a successor, or a predecessor, already. Who asks again meanwhile waits for the same.
- *
- * @param bootTimeout - of the workers, milliseconds; 0 for no limit.
+ * Starts the command of this process again, with the sockets of all its Arbiters; resolves with its pid when all of them are served
+ * there too. Rejects with `ERR_UPGRADE_FAILED` when that process ends, or does not get so far in time: then it is gone, and nothing
+ * has changed. With `ERR_STATE` when there is a successor, or a predecessor, already. Who asks again meanwhile waits for the same.
  */
-export async function upgrade(bootTimeout: number): Promise<Successor> {
+export async function upgrade(limits: UpgradeLimits): Promise<number> {
   if (successor) throw refusal('upgrade', `the process ${successor.pid} serves already; end this one or that`);
   if (heritage && !heritage.alone) {
     throw refusal('upgrade', `the process before this one, ${heritage.predecessor}, still runs; end it first`);
   }
-  upgrading ??= succeed(bootTimeout).finally(() => {
+  const [other] = [...estates].filter(({ serves }) => !serves);
+  if (other) throw refusal('upgrade', `the Arbiter '${other.name}' of this process is still starting`);
+  upgrading ??= succeed(limits).finally(() => {
     upgrading = undefined;
   });
   return upgrading;
 }
 
-async function succeed(bootTimeout: number): Promise<Successor> {
-  const listeners = [...estates].flat();
-  const child = start(listeners);
-  if (child.pid === undefined) {
-    const [cause] = (await once(child, 'error')) as [Error];
-    throw failure(`it could not be started: ${cause.message}`, cause);
-  }
-  candidate = child;
-  const line = child.stdio[LINE_FD] as Duplex;
-  line.on('error', () => undefined);
-  const next = { pid: child.pid, line, ended: once(child, 'exit') };
-  const limit = bootTimeout === 0 ? undefined : bootTimeout + HOST_BOOT;
+/** This process is to end, so nobody is to succeed it who does not serve yet. Resolves when that one has ended. */
+export async function abandonUpgrade(): Promise<void> {
+  candidate?.abandon.abort();
+  await upgrading?.catch(() => undefined);
+}
+
+/** The same where there is no time left. */
+export function dismissCandidate(): void {
+  candidate?.child.kill('SIGTERM');
+}
+
+async function succeed({ bootTimeout, gracefulTimeout }: UpgradeLimits): Promise<number> {
+  const next = await launch([...estates]);
+  candidate = next;
   try {
-    await allServed(
-      child,
-      line,
-      listeners.map(({ bind }) => bind),
-      limit,
-    );
+    await allServed(next, [...estates].flatMap(dutiesOf), bootTimeout === 0 ? undefined : bootTimeout + HOST_BOOT);
   } catch (error) {
-    dismiss(child);
+    // It may have clients already. Until it has ended, it is in the way of another attempt.
+    await dismiss(next, gracefulTimeout + FAREWELL);
     throw error;
   } finally {
     candidate = undefined;
   }
   successor = next;
-  child.once('exit', () => {
+  next.ended.then(() => {
     // It backs out: this process serves on, and may try again.
-    if (successor === next) successor = undefined;
+    successor = undefined;
+    for (const estate of estates) estate.onBackedOut();
   });
   // It is meant to outlive this process.
-  child.unref();
-  (line as unknown as { unref(): void }).unref();
-  return next;
+  next.child.unref();
+  (next.line as unknown as { unref(): void }).unref();
+  for (const estate of estates) estate.onSuccessor(next.pid);
+  return next.pid;
 }
 
-function start(listeners: readonly Listener[]): ChildProcess {
-  const sockets = listeners.map(({ bind, address, foreign }, index) => {
-    const path = typeof address === 'string' && !foreign ? { path: address } : {};
-    return { bind, fd: FIRST_SOCKET_FD + index, foreign, ...path };
-  });
-  const bequest: Bequest = { predecessor: process.pid, sockets };
-  return spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+async function launch(all: readonly Estate[]): Promise<Candidate> {
+  const sockets = all.flatMap(({ name, listeners }) => listeners.map((listener) => ({ name, listener })));
+  const bequest: Bequest = {
+    predecessor: process.pid,
+    sockets: sockets.map(({ name, listener: { bind, address, foreign } }, index) => {
+      const path = typeof address === 'string' && !foreign ? { path: address } : {};
+      return { name, bind, fd: FIRST_SOCKET_FD + index, foreign, ...path };
+    }),
+  };
+  const { WATCHDOG_PID: watched, ...env } = process.env;
+  const child = spawn(process.execPath, [...process.execArgv, ...command.slice(1)], {
     cwd: folder,
-    // The service manager's watchdog asks the main process, whichever that is.
-    env: { ...process.env, WATCHDOG_PID: undefined, [HERITAGE_VARIABLE]: JSON.stringify(bequest) },
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...listeners.map(({ fd }) => fd)],
+    env: {
+      ...env,
+      // The service manager wants signs of life from the one process, and it is to be the other one now.
+      ...(watched !== undefined && watched !== String(process.pid) && { WATCHDOG_PID: watched }),
+      [HERITAGE_VARIABLE]: JSON.stringify(bequest),
+    },
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...sockets.map(({ listener }) => listener.fd)],
   });
+  const { pid } = child;
+  if (pid === undefined) {
+    const [cause] = (await once(child, 'error')) as [Error];
+    throw failure(`it could not be started in ${folder}: ${cause.message}`, cause);
+  }
+  // Of a signal that may not be sent to it, the deadline tells.
+  child.on('error', () => undefined);
+  const line = child.stdio[LINE_FD] as Duplex;
+  line.on('error', () => undefined);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  return { pid, child, line, ended, abandon: new AbortController() };
 }
 
-/** Resolves when the successor serves all addresses. */
+/** Resolves when the successor serves all that this process does. */
 function allServed(
-  child: ChildProcess,
-  line: Duplex,
-  binds: readonly string[],
+  { child, line, abandon }: Candidate,
+  duties: readonly string[],
   limit: number | undefined,
 ): Promise<void> {
-  const missing = [...binds];
-  return new Promise((resolve, reject) => {
-    const overdue = (): void => reject(failure(`it did not serve ${missing.join(', ')} within ${limit} ms`));
-    const timer = limit === undefined ? undefined : setTimeout(overdue, limit);
-    child.once('exit', (code, signal) => {
-      clearTimeout(timer);
-      reject(failure(`it ended with ${signal ?? `exit code ${code}`} before it served ${missing.join(', ')}`));
+  const missing = [...duties];
+  let timer: NodeJS.Timeout | undefined;
+  const all = new Promise<void>((resolve, reject) => {
+    const fail = (why: string): void => reject(failure(why));
+    if (limit !== undefined) {
+      timer = setTimeout(() => fail(`it did not serve ${missing.join(', ')} within ${limit} ms`), limit);
+    }
+    // Not 'exit': it may have said why.
+    child.once('close', (code, signal) => {
+      fail(`it ended with ${signal ?? `exit code ${code}`} before it served ${missing.join(', ')}`);
     });
-    const done = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
+    abandon.signal.addEventListener('abort', () => fail('this process was told to stop meanwhile'));
     readLines(line, (text) => {
-      const index = missing.indexOf(bindOf(text) ?? '');
+      const { serves, fails } = newsIn(text);
+      if (fails !== undefined) fail(fails);
+      const index = missing.indexOf(serves ?? '');
       if (index !== -1) missing.splice(index, 1);
-      if (missing.length === 0) done();
+      if (missing.length === 0) resolve();
     });
   });
+  return all.finally(() => clearTimeout(timer));
 }
 
-function bindOf(line: string): string | undefined {
+/** It may be of another version of this library. */
+function newsIn(line: string): Partial<News> {
   try {
-    const message: unknown = JSON.parse(line);
-    return isRecord(message) && typeof message['serves'] === 'string' ? message['serves'] : undefined;
+    return Object(JSON.parse(line));
   } catch {
-    return undefined;
+    return {};
   }
 }
 
-/** Its own guard ends its workers, if it does not. */
-function dismiss(child: ChildProcess): void {
+/** Its own guard ends its workers, if it does not. Resolves when it has ended. */
+async function dismiss({ child, ended }: Candidate, limit: number): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), FAREWELL);
-  child.once('exit', () => clearTimeout(timer));
+  const timer = setTimeout(() => child.kill('SIGKILL'), limit);
+  await ended;
+  clearTimeout(timer);
 }
 
 function failure(why: string, cause?: Error): ArbiterError {

@@ -7,11 +7,12 @@ export const DEADLINE = 30_000;
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
   what: string | (() => string),
+  limit = DEADLINE,
 ): Promise<void> {
-  const end = performance.now() + DEADLINE;
+  const end = performance.now() + limit;
   while (!(await holds())) {
     if (performance.now() > end) {
-      throw new Error(`waited ${DEADLINE} ms in vain for ${typeof what === 'string' ? what : what()}`);
+      throw new Error(`waited ${limit} ms in vain for ${typeof what === 'string' ? what : what()}`);
     }
     await delay(5);
   }

@@ -16,14 +16,14 @@ const STATUS = 'STATUS=running, 0 of 2 workers ready, generation 3';
 
 async function start(t: TestContext): Promise<{ manager: NotifySocket; service: Service }> {
   const manager = await NotifySocket.open(t);
-  const service = startService(manager.env, { stats: () => STATS, onFailure: neverFails });
+  const service = startService(manager.env, { stats: () => STATS, onFailure: neverFails, othersServe: () => false });
   assert.ok(service);
   return { manager, service };
 }
 
 test('a service manager that does not ask is told nothing', () => {
   for (const env of [{}, { NOTIFY_SOCKET: '' }, { WATCHDOG_USEC: '1' }]) {
-    assert.equal(startService(env, { stats: () => STATS, onFailure: neverFails }), undefined);
+    assert.equal(startService(env, { stats: () => STATS, onFailure: neverFails, othersServe: () => false }), undefined);
   }
 });
 

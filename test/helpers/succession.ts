@@ -1,0 +1,188 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { ArbiterStats } from 'prefork';
+import { fixture, type HostOptions } from './host.js';
+import { temporaryFolder } from './place.js';
+import { gone } from './process.js';
+import { Program } from './program.js';
+import { DEADLINE, eventually } from './wait.js';
+
+/** What a host has printed. */
+export interface Said {
+  readonly pid: number;
+  /** Of the Arbiter. */
+  readonly name?: string;
+  readonly event: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests read payloads of every event.
+  readonly args: any[];
+}
+
+/** How the script of the host is deployed from now on, see the fixture `succession-host`. */
+export type Deployed = '' | 'throws' | 'exits' | 'hangs' | 'omits' | 'binds';
+
+export interface SuccessionSettings {
+  readonly env?: NodeJS.ProcessEnv;
+  /** The program and its arguments; the options are added. @defaultValue node and the fixture */
+  readonly command?: readonly string[];
+  readonly cwd?: string;
+  /** What the first host gets as its descriptors from 3 on. */
+  readonly descriptors?: readonly number[];
+}
+
+/**
+ * A host and all that succeed it by upgrades. They are in one process group with their workers: the test's end kills all of
+ * it, and a test can see what is left of it.
+ */
+export class Succession {
+  readonly said: Said[] = [];
+  readonly program: Program;
+  readonly #deployed: string;
+  readonly #controls: Map<number, Socket>;
+  #calls = 0;
+  #rest = '';
+
+  private constructor(program: Program, deployed: string, controls: Map<number, Socket>) {
+    this.program = program;
+    this.#deployed = deployed;
+    this.#controls = controls;
+    program.child.stdout?.on('data', (text: string) => this.#read(text));
+  }
+
+  static async start(
+    t: TestContext,
+    arbiters: readonly HostOptions[],
+    { env, command, cwd, descriptors = [] }: SuccessionSettings = {},
+  ): Promise<Succession> {
+    const controls = new Map<number, Socket>();
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', (pid) => controls.set(Number(pid), socket));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => {
+      server.close();
+      for (const socket of controls.values()) socket.destroy();
+    });
+    const deployed = join(temporaryFolder(t), 'deployed');
+    writeFileSync(deployed, '');
+    const defaults = { bind: '127.0.0.1:0', workers: 2, app: fixture('deploy.js') };
+    const options = JSON.stringify({ arbiters: arbiters.map((own) => ({ ...defaults, ...own })), deployed });
+    const [file = '', ...args] = command ?? [process.execPath, fixture('succession-host.js')];
+    const program = new Program(t, file, [...args, options], {
+      env: { ...process.env, ...env, CONTROL: String((server.address() as AddressInfo).port) },
+      stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
+      ...(cwd && { cwd }),
+    });
+    const succession = new Succession(program, deployed, controls);
+    t.after(() => {
+      if ((t as { passed?: boolean }).passed === false) console.error(`--- output of the hosts\n${program.output}`);
+    });
+    return succession;
+  }
+
+  /** The pids of all hosts that have begun, in this order. */
+  get hosts(): number[] {
+    return this.said.filter(({ event }) => event === 'host').map(({ pid }) => pid);
+  }
+
+  get newest(): number {
+    return this.hosts.at(-1) as number;
+  }
+
+  get output(): string {
+    return this.program.output;
+  }
+
+  deploy(code: Deployed): void {
+    writeFileSync(this.#deployed, code);
+  }
+
+  of(event: string, pid?: number): Said[] {
+    return this.said.filter((said) => said.event === event && (pid === undefined || said.pid === pid));
+  }
+
+  /** Waits until a host has told of an event so many times; returns the last of these. */
+  async event(event: string, pid: number, count = 1): Promise<Said> {
+    await this.until(() => this.of(event, pid).length >= count, `'${event}' of ${pid}, ${count} times`);
+    return this.of(event, pid)[count - 1] as Said;
+  }
+
+  async until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+    await eventually(holds, () => `${what}\n${this.output}`);
+  }
+
+  /** Waits until the first host serves; returns its pid. */
+  async ready(arbiters = 1): Promise<number> {
+    await this.until(() => this.hosts.length > 0, 'a host');
+    await this.event('ready', this.newest, arbiters);
+    return this.newest;
+  }
+
+  /** Calls a method of an Arbiter of a host, or reads a property. */
+  // biome-ignore lint/suspicious/noExplicitAny: of every member.
+  async call(pid: number, call: string, args: readonly unknown[] = [], index = 0, limit = DEADLINE): Promise<any> {
+    const id = ++this.#calls;
+    await this.until(() => this.#controls.has(pid), `the control of ${pid}`);
+    this.#controls.get(pid)?.write(`${JSON.stringify({ id, index, call, args })}\n`);
+    const find = (): Said | undefined => this.of('answer', pid).find((said) => said.args[0] === id);
+    await eventually(
+      () => find() !== undefined,
+      () => `the answer to '${call}' of ${pid}\n${this.output}`,
+      limit,
+    );
+    const [, value, error] = find()?.args ?? [];
+    if (error) throw Object.assign(new Error(error.message), error);
+    return value;
+  }
+
+  stats(pid: number): Promise<ArbiterStats> {
+    return this.call(pid, 'stats');
+  }
+
+  async url(pid: number, index = 0): Promise<string> {
+    const [{ address, port }] = await this.call(pid, 'addresses', [], index);
+    return `http://${address}:${port}`;
+  }
+
+  /** USR2 to a host; resolves with the pid of its successor when that serves. */
+  async upgrade(pid: number): Promise<number> {
+    const count = this.of('upgrade', pid).length;
+    process.kill(pid, 'SIGUSR2');
+    return (await this.event('upgrade', pid, count + 1)).args[0];
+  }
+
+  /** TERM, or another signal, to a host; resolves when it has ended. */
+  async end(pid: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    process.kill(pid, signal);
+    await gone(pid);
+  }
+
+  /** All processes that run. */
+  living(): { pid: number; command: string }[] {
+    const table = execFileSync('ps', ['-A', '-o', 'pid=,pgid=,stat=,args='], { encoding: 'utf8' });
+    return table
+      .split('\n')
+      .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [])
+      .filter(([, , group, state]) => Number(group) === this.program.pid && !/^[ZX]/.test(state ?? ''))
+      .map(([, pid, , , command]) => ({ pid: Number(pid), command: command ?? '' }));
+  }
+
+  /** Waits until no process is left. */
+  async extinct(): Promise<void> {
+    await eventually(
+      () => this.living().length === 0,
+      () => `the end of ${JSON.stringify(this.living())}\n${this.output}`,
+    );
+  }
+
+  #read(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() as string;
+    for (const line of lines) if (line.startsWith('{"pid":')) this.said.push(JSON.parse(line));
+  }
+}
