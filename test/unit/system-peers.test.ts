@@ -1,94 +1,42 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
-import { Worker } from 'node:worker_threads';
-import { localName, type Peer } from '../../dist/system/peers.js';
+import test from 'node:test';
+import { fixture } from '../helpers/host.js';
 import { temporaryFolder } from '../helpers/place.js';
 
-const linuxOnly = { skip: process.platform !== 'linux' && 'needs /proc' };
-const fdOf = (handle: Socket | Server): number => (handle as unknown as { _handle: { fd: number } })._handle.fd;
-/** Asked by another thread than the one that has them open, as a watchdog does. */
-async function peersOf(fds: readonly number[], listening: readonly (number | string)[]): Promise<[number, Peer][]> {
-  const asking = `
-    const { parentPort, workerData } = require('node:worker_threads');
-    import(workerData.module).then(({ peersOf }) => parentPort.postMessage([...peersOf(...workerData.args)]));
-    setInterval(() => undefined, 2 ** 30);`;
-  const module = new URL('../../dist/system/peers.js', import.meta.url).href;
-  const thread = new Worker(asking, { eval: true, workerData: { module, args: [fds, listening] } });
-  const [peers] = await once(thread, 'message');
-  // Its end would close what it has looked at; that of a watchdog is that of its process.
-  thread.unref();
-  return peers;
+/** What the fixture finds out about a connection to such a server; it kills itself then. */
+function peers(where: object): Record<string, unknown> {
+  const { stdout, stderr, signal } = spawnSync(
+    process.execPath,
+    [fixture('asks-for-peers.js'), JSON.stringify(where)],
+    { encoding: 'utf8' },
+  );
+  assert.equal(signal, 'SIGKILL', stderr);
+  return JSON.parse(stdout);
 }
 
-/** A server, a connection that it accepted, and the client's end of it. */
-async function connected(t: TestContext, where: { host: string; port: number } | { path: string }) {
-  const server = createServer().listen(where);
-  t.after(() => server.close());
-  await once(server, 'listening');
-  const client = connect('path' in where ? where : { ...where, port: (server.address() as AddressInfo).port });
-  const [accepted] = (await once(server, 'connection')) as [Socket];
-  t.after(() => [client, accepted].forEach((socket) => void socket.destroy()));
-  return { server, client, accepted };
-}
-
-for (const host of ['127.0.0.1', '::1']) {
-  test(`who is at the other end of a connection to ${host}`, linuxOnly, async (t) => {
-    const { server, accepted } = await connected(t, { host, port: 0 });
-    assert.deepEqual(await peersOf([fdOf(accepted)], [fdOf(server)]), [[fdOf(accepted), { address: host }]]);
+const TCP = [
+  [{ host: '127.0.0.1', port: 0 }, '127.0.0.1'],
+  [{ host: '::1', port: 0, client: '::1' }, '::1'],
+  // As Node names it.
+  [{ host: '::', port: 0 }, '::ffff:127.0.0.1'],
+] as const;
+for (const [where, address] of TCP) {
+  test(`who is at the other end of a connection to ${where.host}: ${address}`, () => {
+    assert.deepEqual(peers(where), {
+      open: [{ address }],
+      // A file, a client, a connection of another server, nothing.
+      others: [],
+      byName: [{ address }],
+      byAnother: [],
+      remoteAddress: address,
+    });
   });
 }
 
-test('an IPv4 client of an IPv6 socket is named as Node names it', linuxOnly, async (t) => {
-  const server = createServer().listen(0, '::');
-  t.after(() => server.close());
-  await once(server, 'listening');
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const [accepted] = (await once(server, 'connection')) as [Socket];
-  t.after(() => [client, accepted].forEach((socket) => void socket.destroy()));
-  assert.equal(accepted.remoteAddress, '::ffff:127.0.0.1');
-  assert.deepEqual(await peersOf([fdOf(accepted)], [fdOf(server)]), [
-    [fdOf(accepted), { address: '::ffff:127.0.0.1' }],
-  ]);
+test('a Unix socket has no address', { skip: process.platform !== 'linux' && 'needs /proc' }, (t) => {
+  const { others, remoteAddress, ...known } = peers({ path: join(temporaryFolder(t), 'sócket') });
+  assert.deepEqual(known, { open: [{}], byName: [{}], byAnother: [] });
+  assert.deepEqual([others, remoteAddress], [[], undefined]);
 });
-
-for (const where of [{ host: '127.0.0.1', port: 0 }, { host: '::1', port: 0 }, { path: 'sócket' }]) {
-  test(
-    `a connection is known by the name of a socket that is closed, ${Object.values(where)[0]}`,
-    linuxOnly,
-    async (t) => {
-      const path = join(temporaryFolder(t), 'path' in where ? where.path : '');
-      const { server, accepted } = await connected(t, 'path' in where ? { path } : where);
-      const name = localName('path' in where ? path : (server.address() as AddressInfo));
-      const before = await peersOf([fdOf(accepted)], [fdOf(server)]);
-      assert.equal(before.length, 1);
-      server.close();
-      assert.deepEqual(await peersOf([fdOf(accepted)], [name]), before);
-      assert.deepEqual(await peersOf([fdOf(accepted)], [`${name}0`]), []);
-    },
-  );
-}
-
-test('a Unix socket has no address', linuxOnly, async (t) => {
-  const { server, accepted } = await connected(t, { path: join(temporaryFolder(t), 's') });
-  assert.deepEqual(await peersOf([fdOf(accepted)], [fdOf(server)]), [[fdOf(accepted), { address: undefined }]]);
-});
-
-test(
-  'what is no connection of that socket is none: a file, a client, a connection of another server, nothing',
-  linuxOnly,
-  async (t) => {
-    const [one, other] = [
-      await connected(t, { host: '127.0.0.1', port: 0 }),
-      await connected(t, { host: '127.0.0.1', port: 0 }),
-    ];
-    const file = openSync('/dev/null', 'r');
-    t.after(() => closeSync(file));
-    const fds = [file, fdOf(one.client), fdOf(other.accepted), 60_000];
-    assert.deepEqual(await peersOf(fds, [fdOf(one.server)]), []);
-    assert.deepEqual(await peersOf(fds, [file]), []);
-  },
-);
