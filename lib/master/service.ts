@@ -113,7 +113,8 @@ export function statusLine(
   { state, generation, workers, target, degraded, failing }: StatusView,
   failedReload?: unknown,
 ): string {
-  const ready = workers.filter((worker) => worker.state === 'ready').length;
+  // While they are replaced, there may be more.
+  const ready = Math.min(target, workers.filter((worker) => worker.state === 'ready').length);
   return [
     `${state}, ${ready} of ${target} workers ready, generation ${generation}`,
     ...(degraded ? [`degraded: workers ${failing.map(({ id }) => `#${id}`).join(', ')} fail again and again`] : []),

@@ -34,6 +34,8 @@ test('the status of workers, generation and health in one line', () => {
     workers: [worker('ready'), worker('draining'), worker('ready'), worker('booting')],
   };
   assert.equal(statusLine(view), 'reloading, 2 of 3 workers ready, generation 2');
+  const many = Array.from({ length: 5 }, () => worker('ready'));
+  assert.equal(statusLine({ ...view, workers: many }), 'reloading, 3 of 3 workers ready, generation 2');
   const failing = [1, 3].map((id) => ({ id, failures: 2, nextAttempt: undefined }));
   // One death is no sickness yet.
   assert.equal(statusLine({ ...view, failing }), 'reloading, 2 of 3 workers ready, generation 2');
