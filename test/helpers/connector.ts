@@ -8,6 +8,10 @@ import { DEADLINE, eventually } from './wait.js';
 /** What became of a client: it got its answer, could not connect, or its connection broke without one. */
 export type Outcome = 'answered' | 'refused' | 'reset' | 'hung';
 
+/** Clients that are started in one turn of the loop, and that are under way. */
+const MOST_AT_ONCE = 20;
+const MOST_OPEN = 500;
+
 export function where(address: Address): NetConnectOpts {
   return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port };
 }
@@ -52,12 +56,18 @@ export class Connector {
     });
   }
 
-  /** So many clients per second from now on, as evenly as timers allow. */
+  /**
+   * So many clients per second from now on, as evenly as timers allow; fewer where the machine cannot serve them. What it lags behind is not made up
+   * for: else this process would do nothing else, and would not hear when to stop.
+   */
   begin(perSecond: number): void {
-    const start = performance.now();
-    let sent = 0;
+    let last = performance.now();
+    let due = 0;
     this.#timer = setInterval(() => {
-      for (const due = ((performance.now() - start) / 1_000) * perSecond; sent < due; sent++) void this.connect();
+      const now = performance.now();
+      due = Math.min(due + ((now - last) / 1_000) * perSecond, MOST_AT_ONCE, MOST_OPEN - this.#open.size);
+      last = now;
+      for (; due >= 1; due--) void this.connect();
     }, 1);
   }
 
