@@ -11,8 +11,12 @@ import { integer } from './options/checks.js';
 import { readTls } from './options/tls.js';
 import type { ArbiterOptions, Handler, ResolvedOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
-import { spec } from './worker/context.js';
+import { foreign, spec } from './worker/context.js';
 import { startInWorker } from './worker/serve.js';
+
+/** Else it would become a master within a worker. */
+const FOREIGN =
+  'this process is a worker of another copy, or version, of this library than the one that the script imports; start the master anew';
 
 /**
  * The master: it binds the sockets, keeps a number of worker processes alive, and knows nothing of clients.
@@ -60,12 +64,14 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    */
   async start(): Promise<void> {
     if (spec) return startInWorker(this.#options);
+    if (foreign) throw refusal('start', FOREIGN);
     await this.#master.start();
   }
 
   /** `start()`, then resolves when the arbiter has stopped, by a signal or `stop()`; also when that happens while it starts. */
   async run(): Promise<void> {
     if (spec) return startInWorker(this.#options);
+    if (foreign) throw refusal('run', FOREIGN);
     await this.#master.run();
   }
 

@@ -1,6 +1,8 @@
 import { accessSync, constants } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ArbiterError } from '../errors.js';
+import { LIBRARY } from '../options/library.js';
 import type { AppSource } from '../options/types.js';
 
 /** A program and its arguments, as spawn(3) takes them. */
@@ -12,9 +14,6 @@ export interface Command {
 /** The shell of the system, or undefined in an image that has none. */
 export const SHELL: string | undefined = executable('/bin/sh');
 
-const PRELUDE = new URL('../worker/prelude.js', import.meta.url).href;
-const MODULE_ENTRY = fileURLToPath(new URL('../worker/main.js', import.meta.url));
-
 /*
  * libuv clears O_NONBLOCK of every descriptor that a child inherits as 0, 1 or 2, and the flag belongs to the
  * socket, not to the descriptor: all workers would block in accept(2). So the socket goes in as 4, and the
@@ -23,7 +22,7 @@ const MODULE_ENTRY = fileURLToPath(new URL('../worker/main.js', import.meta.url)
 const MOVE_SOCKET = 'exec "$0" "$@" <&4 4<&-';
 
 /**
- * The command for a worker.
+ * The command for a worker that begins with the copy of this library in that folder.
  *
  * The prelude comes before every other flag: it guards fd 0, so it must run before any code of the
  * application or its loaders. (It comes before them also because ts-node puts its own script in `execArgv`.)
@@ -33,11 +32,13 @@ export function workerCommand(
   execArgv: readonly string[],
   host: readonly string[],
   shell: string | undefined,
+  library: string = LIBRARY,
 ): Command {
-  const script = source.form === 'module' ? [MODULE_ENTRY] : hostScript(host, execArgv);
+  const script = source.form === 'module' ? [join(library, 'worker/main.js')] : hostScript(host, execArgv);
+  const prelude = pathToFileURL(join(library, 'worker/prelude.js')).href;
   // For an inspector in NODE_OPTIONS; one in execArgv comes later and has its own.
   const inspector = process.env['NODE_OPTIONS']?.includes('--inspect') ? ['--inspect-port=0'] : [];
-  const args = ['--import', PRELUDE, ...inspector, ...workerExecArgv(execArgv), ...script];
+  const args = ['--import', prelude, ...inspector, ...workerExecArgv(execArgv), ...script];
   if (shell === undefined) return { file: process.execPath, args };
   return { file: shell, args: ['-c', MOVE_SOCKET, process.execPath, ...args] };
 }

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { libraryAt } from '../options/library.js';
 import { readTls } from '../options/tls.js';
 import type { ResolvedOptions } from '../options/types.js';
 import { withoutServiceVariables } from '../system/systemd.js';
@@ -28,7 +29,7 @@ export interface Generation {
 
 /** Looks at everything anew. Throws `ERR_NO_ENTRY`, and `ERR_INVALID_OPTION` for certificates that cannot be read or do not fit. */
 export function newGeneration(number: number, options: ResolvedOptions): Generation {
-  const { source, workerClass, execArgv, env, argv, tls } = options;
+  const { source, workerClass, execArgv, env, argv, library, tls } = options;
   const follow = followsLinks([...execArgv, process.env['NODE_OPTIONS'] ?? '']);
   const cwd = follow(options.cwd);
   const pin = (specifier: string): string => pinSpecifier(specifier, cwd, follow);
@@ -38,7 +39,7 @@ export function newGeneration(number: number, options: ResolvedOptions): Generat
   const shell = options.bind.length === 0 ? undefined : SHELL;
   return {
     number,
-    command: workerCommand(source, execArgv, host, shell),
+    command: workerCommand(source, execArgv, host, shell, libraryAt(library)),
     cwd,
     env: { ...withoutServiceVariables(process.env), ...env },
     app: source.form === 'module' ? pin(source.specifier) : undefined,

@@ -275,6 +275,8 @@ export interface ResolvedOptions {
   readonly cwd: string;
   /** Of the host, see {@link commandLine}. */
   readonly argv: readonly string[];
+  /** The folder of this library, see {@link namedLibrary}. */
+  readonly library: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly execArgv: readonly string[];
   readonly user: string | number | undefined;

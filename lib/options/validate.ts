@@ -20,6 +20,7 @@ import {
   wholeDuration,
 } from './checks.js';
 import { DEFAULTS, LATER_OPTIONS, MASTER_SIGNALS } from './defaults.js';
+import { namedLibrary } from './library.js';
 import { logger } from './logger.js';
 import { recycleLimits } from './recycling.js';
 import { type Surge, surge } from './surge.js';
@@ -69,6 +70,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
   };
   refuseContradictions(given, { chosen, addresses: bind.length });
   const cwd = resolve(workingFolder(), pick('cwd', text, '.'));
+  const argv = commandLine();
   const pidFile = optional('pidFile', text);
   return {
     source,
@@ -90,7 +92,8 @@ export function validateOptions(value: unknown): ResolvedOptions {
     recycle: recycleLimits(given),
     http: httpOptions(given),
     cwd,
-    argv: commandLine(),
+    argv,
+    library: namedLibrary([argv[1] ?? cwd, cwd]),
     surge: pick('surge', surge, DEFAULT_SURGE),
     env: pick('env', environment, {}),
     execArgv: pick('execArgv', strings, process.execArgv),

@@ -174,3 +174,21 @@ test('any plan: what stays and what is spawned or waits makes up the target', ()
     ),
   );
 });
+
+test('in a slot, one of a later term takes over from one of an earlier, whatever their ages', () => {
+  const tried: Member = { ...staying(1, 2), term: 2, provenAt: NOW + 5 };
+  // Spawned after it, in place of a dead one of the earlier term.
+  const standIn: Member = { ...staying(1, 3), term: 1 };
+  const roster = rosterOf(tried, standIn);
+  assert.deepEqual(roster.plan(1, NOW), { spawn: [], retire: [], relieve: [], wakeAt: NOW + 5 });
+  assert.deepEqual(roster.plan(1, NOW + 5).relieve, [{ worker: standIn, by: tried }]);
+  assert.deepEqual(roster.posts(1), [{ id: 1, holders: [standIn, tried], notBefore: undefined }]);
+});
+
+test('one that took over from what failed settles its slot, though it was ready before', () => {
+  const roster = rosterOf({ ...readyAt(1, NOW - 100), term: 2 });
+  for (let n = 0; n < 2; n++) roster.fail({ id: 1, term: 1 }, 'boot', 0, NOW, 0.5);
+  assert.equal(roster.settle(NOW), NOW - 100 + STABLE_AFTER);
+  roster.settle(NOW - 100 + STABLE_AFTER);
+  assert.deepEqual(roster.failing(1, NOW), []);
+});

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import test, { beforeEach } from 'node:test';
 import pino from 'pino';
 import { MASTER_SIGNALS } from '../../dist/options/defaults.js';
+import { LIBRARY } from '../../dist/options/library.js';
 import { validateOptions } from '../../dist/options/validate.js';
 import { assertInvalid } from './invalid.js';
 
@@ -35,6 +36,7 @@ test('defaults', () => {
     http: {},
     cwd: process.cwd(),
     argv: process.argv,
+    library: LIBRARY,
     env: {},
     execArgv: process.execArgv,
     user: undefined,
