@@ -23,6 +23,8 @@ const QUICK_LIMIT = 5_000;
 const SOAK = 1_000;
 /** So many deaths in a row are no accident: one is replaced at once. */
 const DEGRADED_FROM = 2;
+/** A host without workers has nothing else that keeps it alive. Milliseconds. */
+const HELD_LOOK = 3_600_000;
 
 /** The worker processes of a running Arbiter: spawns, retires and buries them, and keeps their accounts. */
 export class Crew {
@@ -104,7 +106,7 @@ export class Crew {
     const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.#generation }));
     for (const { id, generation } of orders) this.#spawn(id, generation);
     this.#tellHealth(wanted, now);
-    return [stableAt, plan.wakeAt, rollout?.wakeAt];
+    return [stableAt, plan.wakeAt, rollout?.wakeAt, wanted === 0 ? now + HELD_LOOK : undefined];
   }
 
   /** Begins to replace all workers by those of another generation. */

@@ -1,0 +1,334 @@
+/* While two masters serve the same sockets, and how one of them goes. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { fixture } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { createLoadGate } from '../helpers/load-gate.js';
+import { MixedLoad } from '../helpers/mixed-load.js';
+import { occupy, portOf, temporaryFolder } from '../helpers/place.js';
+import { gone } from '../helpers/process.js';
+import { Succession } from '../helpers/succession.js';
+
+const pidIn = (file: string): number => Number(readFileSync(file, 'utf8'));
+
+/** A successor that a test holds back: its workers wait to be let in. */
+async function gated(t: TestContext) {
+  const folder = temporaryFolder(t);
+  const files = { pidFile: join(folder, 'pid'), path: join(folder, 'socket') };
+  const gate = await createLoadGate(t);
+  gate.open();
+  const succession = await Succession.start(
+    t,
+    [{ app: fixture('waits-to-load.js'), bind: ['127.0.0.1:0', `unix:${files.path}`], pidFile: files.pidFile }],
+    { env: gate.env },
+  );
+  const old = await succession.ready();
+  gate.close();
+  /** Resolves with the pid of the successor when both of its workers wait. */
+  const begun = async (hosts = 2): Promise<number> => {
+    await succession.until(() => succession.hosts.length === hosts && gate.waiting === 2, 'two workers that wait');
+    return succession.newest;
+  };
+  return { ...files, gate, succession, old, url: await succession.url(old), begun };
+}
+
+test('a successor that is told to back out leaves the sockets to the old host, which can try again', async (t) => {
+  const folder = temporaryFolder(t);
+  const [pidFile, path] = [join(folder, 'pid'), join(folder, 'socket')];
+  const succession = await Succession.start(t, [{ bind: ['127.0.0.1:0', `unix:${path}`], pidFile }]);
+  const old = await succession.ready();
+  const url = await succession.url(old);
+  const load = new MixedLoad(t, { url, socketPath: path }, { close: 1, unix: 1 }, { upload: 100_000 });
+  for (const signal of ['SIGTERM', 'SIGTERM', 'SIGKILL'] as const) {
+    const next = await succession.upgrade(old);
+    await load.more(20);
+    // A connection that it has accepted would be reset by a kill.
+    if (signal === 'SIGKILL') await load.stop();
+    await succession.end(next, signal);
+    // The old host has heard of it when it lets the next one begin.
+    await succession.until(() => succession.living().length === 1 + 1 + 2, 'the old host and its own');
+    assert.deepEqual([pidIn(pidFile), existsSync(path)], [old, true]);
+    if (signal !== 'SIGKILL') await load.more(20);
+  }
+  assert.deepEqual(load.failures, [], String(load));
+  const last = await succession.upgrade(old);
+  await succession.end(old);
+  await succession.until(() => pidIn(pidFile) === last, 'the promotion');
+  assert.equal((await get(url)).status, 200);
+  await succession.end(last);
+  await succession.extinct();
+  assert.deepEqual([existsSync(pidFile), existsSync(`${pidFile}.2`), existsSync(path)], [false, false, false]);
+});
+
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  test(`pidfile_promoted: the old host ends by ${signal}`, async (t) => {
+    const pidFile = join(temporaryFolder(t), 'x.pid');
+    const succession = await Succession.start(t, [{ pidFile, workers: 1 }]);
+    const old = await succession.ready();
+    const next = await succession.upgrade(old);
+    assert.deepEqual([pidIn(pidFile), pidIn(`${pidFile}.2`)], [old, next]);
+    await succession.end(old, signal);
+    await succession.until(() => !existsSync(`${pidFile}.2`), 'the promotion');
+    assert.equal(pidIn(pidFile), next);
+    await succession.end(next);
+    await succession.extinct();
+    assert.equal(existsSync(pidFile), false);
+  });
+}
+
+test('two upgrades at once share one; further ones are refused while two hosts serve', async (t) => {
+  const { succession, old, gate, begun } = await gated(t);
+  const both = Promise.all([succession.call(old, 'upgrade'), succession.call(old, 'upgrade')]);
+  process.kill(old, 'SIGUSR2');
+  const next = await begun();
+  gate.open();
+  assert.deepEqual(await both, [{ pid: next }, { pid: next }]);
+  assert.deepEqual(succession.hosts, [old, next]);
+  // One that the signal has begun and that finds a successor is reported after the answers.
+  await succession.call(old, 'state');
+  assert.deepEqual(
+    succession.of('upgrade').map(({ args }) => args),
+    [[next]],
+  );
+  assert.deepEqual(succession.of('error'), []);
+
+  const refusals: [number, RegExp][] = [
+    [old, new RegExp(`^upgrade: the process ${next} serves already; end this one or that$`)],
+    [next, new RegExp(`^upgrade: the process before this one, ${old}, still runs; end it first$`)],
+  ];
+  for (const [pid, message] of refusals) {
+    await assert.rejects(succession.call(pid, 'upgrade'), { code: 'ERR_STATE', message });
+    process.kill(pid, 'SIGUSR2');
+    const { args } = await succession.event('error', pid);
+    assert.equal(args[0].code, 'ERR_STATE');
+  }
+  assert.deepEqual(succession.hosts, [old, next]);
+});
+
+test('USR2 during the start is obeyed when it is over', async (t) => {
+  const gate = await createLoadGate(t);
+  const succession = await Succession.start(t, [{ app: fixture('waits-to-load.js') }], { env: gate.env });
+  await succession.until(() => gate.waiting === 2, 'two workers that wait');
+  const old = succession.newest;
+  process.kill(old, 'SIGUSR2');
+  await succession.event('signal', old);
+  assert.deepEqual(succession.hosts, [old]);
+  gate.open();
+  const { args } = await succession.event('upgrade', old);
+  assert.deepEqual(succession.hosts, [old, args[0]]);
+});
+
+test('TERM during an upgrade ends the new host too', async (t) => {
+  const { succession, old, pidFile, path, begun } = await gated(t);
+  const upgrade = succession.call(old, 'upgrade').then(
+    () => assert.fail('the upgrade succeeded'),
+    (error) => error,
+  );
+  const next = await begun();
+  process.kill(old, 'SIGTERM');
+  const { code, message } = await upgrade;
+  assert.equal(code, 'ERR_UPGRADE_FAILED');
+  assert.match(message, /: this process was told to stop meanwhile$/);
+  await gone(old, next);
+  await succession.extinct();
+  assert.deepEqual([existsSync(pidFile), existsSync(`${pidFile}.2`), existsSync(path)], [false, false, false]);
+  assert.deepEqual(await succession.program.exited(), { code: 0, signal: null });
+});
+
+test('the old host is killed during an upgrade: the new one takes its place', async (t) => {
+  const { succession, old, pidFile, path, gate, url, begun } = await gated(t);
+  process.kill(old, 'SIGUSR2');
+  const next = await begun();
+  await succession.end(old, 'SIGKILL');
+  await succession.until(() => !existsSync(`${pidFile}.2`), 'the promotion');
+  assert.equal(pidIn(pidFile), next);
+  // The kernel keeps those who come meanwhile.
+  const waiting = get(url);
+  gate.open();
+  assert.equal((await waiting).status, 200);
+  await succession.event('ready', next);
+  assert.deepEqual(succession.of('error', next), []);
+  await succession.end(next);
+  await succession.extinct();
+  assert.deepEqual([existsSync(pidFile), existsSync(path)], [false, false]);
+});
+
+test('a new host that cannot start lets those finish whom it has begun to serve', async (t) => {
+  const { succession, old, gate, url, begun } = await gated(t);
+  const upgrade = succession.call(old, 'upgrade').then(
+    () => assert.fail('the upgrade succeeded'),
+    (error) => error,
+  );
+  const next = await begun();
+  // Nobody else can serve the request.
+  process.kill(old, 'SIGWINCH');
+  await succession.until(() => succession.of('worker:exit', old).length === 2, 'the end of the old workers');
+  gate.admit();
+  const {
+    args: [first],
+  } = await succession.event('worker:ready', next);
+  const request = get(`${url}/wait`);
+  await succession.until(
+    async () => (await succession.stats(next)).workers.some(({ active }) => active === 1),
+    'a request',
+  );
+  const second = succession.of('worker:spawn', next).find(({ args }) => args[0].pid !== first.pid)?.args[0].pid;
+  process.kill(second, 'SIGKILL');
+  await succession.event('stop', next);
+  process.kill(first.pid, 'SIGUSR2');
+  assert.equal((await request).body, `waited ${first.pid}`);
+  const { code, message } = await upgrade;
+  assert.equal(code, 'ERR_UPGRADE_FAILED');
+  assert.match(message, /: its Arbiter 'prefork' failed to start: worker #\d .*SIGKILL/);
+  await gone(next);
+  // The old one brings its workers back.
+  gate.open();
+  process.kill(old, 'SIGHUP');
+  assert.equal((await get(url)).body, 'hello');
+});
+
+test('WINCH sends the old workers home, and HUP brings them back when the new host is not liked', async (t) => {
+  const succession = await Succession.start(t, [{}]);
+  const old = await succession.ready();
+  const url = await succession.url(old);
+  const load = new MixedLoad(t, { url }, { close: 2 });
+  const next = await succession.upgrade(old);
+  process.kill(old, 'SIGWINCH');
+  await succession.until(() => succession.of('worker:exit', old).length === 2, 'the end of the old workers');
+  await load.more(20);
+  process.kill(old, 'SIGHUP');
+  await succession.until(() => succession.of('worker:ready', old).length === 4, 'new workers of the old host');
+  await load.more(20);
+  await succession.end(next);
+  await load.more(20);
+  await load.stop();
+  assert.deepEqual(load.failures, [], String(load));
+  await succession.event('reloaded', old);
+  assert.equal((await succession.stats(old)).workers.length, 2);
+});
+
+test('all Arbiters of a host are handed over, each with its own port, also those without sockets', async (t) => {
+  const apps = ['1', '2', '3'].map((name) => ({ name, app: `${pathToFileURL(fixture('names.js'))}?${name}` }));
+  // A name that is looked up is bound later than an address.
+  const binds = ['localhost:0', '127.0.0.1:0', '127.0.0.1:0'];
+  const options = apps.map((own, index) => ({ ...own, bind: binds[index] as string, workers: 1 }));
+  const idle = { name: '4', bind: [], workerClass: `${fixture('idle-worker.js')}#IdleWorker`, workers: 1 };
+  const succession = await Succession.start(t, [...options, idle]);
+  const old = await succession.ready(4);
+  const urls = await Promise.all(options.map((_, index) => succession.url(old, index)));
+  const next = await succession.upgrade(old);
+  await succession.event('ready', next, 4);
+  await succession.until(() => succession.of('upgrade', old).length === 4, 'each Arbiter to tell of it');
+  await succession.end(old);
+  for (const [index, { name }] of options.entries()) {
+    assert.equal(await succession.url(next, index), urls[index]);
+    assert.equal((await get(urls[index] as string)).body, name);
+  }
+  assert.deepEqual(succession.of('error'), []);
+  await succession.end(next);
+  await succession.extinct();
+});
+
+test('an inherited socket is handed over, again and again', async (t) => {
+  const socket = await occupy(t);
+  const { _handle: handle } = socket as unknown as { _handle: { fd: number } };
+  const succession = await Succession.start(t, [{ bind: 'fd://3', app: fixture('app.js') }], {
+    descriptors: [handle.fd],
+  });
+  const url = `http://127.0.0.1:${portOf(socket)}`;
+  let pid = await succession.ready();
+  socket.close();
+  await once(socket, 'close');
+  for (let round = 0; round < 2; round++) {
+    const next = await succession.upgrade(pid);
+    await succession.end(pid);
+    assert.equal((await get(url)).body, 'hello');
+    pid = next;
+  }
+  await succession.end(pid);
+  await succession.extinct();
+});
+
+test('two hosts that are told to stop at the same time remove the file of a Unix socket', async (t) => {
+  for (let round = 0; round < 3; round++) {
+    const path = join(temporaryFolder(t), 'socket');
+    const succession = await Succession.start(t, [{ bind: `unix:${path}`, workers: 1 }]);
+    const old = await succession.ready();
+    const next = await succession.upgrade(old);
+    for (const pid of [old, next]) process.kill(pid, 'SIGTERM');
+    await succession.extinct();
+    assert.equal(existsSync(path), false, `round ${round}`);
+  }
+});
+
+test('what is meant for the successor reaches nobody else', async (t) => {
+  const succession = await Succession.start(t, [{ workers: 1 }]);
+  const old = await succession.ready();
+  const next = await succession.upgrade(old);
+  const heirs = succession
+    .living()
+    .filter(({ pid }) => readFileSync(`/proc/${pid}/environ`, 'latin1').includes('PREFORK_HERITAGE='));
+  assert.deepEqual(
+    heirs.map(({ pid }) => pid),
+    [next],
+  );
+  // Gone from its own environment too, before the script had a chance to hand it on.
+  assert.deepEqual(
+    succession.of('host').map(({ args }) => args[0]),
+    [true, true],
+  );
+});
+
+test('a new master reloads and scales as any other', async (t) => {
+  const succession = await Succession.start(t, [{}]);
+  const old = await succession.ready();
+  const url = await succession.url(old);
+  const next = await succession.upgrade(old);
+  await succession.end(old);
+  assert.deepEqual(await succession.call(next, 'reload'), { generation: 2, replaced: 2 });
+  await succession.call(next, 'scale', [3]);
+  const { workers, generation } = await succession.stats(next);
+  assert.deepEqual([workers.length, generation], [3, 2]);
+  assert.equal((await get(url)).status, 200);
+});
+
+const PLACES: Readonly<Record<string, (current: string) => { script: string; cwd: string; app: string }>> = {
+  'by its path': (current) => ({ script: join(current, 'server.mjs'), cwd: '/', app: join(current, 'app.mjs') }),
+  'from within it': (current) => ({ script: 'server.mjs', cwd: current, app: './app.mjs' }),
+};
+
+for (const [name, place] of Object.entries(PLACES)) {
+  test(`a release behind a link is started anew where the link leads by then: ${name}`, async (t) => {
+    const folder = temporaryFolder(t);
+    const current = join(folder, 'current');
+    for (const release of ['1', '2']) {
+      const own = join(folder, 'releases', release);
+      mkdirSync(own, { recursive: true });
+      writeFileSync(
+        join(own, 'server.mjs'),
+        `process.env.RELEASE = '${release}';\nawait import('${pathToFileURL(fixture('succession-host.js'))}');\n`,
+      );
+      writeFileSync(
+        join(own, 'app.mjs'),
+        `export default (request, response) => response.end(process.env.RELEASE + ' ${release}');\n`,
+      );
+    }
+    symlinkSync('releases/1', current);
+    const { script, cwd, app } = place(current);
+    const command = [process.execPath, script];
+    const succession = await Succession.start(t, [{ app }], { command, cwd, env: { PWD: cwd } });
+    const old = await succession.ready();
+    const url = await succession.url(old);
+    assert.equal((await get(url)).body, '1 1');
+    symlinkSync('releases/2', `${current}.new`);
+    renameSync(`${current}.new`, current);
+    const next = await succession.upgrade(old);
+    await succession.end(old);
+    assert.equal((await get(url)).body, '2 2');
+    await succession.end(next);
+  });
+}
