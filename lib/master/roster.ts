@@ -152,8 +152,8 @@ export class Roster<M extends Member> {
   }
 
   /**
-   * Compares with the target. A substitute that is proven relieves its worker. Surplus slots are given up, oldest
-   * worker first, as in Gunicorn, and with a worker its substitute goes; then the slots that are free, lowest number
+   * Compares with the target. A substitute that is proven relieves its worker. Surplus slots are given up, first those that fail
+   * and serve nobody, then oldest worker first, as in Gunicorn, and with a worker its substitute goes; then the slots that are free, lowest number
    * first, get workers, except those whose wait is not over.
    */
   plan(target: number, now: number): Plan<M> {
@@ -170,7 +170,8 @@ export class Roster<M extends Member> {
       relieve.push(...occupants.slice(0, place).map((worker) => ({ worker, by })));
       return [by, ...occupants.slice(place + 1)];
     });
-    slots.sort(([a], [b]) => a.age - b.age);
+    const fails = (slot: Occupants<M>): boolean => this.#slots.has(slot[0].id) && !slot.some(({ ready }) => ready);
+    slots.sort((a, b) => Number(fails(b)) - Number(fails(a)) || a[0].age - b[0].age);
     const retire = slots.slice(0, Math.max(0, slots.length - target)).flat();
     const taken = new Set(slots.map(([{ id }]) => id));
     const spawn: number[] = [];

@@ -49,6 +49,15 @@ test('the surplus goes oldest first, and who leaves already is not counted', () 
   assert.deepEqual(roster.plan(1, NOW), { spawn: [], retire: [older, old], relieve: [], wakeAt: undefined });
 });
 
+test('a slot that fails and serves nobody goes before the oldest that serves', () => {
+  const [old, young, broken] = [staying(1, 1), staying(2, 2), { ...staying(3, 9), ready: false }];
+  const roster = rosterOf(old, young, broken);
+  assert.deepEqual(roster.plan(2, NOW).retire, [old]);
+  roster.fail(3, 'boot', 0, NOW, 0.5);
+  assert.deepEqual(roster.plan(2, NOW).retire, [broken]);
+  assert.deepEqual(roster.plan(1, NOW).retire, [broken, old]);
+});
+
 test('a slot that failed waits, the others do not, and no other slot takes its place', () => {
   const roster = rosterOf();
   assert.deepEqual(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5), { delay: 0, failures: 1 });
