@@ -53,7 +53,7 @@ test('a slot that fails and serves nobody goes before the oldest that serves', (
   const [old, young, broken] = [staying(1, 1), staying(2, 2), { ...staying(3, 9), ready: false }];
   const roster = rosterOf(old, young, broken);
   assert.deepEqual(roster.plan(2, NOW).retire, [old]);
-  roster.fail(3, 'boot', 0, NOW, 0.5);
+  roster.fail({ id: 3, term: 0 }, 'boot', 0, NOW, 0.5);
   assert.deepEqual(roster.plan(2, NOW).retire, [broken]);
   assert.deepEqual(roster.plan(1, NOW).retire, [broken, old]);
 });
