@@ -9,6 +9,7 @@ import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
+import { NotifySocket, noNotifications } from '../helpers/notify-socket.js';
 import { occupy, portOf, temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
 import { Succession } from '../helpers/succession.js';
@@ -263,6 +264,32 @@ test('two hosts that are told to stop at the same time remove the file of a Unix
     await succession.extinct();
     assert.equal(existsSync(path), false, `round ${round}`);
   }
+});
+
+test('systemd hears which process is the main one, and nothing of an end that is not its own', {
+  skip: noNotifications,
+}, async (t) => {
+  const manager = await NotifySocket.open(t);
+  const succession = await Succession.start(t, [{ workers: 1 }], { env: manager.env });
+  const old = await succession.ready();
+  // Each process has a program send what it tells, so their order is not certain.
+  const heard: string[] = [];
+  const hears = async (...messages: string[]): Promise<void> => {
+    heard.push(...messages);
+    await succession.until(() => manager.states.length >= heard.length, `${heard}`);
+    assert.deepEqual(manager.states.toSorted(), heard.toSorted());
+  };
+  await hears('READY=1');
+  const back = await succession.upgrade(old);
+  await hears('READY=1', `MAINPID=${back}`);
+  await succession.end(back);
+  await hears(`MAINPID=${old},READY=1`);
+  const next = await succession.upgrade(old);
+  await hears('READY=1', `MAINPID=${next}`);
+  await succession.end(old);
+  await succession.end(next);
+  await succession.extinct();
+  await hears('STOPPING=1');
 });
 
 test('what is meant for the successor reaches nobody else', async (t) => {
