@@ -254,6 +254,31 @@ test('an inherited socket is handed over, again and again', async (t) => {
   await succession.extinct();
 });
 
+test('all sockets that a service manager has passed are handed over', async (t) => {
+  const sockets = [await occupy(t), await occupy(t)];
+  const descriptors = sockets.map((socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd);
+  const activate = 'export LISTEN_PID=$$ LISTEN_FDS=2; exec "$0" "$@"';
+  const command = ['/bin/sh', '-c', activate, process.execPath, fixture('succession-host.js')];
+  const settings = { command, descriptors };
+  const succession = await Succession.start(t, [{ bind: 'systemd', app: fixture('app.js') }], settings);
+  const old = await succession.ready();
+  const urls = sockets.map((socket) => `http://127.0.0.1:${portOf(socket)}`);
+  for (const socket of sockets) socket.close();
+  const next = await succession.upgrade(old);
+  await succession.end(old);
+  for (const url of urls) assert.equal((await get(url)).body, 'hello');
+  await succession.end(next);
+});
+
+test('a host without any socket is upgraded', async (t) => {
+  const options = { bind: [], workerClass: `${fixture('idle-worker.js')}#IdleWorker`, workers: 1 };
+  const succession = await Succession.start(t, [options]);
+  const old = await succession.ready();
+  const next = await succession.upgrade(old);
+  await succession.end(old);
+  assert.equal(await succession.call(next, 'state'), 'running');
+});
+
 test('two hosts that are told to stop at the same time remove the file of a Unix socket', async (t) => {
   for (let round = 0; round < 3; round++) {
     const path = join(temporaryFolder(t), 'socket');

@@ -6,7 +6,7 @@ import test, { type TestContext } from 'node:test';
 import { fixture } from '../helpers/host.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
 import { temporaryFolder } from '../helpers/place.js';
-import { gone } from '../helpers/process.js';
+import { alive } from '../helpers/process.js';
 import { type Deployed, Succession } from '../helpers/succession.js';
 
 const BOOT_TIMEOUT = 6_000;
@@ -92,7 +92,7 @@ async function assertBacksOut(service: Service, broken: Broken): Promise<void> {
   assert.match(failure.message, broken.says);
   // Nothing is left of it by then, so another attempt cannot meet it.
   assert.equal(succession.hosts.length, known + 1);
-  await gone(succession.newest);
+  assert.equal(alive(succession.newest), false);
   await succession.until(() => succession.living().length === 1 + 2 + 3, 'one host with two guards and three workers');
   assert.equal(readFileSync(pidFile, 'utf8'), `${old}\n`);
   assert.equal(existsSync(`${pidFile}.2`), false);
