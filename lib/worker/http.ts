@@ -33,8 +33,11 @@ export type Places = 'connections' | 'requests';
 /** So many requests of one connection may wait for their answers: whoever pipelines more wants to fill the memory. */
 const MAX_PIPELINED = 1_000;
 
-/** How long the first request of a connection may be on its way to a worker that drains, at least. Milliseconds. */
-const FIRST_REQUEST = 1_000;
+/**
+ * How long the first request of a connection may be on its way to a worker that drains, at least. On a busy machine, a client
+ * has taken more than a second from its connect to its first byte. Milliseconds.
+ */
+const FIRST_REQUEST = 5_000;
 
 /**
  * An acceptor, an `http.Server` that it feeds, and the application's handler.

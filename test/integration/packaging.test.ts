@@ -75,5 +75,8 @@ test('the tarball holds what is needed and nothing else', (t) => {
   const others = paths.filter((path) => !path.startsWith('dist/'));
   assert.ok(others.includes('package.json'));
   for (const path of others)
-    assert.match(path, /^(?:(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)|docs\/(?:DESIGN|guide\/.+)\.md)$/);
+    assert.match(
+      path,
+      /^(?:(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)|docs\/(?:(?:DESIGN|guide\/.+)\.md|examples\/[^/]+))$/,
+    );
 });
