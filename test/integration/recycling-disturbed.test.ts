@@ -92,7 +92,7 @@ test('kill -9 of the old worker while it drains', async (t) => {
   host.signal(1, 'SIGKILL');
   assert.equal(await client.all(), '');
   const { request, ...exit } = await host.exitOf(1);
-  assert.deepEqual([request?.url, exit], ['/wait', { ...KILLED, reason: 'recycle', overdue: true }]);
+  assert.deepEqual([request?.url, exit], ['/wait', { ...KILLED, reason: 'recycle' }]);
   assert.deepEqual(await host.crew(), ['2 ready']);
   assert.deepEqual(await host.totals(), { recycles: 1, respawns: 0, crashes: 0 });
 });
