@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { chances } from '../helpers/chances.js';
 import { Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { alive, childrenOf, gone } from '../helpers/process.js';
@@ -10,23 +11,12 @@ import { eventually } from '../helpers/wait.js';
 const STEPS = 60;
 const MOST = 5;
 
-/** Numbers from 0 to 1 that are the same for the same seed: mulberry32. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const ACTS = ['SIGTTIN', 'SIGTTOU', 'SIGTTOU', 'SIGHUP', 'SIGHUP', 'SIGWINCH', 'kill', 'kill'] as const;
 
 test('signal_storm', async (t) => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 32);
   t.diagnostic(`SEED=${seed}`);
-  const random = randomOf(seed);
+  const random = chances(seed);
   const host = new Host(t, { workers: 3, surge: 2, gracefulTimeout: 5_000 });
   const url = await host.ready();
   for (let step = 0; step < STEPS; step++) {

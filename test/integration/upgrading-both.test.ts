@@ -123,12 +123,17 @@ test('USR2 during the start is obeyed when it is over', async (t) => {
   assert.deepEqual(succession.hosts, [old, args[0]]);
 });
 
-test('TERM during an upgrade ends the new host too', async (t) => {
-  const { succession, old, pidFile, path, begun } = await gated(t);
-  const upgrade = succession.call(old, 'upgrade').then(
+/** The error of an upgrade that must not succeed. */
+function failingUpgrade(succession: Succession, host: number): Promise<Error & { code: string }> {
+  return succession.call(host, 'upgrade').then(
     () => assert.fail('the upgrade succeeded'),
     (error) => error,
   );
+}
+
+test('TERM during an upgrade ends the new host too', async (t) => {
+  const { succession, old, pidFile, path, begun } = await gated(t);
+  const upgrade = failingUpgrade(succession, old);
   const next = await begun();
   process.kill(old, 'SIGTERM');
   const { code, message } = await upgrade;
@@ -160,10 +165,7 @@ test('the old host is killed during an upgrade: the new one takes its place', as
 
 test('a new host that cannot start lets those finish whom it has begun to serve', async (t) => {
   const { succession, old, gate, url, begun } = await gated(t);
-  const upgrade = succession.call(old, 'upgrade').then(
-    () => assert.fail('the upgrade succeeded'),
-    (error) => error,
-  );
+  const upgrade = failingUpgrade(succession, old);
   const next = await begun();
   // Nobody else can serve the request.
   process.kill(old, 'SIGWINCH');

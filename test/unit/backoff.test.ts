@@ -9,6 +9,7 @@ import {
   type FailureKind,
   STABLE_AFTER,
 } from '../../dist/backoff.js';
+import { chances } from '../helpers/chances.js';
 
 const KINDS = Object.keys(BACKOFF) as FailureKind[];
 const kind = fc.constantFrom(...KINDS);
@@ -95,17 +96,6 @@ function spawnsIn30Seconds(of: FailureKind, life: number, chance: () => number):
     now += life + backoffDelay(count, chance());
   }
   return spawns;
-}
-
-/** Numbers of [0, 1) that a seed determines: mulberry32, by Tommy Ettinger. */
-function chances(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 for (const of of KINDS) {
