@@ -72,6 +72,8 @@ export interface WorkerSpec {
   readonly generation: number;
   /** Index of its slot on the scoreboard; those of its threads follow. */
   readonly slot: number;
+  /** How long it leaves the clients to others once it can serve, milliseconds. */
+  readonly rest: number;
   /** Number of listening sockets: fd 0, then {@link FD}.EXTRA_SOCKETS and up. */
   readonly sockets: number;
   /**

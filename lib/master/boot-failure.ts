@@ -1,8 +1,9 @@
 import { ArbiterError } from '../errors.js';
 import type { BootPhase, WorkerMessage } from '../protocol.js';
 import { reviveError } from '../serialized-error.js';
-import type { WorkerExit } from './events.js';
+import type { ThreadExit, WorkerExit } from './events.js';
 import { bindError } from './listener.js';
+import type { WorkerHandle } from './worker-handle.js';
 
 type FailedMessage = Extract<WorkerMessage, { type: 'failed' }>;
 
@@ -40,4 +41,20 @@ export function silentFailure(id: number, { code, signal }: WorkerExit, spawnErr
 
 export function bootTimeoutFailure(id: number, limit: number): ArbiterError {
   return new ArbiterError('ERR_BOOT_TIMEOUT', `worker #${id} was not ready within bootTimeout (${limit} ms)`);
+}
+
+/** The error for a worker of a new generation that ended before it was proven. */
+export function earlyDeath(
+  { id, served, lastError }: WorkerHandle,
+  { code, signal, reason }: WorkerExit,
+): ArbiterError {
+  const how = `${reason}, ${signal ?? `exit code ${code}`}`;
+  const message = `worker #${id} ended ${Math.round(served)} ms after it was ready (${how})`;
+  return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
+}
+
+/** The error for one that lost a thread by then: what replaces the thread is of the same code. */
+export function earlyThreadDeath({ id, lastError }: WorkerHandle, { thread, code, reason }: ThreadExit): ArbiterError {
+  const message = `thread ${thread} of worker #${id} ended (${reason}, exit code ${code})`;
+  return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
 }

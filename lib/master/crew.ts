@@ -5,6 +5,7 @@ import { type Surge, surgeOf } from '../options/surge.js';
 import type { ResolvedOptions } from '../options/types.js';
 import type { TimeoutReport } from '../protocol.js';
 import { type SlotRecord, STATE } from '../scoreboard.js';
+import { earlyDeath } from './boot-failure.js';
 import type { ReloadResult, WorkerExit } from './events.js';
 import type { Generation } from './generation.js';
 import type { Notifier } from './notify.js';
@@ -21,6 +22,8 @@ type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 const QUICK_LIMIT = 5_000;
 /** How long a worker of a new generation must be ready, and alive, before the old one of its slot drains. Milliseconds. */
 const SOAK = 1_000;
+/** For so much of that it leaves the clients to the old one: what dies by itself dies before it has any. Milliseconds. */
+const REST = 500;
 /** So many deaths in a row are no accident: one is replaced at once. */
 const DEGRADED_FROM = 2;
 /** A host without workers has nothing else that keeps it alive. Milliseconds. */
@@ -126,9 +129,9 @@ export class Crew {
     return { generation: this.#generation.number, replaced: rollout.won };
   }
 
-  /** A worker could not boot; a rollout that tries it turns round. */
-  failBoot(worker: WorkerHandle, failure: Error): void {
-    if (this.tries(worker)) this.#turnRound(worker, failure);
+  /** A worker could not boot, or has lost a thread; a rollout that tries it turns round. */
+  failTrial(worker: WorkerHandle, failure: Error): void {
+    if (this.tries(worker)) this.#turnRound(failure);
   }
 
   /** Whether a rollout tries this worker. */
@@ -209,7 +212,7 @@ export class Crew {
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
     if (this.tries(worker)) {
-      this.#turnRound(worker, worker.failure ?? earlyDeath(worker, exit));
+      this.#turnRound(worker.failure ?? earlyDeath(worker, exit));
       return;
     }
     const partner = this.#roster.partner(worker, (other) => !this.tries(other));
@@ -239,14 +242,14 @@ export class Crew {
   }
 
   /** A worker of the new generation has failed: all of them go that are not proven, and the old ones stay. */
-  #turnRound(worker: WorkerHandle, cause: Error): void {
+  #turnRound(cause: Error): void {
     const rollout = this.#rollout;
     if (!rollout || rollout.failure) return;
     const { number } = rollout.wanted;
     const message = `the reload to generation ${number} failed, and generation ${this.#generation.number} stays: ${cause.message}`;
     const now = performance.now();
     for (const other of this.#roster.staying()) {
-      if (rollout.tries(other, now) && other !== worker) other.end('reload', 'drain', this.#gracefulTimeout);
+      if (rollout.tries(other, now) && !other.failure) other.end('reload', 'drain', this.#gracefulTimeout);
     }
     rollout.fail(new ArbiterError('ERR_RELOAD_FAILED', message, { cause }));
     this.#term++;
@@ -271,8 +274,9 @@ export class Crew {
   #spawn(id: number, generation: Generation): void {
     if (this.#vacated.delete(id)) this.#tally.respawns++;
     const probation = generation === this.#generation ? 0 : SOAK;
+    const rest = probation > 0 && this.#roster.staying().some((other) => other.id === id && other.ready) ? REST : 0;
     const term = generation === (this.#rollout?.wanted ?? generation) ? this.#term : this.#term - 1;
-    const worker = this.#site.spawn(generation, { id, age: ++this.#ages, term, probation });
+    const worker = this.#site.spawn(generation, { id, age: ++this.#ages, term, probation, rest });
     this.#roster.add(worker);
     this.#notifier.emit('worker:spawn', worker.info());
   }
@@ -280,12 +284,6 @@ export class Crew {
   #record(worker: WorkerHandle): SlotRecord | undefined {
     return mergeRecords(this.#site.slotsOf(worker).filter((record) => record.pid === worker.pid));
   }
-}
-
-function earlyDeath({ id, served, lastError }: WorkerHandle, { code, signal, reason }: WorkerExit): Error {
-  const how = `${reason}, ${signal ?? `exit code ${code}`}`;
-  const message = `worker #${id} ended ${Math.round(served)} ms after it was ready (${how})`;
-  return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
 }
 
 function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {

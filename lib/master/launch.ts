@@ -30,6 +30,8 @@ export interface Place {
   readonly age: number;
   /** Index of its slot on the scoreboard. */
   readonly slot: number;
+  /** How long it leaves the clients to others once it can serve, milliseconds. */
+  readonly rest: number;
 }
 
 /** What all workers of an Arbiter have in common, of whatever generation they are. */

@@ -7,7 +7,7 @@ import { openBoard } from './board.js';
 import type { Generation } from './generation.js';
 import { startGuard } from './guard.js';
 import { heritage } from './heritage.js';
-import { planLaunch } from './launch.js';
+import { type Place, planLaunch } from './launch.js';
 import { closeListeners, type Listener, openListeners, sweep } from './listener.js';
 import { type Service, startService } from './service.js';
 import { atHostExit, installSignals } from './signals.js';
@@ -17,10 +17,7 @@ import { startTicks } from './watch.js';
 import { type EndStage, type Standing, WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
 /** A worker that is to be. */
-export interface Recruit extends Standing {
-  readonly id: number;
-  readonly age: number;
-}
+export interface Recruit extends Standing, Omit<Place, 'slot'> {}
 
 /** All that `start()` opens in the host process, and the one place that undoes it. */
 export interface Site {
@@ -137,8 +134,8 @@ function assemble(
       return records.filter((record) => record !== undefined);
     },
     slotOf: ({ slot }) => board.read(slot),
-    spawn(generation, { id, age, term, probation }) {
-      const place = { id, age, slot: board.claim(slots) };
+    spawn(generation, { id, age, rest, term, probation }) {
+      const place = { id, age, rest, slot: board.claim(slots) };
       const launch = planLaunch(options, generation, place, { listeners, scoreboard: board.fd, account });
       const worker = new WorkerHandle(launch, { term, probation }, events.onTurn);
       workers.add(worker);

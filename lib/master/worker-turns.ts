@@ -1,6 +1,6 @@
 import type { ArbiterError } from '../errors.js';
 import type { TimeoutReport } from '../protocol.js';
-import { bootTimeoutFailure, reportedFailure, silentFailure } from './boot-failure.js';
+import { bootTimeoutFailure, earlyThreadDeath, reportedFailure, silentFailure } from './boot-failure.js';
 import type { Crew } from './crew.js';
 import { timeoutReport } from './events.js';
 import type { Notifier } from './notify.js';
@@ -33,7 +33,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
     const told = starting() || crew.tries(worker);
     if (notifier.listens('worker:error') || told) notifier.emit('worker:error', worker.info(), failure);
     else process.emitWarning(failure);
-    crew.failBoot(worker, failure);
+    crew.failTrial(worker, failure);
     if (starting()) onFailedStart(failure);
   };
   const onTimeout = (worker: WorkerHandle, report: TimeoutReport): void => {
@@ -49,6 +49,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       else if (message.type === 'timeout') onTimeout(worker, timeoutReport(message));
       else if (message.type !== 'failed') passOn(worker, message, notifier);
       else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
+      if (message.type === 'thread') crew.failTrial(worker, earlyThreadDeath(worker, message));
     },
     overdue: ({ worker }) => {
       if (worker.ready || worker.leaving || worker.timedOut) return;

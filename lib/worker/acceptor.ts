@@ -30,6 +30,8 @@ export interface AcceptorOptions extends AcceptOptions {
   /** Index of this acceptor on the duty roster, and how it is told that others ask for it. */
   readonly slot: number;
   readonly onWake: (act: () => void) => void;
+  /** How long it accepts nothing once it is open, milliseconds. */
+  readonly rest: number;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
   /** Until when to go on accepting what waits at a socket of the `bind`s, of `monotonic()`; 0 where others will. Asked once. */
@@ -54,6 +56,7 @@ export class Acceptor {
   readonly #connections = new Set<net.Socket>();
   readonly #onClose: (this: net.Socket) => void;
   #duty: Duty | undefined;
+  #rest: NodeJS.Timeout | undefined;
   #taken = 0;
   /** @internal */
   accepted = 0;
@@ -103,9 +106,15 @@ export class Acceptor {
   /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
   async open(): Promise<void> {
     // A copy, since the first connection may come before the last is open.
-    for (const entrance of [...this.#entrances]) await entrance.open(this.#options.onError);
-    this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
-    this.#options.onWake(() => this.#duty?.called());
+    const { rest, onError, onWake } = this.#options;
+    for (const entrance of [...this.#entrances]) {
+      await entrance.open(onError);
+      if (rest > 0) entrance.shut();
+    }
+    onWake(() => this.#duty?.called());
+    this.#shut = rest > 0;
+    if (rest > 0) this.#rest = setTimeout(() => this.#takeUp(), rest).unref();
+    else this.#takeUp();
   }
 
   /**
@@ -183,6 +192,12 @@ export class Acceptor {
     else this.#resume();
   }
 
+  /** Goes on duty. */
+  #takeUp(): void {
+    this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
+    this.#resume();
+  }
+
   #accept(socket: net.Socket): void {
     this.accepted++;
     this.#connections.add(socket);
@@ -243,6 +258,7 @@ export class Acceptor {
 
   /** Off the duty roster: what is still served must not put it on again. */
   #offDuty(): void {
+    clearTimeout(this.#rest);
     this.#duty?.close();
     this.#duty = undefined;
   }

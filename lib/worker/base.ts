@@ -137,6 +137,7 @@ export abstract class Worker<App = unknown> {
       backlog: spec.backlog,
       direct: spec.direct,
       slot: spec.slot + (spec.thread ?? 0),
+      rest: spec.rest,
       onWake,
       onError: fail,
       lastCall,

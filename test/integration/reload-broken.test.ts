@@ -68,10 +68,23 @@ for (const [name, { code, cause }] of Object.entries(BROKEN)) {
       releases.release('2', code);
       assert.equal((await rolledBack(host)).cause.code, cause);
       assert.deepEqual(await crew(host), before, 'the old ones have not been touched');
-      await spared(service, name === 'dies_after_ready' ? [...service.load.versions.keys()] : ['1']);
+      await spared(service);
       assert.equal(replay(host).fewestServing, workers);
     });
   }
+}
+
+for (const workerClass of ['async', 'threaded'] as const) {
+  test(`new_generation_dies_after_ready, ${workerClass}`, async (t) => {
+    const service = await serve(t, { workers: 2, workerClass, ...(workerClass === 'threaded' && { threads: 2 }) });
+    const { host, releases } = service;
+    const before = await crew(host);
+    releases.release('2', BROKEN.dies_after_ready.code);
+    const { message } = await rolledBack(host);
+    assert.match(message, workerClass === 'threaded' ? /: thread \d of worker #1 ended \(crash/ : /: worker #1 ended/);
+    assert.deepEqual(await crew(host), before);
+    await spared(service);
+  });
 }
 
 test('a broken deploy of any kind is rolled back, and the next good one is served', async (t) => {

@@ -215,6 +215,7 @@ test('a spec is taken from the environment once, and is no more there', () => {
     age: 2,
     generation: 1,
     slot: 0,
+    rest: 0,
     sockets: 1,
     locals: [':1F90'],
     copies: 1,

@@ -98,8 +98,8 @@ export class ThreadPool implements Servant {
   }
 
   #start(number: number): void {
-    const spawnedAt = this.#booted ? this.#spec.spawnedAt : monotonic();
-    const spec = { ...this.#spec, thread: number, copies: this.#started++, spawnedAt };
+    const replacing = this.#booted ? {} : { spawnedAt: monotonic(), rest: 0 };
+    const spec = { ...this.#spec, thread: number, copies: this.#started++, ...replacing };
     if (spec.sockets > 1) {
       if (spec.copies >= this.#spec.copies) return;
       if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');
