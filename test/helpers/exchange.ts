@@ -95,7 +95,9 @@ export function exchange({ to, path = '/', agent, upload, expects, silence }: Ex
       });
     });
     if (upload === undefined) outgoing.end();
-    else Readable.from(chunks(upload, moved)).pipe(outgoing);
+    // Its length tells where it ends. `end()` would write nothing, once more: if a server has answered and closed by then, this is
+    // EPIPE on a Unix socket, and the answer is not read any more. (Seen with a bare `http.Server` on a busy machine, too.)
+    else Readable.from(chunks(upload, moved)).pipe(outgoing, { end: false });
   });
 }
 

@@ -81,14 +81,17 @@ for (const workerClass of CLASSES) {
     const [address] = (await host.call('addresses')) as [Address];
     host.kill('SIGTERM');
     await host.event('stop');
+    let resets = 0;
     await eventually(async () => {
       const late = new Connector(t, where(address));
       const arrivals = gate.arrivals.length;
       await late.connect();
       // One that was let in is served.
       if (late.counts.refused === 0) await Promise.race([gate.next().then((next) => next.release()), late.ended()]);
-      const { refused, answered } = await late.ended();
-      assert.equal(refused + answered, 1, late.failures[0]);
+      const { refused, reset, hung } = await late.ended();
+      // Between the last look at the queue and the close, there is an instant for one of those who do not care about the stop.
+      resets += reset;
+      assert.ok(resets <= 1 && hung === 0, late.failures[0]);
       if (refused === 1) assert.equal(gate.arrivals.length, arrivals);
       return refused === 1;
     }, 'a client that is refused');
