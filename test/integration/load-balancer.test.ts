@@ -55,6 +55,13 @@ class Replaceable {
     assert.deepEqual(await this.#program?.exited(), { code: 0, signal: null }, this.output);
   }
 
+  isReady(): Promise<boolean> {
+    return this.readiness().then(
+      (answer) => answer === '200 running',
+      () => false,
+    );
+  }
+
   /** The status and the text of the endpoint that the load balancer asks. */
   async readiness(path = '/ready'): Promise<string> {
     const { status, body } = await get(`http://127.0.0.1:${this.#ports.readiness}${path}`);
@@ -132,6 +139,8 @@ for (const workerClass of ['sync', 'async'] as const) {
     const env = { WORKER_CLASS: workerClass, WEB_CONCURRENCY: '2', DRAIN_DELAY: '1000' };
     const hosts = (['a', 'b'] as const).map((server) => new Replaceable(t, server, servers[server], env));
     for (const host of hosts) host.start();
+    // HAProxy takes servers for UP that it has not checked yet.
+    for (const host of hosts) await eventually(() => host.isReady(), `readiness of ${host.name}`);
     const balancer = await LoadBalancer.start(t, servers);
     for (const host of hosts) await balancer.until(host.name, 'UP');
 
