@@ -34,6 +34,8 @@ export class Pulse {
 
   /** From now on the clocks of serving hold, not that of the boot. */
   serve(): void {
+    // While the application was loaded, the event loop may have stood still for longer than `timeout`.
+    this.vitals.beat();
     this.vitals.setStage(STAGE.SERVING);
     // Nobody asks any more whether its event loop turns.
     if (this.limits.timeout === 0) clearInterval(this.#timer);

@@ -13,7 +13,8 @@ const FOREVER = 2 ** 31 - 1;
 const CLEAN = { code: 0, signal: null };
 
 test('drain_delay: all goes on for so long, then it drains', async (t) => {
-  const delay = 2_000;
+  // Long enough for another worker to boot on a busy machine.
+  const delay = 6_000;
   const host = new Host(t, { workers: 2, workerClass: 'async', drainDelay: delay, keepAlive: 1_000 });
   const url = await host.ready();
   const kept = (await RawClient.connect(t, url)).get('/');

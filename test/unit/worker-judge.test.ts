@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { monotonic } from '../../dist/monotonic.js';
+import { Pulse } from '../../dist/worker/pulse.js';
 import { Absence } from '../../dist/worker/watchdog/absence.js';
 import { Judge, pulseInterval, type Verdict } from '../../dist/worker/watchdog/judge.js';
 import { type Signs, STAGE } from '../../dist/worker/watchdog/vitals.js';
@@ -26,6 +28,18 @@ test('a loop that turns is never overdue, whatever the time', () => {
   for (let now = 0; now < 100_000; now += INTERVAL) {
     assert.equal(typeof judge.look(now, { ...SERVING, beat: now }, 0), 'number');
   }
+});
+
+test('a loop that stood still while the application was loaded is not overdue when it serves', () => {
+  const pulse = new Pulse(LIMITS, 0);
+  // Its first number is the last beat: as long ago as a load in one go may take.
+  new Float64Array(pulse.vitals.memory)[0] = monotonic() - 100 * LIMITS.timeout;
+  pulse.serve();
+  const signs = pulse.vitals.read();
+  pulse.stop();
+  assert.equal(signs.stage, STAGE.SERVING);
+  assert.equal(typeof new Judge(LIMITS, 0).look(signs.beat + LIMITS.timeout / 2, signs, 0), 'number');
+  assert.ok(monotonic() - signs.beat < 50 * LIMITS.timeout);
 });
 
 test('a loop that stands still is overdue a timeout after the beat that is missing, and not before', () => {

@@ -45,7 +45,8 @@ export class Vitals {
   read(): Signs {
     const float = (index: number): number => this.#floats[index] as number;
     return {
-      stage: this.#words[WORD.STAGE] as Stage,
+      // What was written before the stage, is there for whoever reads it.
+      stage: Atomics.load(this.#words, WORD.STAGE) as Stage,
       beat: float(FLOAT.BEAT),
       request: float(FLOAT.REQUEST),
       extra: float(FLOAT.EXTRA),
@@ -70,7 +71,7 @@ export class Vitals {
   }
 
   setStage(stage: Stage): void {
-    this.#words[WORD.STAGE] = stage;
+    Atomics.store(this.#words, WORD.STAGE, stage);
   }
 
   beat(): void {
