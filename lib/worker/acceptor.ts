@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { FD } from '../protocol.js';
+import { DUTY } from '../scoreboard.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
 import { lastCall } from './last-call.js';
@@ -149,7 +150,7 @@ export class Acceptor {
     if (this.left) return;
     this.left = true;
     for (const entrance of this.#entrances) entrance.close();
-    this.#offDuty();
+    this.#offDuty(DUTY.NONE);
     this.#options.onLeft();
   }
 
@@ -239,12 +240,11 @@ export class Acceptor {
   }
 
   async #leave(): Promise<void> {
+    const calls = this.#entrances.map((entrance) => ({ entrance, until: this.#options.lastCall(entrance.index) }));
+    const end = Math.max(0, ...calls.map(({ until }) => until));
     // While all of them leave, nobody would wake one that rests.
-    this.#offDuty();
-    let end = 0;
-    for (const entrance of [...this.#entrances]) {
-      const until = this.#options.lastCall(entrance.index);
-      end = Math.max(end, until);
+    this.#offDuty(end > 0 ? DUTY.BUSY : DUTY.NONE);
+    for (const { entrance, until } of calls) {
       if (until > 0) continue;
       entrance.close();
       this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
@@ -257,9 +257,9 @@ export class Acceptor {
   }
 
   /** Off the duty roster: what is still served must not put it on again. */
-  #offDuty(): void {
+  #offDuty(state: typeof DUTY.NONE | typeof DUTY.BUSY): void {
     clearTimeout(this.#rest);
-    this.#duty?.close();
+    this.#duty?.close(state);
     this.#duty = undefined;
   }
 }

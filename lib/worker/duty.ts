@@ -91,12 +91,12 @@ export class Duty {
     this.#orders.listen();
   }
 
-  /** It will accept no more. */
-  close(): void {
+  /** It takes no part any more: `BUSY` while it still accepts, for others must not take it for gone. */
+  close(state: typeof DUTY.NONE | typeof DUTY.BUSY): void {
     clearInterval(this.#round);
-    this.#state = DUTY.NONE;
-    if (this.#active) this.#handOver(DUTY.NONE, 0);
-    else this.#say(DUTY.NONE, 0);
+    this.#state = state;
+    if (this.#active) this.#handOver(state, 0);
+    else this.#say(state, 0);
   }
 
   #goOn(load: number): true {

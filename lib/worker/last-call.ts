@@ -45,8 +45,8 @@ export async function lastCall(caller: Caller, until: number): Promise<void> {
     if (empty && othersOf(caller).length === 0) break;
     if ((empty || !caller.isOpen) && isRelieved(caller, empty)) {
       writeDuty(caller.index, DUTY.NONE);
-      // That one may do the same at this moment.
-      if (isRelieved(caller, empty)) return;
+      // That one may do the same at this moment; or it saw nobody wait, and this one gone, and has left as the last.
+      if (isRelieved(caller, empty) || othersOf(caller).length === 0) return;
       writeDuty(caller.index, own);
     }
     if (empty || !caller.isOpen) await delay(PAUSE);
