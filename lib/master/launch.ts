@@ -24,7 +24,7 @@ export interface Launch {
   readonly tls: TlsOptions | undefined;
 }
 
-/** What one worker is told apart by. */
+/** What is one worker's own. */
 export interface Place {
   readonly id: number;
   readonly age: number;

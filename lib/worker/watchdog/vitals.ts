@@ -45,7 +45,7 @@ export class Vitals {
   read(): Signs {
     const float = (index: number): number => this.#floats[index] as number;
     return {
-      // What was written before the stage, is there for whoever reads it.
+      // Atomic: whoever sees a stage, sees the beat that was written before it.
       stage: Atomics.load(this.#words, WORD.STAGE) as Stage,
       beat: float(FLOAT.BEAT),
       request: float(FLOAT.REQUEST),
