@@ -4,6 +4,7 @@ import { deserialize, serialize } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { SlotRequest } from './scoreboard.js';
 import { isRecord, parseError, type SerializedError } from './serialized-error.js';
+import { parseWarning, type WarningMessage } from './warning.js';
 
 /**
  * What the master and a worker say to each other.
@@ -199,6 +200,7 @@ export type WorkerMessage =
   /** It has reached a limit, wants a replacement, and goes on serving until it is told to drain. Said once. */
   | { readonly type: 'recycle'; readonly why: RecycleCause }
   | ({ readonly type: 'timeout' } & TimeoutReport)
+  | WarningMessage
   /** What the application sends: any JSON. */
   | { readonly type: 'user'; readonly message: unknown };
 
@@ -238,6 +240,7 @@ export function parseMessage(line: string): WorkerMessage | undefined {
     return why && { type: 'recycle', why };
   }
   if (value['type'] === 'timeout') return parseTimeout(value);
+  if (value['type'] === 'warning') return parseWarning(value);
   const error = parseError(value['error']);
   if (error === undefined) return undefined;
   if (value['type'] === 'error') return { type: 'error', error };

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
+import type { WarningCode } from '../warning.js';
 import { type AcceptOptions, Acceptor } from './acceptor.js';
 import { lastCall } from './board.js';
 import type { Pulse } from './pulse.js';
@@ -19,6 +20,8 @@ export interface WorkerContext {
   readonly fail: (error: unknown) => void;
   /** @internal */
   readonly tell: (message: WorkerMessage) => void;
+  /** @internal Tells the operator something that ends nothing, see `'worker:warning'`. */
+  readonly warn: (code: WarningCode, message: string) => void;
   /** @internal */
   readonly onWake: (act: () => void) => void;
   /** @internal It accepts no more: closes the sockets. */
