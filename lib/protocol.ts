@@ -63,6 +63,10 @@ export interface ServingOptions {
   readonly threads: number;
   readonly resourceLimits?: ResourceLimits;
   readonly http2: boolean;
+  /** Bytes of a request's body that are waited for before it takes a place. */
+  readonly requestBuffer: number;
+  /** Whether a client that has ended its side still gets its answer. */
+  readonly allowHalfOpen: boolean;
 }
 
 /** All that a worker process must know before it loads the application; a thread of one gets a copy. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { TlsOptions } from 'node:tls';
 import { monotonic } from '../monotonic.js';
-import type { ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../protocol.js';
 import type { resolveAccount } from '../system/account.js';
 import { localName } from '../system/peers.js';

@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import type { Handler, RequestListener } from '../options/types.js';
 import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
-import { Admission } from './admission.js';
-import { attempt } from './attempt.js';
+import { Answers } from './answers.js';
+import { Arrival } from './arrival.js';
 import { type Timeout, Worker } from './base.js';
 import { closeIfIdle } from './closing.js';
 import {
@@ -23,7 +23,7 @@ import { createListener } from './handlers.js';
 import { closeIfLast, forceClose, watchHead } from './head.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
-import { refuse, refuseNow, report } from './refusal.js';
+import { refuse, refuseNow } from './refusal.js';
 import { createServer, type FedServer } from './server.js';
 import { WebSockets } from './websockets.js';
 
@@ -54,13 +54,15 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected readonly upgrades: boolean = false;
   /** Set once it takes no more work: answers close their connections. */
   protected draining = false;
-  /** The answers under way, and what is to be done when one has come to its end. */
-  readonly #active = new Map<ServerResponse, () => void>();
+  readonly #answers: Answers = new Answers({
+    context: this.context,
+    prepare: (response) => this.prepare(response),
+    finish: (response) => this.finish(response),
+  });
   #fed: FedServer | undefined;
   #listener: Listener | undefined;
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
-  #admission: Admission | undefined;
   readonly #webSockets = new WebSockets();
 
   /**
@@ -85,7 +87,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected prepare(response: ServerResponse): void {
     // To Node, 0 means for ever.
     if (this.options.keepAlive === 0) forceClose(response);
-    else if (this.draining) closeIfLast(response, this.#isLast);
+    else if (this.draining) closeIfLast(response, this.#answers.isLast);
   }
 
   /** What the class does after each response. */
@@ -94,37 +96,43 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   override async run(): Promise<void> {
     const listener = await this.#load();
     const { tls, spec } = this.context;
-    const { keepAlive, http2, workerConnections } = spec.serving;
+    const { keepAlive, http2, allowHalfOpen } = spec.serving;
     const fed = await createServer({
       http: { keepAliveTimeout: keepAlive, ...spec.http },
       ...{ tls, http2 },
       onRequest: (request, response) => this.#serve(request, response, this.#handle),
     });
     const { server } = fed;
+    // Else Node drops the answer to a client that has ended its side.
+    if (allowHalfOpen) Object.assign(server, { httpAllowHalfOpen: true });
     listenToOthers(server, listener, {
       upgrades: this.upgrades,
       http2,
-      serve: (request, response, answer) => this.#serve(request, response, answer),
+      // Whether its body comes is for the application to say.
+      serve: (request, response, answer) => this.#serve(request, response, answer, false),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
         this.#webSockets.add(request, stream);
       },
-      answered: (socket) => this.#answered(socket),
+      answered: (socket) => this.#answers.answered(socket),
     });
     server.on('secureConnection', noteSecure);
     server.on('timeout', (stream: Socket) => this.#onTimeout(stream));
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
-      // Over plain TCP, a client may end its side after the request and still wait for the answer, as with Node's own servers.
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
       onConnection: (socket) => {
         if (tls === undefined) noteDescriptor(socket);
-        this.#admission?.welcome(socket);
+        this.#answers.welcome(socket);
         server.emit('connection', socket);
       },
-      onClose: (socket) => this.#closed(socket),
+      onClose: (socket) => {
+        const fd = descriptorOf(socket);
+        if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
+        this.#answers.closed(socket);
+      },
     });
-    if (this.places === 'requests') this.#admission = new Admission(acceptor, workerConnections);
+    if (this.places === 'requests') this.#answers.admitWith(acceptor);
     this.#fed = fed;
     // Of what serves much per second, the record must not be what costs.
     if (this.places === 'connections' || this.thread > 0) this.context.slot.defer();
@@ -134,7 +142,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   override async stop(): Promise<void> {
     this.draining = true;
-    for (const response of this.#active.keys()) if (!response.headersSent) closeIfLast(response, this.#isLast);
+    for (const response of this.#answers.active.keys()) {
+      if (!response.headersSent) closeIfLast(response, this.#answers.isLast);
+    }
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
     await this.#acceptor?.lastCall();
@@ -151,7 +161,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override timeOut(): Timeout {
-    const [response] = this.#active.keys();
+    const [response] = this.#answers.active.keys();
     const timeout = super.timeOut();
     if (response === undefined) return timeout;
     const { method = '', url = '', socket } = response.req;
@@ -162,9 +172,10 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   async #giveUp(status: 500 | 504): Promise<void> {
     this.#acceptor?.abandon();
-    const answered = new Set<Socket>();
-    for (const response of this.#active.keys()) {
-      if (response.socket) answered.add(transportOf(response.socket));
+    // What was answered before is still on its way.
+    const answered = new Set(this.#answers.sending());
+    for (const [response, { socket }] of this.#answers.active) {
+      answered.add(socket);
       refuse(response, status);
     }
     for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) socket.destroy();
@@ -173,7 +184,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override lastWords(status: 500 | 503): void {
-    for (const response of this.#active.keys()) refuseNow(response, status);
+    for (const response of this.#answers.active.keys()) refuseNow(response, status);
   }
 
   async #load(): Promise<Listener> {
@@ -200,10 +211,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const { bytesRead } = socket;
     if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
     // As Node does it: what nobody listens to ends the connection.
-    else if (![...this.#of(socket).keys()].some(isTimed)) stream.destroy();
+    else if (!this.#answers.of(socket).some(({ response }) => isTimed(response))) stream.destroy();
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
+  /** @param whole - whether its body is waited for, where that needs no place. */
+  #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener, whole = true): void {
     const socket = transportOf(request.socket);
     if (countPending(socket, 1) > MAX_PIPELINED) {
       socket.destroy();
@@ -216,65 +228,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       this.context.pulse.vitals.clientWaits(fd);
       watchHead(response, this.context.pulse.vitals, fd);
     }
-    const admission = this.#admission;
-    if (admission) admission.request(socket, () => this.#answer(request, response, answer));
-    else this.#answer(request, response, answer);
-  }
-
-  /** Returns whether the answer is still to come. */
-  #answer(request: IncomingMessage, response: ServerResponse, answer: RequestListener): boolean {
-    const { slot, pulse } = this.context;
-    const timed = this.places === 'requests';
-    let failed = false;
-    const done = (): void => {
-      if (!this.#active.delete(response)) return;
-      slot.end(failed);
-      if (timed) pulse.vitals.end();
-      this.finish(response);
-      const socket = transportOf(request.socket);
-      countPending(socket, -1);
-      // By now Node has ended its side of a connection that is not kept; the place of such a one is free once it has closed.
-      if (request.socket.writable) this.#admission?.keep(socket);
-    };
-    this.#active.set(response, done);
-    if (timed) pulse.vitals.begin();
-    slot.begin(request.method ?? '', request.url ?? '');
-    response.on('close', done);
-    this.prepare(response);
-    attempt(
-      () => answer(request, response),
-      (error) => {
-        failed = true;
-        report(error, request);
-        refuse(response);
-      },
-    );
-    return !response.writableEnded;
-  }
-
-  /** Node tells only the first of pipelined requests that its connection has closed. */
-  #closed(socket: Socket): void {
-    if (pendingOf(socket) > 0) for (const done of this.#of(socket).values()) done();
-    const fd = descriptorOf(socket);
-    if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
-    this.#admission?.end(socket);
-  }
-
-  /** What is under way on a connection. */
-  #of(socket: Socket): Map<ServerResponse, () => void> {
-    return new Map([...this.#active].filter(([{ req }]) => transportOf(req.socket) === socket));
-  }
-
-  /** Whether no other request of the connection waits for an answer behind this one. */
-  readonly #isLast = (response: ServerResponse): boolean => {
-    const socket = transportOf(response.req.socket);
-    const answers = [...this.#of(socket).keys()];
-    return answers.at(-1) === response && answers.length === pendingOf(socket);
-  };
-
-  async #answered(socket: Socket): Promise<void> {
-    const responses = [...this.#of(socket).keys()];
-    await Promise.all(responses.map((response) => new Promise((resolve) => response.once('close', resolve))));
+    this.#answers.serve(new Arrival(request, response, socket, answer), whole);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import type { WorkerSpec } from '../protocol.js';
 import { loadApp } from './app.js';
 import { loadClass } from './classes.js';
