@@ -20,7 +20,7 @@ import {
 } from './connection.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
-import { closeIfLast, forceClose, watchHead } from './head.js';
+import { type HeadOwner, ownHead } from './head.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
 import { refuse, refuseNow, report } from './refusal.js';
@@ -62,6 +62,10 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
   #admission: Admission | undefined;
   readonly #webSockets = new WebSockets();
+  readonly #headOwner: HeadOwner = {
+    closes: (response) => this.closes(response),
+    clientHasHead: (fd) => this.context.pulse.vitals.clientHasHead(fd),
+  };
 
   /**
    * Makes a listener of the application, or several for upgrades and the like; called once, after `init`. What it throws is
@@ -82,10 +86,12 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   /** What the class does to each response before the handler sees it. */
-  protected prepare(response: ServerResponse): void {
-    // To Node, 0 means for ever.
-    if (this.options.keepAlive === 0) forceClose(response);
-    else if (this.draining) closeIfLast(response, this.#isLast);
+  protected prepare(_response: ServerResponse): void {}
+
+  /** Whether the connection ends with this answer. Asked when its head is written; only of HTTP/1. */
+  protected closes(response: ServerResponse): boolean {
+    // To Node, a time of 0 means for ever.
+    return this.options.keepAlive === 0 || (this.draining && this.#isLast(response));
   }
 
   /** What the class does after each response. */
@@ -134,7 +140,6 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   override async stop(): Promise<void> {
     this.draining = true;
-    for (const response of this.#active.keys()) if (!response.headersSent) closeIfLast(response, this.#isLast);
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
     await this.#acceptor?.lastCall();
@@ -212,10 +217,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (!this.admit(request)) return;
     markServed(socket);
     const fd = descriptorOf(socket);
-    if (fd >= 0) {
-      this.context.pulse.vitals.clientWaits(fd);
-      watchHead(response, this.context.pulse.vitals, fd);
-    }
+    if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);
+    ownHead(response, this.#headOwner, fd);
     const admission = this.#admission;
     if (admission) admission.request(socket, () => this.#answer(request, response, answer));
     else this.#answer(request, response, answer);
@@ -268,6 +271,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** Whether no other request of the connection waits for an answer behind this one. */
   readonly #isLast = (response: ServerResponse): boolean => {
     const socket = transportOf(response.req.socket);
+    if (pendingOf(socket) === 1) return true;
     const answers = [...this.#of(socket).keys()];
     return answers.at(-1) === response && answers.length === pendingOf(socket);
   };
