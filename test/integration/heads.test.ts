@@ -9,7 +9,7 @@ import heads from '../fixtures/heads.js';
 import { ByteClient } from '../helpers/byte-client.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES } from '../helpers/classes.js';
-import { DRAINS, draining } from '../helpers/drains.js';
+import { DRAINS, releaseInDrain } from '../helpers/drains.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
@@ -85,7 +85,7 @@ for (const workerClass of CLASSES) {
       const clients = await Promise.all(
         forms.map(async (form) => [form, (await ByteClient.connect(url)).send(request(form, '?gate'))] as const),
       );
-      await releaseWhileDraining(gate, forms.length, host, () => order(host, more.workers as number));
+      await releaseInDrain(gate, forms.length, host, () => order(host, more.workers as number));
       for (const [form, client] of clients) {
         const got = await client.all();
         // Its head had gone before.
@@ -94,14 +94,6 @@ for (const workerClass of CLASSES) {
       }
     });
   }
-}
-
-async function releaseWhileDraining(gate: Gate, count: number, host: Host, order: () => Promise<void>): Promise<void> {
-  const held = [];
-  while (held.length < count) held.push(await gate.next());
-  await order();
-  await draining(host, held);
-  for (const arrival of held) arrival.release();
 }
 
 test('heads, written while a reload drains: with TLS', { skip: noCertificates }, async (t: TestContext) => {
@@ -114,6 +106,6 @@ test('heads, written while a reload drains: with TLS', { skip: noCertificates },
   const clients = await Promise.all(
     SOME.map(async (form) => [form, (await RawClient.secure(t, url, cert)).send(request(form, '?gate'))] as const),
   );
-  await releaseWhileDraining(gate, SOME.length, host, () => DRAINS.reload(host, 1));
+  await releaseInDrain(gate, SOME.length, host, () => DRAINS.reload(host, 1));
   for (const [form, client] of clients) assertClosing(await client.all(), form);
 });
