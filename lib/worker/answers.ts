@@ -89,6 +89,7 @@ export class Answers {
   readonly isLast = (response: ServerResponse): boolean => {
     const socket = (this.#active.get(response) ?? this.#sending.get(response))?.socket;
     if (socket === undefined) return true;
+    if (pendingOf(socket) === 1) return true;
     const answers = this.of(socket);
     return answers.at(-1)?.response === response && answers.length === pendingOf(socket);
   };

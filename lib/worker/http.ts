@@ -20,7 +20,7 @@ import {
 } from './connection.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
-import { closeIfLast, forceClose, watchHead } from './head.js';
+import { type HeadOwner, ownHead } from './head.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
 import { refuse, refuseNow } from './refusal.js';
@@ -64,6 +64,10 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
   readonly #webSockets = new WebSockets();
+  readonly #headOwner: HeadOwner = {
+    closes: (response) => this.closes(response),
+    clientHasHead: (fd) => this.context.pulse.vitals.clientHasHead(fd),
+  };
 
   /**
    * Makes a listener of the application, or several for upgrades and the like; called once, after `init`. What it throws is
@@ -84,10 +88,18 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   /** What the class does to each response before the handler sees it. */
-  protected prepare(response: ServerResponse): void {
-    // To Node, 0 means for ever.
-    if (this.options.keepAlive === 0) forceClose(response);
-    else if (this.draining) closeIfLast(response, this.#answers.isLast);
+  protected prepare(_response: ServerResponse): void {}
+
+  /** Whether the connection ends with this answer. Asked when its head is written; only of HTTP/1. */
+  protected closes(response: ServerResponse): boolean {
+    // To Node, a time of 0 means for ever.
+    if (this.options.keepAlive === 0) return true;
+    return this.isLast(response) && (this.draining || this.#answers.givesWay());
+  }
+
+  /** @internal Whether no other request of its connection waits behind this answer: it would get none after a close. */
+  protected isLast(response: ServerResponse): boolean {
+    return this.#answers.isLast(response);
   }
 
   /** What the class does after each response. */
@@ -142,9 +154,6 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   override async stop(): Promise<void> {
     this.draining = true;
-    for (const response of this.#answers.active.keys()) {
-      if (!response.headersSent) closeIfLast(response, this.#answers.isLast);
-    }
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
     await this.#acceptor?.lastCall();
@@ -224,10 +233,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (!this.admit(request)) return;
     markServed(socket);
     const fd = descriptorOf(socket);
-    if (fd >= 0) {
-      this.context.pulse.vitals.clientWaits(fd);
-      watchHead(response, this.context.pulse.vitals, fd);
-    }
+    if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);
+    ownHead(response, this.#headOwner, fd);
     this.#answers.serve(new Arrival(request, response, socket, answer), whole);
   }
 }

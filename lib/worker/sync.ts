@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../options/types.js';
 import { hasServed, transportOf } from './connection.js';
-import { forceClose } from './head.js';
 import { HttpWorker } from './http.js';
 
 /**
@@ -17,7 +16,7 @@ export class SyncWorker<App = Handler> extends HttpWorker<App> {
     return !hasServed(transportOf(socket));
   }
 
-  protected override prepare(response: ServerResponse): void {
-    forceClose(response);
+  protected override closes(_response: ServerResponse): boolean {
+    return true;
   }
 }
