@@ -4,13 +4,17 @@ import type { Handler, RequestListener } from '../options/types.js';
 import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
 import { Admission } from './admission.js';
+import { Answers, endOf } from './answers.js';
 import { attempt } from './attempt.js';
 import { type Timeout, Worker } from './base.js';
 import { closeIfIdle } from './closing.js';
 import {
+  connectionOf,
   countPending,
   descriptorOf,
   hasServed,
+  isStream,
+  MAX_PENDING,
   markServed,
   noteDescriptor,
   noteSecure,
@@ -29,9 +33,6 @@ import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
 export type Places = 'connections' | 'requests';
-
-/** So many requests of one connection may wait for their answers: whoever pipelines more wants to fill the memory. */
-const MAX_PIPELINED = 1_000;
 
 /**
  * How long the first request of a connection may be on its way to a worker that drains, at least. On a busy machine, a client
@@ -54,13 +55,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected readonly upgrades: boolean = false;
   /** Set once it takes no more work: answers close their connections. */
   protected draining = false;
-  /** The answers under way, and what is to be done when one has come to its end. */
-  readonly #active = new Map<ServerResponse, () => void>();
+  readonly #active: Answers = new Answers();
   #fed: FedServer | undefined;
   #listener: Listener | undefined;
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
   #admission: Admission | undefined;
+  readonly #isLast = this.#active.isLast;
   readonly #webSockets = new WebSockets();
 
   /**
@@ -99,6 +100,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       http: { keepAliveTimeout: keepAlive, ...spec.http },
       ...{ tls, http2 },
       onRequest: (request, response) => this.#serve(request, response, this.#handle),
+      onBroken: (client = 'a client', { message }) =>
+        this.context.warn('pipelining', `an HTTP/2 connection of ${client} broke a limit, and was ended: ${message}`),
     });
     const { server } = fed;
     listenToOthers(server, listener, {
@@ -109,7 +112,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         this.begin(request.method ?? '', request.url ?? '')();
         this.#webSockets.add(request, stream);
       },
-      answered: (socket) => this.#answered(socket),
+      answered: (socket) => this.#active.ended(socket),
     });
     server.on('secureConnection', noteSecure);
     server.on('timeout', (stream: Socket) => this.#onTimeout(stream));
@@ -151,10 +154,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override timeOut(): Timeout {
-    const [response] = this.#active.keys();
+    const [entry] = this.#active;
     const timeout = super.timeOut();
-    if (response === undefined) return timeout;
-    const { method = '', url = '', socket } = response.req;
+    if (entry === undefined) return timeout;
+    const [response, { socket }] = entry;
+    const { method = '', url = '' } = response.req;
     const answered = !response.headersSent;
     const request = { method, url, ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }) };
     return { answered, request, ended: Promise.all([this.#giveUp(504), timeout.ended]) };
@@ -163,10 +167,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   async #giveUp(status: 500 | 504): Promise<void> {
     this.#acceptor?.abandon();
     const answered = new Set<Socket>();
-    for (const response of this.#active.keys()) {
-      if (response.socket) answered.add(transportOf(response.socket));
+    for (const [response, { socket }] of this.#active) {
+      if (response.socket) answered.add(socket);
       refuse(response, status);
     }
+    this.#fed?.drain();
     for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) socket.destroy();
     await this.#acceptor?.close();
   }
@@ -200,13 +205,15 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const { bytesRead } = socket;
     if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
     // As Node does it: what nobody listens to ends the connection.
-    else if (![...this.#of(socket).keys()].some(isTimed)) stream.destroy();
+    else if (![...this.#active.of(socket).keys()].some(isTimed)) stream.destroy();
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
-    const socket = transportOf(request.socket);
-    if (countPending(socket, 1) > MAX_PIPELINED) {
-      socket.destroy();
+    const socket = connectionOf(request);
+    const pending = countPending(socket, 1);
+    // HTTP/2 has a limit of its own, which clients know: see createServer.
+    if (pending > MAX_PENDING && !isStream(request)) {
+      this.#cutOff(socket, pending);
       return;
     }
     if (!this.admit(request)) return;
@@ -217,12 +224,12 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       watchHead(response, this.context.pulse.vitals, fd);
     }
     const admission = this.#admission;
-    if (admission) admission.request(socket, () => this.#answer(request, response, answer));
-    else this.#answer(request, response, answer);
+    if (admission) admission.request(socket, () => this.#answer(socket, request, response, answer));
+    else this.#answer(socket, request, response, answer);
   }
 
   /** Returns whether the answer is still to come. */
-  #answer(request: IncomingMessage, response: ServerResponse, answer: RequestListener): boolean {
+  #answer(socket: Socket, request: IncomingMessage, response: ServerResponse, answer: RequestListener): boolean {
     const { slot, pulse } = this.context;
     const timed = this.places === 'requests';
     let failed = false;
@@ -231,15 +238,14 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       slot.end(failed);
       if (timed) pulse.vitals.end();
       this.finish(response);
-      const socket = transportOf(request.socket);
       countPending(socket, -1);
       // By now Node has ended its side of a connection that is not kept; the place of such a one is free once it has closed.
-      if (request.socket.writable) this.#admission?.keep(socket);
+      if (this.#admission && streamOf(socket).writable) this.#admission.keep(socket);
     };
-    this.#active.set(response, done);
+    this.#active.set(response, { socket, done });
     if (timed) pulse.vitals.begin();
     slot.begin(request.method ?? '', request.url ?? '');
-    response.on('close', done);
+    endOf(response).on('close', done);
     this.prepare(response);
     attempt(
       () => answer(request, response),
@@ -252,29 +258,23 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     return !response.writableEnded;
   }
 
+  #cutOff(socket: Socket, pending: number): void {
+    // What came with the request that was too many comes here too.
+    if (socket.destroyed) return;
+    const { remoteAddress = 'a client' } = socket;
+    this.context.warn(
+      'pipelining',
+      `a connection of ${remoteAddress} was closed: ${pending} requests waited for answers`,
+    );
+    socket.destroy();
+  }
+
   /** Node tells only the first of pipelined requests that its connection has closed. */
   #closed(socket: Socket): void {
-    if (pendingOf(socket) > 0) for (const done of this.#of(socket).values()) done();
+    if (pendingOf(socket) > 0) for (const { done } of this.#active.of(socket).values()) done();
     const fd = descriptorOf(socket);
     if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
     this.#admission?.end(socket);
-  }
-
-  /** What is under way on a connection. */
-  #of(socket: Socket): Map<ServerResponse, () => void> {
-    return new Map([...this.#active].filter(([{ req }]) => transportOf(req.socket) === socket));
-  }
-
-  /** Whether no other request of the connection waits for an answer behind this one. */
-  readonly #isLast = (response: ServerResponse): boolean => {
-    const socket = transportOf(response.req.socket);
-    const answers = [...this.#of(socket).keys()];
-    return answers.at(-1) === response && answers.length === pendingOf(socket);
-  };
-
-  async #answered(socket: Socket): Promise<void> {
-    const responses = [...this.#of(socket).keys()];
-    await Promise.all(responses.map((response) => new Promise((resolve) => response.once('close', resolve))));
   }
 }
 
