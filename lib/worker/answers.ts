@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { quoted } from '../log/text.js';
 import type { Acceptor } from './acceptor.js';
 import { Admission } from './admission.js';
 import type { Arrival, Reception } from './arrival.js';
 import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
-import { countPending, pendingOf } from './connection.js';
+import { countPending, pendingOf, streamOf } from './connection.js';
 import { Intake } from './intake.js';
 import { refuse, report } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
@@ -106,7 +107,9 @@ export class Answers {
 
   /** Resolves when what is under way on a connection has been answered. */
   async answered(socket: Socket): Promise<void> {
-    await Promise.all(this.of(socket).map(({ response }) => new Promise((resolve) => response.once('close', resolve))));
+    await Promise.all(
+      this.of(socket).map(({ response }) => new Promise((resolve) => endOf(response).once('close', resolve))),
+    );
   }
 
   /**
@@ -154,7 +157,9 @@ export class Answers {
       response.on('prefinish', this.#onPrefinish);
     }
     slot.begin(request.method ?? '', request.url ?? '');
-    response.on('close', this.#onClose);
+    const end = endOf(response);
+    if (end === response) response.on('close', this.#onClose);
+    else end.on('close', () => this.#close(response));
     this.#options.prepare(response);
     attempt(
       () => answer(request, response),
@@ -203,10 +208,10 @@ export class Answers {
       this.#sending.delete(response);
       this.#slow?.end(response);
     }
-    const { socket, request } = arrival;
+    const { socket } = arrival;
     countPending(socket, -1);
     // Of a connection that is not kept Node has ended its side by now.
-    if (request.socket.writable) this.#admission?.keep(socket);
+    if (streamOf(socket).writable) this.#admission?.keep(socket);
     else this.#admission?.free(socket);
   }
 
@@ -229,4 +234,12 @@ export class Answers {
     this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
     refuse(response, 408);
   }
+}
+
+/**
+ * Whose `'close'` is the end of an answer. With HTTP/2 it is the stream's: to HEAD, a response of Node has no `'close'` when the client
+ * takes the request back before the handler has ended it.
+ */
+function endOf(response: ServerResponse): ServerResponse | Duplex {
+  return (response as { stream?: Duplex }).stream ?? response;
 }

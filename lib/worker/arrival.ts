@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RequestListener } from '../options/types.js';
 import type { Applicant } from './admission.js';
-import { countPending } from './connection.js';
+import { countPending, streamOf } from './connection.js';
 
 /** What becomes of an arrival. */
 export interface Reception {
@@ -52,7 +52,7 @@ export class Arrival implements Applicant {
   isGone(): boolean {
     const { stream } = this.request as { stream?: { destroyed: boolean } };
     if (stream !== undefined) return stream.destroyed;
-    return !this.request.socket.writable;
+    return !streamOf(this.socket).writable;
   }
 
   drop(): void {

@@ -8,9 +8,12 @@ import { Arrival } from './arrival.js';
 import { type Timeout, Worker } from './base.js';
 import { closeIfIdle } from './closing.js';
 import {
+  connectionOf,
   countPending,
   descriptorOf,
   hasServed,
+  isStream,
+  MAX_PENDING,
   markServed,
   noteDescriptor,
   noteSecure,
@@ -29,9 +32,6 @@ import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
 export type Places = 'connections' | 'requests';
-
-/** So many requests of one connection may wait for their answers: whoever pipelines more wants to fill the memory. */
-const MAX_PIPELINED = 1_000;
 
 /**
  * How long the first request of a connection may be on its way to a worker that drains, at least. On a busy machine, a client
@@ -113,6 +113,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       http: { keepAliveTimeout: keepAlive, ...spec.http },
       ...{ tls, http2 },
       onRequest: (request, response) => this.#serve(request, response, this.#handle),
+      onBroken: (client = 'a client', { message }) =>
+        this.context.warn('pipelining', `an HTTP/2 connection of ${client} broke a limit, and was ended: ${message}`),
     });
     const { server } = fed;
     // Else Node drops the answer to a client that has ended its side.
@@ -170,10 +172,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override timeOut(): Timeout {
-    const [response] = this.#answers.active.keys();
+    const [entry] = this.#answers.active;
     const timeout = super.timeOut();
-    if (response === undefined) return timeout;
-    const { method = '', url = '', socket } = response.req;
+    if (entry === undefined) return timeout;
+    const [response, { socket }] = entry;
+    const { method = '', url = '' } = response.req;
     const answered = !response.headersSent;
     const request = { method, url, ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }) };
     return { answered, request, ended: Promise.all([this.#giveUp(504), timeout.ended]) };
@@ -187,6 +190,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       answered.add(socket);
       refuse(response, status);
     }
+    this.#fed?.drain();
     for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) socket.destroy();
     await this.#acceptor?.close();
   }
@@ -225,9 +229,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @param whole - whether its body is waited for, where that needs no place. */
   #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener, whole = true): void {
-    const socket = transportOf(request.socket);
-    if (countPending(socket, 1) > MAX_PIPELINED) {
-      socket.destroy();
+    const socket = connectionOf(request);
+    const pending = countPending(socket, 1);
+    // HTTP/2 has a limit of its own, which clients know: see createServer.
+    if (pending > MAX_PENDING && !isStream(request)) {
+      this.#cutOff(socket, pending);
       return;
     }
     if (!this.admit(request)) return;
@@ -236,6 +242,17 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);
     ownHead(response, this.#headOwner, fd);
     this.#answers.serve(new Arrival(request, response, socket, answer), whole);
+  }
+
+  #cutOff(socket: Socket, pending: number): void {
+    // What came with the request that was too many comes here too.
+    if (socket.destroyed) return;
+    const { remoteAddress = 'a client' } = socket;
+    this.context.warn(
+      'pipelining',
+      `a connection of ${remoteAddress} was closed: ${pending} requests waited for answers`,
+    );
+    socket.destroy();
   }
 }
 

@@ -1,14 +1,17 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
+import type { Http2SecureServer } from 'node:http2';
 import type https from 'node:https';
 import type { TlsOptions } from 'node:tls';
 import type { HttpOptions } from '../protocol.js';
+import { MAX_PENDING } from './connection.js';
+import type { SessionSettings, Sessions } from './sessions.js';
 
 export interface ServerSettings {
   readonly http: HttpOptions;
   readonly tls: TlsOptions | undefined;
   readonly http2: boolean;
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly onBroken: SessionSettings['onBroken'];
 }
 
 /** A server that is fed with connections and never listens. */
@@ -18,42 +21,30 @@ export interface FedServer {
   drain(): void;
 }
 
-/** How long an HTTP/2 session may be without a stream where connections are not kept. Milliseconds. */
-const SILENCE = 5_000;
-
-/** Node's own limit for an idle session counts a stream that waits for its answer as idle. */
-function closeWhenIdle(session: ServerHttp2Session, limit: number): void {
-  let streams = 0;
-  const timer = setTimeout(() => streams === 0 && session.close(), limit).unref();
-  session.on('stream', (stream) => {
-    streams++;
-    stream.on('close', () => {
-      streams--;
-      timer.refresh();
-    });
-  });
-  session.on('close', () => clearTimeout(timer));
-}
-
 /** The server for what is spoken. Modules that plain HTTP does not need are loaded when they are. */
-export async function createServer({ http: options, tls, http2, onRequest }: ServerSettings): Promise<FedServer> {
+export async function createServer({
+  http: options,
+  tls,
+  http2,
+  onRequest,
+  onBroken,
+}: ServerSettings): Promise<FedServer> {
   const { maxHeadersCount, ...rest } = options;
-  const sessions = new Set<ServerHttp2Session>();
-  let draining = false;
+  let sessions: Sessions | undefined;
   let server: FedServer['server'];
   if (tls === undefined) {
     server = http.createServer(rest, onRequest);
   } else if (http2) {
     const { createSecureServer } = await import('node:http2');
+    // Beyond that, a client waits, or is told to repeat, where of HTTP/1.1 the connection would have to be cut. RFC 9113, 5.1.2.
+    const settings = { maxConcurrentStreams: MAX_PENDING, ...(rest as { settings?: object }).settings };
     // Its types know requests of its own only; the listener gets the compatible ones.
-    server = createSecureServer({ ...rest, ...tls, allowHTTP1: true } as never, onRequest as never);
-    server.on('session', (session: ServerHttp2Session) => {
-      sessions.add(session);
-      session.on('close', () => sessions.delete(session));
-      // One that was accepted during the drain has its first request under way.
-      session.once('stream', () => draining && setImmediate(() => session.close()));
-      closeWhenIdle(session, options.keepAliveTimeout || SILENCE);
+    const secure = createSecureServer({ ...rest, ...tls, settings, allowHTTP1: true } as never, onRequest as never);
+    sessions = new (await import('./sessions.js')).Sessions(secure, {
+      keepAlive: options.keepAliveTimeout ?? 0,
+      onBroken,
     });
+    server = secure;
   } else {
     const { createServer: createHttpsServer } = await import('node:https');
     server = createHttpsServer({ ...rest, ...tls }, onRequest);
@@ -69,9 +60,6 @@ export async function createServer({ http: options, tls, http2, onRequest }: Ser
   server.emit('listening');
   return {
     server,
-    drain() {
-      draining = true;
-      for (const session of sessions) session.close();
-    },
+    drain: () => sessions?.drain(),
   };
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../options/types.js';
-import { hasServed, transportOf } from './connection.js';
+import { connectionOf, hasServed } from './connection.js';
 import { HttpWorker } from './http.js';
 
 /**
@@ -12,8 +12,8 @@ export class SyncWorker<App = Handler> extends HttpWorker<App> {
   protected override readonly places = 'requests';
 
   /** A client that pipelines gets its first request served: the connection ends with that answer. */
-  protected override admit({ socket }: IncomingMessage): boolean {
-    return !hasServed(transportOf(socket));
+  protected override admit(request: IncomingMessage): boolean {
+    return !hasServed(connectionOf(request));
   }
 
   protected override closes(_response: ServerResponse): boolean {
