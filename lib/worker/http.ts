@@ -7,17 +7,8 @@ import { Admission } from './admission.js';
 import { attempt } from './attempt.js';
 import { type Timeout, Worker } from './base.js';
 import { closeIfIdle } from './closing.js';
-import {
-  countPending,
-  descriptorOf,
-  hasServed,
-  markServed,
-  noteDescriptor,
-  noteSecure,
-  pendingOf,
-  streamOf,
-  transportOf,
-} from './connection.js';
+import { countPending, descriptorOf, markServed, noteDescriptor, pendingOf, transportOf } from './connection.js';
+import { Departures } from './departures.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
 import { closeIfLast, forceClose, watchHead } from './head.js';
@@ -32,12 +23,6 @@ export type Places = 'connections' | 'requests';
 
 /** So many requests of one connection may wait for their answers: whoever pipelines more wants to fill the memory. */
 const MAX_PIPELINED = 1_000;
-
-/**
- * How long the first request of a connection may be on its way to a worker that drains, at least. On a busy machine, a client
- * has taken more than a second from its connect to its first byte. Milliseconds.
- */
-const FIRST_REQUEST = 5_000;
 
 /**
  * An acceptor, an `http.Server` that it feeds, and the application's handler.
@@ -61,6 +46,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
   #admission: Admission | undefined;
+  #departures: Departures | undefined;
   readonly #webSockets = new WebSockets();
 
   /**
@@ -107,11 +93,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       serve: (request, response, answer) => this.#serve(request, response, answer),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
+        this.#departures?.idle.give(transportOf(stream));
         this.#webSockets.add(request, stream);
       },
       answered: (socket) => this.#answered(socket),
     });
-    server.on('secureConnection', noteSecure);
     server.on('timeout', (stream: Socket) => this.#onTimeout(stream));
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
@@ -119,13 +105,19 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
       onConnection: (socket) => {
         if (tls === undefined) noteDescriptor(socket);
+        departures.add(socket);
         this.#admission?.welcome(socket);
         server.emit('connection', socket);
       },
       onClose: (socket) => this.#closed(socket),
+      ...(this.places === 'connections' && { onFull: () => departures.idle.onFull() }),
     });
+    const release = (socket: Socket): void => (this.#admission ? this.#admission.end(socket) : acceptor.leave(socket));
+    const departures = new Departures(acceptor, this.context, release);
+    departures.watch(server);
     if (this.places === 'requests') this.#admission = new Admission(acceptor, workerConnections);
     this.#fed = fed;
+    this.#departures = departures;
     // Of what serves much per second, the record must not be what costs.
     if (this.places === 'connections' || this.thread > 0) this.context.slot.defer();
     this.#acceptor = acceptor;
@@ -137,10 +129,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     for (const response of this.#active.keys()) if (!response.headersSent) closeIfLast(response, this.#isLast);
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
-    await this.#acceptor?.lastCall();
-    const patience = setTimeout(() => this.#closeSilent(), Math.max(FIRST_REQUEST, this.options.keepAlive));
+    this.#departures?.drain();
     await this.#acceptor?.close();
-    clearTimeout(patience);
+    this.#departures?.close();
     this.#webSockets.close();
     await this.#listener?.close?.();
   }
@@ -184,13 +175,6 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       return listener;
     } catch (error) {
       throw new AppError(error);
-    }
-  }
-
-  /** Those that have not sent a request are waited for no longer. */
-  #closeSilent(): void {
-    for (const socket of this.#acceptor?.connections ?? []) {
-      if (!hasServed(socket)) closeIfIdle(streamOf(socket), () => !hasServed(socket));
     }
   }
 
