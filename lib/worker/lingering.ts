@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { transportOf } from './connection.js';
+import { idleSince, transportOf } from './connection.js';
 
 /** How long a client may go on sending behind the end of its last answer, in all, and without a byte. Milliseconds. nginx: `lingering_time`, `lingering_timeout`. */
 const TIME = 30_000;
@@ -11,10 +11,10 @@ const BYTES = 1.1 * 2 ** 30;
 const DRAIN = { time: 5_000, silence: 2_000 } as const;
 /** How often these limits are looked at. Milliseconds. */
 const TICK = 250;
+/** What came while the handler kept the event loop busy has not been read; of one that was shorter nothing is expected. Milliseconds. */
+const SHORT = 1;
 /** Where there is no room, so many may linger all the same: at least, and as a share of what there is room for. */
 const EXCESS = { least: 8, share: 1 / 16 } as const;
-
-const OWNER: unique symbol = Symbol('lingering');
 
 /** What Node's HTTP server hangs on a connection. Undocumented, but there from Node 20 to 26. */
 interface Parser {
@@ -22,7 +22,9 @@ interface Parser {
   readonly incoming: IncomingMessage | null;
   onIncoming: (request: IncomingMessage) => number;
 }
-export type Departing = Socket & { [OWNER]?: Lingering; parser?: Parser | null };
+export type Departing = Socket & { parser?: Parser | null };
+/** The owner is found through it, so that there is one property of a connection to set. */
+type DestroySoon = ((this: Departing) => void) & { lingering?: Lingering };
 
 export interface LingeringSettings {
   /** How many connections may be open, and how many are: those that linger too. */
@@ -62,7 +64,7 @@ export class Lingering {
   #time = TIME;
   #silence = SILENCE;
   #deadline = Number.POSITIVE_INFINITY;
-  readonly #destroySoon: (this: Departing) => void;
+  readonly #destroySoon: DestroySoon;
 
   constructor(settings: LingeringSettings) {
     this.#settings = settings;
@@ -70,6 +72,7 @@ export class Lingering {
     this.#destroySoon = function () {
       close(this);
     };
+    this.#destroySoon.lingering = this;
   }
 
   /** How many linger: they are open, and count for nobody. */
@@ -83,7 +86,6 @@ export class Lingering {
 
   /** Takes over how a connection, or the TLS stream of one, is closed. */
   guard(stream: Departing): void {
-    stream[OWNER] = this;
     stream.destroySoon = this.#destroySoon;
   }
 
@@ -138,15 +140,13 @@ export class Lingering {
       return;
     }
     if (!stream.writableEnded) stream.end();
-    process.nextTick(this.#settings.release, transportOf(stream));
-    if (stream.readableEnded) {
+    const transport = transportOf(stream);
+    if (stream.readableEnded || performance.now() - idleSince(transport) < SHORT) {
       closeWhenSent(stream);
       return;
     }
-    // What came while the handler kept the event loop busy has not been read.
-    if (this.#ended.push([stream, transportOf(stream).bytesRead]) === 1 && this.#closing.length === 0) {
-      setImmediate(this.#turn);
-    }
+    process.nextTick(this.#settings.release, transport);
+    if (this.#ended.push([stream, transport.bytesRead]) === 1 && this.#closing.length === 0) setImmediate(this.#turn);
   }
 
   /** Of the whole poll phase that is behind those that are closing now. */
@@ -194,7 +194,7 @@ export class Lingering {
 }
 
 export function lingeringOf(stream: Departing): Lingering | undefined {
-  return stream[OWNER];
+  return (stream.destroySoon as DestroySoon).lingering;
 }
 
 /** Reads what comes past all who would, also the HTTP parser. */
