@@ -200,6 +200,8 @@ export function lingeringOf(stream: Departing): Lingering | undefined {
 /** Reads what comes past all who would, also the HTTP parser. */
 export function drop(stream: Socket): void {
   stream.removeAllListeners('data').on('data', ignore).resume();
+  // The parser had paused it past the stream, which believes that it is reading.
+  if (!stream.destroyed) stream._read(0);
 }
 
 const ignore = (): void => undefined;
