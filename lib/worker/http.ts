@@ -11,16 +11,14 @@ import {
   connectionOf,
   countPending,
   descriptorOf,
-  hasServed,
   isStream,
   MAX_PENDING,
   markServed,
   noteDescriptor,
-  noteSecure,
   pendingOf,
-  streamOf,
   transportOf,
 } from './connection.js';
+import { Departures } from './departures.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
 import { type HeadOwner, ownHead } from './head.js';
@@ -32,12 +30,6 @@ import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
 export type Places = 'connections' | 'requests';
-
-/**
- * How long the first request of a connection may be on its way to a worker that drains, at least. On a busy machine, a client
- * has taken more than a second from its connect to its first byte. Milliseconds.
- */
-const FIRST_REQUEST = 5_000;
 
 /**
  * An acceptor, an `http.Server` that it feeds, and the application's handler.
@@ -63,6 +55,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   #listener: Listener | undefined;
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
+  #departures: Departures | undefined;
   readonly #webSockets = new WebSockets();
   readonly #headOwner: HeadOwner = {
     closes: (response) => this.closes(response),
@@ -126,17 +119,18 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       serve: (request, response, answer) => this.#serve(request, response, answer, false),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
+        this.#departures?.idle.give(transportOf(stream));
         this.#webSockets.add(request, stream);
       },
       answered: (socket) => this.#answers.answered(socket),
     });
-    server.on('secureConnection', noteSecure);
     server.on('timeout', (stream: Socket) => this.#onTimeout(stream));
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
       onConnection: (socket) => {
         if (tls === undefined) noteDescriptor(socket);
+        departures.add(socket);
         this.#answers.welcome(socket);
         server.emit('connection', socket);
       },
@@ -145,9 +139,15 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
         this.#answers.closed(socket);
       },
+      ...(this.places === 'connections' && { onFull: () => departures.idle.onFull() }),
     });
-    if (this.places === 'requests') this.#answers.admitWith(acceptor);
+    const departures = new Departures(acceptor, this.context, (socket) => {
+      if (!this.#answers.release(socket)) acceptor.leave(socket);
+    });
+    departures.watch(server);
+    if (this.places === 'requests') this.#answers.admitWith(acceptor, departures.idle);
     this.#fed = fed;
+    this.#departures = departures;
     // Of what serves much per second, the record must not be what costs.
     if (this.places === 'connections' || this.thread > 0) this.context.slot.defer();
     this.#acceptor = acceptor;
@@ -158,10 +158,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     this.draining = true;
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
-    await this.#acceptor?.lastCall();
-    const patience = setTimeout(() => this.#closeSilent(), Math.max(FIRST_REQUEST, this.options.keepAlive));
+    this.#departures?.drain();
     await this.#acceptor?.close();
-    clearTimeout(patience);
+    this.#departures?.close();
     this.#webSockets.close();
     await this.#listener?.close?.();
   }
@@ -208,13 +207,6 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       return listener;
     } catch (error) {
       throw new AppError(error);
-    }
-  }
-
-  /** Those that have not sent a request are waited for no longer. */
-  #closeSilent(): void {
-    for (const socket of this.#acceptor?.connections ?? []) {
-      if (!hasServed(socket)) closeIfIdle(streamOf(socket), () => !hasServed(socket));
     }
   }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../options/types.js';
 import { attempt } from './attempt.js';
+import { halfClose } from './closing.js';
 import { markServed, pendingOf, transportOf } from './connection.js';
 import type { ConnectionListener, Listener } from './listener.js';
 import { report } from './refusal.js';
@@ -44,9 +45,8 @@ export function listenToOthers(server: FedServer['server'], listener: Listener, 
     const transport = transportOf(socket);
     if (pendingOf(transport) > 0) await worker.answered(transport);
     // RFC 9110, 9.3.6: a server that is no proxy.
-    socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
-      socket.destroy(),
-    );
+    socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    halfClose(socket as Socket);
   };
   if (worker.upgrades && upgrade) server.on('upgrade', give(upgrade));
   // With HTTP/2 this is an event of requests.
