@@ -18,9 +18,11 @@ import {
   streamOf,
   transportOf,
 } from './connection.js';
+import { departure } from './departure.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
 import { closeIfLast, forceClose, watchHead } from './head.js';
+import { announce, endKept, endLate } from './late.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
 import { refuse, refuseNow, report } from './refusal.js';
@@ -52,8 +54,10 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected abstract readonly places: Places;
   /** Whether an application's own protocol may take a connection over. */
   protected readonly upgrades: boolean = false;
-  /** Set once it takes no more work: answers close their connections. */
-  protected draining = false;
+  /** Whether it takes no more work: answers close their connections. */
+  protected get draining(): boolean {
+    return departure.hasBegun;
+  }
   /** The answers under way, and what is to be done when one has come to its end. */
   readonly #active = new Map<ServerResponse, () => void>();
   #fed: FedServer | undefined;
@@ -132,8 +136,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     await acceptor.open();
   }
 
+  /** @internal */
+  override hurry(farewell: number): void {
+    if (this.#acceptor) void endLate(this.#acceptor, this.#active, farewell);
+  }
+
   override async stop(): Promise<void> {
-    this.draining = true;
+    announce(this.#listener, this.context.tell);
     for (const response of this.#active.keys()) if (!response.headersSent) closeIfLast(response, this.#isLast);
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
@@ -233,6 +242,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       this.finish(response);
       const socket = transportOf(request.socket);
       countPending(socket, -1);
+      if (this.draining) endKept(response);
       // By now Node has ended its side of a connection that is not kept; the place of such a one is free once it has closed.
       if (request.socket.writable) this.#admission?.keep(socket);
     };
