@@ -138,7 +138,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override hurry(farewell: number): void {
-    if (this.#acceptor) void endLate(this.#acceptor, this.#active, farewell);
+    if (this.#acceptor) void endLate(this.#acceptor, this.#active, farewell, this.context);
   }
 
   override async stop(): Promise<void> {
