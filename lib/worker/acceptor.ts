@@ -99,6 +99,11 @@ export class Acceptor {
     return this.#taken < this.#options.capacity;
   }
 
+  /** @internal Of the first of the `bind`s. */
+  get address(): net.AddressInfo | string | null {
+    return this.#entrances.find(({ index }) => index === 0)?.address ?? null;
+  }
+
   /** @internal */
   get isOpen(): boolean {
     return !this.#shut;

@@ -19,7 +19,7 @@ export function closeIfIdle(stream: Socket, isIdle: () => boolean): void {
  * sides at once would reset it when something comes that is not read, and a reset takes the last answer away from a client that
  * has not read it yet. RFC 9112, 9.6.
  */
-function halfClose(stream: Socket): void {
+export function halfClose(stream: Socket): void {
   if (stream.writableEnded) return;
   const limit = setTimeout(() => stream.destroy(), LINGER).unref();
   // Those of the HTTP parser: a request that comes from now on could not be answered, so it must not be begun.

@@ -39,10 +39,9 @@ async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
   await app.ready();
   const { server } = app as { server?: unknown };
   if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
-  const { createServerListener } = await import('./server-handler.js');
   return {
-    // Its own server never listens, but plugins hang their 'upgrade' listeners on it.
-    ...(isServer(server) && createServerListener(server)),
+    // It is not fed, since its timeouts are Fastify's; but plugins hang their 'upgrade' listeners on it.
+    ...(isServer(server) && { beside: server }),
     request: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),
     close: async () => void (await app.close?.()),
   };

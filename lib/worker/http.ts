@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Handler, RequestListener } from '../options/types.js';
-import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
 import { Admission } from './admission.js';
 import { Answers, endOf } from './answers.js';
@@ -17,7 +16,6 @@ import {
   MAX_PENDING,
   markServed,
   noteDescriptor,
-  noteSecure,
   pendingOf,
   streamOf,
   transportOf,
@@ -27,8 +25,10 @@ import { createListener } from './handlers.js';
 import { closeIfLast, forceClose, watchHead } from './head.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
+import { openFor, socketOptions } from './own-server.js';
 import { refuse, refuseNow, report } from './refusal.js';
 import { createServer, type FedServer } from './server.js';
+import { besideHttp2 } from './server-handler.js';
 import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
@@ -58,11 +58,14 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   readonly #active: Answers = new Answers();
   #fed: FedServer | undefined;
   #listener: Listener | undefined;
+  #request: RequestListener | undefined;
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
   #admission: Admission | undefined;
   readonly #isLast = this.#active.isLast;
-  readonly #webSockets = new WebSockets();
+  readonly #webSockets = new WebSockets((client) =>
+    this.context.warn('websocket', `${client} did not close its WebSocket in time, so it was ended`),
+  );
 
   /**
    * Makes a listener of the application, or several for upgrades and the like; called once, after `init`. What it throws is
@@ -74,7 +77,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** Serves one request. What it throws or rejects with is a failure of this request alone: 500, if nothing was sent. */
   protected handle(request: IncomingMessage, response: ServerResponse): unknown {
-    return this.#listener?.request(request, response);
+    return this.#request?.(request, response);
   }
 
   /** Whether a request is served at all; one that is not gets no answer. */
@@ -97,33 +100,32 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const { tls, spec } = this.context;
     const { keepAlive, http2, workerConnections } = spec.serving;
     const fed = await createServer({
-      http: { keepAliveTimeout: keepAlive, ...spec.http },
-      ...{ tls, http2 },
-      onRequest: (request, response) => this.#serve(request, response, this.#handle),
+      http: spec.http,
+      ...{ keepAlive, tls, http2, listener },
       onBroken: (client = 'a client', { message }) =>
         this.context.warn('pipelining', `an HTTP/2 connection of ${client} broke a limit, and was ended: ${message}`),
     });
-    const { server } = fed;
-    listenToOthers(server, listener, {
+    this.#request = listenToOthers(fed, listener, {
       upgrades: this.upgrades,
       http2,
+      onRequest: (request, response) => this.#serve(request, response, this.#handle),
       serve: (request, response, answer) => this.#serve(request, response, answer),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
         this.#webSockets.add(request, stream);
       },
       answered: (socket) => this.#active.ended(socket),
+      onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
+      connections: () => this.#acceptor?.connections ?? [],
     });
-    server.on('secureConnection', noteSecure);
-    server.on('timeout', (stream: Socket) => this.#onTimeout(stream));
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
       // Over plain TCP, a client may end its side after the request and still wait for the answer, as with Node's own servers.
-      socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
+      socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
       onConnection: (socket) => {
         if (tls === undefined) noteDescriptor(socket);
         this.#admission?.welcome(socket);
-        server.emit('connection', socket);
+        fed.front.emit('connection', socket);
       },
       onClose: (socket) => this.#closed(socket),
     });
@@ -132,7 +134,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     // Of what serves much per second, the record must not be what costs.
     if (this.places === 'connections' || this.thread > 0) this.context.slot.defer();
     this.#acceptor = acceptor;
-    await acceptor.open();
+    await openFor(fed.server, listener, acceptor, (message) => this.context.warn('server', message));
   }
 
   override async stop(): Promise<void> {
@@ -184,7 +186,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   async #load(): Promise<Listener> {
     try {
       const made = await this.createListener(this.app);
-      const listener = typeof made === 'function' ? { request: made } : made;
+      const whole = typeof made === 'function' ? { request: made } : made;
+      const listener = this.options.http2 && whole.own ? besideHttp2(whole) : whole;
       this.#listener = listener;
       return listener;
     } catch (error) {
@@ -200,12 +203,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   /** The time of a connection that is kept is over, or one that the application has set. */
-  #onTimeout(stream: Socket): void {
+  #onTimeout(stream: Socket, heard: boolean): void {
     const socket = transportOf(stream);
     const { bytesRead } = socket;
-    if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
     // As Node does it: what nobody listens to ends the connection.
-    else if (![...this.#active.of(socket).keys()].some(isTimed)) stream.destroy();
+    if (heard && !this.draining) return;
+    if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
+    else if (!heard && ![...this.#active.of(socket).keys()].some(isTimed)) stream.destroy();
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
@@ -282,9 +286,4 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 function isTimed(response: ServerResponse): boolean {
   const { req } = response;
   return response.listenerCount('timeout') > 0 || (!req.complete && req.listenerCount('timeout') > 0);
-}
-
-/** What an `http.Server` would set on the connections that it accepts. */
-function socketOptions({ noDelay = true, keepAlive = false, keepAliveInitialDelay = 0, highWaterMark }: HttpOptions) {
-  return { noDelay, keepAlive, keepAliveInitialDelay, ...(highWaterMark !== undefined && { highWaterMark }) };
 }
