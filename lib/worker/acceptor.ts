@@ -106,6 +106,11 @@ export class Acceptor {
     return this.#waiting.length > 0;
   }
 
+  /** @internal Of the first of the `bind`s. */
+  get address(): net.AddressInfo | string | null {
+    return this.#entrances.find(({ index }) => index === 0)?.address ?? null;
+  }
+
   /** @internal */
   get isOpen(): boolean {
     return !this.#shut;
