@@ -39,7 +39,7 @@ async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
   await app.ready();
   const { server } = app as { server?: unknown };
   if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
-  const { createClosing, orRefuse } = await import('./fastify.js');
+  const { createClosing } = await import('./fastify.js');
   return {
     // It is not fed, since its timeouts are Fastify's; but plugins hang their 'upgrade' listeners on it.
     ...(isServer(server) && { beside: server }),
