@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import net from 'node:net';
 import { FD } from '../protocol.js';
 import { DUTY } from '../scoreboard.js';
@@ -43,6 +44,11 @@ export interface AcceptorOptions extends AcceptOptions {
   readonly onLeft: () => void;
 }
 
+interface Waiting {
+  readonly socket: net.Socket;
+  readonly admit: () => void;
+}
+
 /** Marks a connection that has a place. */
 const PLACED: unique symbol = Symbol('placed');
 type Placed = net.Socket & { [PLACED]?: boolean };
@@ -55,7 +61,7 @@ export class Acceptor {
   /** In the order in which they are opened after a pause. */
   readonly #entrances: Entrance[] = [];
   /** Accepted where an entrance cannot be shut, and not looked at yet. */
-  readonly #waiting: net.Socket[] = [];
+  readonly #waiting: Waiting[] = [];
   readonly #connections = new Set<net.Socket>();
   readonly #onClose: (this: net.Socket) => void;
   #duty: Duty | undefined;
@@ -217,8 +223,8 @@ export class Acceptor {
     socket[PLACED] = false;
     this.#taken--;
     let next = this.#waiting.shift();
-    while (next?.destroyed) next = this.#waiting.shift();
-    if (next) this.#admit(next);
+    while (next?.socket.destroyed) next = this.#waiting.shift();
+    if (next) next.admit();
     else this.#resume();
   }
 
@@ -234,7 +240,8 @@ export class Acceptor {
     socket.on('close', this.#onClose);
     if (this.hasRoom) this.#admit(socket);
     else {
-      this.#waiting.push(socket);
+      // Whoever makes room for it does so in a context of its own, which is none of its requests'.
+      this.#waiting.push({ socket, admit: AsyncResource.bind(() => this.#admit(socket)) });
       this.#pause();
     }
     this.shut();

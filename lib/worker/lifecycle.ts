@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { TlsOptions } from 'node:tls';
 import { inspect } from 'node:util';
 import type { BootPhase, FailedMessage, WorkerMessage, WorkerSpec } from '../protocol.js';
@@ -17,6 +18,9 @@ const CRASH_LIMIT = 1_000;
 const ORPHAN_LIMIT = 400;
 /** How long the threads of a process have to say their last words on a quick stop. Milliseconds. */
 const QUIT_LIMIT = 250;
+
+/** The context of the worker itself. */
+const OWN = new AsyncResource('PREFORKWORKER');
 
 /** Why a signal of the application fires. */
 const LEAVES = 'this worker drains: it takes no more work, and ends when what is under way has ended';
@@ -130,7 +134,8 @@ export function startLifecycle(
     slot.freeze();
     pulse.stop();
     exitWithin(CRASH_LIMIT);
-    exitAfter(() => worker?.crash());
+    // Not in the context of the request that failed: what it tells others is none of their requests' business.
+    OWN.runInAsyncScope(() => void exitAfter(() => worker?.crash()));
   };
   /** A request, or the boot, never came to its end, while the event loop turns. */
   const timeOut = ({ clock, elapsed }: Verdict): void => {

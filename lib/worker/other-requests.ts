@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -73,8 +74,10 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
       markServed(transportOf(request.socket));
       if (event === 'connect' && !(worker.upgrades && application.hears(event))) return refuseTunnel(socket);
       worker.onGiven(request, socket);
+      // On Node 20 the context here is that of the parser, which is another connection's next.
+      const context = new AsyncResource('PREFORKUPGRADE');
       return attempt(
-        () => application.call(event, request, socket, head),
+        () => context.runInAsyncScope(() => application.call(event, request, socket, head)),
         (error) => {
           report(error, request);
           socket.destroy();
