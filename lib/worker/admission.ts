@@ -21,9 +21,6 @@ const TURN = 10;
  */
 const STALE = 1;
 
-/** So long after a place has become free, who comes may have been in the kernel's queue. Milliseconds. */
-const QUEUED = 5;
-
 /** A request that wants a place. */
 export interface Applicant {
   /** It has one. Returns whether the answer is still to come. */
@@ -80,11 +77,13 @@ export class Admission {
   /** When it had its last one; and how long the event loop had been idle when a place became free that was to be for it. */
   #openedAt = 0;
   #idleBefore = 0;
-  /** When the event loop turned last, as far as it is known. */
+  /** When the event loop turned last, as far as it is known; and when a place was taken last. */
   #turnedAt = 0;
-  /** When the last request began, and when a place became free that nobody here wanted. */
-  #beganAt = 0;
-  #freeAt = 0;
+  #takenAt = 0;
+  /** How long the event loop had been idle when a place became free that had been taken for a while. */
+  #idleAtFree = Number.NaN;
+  /** The newcomer was in the kernel's queue by then. */
+  #hasQueued = false;
   /** Newcomers that were found in the kernel's queue while others waited here. */
   #overtaken = 0;
 
@@ -116,10 +115,13 @@ export class Admission {
 
   /** A connection has been accepted, with a place. */
   welcome(socket: Socket): void {
-    // Of several that come at once, where there is room for them, only the last gets the time.
+    // Of several that come at once only the last gets the time.
     this.#park(this.#newcomer);
     this.#newcomer = socket;
-    this.#openedAt = this.#time.now();
+    const now = this.#time.now();
+    this.#openedAt = now;
+    this.#takenAt = now;
+    this.#hasQueued = this.#time.idle() === this.#idleAtFree;
     const contested = this.#line.size > 0;
     if (contested && this.#open) this.#overtaken++;
     // Silent ones come in crowds: of these, the first few get the whole time, then the 8th, 16th, 32nd …; the others, and
@@ -144,9 +146,7 @@ export class Admission {
     const now = this.#time.now();
     if (socket === this.#newcomer) {
       this.#newcomer = undefined;
-      // It may have been in the kernel's queue behind a request that took its time.
-      const queued = this.#freeAt - this.#beganAt >= STALE && now - this.#freeAt < QUEUED;
-      if (queued) this.#beginLater(socket, request);
+      if (this.#hasQueued) this.#beginLater(socket, request);
       else this.#start(request, now);
       return;
     }
@@ -192,7 +192,7 @@ export class Admission {
   }
 
   #start(request: Applicant, now: number): boolean {
-    this.#beganAt = now;
+    this.#takenAt = now;
     return request.start();
   }
 
@@ -246,8 +246,10 @@ export class Admission {
       this.#serve(next, request, now);
       return;
     }
-    this.#freeAt = now;
-    this.#idleBefore = now - this.#openedAt >= TURN / 2 ? this.#time.idle() : Number.NaN;
+    const long = now - this.#takenAt >= STALE;
+    const idle = long || now - this.#openedAt >= TURN / 2 ? this.#time.idle() : Number.NaN;
+    this.#idleAtFree = long ? idle : Number.NaN;
+    this.#idleBefore = idle;
     this.#acceptor.leave(socket);
     if (this.#line.size > 0) this.#letIn();
   }
