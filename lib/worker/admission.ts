@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Acceptor } from './acceptor.js';
 import { Line } from './line.js';
+import { Backlog, LOOP_TIME, type LoopTime } from './loop-time.js';
 
 /**
  * How long a new connection keeps its place without a request, milliseconds; with TLS the handshake is in it. A request
@@ -31,12 +32,6 @@ export interface Applicant {
   readonly drop: () => void;
 }
 
-export interface Time {
-  readonly now: () => number;
-  readonly idle: () => number;
-}
-const TIME: Time = { now: () => performance.now(), idle: () => performance.nodeTiming.idleTime };
-
 /** What the admission does to a connection. */
 export interface AdmissionEffects {
   /** Ends one that has no request and must go to make room for others; `stays` is told if one has come meanwhile. */
@@ -60,7 +55,7 @@ export class Admission {
   readonly #acceptor: Acceptor;
   readonly #limit: number;
   readonly #effects: AdmissionEffects;
-  readonly #time: Time;
+  readonly #time: LoopTime;
   readonly #timer: NodeJS.Timeout;
   /** Connections without a place, longest parked first. */
   readonly #parked = new Set<Socket>();
@@ -80,9 +75,8 @@ export class Admission {
   /** When the event loop turned last, as far as it is known; and when a place was taken last. */
   #turnedAt = 0;
   #takenAt = 0;
-  /** How long the event loop had been idle when a place became free that had been taken for a while. */
-  #idleAtFree = Number.NaN;
-  /** The newcomer was in the kernel's queue by then. */
+  readonly #backlog: Backlog;
+  /** The newcomer may have waited in the kernel's queue. */
   #hasQueued = false;
   /** Newcomers that were found in the kernel's queue while others waited here. */
   #overtaken = 0;
@@ -91,11 +85,12 @@ export class Admission {
    * @param limit - how many connections may be open at once.
    * @param time - the clock, and how long the event loop has been idle, milliseconds.
    */
-  constructor(acceptor: Acceptor, limit: number, effects: AdmissionEffects, time: Time = TIME) {
+  constructor(acceptor: Acceptor, limit: number, effects: AdmissionEffects, time: LoopTime = LOOP_TIME) {
     this.#acceptor = acceptor;
     this.#limit = limit;
     this.#effects = effects;
     this.#time = time;
+    this.#backlog = new Backlog(time, STALE);
     // A process that had no CPU for that long reads first: the request may be here.
     this.#timer = setTimeout(() => {
       const newcomer = this.#newcomer;
@@ -121,7 +116,7 @@ export class Admission {
     const now = this.#time.now();
     this.#openedAt = now;
     this.#takenAt = now;
-    this.#hasQueued = this.#time.idle() === this.#idleAtFree;
+    this.#hasQueued = this.#backlog.isLikely(now);
     const contested = this.#line.size > 0;
     if (contested && this.#open) this.#overtaken++;
     // Silent ones come in crowds: of these, the first few get the whole time, then the 8th, 16th, 32nd …; the others, and
@@ -246,10 +241,8 @@ export class Admission {
       this.#serve(next, request, now);
       return;
     }
-    const long = now - this.#takenAt >= STALE;
-    const idle = long || now - this.#openedAt >= TURN / 2 ? this.#time.idle() : Number.NaN;
-    this.#idleAtFree = long ? idle : Number.NaN;
-    this.#idleBefore = idle;
+    this.#backlog.begin(now, now - this.#takenAt);
+    this.#idleBefore = now - this.#openedAt >= TURN / 2 ? this.#time.idle() : Number.NaN;
     this.#acceptor.leave(socket);
     if (this.#line.size > 0) this.#letIn();
   }
