@@ -27,10 +27,22 @@ function later(promise: Promise<unknown>): void {
   promise.catch(() => undefined);
 }
 
-/** Waits for so many requests at the gate, and releases them when all who hold them have begun to drain. */
-export async function releaseInDrain(gate: Gate, count: number, host: Host, order: () => Promise<void>): Promise<void> {
+/**
+ * Sends each of these requests, and lets them be answered when all who hold them have begun to drain. Each is held before the next one
+ * is sent: if a slow client sends it later than it connects, it may have to wait for one that is busy, while another is not.
+ */
+export async function holdIntoDrain<Request>(
+  gate: Gate,
+  requests: readonly Request[],
+  send: (request: Request) => unknown,
+  host: Host,
+  order: () => Promise<void>,
+): Promise<void> {
   const held: Arrival[] = [];
-  while (held.length < count) held.push(await gate.next());
+  for (const request of requests) {
+    await send(request);
+    held.push(await gate.next());
+  }
   await order();
   const pids = new Set(held.map(({ pid }) => pid));
   const all = async (): Promise<boolean> => {
@@ -88,12 +100,16 @@ export async function answersInDrain(
     loading.close();
     await get(`${url}${quick}`);
   }
-  const asked = paths.map(async (path) => [path, await unpacked(`${url}${path}`)] as const);
-  const answers = Promise.all(asked);
-  answers.catch(() => undefined);
-  await releaseInDrain(gate, paths.length, host, async () => {
+  const asked: Promise<readonly [string, Unpacked]>[] = [];
+  const send = (path: string): void => {
+    const answer = unpacked(`${url}${path}`).then((got) => [path, got] as const);
+    // The test may end before it is answered.
+    answer.catch(() => undefined);
+    asked.push(answer);
+  };
+  await holdIntoDrain(gate, paths, send, host, async () => {
     if (recycle) loading.open();
     else await DRAINS[way](host, options.workers);
   });
-  return { host, answers: Object.fromEntries(await answers) };
+  return { host, answers: Object.fromEntries(await Promise.all(asked)) };
 }

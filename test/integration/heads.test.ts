@@ -9,7 +9,7 @@ import heads from '../fixtures/heads.js';
 import { ByteClient } from '../helpers/byte-client.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES } from '../helpers/classes.js';
-import { DRAINS, releaseInDrain } from '../helpers/drains.js';
+import { DRAINS, holdIntoDrain } from '../helpers/drains.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
@@ -82,10 +82,10 @@ for (const workerClass of CLASSES) {
       const gate = await Gate.open(t);
       const host = new Host(t, { ...options, ...more }, { env: gate.env });
       const url = await host.ready();
-      const clients = await Promise.all(
-        forms.map(async (form) => [form, (await ByteClient.connect(url)).send(request(form, '?gate'))] as const),
-      );
-      await releaseInDrain(gate, forms.length, host, () => order(host, more.workers as number));
+      const clients = new Map<string, ByteClient>();
+      const send = async (form: string): Promise<unknown> =>
+        clients.set(form, (await ByteClient.connect(url)).send(request(form, '?gate')));
+      await holdIntoDrain(gate, forms, send, host, () => order(host, more.workers as number));
       for (const [form, client] of clients) {
         const got = await client.all();
         // Its head had gone before.
@@ -103,9 +103,9 @@ test('heads, written while a reload drains: with TLS', { skip: noCertificates },
   const options = { workers: 1, workerClass: 'async', keepAlive: KEPT, app: fixture('heads.js'), tls } as const;
   const host = new Host(t, options, { env: gate.env });
   const url = await host.ready();
-  const clients = await Promise.all(
-    SOME.map(async (form) => [form, (await RawClient.secure(t, url, cert)).send(request(form, '?gate'))] as const),
-  );
-  await releaseInDrain(gate, SOME.length, host, () => DRAINS.reload(host, 1));
+  const clients = new Map<string, RawClient>();
+  const send = async (form: string): Promise<unknown> =>
+    clients.set(form, (await RawClient.secure(t, url, cert)).send(request(form, '?gate')));
+  await holdIntoDrain(gate, SOME, send, host, () => DRAINS.reload(host, 1));
   for (const [form, client] of clients) assertClosing(await client.all(), form);
 });
