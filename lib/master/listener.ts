@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debugBind } from '../debug.js';
 import { ArbiterError } from '../errors.js';
-import { formatAddress, UNIX_DRAFT } from '../options/address.js';
+import { draftOf, formatAddress } from '../options/address.js';
 import type { BindAddress } from '../options/types.js';
 import { type BoundSocket, bindTcp, bindUnix, inspectSocket } from '../system/socket.js';
 import { readActivation } from '../system/systemd.js';
@@ -178,7 +178,7 @@ function bindEverywhere(port: number): BoundSocket {
  * when the file is somebody else's by then, or when another process goes on serving it.
  */
 async function openUnix(path: string, mode: number | undefined): Promise<Opened> {
-  const draft = path + UNIX_DRAFT;
+  const draft = draftOf(path);
   await removeStaleSocket(path);
   await removeStaleSocket(draft);
   const socket = bindUnix(draft);
@@ -197,7 +197,7 @@ async function openUnix(path: string, mode: number | undefined): Promise<Opened>
 
 /** The address as the kernel has it: a Unix socket keeps the name that it was bound by. */
 export function boundName(address: BoundAddress): BoundAddress {
-  return typeof address === 'string' ? address + UNIX_DRAFT : address;
+  return typeof address === 'string' ? draftOf(address) : address;
 }
 
 /** A descriptor that was closed may be another's when it is closed once more. */
@@ -226,7 +226,7 @@ async function removeStaleSocket(path: string): Promise<void> {
     statSync(dirname(path));
     return;
   }
-  if (!found.isSocket()) throw new Error('a file that is not a socket is in the way');
+  if (!found.isSocket()) throw new Error(`${path} is in the way, and not a socket`);
   const code = await probe(path);
   if (code === 'ECONNREFUSED' && isBound(path)) {
     throw Object.assign(new Error(`${path}: bound, not listening yet`), { code: 'EADDRINUSE' });
@@ -263,10 +263,11 @@ function openInherited(fd: number): Opened {
 
 /** Whether a process has it bound, though nobody listens yet: an Arbiter whose workers still boot. Linux alone tells. */
 function isBound(path: string): boolean {
+  const draft = draftOf(path);
   try {
     return readFileSync('/proc/net/unix', 'utf8')
       .split('\n')
-      .some((line) => line.endsWith(` ${path}`) || line.endsWith(` ${path}${UNIX_DRAFT}`));
+      .some((line) => line.endsWith(` ${path}`) || line.endsWith(` ${draft}`));
   } catch {
     return false;
   }
