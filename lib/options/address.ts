@@ -13,7 +13,7 @@ const EXPECTED =
  */
 export const MAX_PATH: number = process.platform === 'linux' ? 108 : 103;
 /** What the name of a Unix socket ends with, or where that is too long begins with, until it is bound for good. */
-const DRAFT = '~';
+export const DRAFT = '~';
 
 const port = integer(0, 65_535);
 const descriptor = integer(0, 2 ** 31 - 1);
