@@ -3,7 +3,7 @@ import type { MasterSignal } from '../options/types.js';
 import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../protocol.js';
 import type { SlotRequest } from '../scoreboard.js';
 import type { BoundAddress } from './listener.js';
-import type { QueueReport } from './queues.js';
+import type { QueueReport } from './queue-level.js';
 import type { FailingSlot } from './stats.js';
 import type { ExitReason, WorkerInfo } from './worker-handle.js';
 

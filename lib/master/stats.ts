@@ -1,5 +1,5 @@
 import type { SlotRecord } from '../scoreboard.js';
-import type { QueueStats } from './queues.js';
+import type { QueueStats } from './queue-level.js';
 import type { WorkerInfo } from './worker-handle.js';
 
 /** Counters since the start, dead workers included. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { type Level, LOOKS, nextLevel, Queues } from '../../dist/master/queues.js';
+import { type Level, LOOKS, nextLevel } from '../../dist/master/queue-level.js';
+import { Queues } from '../../dist/master/queues.js';
 
 const BACKLOG = 8;
 /** The levels after each of these looks. */
