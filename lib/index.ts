@@ -32,6 +32,7 @@ export type {
   TimeoutReport,
 } from './protocol.js';
 export type { SlotRequest } from './scoreboard.js';
+export type { WarningCode, WorkerWarning } from './warning.js';
 export type { AcceptOptions, Acceptor } from './worker/acceptor.js';
 export { AsyncWorker } from './worker/async.js';
 export { Worker, type WorkerContext } from './worker/base.js';

@@ -4,6 +4,7 @@ import { deserialize, serialize } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { SlotRequest } from './scoreboard.js';
 import { isRecord, parseError, type SerializedError } from './serialized-error.js';
+import { parseWarning, type WarningMessage } from './warning.js';
 
 /**
  * What the master and a worker say to each other.
@@ -62,6 +63,10 @@ export interface ServingOptions {
   readonly threads: number;
   readonly resourceLimits?: ResourceLimits;
   readonly http2: boolean;
+  /** Bytes of a request's body that are waited for before it takes a place. */
+  readonly requestBuffer: number;
+  /** Whether a client that has ended its side still gets its answer. */
+  readonly allowHalfOpen: boolean;
 }
 
 /** All that a worker process must know before it loads the application; a thread of one gets a copy. */
@@ -96,6 +101,8 @@ export interface WorkerSpec {
   readonly thread?: number;
   readonly serving: ServingOptions;
   readonly clocks: ClockLimits;
+  /** From the order to drain until it is killed, milliseconds. */
+  readonly gracefulTimeout: number;
   /** When it was spawned, milliseconds of the clock that all processes share, see `monotonic()`. */
   readonly spawnedAt: number;
   /** Whether the control pipe brings the `tls` options: no secret belongs into an environment. */
@@ -199,6 +206,7 @@ export type WorkerMessage =
   /** It has reached a limit, wants a replacement, and goes on serving until it is told to drain. Said once. */
   | { readonly type: 'recycle'; readonly why: RecycleCause }
   | ({ readonly type: 'timeout' } & TimeoutReport)
+  | WarningMessage
   /** What the application sends: any JSON. */
   | { readonly type: 'user'; readonly message: unknown };
 
@@ -238,6 +246,7 @@ export function parseMessage(line: string): WorkerMessage | undefined {
     return why && { type: 'recycle', why };
   }
   if (value['type'] === 'timeout') return parseTimeout(value);
+  if (value['type'] === 'warning') return parseWarning(value);
   const error = parseError(value['error']);
   if (error === undefined) return undefined;
   if (value['type'] === 'error') return { type: 'error', error };

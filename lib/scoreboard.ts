@@ -94,6 +94,8 @@ export interface SlotRecord {
   readonly beat: number;
   readonly requests: number;
   readonly errors: number;
+  /** Requests that were not begun, since their clients had gone. */
+  readonly abandoned: number;
   /** Resident memory in bytes at the last sample, one a second. */
   readonly rss: number;
   /** Event loop utilisation, 0 to 1, between the last two samples. */
@@ -105,8 +107,20 @@ export interface SlotRecord {
 }
 
 // Indices into the header, as 32 bit words and as 64 bit floats. Native byte order: a board never leaves its machine.
-const WORD = { SEQ: 0, PID: 1, STATE: 2, ACTIVE: 3, CONNECTIONS: 4, EXIT: 5, REQUEST_SEQ: 18, SEQ_END: 19 };
-const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, ELU: 7, PATIENCE: 8 };
+const WORD = {
+  SEQ: 0,
+  PID: 1,
+  STATE: 2,
+  ACTIVE: 3,
+  CONNECTIONS: 4,
+  EXIT: 5,
+  ABANDONED: 15,
+  REQUEST_SEQ: 18,
+  SEQ_END: 19,
+};
+const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, PATIENCE: 8 };
+// A 32 bit float: it has half of its place, and what is counted rarely has the other.
+const SINGLE = { ELU: 14 };
 // Byte offsets of the request: start, two lengths, method and URL; the number of its write is the slot's last word.
 const STARTED_AT = HEADER_SIZE;
 const METHOD_LENGTH = STARTED_AT + 8;
@@ -123,12 +137,14 @@ export class SlotImage {
   readonly bytes: Buffer;
   readonly #words: Uint32Array;
   readonly #floats: Float64Array;
+  readonly #singles: Float32Array;
 
   /** @param memory - of {@link SLOT_SIZE} bytes, where another thread is to find the image. */
   constructor(memory: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(SLOT_SIZE)) {
     this.bytes = Buffer.from(memory);
     this.#words = new Uint32Array(memory, 0, HEADER_SIZE / 4);
     this.#floats = new Float64Array(memory);
+    this.#singles = new Float32Array(memory, 0, HEADER_SIZE / 4);
   }
 
   setPid(pid: number): void {
@@ -148,15 +164,16 @@ export class SlotImage {
     this.#words[WORD.EXIT] = code + 1;
   }
 
-  setCounters(requests: number, errors: number): void {
+  setCounters(requests: number, errors: number, abandoned: number): void {
     this.#floats[FLOAT.REQUESTS] = requests;
     this.#floats[FLOAT.ERRORS] = errors;
+    this.#words[WORD.ABANDONED] = abandoned;
   }
 
   setBeat(now: number, rss: number, elu: number): void {
     this.#floats[FLOAT.BEAT] = now;
     this.#floats[FLOAT.RSS] = rss;
-    this.#floats[FLOAT.ELU] = elu;
+    this.#singles[SINGLE.ELU] = elu;
   }
 
   /** Silence does not count before that moment of `monotonic()`. */
@@ -211,8 +228,9 @@ export function readSlot(bytes: Buffer): SlotRecord | undefined {
     beat: float(FLOAT.BEAT),
     requests: float(FLOAT.REQUESTS),
     errors: float(FLOAT.ERRORS),
+    abandoned: word(WORD.ABANDONED),
     rss: float(FLOAT.RSS),
-    elu: float(FLOAT.ELU),
+    elu: readSingle(bytes, SINGLE.ELU * 4),
     patientUntil: float(FLOAT.PATIENCE),
     request: active > 0 ? readRequest(bytes, word(WORD.REQUEST_SEQ)) : undefined,
   };
@@ -233,6 +251,10 @@ function readRequest(bytes: Buffer, seq: number): SlotRequest | undefined {
 
 function readWord(bytes: Buffer, offset: number): number {
   return LITTLE_ENDIAN ? bytes.readUInt32LE(offset) : bytes.readUInt32BE(offset);
+}
+
+function readSingle(bytes: Buffer, offset: number): number {
+  return LITTLE_ENDIAN ? bytes.readFloatLE(offset) : bytes.readFloatBE(offset);
 }
 
 function readFloat(bytes: Buffer, offset: number): number {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ArbiterError } from '../errors.js';
 import { LIBRARY } from '../options/library.js';
-import type { AppSource } from '../options/types.js';
+import type { AppSource } from '../options/resolved.js';
 
 /** A program and its arguments, as spawn(3) takes them. */
 export interface Command {

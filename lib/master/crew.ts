@@ -1,8 +1,8 @@
 import type { FailureKind } from '../backoff.js';
 import { ArbiterError } from '../errors.js';
 import { monotonic } from '../monotonic.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import { type Surge, surgeOf } from '../options/surge.js';
-import type { ResolvedOptions } from '../options/types.js';
 import type { TimeoutReport } from '../protocol.js';
 import { type SlotRecord, STATE } from '../scoreboard.js';
 import { earlyDeath } from './boot-failure.js';

@@ -60,6 +60,11 @@ const TABLE: Table = {
     return ['error', timeoutText(worker, timeout, now), fields];
   },
   'worker:error': (_, worker, err) => ['error', failureText(worker, err), { ...of(worker), err }],
+  'worker:warning': (_, worker, { message, ...warning }) => [
+    'warn',
+    `${titleOf(worker, warning.thread)}: ${printable(message)}${warning.repeated === undefined ? '' : `, and ${warning.repeated} times before`}`,
+    { ...of(worker), ...warning },
+  ],
   'thread:exit': ({ now }, worker, { request, ...exit }) => {
     const how = `thread ${exit.thread} ended (${exit.reason}, exit code ${exit.code})`;
     const message = `${title(worker)}: ${how}${request ? ` while serving ${requestText(request, now)}` : ''}`;
@@ -132,7 +137,7 @@ function timeoutText(worker: WorkerInfo, timeout: WorkerTimeout, now: number): s
   const further = pending.length > MAX_PENDING ? [`${pending.length - MAX_PENDING} more`] : [];
   const awaited = [...pending.slice(0, MAX_PENDING).map(printable), ...further].join(', ');
   return [
-    `${title(worker)}${thread === undefined ? '' : `, thread ${thread},`} timed out: ${CLOCK_TEXT[clock](duration(elapsed))}`,
+    `${titleOf(worker, thread)}${thread === undefined ? '' : ','} timed out: ${CLOCK_TEXT[clock](duration(elapsed))}`,
     ...(request ? [`serving ${requestText(request, now)}`] : []),
     ...(hung ? [`${HUNG_TEXT[hung]}${hung === 'waiting' && awaited !== '' ? ` for ${awaited}` : ''}`] : []),
     ...(request ? [answered ? 'answered 504' : 'not answered'] : []),
@@ -148,6 +153,11 @@ function failureText(worker: WorkerInfo, error: Error): string {
 
 function title({ id, pid }: WorkerInfo): string {
   return pid === undefined ? `worker #${id}` : `worker #${id} (pid ${pid})`;
+}
+
+/** Of a thread, with its number. */
+function titleOf(worker: WorkerInfo, thread: number | undefined): string {
+  return thread === undefined ? title(worker) : `${title(worker)}, thread ${thread}`;
 }
 
 function of({ id, pid, age, generation }: WorkerInfo): { readonly worker: object } {

@@ -2,6 +2,7 @@ import type { ArbiterError } from '../errors.js';
 import type { MasterSignal } from '../options/types.js';
 import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../protocol.js';
 import type { SlotRequest } from '../scoreboard.js';
+import type { WarningMessage, WorkerWarning } from '../warning.js';
 import type { BoundAddress } from './listener.js';
 import type { QueueReport } from './queue-level.js';
 import type { FailingSlot } from './stats.js';
@@ -38,6 +39,10 @@ export function timeoutReport({ type, ...report }: Extract<WorkerMessage, { type
   return report;
 }
 
+export function warningOf({ type, ...warning }: WarningMessage): WorkerWarning {
+  return warning;
+}
+
 /** A worker, or a thread of one, ran out of time. It ends, and is replaced. */
 export type WorkerTimeout = TimeoutReport;
 
@@ -62,6 +67,8 @@ export interface ArbiterEvents {
   'worker:timeout': [worker: WorkerInfo, timeout: WorkerTimeout];
   /** The error that a worker ends with, with its own stack; before its `worker:exit`. */
   'worker:error': [worker: WorkerInfo, error: Error];
+  /** Something that an operator should know, and that ends nothing; each kind at most once a minute for each worker, or thread. */
+  'worker:warning': [worker: WorkerInfo, warning: WorkerWarning];
   /** A thread of a threaded worker ended without being told to; its error was in a `worker:error` before, if it had one. */
   'thread:exit': [worker: WorkerInfo, exit: ThreadExit];
   /** The worker's own application or class sent something, see {@link Worker.send}. */

@@ -3,8 +3,8 @@ import { isAbsolute, join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { libraryAt } from '../options/library.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import { readTls } from '../options/tls.js';
-import type { ResolvedOptions } from '../options/types.js';
 import { withoutServiceVariables } from '../system/systemd.js';
 import { type Command, SHELL, workerCommand } from './command.js';
 

@@ -1,7 +1,7 @@
 import { ArbiterError } from '../errors.js';
 import { openSink } from '../log/sink.js';
 import { errorTitle } from '../log/stack.js';
-import type { ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import { entryOf } from './entries.js';
 import type { ArbiterEvents } from './events.js';
 

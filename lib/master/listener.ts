@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { debugBind } from '../debug.js';
 import { ArbiterError } from '../errors.js';
 import { DRAFT, draftOf, formatAddress } from '../options/address.js';
-import type { BindAddress } from '../options/types.js';
+import type { BindAddress } from '../options/resolved.js';
 import { isBound } from '../system/bound-paths.js';
 import { type BoundSocket, bindTcp, bindUnix, inspectSocket } from '../system/socket.js';
 import { readActivation } from '../system/systemd.js';

@@ -1,6 +1,6 @@
 import { debugArbiter } from '../debug.js';
 import { ArbiterError } from '../errors.js';
-import type { ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import { Alarm } from './alarm.js';
 import { Crew } from './crew.js';
 import { Ending } from './ending.js';

@@ -1,4 +1,4 @@
-import type { ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import { newGeneration } from './generation.js';
 import { openSite, type SiteEvents } from './site.js';
 import type { Turn } from './turns.js';

@@ -1,5 +1,5 @@
 import { ArbiterError } from '../errors.js';
-import type { ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import type { Crew } from './crew.js';
 import type { ReloadResult } from './events.js';
 import { newGeneration } from './generation.js';

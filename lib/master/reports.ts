@@ -1,6 +1,6 @@
 import type { WorkerMessage } from '../protocol.js';
 import { reviveError } from '../serialized-error.js';
-import { threadExit } from './events.js';
+import { threadExit, warningOf } from './events.js';
 import type { Notifier } from './notify.js';
 import type { WorkerHandle } from './worker-handle.js';
 
@@ -13,6 +13,7 @@ export function passOn(worker: WorkerHandle, report: Report, notifier: Notifier)
   else if (report.type === 'error') {
     worker.lastError = reviveError(report.error);
     notifier.emit('worker:error', worker.info(), worker.lastError);
-  } else if (report.type === 'thread') notifier.emit('thread:exit', worker.info(), threadExit(report));
+  } else if (report.type === 'warning') notifier.emit('worker:warning', worker.info(), warningOf(report));
+  else if (report.type === 'thread') notifier.emit('thread:exit', worker.info(), threadExit(report));
   else notifier.emit('worker:message', worker.info(), report.message);
 }

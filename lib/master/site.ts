@@ -1,5 +1,6 @@
 import type { ArbiterError } from '../errors.js';
-import type { MasterSignal, ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
+import type { MasterSignal } from '../options/types.js';
 import type { SlotRecord } from '../scoreboard.js';
 import { resolveAccount } from '../system/account.js';
 import { claimPidFile, type PidFile } from '../system/pid-file.js';

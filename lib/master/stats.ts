@@ -8,6 +8,8 @@ export interface StatsTotals {
   readonly requests: number;
   /** Requests whose handler threw or rejected. */
   readonly errors: number;
+  /** Requests that no handler was called for, since their clients had left while they waited. */
+  readonly abandoned: number;
   /** Workers that were killed because a clock ran out. */
   readonly timeouts: number;
   /** Workers that ended without being told to, after they were ready. */
@@ -24,6 +26,7 @@ export interface WorkerStats extends WorkerInfo {
   /** Requests that this worker has finished. */
   readonly requests: number;
   readonly errors: number;
+  readonly abandoned: number;
   /** Requests in flight. */
   readonly active: number;
   /** Open client connections. */
@@ -75,7 +78,7 @@ export const EMPTY_STATS: CrewStats = {
   uptime: 0,
   degraded: false,
   failing: [],
-  totals: { requests: 0, errors: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 },
+  totals: { requests: 0, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 },
   workers: [],
 };
 
@@ -83,6 +86,7 @@ export const EMPTY_STATS: CrewStats = {
 export class Tally {
   #requests = 0;
   #errors = 0;
+  #abandoned = 0;
   timeouts = 0;
   crashes = 0;
   respawns = 0;
@@ -93,6 +97,7 @@ export class Tally {
   bury(record: SlotRecord | undefined): void {
     this.#requests += record?.requests ?? 0;
     this.#errors += record?.errors ?? 0;
+    this.#abandoned += record?.abandoned ?? 0;
   }
 
   totals(living: readonly WorkerStats[]): StatsTotals {
@@ -100,6 +105,7 @@ export class Tally {
     return {
       requests: living.reduce((sum, worker) => sum + worker.requests, this.#requests),
       errors: living.reduce((sum, worker) => sum + worker.errors, this.#errors),
+      abandoned: living.reduce((sum, worker) => sum + worker.abandoned, this.#abandoned),
       timeouts,
       crashes,
       respawns,
@@ -113,7 +119,7 @@ export class Tally {
 export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undefined {
   const [own, ...threads] = records;
   if (own === undefined || threads.length === 0) return own;
-  const sum = (field: 'active' | 'connections' | 'requests' | 'errors'): number =>
+  const sum = (field: 'active' | 'connections' | 'requests' | 'errors' | 'abandoned'): number =>
     records.reduce((total, record) => total + record[field], 0);
   const requests = records.map(({ request }) => request).filter((request) => request !== undefined);
   return {
@@ -122,6 +128,7 @@ export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undef
     connections: sum('connections'),
     requests: sum('requests'),
     errors: sum('errors'),
+    abandoned: sum('abandoned'),
     // The main thread only supervises.
     elu: threads.reduce((total, { elu }) => total + elu, 0) / threads.length,
     request: requests.sort((a, b) => a.startedAt - b.startedAt)[0],
@@ -129,6 +136,6 @@ export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undef
 }
 
 export function workerStats(info: WorkerInfo, record: SlotRecord | undefined): WorkerStats {
-  const { requests = 0, errors = 0, active = 0, connections = 0, rss = 0, elu = 0 } = record ?? {};
-  return { ...info, requests, errors, active, connections, rss, elu };
+  const { requests = 0, errors = 0, abandoned = 0, active = 0, connections = 0, rss = 0, elu = 0 } = record ?? {};
+  return { ...info, requests, errors, abandoned, active, connections, rss, elu };
 }

@@ -1,5 +1,5 @@
 import { monotonic } from '../monotonic.js';
-import type { ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import { beatInterval, type ClockLimits, type TimeoutReport } from '../protocol.js';
 import type { SlotRecord } from '../scoreboard.js';
 import { figuresOf } from '../system/thread-figures.js';

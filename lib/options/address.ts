@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { integer, invalid, plainObject, text } from './checks.js';
 import { DEFAULTS } from './defaults.js';
-import type { BindAddress } from './types.js';
+import type { BindAddress } from './resolved.js';
 
 const EXPECTED =
   "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', 'systemd', 'systemd:NAME', { host, port }, { path, mode } or { fd }";

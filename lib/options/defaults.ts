@@ -9,6 +9,7 @@ export const DEFAULTS = {
   threads: 4,
   workerConnections: 1000,
   keepAlive: 5_000,
+  requestBuffer: 1_048_576,
   timeout: 30_000,
   watchdog: true,
   bootTimeout: 60_000,

@@ -1,8 +1,6 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { ResourceLimits } from 'node:worker_threads';
-import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
 import type { Logger } from './logger.js';
-import type { Surge } from './surge.js';
 import type { TlsSettings } from './tls.js';
 
 /** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
@@ -119,6 +117,19 @@ export interface ArbiterOptions<App = Handler> {
    * @defaultValue `5000`
    */
   readonly keepAlive?: number;
+  /**
+   * Bytes of a request's body that a sync or threaded worker waits for before the request takes its place: until so much, or all, of it is
+   * here, a client may send as slowly as it likes and costs nobody anything. What is longer comes while the handler runs. Each
+   * worker (threaded: thread) waits for 64 times as much in all. 0 = the handler is called when the head is here. nginx:
+   * `client_body_buffer_size`. Gunicorn leaves this to a proxy. @defaultValue `1048576`
+   */
+  readonly requestBuffer?: number;
+  /**
+   * Whether a client that has ended its side of the connection after its request still gets the answer, as `shutdown(SHUT_WR)` and `nc -N`
+   * do. Otherwise it counts as one that has left: its request is not begun if it had to wait, and an answer to it is dropped, as with
+   * Node's own servers. Plain connections only. Node: `httpAllowHalfOpen`. @defaultValue `false`
+   */
+  readonly allowHalfOpen?: boolean;
   /** Serve TLS. @defaultValue none: plain */
   readonly tls?: TlsSettings;
   /** Speak HTTP/2, and HTTP/1.1 beside it, over `tls`; for the async class. @defaultValue `false` */
@@ -232,61 +243,3 @@ export interface ArbiterOptions<App = Handler> {
 
 /** The built-in classes serve a {@link Handler}; another type of handler needs a class of its own. */
 export type WorkerClassOption<App> = WorkerClass<App> | WorkerModule | ([App] extends [Handler] ? BuiltInClass : never);
-
-/** A `bind` after parsing. */
-export type BindAddress =
-  | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string; readonly mode: number | undefined }
-  | { readonly kind: 'fd'; readonly fd: number }
-  | {
-      readonly kind: 'systemd';
-      /** Undefined for all that were passed. */
-      readonly name: string | undefined;
-      /** What to bind where none was passed. */
-      readonly otherwise?: BindAddress;
-    };
-
-/** The application as the master needs it: a specifier for the workers, or nothing but the fact that it is inline. */
-export type AppSource = { readonly form: 'module'; readonly specifier: string } | { readonly form: 'inline' };
-
-/** The worker class as the master needs it: what to tell the workers, undefined in the inline form, and its threads. */
-export interface ClassSource {
-  readonly name: string | undefined;
-  /** In the inline form. */
-  readonly inline: WorkerClass<never> | undefined;
-  /** How many threads a worker may have, each with a slot on the scoreboard. */
-  readonly threads: number;
-}
-
-/** Every option with its value, checked. */
-export interface ResolvedOptions {
-  readonly source: AppSource;
-  readonly workerClass: ClassSource;
-  readonly serving: ServingOptions;
-  readonly tls: TlsSettings | undefined;
-  readonly app: unknown;
-  readonly name: string;
-  readonly workers: number;
-  readonly bind: readonly BindAddress[];
-  readonly backlog: number;
-  readonly clocks: ClockLimits;
-  readonly gracefulTimeout: number;
-  readonly drainDelay: number;
-  readonly surge: Surge;
-  readonly recycle: RecycleLimits;
-  readonly http: HttpOptions;
-  readonly cwd: string;
-  /** Of the host, see {@link commandLine}. */
-  readonly argv: readonly string[];
-  /** The folder of this library, see {@link namedLibrary}. */
-  readonly library: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly execArgv: readonly string[];
-  readonly user: string | number | undefined;
-  readonly group: string | number | undefined;
-  readonly umask: number | undefined;
-  readonly pidFile: string | undefined;
-  readonly notify: boolean;
-  readonly signals: readonly MasterSignal[];
-  readonly logger: Logger | boolean;
-}

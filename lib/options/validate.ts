@@ -23,9 +23,10 @@ import { DEFAULTS, LATER_OPTIONS, MASTER_SIGNALS } from './defaults.js';
 import { namedLibrary } from './library.js';
 import { logger } from './logger.js';
 import { recycleLimits } from './recycling.js';
+import type { AppSource, ResolvedOptions } from './resolved.js';
 import { type Surge, surge } from './surge.js';
 import { tlsSettings } from './tls.js';
-import type { AppSource, MasterSignal, ResolvedOptions } from './types.js';
+import type { MasterSignal } from './types.js';
 import { classSource, isBuiltIn, workerClass } from './worker-class.js';
 import { commandLine, workingFolder } from './working-folder.js';
 
@@ -34,6 +35,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...['app', 'name', 'workers', 'workerClass', 'bind', 'backlog', 'gracefulTimeout', 'drainDelay', 'surge', 'server'],
   ...['timeout', 'watchdog', 'bootTimeout'],
   ...['threads', 'resourceLimits', 'workerConnections', 'keepAlive', 'tls', 'http2'],
+  ...['requestBuffer', 'allowHalfOpen'],
   ...['cwd', 'env', 'execArgv', 'user', 'group', 'umask', 'signals', 'logger', ...HTTP_OPTIONS],
   ...['maxRequests', 'maxRequestsJitter', 'maxMemory', 'pidFile', 'notify'],
 ]);
@@ -64,6 +66,8 @@ export function validateOptions(value: unknown): ResolvedOptions {
     keepAlive: pick('keepAlive', wholeDuration, DEFAULTS.keepAlive),
     threads: pick('threads', integer(1, 256), DEFAULTS.threads),
     http2: pick('http2', boolean, false),
+    requestBuffer: pick('requestBuffer', integer(0, 2 ** 31 - 1), DEFAULTS.requestBuffer),
+    allowHalfOpen: pick('allowHalfOpen', boolean, false),
     ...(given['resourceLimits'] !== undefined && {
       resourceLimits: resourceLimits(given['resourceLimits'], 'resourceLimits'),
     }),
@@ -90,7 +94,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
     drainDelay: pick('drainDelay', duration, DEFAULTS.drainDelay),
     recycle: recycleLimits(given),
-    http: httpOptions(given),
+    http: { ...httpOptions(given), ...(given['keepAlive'] !== undefined && { keepAliveTimeout: serving.keepAlive }) },
     cwd,
     argv,
     library: namedLibrary([argv[1] ?? cwd, cwd]),
@@ -150,14 +154,15 @@ function refuseContradictions(
   given: Readonly<Record<string, unknown>>,
   { chosen, addresses }: { readonly chosen: unknown; readonly addresses: number },
 ): void {
-  const only = (option: string, needed: string): void => {
-    if (given[option] !== undefined && given[option] !== false && isBuiltIn(chosen) && chosen !== needed) {
-      throw invalid('workerClass', `'${needed}', since the option '${option}' is for that class`, chosen);
-    }
+  const only = (option: string, ...needed: readonly string[]): void => {
+    if (given[option] === undefined || given[option] === false || !isBuiltIn(chosen) || needed.includes(chosen)) return;
+    const named = needed.map((name) => `'${name}'`).join(' or ');
+    throw invalid('workerClass', `${named}, since the option '${option}' is for that class`, chosen);
   };
   only('threads', 'threaded');
   only('resourceLimits', 'threaded');
   only('http2', 'async');
+  only('requestBuffer', 'sync', 'threaded');
   if (given['http2'] === true && given['tls'] === undefined) {
     throw invalid('tls', "key and certificate, since 'http2' is spoken over TLS only", undefined);
   }

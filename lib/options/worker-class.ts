@@ -1,6 +1,7 @@
 import { type Check, invalid } from './checks.js';
 import { BUILT_IN_CLASSES } from './defaults.js';
-import type { AppSource, BuiltInClass, ClassSource, WorkerClass } from './types.js';
+import type { AppSource, ClassSource } from './resolved.js';
+import type { BuiltInClass, WorkerClass } from './types.js';
 
 const EXPECTED = `${BUILT_IN_CLASSES.map((name) => `'${name}'`).join(', ')}, a subclass of Worker, or a module specifier such as './my-worker.js#MyWorker'`;
 

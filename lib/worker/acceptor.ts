@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import net from 'node:net';
 import { FD } from '../protocol.js';
 import { DUTY } from '../scoreboard.js';
@@ -13,6 +14,8 @@ export interface AcceptOptions {
   readonly onConnection: (socket: net.Socket) => void;
   /** A connection has closed; its place is still taken. */
   readonly onClose?: (socket: net.Socket) => void;
+  /** @internal All places are taken, and may be so for long: it may make room, and {@link Acceptor.look} whether somebody waits. */
+  readonly onFull?: () => void;
   /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true, allowHalfOpen: true }` */
   readonly socket?: Pick<
     net.ServerOpts,
@@ -41,6 +44,11 @@ export interface AcceptorOptions extends AcceptOptions {
   readonly onLeft: () => void;
 }
 
+interface Waiting {
+  readonly socket: net.Socket;
+  readonly admit: () => void;
+}
+
 /** Marks a connection that has a place. */
 const PLACED: unique symbol = Symbol('placed');
 type Placed = net.Socket & { [PLACED]?: boolean };
@@ -53,7 +61,7 @@ export class Acceptor {
   /** In the order in which they are opened after a pause. */
   readonly #entrances: Entrance[] = [];
   /** Accepted where an entrance cannot be shut, and not looked at yet. */
-  readonly #waiting: net.Socket[] = [];
+  readonly #waiting: Waiting[] = [];
   readonly #connections = new Set<net.Socket>();
   readonly #onClose: (this: net.Socket) => void;
   #duty: Duty | undefined;
@@ -97,6 +105,16 @@ export class Acceptor {
   /** @internal */
   get hasRoom(): boolean {
     return this.#taken < this.#options.capacity;
+  }
+
+  /** @internal Whether one has been accepted that gets the next place. */
+  get waits(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** @internal Of the first of the `bind`s. */
+  get address(): net.AddressInfo | string | null {
+    return this.#entrances.find(({ index }) => index === 0)?.address ?? null;
   }
 
   /** @internal */
@@ -166,9 +184,26 @@ export class Acceptor {
 
   /** @internal Stops to accept, if all places are taken. */
   shut(): void {
-    if (this.#shut || this.hasRoom) return;
-    this.#pause();
-    this.#duty?.leaves(this.#taken);
+    if (this.hasRoom) return;
+    if (!this.#shut) {
+      this.#pause();
+      this.#duty?.leaves(this.#taken);
+    }
+    this.#options.onFull?.();
+  }
+
+  /**
+   * @internal
+   * Without room, takes one that waits, if there is one: {@link Acceptor.waits} is true from then on, and `onFull` is called. It is no offer on
+   * the duty roster, and lasts for a moment only: who has room comes first.
+   */
+  look(): void {
+    if (!this.#shut || this.left || this.hasRoom) return;
+    for (const entrance of this.#entrances) entrance.unshut();
+    const end = (): void => {
+      if (this.#shut && !this.left) for (const entrance of this.#entrances) entrance.shut();
+    };
+    setImmediate(() => setImmediate(end));
   }
 
   /** @internal Whether the connection has a place. */
@@ -188,8 +223,8 @@ export class Acceptor {
     socket[PLACED] = false;
     this.#taken--;
     let next = this.#waiting.shift();
-    while (next?.destroyed) next = this.#waiting.shift();
-    if (next) this.#admit(next);
+    while (next?.socket.destroyed) next = this.#waiting.shift();
+    if (next) next.admit();
     else this.#resume();
   }
 
@@ -204,7 +239,11 @@ export class Acceptor {
     this.#connections.add(socket);
     socket.on('close', this.#onClose);
     if (this.hasRoom) this.#admit(socket);
-    else this.#waiting.push(socket);
+    else {
+      // Whoever makes room for it does so in a context of its own, which is none of its requests'.
+      this.#waiting.push({ socket, admit: AsyncResource.bind(() => this.#admit(socket)) });
+      this.#pause();
+    }
     this.shut();
   }
 

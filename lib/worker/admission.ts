@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Acceptor } from './acceptor.js';
+import { Line } from './line.js';
 
 /**
  * How long a new connection keeps its place without a request, milliseconds; with TLS the handshake is in it. A request
@@ -7,9 +8,44 @@ import type { Acceptor } from './acceptor.js';
  */
 const GRACE = 50;
 
-interface Waiting {
-  readonly socket: Socket;
+/**
+ * After so many milliseconds in which only requests of connections that are open have had a place, the next one that becomes free is
+ * for the kernel's queue: else clients with a connection that is kept would keep all others out. A turn of the event loop costs
+ * a thousandth of that.
+ */
+const TURN = 10;
+
+/**
+ * Whether a client is still there is known as of the last turn of the event loop. After so many milliseconds of somebody
+ * else's request it is time for another one, which costs a hundredth of that.
+ */
+const STALE = 1;
+
+/** So long after a place has become free, who comes may have been in the kernel's queue. Milliseconds. */
+const QUEUED = 5;
+
+/** A request that wants a place. */
+export interface Applicant {
+  /** It has one. Returns whether the answer is still to come. */
   readonly start: () => boolean;
+  /** Whether its client has gone. It is asked if the request had to wait. */
+  readonly isGone: () => boolean;
+  /** It is not served: its client has gone, or its connection has closed. */
+  readonly drop: () => void;
+}
+
+export interface Time {
+  readonly now: () => number;
+  readonly idle: () => number;
+}
+const TIME: Time = { now: () => performance.now(), idle: () => performance.nodeTiming.idleTime };
+
+/** What the admission does to a connection. */
+export interface AdmissionEffects {
+  /** Ends one that has no request and must go to make room for others; `stays` is told if one has come meanwhile. */
+  readonly dismiss: (socket: Socket, stays: () => void) => void;
+  /** Ends one whose client has gone. */
+  readonly forget: (socket: Socket) => void;
 }
 
 /**
@@ -17,25 +53,50 @@ interface Waiting {
  *
  * A new connection keeps the place that it was accepted with for a moment, since its request is mostly right behind it.
  * One that sends none is *parked*: it gives the place up, the worker goes on accepting, and it asks for a place again
- * when the head of a request is complete. Idle keep-alive connections are parked likewise.
+ * when its request is there. Idle keep-alive connections are parked likewise.
+ *
+ * Requests that find all places taken form a *line*, one of each connection; what a client has pipelined behind it stands in line when the
+ * answer before has been sent. Line and kernel's queue take turns, see {@link TURN}: whoever is first in that queue gets the first place that
+ * becomes free when 10 ms are over.
  */
 export class Admission {
   readonly #acceptor: Acceptor;
   readonly #limit: number;
+  readonly #effects: AdmissionEffects;
+  readonly #time: Time;
   readonly #timer: NodeJS.Timeout;
   /** Connections without a place, longest parked first. */
   readonly #parked = new Set<Socket>();
   /** Connections that have been told to close, and have not yet. */
   readonly #closing = new Set<Socket>();
-  #waiting: Waiting[] = [];
+  readonly #line = new Line<Socket, Applicant>();
+  /** Requests that have a place, and begin when the event loop has turned. */
+  readonly #beginning = new Map<Socket, Applicant>();
   #newcomer: Socket | undefined;
   /** Newcomers in a row that were silent. */
   #silent = 0;
+  /** The kernel's queue has its turn. */
+  #open = false;
+  /** When it had its last one; and how long the event loop had been idle when a place became free that was to be for it. */
+  #openedAt = 0;
+  #idleBefore = 0;
+  /** When the event loop turned last, as far as it is known. */
+  #turnedAt = 0;
+  /** When the last request began, and when a place became free that nobody here wanted. */
+  #beganAt = 0;
+  #freeAt = 0;
+  /** Newcomers that were found in the kernel's queue while others waited here. */
+  #overtaken = 0;
 
-  /** @param limit - how many connections may be open at once. */
-  constructor(acceptor: Acceptor, limit: number) {
+  /**
+   * @param limit - how many connections may be open at once.
+   * @param time - the clock, and how long the event loop has been idle, milliseconds.
+   */
+  constructor(acceptor: Acceptor, limit: number, effects: AdmissionEffects, time: Time = TIME) {
     this.#acceptor = acceptor;
     this.#limit = limit;
+    this.#effects = effects;
+    this.#time = time;
     // A process that had no CPU for that long reads first: the request may be here.
     this.#timer = setTimeout(() => {
       const newcomer = this.#newcomer;
@@ -43,42 +104,77 @@ export class Admission {
     }, GRACE).unref();
   }
 
+  /**
+   * Whether the connection of the answer that begins now should not be kept: for each newcomer that had to wait behind those that are
+   * kept, one of them joins the kernel's queue.
+   */
+  givesWay(): boolean {
+    if (this.#overtaken === 0) return false;
+    this.#overtaken--;
+    return true;
+  }
+
   /** A connection has been accepted, with a place. */
   welcome(socket: Socket): void {
     // Of several that come at once, where there is room for them, only the last gets the time.
     this.#park(this.#newcomer);
     this.#newcomer = socket;
-    // Silent ones come in crowds: of these, the first few get the whole time, then the 8th, 16th, 32nd …; the others a turn of the loop.
-    if (this.#silent < 3 || (this.#silent >= 8 && Number.isInteger(Math.log2(this.#silent)))) this.#timer.refresh();
-    else setImmediate(() => setImmediate(() => this.#park(socket)));
+    this.#openedAt = this.#time.now();
+    const contested = this.#line.size > 0;
+    if (contested && this.#open) this.#overtaken++;
+    // Silent ones come in crowds: of these, the first few get the whole time, then the 8th, 16th, 32nd …; the others, and
+    // those who let others wait, a turn of the loop.
+    const patient = this.#silent < 3 || (this.#silent >= 8 && Number.isInteger(Math.log2(this.#silent)));
+    if (patient && !contested) this.#timer.refresh();
+    else afterTurn(() => this.#park(socket));
   }
 
   /**
-   * The head of a request has come: `start` is called when it has a place, now or later. It returns whether the answer is still
-   * to come: to stop and go on accepting for a request that is answered at once would cost more than a short one takes.
+   * A request is there, and begins when it has a place, now or later. To stop and go on accepting for a request that is answered
+   * at once would cost more than a short one takes.
+   *
+   * @param behind - whether another one of its connection has not been answered.
    */
-  request(socket: Socket, start: () => boolean): void {
+  request(socket: Socket, request: Applicant, behind: boolean): void {
     this.#silent = 0;
+    if (behind) {
+      this.#line.hold(socket, request);
+      return;
+    }
+    const now = this.#time.now();
     if (socket === this.#newcomer) {
       this.#newcomer = undefined;
-      start();
-    } else if (this.#acceptor.hasRoom) {
-      this.#parked.delete(socket);
-      this.#acceptor.enter(socket);
-      if (start()) this.#acceptor.shut();
-    } else {
-      // It came later than the grace allows, or behind another one of its connection. Nobody else can take it now.
-      this.#parked.delete(socket);
-      this.#waiting.push({ socket, start });
+      // It may have been in the kernel's queue behind a request that took its time.
+      const queued = this.#freeAt - this.#beganAt >= STALE && now - this.#freeAt < QUEUED;
+      if (queued) this.#beginLater(socket, request);
+      else this.#start(request, now);
+      return;
     }
+    this.#parked.delete(socket);
+    const free = this.#acceptor.hasRoom && this.#line.size === 0;
+    if (free && this.#isOurs(now)) {
+      this.#acceptor.enter(socket);
+      if (this.#start(request, now)) this.#acceptor.shut();
+      return;
+    }
+    // It came later than the grace allows, or behind another one of its connection. Nobody else can take it now.
+    this.#line.hold(socket, request);
+    this.#line.stand(socket);
+    if (free) this.#letIn();
+  }
+
+  /** The handler is done, while its answer is still being sent: the place is another's. */
+  free(socket: Socket): void {
+    this.#next(socket);
   }
 
   /** The answer to a request has been sent, and the connection waits for the next one. */
   keep(socket: Socket): void {
-    // With another request of it waiting, it is not idle.
-    if (!this.#waiting.some((waiting) => waiting.socket === socket)) this.#parked.add(socket);
+    if (!this.#line.stand(socket)) this.#parked.add(socket);
     this.#makeRoom();
     this.#next(socket);
+    // Its place may have been given up before.
+    if (!this.#open) this.#fill();
   }
 
   /** The connection has closed: nothing more of it is served. */
@@ -86,7 +182,47 @@ export class Admission {
     this.#parked.delete(socket);
     this.#closing.delete(socket);
     if (socket === this.#newcomer) this.#newcomer = undefined;
-    if (this.#waiting.length > 0) this.#waiting = this.#waiting.filter((waiting) => waiting.socket !== socket);
+    for (const request of this.#line.leave(socket)) request.drop();
+    const beginning = this.#beginning.get(socket);
+    if (beginning !== undefined) {
+      this.#beginning.delete(socket);
+      beginning.drop();
+    }
+    this.#next(socket);
+  }
+
+  #start(request: Applicant, now: number): boolean {
+    this.#beganAt = now;
+    return request.start();
+  }
+
+  /** Whether a place that is free may be taken by who is here, or is for the kernel's queue. */
+  #isOurs(now: number): boolean {
+    if (now - this.#openedAt < TURN) return true;
+    // With a place that was free, the event loop has waited for somebody to come.
+    if (this.#time.idle() === this.#idleBefore) return false;
+    this.#openedAt = now;
+    return true;
+  }
+
+  /** Begins when the event loop has turned, and it is known whether the client is still there. */
+  #beginLater(socket: Socket, request: Applicant): void {
+    this.#beginning.set(socket, request);
+    afterTurn(() => {
+      this.#turnedAt = this.#time.now();
+      if (this.#beginning.get(socket) !== request) return;
+      this.#beginning.delete(socket);
+      this.#begin(socket, request);
+    });
+  }
+
+  #begin(socket: Socket, request: Applicant): void {
+    if (!request.isGone()) {
+      if (this.#start(request, this.#time.now())) this.#acceptor.shut();
+      return;
+    }
+    request.drop();
+    this.#effects.forget(socket);
     this.#next(socket);
   }
 
@@ -101,14 +237,48 @@ export class Admission {
 
   /** Passes the place of this connection on: to a request that waits here, or to the next client in the kernel's queue. */
   #next(socket: Socket): void {
-    const next = this.#acceptor.places(socket) ? this.#waiting.shift() : undefined;
-    if (next === undefined) {
-      this.#acceptor.leave(socket);
+    if (!this.#acceptor.places(socket)) return;
+    const now = this.#time.now();
+    const due = now - this.#openedAt >= TURN;
+    if (this.#line.size > 0 && !due) {
+      const [next, request] = this.#line.next();
+      this.#acceptor.pass(socket, next);
+      this.#serve(next, request, now);
       return;
     }
-    this.#parked.delete(next.socket);
-    this.#acceptor.pass(socket, next.socket);
-    if (next.start()) this.#acceptor.shut();
+    this.#freeAt = now;
+    this.#idleBefore = now - this.#openedAt >= TURN / 2 ? this.#time.idle() : Number.NaN;
+    this.#acceptor.leave(socket);
+    if (this.#line.size > 0) this.#letIn();
+  }
+
+  /** One of the line has a place. */
+  #serve(socket: Socket, request: Applicant, now: number): void {
+    if (now - this.#turnedAt >= STALE) this.#beginLater(socket, request);
+    else this.#begin(socket, request);
+  }
+
+  /** A place is free: leaves it to the kernel's queue for a turn of the event loop, in which somebody comes or nobody is there. */
+  #letIn(): void {
+    if (this.#open) return;
+    this.#open = true;
+    afterTurn(() => {
+      this.#open = false;
+      this.#turnedAt = this.#time.now();
+      this.#openedAt = this.#turnedAt;
+      this.#fill();
+    });
+  }
+
+  /** Gives the places that are free to the line. */
+  #fill(): void {
+    while (this.#line.size > 0 && this.#acceptor.hasRoom) {
+      const [socket, request] = this.#line.next();
+      this.#acceptor.enter(socket);
+      this.#serve(socket, request, this.#time.now());
+      // Also if it begins later: the place is taken.
+      if (this.#beginning.has(socket)) this.#acceptor.shut();
+    }
   }
 
   /** Silent clients must not keep others out: the one that has been silent for the longest goes. */
@@ -118,6 +288,11 @@ export class Admission {
     if (oldest === undefined) return;
     this.#parked.delete(oldest);
     this.#closing.add(oldest);
-    oldest.destroy();
+    this.#effects.dismiss(oldest, () => this.#closing.delete(oldest));
   }
+}
+
+/** Once the event loop has turned, whatever its phase is now: what was in the kernel's buffers has been read by then. */
+function afterTurn(act: () => void): void {
+  setImmediate(() => setImmediate(act));
 }

@@ -2,8 +2,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
+import type { WarningCode } from '../warning.js';
 import { type AcceptOptions, Acceptor } from './acceptor.js';
 import { lastCall } from './board.js';
+import { departure } from './departure.js';
 import type { Pulse } from './pulse.js';
 import type { Slot } from './slot.js';
 
@@ -19,6 +21,8 @@ export interface WorkerContext {
   readonly fail: (error: unknown) => void;
   /** @internal */
   readonly tell: (message: WorkerMessage) => void;
+  /** @internal Tells the operator something that ends nothing, see `'worker:warning'`. */
+  readonly warn: (code: WarningCode, message: string) => void;
   /** @internal */
   readonly onWake: (act: () => void) => void;
   /** @internal It accepts no more: closes the sockets. */
@@ -83,6 +87,13 @@ export abstract class Worker<App = unknown> {
     return this.context.spec.serving;
   }
 
+  /**
+   * Fires when the drain of this worker begins, before {@link Worker.stop} is called; see {@link OwnWorker.signal}, which is the same.
+   */
+  get signal(): AbortSignal {
+    return departure.signal;
+  }
+
   /** Prepares what the worker needs before it serves: connections, caches, data. */
   init(): void | Promise<void> {}
 
@@ -113,6 +124,9 @@ export abstract class Worker<App = unknown> {
     };
     return { answered: false, ended: abort() };
   }
+
+  /** @internal The time of the drain is nearly over: ends what is under way, within so many milliseconds. */
+  hurry(_farewell: number): void {}
 
   /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */
   lastWords(_status: 500 | 503): void {}

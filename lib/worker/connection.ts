@@ -1,18 +1,51 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+
+/** So many requests of one connection may wait for their answers: whoever sends more at once wants to fill the memory. */
+export const MAX_PENDING = 1_000;
 
 /** On the connection itself: a WeakMap would cost the garbage collector. */
 const SERVED: unique symbol = Symbol('served');
 const PENDING: unique symbol = Symbol('pending');
 const DESCRIPTOR: unique symbol = Symbol('descriptor');
 const SECURE: unique symbol = Symbol('secure');
-type Marked = Socket & { [SERVED]?: true; [PENDING]?: number; [DESCRIPTOR]?: number; [SECURE]?: TLSSocket };
+const IDLE: unique symbol = Symbol('idle');
+/** On an HTTP/2 stream. */
+const TRANSPORT: unique symbol = Symbol('transport');
+type Carried = Duplex & { [TRANSPORT]?: Socket };
+type Marked = Socket & {
+  [SERVED]?: true;
+  [PENDING]?: number;
+  [DESCRIPTOR]?: number;
+  [SECURE]?: TLSSocket;
+  [IDLE]?: number;
+};
 
 /** The accepted connection below the stream of a request: with TLS, that is another object. */
 export function transportOf(stream: Duplex): Socket {
   // Undocumented, but there from Node 20 to 26: what a TLSSocket wraps.
   return (stream as { _parent?: Socket | null })._parent ?? (stream as Socket);
+}
+
+/** Notes on which connection an HTTP/2 stream has come: once it is closed, it does not know. */
+export function noteTransport(stream: Duplex, socket: Socket): void {
+  (stream as Carried)[TRANSPORT] = socket;
+}
+
+/**
+ * The accepted connection that a request has come on. To be asked once, when it comes: what is `request.socket` of an HTTP/2
+ * request changes with the state of its stream, and the application may set that of any.
+ */
+export function connectionOf(request: IncomingMessage): Socket {
+  const { stream } = request as { stream?: Carried };
+  return stream?.[TRANSPORT] ?? transportOf(request.socket);
+}
+
+/** Whether a request is an HTTP/2 stream. What it says of its version would not do: an HTTP/1.1 client may write `HTTP/2.0`. */
+export function isStream(request: IncomingMessage): boolean {
+  return (request as { stream?: unknown }).stream !== undefined;
 }
 
 /** Notes what is spoken through, once the handshake is over. */
@@ -38,7 +71,18 @@ export function hasServed(socket: Marked): boolean {
 export function countPending(socket: Marked, change: 1 | -1): number {
   const pending = (socket[PENDING] ?? 0) + change;
   socket[PENDING] = pending;
+  if (pending === 0) noteIdle(socket);
   return pending;
+}
+
+/** Notes that no request of a connection is under way from now on: when it was accepted, and when the last one has been answered. */
+export function noteIdle(socket: Marked): void {
+  socket[IDLE] = performance.now();
+}
+
+/** Since when it has been idle, if it is; of `performance.now()`. */
+export function idleSince(socket: Marked): number {
+  return socket[IDLE] ?? 0;
 }
 
 /** How many requests of a connection have not been answered. */

@@ -1,6 +1,9 @@
+import type { ServerResponse } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
 import { inspect } from 'node:util';
 import type { FetchHandler } from '../options/types.js';
 import { isThenable } from './attempt.js';
+import { isStream } from './connection.js';
 import type { Listener } from './listener.js';
 
 type Environment = Parameters<FetchHandler['fetch']>[1];
@@ -33,13 +36,27 @@ export async function createFetchListener(app: FetchHandler): Promise<Listener> 
   });
   return {
     request: async (request, response) => {
+      if (isStream(request)) response.destroy = notingDestroy;
       await serve(request, response);
       const failure = failures.get(response);
       if (failure) throw failure.error;
       // The body of the answer broke off.
-      if (response.errored) throw response.errored;
+      const errored = response.errored ?? (response as Noted)[ERRORED];
+      if (errored) throw errored;
     },
   };
+}
+
+/** With what an HTTP/2 response was destroyed: it has no `errored`, and that of its stream is there when a client takes its request back, too. */
+const ERRORED: unique symbol = Symbol('errored');
+type Noted = ServerResponse & { [ERRORED]?: Error; readonly stream?: ServerHttp2Stream };
+
+/** Shared by all, and there before the application sees the response. */
+function notingDestroy(this: Noted, error?: Error): Noted {
+  // As with HTTP/1.1, nothing breaks off where the client has gone.
+  if (error !== undefined && !this.stream?.closed && !this.stream?.destroyed) this[ERRORED] ??= error;
+  Object.getPrototypeOf(this).destroy.call(this, error);
+  return this;
 }
 
 const PACKAGE = '@hono/node-server';

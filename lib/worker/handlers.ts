@@ -39,11 +39,11 @@ async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
   await app.ready();
   const { server } = app as { server?: unknown };
   if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
-  const { createServerListener } = await import('./server-handler.js');
+  const { createClosing } = await import('./fastify.js');
   return {
-    // Its own server never listens, but plugins hang their 'upgrade' listeners on it.
-    ...(isServer(server) && createServerListener(server)),
+    // It is not fed, since its timeouts are Fastify's; but plugins hang their 'upgrade' listeners on it.
+    ...(isServer(server) && { beside: server }),
     request: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),
-    close: async () => void (await app.close?.()),
+    ...createClosing(app),
   };
 }

@@ -1,43 +1,38 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Handler, RequestListener } from '../options/types.js';
-import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
-import { Admission } from './admission.js';
-import { attempt } from './attempt.js';
+import { Answers } from './answers.js';
+import { Arrival } from './arrival.js';
 import { type Timeout, Worker } from './base.js';
 import { closeIfIdle } from './closing.js';
 import {
+  connectionOf,
   countPending,
   descriptorOf,
-  hasServed,
+  isStream,
+  MAX_PENDING,
   markServed,
   noteDescriptor,
-  noteSecure,
   pendingOf,
-  streamOf,
   transportOf,
 } from './connection.js';
+import { departure } from './departure.js';
+import { Departures } from './departures.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
-import { closeIfLast, forceClose, watchHead } from './head.js';
+import { type HeadOwner, ownHead } from './head.js';
+import { announce, endLate } from './late.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
-import { refuse, refuseNow, report } from './refusal.js';
+import { openFor, socketOptions } from './own-server.js';
+import { refuse, refuseNow } from './refusal.js';
 import { createServer, type FedServer } from './server.js';
+import { besideHttp2 } from './server-handler.js';
 import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
 export type Places = 'connections' | 'requests';
-
-/** So many requests of one connection may wait for their answers: whoever pipelines more wants to fill the memory. */
-const MAX_PIPELINED = 1_000;
-
-/**
- * How long the first request of a connection may be on its way to a worker that drains, at least. On a busy machine, a client
- * has taken more than a second from its connect to its first byte. Milliseconds.
- */
-const FIRST_REQUEST = 5_000;
 
 /**
  * An acceptor, an `http.Server` that it feeds, and the application's handler.
@@ -52,16 +47,28 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected abstract readonly places: Places;
   /** Whether an application's own protocol may take a connection over. */
   protected readonly upgrades: boolean = false;
-  /** Set once it takes no more work: answers close their connections. */
-  protected draining = false;
-  /** The answers under way, and what is to be done when one has come to its end. */
-  readonly #active = new Map<ServerResponse, () => void>();
+  /** Whether it takes no more work: answers close their connections. */
+  protected get draining(): boolean {
+    return departure.hasBegun;
+  }
+  readonly #answers: Answers = new Answers({
+    context: this.context,
+    prepare: (response) => this.prepare(response),
+    finish: (response) => this.finish(response),
+  });
   #fed: FedServer | undefined;
   #listener: Listener | undefined;
+  #request: RequestListener | undefined;
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
-  #admission: Admission | undefined;
-  readonly #webSockets = new WebSockets();
+  #departures: Departures | undefined;
+  readonly #webSockets = new WebSockets((client) =>
+    this.context.warn('websocket', `${client} did not close its WebSocket in time, so it was ended`),
+  );
+  readonly #headOwner: HeadOwner = {
+    closes: (response) => this.closes(response),
+    clientHasHead: (fd) => this.context.pulse.vitals.clientHasHead(fd),
+  };
 
   /**
    * Makes a listener of the application, or several for upgrades and the like; called once, after `init`. What it throws is
@@ -73,7 +80,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** Serves one request. What it throws or rejects with is a failure of this request alone: 500, if nothing was sent. */
   protected handle(request: IncomingMessage, response: ServerResponse): unknown {
-    return this.#listener?.request(request, response);
+    return this.#request?.(request, response);
   }
 
   /** Whether a request is served at all; one that is not gets no answer. */
@@ -82,10 +89,18 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   /** What the class does to each response before the handler sees it. */
-  protected prepare(response: ServerResponse): void {
-    // To Node, 0 means for ever.
-    if (this.options.keepAlive === 0) forceClose(response);
-    else if (this.draining) closeIfLast(response, this.#isLast);
+  protected prepare(_response: ServerResponse): void {}
+
+  /** Whether the connection ends with this answer. Asked when its head is written; only of HTTP/1. */
+  protected closes(response: ServerResponse): boolean {
+    // To Node, a time of 0 means for ever.
+    if (this.options.keepAlive === 0) return true;
+    return this.isLast(response) && (this.draining || this.#answers.givesWay());
+  }
+
+  /** @internal Whether no other request of its connection waits behind this answer: it would get none after a close. */
+  protected isLast(response: ServerResponse): boolean {
+    return this.#answers.isLast(response);
   }
 
   /** What the class does after each response. */
@@ -94,53 +109,71 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   override async run(): Promise<void> {
     const listener = await this.#load();
     const { tls, spec } = this.context;
-    const { keepAlive, http2, workerConnections } = spec.serving;
+    const { keepAlive, http2, allowHalfOpen } = spec.serving;
     const fed = await createServer({
-      http: { keepAliveTimeout: keepAlive, ...spec.http },
-      ...{ tls, http2 },
-      onRequest: (request, response) => this.#serve(request, response, this.#handle),
+      http: spec.http,
+      ...{ keepAlive, tls, http2, listener },
+      onBroken: (client = 'a client', { message }) =>
+        this.context.warn('pipelining', `an HTTP/2 connection of ${client} broke a limit, and was ended: ${message}`),
     });
-    const { server } = fed;
-    listenToOthers(server, listener, {
+    // Else Node drops the answer to a client that has ended its side.
+    if (allowHalfOpen) Object.assign(fed.server, { httpAllowHalfOpen: true });
+    this.#request = listenToOthers(fed, listener, {
       upgrades: this.upgrades,
       http2,
-      serve: (request, response, answer) => this.#serve(request, response, answer),
+      onRequest: (request, response) => this.#serve(request, response, this.#handle),
+      // Whether its body comes is for the application to say.
+      serve: (request, response, answer) => this.#serve(request, response, answer, false),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
+        this.#departures?.idle.give(transportOf(stream));
         this.#webSockets.add(request, stream);
       },
-      answered: (socket) => this.#answered(socket),
+      answered: (socket) => this.#answers.answered(socket),
+      onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
+      connections: () => this.#acceptor?.connections ?? [],
     });
-    server.on('secureConnection', noteSecure);
-    server.on('timeout', (stream: Socket) => this.#onTimeout(stream));
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
-      // Over plain TCP, a client may end its side after the request and still wait for the answer, as with Node's own servers.
-      socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
+      socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
       onConnection: (socket) => {
         if (tls === undefined) noteDescriptor(socket);
-        this.#admission?.welcome(socket);
-        server.emit('connection', socket);
+        departures.add(socket);
+        this.#answers.welcome(socket);
+        fed.front.emit('connection', socket);
       },
-      onClose: (socket) => this.#closed(socket),
+      onClose: (socket) => {
+        const fd = descriptorOf(socket);
+        if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
+        this.#answers.closed(socket);
+      },
+      ...(this.places === 'connections' && { onFull: () => departures.idle.onFull() }),
     });
-    if (this.places === 'requests') this.#admission = new Admission(acceptor, workerConnections);
+    const departures = new Departures(acceptor, this.context, (socket) => {
+      if (!this.#answers.release(socket)) acceptor.leave(socket);
+    });
+    departures.watch(fed.front);
+    if (this.places === 'requests') this.#answers.admitWith(acceptor, departures.idle);
     this.#fed = fed;
+    this.#departures = departures;
     // Of what serves much per second, the record must not be what costs.
     if (this.places === 'connections' || this.thread > 0) this.context.slot.defer();
     this.#acceptor = acceptor;
-    await acceptor.open();
+    await openFor(fed.server, listener, acceptor, (message) => this.context.warn('server', message));
+  }
+
+  /** @internal */
+  override hurry(farewell: number): void {
+    if (this.#acceptor) void endLate(this.#acceptor, this.#answers.active, farewell, this.context);
   }
 
   override async stop(): Promise<void> {
-    this.draining = true;
-    for (const response of this.#active.keys()) if (!response.headersSent) closeIfLast(response, this.#isLast);
+    announce(this.#listener, this.context.tell);
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
-    await this.#acceptor?.lastCall();
-    const patience = setTimeout(() => this.#closeSilent(), Math.max(FIRST_REQUEST, this.options.keepAlive));
+    this.#departures?.drain();
     await this.#acceptor?.close();
-    clearTimeout(patience);
+    this.#departures?.close();
     this.#webSockets.close();
     await this.#listener?.close?.();
   }
@@ -151,10 +184,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override timeOut(): Timeout {
-    const [response] = this.#active.keys();
+    const [entry] = this.#answers.active;
     const timeout = super.timeOut();
-    if (response === undefined) return timeout;
-    const { method = '', url = '', socket } = response.req;
+    if (entry === undefined) return timeout;
+    const [response, { socket }] = entry;
+    const { method = '', url = '' } = response.req;
     const answered = !response.headersSent;
     const request = { method, url, ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }) };
     return { answered, request, ended: Promise.all([this.#giveUp(504), timeout.ended]) };
@@ -162,24 +196,27 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   async #giveUp(status: 500 | 504): Promise<void> {
     this.#acceptor?.abandon();
-    const answered = new Set<Socket>();
-    for (const response of this.#active.keys()) {
-      if (response.socket) answered.add(transportOf(response.socket));
+    // What was answered before is still on its way.
+    const answered = new Set(this.#answers.sending());
+    for (const [response, { socket }] of this.#answers.active) {
+      answered.add(socket);
       refuse(response, status);
     }
+    this.#fed?.drain();
     for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) socket.destroy();
     await this.#acceptor?.close();
   }
 
   /** @internal */
   override lastWords(status: 500 | 503): void {
-    for (const response of this.#active.keys()) refuseNow(response, status);
+    for (const response of this.#answers.active.keys()) refuseNow(response, status);
   }
 
   async #load(): Promise<Listener> {
     try {
       const made = await this.createListener(this.app);
-      const listener = typeof made === 'function' ? { request: made } : made;
+      const whole = typeof made === 'function' ? { request: made } : made;
+      const listener = this.options.http2 && whole.own ? besideHttp2(whole) : whole;
       this.#listener = listener;
       return listener;
     } catch (error) {
@@ -187,94 +224,42 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     }
   }
 
-  /** Those that have not sent a request are waited for no longer. */
-  #closeSilent(): void {
-    for (const socket of this.#acceptor?.connections ?? []) {
-      if (!hasServed(socket)) closeIfIdle(streamOf(socket), () => !hasServed(socket));
-    }
-  }
-
   /** The time of a connection that is kept is over, or one that the application has set. */
-  #onTimeout(stream: Socket): void {
+  #onTimeout(stream: Socket, heard: boolean): void {
     const socket = transportOf(stream);
     const { bytesRead } = socket;
-    if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
     // As Node does it: what nobody listens to ends the connection.
-    else if (![...this.#of(socket).keys()].some(isTimed)) stream.destroy();
+    if (heard && !this.draining) return;
+    if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
+    else if (!heard && !this.#answers.of(socket).some(({ response }) => isTimed(response))) stream.destroy();
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
-    const socket = transportOf(request.socket);
-    if (countPending(socket, 1) > MAX_PIPELINED) {
-      socket.destroy();
+  /** @param whole - whether its body is waited for, where that needs no place. */
+  #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener, whole = true): void {
+    const socket = connectionOf(request);
+    const pending = countPending(socket, 1);
+    // HTTP/2 has a limit of its own, which clients know: see createServer.
+    if (pending > MAX_PENDING && !isStream(request)) {
+      this.#cutOff(socket, pending);
       return;
     }
     if (!this.admit(request)) return;
     markServed(socket);
     const fd = descriptorOf(socket);
-    if (fd >= 0) {
-      this.context.pulse.vitals.clientWaits(fd);
-      watchHead(response, this.context.pulse.vitals, fd);
-    }
-    const admission = this.#admission;
-    if (admission) admission.request(socket, () => this.#answer(request, response, answer));
-    else this.#answer(request, response, answer);
+    if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);
+    ownHead(response, this.#headOwner, fd);
+    this.#answers.serve(new Arrival(request, response, socket, answer), whole);
   }
 
-  /** Returns whether the answer is still to come. */
-  #answer(request: IncomingMessage, response: ServerResponse, answer: RequestListener): boolean {
-    const { slot, pulse } = this.context;
-    const timed = this.places === 'requests';
-    let failed = false;
-    const done = (): void => {
-      if (!this.#active.delete(response)) return;
-      slot.end(failed);
-      if (timed) pulse.vitals.end();
-      this.finish(response);
-      const socket = transportOf(request.socket);
-      countPending(socket, -1);
-      // By now Node has ended its side of a connection that is not kept; the place of such a one is free once it has closed.
-      if (request.socket.writable) this.#admission?.keep(socket);
-    };
-    this.#active.set(response, done);
-    if (timed) pulse.vitals.begin();
-    slot.begin(request.method ?? '', request.url ?? '');
-    response.on('close', done);
-    this.prepare(response);
-    attempt(
-      () => answer(request, response),
-      (error) => {
-        failed = true;
-        report(error, request);
-        refuse(response);
-      },
+  #cutOff(socket: Socket, pending: number): void {
+    // What came with the request that was too many comes here too.
+    if (socket.destroyed) return;
+    const { remoteAddress = 'a client' } = socket;
+    this.context.warn(
+      'pipelining',
+      `a connection of ${remoteAddress} was closed: ${pending} requests waited for answers`,
     );
-    return !response.writableEnded;
-  }
-
-  /** Node tells only the first of pipelined requests that its connection has closed. */
-  #closed(socket: Socket): void {
-    if (pendingOf(socket) > 0) for (const done of this.#of(socket).values()) done();
-    const fd = descriptorOf(socket);
-    if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
-    this.#admission?.end(socket);
-  }
-
-  /** What is under way on a connection. */
-  #of(socket: Socket): Map<ServerResponse, () => void> {
-    return new Map([...this.#active].filter(([{ req }]) => transportOf(req.socket) === socket));
-  }
-
-  /** Whether no other request of the connection waits for an answer behind this one. */
-  readonly #isLast = (response: ServerResponse): boolean => {
-    const socket = transportOf(response.req.socket);
-    const answers = [...this.#of(socket).keys()];
-    return answers.at(-1) === response && answers.length === pendingOf(socket);
-  };
-
-  async #answered(socket: Socket): Promise<void> {
-    const responses = [...this.#of(socket).keys()];
-    await Promise.all(responses.map((response) => new Promise((resolve) => response.once('close', resolve))));
+    socket.destroy();
   }
 }
 
@@ -282,9 +267,4 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 function isTimed(response: ServerResponse): boolean {
   const { req } = response;
   return response.listenerCount('timeout') > 0 || (!req.complete && req.listenerCount('timeout') > 0);
-}
-
-/** What an `http.Server` would set on the connections that it accepts. */
-function socketOptions({ noDelay = true, keepAlive = false, keepAliveInitialDelay = 0, highWaterMark }: HttpOptions) {
-  return { noDelay, keepAlive, keepAliveInitialDelay, ...(highWaterMark !== undefined && { highWaterMark }) };
 }

@@ -4,6 +4,9 @@ import { ownThread, ThreadFigures } from '../system/thread-figures.js';
 import { Judge, pulseInterval, type Verdict } from './watchdog/judge.js';
 import { STAGE, Vitals } from './watchdog/vitals.js';
 
+/** A beat that comes so much later than it should is told of. Milliseconds. */
+const LATE = 50;
+
 /**
  * The clocks of a thread that serves, as far as it can see to them itself: it beats, so that whoever watches it knows that its event loop
  * turns, and at each beat it looks whether its request, or its boot, has had its time.
@@ -15,6 +18,8 @@ export class Pulse {
   readonly #figures: ThreadFigures;
   readonly #timer: NodeJS.Timeout;
   #onOverdue: (verdict: Verdict) => void = () => undefined;
+  #onLate: ((duration: number) => void) | undefined;
+  #beatAt = monotonic();
 
   /** @param memory - where the signs of life are kept, if somebody watches already. */
   constructor(limits: ClockLimits, spawnedAt: number, memory?: SharedArrayBuffer) {
@@ -32,13 +37,18 @@ export class Pulse {
     this.#onOverdue = act;
   }
 
+  /** Who is told, each time, that the event loop has stood still for so many milliseconds. */
+  onLate(act: (duration: number) => void): void {
+    this.#onLate = act;
+  }
+
   /** From now on the clocks of serving hold, not that of the boot. */
   serve(): void {
     // While the application was loaded, the event loop may have stood still for longer than `timeout`.
     this.vitals.beat();
     this.vitals.setStage(STAGE.SERVING);
     // Nobody asks any more whether its event loop turns.
-    if (this.limits.timeout === 0) clearInterval(this.#timer);
+    if (this.limits.timeout === 0 && this.#onLate === undefined) clearInterval(this.#timer);
   }
 
   /** It ends by itself now, within a limit that others keep. */
@@ -60,7 +70,11 @@ export class Pulse {
 
   #beat(): void {
     this.vitals.beat();
-    const verdict = this.#judge.look(monotonic(), this.vitals.read(), this.#figures.waited);
+    const now = monotonic();
+    const still = now - this.#beatAt;
+    if (still > LATE + pulseInterval(this.limits)) this.#onLate?.(still);
+    this.#beatAt = now;
+    const verdict = this.#judge.look(now, this.vitals.read(), this.#figures.waited);
     if (typeof verdict === 'number') return;
     this.stop();
     this.#onOverdue(verdict);

@@ -1,6 +1,11 @@
 import { writeSync } from 'node:fs';
 
-const REASON = { 500: 'Internal Server Error', 503: 'Service Unavailable', 504: 'Gateway Timeout' } as const;
+const REASON = {
+  408: 'Request Timeout',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+} as const;
 /** The answers that we give in an application's place. */
 export type Refusal = keyof typeof REASON;
 

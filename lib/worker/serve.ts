@@ -1,10 +1,11 @@
-import type { ResolvedOptions } from '../options/types.js';
+import type { ResolvedOptions } from '../options/resolved.js';
 import type { WorkerSpec } from '../protocol.js';
 import { loadApp } from './app.js';
 import { loadClass } from './classes.js';
 import { spec as ownSpec } from './context.js';
 import type { Lifecycle } from './lifecycle.js';
 import { lifecycle as ownLifecycle } from './prelude.js';
+import { createWarner } from './warner.js';
 
 /** What the host's script brings in the inline form; the spec names modules where it does not. */
 export interface Inline {
@@ -31,7 +32,8 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
     } else {
       const app = await (spec.app === undefined ? inline?.app : loadApp(spec.app));
       lifecycle.phase = 'boot';
-      const worker = new Class({ spec, slot, pulse, fail, tell, onWake, leaveSockets, tls }, app);
+      const warn = createWarner(tell, spec.thread);
+      const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls }, app);
       await worker.init();
       await worker.run();
       lifecycle.serving(worker);

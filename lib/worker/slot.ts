@@ -33,6 +33,7 @@ export class Slot {
   readonly #image: SlotImage;
   #requests = 0;
   #errors = 0;
+  #abandoned = 0;
   #active = 0;
   #connections: () => number = () => 0;
   #observer: SlotObserver | undefined;
@@ -55,6 +56,7 @@ export class Slot {
     this.#image = new SlotImage(image);
     this.#requests = before?.requests ?? 0;
     this.#errors = before?.errors ?? 0;
+    this.#abandoned = before?.abandoned ?? 0;
     this.#position = slotPosition(index);
     this.#image.setPid(process.pid);
     this.#image.setState(state);
@@ -133,6 +135,12 @@ export class Slot {
     this.#observer?.onRequests(1);
   }
 
+  /** A request was not begun, since its client had gone. */
+  abandon(): void {
+    this.#abandoned++;
+    this.#settle();
+  }
+
   #settle(): void {
     if (this.#settling && this.#deferring) return;
     this.#settling = true;
@@ -157,7 +165,7 @@ export class Slot {
 
   #fill(): void {
     this.#image.setLoad(this.#active, this.#connections());
-    this.#image.setCounters(this.#requests, this.#errors);
+    this.#image.setCounters(this.#requests, this.#errors, this.#abandoned);
   }
 
   #write(length: number): void {

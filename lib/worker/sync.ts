@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../options/types.js';
-import { hasServed, transportOf } from './connection.js';
-import { forceClose } from './head.js';
+import { connectionOf, hasServed } from './connection.js';
 import { HttpWorker } from './http.js';
 
 /**
@@ -13,11 +12,11 @@ export class SyncWorker<App = Handler> extends HttpWorker<App> {
   protected override readonly places = 'requests';
 
   /** A client that pipelines gets its first request served: the connection ends with that answer. */
-  protected override admit({ socket }: IncomingMessage): boolean {
-    return !hasServed(transportOf(socket));
+  protected override admit(request: IncomingMessage): boolean {
+    return !hasServed(connectionOf(request));
   }
 
-  protected override prepare(response: ServerResponse): void {
-    forceClose(response);
+  protected override closes(_response: ServerResponse): boolean {
+    return true;
   }
 }

@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Handler, WorkerKind } from '../options/types.js';
 import { ExpectedWait } from './expected-wait.js';
-import { forceClose } from './head.js';
 import { HttpWorker } from './http.js';
 
 /** What a new connection costs a client more than a kept one, roughly, milliseconds. */
@@ -29,10 +28,13 @@ export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
   readonly #bearable: number = NEW_CONNECTION[this.context.tls ? 'tls' : 'plain'];
 
   protected override prepare(response: ServerResponse): void {
-    super.prepare(response);
-    const start = performance.now();
-    if (this.#wait.mean > SHORT && this.#wait.at(start) > this.#bearable) forceClose(response);
-    (response as Timed)[START] = start;
+    (response as Timed)[START] = performance.now();
+  }
+
+  protected override closes(response: ServerResponse): boolean {
+    if (super.closes(response)) return true;
+    if (!this.isLast(response)) return false;
+    return this.#wait.mean > SHORT && this.#wait.at(performance.now()) > this.#bearable;
   }
 
   protected override finish(response: ServerResponse): void {

@@ -2,55 +2,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import https from 'node:https';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { Gate } from '../helpers/gate.js';
-import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { fixture } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { answerOf, closed, connect, http2Host, request } from '../helpers/http2.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
 const needed = { skip: noCertificates };
-
-function http2Host(t: TestContext, options: HostOptions): Host {
-  return new Host(t, { workers: 1, workerClass: 'async', http2: true, tls: { ...certificate() }, ...options });
-}
-
-async function connect(t: TestContext, url: string): Promise<ClientHttp2Session> {
-  const session = http2.connect(url, { ca: certificate().cert });
-  session.on('error', () => undefined);
-  t.after(() => session.destroy());
-  await inTime(once(session, 'connect'), 'an HTTP/2 session');
-  return session;
-}
-
-interface Http2Answer {
-  readonly status: number | undefined;
-  readonly body: string;
-}
-
-function request(session: ClientHttp2Session, path: string): ClientHttp2Stream {
-  const stream = session.request({ ':path': path });
-  stream.on('error', () => undefined);
-  return stream;
-}
-
-/** The answer on a stream; without a status when it broke before one came. */
-async function answerOf(stream: ClientHttp2Stream): Promise<Http2Answer> {
-  let status: number | undefined;
-  let body = '';
-  stream.on('response', (headers) => {
-    status = headers[':status'];
-  });
-  stream.setEncoding('utf8').on('data', (text: string) => {
-    body += text;
-  });
-  // An error is no more than one of the ends.
-  if (!stream.closed) await inTime(new Promise((resolve) => stream.once('close', resolve)), 'the end of a stream');
-  return { status, body };
-}
-
-const closed = (session: ClientHttp2Session): Promise<unknown> =>
-  session.closed ? Promise.resolve() : inTime(new Promise((resolve) => session.once('close', resolve)), 'its end');
 
 test('tls_and_http2: one server speaks HTTP/2 and HTTP/1.1', needed, async (t) => {
   const host = http2Host(t, {});

@@ -84,6 +84,20 @@ const ROWS: readonly Row[] = [
   ],
   ['worker:error', [worker, taken], 'error', 'worker #2 (pid 4711) failed: cannot bind 127.0.0.1:80 (ERR_BIND)'],
   [
+    'worker:warning',
+    [worker, { code: 'slow-client', message: 'a client\nis slow' }],
+    'warn',
+    'worker #2 (pid 4711): a client\\u000ais slow',
+    { worker: WHO, code: 'slow-client' },
+  ],
+  [
+    'worker:warning',
+    [worker, { code: 'connections', message: 'all are taken', repeated: 7, thread: 3 }],
+    'warn',
+    'worker #2 (pid 4711), thread 3: all are taken, and 7 times before',
+    { worker: WHO, code: 'connections', repeated: 7, thread: 3 },
+  ],
+  [
     'thread:exit',
     [worker, { thread: 3, code: 1, reason: 'timeout', request }],
     'warn',

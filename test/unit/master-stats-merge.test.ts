@@ -19,6 +19,7 @@ const record: fc.Arbitrary<SlotRecord> = fc.record({
   beat: fc.double({ min: 0, max: 1e9, noNaN: true }),
   requests: small,
   errors: small,
+  abandoned: small,
   rss: small,
   elu: fc.double({ min: 0, max: 1, noNaN: true }),
   patientUntil: fc.constant(0),
@@ -38,7 +39,7 @@ test('with threads, what is countable adds up and the rest is that of the proces
     fc.property(record, fc.array(record, { minLength: 1, maxLength: 8 }), (own, threads) => {
       const all = [own, ...threads];
       const merged = mergeRecords(all);
-      for (const field of ['active', 'connections', 'requests', 'errors'] as const) {
+      for (const field of ['active', 'connections', 'requests', 'errors', 'abandoned'] as const) {
         assert.equal(
           merged?.[field],
           all.reduce((sum, each) => sum + each[field], 0),

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { draftOf, formatAddress, MAX_PATH, parseBind } from '../../dist/options/address.js';
-import type { BindAddress } from '../../dist/options/types.js';
+import type { BindAddress } from '../../dist/options/resolved.js';
 import { assertInvalid, passesOrIsRefused } from './invalid.js';
 
 const tcp = (host: string | undefined, port: number): BindAddress => ({ kind: 'tcp', host, port });

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import test from 'node:test';
 import fc from 'fast-check';
 import { BUILT_IN_CLASSES } from '../../dist/options/defaults.js';
-import type { ResolvedOptions } from '../../dist/options/types.js';
+import type { ResolvedOptions } from '../../dist/options/resolved.js';
 import { validateOptions } from '../../dist/options/validate.js';
 import { AsyncWorker } from '../../dist/worker/async.js';
 import { Worker } from '../../dist/worker/base.js';

@@ -77,6 +77,10 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ key: new URL('https://example.org/key.pem') }, 'plain data or a file URL', '', 'tls.key'],
   ],
   http2: [[1, 'true or false', 'got 1']],
+  requestBuffer: [-1, 1.5, 2 ** 31, '1', null].map(
+    (value): Wrong => [value, 'an integer from 0 to 2147483647', 'got '],
+  ),
+  allowHalfOpen: [0, 'yes', null].map((value): Wrong => [value, 'true or false', 'got ']),
   bind: [
     [null, "'host:port'", 'got null'],
     [[], 'at least one address', 'got []'],

@@ -21,7 +21,14 @@ test('defaults', () => {
   assert.deepEqual(validateOptions({ app }), {
     source: { form: 'module', specifier: app },
     workerClass: { name: 'sync', inline: undefined, threads: 0 },
-    serving: { workerConnections: 1000, keepAlive: 5_000, threads: 4, http2: false },
+    serving: {
+      workerConnections: 1000,
+      keepAlive: 5_000,
+      threads: 4,
+      http2: false,
+      requestBuffer: 1_048_576,
+      allowHalfOpen: false,
+    },
     tls: undefined,
     app,
     name: 'prefork',

@@ -60,6 +60,16 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
     },
     { requiredKeys: ['type', 'clock', 'elapsed', 'answered'], ...plain },
   ),
+  fc.record(
+    {
+      type: fc.constant('warning' as const),
+      code: fc.constantFrom('connections' as const, 'slow-client' as const),
+      message: fc.string(),
+      repeated: fc.nat(),
+      thread: fc.nat(300),
+    },
+    { requiredKeys: ['type', 'code', 'message'], ...plain },
+  ),
   fc.record({ type: fc.constant('recycle' as const), why: fc.constantFrom('requests', 'memory') }, plain),
   fc.record(
     { type: fc.constant('failed' as const), phase: fc.constantFrom(...PHASES), error, socket: fc.nat(100) },
@@ -76,6 +86,7 @@ function assertWellFormed(value: WorkerMessage): void {
     thread: ['type', 'thread', 'code', 'reason', 'request'],
     user: ['type', 'message'],
     recycle: ['type', 'why'],
+    warning: ['type', 'code', 'message', 'repeated', 'thread'],
     timeout: ['type', 'clock', 'elapsed', 'request', 'hung', 'stack', 'pending', 'thread', 'answered'],
   }[value.type];
   assert.ok(allowed, `a message of type ${value.type}`);
@@ -83,6 +94,10 @@ function assertWellFormed(value: WorkerMessage): void {
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
   if (value.type === 'ready' || value.type === 'user') return;
   if (value.type === 'recycle') return void assert.ok(['requests', 'memory'].includes(value.why));
+  if (value.type === 'warning') {
+    assert.deepEqual([typeof value.code, typeof value.message], ['string', 'string']);
+    return;
+  }
   if (value.type === 'thread') {
     assert.deepEqual([typeof value.thread, typeof value.code], ['number', 'number']);
     return;
@@ -221,7 +236,8 @@ test('a spec is taken from the environment once, and is no more there', () => {
     copies: 1,
     backlog: 5,
     direct: false,
-    serving: { workerConnections: 1, keepAlive: 1, threads: 1, http2: false },
+    serving: { workerConnections: 1, keepAlive: 1, threads: 1, http2: false, requestBuffer: 1, allowHalfOpen: false },
+    gracefulTimeout: 3,
     clocks: { timeout: 1, bootTimeout: 2, watchdog: false },
     spawnedAt: 1.5,
     tls: false,

@@ -8,7 +8,7 @@ function set(image: SlotImage, entry: SlotRecord): void {
   image.setState(entry.state);
   image.setLoad(entry.active, entry.connections);
   if (entry.exitCode !== undefined) image.setExitCode(entry.exitCode);
-  image.setCounters(entry.requests, entry.errors);
+  image.setCounters(entry.requests, entry.errors, entry.abandoned);
   image.setBeat(entry.beat, entry.rss, entry.elu);
   image.setPatience(entry.patientUntil);
   if (entry.request) image.setRequest(entry.request.method, entry.request.url, entry.request.startedAt);
@@ -44,8 +44,9 @@ const served = fc.record(
     beat: float,
     requests: fc.nat(Number.MAX_SAFE_INTEGER),
     errors: fc.nat(Number.MAX_SAFE_INTEGER),
+    abandoned: fc.nat(2 ** 32 - 1),
     rss: fc.nat(Number.MAX_SAFE_INTEGER),
-    elu: fc.double({ min: 0, max: 1, noNaN: true }),
+    elu: fc.float({ min: 0, max: 1, noNaN: true }),
     patientUntil: float,
     request,
   },

@@ -13,8 +13,10 @@ import {
   SyncWorker,
   type ThreadExit,
   ThreadedWorker,
+  type WarningCode,
   Worker,
   type WorkerInfo,
+  type WorkerWarning,
   worker,
 } from 'prefork';
 import { expectType } from '../helpers/expect-type.js';
@@ -123,6 +125,10 @@ export function events(arbiter: Arbiter): void {
     expectType<ThreadExit>()(exit);
     expectType<number>()(exit.thread);
     expectType<number>()(exit.code);
+  });
+  arbiter.on('worker:warning', (_, warning) => {
+    expectType<WorkerWarning>()(warning);
+    expectType<WarningCode>()(warning.code);
   });
   arbiter.on('worker:message', (info, message) => {
     expectType<WorkerInfo>()(info);

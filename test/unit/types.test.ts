@@ -84,6 +84,8 @@ export function options(): void {
     keepAlive: 1,
     tls: { key: new URL('file:///key.pem'), cert: 'x', minVersion: 'TLSv1.3' },
     http2: false,
+    requestBuffer: 0,
+    allowHalfOpen: true,
     bind: [':0', { path: '/s', mode: 0o600 }],
     backlog: 1,
     timeout: 1,

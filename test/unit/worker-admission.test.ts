@@ -11,9 +11,14 @@ class OnePlace {
   placed: string | undefined;
   readonly destroyed: string[] = [];
   readonly admission: Admission;
+  /** Milliseconds: the clock, and how long the event loop has been idle. */
+  now = 1_000;
+  idle = 0;
 
   constructor(limit: number) {
-    this.admission = new Admission(this as unknown as Acceptor, limit);
+    const destroy = (socket: Socket): void => void socket.destroy();
+    const time = { now: () => this.now, idle: () => this.idle };
+    this.admission = new Admission(this as unknown as Acceptor, limit, { dismiss: destroy, forget: destroy }, time);
   }
 
   get hasRoom(): boolean {
@@ -63,13 +68,44 @@ class OnePlace {
 async function park(acceptor: OnePlace, name: string): Promise<Socket> {
   const socket = acceptor.accept(name);
   await eventually(() => acceptor.placed !== name, `the end of the grace for ${name}`);
+  // Who comes now has not waited in the kernel's queue meanwhile.
+  acceptor.now += 6;
   return socket;
 }
 
-/** Has a request come on a connection; tells of its start. */
-function request({ admission }: OnePlace, socket: Socket, started: string[], name = String(socket)): void {
-  // The answer is still to come.
-  admission.request(socket, () => started.push(name) > 0);
+/** Connections with a request that has not been answered. */
+const busy = new WeakMap<OnePlace, Set<Socket>>();
+
+interface Wish {
+  readonly name?: string;
+  readonly gone?: boolean;
+}
+
+/** Has a request come on a connection; tells of its start, or that it was dropped. */
+function request(acceptor: OnePlace, socket: Socket, started: string[], { name, gone = false }: Wish = {}): void {
+  const others = busy.get(acceptor) ?? new Set();
+  busy.set(acceptor, others);
+  const behind = others.has(socket);
+  others.add(socket);
+  const title = name ?? String(socket);
+  const applicant = {
+    // The answer is still to come.
+    start: () => started.push(title) > 0,
+    isGone: () => gone,
+    drop: () => void started.push(`${title} dropped`),
+  };
+  acceptor.admission.request(socket, applicant, behind);
+}
+
+/** The answer has been sent. */
+function answer(acceptor: OnePlace, socket: Socket): void {
+  busy.get(acceptor)?.delete(socket);
+  acceptor.admission.keep(socket);
+}
+
+/** A turn of the event loop, and one more. */
+async function turn(): Promise<void> {
+  for (let count = 0; count < 3; count++) await new Promise(setImmediate);
 }
 
 test('the request of a newcomer starts in the place that it has', async () => {
@@ -116,7 +152,8 @@ test('requests that wait start in the order of their heads, one at a time', asyn
   request(acceptor, b, started);
   request(acceptor, a, started);
   assert.deepEqual([started, acceptor.placed], [['C'], 'C']);
-  acceptor.admission.keep(c);
+  answer(acceptor, c);
+  await turn();
   assert.deepEqual([started, acceptor.placed], [['C', 'B'], 'B']);
   // This one closes.
   acceptor.admission.end(b);
@@ -127,13 +164,14 @@ test('the second of two requests of one connection starts after the first, and a
   const acceptor = new OnePlace(10);
   const started: string[] = [];
   const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
-  request(acceptor, a, started, 'first');
+  request(acceptor, a, started, { name: 'first' });
   request(acceptor, b, started);
-  request(acceptor, a, started, 'second');
+  request(acceptor, a, started, { name: 'second' });
   assert.deepEqual(started, ['first']);
-  acceptor.admission.keep(a);
+  answer(acceptor, a);
+  await turn();
   assert.deepEqual([started, acceptor.placed], [['first', 'B'], 'B']);
-  acceptor.admission.keep(b);
+  answer(acceptor, b);
   assert.deepEqual([started, acceptor.placed], [['first', 'B', 'second'], 'A']);
 });
 
@@ -145,8 +183,9 @@ test('what a connection that closes has asked for is forgotten', async () => {
   for (const socket of [c, a, b]) request(acceptor, socket, started);
   acceptor.admission.end(a);
   assert.equal(acceptor.placed, 'C');
-  acceptor.admission.keep(c);
-  assert.deepEqual(started, ['C', 'B']);
+  answer(acceptor, c);
+  await turn();
+  assert.deepEqual(started, ['C', 'A dropped', 'B']);
 });
 
 test('above the limit, those that have been silent for longest are closed', async () => {
@@ -162,7 +201,7 @@ test('above the limit, a connection that is kept counts as a silent one', async 
   for (const name of ['A', 'B', 'C', 'D']) {
     const socket = acceptor.accept(name);
     request(acceptor, socket, started);
-    acceptor.admission.keep(socket);
+    answer(acceptor, socket);
   }
   await eventually(() => acceptor.connections.size <= 2, '2 connections');
   assert.deepEqual(
@@ -185,4 +224,141 @@ test('above the limit, a request that waits for its place is not given up', asyn
   assert.deepEqual(started, []);
   await eventually(() => !acceptor.places(newcomer), 'the end of the grace');
   assert.deepEqual([started, acceptor.destroyed], [['A'], ['B']]);
+});
+
+test('a request that had to wait begins when the event loop has turned, if the one before took its time', async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [a, b, c] = [await park(acceptor, 'A'), await park(acceptor, 'B'), await park(acceptor, 'C')];
+  request(acceptor, a, started);
+  request(acceptor, b, started);
+  request(acceptor, c, started);
+  acceptor.now += 2;
+  answer(acceptor, a);
+  assert.deepEqual([started, acceptor.placed], [['A'], 'B']);
+  await turn();
+  assert.deepEqual(started, ['A', 'B']);
+  // What is known of all is as of that turn.
+  answer(acceptor, b);
+  assert.deepEqual([started, acceptor.placed], [['A', 'B', 'C'], 'C']);
+});
+
+test('the request of a client that has left is not begun', async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [a, b, c] = [await park(acceptor, 'A'), await park(acceptor, 'B'), await park(acceptor, 'C')];
+  request(acceptor, a, started);
+  request(acceptor, b, started, { gone: true });
+  request(acceptor, c, started);
+  acceptor.now += 2;
+  answer(acceptor, a);
+  await turn();
+  assert.deepEqual([started, acceptor.placed, acceptor.destroyed], [['A', 'B dropped', 'C'], 'C', ['B']]);
+});
+
+test('a newcomer from behind a slow request may have left: its request begins when the event loop has turned', async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const c = await park(acceptor, 'C');
+  const first = acceptor.accept('A');
+  request(acceptor, first, started);
+  acceptor.now += 2;
+  acceptor.admission.end(first);
+  request(acceptor, acceptor.accept('B'), started, { gone: true });
+  request(acceptor, c, started);
+  await turn();
+  assert.deepEqual([started, acceptor.destroyed], [['A', 'B dropped', 'C'], ['B']]);
+});
+
+test('a connection that closes while its request is about to begin gives the place to the next', async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [a, b, c] = [await park(acceptor, 'A'), await park(acceptor, 'B'), await park(acceptor, 'C')];
+  for (const socket of [a, b, c]) request(acceptor, socket, started);
+  acceptor.now += 2;
+  answer(acceptor, a);
+  acceptor.admission.end(b);
+  await turn();
+  assert.deepEqual([started, acceptor.placed], [['A', 'B dropped', 'C'], 'C']);
+});
+
+test("after 10 ms the kernel's queue has its turn, though requests wait here; one connection gives way for who was found", async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
+  acceptor.now += 20;
+  acceptor.idle += 5;
+  request(acceptor, a, started);
+  request(acceptor, b, started);
+  acceptor.now += 10;
+  answer(acceptor, a);
+  assert.deepEqual([started, acceptor.placed], [['A'], undefined]);
+  const newcomer = acceptor.accept('N');
+  request(acceptor, newcomer, started);
+  await turn();
+  answer(acceptor, newcomer);
+  await turn();
+  assert.deepEqual(started, ['A', 'N', 'B']);
+  assert.deepEqual([acceptor.admission.givesWay(), acceptor.admission.givesWay()], [true, false]);
+});
+
+test("when nobody is found in the kernel's queue, the line goes on", async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
+  request(acceptor, a, started);
+  request(acceptor, b, started);
+  acceptor.now += 10;
+  answer(acceptor, a);
+  await turn();
+  assert.deepEqual([started, acceptor.placed, acceptor.admission.givesWay()], [['A', 'B'], 'B', false]);
+});
+
+test("who is here overtakes the kernel's queue no longer than 10 ms, unless the event loop had waited for somebody to come", async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
+  request(acceptor, a, started);
+  acceptor.now += 10;
+  answer(acceptor, a);
+  // The loop comes from one request to the next.
+  request(acceptor, b, started);
+  assert.deepEqual([started, acceptor.placed], [['A'], undefined]);
+  await turn();
+  assert.deepEqual(started, ['A', 'B']);
+  acceptor.now += 10;
+  answer(acceptor, b);
+  acceptor.idle += 1;
+  request(acceptor, a, started);
+  assert.deepEqual(started, ['A', 'B', 'A']);
+});
+
+test('a silent newcomer does not let those wait who are here', async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
+  request(acceptor, a, started);
+  request(acceptor, b, started);
+  acceptor.now += 10;
+  answer(acceptor, a);
+  acceptor.accept('silent');
+  await turn();
+  assert.deepEqual([started, acceptor.placed], [['A', 'B'], 'B']);
+});
+
+test("a place that is given up early is another's, and the connection is kept when its answer has been sent", async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
+  request(acceptor, a, started);
+  request(acceptor, b, started);
+  request(acceptor, a, started, { name: 'behind' });
+  acceptor.admission.free(a);
+  await turn();
+  assert.deepEqual([started, acceptor.placed], [['A', 'B'], 'B']);
+  acceptor.admission.free(b);
+  assert.equal(acceptor.placed, undefined);
+  // Its next request had to wait for the end of its answer.
+  answer(acceptor, a);
+  assert.deepEqual([started, acceptor.placed], [['A', 'B', 'behind'], 'A']);
 });

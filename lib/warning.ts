@@ -1,0 +1,36 @@
+import { isRecord } from './serialized-error.js';
+
+/**
+ * What a worker warns of. `connections`: all that it may hold were taken, and idle ones had to go; `slow-client`: a connection was cut
+ * because a request waited for its client; `pipelining`: a client wanted more answers at once than are kept for it; `websocket`: a
+ * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
+ * their end when the time of a drain was nearly over, and were ended.
+ */
+export type WarningCode = (typeof CODES)[number];
+const CODES = ['connections', 'slow-client', 'pipelining', 'websocket', 'server', 'drain'] as const;
+
+/** Something that an operator should know, and that ends nothing. */
+export interface WorkerWarning {
+  readonly code: WarningCode;
+  /** One line. */
+  readonly message: string;
+  /** How many more of this code there have been since the last one was told: each is told once a minute at most. */
+  readonly repeated?: number;
+  /** The number of the thread, from 1. */
+  readonly thread?: number;
+}
+
+export type WarningMessage = { readonly type: 'warning' } & WorkerWarning;
+
+export function parseWarning(value: unknown): WarningMessage | undefined {
+  if (!isRecord(value)) return undefined;
+  const { message, repeated, thread } = value;
+  const code = CODES.find((name) => name === value['code']);
+  if (code === undefined || typeof message !== 'string') return undefined;
+  return {
+    type: 'warning',
+    ...{ code, message },
+    ...(typeof repeated === 'number' && { repeated }),
+    ...(typeof thread === 'number' && { thread }),
+  };
+}

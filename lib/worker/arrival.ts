@@ -1,0 +1,62 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { RequestListener } from '../options/types.js';
+import type { Applicant } from './admission.js';
+import { countPending, streamOf } from './connection.js';
+
+/** What becomes of an arrival. */
+export interface Reception {
+  /** It is served now. Returns whether the answer is still to come. */
+  readonly begin: (arrival: Arrival) => boolean;
+  /** It is not: its client has gone. */
+  readonly drop: (arrival: Arrival) => void;
+}
+
+/** A request from its head to the end of its answer. */
+export class Arrival implements Applicant {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The accepted connection, looked up once: later the request may have lost it. */
+  readonly socket: Socket;
+  readonly answer: RequestListener;
+  /** The handler has been called. */
+  begun = false;
+  /** What the handler did ended in an error. */
+  failed = false;
+  reception: Reception | undefined;
+  #resource: AsyncResource | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, socket: Socket, answer: RequestListener) {
+    this.request = request;
+    this.response = response;
+    this.socket = socket;
+    this.answer = answer;
+  }
+
+  /**
+   * To be called in the context in which the request came, if it is put off: else it would run in that of whoever makes room for it, and
+   * find the `AsyncLocalStorage` of another client's request.
+   */
+  putOff(): void {
+    if (!this.begun) this.#resource ??= new AsyncResource('PREFORKREQUEST');
+  }
+
+  start(): boolean {
+    this.begun = true;
+    const { begin } = this.reception as Reception;
+    return this.#resource === undefined ? begin(this) : this.#resource.runInAsyncScope(begin, undefined, this);
+  }
+
+  /** Node has ended the own side of a connection whose client has ended the other one, unless it is told to let it be. */
+  isGone(): boolean {
+    const { stream } = this.request as { stream?: { destroyed: boolean } };
+    if (stream !== undefined) return stream.destroyed;
+    return !streamOf(this.socket).writable;
+  }
+
+  drop(): void {
+    countPending(this.socket, -1);
+    this.reception?.drop(this);
+  }
+}

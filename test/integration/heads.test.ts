@@ -1,0 +1,111 @@
+/* A head is as the application wrote it: the same bytes as from a plain http.Server, but for what is said of the connection. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { before, type TestContext } from 'node:test';
+import { HEAD_FORMS } from '../fixtures/head-forms.js';
+import heads from '../fixtures/heads.js';
+import { ByteClient } from '../helpers/byte-client.js';
+import { certificate, noCertificates } from '../helpers/certificate.js';
+import { CLASSES } from '../helpers/classes.js';
+import { DRAINS, releaseInDrain } from '../helpers/drains.js';
+import { Gate } from '../helpers/gate.js';
+import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { RawClient } from '../helpers/http.js';
+
+/** How long a kept connection stays open, since its end is the end of an answer here. Milliseconds. */
+const KEPT = 50;
+const ALL = Object.keys(HEAD_FORMS);
+/** Where each needs a worker or a thread of its own. */
+const SOME: readonly string[] = [
+  ...['set, lasting', 'object, after some were set', 'list', 'list, lasting'],
+  ...['pairs, lasting', 'wrapped, list', 'another prototype', '204'],
+];
+
+const request = (form: string, query = ''): string => {
+  const { method = 'GET', version = '1.1', fields = '' } = HEAD_FORMS[form] ?? {};
+  return `${method} /${encodeURIComponent(form)}${query} HTTP/${version}\r\nHost: a\r\n${fields}\r\n`;
+};
+
+const expected = new Map<string, string>();
+
+before(async () => {
+  const server = http.createServer({ keepAliveTimeout: KEPT }, heads).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await Promise.all(ALL.map(async (form) => expected.set(form, await answer(url, form))));
+  server.close();
+});
+
+async function answer(url: string, form: string): Promise<string> {
+  return (await ByteClient.connect(url)).send(request(form)).all();
+}
+
+const undated = (text: string): string => text.replace(/^Date: .*\r\n/gm, '');
+const OF_CONNECTION = /^(?:connection|keep-alive): .*\r\n/gim;
+const unconnected = (text: string): string => undated(text).replace(OF_CONNECTION, '');
+
+/** The same but for the connection, of which it says that it ends. */
+function assertClosing(got: string, form: string): void {
+  assert.equal(unconnected(got), unconnected(expected.get(form) ?? ''), form);
+  const lines = got.match(OF_CONNECTION) ?? [];
+  assert.match(lines.join(), /^connection: close\r\n$/i, form);
+}
+
+/** So many that each of these requests is held by a worker, or a thread of one. */
+const FOR_ALL: Readonly<Record<(typeof CLASSES)[number], { forms: readonly string[]; options: HostOptions }>> = {
+  sync: { forms: SOME.slice(2, 6), options: { workers: 4, surge: 4 } },
+  threaded: { forms: SOME, options: { workers: 1, threads: SOME.length } },
+  async: { forms: ALL, options: { workers: 1 } },
+};
+
+for (const workerClass of CLASSES) {
+  const options: HostOptions = { workerClass, keepAlive: KEPT, app: fixture('heads.js') };
+
+  test(`heads, serving: ${workerClass}`, async (t) => {
+    const host = new Host(t, { ...options, workers: 1 });
+    const url = await host.ready();
+    const answers = await Promise.all(ALL.map(async (form) => [form, await answer(url, form)] as const));
+    for (const [form, got] of answers) {
+      const plain = expected.get(form) ?? '';
+      if (workerClass === 'sync') assertClosing(got, form);
+      else if (workerClass === 'async') assert.equal(undated(got), undated(plain), form);
+      // A busy thread may end a connection.
+      else assert.equal(unconnected(got), unconnected(plain), form);
+    }
+  });
+
+  for (const [way, order] of Object.entries(DRAINS)) {
+    test(`heads, written while a ${way} drains: ${workerClass}`, async (t) => {
+      const { forms, options: more } = FOR_ALL[workerClass];
+      const gate = await Gate.open(t);
+      const host = new Host(t, { ...options, ...more }, { env: gate.env });
+      const url = await host.ready();
+      const clients = await Promise.all(
+        forms.map(async (form) => [form, (await ByteClient.connect(url)).send(request(form, '?gate'))] as const),
+      );
+      await releaseInDrain(gate, forms.length, host, () => order(host, more.workers as number));
+      for (const [form, client] of clients) {
+        const got = await client.all();
+        // Its head had gone before.
+        if (form === 'flushed before') assert.equal(unconnected(got), unconnected(expected.get(form) ?? ''));
+        else assertClosing(got, form);
+      }
+    });
+  }
+}
+
+test('heads, written while a reload drains: with TLS', { skip: noCertificates }, async (t: TestContext) => {
+  const { cert, key } = certificate();
+  const gate = await Gate.open(t);
+  const tls = { cert, key };
+  const options = { workers: 1, workerClass: 'async', keepAlive: KEPT, app: fixture('heads.js'), tls } as const;
+  const host = new Host(t, options, { env: gate.env });
+  const url = await host.ready();
+  const clients = await Promise.all(
+    SOME.map(async (form) => [form, (await RawClient.secure(t, url, cert)).send(request(form, '?gate'))] as const),
+  );
+  await releaseInDrain(gate, SOME.length, host, () => DRAINS.reload(host, 1));
+  for (const [form, client] of clients) assertClosing(await client.all(), form);
+});

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import test, { type TestContext } from 'node:test';
+import { certificate, noCertificates } from '../helpers/certificate.js';
+import { assertUnharmed, classes } from '../helpers/classes.js';
+import { fixture, Host } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { connect, http2Host } from '../helpers/http2.js';
+import { type ManyAnswers, manyOverHttp1, manyOverHttp2 } from '../helpers/many-requests.js';
+
+const needed = { skip: noCertificates };
+const app = fixture('heap-app.js');
+
+const MANY = 100_000;
+/** Over TLS: HTTP/1.1 does with it what it does without, so the number is for what may pile up. */
+const FEWER = 20_000;
+const WARM_UP = 5_000;
+/** What the heap may have grown by: a tenth of what a closure for each request would hold. Bytes. */
+const GROWTH = 1 << 20;
+
+const heap = async (url: string, ca?: string): Promise<number> => Number((await get(`${url}/heap`, ca)).body);
+
+for (const { name, options, keeps } of classes(1)) {
+  for (const [count, secure] of [
+    [MANY, false],
+    [FEWER, true],
+  ] as const) {
+    if (!keeps) continue;
+    const skip = secure && noCertificates;
+    test(`${count} requests on one connection: ${name}${secure ? ', TLS' : ''}`, { skip }, async (t) => {
+      const { cert } = secure ? certificate() : { cert: undefined };
+      const host = new Host(t, { workers: 1, app, ...options, ...(secure && { tls: { ...certificate() } }) });
+      const url = await host.ready();
+      assert.equal(await manyOverHttp1(t, url, { count: WARM_UP, window: 20 }, cert), WARM_UP);
+      const before = await heap(url, cert);
+      assert.equal(await manyOverHttp1(t, url, { count, window: 20 }, cert), count);
+      const growth = (await heap(url, cert)) - before;
+      assert.ok(growth < GROWTH, `the heap has grown by ${growth} bytes`);
+      await host.finished(WARM_UP + count + 2);
+      await assertUnharmed(host);
+    });
+  }
+}
+
+test(`${MANY} requests on one connection: async, HTTP/2`, needed, async (t) => {
+  const host = http2Host(t, { app });
+  const url = await host.ready();
+  const session = await connect(t, url);
+  const warmUp = await manyOverHttp2(session, { count: WARM_UP, window: 50 });
+  assert.deepEqual(warmUp, { answered: WARM_UP, refused: 0, failed: [] });
+  const before = await heap(url, certificate().cert);
+  const { answered, failed } = await manyOverHttp2(session, { count: MANY, window: 50 });
+  assert.deepEqual([answered, failed], [MANY, []]);
+  const growth = (await heap(url, certificate().cert)) - before;
+  assert.ok(growth < GROWTH, `the heap has grown by ${growth} bytes`);
+  assert.ok(!session.closed);
+  await host.finished(WARM_UP + MANY + 2);
+  await assertUnharmed(host);
+});
+
+const CONNECTIONS = 10;
+const STREAMS = 100;
+const h2load = spawnSync('h2load', ['--version']).status === 0;
+
+/** What `h2load -n MANY -c CONNECTIONS -m STREAMS` counts. */
+async function runH2load(url: string): Promise<ManyAnswers> {
+  const program = spawn('h2load', [`-n${MANY}`, `-c${CONNECTIONS}`, `-m${STREAMS}`, url]);
+  let text = '';
+  program.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  const [code] = await once(program, 'close');
+  const [, succeeded, failed] = /(\d+) succeeded, (\d+) failed/.exec(text) ?? [];
+  const well = code === 0 && failed === '0';
+  return { answered: Number(succeeded), refused: 0, failed: well ? [] : [text] };
+}
+
+/** The same by clients of Node. */
+async function runClients(t: TestContext, url: string): Promise<ManyAnswers> {
+  const count = MANY / CONNECTIONS;
+  const sessions = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(t, url)));
+  const all = await Promise.all(sessions.map((session) => manyOverHttp2(session, { count, window: STREAMS })));
+  return all.reduce((sum, { answered, refused, failed }) => ({
+    answered: sum.answered + answered,
+    refused: sum.refused + refused,
+    failed: [...sum.failed, ...failed],
+  }));
+}
+
+test(`${MANY} requests on ${CONNECTIONS} HTTP/2 connections, ${STREAMS} streams at a time`, needed, async (t) => {
+  const host = http2Host(t, { app, workers: 2 });
+  const url = await host.ready();
+  t.diagnostic(`sent by ${h2load ? 'h2load' : 'clients of Node, since there is no h2load here'}`);
+  const answers = await (h2load ? runH2load(url) : runClients(t, url));
+  assert.deepEqual(answers, { answered: MANY, refused: 0, failed: [] });
+  await host.finished(MANY);
+  await assertUnharmed(host);
+});

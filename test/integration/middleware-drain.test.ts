@@ -1,0 +1,51 @@
+/* A drain takes nothing from an answer: what real middleware does to heads and bodies is there, whatever makes the worker leave. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { PIECES } from '../fixtures/middleware-app.js';
+import { CLASSES } from '../helpers/classes.js';
+import { answersInDrain, DRAINS, type Unpacked } from '../helpers/drains.js';
+import type { HostOptions } from '../helpers/host.js';
+import { fixture } from '../helpers/host.js';
+
+const SESSIONS: Readonly<Record<string, RegExp>> = {
+  '/session': /^connect\.sid=/,
+  '/stream': /^connect\.sid=/,
+  '/cookie': /^kept=/,
+};
+const PATHS = [...Object.keys(SESSIONS), '/streaming'];
+/** So many that a request of each path is held. */
+const FOR_ALL: Readonly<Record<(typeof CLASSES)[number], HostOptions & { workers: number }>> = {
+  sync: { workers: PATHS.length, surge: PATHS.length },
+  threaded: { workers: 1, threads: PATHS.length },
+  async: { workers: 1 },
+};
+
+function assertWhole(path: string, { status, headers, text }: Unpacked): void {
+  const pieces = path.startsWith('/stream') ? PIECES.join('') : JSON.stringify(PIECES);
+  assert.deepEqual([status, headers['content-encoding'], text], [200, 'gzip', pieces], path);
+  assert.match(String(headers['x-response-time']), /^\d+\.\d+ms$/, path);
+  const session = SESSIONS[path];
+  if (session) assert.match(headers['set-cookie']?.[0] ?? '', session, path);
+  // The head of this one had gone before the drain.
+  if (path !== '/streaming') assert.equal(headers.connection, 'close', path);
+}
+
+for (const workerClass of CLASSES) {
+  for (const way of [...(Object.keys(DRAINS) as (keyof typeof DRAINS)[]), 'recycle'] as const) {
+    test(`drain_keeps_middleware: ${way}, ${workerClass}`, async (t) => {
+      // Several workers are recycled one after the other.
+      const alone = way === 'recycle' && workerClass === 'sync';
+      const paths = alone ? PATHS.slice(0, 1) : PATHS;
+      const options = {
+        workerClass,
+        app: fixture('middleware-app.js'),
+        ...FOR_ALL[workerClass],
+        ...(alone && { workers: 1 }),
+      };
+      const { host, answers } = await answersInDrain(t, way, options, paths, { quick: '/quick' });
+      for (const path of paths) assertWhole(path, answers[path] as Unpacked);
+      for (const path of paths)
+        await host.until(() => host.log.includes(`morgan: GET ${path} 200\n`), `the log of ${path}`);
+    });
+  }
+}

@@ -1,0 +1,55 @@
+/* Next.js compresses and streams by itself, with methods of the response that it replaces: a drain leaves its answers whole. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import { CLASSES } from '../helpers/classes.js';
+import { answersInDrain, DRAINS, type Unpacked } from '../helpers/drains.js';
+import { fixture, type HostOptions } from '../helpers/host.js';
+import { PROJECT } from '../helpers/project.js';
+
+const PATHS = ['/cookie', '/held', '/'];
+const FOR_ALL: Readonly<Record<(typeof CLASSES)[number], HostOptions & { workers: number }>> = {
+  sync: { workers: PATHS.length, surge: PATHS.length },
+  threaded: { workers: 1, threads: PATHS.length },
+  async: { workers: 1 },
+};
+
+/** Within this project, where Next finds itself. */
+const folder = mkdtempSync(join(PROJECT, 'dist-test/next-'));
+const env = { NEXT_TELEMETRY_DISABLED: '1', NEXT_DIR: folder };
+
+before(() => {
+  cpSync(join(PROJECT, 'test/fixtures/next-app'), folder, { recursive: true });
+  const next = join(PROJECT, 'node_modules/next/dist/bin/next');
+  // Its other bundler takes three times as long.
+  execFileSync(process.execPath, [next, 'build', '--webpack'], { cwd: folder, env: { ...process.env, ...env } });
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function assertWhole(path: string, { status, headers, text }: Unpacked): void {
+  assert.deepEqual([status, headers['content-encoding']], [200, 'gzip'], path);
+  assert.match(text, path === '/cookie' ? /the end$/ : /the end<.*<\/html>$/s, path);
+  if (path === '/cookie') assert.deepEqual(headers['set-cookie'], ['session=a', 'csrf=b']);
+  // The head of that one had gone before the drain.
+  if (path !== '/') assert.equal(headers.connection, 'close', path);
+}
+
+for (const workerClass of CLASSES) {
+  for (const way of [...(Object.keys(DRAINS) as (keyof typeof DRAINS)[]), 'recycle'] as const) {
+    test(`drain_keeps_next: ${way}, ${workerClass}`, async (t) => {
+      // Several workers are recycled one after the other.
+      const alone = way === 'recycle' && workerClass === 'sync';
+      const paths = alone ? PATHS.slice(1, 2) : PATHS;
+      const options = {
+        workerClass,
+        app: fixture('next-server.js'),
+        ...FOR_ALL[workerClass],
+        ...(alone && { workers: 1 }),
+      };
+      const { answers } = await answersInDrain(t, way, options, paths, { env, quick: '/cookie?quick' });
+      for (const path of paths) assertWhole(path, answers[path] as Unpacked);
+    });
+  }
+}
