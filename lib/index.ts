@@ -2,6 +2,7 @@ export { Arbiter } from './arbiter.js';
 export { ArbiterError, type ArbiterErrorCode } from './errors.js';
 export type { ArbiterEvents, ReloadResult, ThreadExit, WorkerExit, WorkerTimeout } from './master/events.js';
 export type { BoundAddress } from './master/listener.js';
+export type { QueueReport, QueueStats } from './master/queue-level.js';
 export type { ArbiterState } from './master/states.js';
 export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/stats.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/worker-handle.js';

@@ -83,6 +83,21 @@ const TABLE: Table = {
     { slots },
   ],
   recovered: () => ['info', 'recovered: no worker fails any more', {}],
+  'queue:cut': (_, { asked, backlog }) => [
+    'warn',
+    `the system holds only ${backlog} waiting clients for each address, and backlog asks for ${asked}: raise net.core.somaxconn, or ask for less`,
+    { asked, backlog },
+  ],
+  'queue:high': (_, queue) => [
+    'warn',
+    `${addressText(queue.address)}: ${count(queue.waiting, 'client')} wait to be accepted, and the system holds ${queue.backlog}; with more, connecting takes seconds or fails: add workers, or a larger backlog if this is a burst`,
+    { ...queue },
+  ],
+  'queue:normal': (_, queue) => [
+    'info',
+    `${addressText(queue.address)}: the queue has come down, clients that wait to be accepted: ${queue.waiting}`,
+    { ...queue },
+  ],
   scale: (_, to, from) => ['info', `scaling from ${from} to ${count(to, 'worker')}`, { to, from }],
   reload: (_, generation) => ['info', `reloading: generation ${generation} begins`, { generation }],
   reloaded: (_, result) => [

@@ -4,6 +4,7 @@ import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../protocol
 import type { SlotRequest } from '../scoreboard.js';
 import type { WarningMessage, WorkerWarning } from '../warning.js';
 import type { BoundAddress } from './listener.js';
+import type { QueueReport } from './queue-level.js';
 import type { FailingSlot } from './stats.js';
 import type { ExitReason, WorkerInfo } from './worker-handle.js';
 
@@ -81,6 +82,12 @@ export interface ArbiterEvents {
   degraded: [slots: readonly FailingSlot[]];
   /** No slot fails any more: after `degraded`, once. */
   recovered: [];
+  /** At the start, once: the system holds fewer clients that wait than `backlog` asks for, `net.core.somaxconn`. */
+  'queue:cut': [cut: { readonly asked: number; readonly backlog: number }];
+  /** The queue of an address is more than half full, and was so for two seconds: clients come faster than workers take them. */
+  'queue:high': [queue: QueueReport];
+  /** After `queue:high`: the queue of that address is a quarter full or less, and was so for two seconds. */
+  'queue:normal': [queue: QueueReport];
   /** The number of workers is to change. */
   scale: [to: number, from: number];
   /** A reload begins: the number of the generation that is to serve. */

@@ -1,12 +1,13 @@
 import { promises as dns } from 'node:dns';
-import { chmodSync, closeSync, fstatSync, lstatSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, fstatSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debugBind } from '../debug.js';
 import { ArbiterError } from '../errors.js';
-import { formatAddress, UNIX_DRAFT } from '../options/address.js';
+import { DRAFT, draftOf, formatAddress } from '../options/address.js';
 import type { BindAddress } from '../options/resolved.js';
+import { isBound } from '../system/bound-paths.js';
 import { type BoundSocket, bindTcp, bindUnix, inspectSocket } from '../system/socket.js';
 import { readActivation } from '../system/systemd.js';
 import { heritage } from './heritage.js';
@@ -178,9 +179,10 @@ function bindEverywhere(port: number): BoundSocket {
  * when the file is somebody else's by then, or when another process goes on serving it.
  */
 async function openUnix(path: string, mode: number | undefined): Promise<Opened> {
-  const draft = path + UNIX_DRAFT;
-  await removeStaleSocket(path);
+  const draft = draftOf(path);
   await removeStaleSocket(draft);
+  // Last of all: from this look to the bind there is no wait in which another one could take the path.
+  await removeStaleSocket(path);
   const socket = bindUnix(draft);
   const { fd } = socket;
   const leave = once(socket.close);
@@ -197,15 +199,16 @@ async function openUnix(path: string, mode: number | undefined): Promise<Opened>
 
 /** The address as the kernel has it: a Unix socket keeps the name that it was bound by. */
 export function boundName(address: BoundAddress): BoundAddress {
-  return typeof address === 'string' ? address + UNIX_DRAFT : address;
+  return typeof address === 'string' ? draftOf(address) : address;
 }
 
 /** A descriptor that was closed may be another's when it is closed once more. */
 function once(act: () => void): () => void {
   let done = false;
   return () => {
-    if (!done) act();
+    if (done) return;
     done = true;
+    act();
   };
 }
 
@@ -214,7 +217,12 @@ function removing(path: string, close: () => void): () => void {
   const inode = lstatSync(path, { throwIfNoEntry: false })?.ino;
   return once(() => {
     close();
-    if (inode !== undefined && lstatSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path);
+    try {
+      if (inode !== undefined && lstatSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path);
+    } catch (error) {
+      // The folder is not ours to write to any more. That must not keep the rest from being closed; the next one to bind it replaces it.
+      debugBind('%s is left: %s', path, error);
+    }
   });
 }
 
@@ -226,9 +234,11 @@ async function removeStaleSocket(path: string): Promise<void> {
     statSync(dirname(path));
     return;
   }
-  if (!found.isSocket()) throw new Error('a file that is not a socket is in the way');
+  if (!found.isSocket()) throw new Error(`${path} is in the way, and not a socket`);
   const code = await probe(path);
-  if (code === 'ECONNREFUSED' && isBound(path)) {
+  const name = basename(path);
+  // By another name of the folder, there may have been room for the one and not for the other.
+  if (code === 'ECONNREFUSED' && isBound(dirname(path), [name, name + DRAFT, basename(draftOf(path))])) {
     throw Object.assign(new Error(`${path}: bound, not listening yet`), { code: 'EADDRINUSE' });
   }
   if (code === 'ECONNREFUSED') {
@@ -259,15 +269,4 @@ function openInherited(fd: number): Opened {
   const { address } = inspectSocket(fd);
   const leave = (): void => undefined;
   return { fd, address: address ?? `fd://${fd}`, foreign: true, close: leave, leave };
-}
-
-/** Whether a process has it bound, though nobody listens yet: an Arbiter whose workers still boot. Linux alone tells. */
-function isBound(path: string): boolean {
-  try {
-    return readFileSync('/proc/net/unix', 'utf8')
-      .split('\n')
-      .some((line) => line.endsWith(` ${path}`) || line.endsWith(` ${path}${UNIX_DRAFT}`));
-  } catch {
-    return false;
-  }
 }

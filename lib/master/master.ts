@@ -11,6 +11,7 @@ import { Loop } from './loop.js';
 import { takeName } from './names.js';
 import type { Notifier } from './notify.js';
 import { opening } from './opening.js';
+import { type Queues, watchQueues } from './queues.js';
 import { Reloads } from './reloads.js';
 import type { Site, SiteEvents } from './site.js';
 import { type ArbiterState, checkMove, refusal } from './states.js';
@@ -33,6 +34,7 @@ export class Master {
   #target: number;
   #site: Site | undefined;
   #crew: Crew | undefined;
+  #queues: Queues | undefined;
   #workers: ReturnType<typeof workerTurns> | undefined;
   readonly #ending: Ending;
   #failure: unknown;
@@ -148,6 +150,7 @@ export class Master {
       pid: process.pid,
       state: this.#state,
       target: this.#target,
+      queues: this.#site === undefined ? [] : (this.#queues?.stats() ?? []),
       ...(this.#crew?.stats(this.#target) ?? EMPTY_STATS),
     };
   }
@@ -157,6 +160,7 @@ export class Master {
       this.#site = site;
       const { service } = site;
       if (service) this.#notifier.observe((event, args) => service.onEvent(event, args));
+      this.#queues = watchQueues(site.listeners, this.#options.backlog, this.#notifier);
       const crew = new Crew(site, this.#options, generation, this.#notifier);
       this.#crew = crew;
       this.#workers = workerTurns({

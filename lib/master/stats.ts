@@ -1,4 +1,5 @@
 import type { SlotRecord } from '../scoreboard.js';
+import type { QueueStats } from './queue-level.js';
 import type { WorkerInfo } from './worker-handle.js';
 
 /** Counters since the start, dead workers included. */
@@ -67,6 +68,8 @@ export interface ArbiterStats<State extends string = string> extends CrewStats {
   readonly state: State;
   /** The number of workers that should be. */
   readonly target: number;
+  /** Who waits at each address, in the order of `bind`; empty before they are bound and after the stop. */
+  readonly queues: readonly QueueStats[];
 }
 
 /** Of an Arbiter that has not been started. */

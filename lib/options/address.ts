@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { integer, invalid, plainObject, text } from './checks.js';
@@ -6,10 +7,13 @@ import type { BindAddress } from './resolved.js';
 
 const EXPECTED =
   "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', 'systemd', 'systemd:NAME', { host, port }, { path, mode } or { fd }";
-/** What a Unix socket's path ends with until it is bound for good. */
-export const UNIX_DRAFT = '~';
-/** sun_path holds 108 bytes on Linux and 104 on macOS, the terminating NUL included. */
-const MAX_PATH: number = 103 - UNIX_DRAFT.length;
+/**
+ * How long the path of a Unix socket may be, bytes. sun_path has 108 on Linux, which binds and connects with all of them, the name having
+ * no NUL then; and 104 on macOS, where the NUL is counted in.
+ */
+export const MAX_PATH: number = process.platform === 'linux' ? 108 : 103;
+/** What the name of a Unix socket ends with, or where that is too long begins with, until it is bound for good. */
+export const DRAFT = '~';
 
 const port = integer(0, 65_535);
 const descriptor = integer(0, 2 ** 31 - 1);
@@ -46,6 +50,23 @@ export function formatAddress(address: BindAddress): string {
   if (address.kind === 'systemd') return address.name === undefined ? 'systemd' : `systemd:${address.name}`;
   const { host = '', port: number } = address;
   return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
+}
+
+/**
+ * The name in the same folder by which a Unix socket is bound first. It fits wherever the path itself does: of a path without room for
+ * another byte, the name is replaced by a digest, of its own length at most. Digests of a few bytes can be the same, which two
+ * sockets notice that are bound at the same time, or one of which was left by a killed process: the address is in use then.
+ */
+export function draftOf(path: string): string {
+  if (Buffer.byteLength(path + DRAFT) <= MAX_PATH) return path + DRAFT;
+  const begin = path.lastIndexOf('/') + 1;
+  const name = path.slice(begin);
+  const digest = createHash('sha256')
+    .update(name)
+    .digest('base64url')
+    .slice(0, Buffer.byteLength(name) - 1);
+  const draft = DRAFT + digest;
+  return path.slice(0, begin) + (draft === name ? `-${digest}` : draft);
 }
 
 function parseAddress(value: unknown, option: string): BindAddress {
@@ -97,9 +118,12 @@ function socketName(name: string | undefined, option: string): string | undefine
 
 function socketPath(value: unknown, option: string): string {
   const path = text(value, option);
-  if (!isAbsolute(path)) throw invalid(option, 'an absolute path of a Unix socket', value);
-  if (Buffer.byteLength(path) > MAX_PATH) {
-    throw invalid(option, `a path of at most ${MAX_PATH} bytes, the system's limit for a Unix socket`, value);
+  // One that ends with a slash is a folder's.
+  if (!isAbsolute(path) || path.endsWith('/')) throw invalid(option, 'an absolute path of a Unix socket', value);
+  const length = Buffer.byteLength(path);
+  if (length > MAX_PATH) {
+    const limit = `a path of at most ${MAX_PATH} bytes, the system's limit for a Unix socket, and not of ${length}`;
+    throw invalid(option, limit, value);
   }
   return path;
 }

@@ -143,7 +143,10 @@ export interface ArbiterOptions<App = Handler> {
    * @defaultValue the sockets that systemd passed to this process, else `'127.0.0.1:8000'`
    */
   readonly bind?: BindOption | readonly BindOption[];
-  /** Length of the kernel's queue of connections that wait for a worker, listen(2). Gunicorn: `backlog`. @defaultValue `2048` */
+  /**
+   * Length of the kernel's queue of connections that wait for a worker, listen(2), for each address. The system may cut it, see the
+   * event `queue:cut`. Gunicorn: `backlog`. @defaultValue `2048`
+   */
   readonly backlog?: number;
   /**
    * How long one request of a sync worker, or of a thread of a threaded one, may take, and how long the event loop of any worker

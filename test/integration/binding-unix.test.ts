@@ -1,13 +1,28 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Arbiter } from 'prefork';
-import { getFrom } from '../helpers/address.js';
+import { type Address, getFrom } from '../helpers/address.js';
+import { untilRefused, where } from '../helpers/connector.js';
 import { fixture, Host } from '../helpers/host.js';
 import { createLoadGate } from '../helpers/load-gate.js';
-import { temporaryFolder } from '../helpers/place.js';
+import { occupy, temporaryFolder } from '../helpers/place.js';
+
+const linux = { skip: existsSync('/proc/net/unix') ? false : 'this system does not tell what is bound' };
 
 const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
 
@@ -115,6 +130,63 @@ test('the mode of a Unix socket, and its removal at the end', async (t) => {
     await arbiter.stop();
     assert.equal(existsSync(path), false);
   }
+});
+
+test('bind_unix_stale_file: one whose connections live on, though nobody listens', async (t) => {
+  const path = join(temporaryFolder(t), 'socket');
+  const server = await occupy(t, { path });
+  const client = connect(path);
+  t.after(() => client.destroy());
+  await Promise.all([once(client, 'connect'), once(server, 'connection')]);
+  // Node removes the file that it has bound; other programs leave it.
+  linkSync(path, `${path}.left`);
+  server.close();
+  renameSync(`${path}.left`, path);
+  const host = new Host(t, { bind: { path } }, { env: { DEBUG: 'prefork:bind' } });
+  await host.event('ready');
+  assert.equal((await getFrom(path)).body, 'hello');
+  assert.doesNotMatch(host.log, /attempt/);
+  assert.equal(client.destroyed, false);
+});
+
+test('bind_unix_in_use_refused: by another name of the folder, before anybody listens', linux, async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'run'));
+  symlinkSync('run', join(folder, 'var-run'));
+  const gate = await createLoadGate(t);
+  const app = fixture('waits-to-load.js');
+  const host = new Host(t, { bind: { path: join(folder, 'run/é.sock') }, app }, { env: gate.env });
+  await host.event('worker:spawn');
+  const second = new Host(t, { bind: { path: join(folder, 'var-run/é.sock') }, app }, { env: gate.env });
+  await second.until(() => second.of('worker:spawn').length + second.of('rejected').length > 0, 'a bind or a refusal');
+  gate.open();
+  await host.event('ready');
+  await second.until(() => second.of('ready').length + second.of('rejected').length > 0, 'an outcome');
+  assert.equal(second.of('rejected')[0]?.args[0].code, 'ERR_BIND');
+  const { body } = await getFrom(join(folder, 'var-run/é.sock'), '/pid');
+  assert.ok((await host.workers()).some(({ pid }) => String(pid) === body));
+});
+
+test('a socket file that cannot be removed at the end is left, and everything else is undone', async (t) => {
+  const folder = temporaryFolder(t);
+  const [own, moved, pidFile] = ['own', 'moved', 'pid'].map((name) => join(folder, name)) as [string, string, string];
+  mkdirSync(own);
+  const host = new Host(t, { bind: [{ path: join(own, 'socket') }, '127.0.0.1:0'], pidFile, workers: 1 });
+  await host.event('ready');
+  const [, tcp] = (await host.call('addresses')) as Address[];
+  // The system fails at each use of the path, with ELOOP, also for root.
+  renameSync(own, moved);
+  symlinkSync('own', own);
+  assert.equal((await getFrom(join(moved, 'socket'))).body, 'hello');
+  host.kill('SIGTERM');
+  assert.deepEqual(await host.exited(), { code: 0, signal: null });
+  assert.deepEqual(host.of('error'), []);
+  assert.deepEqual([existsSync(join(moved, 'socket')), existsSync(pidFile)], [true, false]);
+  await untilRefused(where(tcp as Address));
+  // It is stale now.
+  const next = new Host(t, { bind: { path: join(moved, 'socket') } });
+  await next.event('ready');
+  assert.equal((await getFrom(join(moved, 'socket'))).body, 'hello');
 });
 
 test('a host that ends without a stop leaves no Unix socket', async (t) => {

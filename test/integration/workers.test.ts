@@ -71,8 +71,9 @@ test('stats', async (t) => {
     (await host.stats()).workers.reduce((sum, worker) => sum + worker.connections, 0);
   await eventually(async () => (await connections()) === 1, '1 connection');
 
-  const { uptime, totals, workers, degraded, failing, ...rest } = await host.stats();
+  const { uptime, totals, workers, degraded, failing, queues, ...rest } = await host.stats();
   assert.deepEqual({ degraded, failing }, { degraded: false, failing: [] });
+  assert.equal(queues.length, 1);
   assert.ok(uptime > 0);
   assert.deepEqual(rest, { name: 'counted', pid: host.pid, state: 'running', generation: 1, target: 2 });
   assert.deepEqual(totals, { requests: 3, errors: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 });

@@ -10,7 +10,7 @@ const neverFails = (error: Error): never => assert.fail(error);
 
 const STATS: ArbiterStats<string> = {
   ...EMPTY_STATS,
-  ...{ name: 'a', pid: 1, state: 'running', generation: 3, target: 2, uptime: 1 },
+  ...{ name: 'a', pid: 1, state: 'running', generation: 3, target: 2, uptime: 1, queues: [] },
 };
 const STATUS = 'STATUS=running, 0 of 2 workers ready, generation 3';
 

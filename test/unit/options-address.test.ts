@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
 import test from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { formatAddress, parseBind } from '../../dist/options/address.js';
+import { draftOf, formatAddress, MAX_PATH, parseBind } from '../../dist/options/address.js';
 import type { BindAddress } from '../../dist/options/resolved.js';
 import { assertInvalid, passesOrIsRefused } from './invalid.js';
 
@@ -11,8 +12,7 @@ const unix = (path: string, mode?: number): BindAddress => ({ kind: 'unix', path
 const fd = (number: number): BindAddress => ({ kind: 'fd', fd: number });
 const systemd = (name?: string): BindAddress => ({ kind: 'systemd', name });
 
-// sun_path of macOS, the shorter one, less its NUL.
-const LONGEST = `/${'x'.repeat(101)}`;
+const LONGEST = `/${'x'.repeat(MAX_PATH - 1)}`;
 
 const FORMS: readonly (readonly [value: unknown, address: BindAddress, text: string])[] = [
   ['127.0.0.1:8000', tcp('127.0.0.1', 8000), '127.0.0.1:8000'],
@@ -75,10 +75,12 @@ const REFUSED: readonly (readonly [value: unknown, expected: string, option?: st
   ['unix:', 'not empty'],
   ['unix:run/app.sock', 'an absolute path'],
   ['unix:/a\0b', 'no NUL'],
-  [`unix:${LONGEST}x`, 'at most 102 bytes'],
+  [`unix:${LONGEST}x`, `at most ${MAX_PATH} bytes`],
+  [`unix:${LONGEST}xxx`, `and not of ${MAX_PATH + 3}`],
   // Bytes count, not characters.
-  [`unix:/${'é'.repeat(52)}`, 'at most 102 bytes'],
-  [{ path: `${LONGEST}x` }, 'at most 102 bytes', 'bind.path'],
+  [`unix:/${'é'.repeat(Math.ceil(MAX_PATH / 2))}`, `and not of ${1 + 2 * Math.ceil(MAX_PATH / 2)}`],
+  ['unix:/run/', 'an absolute path of a Unix socket'],
+  [{ path: `${LONGEST}x` }, `at most ${MAX_PATH} bytes`, 'bind.path'],
   [{ path: 'relative' }, 'an absolute path', 'bind.path'],
   [{ path: '/s', mode: 0o1000 }, 'an integer from 0 to 511', 'bind.mode'],
   [{ path: '/s', mode: '660' }, 'an integer from 0 to 511', 'bind.mode'],
@@ -127,7 +129,8 @@ const port = fc.integer({ min: 0, max: 65_535 });
 const host = fc.option(fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()), { nil: undefined });
 const path = fc
   .string({ minLength: 1, maxLength: 102, unit: fc.string({ minLength: 1, maxLength: 1 }).filter((c) => c !== '\0') })
-  .map((name) => `/${name}`);
+  .map((name) => `/${name}`)
+  .filter((whole) => !whole.endsWith('/'));
 const name = fc.string({ minLength: 1, maxLength: 255 }).filter((text) => !text.includes(':'));
 const address = fc.oneof(
   fc.tuple(host, port).map(([name, number]) => tcp(name, number)),
@@ -160,9 +163,39 @@ test('no string does anything but parse or be refused, and what parses is in ran
         const [parsed] = parseBind(value, 'bind');
         if (parsed?.kind === 'tcp')
           assert.ok(parsed.port <= 65_535 && parsed.host !== '' && !parsed.host?.includes('\0'));
-        if (parsed?.kind === 'unix') assert.ok(parsed.path.startsWith('/') && Buffer.byteLength(parsed.path) <= 102);
+        if (parsed?.kind === 'unix')
+          assert.ok(parsed.path.startsWith('/') && Buffer.byteLength(parsed.path) <= MAX_PATH);
       }),
     ),
     { numRuns: 3000 },
   );
+});
+
+test('the name that a Unix socket is bound by first is another one in the same folder, and fits as well', () => {
+  const name = fc.string({
+    unit: fc.constantFrom('a', '~', '-', 'é', '€', '😀', ' '),
+    minLength: 1,
+    maxLength: MAX_PATH,
+  });
+  const path = fc.tuple(fc.nat(MAX_PATH), name).map(([depth, last]) => `/${'d'.repeat(depth)}/${last}`);
+  const fitting = path.filter((candidate) => Buffer.byteLength(candidate) <= MAX_PATH);
+  const longest = fitting.map((candidate) => candidate + 'x'.repeat(MAX_PATH - Buffer.byteLength(candidate)));
+  fc.assert(
+    fc.property(fc.oneof(fitting, longest), (given) => {
+      const draft = draftOf(given);
+      assert.notEqual(draft, given);
+      assert.ok(Buffer.byteLength(draft) <= MAX_PATH, draft);
+      assert.equal(dirname(draft), dirname(given));
+      assert.equal(draftOf(given), draft);
+    }),
+  );
+});
+
+test('the name that a Unix socket is bound by first is not that of another one', () => {
+  const folder = `/${'d'.repeat(MAX_PATH - 17)}/`;
+  const names = [...Array(100).keys()].map((number) => `app-${String(number).padStart(11, '0')}`);
+  assert.equal(Buffer.byteLength(folder + names[0]), MAX_PATH);
+  assert.equal(new Set(names.flatMap((name) => [folder + name, draftOf(folder + name)])).size, 200);
+  // A single byte that is taken.
+  assert.equal(draftOf(`/${'d'.repeat(MAX_PATH - 3)}/~`), `/${'d'.repeat(MAX_PATH - 3)}/-`);
 });

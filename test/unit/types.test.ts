@@ -23,6 +23,7 @@ import {
   type Handler,
   type LogFields,
   type Logger,
+  type QueueReport,
   type SlotRequest,
   type WorkerExit,
   type WorkerInfo,
@@ -55,6 +56,9 @@ export function events(arbiter: Arbiter): void {
     expectType<number>()(failures);
   });
   arbiter.on('degraded', (slots) => expectType<readonly FailingSlot[]>()(slots));
+  arbiter.on('queue:cut', (cut) => expectType<{ readonly asked: number; readonly backlog: number }>()(cut));
+  arbiter.on('queue:high', (queue) => expectType<QueueReport>()(queue));
+  arbiter.on('queue:normal', (queue) => expectType<QueueReport>()(queue));
   arbiter.on('recovered', (...args) => expectType<[]>()(args));
   arbiter.on('scale', (to, from) => expectType<[number, number]>()([to, from] as [number, number]));
   arbiter.on('signal', (name) => expectType<ArbiterEvents['signal'][0]>()(name));

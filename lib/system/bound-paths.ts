@@ -1,0 +1,36 @@
+import { readFileSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+
+/**
+ * proc(5): a socket that belongs to no connection, whether it listens or not. Those that a listening one has accepted have its name too,
+ * and may live on for long after it was closed.
+ */
+const UNCONNECTED = /^\w+: \S+ \S+ \S+ \S+ 01 +\d+ (?<path>\/.+)$/gm;
+
+/**
+ * Whether a process has a Unix socket bound by one of these names in a folder, by whatever name of the folder; that tells of one on which nobody
+ * listens yet. Linux alone says so; elsewhere nothing is known, and it is false.
+ */
+export function isBound(folder: string, names: readonly string[]): boolean {
+  let table: string;
+  try {
+    table = readFileSync('/proc/net/unix', 'utf8');
+  } catch {
+    return false;
+  }
+  for (const { groups } of table.matchAll(UNCONNECTED)) {
+    const path = groups?.['path'] ?? '';
+    if (names.includes(basename(path)) && isSame(dirname(path), folder)) return true;
+  }
+  return false;
+}
+
+function isSame(one: string, other: string): boolean {
+  if (one === other) return true;
+  try {
+    const [{ dev, ino }, found] = [statSync(one), statSync(other)];
+    return dev === found.dev && ino === found.ino;
+  } catch {
+    return false;
+  }
+}
