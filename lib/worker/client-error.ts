@@ -22,6 +22,9 @@ const STATUS: Readonly<Record<string, string>> = {
 };
 const BAD_REQUEST = '400 Bad Request';
 
+/** So much is read behind a request that was refused: twice what the system's buffers hold by themselves, or so. Bytes. */
+const MAX_REST = 1_048_576;
+
 /** While each turn of the loop brings something, so many are waited for at most. */
 const TURNS = 50;
 
@@ -55,7 +58,16 @@ function answerError(error: ClientError, socket: Connection): void {
   socket.write(`HTTP/1.1 ${STATUS[error.code ?? ''] ?? BAD_REQUEST}\r\nConnection: close\r\n\r\n`);
   // A handler that is under way learns from the end of the connection that its client gets nothing from it.
   if (response) socket.destroy(error);
-  else halfClose(socket);
+  else closeBehindAnswer(socket);
+}
+
+/** So that the answer arrives, what follows is read and dropped; but who sends without end is not listened to for long. */
+function closeBehindAnswer(socket: Connection): void {
+  const { bytesRead } = socket;
+  halfClose(socket);
+  socket.on('data', () => {
+    if (socket.bytesRead - bytesRead > MAX_REST) socket.destroy();
+  });
 }
 
 /**

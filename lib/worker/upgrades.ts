@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ApplicationEvents } from './application-events.js';
 import { streamOf } from './connection.js';
+import type { Listener } from './listener.js';
 import type { FedServer } from './server.js';
 
 /**
@@ -34,15 +35,15 @@ type Deciding = Server & { shouldUpgradeCallback?: Decide };
  * the connection out of the parser's hands when it tells. There its parser is asked in between: what comes as no upgrade is a plain request
  * with a body, keep-alive and all.
  *
- * @param own - the application's decision.
+ * @param listener - the application's, which may decide.
  */
 export function decideUpgrades(
   { server, front }: FedServer,
   application: ApplicationEvents,
-  own: Decide | undefined,
+  { shouldUpgrade, own, beside }: Listener,
   { upgrades, connections }: { readonly upgrades: boolean; readonly connections: () => Iterable<Socket> },
 ): void {
-  const takes = own ?? ownDecision(server as Deciding) ?? isForApplication;
+  const takes = shouldUpgrade ?? ownDecision(own?.server ?? beside) ?? isForApplication;
   const decide: Decide = (request) => upgrades && application.hears('upgrade') && takes.call(server, request);
   if (defaultDecision() !== undefined) {
     (server as Deciding).shouldUpgradeCallback = decide;
@@ -62,7 +63,8 @@ function defaultDecision(): Decide | undefined {
 }
 
 /** The option of that name, or on older versions of Node a property that the application has set. */
-function ownDecision({ shouldUpgradeCallback: own }: Deciding): Decide | undefined {
+function ownDecision(server: Deciding | undefined): Decide | undefined {
+  const own = server?.shouldUpgradeCallback;
   // Each server has a function of its own, of the same text.
   return String(own) === String(defaultDecision()) ? undefined : own;
 }

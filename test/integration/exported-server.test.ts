@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import test from 'node:test';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES, KEEPING, single } from '../helpers/classes.js';
@@ -181,4 +183,21 @@ test('exported_server: what has no effect is told by name', async (t) => {
     [code, message],
     ['server', "'maxConnections' of the exported server has no effect: set 'workerConnections'"],
   );
+});
+
+test('exported_server: beside HTTP/2', { skip: noCertificates }, async (t) => {
+  const { cert, key } = certificate();
+  const host = exported(t, { workerClass: 'async', http2: true, tls: { cert, key } });
+  const url = await host.ready();
+  const session = connect(url, { ca: cert });
+  t.after(() => session.destroy());
+  const [headers] = await once(session.request({ ':path': '/count' }).resume(), 'response');
+  assert.equal(headers[':status'], 200);
+  assert.equal((await get(`${url}/`, cert)).body, 'own GET, own answer');
+  await get(`${url}/listen`, cert);
+  const client = await RawClient.secure(t, url, cert);
+  client.send(ECHO);
+  await client.until((received) => /HTTP\/1\.1 101 .*\r\n\r\n$/s.test(received), 'the upgrade');
+  const [, { message }] = await host.event('worker:warning');
+  assert.equal(message, 'the classes of the exported server are used for HTTP/1.1 only');
 });
