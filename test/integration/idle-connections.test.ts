@@ -175,7 +175,12 @@ test('idle_connections_give_room: not those that have a request, nor those that 
 });
 
 test('idle_connections_give_room: tunnels and WebSockets are busy', async (t) => {
-  const host = crowded(t, 'async', { workerConnections: 3, workerClass: `${fixture('websockets.js')}#NoServer`, app: undefined });
+  const host = new Host(t, {
+    ...CROWDED,
+    workers: 1,
+    workerConnections: 3,
+    workerClass: `${fixture('websockets.js')}#NoServer`,
+  });
   const url = await host.ready();
   const taken = [];
   for (let count = 0; count < 2; count++) {
