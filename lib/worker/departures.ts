@@ -24,11 +24,13 @@ export class Departures {
   }
 
   watch(server: FedServer['server']): void {
+    // Of a connection, the session comes first.
+    server.on('session', (session: Http2Session) => this.idle.addSession(session));
     server.on('secureConnection', (stream: TLSSocket) => {
       noteSecure(stream);
       this.lingering.guard(stream);
+      this.idle.addSecure(stream);
     });
-    server.on('session', (session: Http2Session) => this.idle.addSession(session));
   }
 
   /** A connection has been accepted. */

@@ -67,10 +67,13 @@ export class IdleConnections {
 
   /** HTTP/2 is spoken on a connection. */
   addSession(session: Http2Session): void {
-    const socket = transportOf(session.socket as TLSSocket);
-    this.#sessions.set(socket, session);
-    // A client that does not end its side must not hold it open.
-    session.on('close', () => socket.destroyed || halfCloseIdle(streamOf(socket)));
+    this.#sessions.set(transportOf(session.socket as TLSSocket), session);
+  }
+
+  /** The handshake of a connection is over. */
+  addSecure(stream: TLSSocket): void {
+    // Once a session has ended, Node waits for the client to end its side, for ever.
+    if (this.#sessions.has(transportOf(stream))) stream.once('finish', () => halfCloseIdle(stream));
   }
 
   /**
@@ -167,7 +170,9 @@ export class IdleConnections {
   }
 
   #isIdle(socket: Socket): boolean {
-    if (pendingOf(socket) > 0 || this.#given.has(socket) || this.#leaving.has(socket)) return false;
+    // One that has been accepted beyond all places has not begun.
+    if (idleSince(socket) === 0 || pendingOf(socket) > 0 || this.#given.has(socket) || this.#leaving.has(socket))
+      return false;
     // Of one that lingers, or has ended, the place is free already.
     return streamOf(socket).writable;
   }

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { idleSince, transportOf } from './connection.js';
@@ -22,7 +23,7 @@ interface Parser {
   readonly incoming: IncomingMessage | null;
   onIncoming: (request: IncomingMessage) => number;
 }
-export type Departing = Socket & { parser?: Parser | null };
+export type Departing = Socket & { parser?: Parser | null; server?: EventEmitter };
 /** The owner is found through it, so that there is one property of a connection to set. */
 type DestroySoon = ((this: Departing) => void) & { lingering?: Lingering };
 
@@ -145,6 +146,7 @@ export class Lingering {
       closeWhenSent(stream);
       return;
     }
+    admitNoMore(stream);
     process.nextTick(this.#settings.release, transport);
     if (this.#ended.push([stream, transport.bytesRead]) === 1 && this.#closing.length === 0) setImmediate(this.#turn);
   }
@@ -217,14 +219,20 @@ function isRead(request: IncomingMessage): boolean {
   return request.readableFlowing === true || request.listenerCount('data') + request.listenerCount('readable') > 0;
 }
 
-/** To a request that is read from now on no answer could be written. */
+/** To what is read from now on no answer could be written: it is no request, and none that is wrong. */
 function admitNoMore(stream: Departing): void {
-  const { parser } = stream;
-  if (!parser) return;
+  const { parser, server } = stream;
+  if (!parser || !server) return;
   parser.onIncoming = (request) => {
     // Not within the parser's own call.
     setImmediate(() => stream.destroyed || drop(stream));
     Object.assign(request, { upgrade: false });
     return 0;
   };
+  // Behind the last request of a connection, the parser takes each byte for an error, and Node has the server end the connection.
+  const emit = (): true => {
+    drop(stream);
+    return true;
+  };
+  stream.server = Object.create(server, { emit: { value: emit } }) as EventEmitter;
 }

@@ -9,8 +9,9 @@ export interface Upload {
   /** @defaultValue `'1.1'` */
   readonly version?: '1.0' | '1.1';
   readonly headers?: Readonly<Record<string, string | number>>;
-  /** Further bytes behind the body. */
+  /** Further bytes behind the body, and what they wait for. */
   readonly behind?: string;
+  readonly ready?: () => Promise<unknown>;
   /** The certificate to trust; plain without it. */
   readonly ca?: string;
 }
@@ -39,7 +40,7 @@ export async function upload(order: Upload): Promise<Uploaded> {
 
 async function send(
   socket: Socket,
-  { path = '/', bytes, version = '1.1', headers = {}, behind }: Upload,
+  { path = '/', bytes, version = '1.1', headers = {}, behind, ready }: Upload,
 ): Promise<Uploaded> {
   let failed: (error: NodeJS.ErrnoException) => void = () => undefined;
   const failure = new Promise<Uploaded>((resolve) => {
@@ -54,6 +55,7 @@ async function send(
     await write(`POST ${path} HTTP/${version}\r\n${lines.join('')}\r\n`);
     for (let left = bytes; left > 0; left -= CHUNK.length)
       await write(left < CHUNK.length ? CHUNK.subarray(0, left) : CHUNK);
+    await ready?.();
     if (behind !== undefined) await write(behind);
     let received = '';
     for await (const data of socket.setEncoding('latin1')) received += data;

@@ -232,21 +232,35 @@ for (const workerClass of CLASSES) {
     await atRest(host);
   });
 
-  test(`early_answers_arrive: pipelined behind a handler that blocks, ${workerClass}`, async (t) => {
+  for (const headers of [{}, CLOSE]) {
+    const close = 'Connection' in headers ? ', and the client asked for the close' : '';
+    test(`early_answers_arrive: pipelined behind a handler that blocks${close}, ${workerClass}`, async (t) => {
+      const host = early(t, workerClass, { keepAlive: 0 });
+      const url = await host.ready();
+      const behind = 'GET /ok HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(200_000);
+      for (let count = 0; count < 5; count++) {
+        const before = host.of('worker:message').length;
+        const ready = (): Promise<void> => eventually(() => host.of('worker:message').length > before, 'the handler');
+        const { received, end } = await upload({ url, path: '/block/200', bytes: 0, headers, behind, ready });
+        assert.deepEqual([answersIn(received)[0]?.body, end], ['blocked', 'FIN']);
+      }
+      await atRest(host);
+    });
+  }
+
+  test(`early_answers_arrive: what comes behind is no request, and none that is wrong, ${workerClass}`, async (t) => {
     const host = early(t, workerClass);
     const url = await host.ready();
-    for (let count = 0; count < 5; count++) {
-      const before = host.of('worker:message').length;
-      const client = await ByteClient.connect(url);
-      client.send('GET /block/200 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n');
-      await eventually(() => host.of('worker:message').length > before, 'the handler');
-      client.send(`GET /ok HTTP/1.1\r\nHost: test\r\n\r\n`.repeat(20_000));
+    for (const behind of ['GET /ok HTTP/1.1\r\nHost: test\r\n\r\n', 'no request at all\r\n\r\n']) {
+      const order = { url, bytes: BYTES, headers: CLOSE, behind: behind.repeat(200_000) };
+      const { received, end } = await upload(order);
       assert.deepEqual(
-        answersIn(await client.all()).map(({ body }) => body),
-        ['blocked'],
+        answersIn(received).map(({ status }) => status),
+        [413],
       );
-      assert.equal(client.end, 'closed');
+      assert.equal(end, 'FIN');
     }
+    await host.finished(2);
     await atRest(host);
   });
 }
