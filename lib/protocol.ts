@@ -101,6 +101,8 @@ export interface WorkerSpec {
   readonly thread?: number;
   readonly serving: ServingOptions;
   readonly clocks: ClockLimits;
+  /** From the order to drain until it is killed, milliseconds. */
+  readonly gracefulTimeout: number;
   /** When it was spawned, milliseconds of the clock that all processes share, see `monotonic()`. */
   readonly spawnedAt: number;
   /** Whether the control pipe brings the `tls` options: no secret belongs into an environment. */

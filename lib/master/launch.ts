@@ -49,7 +49,7 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
   const { listeners, scoreboard, account } = ground;
   const [first, ...further] = listeners.map(({ fd }) => fd);
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
-  const { name, serving, clocks, backlog, http, recycle, logger, umask } = options;
+  const { name, serving, clocks, gracefulTimeout, backlog, http, recycle, logger, umask } = options;
   const { command, cwd, env, app, workerClass, tls } = generation;
   return {
     command,
@@ -64,6 +64,7 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
       direct: SHELL === undefined && listeners.length > 0,
       serving,
       clocks,
+      gracefulTimeout,
       spawnedAt: monotonic(),
       tls: tls !== undefined,
       http,

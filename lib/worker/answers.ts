@@ -8,7 +8,9 @@ import type { Arrival, Reception } from './arrival.js';
 import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
 import { countPending, pendingOf, streamOf } from './connection.js';
+import { departure } from './departure.js';
 import { Intake } from './intake.js';
+import { endKept } from './late.js';
 import { refuse, report } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
 import { Stall } from './stall.js';
@@ -210,6 +212,7 @@ export class Answers {
     }
     const { socket } = arrival;
     countPending(socket, -1);
+    if (departure.hasBegun) endKept(response, socket);
     // Of a connection that is not kept Node has ended its side by now.
     if (streamOf(socket).writable) this.#admission?.keep(socket);
     else this.#admission?.free(socket);

@@ -5,6 +5,7 @@ import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec }
 import type { WarningCode } from '../warning.js';
 import { type AcceptOptions, Acceptor } from './acceptor.js';
 import { lastCall } from './board.js';
+import { departure } from './departure.js';
 import type { Pulse } from './pulse.js';
 import type { Slot } from './slot.js';
 
@@ -86,6 +87,13 @@ export abstract class Worker<App = unknown> {
     return this.context.spec.serving;
   }
 
+  /**
+   * Fires when the drain of this worker begins, before {@link Worker.stop} is called; see {@link OwnWorker.signal}, which is the same.
+   */
+  get signal(): AbortSignal {
+    return departure.signal;
+  }
+
   /** Prepares what the worker needs before it serves: connections, caches, data. */
   init(): void | Promise<void> {}
 
@@ -116,6 +124,9 @@ export abstract class Worker<App = unknown> {
     };
     return { answered: false, ended: abort() };
   }
+
+  /** @internal The time of the drain is nearly over: ends what is under way, within so many milliseconds. */
+  hurry(_farewell: number): void {}
 
   /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */
   lastWords(_status: 500 | 503): void {}

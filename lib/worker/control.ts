@@ -50,7 +50,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
     /** Nobody but the master holds the other end. */
     onGone: (act) => void control.once('close', act),
     onOrders: ({ drain, quit }) => {
-      process.on('SIGTERM', drain);
+      process.on('SIGTERM', () => drain());
       process.on('SIGQUIT', quit);
       // A worker lives on also when it listens to nothing.
       control.ref();

@@ -40,10 +40,13 @@ async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
   const { server } = app as { server?: unknown };
   if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
   const { createServerListener } = await import('./server-handler.js');
+  const { createClosing, orRefuse } = await import('./fastify.js');
+  // Its own server never listens, but plugins hang their 'upgrade' listeners on it.
+  const listener: Partial<Listener> = isServer(server) ? createServerListener(server) : {};
   return {
-    // Its own server never listens, but plugins hang their 'upgrade' listeners on it.
-    ...(isServer(server) && createServerListener(server)),
+    ...listener,
+    ...(isServer(server) && listener.upgrade && { upgrade: orRefuse(listener.upgrade, server) }),
     request: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),
-    close: async () => void (await app.close?.()),
+    ...createClosing(app),
   };
 }

@@ -21,9 +21,11 @@ import {
   streamOf,
   transportOf,
 } from './connection.js';
+import { departure } from './departure.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
 import { type HeadOwner, ownHead } from './head.js';
+import { announce, endLate } from './late.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
 import { refuse, refuseNow } from './refusal.js';
@@ -52,8 +54,10 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected abstract readonly places: Places;
   /** Whether an application's own protocol may take a connection over. */
   protected readonly upgrades: boolean = false;
-  /** Set once it takes no more work: answers close their connections. */
-  protected draining = false;
+  /** Whether it takes no more work: answers close their connections. */
+  protected get draining(): boolean {
+    return departure.hasBegun;
+  }
   readonly #answers: Answers = new Answers({
     context: this.context,
     prepare: (response) => this.prepare(response),
@@ -154,8 +158,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     await acceptor.open();
   }
 
+  /** @internal */
+  override hurry(farewell: number): void {
+    if (this.#acceptor) void endLate(this.#acceptor, this.#answers.active, farewell);
+  }
+
   override async stop(): Promise<void> {
-    this.draining = true;
+    announce(this.#listener, this.context.tell);
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
     await this.#acceptor?.lastCall();

@@ -4,6 +4,7 @@ import type { BootPhase, FailedMessage, WorkerMessage, WorkerSpec } from '../pro
 import { STATE } from '../scoreboard.js';
 import { serializeError } from '../serialized-error.js';
 import type { Timeout } from './base.js';
+import { departure, drainTimes } from './departure.js';
 import { AppError, ListenError } from './failures.js';
 import type { Pulse } from './pulse.js';
 import type { Slot } from './slot.js';
@@ -16,6 +17,10 @@ const CRASH_LIMIT = 1_000;
 const ORPHAN_LIMIT = 400;
 /** How long the threads of a process have to say their last words on a quick stop. Milliseconds. */
 const QUIT_LIMIT = 250;
+
+/** Why a signal of the application fires. */
+const LEAVES = 'this worker drains: it takes no more work, and ends when what is under way has ended';
+const ORPHANED = 'the master of this worker is gone: it ends at once';
 
 /** What a worker hears from above and says: a process from and to its master, a thread from and to its process. */
 export interface Link {
@@ -32,12 +37,22 @@ export interface Link {
   /** It accepts no more: what it has of the listening sockets is closed. */
   readonly leaveSockets: () => void;
   /** Takes orders from now on, and keeps the worker alive. */
-  readonly onOrders: (orders: { readonly drain: () => void; readonly quit: () => void }) => void;
+  readonly onOrders: (orders: Orders) => void;
+}
+
+/** What a worker is told to do. */
+export interface Orders {
+  readonly drain: () => void;
+  readonly quit: () => void;
+  /** In a thread: its process knows how late it is. See {@link Servant.hurry}. */
+  readonly hurry: (farewell: number) => void;
 }
 
 /** What ends well or badly: a worker, or the pool of threads of one. */
 export interface Servant {
   stop(): void | Promise<void>;
+  /** The time of the drain is nearly over: ends what is under way, within so many milliseconds. */
+  hurry?(farewell: number): void;
   crash(): void | Promise<void>;
   /** A clock has run out, and the event loop turns: tells whom it still can. */
   timeOut?(): Timeout;
@@ -73,7 +88,7 @@ export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'share
 }
 
 export function startLifecycle(
-  { app, name, thread, logged }: WorkerSpec,
+  { app, name, thread, logged, gracefulTimeout }: WorkerSpec,
   slot: Slot,
   pulse: Pulse,
   link: Link,
@@ -99,12 +114,15 @@ export function startLifecycle(
     process.exit(report.phase === 'load' ? EXIT.LOAD : EXIT.BOOT);
   };
   const fail = (error: unknown): void => {
-    if (!worker) return void failBoot(error);
+    // A listener of the signal failed, not the work.
+    const harmless = departure.isAnnounced;
+    if (!worker && !harmless) return void failBoot(error);
     tell({ type: 'error', error: serializeError(error) });
     if (!heard) {
       const shown = error instanceof Error ? error.stack : inspect(error);
       process.stderr.write(`prefork: worker ${process.pid}: uncaught: ${shown}\n`);
     }
+    if (harmless) return;
     // A second one on the way out: the state is worse than unknown.
     if (crashing) process.exit(EXIT.CRASH);
     crashing = true;
@@ -133,11 +151,17 @@ export function startLifecycle(
     exitWithin(CRASH_LIMIT);
     exitAfter(() => ended);
   };
-  const drain = (): void => {
+  const drain = (limit: number, why: string): void => {
     if (draining || crashing || !ordered) return;
     draining = true;
     slot.setState(STATE.DRAINING);
+    const { patience, farewell } = drainTimes(limit);
+    if (thread === undefined) setTimeout(hurry, patience, farewell).unref();
+    departure.begin(why);
     exitAfter(() => ordered?.stop());
+  };
+  const hurry = (farewell: number): void => {
+    if (!crashing && !quitting) ordered?.hurry?.(farewell);
   };
   // A drain may turn into a crash on the way, so the code is chosen at the end.
   const exitAfter = async (step: () => unknown): Promise<void> => {
@@ -166,7 +190,7 @@ export function startLifecycle(
         setTimeout(exit, QUIT_LIMIT);
         servant.quit?.().then(exit, exit);
       };
-      link.onOrders({ drain, quit });
+      link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, hurry });
     },
     serving(ready) {
       worker = ready;
@@ -194,7 +218,7 @@ export function startLifecycle(
     heard = false;
     if (!ordered) process.exit(EXIT.CRASH);
     exitWithin(ORPHAN_LIMIT);
-    drain();
+    drain(ORPHAN_LIMIT, ORPHANED);
   });
   return lifecycle;
 }

@@ -18,6 +18,10 @@ export interface Listener {
   readonly checkExpectation?: RequestListener;
   /** Present when the application answers malformed requests itself. */
   readonly clientError?: (error: Error, socket: Duplex) => unknown;
+  /**
+   * Tells the application that the drain begins: requests are still served, and more may come. Nothing waits for it.
+   */
+  readonly drain?: () => unknown;
   /** Ends what the application opened. To be called once, after the last request. */
   readonly close?: () => Promise<void>;
 }

@@ -31,7 +31,7 @@ export function refuse(response: ServerResponse, status: Refusal = 500): void {
 const INTERNAL_ERROR = 2;
 
 /** Ends an answer so that the client does not take it for a whole one. */
-function breakOff(response: ServerResponse): void {
+export function breakOff(response: ServerResponse): void {
   // Of HTTP/2, `destroy` would end the stream without an error.
   const { stream } = response as { stream?: { close(code: number): void } };
   if (stream) stream.close(INTERNAL_ERROR);

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { userMessage } from '../protocol.js';
 import { spec } from './context.js';
+import { departure } from './departure.js';
 import { lifecycle } from './prelude.js';
 
 /** A worker as its own application sees it. */
@@ -15,6 +16,14 @@ export interface OwnWorker {
   readonly generation: number;
   /** The number of this thread, from 1; 0 in a worker without threads, and in the main thread of one with. */
   readonly thread: number;
+  /**
+   * Fires when the drain of this worker begins, whoever ordered it: a stop, a reload, `scale()`, a recycling, a TERM to the worker, the
+   * death of the master. Each thread has one, and so has the main thread of a worker with threads. At that moment everything is still
+   * served, and nothing has been waited for: end here what would not end by itself, such as server-sent events. Its `reason` is a
+   * `DOMException` named `AbortError`. It does not fire when a worker crashes, runs out of time, or is told to end at once
+   * (QUIT). Any number of listeners may listen; what they throw is reported, and hurts neither the drain nor each other.
+   */
+  readonly signal: AbortSignal;
   /** Sends a message to the Arbiter, which emits it as `'worker:message'`. As JSON, below 1 MB; throws what JSON throws. */
   send(message: unknown): void;
   /**
@@ -41,6 +50,9 @@ export const worker: OwnWorker | undefined =
         age: spec.age,
         generation: spec.generation,
         thread: spec.thread ?? 0,
+        get signal() {
+          return departure.signal;
+        },
         send: (message: unknown) => lifecycle?.tell(userMessage(message)),
         extendTimeout(duration: number) {
           if (typeof duration !== 'number' || !(duration >= 0)) {

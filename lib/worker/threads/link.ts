@@ -32,8 +32,9 @@ export function linkToProcess(): ThreadLink {
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
     leaveSockets: () => tell({ type: 'left' }),
-    onOrders: ({ drain, quit }) => {
-      orders.set('drain', drain).set('quit', quit);
+    onOrders: ({ drain, quit, hurry }) => {
+      orders.set('drain', () => drain()).set('quit', quit);
+      orders.set('hurry', (order) => order.type === 'hurry' && hurry(order.farewell));
       port.ref();
     },
     shared(name, bytes) {
@@ -53,11 +54,12 @@ export function linkToProcess(): ThreadLink {
   };
 }
 
-function listen(port: MessagePort): Map<ThreadOrder['type'], () => void> {
-  const acts = new Map<ThreadOrder['type'], () => void>();
-  port.on('message', ({ type }: ThreadOrder) => {
+function listen(port: MessagePort): Map<ThreadOrder['type'], (order: ThreadOrder) => void> {
+  const acts = new Map<ThreadOrder['type'], (order: ThreadOrder) => void>();
+  port.on('message', (order: ThreadOrder) => {
+    const { type } = order;
     const act = acts.get(type);
-    if (act) act();
+    if (act) act(order);
     // It does not serve yet, so nothing is under way.
     else if (type === 'drain' || type === 'quit') process.exit(0);
   });

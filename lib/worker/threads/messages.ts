@@ -13,6 +13,8 @@ export type ThreadMessage =
 /** What a process says to its thread. */
 export type ThreadOrder =
   | { readonly type: 'drain' | 'quit' }
+  /** The time of the drain is nearly over, see `Servant.hurry`. */
+  | { readonly type: 'hurry'; readonly farewell: number }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
   /** The process got USR1; signals come to its main thread alone. */

@@ -87,6 +87,10 @@ export class ThreadPool implements Servant {
     });
   }
 
+  hurry(farewell: number): void {
+    for (const thread of this.#threads.values()) thread.order({ type: 'hurry', farewell });
+  }
+
   /** Lets each thread answer what it can, and exit. */
   quit(): Promise<void> {
     return this.#end('quit');
