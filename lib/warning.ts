@@ -3,10 +3,11 @@ import { isRecord } from './serialized-error.js';
 /**
  * What a worker warns of. `connections`: all that it may hold were taken, and idle ones had to go; `slow-client`: a connection was cut
  * because a request waited for its client; `pipelining`: a client wanted more answers at once than are kept for it; `websocket`: a
- * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect.
+ * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
+ * their end when the time of a drain was nearly over, and were ended.
  */
 export type WarningCode = (typeof CODES)[number];
-const CODES = ['connections', 'slow-client', 'pipelining', 'websocket', 'server'] as const;
+const CODES = ['connections', 'slow-client', 'pipelining', 'websocket', 'server', 'drain'] as const;
 
 /** Something that an operator should know, and that ends nothing. */
 export interface WorkerWarning {

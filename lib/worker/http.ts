@@ -160,7 +160,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override hurry(farewell: number): void {
-    if (this.#acceptor) void endLate(this.#acceptor, this.#answers.active, farewell);
+    if (this.#acceptor) void endLate(this.#acceptor, this.#answers.active, farewell, this.context);
   }
 
   override async stop(): Promise<void> {

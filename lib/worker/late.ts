@@ -1,10 +1,12 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { quoted } from '../log/text.js';
 import type { WorkerMessage } from '../protocol.js';
 import { serializeError } from '../serialized-error.js';
 import type { Acceptor } from './acceptor.js';
 import { attempt } from './attempt.js';
+import type { WorkerContext } from './base.js';
 import { closeIfIdle } from './closing.js';
 import { pendingOf, streamOf, transportOf } from './connection.js';
 import type { Listener } from './listener.js';
@@ -28,10 +30,13 @@ export async function endLate(
   acceptor: Acceptor,
   answers: ReadonlyMap<ServerResponse, unknown>,
   farewell: number,
+  { warn }: Pick<WorkerContext, 'warn'>,
 ): Promise<void> {
   acceptor.abandon();
   for (let looks = 0; looks < 2; looks++) {
-    for (const answer of answers.keys()) endAnswer(answer);
+    const left = [...answers.keys()].filter(({ writableEnded }) => !writableEnded);
+    if (left[0] !== undefined) warn('drain', describe(left, left[0].req));
+    for (const answer of left) endAnswer(answer);
     await delay(farewell / 2, undefined, { ref: false });
   }
   for (const socket of acceptor.connections) socket.destroy();
@@ -42,13 +47,17 @@ export async function endLate(
  * events has no end, its clients drop what is no whole event, and come again. Any other is broken off.
  */
 function endAnswer(response: ServerResponse): void {
-  if (response.writableEnded) return;
   // The application may go on to write.
   response.on('error', () => undefined);
   if (!response.headersSent) refuse(response, 503);
   else if (isEventStream(response)) response.end();
   else if (isEndedByClose(response)) reset(response);
   else breakOff(response);
+}
+
+function describe({ length }: readonly ServerResponse[], { method, url = '' }: IncomingMessage): string {
+  const what = length === 1 ? 'an answer was' : `${length} answers were`;
+  return `gracefulTimeout is nearly over, and ${what} not at an end: ${length === 1 ? '' : 'the first, '}${method} ${quoted(url)}`;
 }
 
 /** The head that was sent; headers that `writeHead` was given are found nowhere else. */

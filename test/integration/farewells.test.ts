@@ -8,7 +8,7 @@ import { CLASSES } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
-import { inTime } from '../helpers/wait.js';
+import { eventually, inTime } from '../helpers/wait.js';
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const UNHURRIED = { workers: 1, gracefulTimeout: 2 ** 31 - 1 };
@@ -139,16 +139,20 @@ for (const workerClass of CLASSES) {
     const gate = await Gate.open(t);
     const options = { workers: 1, workerClass, ...ONE[workerClass], app: fixture('gated.js'), gracefulTimeout: 1_000 };
     const host = new Host(t, { ...options, env: gate.env });
-    const answer = get(`${await host.ready()}/held?a=1`).catch((error: NodeJS.ErrnoException) => error.code);
-    const { pid } = await gate.next();
+    const answer = get(`${await host.ready()}/then-spins?a=1`).catch((error: NodeJS.ErrnoException) => error.code);
+    const arrival = await gate.next();
+    const { pid } = arrival;
+    await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request on the scoreboard');
+    // What does not let its event loop turn can only be killed.
+    arrival.release();
     await host.call('stop');
     const [worker, { request, ...exit }] = await host.event('worker:exit');
     assert.deepEqual([worker.pid, exit], [pid, { code: null, signal: 'SIGKILL', reason: 'stop', overdue: true }]);
-    assert.deepEqual([request.method, request.url], ['GET', '/held?a=1']);
+    assert.deepEqual([request.method, request.url], ['GET', '/then-spins?a=1']);
     assert.equal(await answer, 'ECONNRESET');
     const line = host.log.split('\n').find((text) => text.includes(`"worker #1 (pid ${pid}) ended`)) ?? host.log;
     const { level, msg } = JSON.parse(line);
     assert.equal(level, 'warn');
-    assert.match(msg, /ended \(stop, SIGKILL when gracefulTimeout was over\) while serving GET "\/held\?a=1", \d/);
+    assert.match(msg, /ended \(stop, SIGKILL when gracefulTimeout was over\) while serving GET "\/then-spins\?a=1", \d/);
   });
 }

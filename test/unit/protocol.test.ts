@@ -237,6 +237,7 @@ test('a spec is taken from the environment once, and is no more there', () => {
     backlog: 5,
     direct: false,
     serving: { workerConnections: 1, keepAlive: 1, threads: 1, http2: false, requestBuffer: 1, allowHalfOpen: false },
+    gracefulTimeout: 3,
     clocks: { timeout: 1, bootTimeout: 2, watchdog: false },
     spawnedAt: 1.5,
     tls: false,
