@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 
-/** What remains of the time of a drain for what is not answered by then, and the most of it. Milliseconds. */
-const REST = { share: 1 / 4, most: 3_000 } as const;
+/** What remains of the time of a drain for what is not answered by then: a quarter, but so much, or half of the time. Milliseconds. */
+const REST = { least: 500, most: 3_000 } as const;
 
 /** How a drain divides its time, milliseconds. */
 export interface DrainTimes {
@@ -13,8 +13,9 @@ export interface DrainTimes {
 }
 
 export function drainTimes(limit: number): DrainTimes {
-  const rest = Math.min(limit * REST.share, REST.most);
-  return { patience: Math.floor(limit - rest), farewell: Math.floor(rest / 3) };
+  const rest = Math.min(limit / 2, REST.most, Math.max(limit / 4, REST.least));
+  // On a busy machine, to end takes a process with threads longer than anything else here.
+  return { patience: Math.floor(limit - rest), farewell: Math.floor(rest / 4) };
 }
 
 /** The beginning of this worker's drain, as its application hears of it. Nothing of it is made before somebody asks. */

@@ -59,6 +59,10 @@ export class RawClient {
     return new RawClient(socket);
   }
 
+  onError(listener: (error: NodeJS.ErrnoException) => void): void {
+    this.#socket.on('error', listener);
+  }
+
   send(text: string | Buffer): this {
     this.#socket.write(text);
     return this;

@@ -153,6 +153,9 @@ for (const workerClass of CLASSES) {
     const line = host.log.split('\n').find((text) => text.includes(`"worker #1 (pid ${pid}) ended`)) ?? host.log;
     const { level, msg } = JSON.parse(line);
     assert.equal(level, 'warn');
-    assert.match(msg, /ended \(stop, SIGKILL when gracefulTimeout was over\) while serving GET "\/then-spins\?a=1", \d/);
+    assert.match(
+      msg,
+      /ended \(stop, SIGKILL when gracefulTimeout was over\) while serving GET "\/then-spins\?a=1", \d/,
+    );
   });
 }

@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import { inTime } from './wait.js';
+
+/** An answer that is read as it comes. */
+export interface Streamed {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  /** What has come until now. */
+  readonly text: () => string;
+  /** Resolves when it is over: all that came, and whether the client takes it for whole. */
+  readonly over: Promise<{ readonly text: string; readonly whole: boolean }>;
+}
+
+/** Resolves when the head of an answer has come, and something of its body if there is one; `agent` as in `http.request`. */
+export async function openStream(url: string, agent: http.Agent | false = false): Promise<Streamed> {
+  const request = http.get(url, { agent });
+  const [response] = (await inTime(once(request, 'response'), `the head of ${url}`)) as [http.IncomingMessage];
+  let text = '';
+  // A reset ends it too.
+  response.on('error', () => undefined);
+  response.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+  });
+  // Not by `once`, which rejects when it breaks.
+  const over = new Promise<{ text: string; whole: boolean }>((resolve) => {
+    response.on('close', () => resolve({ text, whole: response.complete }));
+  });
+  if (response.statusCode === 200) await inTime(Promise.race([once(response, 'data'), over]), `the body of ${url}`);
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    text: () => text,
+    over: inTime(over, `the end of ${url}`),
+  };
+}
