@@ -91,7 +91,8 @@ for (const { name, options, keeps } of classes()) {
     const polled = openStream(`${url}/poll`, agent);
     await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a poll in flight');
     const stopped = host.call('stop');
-    assert.equal((await polled).status, 204);
+    const { status, headers } = await polled;
+    assert.deepEqual([status, headers.connection], [204, 'close']);
     await stopped;
     assert.deepEqual((await host.event('worker:exit'))[1], { ...CLEAN, reason: 'stop' });
   });
