@@ -10,7 +10,7 @@ import { eventually, inTime } from '../helpers/wait.js';
 /* Answers without an end of their own, and a signal that tells their handlers when a drain begins. */
 
 /** Who waits for a limit waits in vain. */
-const UNHURRIED = { gracefulTimeout: 2 ** 31 - 1, keepAlive: 2 ** 31 - 1, timeout: 0 };
+const UNHURRIED = { gracefulTimeout: 2 ** 31 - 1, keepAlive: 600_000, timeout: 0 };
 const CLEAN = { code: 0, signal: null };
 const WHOLE = { text: 'data: first\n\ndata: last\n\n', whole: true };
 
