@@ -94,7 +94,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
     gracefulTimeout: pick('gracefulTimeout', duration, DEFAULTS.gracefulTimeout),
     drainDelay: pick('drainDelay', duration, DEFAULTS.drainDelay),
     recycle: recycleLimits(given),
-    http: httpOptions(given),
+    http: { ...httpOptions(given), ...(given['keepAlive'] !== undefined && { keepAliveTimeout: serving.keepAlive }) },
     cwd,
     argv,
     library: namedLibrary([argv[1] ?? cwd, cwd]),

@@ -13,6 +13,8 @@ export interface AcceptOptions {
   readonly onConnection: (socket: net.Socket) => void;
   /** A connection has closed; its place is still taken. */
   readonly onClose?: (socket: net.Socket) => void;
+  /** @internal All places are taken, and may be so for long: it may make room, and {@link Acceptor.look} whether somebody waits. */
+  readonly onFull?: () => void;
   /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true, allowHalfOpen: true }` */
   readonly socket?: Pick<
     net.ServerOpts,
@@ -99,6 +101,16 @@ export class Acceptor {
     return this.#taken < this.#options.capacity;
   }
 
+  /** @internal Whether one has been accepted that gets the next place. */
+  get waits(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** @internal Of the first of the `bind`s. */
+  get address(): net.AddressInfo | string | null {
+    return this.#entrances.find(({ index }) => index === 0)?.address ?? null;
+  }
+
   /** @internal */
   get isOpen(): boolean {
     return !this.#shut;
@@ -166,9 +178,26 @@ export class Acceptor {
 
   /** @internal Stops to accept, if all places are taken. */
   shut(): void {
-    if (this.#shut || this.hasRoom) return;
-    this.#pause();
-    this.#duty?.leaves(this.#taken);
+    if (this.hasRoom) return;
+    if (!this.#shut) {
+      this.#pause();
+      this.#duty?.leaves(this.#taken);
+    }
+    this.#options.onFull?.();
+  }
+
+  /**
+   * @internal
+   * Without room, takes one that waits, if there is one: {@link Acceptor.waits} is true from then on, and `onFull` is called. It is no offer on
+   * the duty roster, and lasts for a moment only: who has room comes first.
+   */
+  look(): void {
+    if (!this.#shut || this.left || this.hasRoom) return;
+    for (const entrance of this.#entrances) entrance.unshut();
+    const end = (): void => {
+      if (this.#shut && !this.left) for (const entrance of this.#entrances) entrance.shut();
+    };
+    setImmediate(() => setImmediate(end));
   }
 
   /** @internal Whether the connection has a place. */
@@ -204,7 +233,10 @@ export class Acceptor {
     this.#connections.add(socket);
     socket.on('close', this.#onClose);
     if (this.hasRoom) this.#admit(socket);
-    else this.#waiting.push(socket);
+    else {
+      this.#waiting.push(socket);
+      this.#pause();
+    }
     this.shut();
   }
 

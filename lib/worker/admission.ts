@@ -42,8 +42,8 @@ const TIME: Time = { now: () => performance.now(), idle: () => performance.nodeT
 
 /** What the admission does to a connection. */
 export interface AdmissionEffects {
-  /** Ends one that has no request and must go to make room for others. */
-  readonly dismiss: (socket: Socket) => void;
+  /** Ends one that has no request and must go to make room for others; `stays` is told if one has come meanwhile. */
+  readonly dismiss: (socket: Socket, stays: () => void) => void;
   /** Ends one whose client has gone. */
   readonly forget: (socket: Socket) => void;
 }
@@ -288,7 +288,7 @@ export class Admission {
     if (oldest === undefined) return;
     this.#parked.delete(oldest);
     this.#closing.add(oldest);
-    this.#effects.dismiss(oldest);
+    this.#effects.dismiss(oldest, () => this.#closing.delete(oldest));
   }
 }
 

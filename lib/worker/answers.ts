@@ -9,6 +9,7 @@ import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
 import { countPending, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
+import type { IdleConnections } from './idle.js';
 import { Intake } from './intake.js';
 import { endKept } from './late.js';
 import { refuse, report } from './refusal.js';
@@ -56,14 +57,17 @@ export class Answers {
   }
 
   /** From now on requests need places. */
-  admitWith(acceptor: Acceptor): void {
+  admitWith(acceptor: Acceptor, idle: IdleConnections): void {
     const { spec, pulse } = this.#options.context;
     const { workerConnections, requestBuffer } = spec.serving;
+    const intake = new Intake(requestBuffer);
+    this.#intake = intake;
     this.#admission = new Admission(acceptor, workerConnections, {
-      dismiss: (socket) => socket.destroy(),
+      dismiss: (socket, stays) => {
+        if (!intake.giveUp(socket)) idle.evict(socket, stays);
+      },
       forget: (socket) => socket.destroy(),
     });
-    this.#intake = new Intake(requestBuffer);
     this.#slow = new SlowClients(spec.clocks.timeout, {
       placed: () => [...this.#active].map(([response, { socket }]) => [response, socket] as const),
       // The clock of the request stands still meanwhile.
@@ -138,8 +142,15 @@ export class Answers {
     const { request, response, socket } = arrival;
     intake.receive(request, socket, {
       ready: () => this.#apply(arrival),
-      giveUp: () => this.#refuseSlow(response, 'has sent its body for the longest of all that wait'),
+      giveUp: () =>
+        this.#refuseSlow(response, 'has been sending its body for the longest of all, and there is no more room'),
     });
+  }
+
+  /** Nothing more of a connection is served. Returns whether it had no place of its own. */
+  release(socket: Socket): boolean {
+    this.#admission?.end(socket);
+    return this.#admission !== undefined;
   }
 
   /** The request is here, and wants a place where it needs one. */

@@ -1,31 +1,54 @@
 import type { Socket } from 'node:net';
+import { type Departing, drop, lingeringOf } from './lingering.js';
 
-/** How long a client may take to end its side of a connection whose other side has ended. Milliseconds. */
-const LINGER = 1_000;
+/** How long a client that had nothing to say may take to end its side of a connection whose other side has ended. Milliseconds. */
+const FAREWELL = 1_000;
 
 /**
- * Closes a connection whose time is over, if it is still idle by then. To be called by a timer.
+ * Closes a connection, if it is still idle once all that has come by now is read: after a whole poll phase, since a process that was
+ * busy may have got a request that it has not seen.
  *
- * Timers come before the poll phase: to a process that was busy, a request may have come in time. It is read first.
+ * @param close - how, where it is no plain HTTP/1.1 connection.
+ * @param stays - told when it is not idle any more.
  */
-export function closeIfIdle(stream: Socket, isIdle: () => boolean): void {
-  setImmediate(() => {
-    if (!stream.destroyed && isIdle()) halfClose(stream);
-  });
+export function closeIfIdle(
+  stream: Socket,
+  isIdle: () => boolean,
+  close: (stream: Socket) => void = halfCloseIdle,
+  stays?: () => void,
+): void {
+  // The first one may come in the middle of a poll phase, which does not see what came since it began.
+  setImmediate(() =>
+    setImmediate(() => {
+      if (stream.destroyed) return;
+      if (isIdle()) close(stream);
+      else stays?.();
+    }),
+  );
+}
+
+/** As {@link halfClose}, of a connection on which nothing is under way. */
+export function halfCloseIdle(stream: Socket): void {
+  halfClose(stream, FAREWELL);
 }
 
 /**
  * Ends the own side of a connection, and reads what still comes until the client has ended the other one. To close both
  * sides at once would reset it when something comes that is not read, and a reset takes the last answer away from a client that
- * has not read it yet. RFC 9112, 9.6.
+ * has not read it yet. RFC 9112, 9.6. It has a limit, see {@link Lingering}.
+ *
+ * @param silence - how long nothing may come, milliseconds; without it, as long as behind an answer.
  */
-function halfClose(stream: Socket): void {
-  if (stream.writableEnded) return;
-  const limit = setTimeout(() => stream.destroy(), LINGER).unref();
-  // Those of the HTTP parser: a request that comes from now on could not be answered, so it must not be begun.
-  stream.removeAllListeners('data').removeAllListeners('end');
-  stream.setTimeout(0);
-  stream.on('data', () => undefined);
+export function halfClose(stream: Socket, silence?: number): void {
+  const lingering = lingeringOf(stream as Departing);
+  if (lingering) {
+    lingering.begin(stream, silence);
+    drop(stream);
+    return;
+  }
+  // None of a worker's connections.
+  drop(stream);
+  const limit = setTimeout(() => stream.destroy(), FAREWELL).unref();
   stream.on('end', () => stream.destroy());
   stream.on('close', () => clearTimeout(limit));
   stream.end();

@@ -11,10 +11,17 @@ const SERVED: unique symbol = Symbol('served');
 const PENDING: unique symbol = Symbol('pending');
 const DESCRIPTOR: unique symbol = Symbol('descriptor');
 const SECURE: unique symbol = Symbol('secure');
+const IDLE: unique symbol = Symbol('idle');
 /** On an HTTP/2 stream. */
 const TRANSPORT: unique symbol = Symbol('transport');
 type Carried = Duplex & { [TRANSPORT]?: Socket };
-type Marked = Socket & { [SERVED]?: true; [PENDING]?: number; [DESCRIPTOR]?: number; [SECURE]?: TLSSocket };
+type Marked = Socket & {
+  [SERVED]?: true;
+  [PENDING]?: number;
+  [DESCRIPTOR]?: number;
+  [SECURE]?: TLSSocket;
+  [IDLE]?: number;
+};
 
 /** The accepted connection below the stream of a request: with TLS, that is another object. */
 export function transportOf(stream: Duplex): Socket {
@@ -64,7 +71,18 @@ export function hasServed(socket: Marked): boolean {
 export function countPending(socket: Marked, change: 1 | -1): number {
   const pending = (socket[PENDING] ?? 0) + change;
   socket[PENDING] = pending;
+  if (pending === 0) noteIdle(socket);
   return pending;
+}
+
+/** Notes that no request of a connection is under way from now on: when it was accepted, and when the last one has been answered. */
+export function noteIdle(socket: Marked): void {
+  socket[IDLE] = performance.now();
+}
+
+/** Since when it has been idle, if it is; of `performance.now()`. */
+export function idleSince(socket: Marked): number {
+  return socket[IDLE] ?? 0;
 }
 
 /** How many requests of a connection have not been answered. */

@@ -31,6 +31,11 @@ export class Entrance {
     this.#listen = () => void server.listen({ fd }, this.#backlog as never);
   }
 
+  /** As `net.Server` says it. */
+  get address(): net.AddressInfo | string | null {
+    return this.#server.address();
+  }
+
   /** Listens. Rejects with a {@link ListenError}. */
   open(onError: (error: Error) => void): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -39,13 +39,10 @@ async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
   await app.ready();
   const { server } = app as { server?: unknown };
   if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
-  const { createServerListener } = await import('./server-handler.js');
-  const { createClosing, orRefuse } = await import('./fastify.js');
-  // Its own server never listens, but plugins hang their 'upgrade' listeners on it.
-  const listener: Partial<Listener> = isServer(server) ? createServerListener(server) : {};
+  const { createClosing } = await import('./fastify.js');
   return {
-    ...listener,
-    ...(isServer(server) && listener.upgrade && { upgrade: orRefuse(listener.upgrade, server) }),
+    // It is not fed, since its timeouts are Fastify's; but plugins hang their 'upgrade' listeners on it.
+    ...(isServer(server) && { beside: server }),
     request: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),
     ...createClosing(app),
   };

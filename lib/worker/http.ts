@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Handler, RequestListener } from '../options/types.js';
-import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
 import { Answers } from './answers.js';
 import { Arrival } from './arrival.js';
@@ -11,35 +10,29 @@ import {
   connectionOf,
   countPending,
   descriptorOf,
-  hasServed,
   isStream,
   MAX_PENDING,
   markServed,
   noteDescriptor,
-  noteSecure,
   pendingOf,
-  streamOf,
   transportOf,
 } from './connection.js';
 import { departure } from './departure.js';
+import { Departures } from './departures.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
 import { type HeadOwner, ownHead } from './head.js';
 import { announce, endLate } from './late.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
+import { openFor, socketOptions } from './own-server.js';
 import { refuse, refuseNow } from './refusal.js';
 import { createServer, type FedServer } from './server.js';
+import { besideHttp2 } from './server-handler.js';
 import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
 export type Places = 'connections' | 'requests';
-
-/**
- * How long the first request of a connection may be on its way to a worker that drains, at least. On a busy machine, a client
- * has taken more than a second from its connect to its first byte. Milliseconds.
- */
-const FIRST_REQUEST = 5_000;
 
 /**
  * An acceptor, an `http.Server` that it feeds, and the application's handler.
@@ -65,9 +58,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   });
   #fed: FedServer | undefined;
   #listener: Listener | undefined;
+  #request: RequestListener | undefined;
   #acceptor: Acceptor | undefined;
   readonly #handle: RequestListener = (request, response) => this.handle(request, response);
-  readonly #webSockets = new WebSockets();
+  #departures: Departures | undefined;
+  readonly #webSockets = new WebSockets((client) =>
+    this.context.warn('websocket', `${client} did not close its WebSocket in time, so it was ended`),
+  );
   readonly #headOwner: HeadOwner = {
     closes: (response) => this.closes(response),
     clientHasHead: (fd) => this.context.pulse.vitals.clientHasHead(fd),
@@ -83,7 +80,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** Serves one request. What it throws or rejects with is a failure of this request alone: 500, if nothing was sent. */
   protected handle(request: IncomingMessage, response: ServerResponse): unknown {
-    return this.#listener?.request(request, response);
+    return this.#request?.(request, response);
   }
 
   /** Whether a request is served at all; one that is not gets no answer. */
@@ -114,48 +111,55 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const { tls, spec } = this.context;
     const { keepAlive, http2, allowHalfOpen } = spec.serving;
     const fed = await createServer({
-      http: { keepAliveTimeout: keepAlive, ...spec.http },
-      ...{ tls, http2 },
-      onRequest: (request, response) => this.#serve(request, response, this.#handle),
+      http: spec.http,
+      ...{ keepAlive, tls, http2, listener },
       onBroken: (client = 'a client', { message }) =>
         this.context.warn('pipelining', `an HTTP/2 connection of ${client} broke a limit, and was ended: ${message}`),
     });
-    const { server } = fed;
     // Else Node drops the answer to a client that has ended its side.
-    if (allowHalfOpen) Object.assign(server, { httpAllowHalfOpen: true });
-    listenToOthers(server, listener, {
+    if (allowHalfOpen) Object.assign(fed.server, { httpAllowHalfOpen: true });
+    this.#request = listenToOthers(fed, listener, {
       upgrades: this.upgrades,
       http2,
+      onRequest: (request, response) => this.#serve(request, response, this.#handle),
       // Whether its body comes is for the application to say.
       serve: (request, response, answer) => this.#serve(request, response, answer, false),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
+        this.#departures?.idle.give(transportOf(stream));
         this.#webSockets.add(request, stream);
       },
       answered: (socket) => this.#answers.answered(socket),
+      onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
+      connections: () => this.#acceptor?.connections ?? [],
     });
-    server.on('secureConnection', noteSecure);
-    server.on('timeout', (stream: Socket) => this.#onTimeout(stream));
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
-      socket: { allowHalfOpen: tls === undefined, ...socketOptions(spec.http) },
+      socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
       onConnection: (socket) => {
         if (tls === undefined) noteDescriptor(socket);
+        departures.add(socket);
         this.#answers.welcome(socket);
-        server.emit('connection', socket);
+        fed.front.emit('connection', socket);
       },
       onClose: (socket) => {
         const fd = descriptorOf(socket);
         if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
         this.#answers.closed(socket);
       },
+      ...(this.places === 'connections' && { onFull: () => departures.idle.onFull() }),
     });
-    if (this.places === 'requests') this.#answers.admitWith(acceptor);
+    const departures = new Departures(acceptor, this.context, (socket) => {
+      if (!this.#answers.release(socket)) acceptor.leave(socket);
+    });
+    departures.watch(fed.front);
+    if (this.places === 'requests') this.#answers.admitWith(acceptor, departures.idle);
     this.#fed = fed;
+    this.#departures = departures;
     // Of what serves much per second, the record must not be what costs.
     if (this.places === 'connections' || this.thread > 0) this.context.slot.defer();
     this.#acceptor = acceptor;
-    await acceptor.open();
+    await openFor(fed.server, listener, acceptor, (message) => this.context.warn('server', message));
   }
 
   /** @internal */
@@ -167,10 +171,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     announce(this.#listener, this.context.tell);
     this.#fed?.drain();
     this.#webSockets.sayGoodbye();
-    await this.#acceptor?.lastCall();
-    const patience = setTimeout(() => this.#closeSilent(), Math.max(FIRST_REQUEST, this.options.keepAlive));
+    this.#departures?.drain();
     await this.#acceptor?.close();
-    clearTimeout(patience);
+    this.#departures?.close();
     this.#webSockets.close();
     await this.#listener?.close?.();
   }
@@ -212,7 +215,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   async #load(): Promise<Listener> {
     try {
       const made = await this.createListener(this.app);
-      const listener = typeof made === 'function' ? { request: made } : made;
+      const whole = typeof made === 'function' ? { request: made } : made;
+      const listener = this.options.http2 && whole.own ? besideHttp2(whole) : whole;
       this.#listener = listener;
       return listener;
     } catch (error) {
@@ -220,20 +224,14 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     }
   }
 
-  /** Those that have not sent a request are waited for no longer. */
-  #closeSilent(): void {
-    for (const socket of this.#acceptor?.connections ?? []) {
-      if (!hasServed(socket)) closeIfIdle(streamOf(socket), () => !hasServed(socket));
-    }
-  }
-
   /** The time of a connection that is kept is over, or one that the application has set. */
-  #onTimeout(stream: Socket): void {
+  #onTimeout(stream: Socket, heard: boolean): void {
     const socket = transportOf(stream);
     const { bytesRead } = socket;
-    if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
     // As Node does it: what nobody listens to ends the connection.
-    else if (!this.#answers.of(socket).some(({ response }) => isTimed(response))) stream.destroy();
+    if (heard && !this.draining) return;
+    if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
+    else if (!heard && !this.#answers.of(socket).some(({ response }) => isTimed(response))) stream.destroy();
   }
 
   /** @param whole - whether its body is waited for, where that needs no place. */
@@ -269,9 +267,4 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 function isTimed(response: ServerResponse): boolean {
   const { req } = response;
   return response.listenerCount('timeout') > 0 || (!req.complete && req.listenerCount('timeout') > 0);
-}
-
-/** What an `http.Server` would set on the connections that it accepts. */
-function socketOptions({ noDelay = true, keepAlive = false, keepAliveInitialDelay = 0, highWaterMark }: HttpOptions) {
-  return { noDelay, keepAlive, keepAliveInitialDelay, ...(highWaterMark !== undefined && { highWaterMark }) };
 }

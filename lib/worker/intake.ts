@@ -75,6 +75,15 @@ export class Intake {
     return held.request;
   }
 
+  /** The connection must go. Returns whether a request of it was coming. */
+  giveUp(socket: Socket): boolean {
+    const held = this.#coming.get(socket);
+    if (held === undefined) return false;
+    this.drop(socket);
+    held.giveUp();
+    return true;
+  }
+
   /** Returns whether more of it is waited for. */
   #grow(socket: Socket, held: Held, bytes: number): boolean {
     if (this.#coming.get(socket) !== held) return false;
@@ -90,10 +99,9 @@ export class Intake {
 
   /** Who has been sending for the longest is the slowest. */
   #makeRoom(newest: Socket): void {
-    for (const [socket, { giveUp }] of this.#coming) {
+    for (const socket of this.#coming.keys()) {
       if (socket === newest || this.#bytes <= this.#total) return;
-      this.drop(socket);
-      giveUp();
+      this.giveUp(socket);
     }
   }
 

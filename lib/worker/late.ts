@@ -8,7 +8,7 @@ import type { Acceptor } from './acceptor.js';
 import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
 import { closeIfIdle } from './closing.js';
-import { pendingOf, streamOf, transportOf } from './connection.js';
+import { isStream, pendingOf, streamOf, transportOf } from './connection.js';
 import type { Listener } from './listener.js';
 import { breakOff, refuse } from './refusal.js';
 
@@ -93,7 +93,7 @@ function reset({ req: { socket } }: ServerResponse): void {
  */
 export function endKept({ req }: ServerResponse, transport: Socket): void {
   const stream = streamOf(transport);
-  if (req.httpVersionMajor !== 1 || !stream.writable) return;
+  if (isStream(req) || !stream.writable) return;
   const { bytesRead } = transport;
   closeIfIdle(stream, () => pendingOf(transport) === 0 && transport.bytesRead === bytesRead);
 }

@@ -1,37 +1,80 @@
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../options/types.js';
+import { ApplicationEvents } from './application-events.js';
 import { attempt } from './attempt.js';
-import { markServed, pendingOf, transportOf } from './connection.js';
-import type { ConnectionListener, Listener } from './listener.js';
+import { onClientError } from './client-error.js';
+import { halfClose } from './closing.js';
+import { markServed, noteSecure, pendingOf, transportOf } from './connection.js';
+import { standInFront } from './front.js';
+import type { Listener } from './listener.js';
 import { report } from './refusal.js';
 import type { FedServer } from './server.js';
+import { answerNotFound } from './server-handler.js';
+import { decideUpgrades } from './upgrades.js';
 
-/** What a worker does with what is no plain request. */
+/** What a worker does with what comes to its server. */
 export interface OtherRequests {
   /** Whether an application's own protocol may take a connection over. */
   readonly upgrades: boolean;
   readonly http2: boolean;
+  /** Serves a plain request. */
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   /** Serves what is answered like a plain request. */
   readonly serve: (request: IncomingMessage, response: ServerResponse, answer: RequestListener) => void;
   /** A connection is given to the application. */
   readonly onGiven: (request: IncomingMessage, stream: Duplex) => void;
   /** Resolves when the requests before have been answered. */
   readonly answered: (transport: Socket) => Promise<void>;
+  /** A time is over. `heard`: the application has a listener that was told, and decides. */
+  readonly onTimeout: (stream: Socket, heard: boolean) => void;
+  /** What requests may come on. */
+  readonly connections: () => Iterable<Socket>;
 }
 
-/** Upgrades, tunnels, expectations and malformed requests. Without a listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. */
-export function listenToOthers(server: FedServer['server'], listener: Listener, worker: OtherRequests): void {
-  const { upgrade, connect, checkContinue, checkExpectation = refuseExpectation, clientError } = listener;
-  const give = (take: ConnectionListener): ConnectionListener => {
-    return (request, socket, head) => {
+const EVENTS = ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError'] as const;
+
+/** On what has come here before: an application may emit it once more, to have it served as another request. */
+const SEEN: unique symbol = Symbol('seen');
+type Seen = { [SEEN]?: true };
+
+/**
+ * Stands in front of the application's listeners: of requests, upgrades, tunnels, expectations, timeouts and malformed requests. Without a
+ * listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. Returns what calls those of requests.
+ */
+export function listenToOthers(fed: FedServer, listener: Listener, worker: OtherRequests): RequestListener {
+  const { server } = fed;
+  const { own, beside } = listener;
+  const application = own?.events ?? new ApplicationEvents(server, beside);
+  for (const event of EVENTS) {
+    const call = listener[event];
+    if (call && !(own && event === 'request')) server.on(event, call);
+  }
+  const isNew = (request: IncomingMessage, subject: object): boolean => {
+    const { socket } = request as { socket?: { server?: unknown } };
+    if ((subject as Seen)[SEEN] || !('stream' in request || socket?.server === server)) return false;
+    (subject as Seen)[SEEN] = true;
+    return true;
+  };
+  const answerWith = (event: string, otherwise: RequestListener): RequestListener => {
+    return (request, response) => application.answer(event, otherwise, request, response);
+  };
+  const inFront = (event: string, serve: (request: IncomingMessage, response: ServerResponse) => void) => {
+    return (request: IncomingMessage, response: ServerResponse): unknown =>
+      isNew(request, response) ? serve(request, response) : application.call(event, request, response);
+  };
+  const give = (event: string) => {
+    return (request: IncomingMessage, socket: Duplex, head: Buffer): unknown => {
+      if (!isNew(request, request)) return application.call(event, request, socket, head);
       // Node has taken its own listeners away, and the application may not have got to set its one.
       socket.on('error', () => undefined);
-      markServed(transportOf(socket));
+      markServed(transportOf(request.socket));
+      if (event === 'connect' && !(worker.upgrades && application.hears(event))) return refuseTunnel(socket);
       worker.onGiven(request, socket);
-      attempt(
-        () => take(request, socket, head),
+      return attempt(
+        () => application.call(event, request, socket, head),
         (error) => {
           report(error, request);
           socket.destroy();
@@ -39,30 +82,47 @@ export function listenToOthers(server: FedServer['server'], listener: Listener, 
       );
     };
   };
-  const refuseTunnel = async (_request: IncomingMessage, socket: Duplex): Promise<void> => {
-    socket.on('error', () => undefined);
+  const refuseTunnel = async (socket: Duplex): Promise<void> => {
     const transport = transportOf(socket);
     if (pendingOf(transport) > 0) await worker.answered(transport);
     // RFC 9110, 9.3.6: a server that is no proxy.
-    socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
-      socket.destroy(),
-    );
+    socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    halfClose(socket as Socket);
   };
-  if (worker.upgrades && upgrade) server.on('upgrade', give(upgrade));
-  // With HTTP/2 this is an event of requests.
-  if (!worker.http2) server.on('connect', worker.upgrades && connect ? give(connect) : refuseTunnel);
+  const ownClientError = (error: Error, socket: Socket): boolean => {
+    if (!application.hears('clientError')) return false;
+    attempt(
+      () => application.call('clientError', error, socket),
+      () => socket.destroy(),
+    );
+    return true;
+  };
+  const serveAs = (event: string, otherwise: RequestListener) => {
+    const answer = answerWith(event, otherwise);
+    return inFront(event, (request, response) => worker.serve(request, response, answer));
+  };
+
   // To an answer of Node's own the class could do nothing.
-  for (const [event, answer] of Object.entries({ checkContinue, checkExpectation })) {
-    if (answer) server.on(event, (request, response) => worker.serve(request, response, answer));
-  }
-  if (clientError) {
-    server.on('clientError', (error: Error, socket: Duplex) => {
-      attempt(
-        () => clientError(error, socket),
-        () => socket.destroy(),
-      );
-    });
-  }
+  application.hold('checkExpectation');
+  // With HTTP/2, CONNECT is an event of requests.
+  if (!worker.http2) application.hold('connect');
+  fed.front.prependListener('secureConnection', noteSecure);
+  decideUpgrades(fed, application, listener.shouldUpgrade, worker);
+  const emit = standInFront(server as EventEmitter, {
+    request: inFront('request', worker.onRequest),
+    checkContinue: serveAs('checkContinue', answerNotFound),
+    checkExpectation: serveAs('checkExpectation', refuseExpectation),
+    upgrade: give('upgrade'),
+    ...(!worker.http2 && { connect: give('connect') }),
+    clientError: (error: Error, socket: Socket) => onClientError(error, socket, ownClientError),
+    timeout: (stream: Socket) => {
+      const heard = application.hears('timeout');
+      if (heard) application.call('timeout', stream);
+      worker.onTimeout(stream, heard);
+    },
+  });
+  application.patchedBy(emit as never);
+  return own ? listener.request : answerWith('request', answerNotFound);
 }
 
 /** RFC 9110, 10.1.1. */

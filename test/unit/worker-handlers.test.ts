@@ -11,11 +11,13 @@ import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
+import type { RequestListener } from 'prefork';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type AppKind, recognizeApp } from '../../dist/options/application.js';
 import { validateOptions } from '../../dist/options/validate.js';
 import { createListener } from '../../dist/worker/handlers.js';
 import type { Listener } from '../../dist/worker/listener.js';
+import { listenToOthers } from '../../dist/worker/other-requests.js';
 import { assertInvalid } from './invalid.js';
 
 const SERVED =
@@ -156,11 +158,13 @@ test('Fastify is made ready, and closed with its hooks', async () => {
 
 /** A server in the place of the worker's own, with the listeners of an application. */
 async function serve(t: TestContext, listener: Listener): Promise<string> {
-  const server = http.createServer(listener.request);
-  for (const event of ['upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError'] as const) {
-    const own = listener[event];
-    if (own) server.on(event, own);
-  }
+  const server = (listener as { own?: { server: Server } }).own?.server ?? http.createServer();
+  const answer: RequestListener = listenToOthers({ server, front: server, drain: none }, listener, {
+    ...{ upgrades: true, http2: false },
+    onRequest: (...args) => answer(...args),
+    serve: (request, response, serve) => serve(request, response),
+    ...{ onGiven: none, answered: async () => undefined, onTimeout: none, connections: () => [] },
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
@@ -204,7 +208,7 @@ test('upgrades of the server of Fastify', async (t) => {
 });
 
 test('a server without further listeners has none', async () => {
-  assert.deepEqual(Object.keys(await createListener(http.createServer(none))), ['request', 'close']);
+  assert.deepEqual(Object.keys(await createListener(http.createServer(none))), ['own', 'request', 'close']);
 });
 
 test('CONNECT, Expect and malformed requests of a server go to its own listeners', async (t) => {
