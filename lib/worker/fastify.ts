@@ -1,7 +1,5 @@
-import type { Server } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { RoutingHandler } from '../options/types.js';
-import type { ConnectionListener, Listener } from './listener.js';
+import type { Listener } from './listener.js';
 
 /**
  * Fastify's `close()` is one act: it says 503 to every request from then on, calls the `preClose` hooks, waits until its server has
@@ -12,17 +10,6 @@ import type { ConnectionListener, Listener } from './listener.js';
 export function createClosing(app: RoutingHandler): Pick<Listener, 'drain' | 'close'> {
   const callHooks = takeHooks(app);
   return { drain: callHooks, close: async () => void (await app.close?.()) };
-}
-
-/** Answers upgrades that come when a `preClose` hook has taken the listeners away, as that of `@fastify/websocket` does. */
-export function orRefuse(upgrade: ConnectionListener, server: Server): ConnectionListener {
-  return (request, socket: Duplex, head) => {
-    if (server.listenerCount('upgrade') > 0) return upgrade(request, socket, head);
-    socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
-      socket.destroy(),
-    );
-    return undefined;
-  };
 }
 
 type Hook = ((this: unknown) => unknown) | ((this: unknown, done: (error?: Error) => void) => void);

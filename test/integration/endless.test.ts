@@ -10,7 +10,7 @@ import { eventually, inTime } from '../helpers/wait.js';
 /* Answers without an end of their own, and a signal that tells their handlers when a drain begins. */
 
 /** Who waits for a limit waits in vain. */
-const UNHURRIED = { gracefulTimeout: 2 ** 31 - 1, keepAlive: 2 ** 31 - 1, timeout: 0 };
+const UNHURRIED = { gracefulTimeout: 2 ** 31 - 1, keepAlive: 600_000, timeout: 0 };
 const CLEAN = { code: 0, signal: null };
 const WHOLE = { text: 'data: first\n\ndata: last\n\n', whole: true };
 
@@ -91,7 +91,8 @@ for (const { name, options, keeps } of classes()) {
     const polled = openStream(`${url}/poll`, agent);
     await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a poll in flight');
     const stopped = host.call('stop');
-    assert.equal((await polled).status, 204);
+    const { status, headers } = await polled;
+    assert.deepEqual([status, headers.connection], [204, 'close']);
     await stopped;
     assert.deepEqual((await host.event('worker:exit'))[1], { ...CLEAN, reason: 'stop' });
   });

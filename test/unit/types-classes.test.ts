@@ -33,6 +33,7 @@ class LookupWorker extends Worker<Lookup> {
   override run(): Promise<void> | undefined {
     expectType<Lookup>()(this.app);
     expectType<number>()(this.id);
+    expectType<AbortSignal>()(this.signal);
     expectType<ServingOptions>()(this.options);
     this.send({ anything: this.app('a') });
     this.#acceptor = this.createAcceptor({ capacity: 1, onConnection: (socket) => socket.end() });
@@ -110,6 +111,11 @@ export class NeverStops extends Worker<Lookup> {
 
 export async function own(self: OwnWorker): Promise<void> {
   expectType<OwnWorker | undefined>()(worker);
+  expectType<AbortSignal>()(self.signal);
+  expectType<AbortSignal | undefined>()(worker?.signal);
+  self.signal.addEventListener('abort', () => undefined);
+  // @ts-expect-error: read only
+  self.signal = AbortSignal.abort();
   expectType<number>()(self.thread);
   expectType<Promise<SharedArrayBuffer>>()(self.shared('name', 4));
   expectType<void>()(self.send({ any: ['thing'] }));
