@@ -33,7 +33,8 @@ export type {
 } from './protocol.js';
 export type { SlotRequest } from './scoreboard.js';
 export type { WarningCode, WorkerWarning } from './warning.js';
-export type { AcceptOptions, Acceptor } from './worker/acceptor.js';
+export type { AcceptOptions } from './worker/accept-options.js';
+export type { Acceptor } from './worker/acceptor.js';
 export { AsyncWorker } from './worker/async.js';
 export { Worker, type WorkerContext } from './worker/base.js';
 export { HttpWorker, type Places } from './worker/http.js';

@@ -6,8 +6,8 @@ import { isRecord } from './serialized-error.js';
  * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
  * their end when the time of a drain was nearly over, and were ended.
  */
-export type WarningCode = (typeof CODES)[number];
-const CODES = ['connections', 'slow-client', 'pipelining', 'websocket', 'server', 'drain'] as const;
+export type WarningCode = 'connections' | 'slow-client' | 'pipelining' | 'websocket' | 'server' | 'drain';
+const CODES: readonly WarningCode[] = ['connections', 'slow-client', 'pipelining', 'websocket', 'server', 'drain'];
 
 /** Something that an operator should know, and that ends nothing. */
 export interface WorkerWarning {

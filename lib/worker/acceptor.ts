@@ -2,47 +2,10 @@ import { AsyncResource } from 'node:async_hooks';
 import net from 'node:net';
 import { FD } from '../protocol.js';
 import { DUTY } from '../scoreboard.js';
+import type { AcceptorOptions } from './accept-options.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
 import { lastCall } from './last-call.js';
-
-/** What a worker that accepts connections itself decides. */
-export interface AcceptOptions {
-  /** How many places there are: while all are taken, nothing is accepted. */
-  readonly capacity: number;
-  /** A connection has been accepted. It has a place until it closes. */
-  readonly onConnection: (socket: net.Socket) => void;
-  /** A connection has closed; its place is still taken. */
-  readonly onClose?: (socket: net.Socket) => void;
-  /** @internal All places are taken, and may be so for long: it may make room, and {@link Acceptor.look} whether somebody waits. */
-  readonly onFull?: () => void;
-  /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true, allowHalfOpen: true }` */
-  readonly socket?: Pick<
-    net.ServerOpts,
-    'allowHalfOpen' | 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'
-  >;
-}
-
-export interface AcceptorOptions extends AcceptOptions {
-  /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
-  readonly sockets: number;
-  /** Which copy of the further ones is ours. */
-  readonly copy: number;
-  readonly backlog: number;
-  /** Without the shell, see {@link Entrance}. */
-  readonly direct: boolean;
-  /** Index of this acceptor on the duty roster, and how it is told that others ask for it. */
-  readonly slot: number;
-  readonly onWake: (act: () => void) => void;
-  /** How long it accepts nothing once it is open, milliseconds. */
-  readonly rest: number;
-  /** Listening again failed: the worker cannot go on. */
-  readonly onError: (error: Error) => void;
-  /** Until when to go on accepting what waits at a socket of the `bind`s, of `monotonic()`; 0 where others will. Asked once. */
-  readonly lastCall: (index: number) => number;
-  /** It accepts no more; its sockets may be closed. */
-  readonly onLeft: () => void;
-}
 
 interface Waiting {
   readonly socket: net.Socket;

@@ -165,6 +165,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** @internal */
   override hurry(farewell: number): void {
     if (this.#acceptor) void endLate(this.#acceptor, this.#answers.active, farewell, this.context);
+    this.#webSockets.endAll();
   }
 
   override async stop(): Promise<void> {

@@ -82,13 +82,19 @@ for (const workerClass of KEEPING) {
     client.send(['a', 'b', 'c'].map(request).join(''));
     other.send(['x', 'y', 'z'].map(request).join(''));
     await releaseAll(gate, 6);
-    for (const one of [client, other]) await one.until((text) => (text.match(/"kept"/g) ?? []).length === 3, '3 answers');
+    for (const one of [client, other])
+      await one.until((text) => (text.match(/"kept"/g) ?? []).length === 3, '3 answers');
     assertOwn(answersIn(client.received + other.received), 6);
   });
 }
 
 test('contexts: a connection that was accepted without room, async', async (t) => {
-  const { gate, host, url } = await start(t, { workers: 1, workerClass: 'async', workerConnections: 2, keepAlive: 60_000 });
+  const { gate, host, url } = await start(t, {
+    workers: 1,
+    workerClass: 'async',
+    workerConnections: 2,
+    keepAlive: 60_000,
+  });
   const idle = await RawClient.connect(t, url);
   idle.send('GET /enter?id=idle HTTP/1.1\r\nHost: test\r\n\r\n');
   await idle.until((text) => text.includes('"kept"'), 'the answer of the one that turns idle');
@@ -103,7 +109,11 @@ test('contexts: a connection that was accepted without room, async', async (t) =
 
 for (const workerClass of CLASSES) {
   test(`contexts: the 500 of a crash is written in no other request's context, ${workerClass}`, async (t) => {
-    const { gate, url } = await start(t, { workers: 1, workerClass, ...(workerClass === 'threaded' && { threads: 2 }) });
+    const { gate, url } = await start(t, {
+      workers: 1,
+      workerClass,
+      ...(workerClass === 'threaded' && { threads: 2 }),
+    });
     const beside = workerClass === 'async' ? await gate.hold(`${url}/run/held?id=beside`) : undefined;
     const failed = await get(`${url}/run/throws?id=failed`);
     assert.equal(failed.status, 500);
