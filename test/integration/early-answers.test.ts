@@ -19,6 +19,8 @@ import { eventually } from '../helpers/wait.js';
 /** Above what a class may read of a body before it calls the handler. */
 const BYTES = 3_000_000;
 const CLOSE = { Connection: 'close' };
+/** As much of it as brings the handler on. */
+const ENOUGH = Buffer.alloc(2_000_000, 'x');
 
 function early(t: TestContext, workerClass: BuiltInClass, options: HostOptions = {}): Host {
   return new Host(t, { ...single(workerClass), workerConnections: 100, app: fixture('early.js'), ...options });
@@ -183,7 +185,7 @@ for (const workerClass of CLASSES) {
     const host = early(t, workerClass);
     const url = await host.ready();
     const slow = await RawClient.connect(t, url, { allowHalfOpen: true });
-    slow.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`);
+    slow.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);
     await slow.until((received) => received.endsWith('application\n'), 'its answer');
     for (let count = 0; count < 20; count++) {
       slow.send('x');
@@ -200,7 +202,9 @@ for (const workerClass of CLASSES) {
     const host = early(t, workerClass, { gracefulTimeout: 2 ** 31 - 1 });
     const url = await host.ready();
     const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
-    endless.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`);
+    endless
+      .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
+      .send(ENOUGH);
     await endless.until((received) => received.endsWith('application\n'), 'its answer');
     const sending = setInterval(() => endless.send('x'), 100);
     t.after(() => clearInterval(sending));
@@ -213,7 +217,9 @@ for (const workerClass of CLASSES) {
     const host = early(t, workerClass, { gracefulTimeout: 2_000 });
     const url = await host.ready();
     const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
-    endless.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`);
+    endless
+      .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
+      .send(ENOUGH);
     await endless.until((received) => received.endsWith('application\n'), 'its answer');
     const sending = setInterval(() => endless.send('x'), 100);
     t.after(() => clearInterval(sending));
@@ -225,7 +231,7 @@ for (const workerClass of CLASSES) {
     const host = early(t, workerClass);
     const url = await host.ready();
     const client = await RawClient.connect(t, url, { allowHalfOpen: true });
-    client.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`);
+    client.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);
     await client.until((received) => received.endsWith('application\n'), 'its answer');
     await eventually(async () => (await host.stats()).workers[0]?.connections === 1, 'the one connection that lingers');
     // It never ends its side.
