@@ -26,8 +26,9 @@ export function countdown(limit: number, act: () => void, lost: () => number = (
       const late = performance.now() - due > Math.max(length, TOLERABLE);
       const rest = late ? left : left - length;
       if (rest > 0) step(rest);
-      // What the workers have said meanwhile is read before: timers come first in a turn of the event loop.
-      else last = setImmediate(finish).unref();
+      // What the workers have said meanwhile is read before: timers come first in a turn of the event loop. For one that is unref'd,
+      // a loop with nothing else to do would wait until something comes, which took seconds.
+      else last = setImmediate(finish);
     }, length).unref();
   };
   step(limit);
