@@ -76,8 +76,9 @@ export class Admission {
   #turnedAt = 0;
   #takenAt = 0;
   readonly #backlog: Backlog;
-  /** The newcomer may have waited in the kernel's queue. */
+  /** The newcomer may have waited in the kernel's queue; and it did so behind those that wait here. */
   #hasQueued = false;
+  #isContested = false;
   /** Newcomers that were found in the kernel's queue while others waited here. */
   #overtaken = 0;
 
@@ -118,7 +119,7 @@ export class Admission {
     this.#takenAt = now;
     this.#hasQueued = this.#backlog.isLikely(now);
     const contested = this.#line.size > 0;
-    if (contested && this.#open) this.#overtaken++;
+    this.#isContested = contested && this.#open;
     // Silent ones come in crowds: of these, the first few get the whole time, then the 8th, 16th, 32nd …; the others, and
     // those who let others wait, a turn of the loop.
     const patient = this.#silent < 3 || (this.#silent >= 8 && Number.isInteger(Math.log2(this.#silent)));
@@ -141,6 +142,7 @@ export class Admission {
     const now = this.#time.now();
     if (socket === this.#newcomer) {
       this.#newcomer = undefined;
+      if (this.#isContested) this.#overtaken++;
       if (this.#hasQueued) this.#beginLater(socket, request);
       else this.#start(request, now);
       return;
@@ -241,6 +243,7 @@ export class Admission {
       this.#serve(next, request, now);
       return;
     }
+    if (this.#line.size === 0) this.#overtaken = 0;
     this.#backlog.begin(now, now - this.#takenAt);
     this.#idleBefore = now - this.#openedAt >= TURN / 2 ? this.#time.idle() : Number.NaN;
     this.#acceptor.leave(socket);

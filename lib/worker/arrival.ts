@@ -1,9 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
+import { readSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RequestListener } from '../options/types.js';
 import type { Applicant } from './admission.js';
-import { countPending, streamOf } from './connection.js';
+import { countPending, descriptorOf, streamOf } from './connection.js';
 
 /** What becomes of an arrival. */
 export interface Reception {
@@ -48,15 +49,30 @@ export class Arrival implements Applicant {
     return this.#resource === undefined ? begin(this) : this.#resource.runInAsyncScope(begin, undefined, this);
   }
 
-  /** Node has ended the own side of a connection whose client has ended the other one, unless it is told to let it be. */
+  /**
+   * Node has ended the own side of a connection whose client has ended the other one, unless it is told to let it be. Then a reset may
+   * look like such an end: of both, libuv tells what comes first.
+   */
   isGone(): boolean {
-    const { stream } = this.request as { stream?: { destroyed: boolean } };
-    if (stream !== undefined) return stream.destroyed;
-    return !streamOf(this.socket).writable;
+    const { stream: http2 } = this.request as { stream?: { destroyed: boolean } };
+    if (http2 !== undefined) return http2.destroyed;
+    const stream = streamOf(this.socket);
+    return !stream.writable || (stream.readableEnded && isReset(descriptorOf(this.socket)));
   }
 
   drop(): void {
     countPending(this.socket, -1);
     this.reception?.drop(this);
+  }
+}
+
+/** Of a connection that has been read to its end. */
+function isReset(fd: number): boolean {
+  if (fd < 0) return false;
+  try {
+    readSync(fd, Buffer.alloc(1));
+    return false;
+  } catch {
+    return true;
   }
 }

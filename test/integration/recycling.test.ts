@@ -35,7 +35,7 @@ test('max_requests_with_jitter_drops_nothing', async (t) => {
 
   const { recycles, ...others } = (await host.stats()).totals;
   assert.ok(recycles >= 5, `only ${recycles} were recycled`);
-  assert.deepEqual(others, { requests, errors: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0 });
+  assert.deepEqual(others, { requests, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0 });
   assert.deepEqual(replay(host), { fewestServing: 8, mostLiving: 9, overlaps: 0 });
   const recycled = host.of('worker:exit').filter(({ args }) => args[1].reason === 'recycle');
   assert.equal(recycled.length, recycles);
@@ -59,7 +59,7 @@ for (const workerClass of ['threaded', 'async'] as const) {
     await host.call('stop');
     const { recycles, ...others } = (await host.stats()).totals;
     assert.ok(recycles >= 2, `only ${recycles} were recycled`);
-    assert.deepEqual(others, { requests, errors: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0 });
+    assert.deepEqual(others, { requests, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0 });
     assert.deepEqual(replay(host), { fewestServing: 2, mostLiving: 3, overlaps: 0 });
   });
 }

@@ -61,7 +61,7 @@ for (const [name, what] of Object.entries(CASES)) {
     assert.deepEqual(load.failures, [], String(load));
     const { totals, generation, workers: living } = await host.stats();
     const { requests, ...others } = totals;
-    assert.deepEqual(others, { errors: 0, timeouts: 0, crashes: 0, respawns: 0, reloads, recycles: 0 });
+    assert.deepEqual(others, { errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads, recycles: 0 });
     assert.deepEqual(
       [generation, living.map((worker) => worker.generation)],
       [1 + reloads, Array(workers).fill(1 + reloads)],

@@ -76,7 +76,16 @@ test('stats', async (t) => {
   assert.equal(queues.length, 1);
   assert.ok(uptime > 0);
   assert.deepEqual(rest, { name: 'counted', pid: host.pid, state: 'running', generation: 1, target: 2 });
-  assert.deepEqual(totals, { requests: 3, errors: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 });
+  assert.deepEqual(totals, {
+    requests: 3,
+    errors: 0,
+    abandoned: 0,
+    timeouts: 0,
+    crashes: 0,
+    respawns: 0,
+    reloads: 0,
+    recycles: 0,
+  });
   assert.deepEqual(
     workers.map(({ id, age, state }) => ({ id, age, state })),
     [

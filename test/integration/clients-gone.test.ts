@@ -1,0 +1,94 @@
+/* Who has left while its request waited is not served. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ByteClient } from '../helpers/byte-client.js';
+import { atRest, CLASSES, single } from '../helpers/classes.js';
+import { Gate } from '../helpers/gate.js';
+import { fixture, Host } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { eventually } from '../helpers/wait.js';
+
+const WAYS: Readonly<Record<string, (client: ByteClient) => unknown>> = {
+  reset: (client) => client.reset(),
+  'end of its side': (client) => client.finish(),
+};
+const LEAVERS = 10;
+
+for (const workerClass of CLASSES) {
+  for (const [way, leave] of Object.entries(WAYS)) {
+    test(`gone: clients that left the kernel's queue, by ${way}, ${workerClass}`, async (t) => {
+      const host = new Host(t, { ...single(workerClass), workerConnections: 100, app: fixture('patience.js') });
+      const url = await host.ready();
+      // The event loop stands still meanwhile: whatever they do is seen afterwards.
+      const busy = get(`${url}/busy?spin=1500`);
+      await host.event('worker:message');
+      const leavers = await Promise.all(Array.from({ length: LEAVERS }, () => ByteClient.connect(url)));
+      for (const [index, client] of leavers.entries()) client.get(`/gone/${index}?spin=300`);
+      for (const client of leavers) leave(client);
+      const stayed = await get(`${url}/stayed`);
+      assert.equal(stayed.status, 200);
+      await busy;
+      const called: string[] = JSON.parse((await get(`${url}/called`)).body);
+      const served = called.filter((path) => path.startsWith('/gone'));
+      // A client that left as its request was about to begin cannot be told from one that did a moment later.
+      assert.ok(served.length <= 2, `of ${LEAVERS} that had left, ${served.length} were served`);
+      await eventually(
+        async () => (await host.stats()).totals.abandoned === LEAVERS - served.length,
+        'all of them in the statistics',
+      );
+      await atRest(host);
+    });
+  }
+}
+
+for (const workerClass of ['sync', 'threaded'] as const) {
+  for (const [way, leave] of Object.entries(WAYS)) {
+    test(`gone: clients that left while their requests waited in the worker, by ${way}, ${workerClass}`, async (t) => {
+      const gate = await Gate.open(t);
+      const options = { ...single(workerClass), workerConnections: 100, app: fixture('patience.js'), env: gate.env };
+      const host = new Host(t, options);
+      const url = await host.ready();
+      const leavers = await Promise.all(Array.from({ length: LEAVERS }, () => ByteClient.connect(url)));
+      for (const client of leavers) client.send('GET /gone HTTP/1.1\r\n');
+      await eventually(async () => (await host.stats()).workers[0]?.connections === LEAVERS, 'all connections');
+      const held = await gate.hold(`${url}/held`);
+      for (const client of leavers) client.send('Host: test\r\n\r\n');
+      await held.arrival.settle();
+      for (const client of leavers) leave(client);
+      await held.arrival.settle();
+      held.arrival.release();
+      assert.equal((await get(`${url}/stayed`)).status, 200);
+      assert.deepEqual(JSON.parse((await get(`${url}/called`)).body), ['/held', '/stayed']);
+      await eventually(async () => (await host.stats()).totals.abandoned === LEAVERS, 'all of them in the statistics');
+      await atRest(host);
+    });
+  }
+}
+
+for (const workerClass of CLASSES) {
+  test(`gone: with allowHalfOpen only a reset counts as leaving, ${workerClass}`, async (t) => {
+    const options = {
+      ...single(workerClass),
+      workerConnections: 100,
+      allowHalfOpen: true,
+      app: fixture('patience.js'),
+    };
+    const host = new Host(t, options);
+    const url = await host.ready();
+    const busy = get(`${url}/busy?spin=1000`);
+    await host.event('worker:message');
+    const [ended, left] = (await Promise.all([ByteClient.connect(url), ByteClient.connect(url)])) as [
+      ByteClient,
+      ByteClient,
+    ];
+    ended.get('/ended').finish();
+    left.get('/left');
+    left.reset();
+    assert.match(await ended.all(), /^HTTP\/1\.1 200 OK\r\n.*\/ended$/s);
+    await busy;
+    await get(`${url}/after`);
+    const called: string[] = JSON.parse((await get(`${url}/called`)).body);
+    assert.deepEqual(called, ['/busy?spin=1000', '/ended', '/after']);
+    await atRest(host);
+  });
+}
