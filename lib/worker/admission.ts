@@ -171,7 +171,9 @@ export class Admission {
     this.#makeRoom();
     this.#next(socket);
     // Its place may have been given up before.
-    if (!this.#open) this.#fill();
+    if (this.#line.size === 0 || !this.#acceptor.hasRoom) return;
+    if (this.#isOurs(this.#time.now())) this.#fill();
+    else this.#letIn();
   }
 
   /** The connection has closed: nothing more of it is served. */
@@ -245,7 +247,7 @@ export class Admission {
     }
     if (this.#line.size === 0) this.#overtaken = 0;
     this.#backlog.begin(now, now - this.#takenAt);
-    this.#idleBefore = now - this.#openedAt >= TURN / 2 ? this.#time.idle() : Number.NaN;
+    this.#idleBefore = this.#time.idle();
     this.#acceptor.leave(socket);
     if (this.#line.size > 0) this.#letIn();
   }

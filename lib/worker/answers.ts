@@ -7,7 +7,7 @@ import { Admission } from './admission.js';
 import type { Arrival, Reception } from './arrival.js';
 import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
-import { countPending, pendingOf, streamOf } from './connection.js';
+import { countPending, isStream, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
 import type { IdleConnections } from './idle.js';
 import { Intake } from './intake.js';
@@ -156,7 +156,7 @@ export class Answers {
   /** The request is here, and wants a place where it needs one. */
   #apply(arrival: Arrival): void {
     if (this.#admission) this.#admission.request(arrival.socket, arrival, pendingOf(arrival.socket) > 1);
-    else this.#stall.pass(arrival);
+    else this.#stall.pass(arrival, () => isStream(arrival.request) || arrival.socket.destroy());
   }
 
   /** Returns whether the answer is still to come. */

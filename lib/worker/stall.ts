@@ -19,8 +19,8 @@ export class Stall {
     });
   }
 
-  /** Begins the request, unless its client has gone meanwhile. */
-  pass(request: Applicant): void {
+  /** Begins the request, unless its client has gone meanwhile: then `forget` ends what is left of the connection. */
+  pass(request: Applicant, forget: () => void): void {
     if (this.#suspected && monotonic() > this.#until) this.#suspected = false;
     if (!this.#suspected) {
       request.start();
@@ -28,8 +28,11 @@ export class Stall {
     }
     setImmediate(() =>
       setImmediate(() => {
-        if (request.isGone()) request.drop();
-        else request.start();
+        if (!request.isGone()) request.start();
+        else {
+          request.drop();
+          forget();
+        }
       }),
     );
   }

@@ -14,7 +14,8 @@ const ECHO = 'GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: e
 function exported(t: test.TestContext, more: HostOptions, server: { options?: object; fields?: object } = {}): Host {
   const { options = {}, fields = {} } = server;
   const env = { SERVER_OPTIONS: JSON.stringify(options), SERVER_FIELDS: JSON.stringify(fields) };
-  return new Host(t, { workers: 1, app, env, ...more });
+  // Else a client that ends its side may be taken for one that has left.
+  return new Host(t, { workers: 1, app, env, allowHalfOpen: true, ...more });
 }
 
 /** All that comes for some bytes until the server ends the connection. */

@@ -31,6 +31,10 @@ function onlyFirst({ seen, statuses }: Pair): Pick<Pair, 'seen' | 'statuses'> {
   return { seen: seen.slice(0, 1), statuses: statuses.slice(0, 1) };
 }
 
+function isBroken({ seen, statuses }: Pick<Pair, 'seen' | 'statuses'>): boolean {
+  return statuses.join() === '400' && seen.every(([, , body]) => body === BROKEN);
+}
+
 interface Way {
   readonly send: (client: ByteClient, bytes: string) => unknown;
   /** Whether these answers are right where those are wanted. */
@@ -64,7 +68,9 @@ async function deviations(
     const want = closed || !each.keeps ? onlyFirst(pair) : pair;
     const { seen, next } = await seenSince(host, url, from);
     from = next;
-    if (!answered(statuses, want.statuses) || JSON.stringify(seen) !== JSON.stringify(want.seen)) {
+    // On a busy machine, the body of a request that had to wait may have been found broken before its handler was called.
+    const isSeen = JSON.stringify(seen) === JSON.stringify(want.seen) || (isBroken(want) && seen.length === 0);
+    if (!answered(statuses, want.statuses) || !isSeen) {
       found.push(`${pair.name}: ${JSON.stringify({ seen, statuses })}`);
     }
   }
