@@ -89,6 +89,8 @@ class World {
   /** Clients that nobody has accepted, and since when the first of them has been the first. */
   queue = 0;
   #firstSince = 0;
+  /** When the place was given last. */
+  #lastGiven = 0;
   #ids = 0;
 
   constructor(limit: number) {
@@ -110,7 +112,7 @@ class World {
 
   enter(client: Client): void {
     assert.equal(this.placed, undefined, 'a place is given twice');
-    this.placed = client;
+    this.#give(client);
   }
 
   shut(): void {}
@@ -121,7 +123,16 @@ class World {
 
   pass(from: Client, to: Client): void {
     assert.equal(this.placed, from, 'a place is passed on by one who has none');
-    this.placed = to;
+    this.#give(to);
+  }
+
+  #give(client: Client): void {
+    // Who was accepted has it from the kernel's queue.
+    const waited = this.queue > 0 ? this.time.now - Math.max(this.#firstSince, this.#lastGiven) : 0;
+    if (this.connections.has(client))
+      assert.ok(waited <= TURN, `a place is given past one who has waited for ${waited} ms`);
+    this.#lastGiven = this.time.now;
+    this.placed = client;
   }
 
   leave(client: Client): void {
@@ -156,7 +167,6 @@ class World {
   request(client: Client): void {
     const request = { id: this.#ids++, client };
     const behind = client.requests.length > 0;
-    const newcomer = this.placed === client && this.active?.client !== client;
     client.requests.push(request);
     const applicant = {
       start: () => {
@@ -164,10 +174,6 @@ class World {
         assert.equal(this.placed, client, 'a request without a place');
         assert.equal(client.requests[0], request, 'out of order');
         assert.ok(this.connections.has(client) && !client.destroyed, 'a request of a connection that has closed');
-        // Who was accepted had its place from the kernel's queue.
-        const waited = this.queue > 0 ? this.time.now - Math.max(this.#firstSince, this.#lastBegin) : 0;
-        if (!newcomer) assert.ok(waited <= TURN, `a place is given past one who has waited for ${waited} ms`);
-        this.#lastBegin = this.time.now;
         this.active = request;
         return true;
       },
@@ -183,9 +189,6 @@ class World {
     };
     this.admission.request(client as unknown as Socket, applicant, behind);
   }
-
-  /** When a place was taken last. */
-  #lastBegin = 0;
 
   /** The handler has ended its answer, which is still being sent. */
   free(): void {
