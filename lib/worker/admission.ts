@@ -110,11 +110,10 @@ export class Admission {
   }
 
   /** A connection has been accepted, with a place. */
-  welcome(socket: Socket): void {
+  welcome(socket: Socket, now: number = this.#time.now()): void {
     // Of several that come at once only the last gets the time.
     this.#park(this.#newcomer);
     this.#newcomer = socket;
-    const now = this.#time.now();
     this.#openedAt = now;
     this.#takenAt = now;
     this.#hasQueued = this.#backlog.isLikely(now);

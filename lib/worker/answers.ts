@@ -34,7 +34,7 @@ export class Answers {
   /** Those that handlers have ended, and that are sent without a place. */
   readonly #sending = new Map<ServerResponse, Arrival>();
   readonly #reception: Reception;
-  readonly #stall: Stall;
+  readonly #stall: Stall<Arrival>;
   /** Of every response: listeners that need no closure of their own. */
   readonly #onPrefinish: (this: ServerResponse) => void;
   readonly #onClose: (this: ServerResponse) => void;
@@ -45,7 +45,7 @@ export class Answers {
   constructor(options: AnswersOptions) {
     this.#options = options;
     this.#reception = { begin: (arrival) => this.#begin(arrival), drop: (arrival) => this.#drop(arrival.request) };
-    this.#stall = new Stall(options.context.pulse);
+    this.#stall = new Stall(options.context.pulse, ({ request, socket }) => isStream(request) || socket.destroy());
     const ended = (response: ServerResponse): void => this.#ended(response);
     const close = (response: ServerResponse): void => this.#close(response);
     this.#onPrefinish = function () {
@@ -107,8 +107,8 @@ export class Answers {
   }
 
   /** A connection has been accepted, with a place. */
-  welcome(socket: Socket): void {
-    this.#admission?.welcome(socket);
+  welcome(socket: Socket, now: number): void {
+    this.#admission?.welcome(socket, now);
   }
 
   /** Resolves when what is under way on a connection has been answered. */
@@ -156,7 +156,7 @@ export class Answers {
   /** The request is here, and wants a place where it needs one. */
   #apply(arrival: Arrival): void {
     if (this.#admission) this.#admission.request(arrival.socket, arrival, pendingOf(arrival.socket) > 1);
-    else this.#stall.pass(arrival, () => isStream(arrival.request) || arrival.socket.destroy());
+    else this.#stall.pass(arrival);
   }
 
   /** Returns whether the answer is still to come. */
@@ -165,10 +165,7 @@ export class Answers {
     const { slot, pulse } = this.#options.context;
     this.#intake?.release(request);
     this.#active.set(response, arrival);
-    if (this.#admission) {
-      pulse.vitals.begin();
-      response.on('prefinish', this.#onPrefinish);
-    }
+    if (this.#admission) pulse.vitals.begin();
     slot.begin(request.method ?? '', request.url ?? '');
     const end = endOf(response);
     if (end === response) response.on('close', this.#onClose);
@@ -182,6 +179,11 @@ export class Answers {
         refuse(response);
       },
     );
+    if (this.#admission) {
+      // Most have: a listener more would cost them.
+      if (response.writableEnded) this.#ended(response);
+      else response.on('prefinish', this.#onPrefinish);
+    }
     return !response.writableEnded;
   }
 

@@ -5,6 +5,14 @@ import type { Socket } from 'node:net';
 import type { RequestListener } from '../options/types.js';
 import type { Applicant } from './admission.js';
 import { countPending, descriptorOf, streamOf } from './connection.js';
+import type { HeadOwner } from './head.js';
+
+/** What the heads of all answers are asked about, and told to. */
+export interface Heads {
+  /** Whether the connection ends with this answer. */
+  readonly closes: (response: ServerResponse) => boolean;
+  readonly clientHasHead: (fd: number) => void;
+}
 
 /** What becomes of an arrival. */
 export interface Reception {
@@ -15,7 +23,7 @@ export interface Reception {
 }
 
 /** A request from its head to the end of its answer. */
-export class Arrival implements Applicant {
+export class Arrival implements Applicant, HeadOwner {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** The accepted connection, looked up once: later the request may have lost it. */
@@ -26,9 +34,17 @@ export class Arrival implements Applicant {
   /** What the handler did ended in an error. */
   failed = false;
   reception: Reception | undefined;
+  readonly #heads: Heads;
   #resource: AsyncResource | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, socket: Socket, answer: RequestListener) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    socket: Socket,
+    answer: RequestListener,
+    heads: Heads,
+  ) {
+    this.#heads = heads;
     this.request = request;
     this.response = response;
     this.socket = socket;
@@ -58,6 +74,15 @@ export class Arrival implements Applicant {
     if (http2 !== undefined) return http2.destroyed;
     const stream = streamOf(this.socket);
     return !stream.writable || (stream.readableEnded && isReset(descriptorOf(this.socket)));
+  }
+
+  closes(response: ServerResponse): boolean {
+    return this.#heads.closes(response);
+  }
+
+  headSent(): void {
+    const fd = descriptorOf(this.socket);
+    if (fd >= 0) this.#heads.clientHasHead(fd);
   }
 
   drop(): void {

@@ -6,22 +6,33 @@ import type { TLSSocket } from 'node:tls';
 /** So many requests of one connection may wait for their answers: whoever sends more at once wants to fill the memory. */
 export const MAX_PENDING = 1_000;
 
-/** On the connection itself: a WeakMap would cost the garbage collector. */
-const SERVED: unique symbol = Symbol('served');
-const PENDING: unique symbol = Symbol('pending');
-const DESCRIPTOR: unique symbol = Symbol('descriptor');
-const SECURE: unique symbol = Symbol('secure');
-const IDLE: unique symbol = Symbol('idle');
+/** What is known of a connection. One object on it: a property each would cost more, and a WeakMap the garbage collector. */
+class Marks {
+  /** A request has come. */
+  served = false;
+  /** So many of its requests have not been answered. */
+  pending = 0;
+  /** Of a plain connection, else -1. */
+  descriptor = -1;
+  /** What is spoken through, once the handshake is over. */
+  secure: TLSSocket | undefined = undefined;
+  /** When the last of its requests had been answered, or it was accepted; of `performance.now()`. */
+  idleSince = 0;
+}
+
+const MARKS: unique symbol = Symbol('marks');
+type Marked = Socket & { [MARKS]?: Marks };
 /** On an HTTP/2 stream. */
 const TRANSPORT: unique symbol = Symbol('transport');
 type Carried = Duplex & { [TRANSPORT]?: Socket };
-type Marked = Socket & {
-  [SERVED]?: true;
-  [PENDING]?: number;
-  [DESCRIPTOR]?: number;
-  [SECURE]?: TLSSocket;
-  [IDLE]?: number;
-};
+
+function marksOf(socket: Marked): Marks {
+  const marks = socket[MARKS];
+  if (marks !== undefined) return marks;
+  const made = new Marks();
+  socket[MARKS] = made;
+  return made;
+}
 
 /** The accepted connection below the stream of a request: with TLS, that is another object. */
 export function transportOf(stream: Duplex): Socket {
@@ -50,52 +61,52 @@ export function isStream(request: IncomingMessage): boolean {
 
 /** Notes what is spoken through, once the handshake is over. */
 export function noteSecure(stream: TLSSocket): void {
-  (transportOf(stream) as Marked)[SECURE] = stream;
+  marksOf(transportOf(stream)).secure = stream;
 }
 
 /** What is written to a connection goes through this: the opposite of {@link transportOf}. */
 export function streamOf(socket: Marked): Socket | TLSSocket {
-  return socket[SECURE] ?? socket;
+  return socket[MARKS]?.secure ?? socket;
 }
 
 /** Notes that a request of this connection has come. */
 export function markServed(socket: Marked): void {
-  socket[SERVED] = true;
+  marksOf(socket).served = true;
 }
 
 export function hasServed(socket: Marked): boolean {
-  return socket[SERVED] === true;
+  return socket[MARKS]?.served === true;
 }
 
 /** Counts the requests of a connection that have not been answered; returns how many there are now. */
 export function countPending(socket: Marked, change: 1 | -1): number {
-  const pending = (socket[PENDING] ?? 0) + change;
-  socket[PENDING] = pending;
-  if (pending === 0) noteIdle(socket);
-  return pending;
+  const marks = marksOf(socket);
+  marks.pending += change;
+  if (marks.pending === 0) marks.idleSince = performance.now();
+  return marks.pending;
 }
 
-/** Notes that no request of a connection is under way from now on: when it was accepted, and when the last one has been answered. */
-export function noteIdle(socket: Marked): void {
-  socket[IDLE] = performance.now();
+/** Notes that a connection has been accepted, at this moment of `performance.now()`: it is idle until a request comes. */
+export function noteIdle(socket: Marked, now: number): void {
+  marksOf(socket).idleSince = now;
 }
 
 /** Since when it has been idle, if it is; of `performance.now()`. */
 export function idleSince(socket: Marked): number {
-  return socket[IDLE] ?? 0;
+  return socket[MARKS]?.idleSince ?? 0;
 }
 
 /** How many requests of a connection have not been answered. */
 export function pendingOf(socket: Marked): number {
-  return socket[PENDING] ?? 0;
+  return socket[MARKS]?.pending ?? 0;
 }
 
 /** Notes the descriptor of a plain connection that has just been accepted: to ask for it is a call into native code. */
 export function noteDescriptor(socket: Marked): void {
-  socket[DESCRIPTOR] = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+  marksOf(socket).descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 }
 
 /** -1 when there is none on which a plain answer could be written. */
 export function descriptorOf(socket: Marked): number {
-  return socket[DESCRIPTOR] ?? -1;
+  return socket[MARKS]?.descriptor ?? -1;
 }

@@ -34,8 +34,8 @@ export class Departures {
   }
 
   /** A connection has been accepted. */
-  add(socket: Socket): void {
-    noteIdle(socket);
+  add(socket: Socket, now: number): void {
+    noteIdle(socket, now);
     this.lingering.guard(socket);
     this.lingering.trim();
   }

@@ -1,9 +1,12 @@
-import type { EventEmitter } from 'node:events';
+import { EventEmitter } from 'node:events';
 
 /** What is done about an event in the place of the listeners. */
 export type Act = (...args: never[]) => unknown;
 type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
 type Emitter = EventEmitter & { _events?: Record<string, unknown> };
+
+/** What has not been patched calls the listeners and does nothing else. */
+const PLAIN = EventEmitter.prototype.emit as Emit;
 
 /**
  * Stands in front of a server: of these events ours is what is done when they are emitted, and who listens is not called by them. So an
@@ -22,7 +25,7 @@ export function standInFront(server: EventEmitter, acts: Readonly<Record<string,
     const act = ours[event];
     // biome-ignore lint/complexity/noArguments: as many as there are.
     if (act === undefined) return emit.apply(this, arguments as unknown as Parameters<Emit>);
-    if (!patched) return emit.call(front, event, first, second, third);
+    if (!patched && emit !== PLAIN) return emit.call(front, event, first, second, third);
     (act as (...args: unknown[]) => unknown)(first, second, third);
     return true;
   };

@@ -1,17 +1,16 @@
 import { ServerResponse } from 'node:http';
 
-/** Whose answers they are, on which descriptor one goes out. */
+/** Whose answer it is. */
 const OWNER: unique symbol = Symbol('owner');
-const DESCRIPTOR: unique symbol = Symbol('descriptor');
 
 /** Says what the head of each answer is to say about its connection, and learns that one is on its way. */
 export interface HeadOwner {
   /** Whether the connection ends with this answer. Asked when its head is written, and not before. */
   closes(response: ServerResponse): boolean;
-  clientHasHead(fd: number): void;
+  headSent(): void;
 }
 
-type Owned = ServerResponse & { [OWNER]?: HeadOwner; [DESCRIPTOR]?: number; _removedConnection?: boolean };
+type Owned = ServerResponse & { [OWNER]?: HeadOwner; _removedConnection?: boolean };
 type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse;
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
 
@@ -19,14 +18,11 @@ type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
  * Puts a `writeHead` on the response that asks its owner. Every head goes through it, also an implicit one. To be called
  * once, before the handler: middleware puts its own over it, and calls this one, so nothing may take its place later.
  * It stands on the object, since Express changes the prototype of each response.
- *
- * @param fd - the descriptor of a plain connection, else -1.
  */
-export function ownHead(response: Owned, owner: HeadOwner, fd: number): void {
+export function ownHead(response: Owned, owner: HeadOwner): void {
   // In HTTP/2 a request is a stream of its own, and the connection is ended by its session.
   if (response.req.httpVersionMajor !== 1) return;
   response[OWNER] = owner;
-  response[DESCRIPTOR] = fd;
   response.writeHead = ownedWriteHead as unknown as ServerResponse['writeHead'];
 }
 
@@ -38,9 +34,13 @@ function ownedWriteHead(this: Owned, status: number, ...rest: unknown[]): Server
     for (let index = 0; index < rest.length; index++) rest[index] = closing(rest[index]);
   }
   const returned = inherited(this).call(this, status, ...rest);
-  const fd = this[DESCRIPTOR] ?? -1;
-  if (fd >= 0) owner?.clientHasHead(fd);
+  owner?.headSent();
   return returned;
+}
+
+/** Whether the head of this response is somebody's already. */
+export function isOwned(response: Owned): boolean {
+  return response[OWNER] !== undefined;
 }
 
 /** The `writeHead` that would be called without ours: a framework's, or Node's. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Handler, RequestListener } from '../options/types.js';
 import type { Acceptor } from './acceptor.js';
 import { Answers } from './answers.js';
-import { Arrival } from './arrival.js';
+import { Arrival, type Heads } from './arrival.js';
 import { type Timeout, Worker } from './base.js';
 import { closeIfIdle } from './closing.js';
 import {
@@ -21,7 +21,7 @@ import { departure } from './departure.js';
 import { Departures } from './departures.js';
 import { AppError } from './failures.js';
 import { createListener } from './handlers.js';
-import { type HeadOwner, ownHead } from './head.js';
+import { ownHead } from './head.js';
 import { announce, endLate } from './late.js';
 import type { Listener } from './listener.js';
 import { listenToOthers } from './other-requests.js';
@@ -65,7 +65,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   readonly #webSockets = new WebSockets((client) =>
     this.context.warn('websocket', `${client} did not close its WebSocket in time, so it was ended`),
   );
-  readonly #headOwner: HeadOwner = {
+  readonly #heads: Heads = {
     closes: (response) => this.closes(response),
     clientHasHead: (fd) => this.context.pulse.vitals.clientHasHead(fd),
   };
@@ -138,8 +138,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
       onConnection: (socket) => {
         if (tls === undefined) noteDescriptor(socket);
-        departures.add(socket);
-        this.#answers.welcome(socket);
+        const now = performance.now();
+        departures.add(socket, now);
+        this.#answers.welcome(socket, now);
         fed.front.emit('connection', socket);
       },
       onClose: (socket) => {
@@ -248,8 +249,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     markServed(socket);
     const fd = descriptorOf(socket);
     if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);
-    ownHead(response, this.#headOwner, fd);
-    this.#answers.serve(new Arrival(request, response, socket, answer), whole);
+    const arrival = new Arrival(request, response, socket, answer, this.#heads);
+    ownHead(response, arrival);
+    this.#answers.serve(arrival, whole);
   }
 
   #cutOff(socket: Socket, pending: number): void {

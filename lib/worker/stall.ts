@@ -7,20 +7,23 @@ import type { Pulse } from './pulse.js';
  * client may have gone, which is known when the loop has turned once more. Those that came meanwhile are accepted one in a turn: so that is
  * looked at for as long as the loop stood still.
  */
-export class Stall {
+export class Stall<Request extends Applicant> {
+  readonly #forget: (request: Request) => void;
   #suspected = false;
   /** A moment of {@link monotonic}. */
   #until = 0;
 
-  constructor(pulse: Pulse) {
+  /** @param forget - ends what is left of the connection of a client that has gone. */
+  constructor(pulse: Pulse, forget: (request: Request) => void) {
+    this.#forget = forget;
     pulse.onLate((duration) => {
       this.#suspected = true;
       this.#until = monotonic() + duration;
     });
   }
 
-  /** Begins the request, unless its client has gone meanwhile: then `forget` ends what is left of the connection. */
-  pass(request: Applicant, forget: () => void): void {
+  /** Begins the request, unless its client has gone meanwhile. */
+  pass(request: Request): void {
     if (this.#suspected && monotonic() > this.#until) this.#suspected = false;
     if (!this.#suspected) {
       request.start();
@@ -31,7 +34,7 @@ export class Stall {
         if (!request.isGone()) request.start();
         else {
           request.drop();
-          forget();
+          this.#forget(request);
         }
       }),
     );

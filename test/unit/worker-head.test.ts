@@ -91,9 +91,9 @@ function make(closes: () => boolean, major = 1): Made {
   const owner: string[] = [];
   const asked = {
     closes: () => owner.push('asked') > 0 && closes(),
-    clientHasHead: (fd: number) => owner.push(`head ${fd}`),
+    headSent: () => void owner.push('head 9'),
   };
-  ownHead(response, asked as Parameters<typeof ownHead>[1], 9);
+  ownHead(response, asked);
   return { response, owner };
 }
 
