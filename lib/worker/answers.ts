@@ -7,11 +7,12 @@ import { Admission } from './admission.js';
 import type { Arrival, Reception } from './arrival.js';
 import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
-import { countPending, isStream, pendingOf, streamOf } from './connection.js';
+import { countPending, idleSince, isStream, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
 import type { IdleConnections } from './idle.js';
-import { Intake } from './intake.js';
+import { hasBody, Intake } from './intake.js';
 import { endKept } from './late.js';
+import { SHORT } from './lingering.js';
 import { refuse, report } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
 import { Stall } from './stall.js';
@@ -21,6 +22,8 @@ export interface AnswersOptions {
   /** What the class does before the handler is called, and when an answer no longer takes its time. */
   readonly prepare: (response: ServerResponse) => void;
   readonly finish: (response: ServerResponse) => void;
+  /** A connection must not be closed while its client still sends. */
+  readonly guard: (socket: Socket) => void;
 }
 
 /**
@@ -161,7 +164,7 @@ export class Answers {
 
   /** Returns whether the answer is still to come. */
   #begin(arrival: Arrival): boolean {
-    const { request, response, answer } = arrival;
+    const { request, response, answer, socket } = arrival;
     const { slot, pulse } = this.#options.context;
     this.#intake?.release(request);
     this.#active.set(response, arrival);
@@ -179,12 +182,16 @@ export class Answers {
         refuse(response);
       },
     );
+    const { writableEnded } = response;
+    // What is not read yet, or may have come meanwhile, would make the close a reset.
+    if (!writableEnded || hasBody(request) || performance.now() - idleSince(socket) >= SHORT)
+      this.#options.guard(socket);
     if (this.#admission) {
       // Most have: a listener more would cost them.
-      if (response.writableEnded) this.#ended(response);
+      if (writableEnded) this.#ended(response);
       else response.on('prefinish', this.#onPrefinish);
     }
-    return !response.writableEnded;
+    return !writableEnded;
   }
 
   #drop(request: IncomingMessage): void {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Departing, drop, lingeringOf } from './lingering.js';
+import { type Departing, drop, lingeringHere } from './lingering.js';
 
 /** How long a client that had nothing to say may take to end its side of a connection whose other side has ended. Milliseconds. */
 const FAREWELL = 1_000;
@@ -40,9 +40,9 @@ export function halfCloseIdle(stream: Socket): void {
  * @param silence - how long nothing may come, milliseconds; without it, as long as behind an answer.
  */
 export function halfClose(stream: Socket, silence?: number): void {
-  const lingering = lingeringOf(stream as Departing);
+  const lingering = lingeringHere();
   if (lingering) {
-    lingering.begin(stream, silence);
+    lingering.begin(stream as Departing, silence);
     drop(stream);
     return;
   }

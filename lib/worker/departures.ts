@@ -28,7 +28,6 @@ export class Departures {
     server.on('session', (session: Http2Session) => this.idle.addSession(session));
     server.on('secureConnection', (stream: TLSSocket) => {
       noteSecure(stream);
-      this.lingering.guard(stream);
       this.idle.addSecure(stream);
     });
   }
@@ -36,7 +35,6 @@ export class Departures {
   /** A connection has been accepted. */
   add(socket: Socket, now: number): void {
     noteIdle(socket, now);
-    this.lingering.guard(socket);
     this.lingering.trim();
   }
 

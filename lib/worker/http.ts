@@ -15,6 +15,7 @@ import {
   markServed,
   noteDescriptor,
   pendingOf,
+  streamOf,
   transportOf,
 } from './connection.js';
 import { departure } from './departure.js';
@@ -55,6 +56,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     context: this.context,
     prepare: (response) => this.prepare(response),
     finish: (response) => this.finish(response),
+    guard: (socket) => this.#departures?.lingering.guard(streamOf(socket)),
   });
   #fed: FedServer | undefined;
   #listener: Listener | undefined;
@@ -245,7 +247,11 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       this.#cutOff(socket, pending);
       return;
     }
-    if (!this.admit(request)) return;
+    if (!this.admit(request)) {
+      // More of what nobody reads may come.
+      this.#departures?.lingering.guard(streamOf(socket));
+      return;
+    }
     markServed(socket);
     const fd = descriptorOf(socket);
     if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);

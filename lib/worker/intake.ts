@@ -117,7 +117,7 @@ export class Intake {
 }
 
 /** RFC 9112, 6.3. The names are read as they came: to make the object of all headers would cost those that do without. */
-function hasBody({ rawHeaders }: IncomingMessage): boolean {
+export function hasBody({ rawHeaders }: IncomingMessage): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     if (name.length === 14 && name.toLowerCase() === 'content-length') return rawHeaders[index + 1] !== '0';

@@ -13,7 +13,7 @@ const DRAIN = { time: 5_000, silence: 2_000 } as const;
 /** How often these limits are looked at. Milliseconds. */
 const TICK = 250;
 /** What came while the handler kept the event loop busy has not been read; of one that was shorter nothing is expected. Milliseconds. */
-const SHORT = 1;
+export const SHORT = 1;
 /** Where there is no room, so many may linger all the same: at least, and as a share of what there is room for. */
 const EXCESS = { least: 8, share: 1 / 16 } as const;
 
@@ -24,8 +24,7 @@ interface Parser {
   onIncoming: (request: IncomingMessage) => number;
 }
 export type Departing = Socket & { parser?: Parser | null; server?: EventEmitter };
-/** The owner is found through it, so that there is one property of a connection to set. */
-type DestroySoon = ((this: Departing) => void) & { lingering?: Lingering };
+type DestroySoon = (this: Departing) => void;
 
 export interface LingeringSettings {
   /** How many connections may be open, and how many are: those that linger too. */
@@ -73,7 +72,7 @@ export class Lingering {
     this.#destroySoon = function () {
       close(this);
     };
-    this.#destroySoon.lingering = this;
+    current = this;
   }
 
   /** How many linger: they are open, and count for nobody. */
@@ -85,7 +84,10 @@ export class Lingering {
     return this.#stays.has(stream);
   }
 
-  /** Takes over how a connection, or the TLS stream of one, is closed. */
+  /**
+   * Takes over how a connection, or the TLS stream of one, is closed. Where all has been read and answered in no time, Node's own way will
+   * do, and to replace it on each connection would cost.
+   */
   guard(stream: Departing): void {
     stream.destroySoon = this.#destroySoon;
   }
@@ -195,8 +197,11 @@ export class Lingering {
   }
 }
 
-export function lingeringOf(stream: Departing): Lingering | undefined {
-  return (stream.destroySoon as DestroySoon).lingering;
+/** That of this process, or thread: there is one. */
+let current: Lingering | undefined;
+
+export function lingeringHere(): Lingering | undefined {
+  return current;
 }
 
 /** Reads what comes past all who would, also the HTTP parser. */
