@@ -160,18 +160,18 @@ export class Admission {
   }
 
   /** The handler is done, while its answer is still being sent: the place is another's. */
-  free(socket: Socket): void {
-    this.#next(socket);
+  free(socket: Socket, now: number = this.#time.now()): void {
+    this.#next(socket, now);
   }
 
   /** The answer to a request has been sent, and the connection waits for the next one. */
-  keep(socket: Socket): void {
+  keep(socket: Socket, now: number = this.#time.now()): void {
     if (!this.#line.stand(socket)) this.#parked.add(socket);
     this.#makeRoom();
-    this.#next(socket);
+    this.#next(socket, now);
     // Its place may have been given up before.
     if (this.#line.size === 0 || !this.#acceptor.hasRoom) return;
-    if (this.#isOurs(this.#time.now())) this.#fill();
+    if (this.#isOurs(now)) this.#fill();
     else this.#letIn();
   }
 
@@ -234,9 +234,8 @@ export class Admission {
   }
 
   /** Passes the place of this connection on: to a request that waits here, or to the next client in the kernel's queue. */
-  #next(socket: Socket): void {
+  #next(socket: Socket, now: number = this.#time.now()): void {
     if (!this.#acceptor.places(socket)) return;
-    const now = this.#time.now();
     const due = now - this.#openedAt >= TURN;
     if (this.#line.size > 0 && !due) {
       const [next, request] = this.#line.next();

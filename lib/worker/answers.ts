@@ -9,6 +9,7 @@ import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
 import { countPending, idleSince, isStream, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
+import { ownerOf } from './head.js';
 import type { IdleConnections } from './idle.js';
 import { hasBody, Intake } from './intake.js';
 import { endKept } from './late.js';
@@ -97,7 +98,7 @@ export class Answers {
 
   /** Whether no other request of the connection waits for an answer behind this one. */
   readonly isLast = (response: ServerResponse): boolean => {
-    const socket = (this.#active.get(response) ?? this.#sending.get(response))?.socket;
+    const socket = (ownerOf(response) as Arrival | undefined)?.socket;
     if (socket === undefined) return true;
     if (pendingOf(socket) === 1) return true;
     const answers = this.of(socket);
@@ -184,8 +185,9 @@ export class Answers {
     );
     const { writableEnded } = response;
     // What is not read yet, or may have come meanwhile, would make the close a reset.
-    if (!writableEnded || hasBody(request) || performance.now() - idleSince(socket) >= SHORT)
+    if (!writableEnded || (isEnd(response) && (hasBody(request) || performance.now() - idleSince(socket) >= SHORT))) {
       this.#options.guard(socket);
+    }
     if (this.#admission) {
       // Most have: a listener more would cost them.
       if (writableEnded) this.#ended(response);
@@ -231,11 +233,12 @@ export class Answers {
       this.#slow?.end(response);
     }
     const { socket } = arrival;
-    countPending(socket, -1);
+    const now = performance.now();
+    countPending(socket, -1, now);
     if (departure.hasBegun) endKept(response, socket);
     // Of a connection that is not kept Node has ended its side by now.
-    if (streamOf(socket).writable) this.#admission?.keep(socket);
-    else this.#admission?.free(socket);
+    if (streamOf(socket).writable) this.#admission?.keep(socket, now);
+    else this.#admission?.free(socket, now);
   }
 
   /** The request no longer counts as one that is served. */
@@ -257,6 +260,11 @@ export class Answers {
     this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
     refuse(response, 408);
   }
+}
+
+/** Whether Node closes the connection behind this answer, whose head has been written. Undocumented, but there from Node 20 to 26. */
+function isEnd(response: ServerResponse): boolean {
+  return (response as { _last?: boolean })._last !== false;
 }
 
 /**

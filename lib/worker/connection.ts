@@ -79,10 +79,10 @@ export function hasServed(socket: Marked): boolean {
 }
 
 /** Counts the requests of a connection that have not been answered; returns how many there are now. */
-export function countPending(socket: Marked, change: 1 | -1): number {
+export function countPending(socket: Marked, change: 1 | -1, now?: number): number {
   const marks = marksOf(socket);
   marks.pending += change;
-  if (marks.pending === 0) marks.idleSince = performance.now();
+  if (marks.pending === 0) marks.idleSince = now ?? performance.now();
   return marks.pending;
 }
 

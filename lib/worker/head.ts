@@ -38,9 +38,9 @@ function ownedWriteHead(this: Owned, status: number, ...rest: unknown[]): Server
   return returned;
 }
 
-/** Whether the head of this response is somebody's already. */
-export function isOwned(response: Owned): boolean {
-  return response[OWNER] !== undefined;
+/** Who is asked about the head of this response, if anybody is. */
+export function ownerOf(response: Owned): HeadOwner | undefined {
+  return response[OWNER];
 }
 
 /** The `writeHead` that would be called without ours: a framework's, or Node's. */

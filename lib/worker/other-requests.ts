@@ -10,7 +10,7 @@ import { onClientError } from './client-error.js';
 import { halfClose } from './closing.js';
 import { markServed, noteSecure, pendingOf, transportOf } from './connection.js';
 import { standInFront } from './front.js';
-import { isOwned } from './head.js';
+import { ownerOf } from './head.js';
 import type { Listener } from './listener.js';
 import { report } from './refusal.js';
 import type { FedServer } from './server.js';
@@ -56,7 +56,7 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   }
   const isNew = (request: IncomingMessage, subject: object): boolean => {
     const { socket } = request as { socket?: { server?: unknown } };
-    if ((subject as Seen)[SEEN] || isOwned(subject as ServerResponse)) return false;
+    if ((subject as Seen)[SEEN] || ownerOf(subject as ServerResponse)) return false;
     if (!('stream' in request || socket?.server === server)) return false;
     // What is served gets a mark of its own, that of the head; one more would cost.
     if (subject === request || 'stream' in request) (subject as Seen)[SEEN] = true;
