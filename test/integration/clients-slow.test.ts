@@ -9,7 +9,6 @@ import { assertUnharmed, atRest } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { Program } from '../helpers/program.js';
-import { eventually } from '../helpers/wait.js';
 
 const PLACES: Readonly<Record<'sync' | 'threaded', HostOptions>> = {
   sync: { workerClass: 'sync', workers: 2 },
@@ -23,12 +22,6 @@ function start(t: TestContext, workerClass: (typeof CLASSES)[number], more: Host
 
 const upload = (bytes: number, first: string, path = '/echo'): string =>
   `POST ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n${first}`;
-
-/** All requests that handlers were called for, whichever worker or thread. */
-async function calledFor(url: string, path: string): Promise<boolean> {
-  const asked = await Promise.all(Array.from({ length: 8 }, () => get(`${url}/called`)));
-  return asked.some(({ body }) => (JSON.parse(body) as string[]).some((called) => called.startsWith(path)));
-}
 
 /** A client that has asked for something and takes nothing of it. */
 async function asleep(t: TestContext, url: string, path: string): Promise<Socket> {
@@ -60,7 +53,7 @@ for (const workerClass of CLASSES) {
       assert.equal((await get(`${url}/ok?spin=60`)).status, 200);
       for (const client of slow) client.send('x');
     }
-    assert.equal(await calledFor(url, '/echo'), false);
+    assert.equal(host.of('worker:message').length, 0, 'no handler has been called');
     for (const client of slow) client.send('x'.repeat(79));
     for (const client of slow) {
       const [answer] = answersIn(await client.all());
@@ -75,9 +68,10 @@ for (const workerClass of CLASSES) {
     const url = await host.ready();
     const client = (await ByteClient.connect(url)).send(upload(5_000, 'x'.repeat(999)));
     assert.equal((await get(`${url}/ok`)).status, 200);
-    assert.equal(await calledFor(url, '/echo'), false);
+    assert.equal(host.of('worker:message').length, 0);
     client.send('x');
-    await eventually(() => calledFor(url, '/echo'), 'the call of its handler');
+    // Its handler has been called.
+    await host.event('worker:message');
     client.send('x'.repeat(4_000));
     assert.equal(JSON.parse(answersIn(await client.all())[0]?.body ?? '{}').bytes, 5_000);
     await assertUnharmed(host);
