@@ -8,7 +8,11 @@
 # Seen with Node 20.20.2, 24.21.0 and 26.10.0:
 #   with upgrade headers: 1 of 2 answered
 #   without:              2 of 2 answered
-exec node --input-type=module -e '
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+cat > behind.mjs <<'JS'
 import http from "node:http";
 import net from "node:net";
 const server = http.createServer((request, response) => response.end("ok"));
@@ -28,4 +32,8 @@ const plain = await ask("");
 console.log(`with upgrade headers: ${upgrading} of 2 answered`);
 console.log(`without:              ${plain} of 2 answered`);
 process.exit(upgrading === 1 && plain === 2 ? 0 : 1);
-'
+JS
+for version in 20.20.2 24.21.0 26.10.0; do
+  echo "node $version"
+  npm exec --yes --package=node@$version -- node behind.mjs
+done
