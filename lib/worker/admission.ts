@@ -99,6 +99,11 @@ export class Admission {
     }, GRACE).unref();
   }
 
+  /** Whether {@link Admission.givesWay} would say so. */
+  get isCrowded(): boolean {
+    return this.#overtaken > 0;
+  }
+
   /**
    * Whether the connection of the answer that begins now should not be kept: for each newcomer that had to wait behind those that are
    * kept, one of them joins the kernel's queue.
@@ -119,8 +124,7 @@ export class Admission {
     this.#hasQueued = this.#backlog.isLikely(now);
     const contested = this.#line.size > 0;
     this.#isContested = contested && this.#open;
-    // Silent ones come in crowds: of these, the first few get the whole time, then the 8th, 16th, 32nd …; the others, and
-    // those who let others wait, a turn of the loop.
+    // Silent ones come in crowds: the first few get the whole time, then the 8th, 16th …; others, and who lets others wait, a turn.
     const patient = this.#silent < 3 || (this.#silent >= 8 && Number.isInteger(Math.log2(this.#silent)));
     if (patient && !contested) this.#timer.refresh();
     else afterTurn(() => this.#park(socket));

@@ -105,7 +105,12 @@ export class Answers {
     return answers.at(-1)?.response === response && answers.length === pendingOf(socket);
   };
 
-  /** Whether the connection of an answer that begins now should not be kept, for the sake of clients that have none. */
+  /** Whether clients had to wait for those whose connections are kept. */
+  get isCrowded(): boolean {
+    return this.#admission?.isCrowded === true;
+  }
+
+  /** The connection of an answer is not kept, for the sake of one of them. */
   givesWay(): boolean {
     return this.#admission?.givesWay() ?? false;
   }

@@ -45,6 +45,8 @@ export function ownerOf(response: Owned): HeadOwner | undefined {
 
 /** The `writeHead` that would be called without ours: a framework's, or Node's. */
 function inherited(response: ServerResponse): WriteHead {
+  const { prototype } = ServerResponse;
+  if (Object.getPrototypeOf(response) === prototype) return prototype.writeHead as unknown as WriteHead;
   // Something may inherit from the response, or borrow its method.
   for (let object: object | null = response; object !== null; object = Object.getPrototypeOf(object)) {
     if (Object.hasOwn(object, OWNER)) return Object.getPrototypeOf(object).writeHead;

@@ -97,6 +97,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected closes(response: ServerResponse): boolean {
     // To Node, a time of 0 means for ever.
     if (this.options.keepAlive === 0) return true;
+    // Mostly neither, and this is asked for each answer.
+    if (!this.draining && !this.#answers.isCrowded) return false;
     return this.isLast(response) && (this.draining || this.#answers.givesWay());
   }
 

@@ -33,8 +33,8 @@ export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
 
   protected override closes(response: ServerResponse): boolean {
     if (super.closes(response)) return true;
-    if (!this.isLast(response)) return false;
-    return this.#wait.mean > SHORT && this.#wait.at(performance.now()) > this.#bearable;
+    if (this.#wait.mean <= SHORT || !this.isLast(response)) return false;
+    return this.#wait.at(performance.now()) > this.#bearable;
   }
 
   protected override finish(response: ServerResponse): void {
