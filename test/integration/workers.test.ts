@@ -105,6 +105,7 @@ test('stats', async (t) => {
   assert.deepEqual((await host.stats()).totals, {
     requests: 3,
     errors: 0,
+    abandoned: 0,
     timeouts: 0,
     crashes: 1,
     respawns: 1,
