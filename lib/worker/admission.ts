@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Acceptor } from './acceptor.js';
+import { Crowd } from './crowd.js';
 import { Line } from './line.js';
 import { Backlog, LOOP_TIME, type LoopTime } from './loop-time.js';
 
@@ -79,8 +80,9 @@ export class Admission {
   /** The newcomer may have waited in the kernel's queue; and it did so behind those that wait here. */
   #hasQueued = false;
   #isContested = false;
-  /** Newcomers that were found in the kernel's queue while others waited here. */
-  #overtaken = 0;
+  /** Those that were found in the kernel's queue while others waited here. */
+  readonly crowd: Crowd = new Crowd();
+  #isBrought = false;
 
   /**
    * @param limit - how many connections may be open at once.
@@ -99,21 +101,6 @@ export class Admission {
     }, GRACE).unref();
   }
 
-  /** Whether {@link Admission.givesWay} would say so. */
-  get isCrowded(): boolean {
-    return this.#overtaken > 0;
-  }
-
-  /**
-   * Whether the connection of the answer that begins now should not be kept: for each newcomer that had to wait behind those that are
-   * kept, one of them joins the kernel's queue.
-   */
-  givesWay(): boolean {
-    if (this.#overtaken === 0) return false;
-    this.#overtaken--;
-    return true;
-  }
-
   /** A connection has been accepted, with a place. */
   welcome(socket: Socket, now: number = this.#time.now()): void {
     // Of several that come at once only the last gets the time.
@@ -123,6 +110,7 @@ export class Admission {
     this.#takenAt = now;
     this.#hasQueued = this.#backlog.isLikely(now);
     const contested = this.#line.size > 0;
+    this.#isBrought = true;
     this.#isContested = contested && this.#open;
     // Silent ones come in crowds: the first few get the whole time, then the 8th, 16th …; others, and who lets others wait, a turn.
     const patient = this.#silent < 3 || (this.#silent >= 8 && Number.isInteger(Math.log2(this.#silent)));
@@ -145,7 +133,7 @@ export class Admission {
     const now = this.#time.now();
     if (socket === this.#newcomer) {
       this.#newcomer = undefined;
-      if (this.#isContested) this.#overtaken++;
+      if (this.#isContested) this.crowd.add();
       if (this.#hasQueued) this.#beginLater(socket, request);
       else this.#start(request, now);
       return;
@@ -247,7 +235,7 @@ export class Admission {
       this.#serve(next, request, now);
       return;
     }
-    if (this.#line.size === 0) this.#overtaken = 0;
+    if (this.#line.size === 0) this.crowd.clear();
     this.#backlog.begin(now, now - this.#takenAt);
     this.#idleBefore = this.#time.idle();
     this.#acceptor.leave(socket);
@@ -264,8 +252,10 @@ export class Admission {
   #letIn(): void {
     if (this.#open) return;
     this.#open = true;
+    this.#isBrought = false;
     afterTurn(() => {
       this.#open = false;
+      if (!this.#isBrought) this.crowd.clear();
       this.#turnedAt = this.#time.now();
       this.#openedAt = this.#turnedAt;
       this.#fill();

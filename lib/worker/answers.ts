@@ -107,12 +107,12 @@ export class Answers {
 
   /** Whether clients had to wait for those whose connections are kept. */
   get isCrowded(): boolean {
-    return this.#admission?.isCrowded === true;
+    return this.#admission?.crowd.isWaiting === true;
   }
 
   /** The connection of an answer is not kept, for the sake of one of them. */
   givesWay(): boolean {
-    return this.#admission?.givesWay() ?? false;
+    return this.#admission?.crowd.giveWay() ?? false;
   }
 
   /** A connection has been accepted, with a place. */
