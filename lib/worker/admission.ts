@@ -169,8 +169,18 @@ export class Admission {
 
   /** The connection has closed: nothing more of it is served. */
   end(socket: Socket): void {
-    this.#parked.delete(socket);
     this.#closing.delete(socket);
+    this.#giveUp(socket);
+  }
+
+  /** The own side of the connection has ended, while its client may still send: as {@link Admission.end}, and it is on its way out. */
+  release(socket: Socket): void {
+    if (this.#acceptor.connections.has(socket)) this.#closing.add(socket);
+    this.#giveUp(socket);
+  }
+
+  #giveUp(socket: Socket): void {
+    this.#parked.delete(socket);
     if (socket === this.#newcomer) this.#newcomer = undefined;
     for (const request of this.#line.leave(socket)) request.drop();
     const beginning = this.#beginning.get(socket);

@@ -158,7 +158,7 @@ export class Answers {
 
   /** Nothing more of a connection is served. Returns whether it had no place of its own. */
   release(socket: Socket): boolean {
-    this.#admission?.end(socket);
+    this.#admission?.release(socket);
     return this.#admission !== undefined;
   }
 

@@ -195,6 +195,17 @@ test('above the limit, those that have been silent for longest are closed', asyn
   assert.deepEqual(acceptor.destroyed, ['A', 'B']);
 });
 
+test('a connection that is on its way out counts no more', async () => {
+  const acceptor = new OnePlace(2);
+  const started: string[] = [];
+  const leaving = acceptor.accept('leaving');
+  request(acceptor, leaving, started);
+  acceptor.admission.release(leaving);
+  assert.equal(acceptor.placed, undefined);
+  for (const name of ['A', 'B']) await park(acceptor, name);
+  assert.deepEqual([acceptor.connections.size, acceptor.destroyed], [3, []]);
+});
+
 test('above the limit, a connection that is kept counts as a silent one', async () => {
   const acceptor = new OnePlace(2);
   const started: string[] = [];
