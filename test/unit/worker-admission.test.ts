@@ -234,6 +234,7 @@ test('above the limit, a request that waits for its place is not given up', asyn
   request(acceptor, a, started);
   assert.deepEqual(started, []);
   await eventually(() => !acceptor.places(newcomer), 'the end of the grace');
+  await turn();
   assert.deepEqual([started, acceptor.destroyed], [['A'], ['B']]);
 });
 
