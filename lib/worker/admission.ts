@@ -12,14 +12,13 @@ const GRACE = 50;
 
 /**
  * After so many milliseconds in which only requests of connections that are open have had a place, the next one that becomes free is
- * for the kernel's queue: else clients with a connection that is kept would keep all others out. A turn of the event loop costs
- * a thousandth of that.
+ * for the kernel's queue: else clients with a connection that is kept would keep all others out.
  */
 const TURN = 10;
 
 /**
  * Whether a client is still there is known as of the last turn of the event loop. After so many milliseconds of somebody
- * else's request it is time for another one, which costs a hundredth of that.
+ * else's request it is time for another one.
  */
 const STALE = 1;
 
