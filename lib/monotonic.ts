@@ -4,7 +4,11 @@ import { performance } from 'node:perf_hooks';
 const [seconds, nanoseconds] = process.hrtime();
 const ORIGIN: number = seconds * 1e3 + nanoseconds / 1e6 - performance.now();
 
-/** Milliseconds on the system's monotonic clock: the same for all threads and processes, and nobody sets it. */
-export function monotonic(): number {
-  return ORIGIN + performance.now();
+/**
+ * Milliseconds on the system's monotonic clock: the same for all threads and processes, and nobody sets it.
+ *
+ * @param now - a moment of this thread's `performance.now()`.
+ */
+export function monotonic(now: number = performance.now()): number {
+  return ORIGIN + now;
 }

@@ -24,8 +24,8 @@ const STALE = 1;
 
 /** A request that wants a place. */
 export interface Applicant {
-  /** It has one. Returns whether the answer is still to come. */
-  readonly start: () => boolean;
+  /** It has one, at this moment of the clock. Returns whether the answer is still to come. */
+  readonly start: (now: number) => boolean;
   /** Whether its client has gone. It is asked if the request had to wait. */
   readonly isGone: () => boolean;
   /** It is not served: its client has gone, or its connection has closed. */
@@ -75,6 +75,8 @@ export class Admission {
   /** When the event loop turned last, as far as it is known; and when a place was taken last. */
   #turnedAt = 0;
   #takenAt = 0;
+  /** The event loop may have been idle since. */
+  #lasts = true;
   readonly #backlog: Backlog;
   /** The newcomer may have waited in the kernel's queue; and it did so behind those that wait here. */
   #hasQueued = false;
@@ -107,6 +109,7 @@ export class Admission {
     this.#newcomer = socket;
     this.#openedAt = now;
     this.#takenAt = now;
+    this.#lasts = true;
     this.#hasQueued = this.#backlog.isLikely(now);
     const contested = this.#line.size > 0;
     this.#isBrought = true;
@@ -192,7 +195,8 @@ export class Admission {
 
   #start(request: Applicant, now: number): boolean {
     this.#takenAt = now;
-    return request.start();
+    this.#lasts = request.start(now);
+    return this.#lasts;
   }
 
   /** Whether a place that is free may be taken by who is here, or is for the kernel's queue. */
@@ -207,6 +211,7 @@ export class Admission {
   /** Begins when the event loop has turned, and it is known whether the client is still there. */
   #beginLater(socket: Socket, request: Applicant): void {
     this.#beginning.set(socket, request);
+    this.#lasts = true;
     afterTurn(() => {
       this.#turnedAt = this.#time.now();
       if (this.#beginning.get(socket) !== request) return;
@@ -246,7 +251,7 @@ export class Admission {
     }
     if (this.#line.size === 0) this.crowd.clear();
     this.#backlog.begin(now, now - this.#takenAt);
-    this.#idleBefore = this.#time.idle();
+    if (this.#lasts) this.#idleBefore = this.#time.idle();
     this.#acceptor.leave(socket);
     if (this.#line.size > 0) this.#letIn();
   }

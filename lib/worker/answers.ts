@@ -1,15 +1,15 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { quoted } from '../log/text.js';
 import type { Acceptor } from './acceptor.js';
 import { Admission } from './admission.js';
-import type { Arrival, Reception } from './arrival.js';
+import { type Arrival, arrivalOf, type Reception } from './arrival.js';
 import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
+import { Chain } from './chain.js';
 import { countPending, idleSince, isStream, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
-import { ownerOf } from './head.js';
 import type { IdleConnections } from './idle.js';
 import { hasBody, Intake } from './intake.js';
 import { endKept } from './late.js';
@@ -22,7 +22,7 @@ export interface AnswersOptions {
   readonly context: WorkerContext;
   /** What the class does before the handler is called, and when an answer no longer takes its time. */
   readonly prepare: (response: ServerResponse) => void;
-  readonly finish: (response: ServerResponse) => void;
+  readonly finish: (response: ServerResponse, began: number, ended: number) => void;
   /** A connection must not be closed while its client still sends. */
   readonly guard: (socket: Socket) => void;
 }
@@ -34,9 +34,9 @@ export interface AnswersOptions {
 export class Answers {
   readonly #options: AnswersOptions;
   /** Whose handlers may have something to do, in the order of their beginnings. */
-  readonly #active = new Map<ServerResponse, Arrival>();
+  readonly #active = new Chain<Arrival>();
   /** Those that handlers have ended, and that are sent without a place. */
-  readonly #sending = new Map<ServerResponse, Arrival>();
+  readonly #sending = new Chain<Arrival>();
   readonly #reception: Reception;
   readonly #stall: Stall<Arrival>;
   /** Of every response: listeners that need no closure of their own. */
@@ -48,15 +48,15 @@ export class Answers {
 
   constructor(options: AnswersOptions) {
     this.#options = options;
-    this.#reception = { begin: (arrival) => this.#begin(arrival), drop: (arrival) => this.#drop(arrival.request) };
+    this.#reception = { begin: (arrival) => this.#begin(arrival), drop: (arrival) => this.#drop(arrival) };
     this.#stall = new Stall(options.context.pulse, ({ request, socket }) => isStream(request) || socket.destroy());
-    const ended = (response: ServerResponse): void => this.#ended(response);
-    const close = (response: ServerResponse): void => this.#close(response);
+    const ended = (arrival: Arrival): void => this.#ended(arrival);
+    const close = (arrival: Arrival): void => this.#close(arrival);
     this.#onPrefinish = function () {
-      ended(this);
+      ended(arrivalOf(this));
     };
     this.#onClose = function () {
-      close(this);
+      close(arrivalOf(this));
     };
   }
 
@@ -73,33 +73,32 @@ export class Answers {
       forget: (socket) => socket.destroy(),
     });
     this.#slow = new SlowClients(spec.clocks.timeout, {
-      placed: () => [...this.#active].map(([response, { socket }]) => [response, socket] as const),
+      placed: () => this.#active.all().map(({ response, socket }) => [response, socket] as const),
       // The clock of the request stands still meanwhile.
       onWait: (duration) => pulse.vitals.extend(duration, pulse.vitals.read().patientUntil),
-      onRoom: (response) => this.#handled(response),
+      onRoom: (response) => this.#handled(arrivalOf(response)),
       onSlow: (response, waited) => this.#cutOff(response, waited),
     });
   }
 
   /** The answers whose handlers have not ended them, the first one first. */
-  get active(): ReadonlyMap<ServerResponse, Arrival> {
-    return this.#active;
+  active(): readonly Arrival[] {
+    return this.#active.all();
   }
 
   /** What is under way on a connection. */
   of(socket: Socket): Arrival[] {
-    return [...this.#sending.values(), ...this.#active.values()].filter((arrival) => arrival.socket === socket);
+    return [...this.#sending.all(), ...this.#active.all()].filter((arrival) => arrival.socket === socket);
   }
 
   /** Connections whose answers have ended, but for their way to the client. */
   sending(): Socket[] {
-    return [...this.#sending.values()].map(({ socket }) => socket);
+    return this.#sending.all().map(({ socket }) => socket);
   }
 
   /** Whether no other request of the connection waits for an answer behind this one. */
   readonly isLast = (response: ServerResponse): boolean => {
-    const socket = (ownerOf(response) as Arrival | undefined)?.socket;
-    if (socket === undefined) return true;
+    const { socket } = arrivalOf(response);
     if (pendingOf(socket) === 1) return true;
     const answers = this.of(socket);
     return answers.at(-1)?.response === response && answers.length === pendingOf(socket);
@@ -136,14 +135,14 @@ export class Answers {
     arrival.reception = this.#reception;
     if (whole && this.#intake?.wants(arrival.request)) this.#receive(this.#intake, arrival);
     else this.#apply(arrival);
-    if (!arrival.begun) arrival.putOff();
+    if (arrival.stage === 'waiting') arrival.putOff();
   }
 
   /** Node tells only the first of pipelined requests that its connection has closed. */
   closed(socket: Socket): void {
-    if (pendingOf(socket) > 0) for (const { response } of this.of(socket)) this.#close(response);
+    if (pendingOf(socket) > 0) for (const arrival of this.of(socket)) this.#close(arrival);
     const coming = this.#intake?.drop(socket);
-    if (coming) this.#drop(coming);
+    if (coming) this.#drop({ request: coming });
     this.#admission?.end(socket);
   }
 
@@ -173,12 +172,13 @@ export class Answers {
     const { request, response, answer, socket } = arrival;
     const { slot, pulse } = this.#options.context;
     this.#intake?.release(request);
-    this.#active.set(response, arrival);
-    if (this.#admission) pulse.vitals.begin();
+    arrival.stage = 'active';
+    this.#active.add(arrival);
+    if (this.#admission) pulse.vitals.begin(arrival.began);
     slot.begin(request.method ?? '', request.url ?? '');
     const end = endOf(response);
     if (end === response) response.on('close', this.#onClose);
-    else end.on('close', () => this.#close(response));
+    else end.on('close', () => this.#close(arrival));
     this.#options.prepare(response);
     attempt(
       () => answer(request, response),
@@ -188,57 +188,61 @@ export class Answers {
         refuse(response);
       },
     );
-    const { writableEnded } = response;
-    // What is not read yet, or may have come meanwhile, would make the close a reset.
-    if (!writableEnded || (isEnd(response) && (hasBody(request) || performance.now() - idleSince(socket) >= SHORT))) {
+    if (!response.writableEnded) {
       this.#options.guard(socket);
+      if (this.#admission) response.on('prefinish', this.#onPrefinish);
+      return true;
     }
-    if (this.#admission) {
-      // Most have: a listener more would cost them.
-      if (writableEnded) this.#ended(response);
-      else response.on('prefinish', this.#onPrefinish);
-    }
-    return !writableEnded;
+    // Most have: a listener more would cost them.
+    const now = performance.now();
+    if (response.writableFinished) arrival.ended = now;
+    else if (this.#admission) this.#ended(arrival);
+    // What is not read yet, or may have come meanwhile, would make the close a reset.
+    if (isEnd(response) && (hasBody(request) || now - idleSince(socket) >= SHORT)) this.#options.guard(socket);
+    return false;
   }
 
-  #drop(request: IncomingMessage): void {
+  #drop({ request }: Pick<Arrival, 'request'>): void {
     this.#intake?.release(request);
     this.#options.context.slot.abandon();
   }
 
   /** The handler has ended its answer: what the client has not taken in a turn of the event loop is sent beside the next request. */
-  #ended(response: ServerResponse): void {
+  #ended(arrival: Arrival): void {
+    const { response, socket } = arrival;
     if (!response.socket?.writableLength) return;
     setImmediate(() => {
-      const arrival = this.#active.get(response);
-      if (arrival && !response.writableFinished && this.#slow?.send(response, arrival.socket)) this.#handled(response);
+      if (arrival.stage === 'active' && !response.writableFinished && this.#slow?.send(response, socket)) {
+        this.#handled(arrival);
+      }
     });
   }
 
   /** The handler is done, and its place is another's. */
-  #handled(response: ServerResponse): void {
-    const arrival = this.#active.get(response);
-    if (arrival === undefined) return;
-    this.#active.delete(response);
-    this.#sending.set(response, arrival);
-    this.#leave(arrival);
-    this.#admission?.free(arrival.socket);
+  #handled(arrival: Arrival): void {
+    if (arrival.stage !== 'active') return;
+    const now = performance.now();
+    arrival.stage = 'sending';
+    this.#active.remove(arrival);
+    this.#sending.add(arrival);
+    this.#leave(arrival, now);
+    this.#admission?.free(arrival.socket, now);
   }
 
   /** The answer has come to its end, whole or not. */
-  #close(response: ServerResponse): void {
-    const active = this.#active.get(response);
-    const arrival = active ?? this.#sending.get(response);
-    if (arrival === undefined) return;
-    if (active) {
-      this.#active.delete(response);
-      this.#leave(active);
+  #close(arrival: Arrival): void {
+    const { response, socket, stage } = arrival;
+    if (stage === 'closed') return;
+    // When its last byte had been taken with the call that ended it, that was just now.
+    const now = arrival.ended || performance.now();
+    arrival.stage = 'closed';
+    if (stage === 'active') {
+      this.#active.remove(arrival);
+      this.#leave(arrival, now);
     } else {
-      this.#sending.delete(response);
+      this.#sending.remove(arrival);
       this.#slow?.end(response);
     }
-    const { socket } = arrival;
-    const now = performance.now();
     countPending(socket, -1, now);
     if (departure.hasBegun) endKept(response, socket);
     // Of a connection that is not kept Node has ended its side by now.
@@ -247,11 +251,11 @@ export class Answers {
   }
 
   /** The request no longer counts as one that is served. */
-  #leave({ response, failed }: Arrival): void {
+  #leave({ response, failed, began }: Arrival, now: number): void {
     const { slot, pulse } = this.#options.context;
     slot.end(failed);
     if (this.#admission) pulse.vitals.end();
-    this.#options.finish(response);
+    this.#options.finish(response, began, now);
   }
 
   #cutOff(response: ServerResponse, waited: number): void {

@@ -4,8 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RequestListener } from '../options/types.js';
 import type { Applicant } from './admission.js';
+import type { Linked } from './chain.js';
 import { countPending, descriptorOf, streamOf } from './connection.js';
-import type { HeadOwner } from './head.js';
+import { type HeadOwner, ownerOf } from './head.js';
 
 /** What the heads of all answers are asked about, and told to. */
 export interface Heads {
@@ -23,14 +24,18 @@ export interface Reception {
 }
 
 /** A request from its head to the end of its answer. */
-export class Arrival implements Applicant, HeadOwner {
+export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** The accepted connection, looked up once: later the request may have lost it. */
   readonly socket: Socket;
   readonly answer: RequestListener;
-  /** The handler has been called. */
-  begun = false;
+  stage: 'waiting' | 'active' | 'sending' | 'closed' = 'waiting';
+  /** When it got its place, where it needs one; and when its answer had been sent, if that was known at once. Of `performance.now()`, else 0. */
+  began = 0;
+  ended = 0;
+  previous: Arrival | undefined = undefined;
+  next: Arrival | undefined = undefined;
   /** What the handler did ended in an error. */
   failed = false;
   reception: Reception | undefined;
@@ -56,11 +61,11 @@ export class Arrival implements Applicant, HeadOwner {
    * find the `AsyncLocalStorage` of another client's request.
    */
   putOff(): void {
-    if (!this.begun) this.#resource ??= new AsyncResource('PREFORKREQUEST');
+    this.#resource ??= new AsyncResource('PREFORKREQUEST');
   }
 
-  start(): boolean {
-    this.begun = true;
+  start(now: number): boolean {
+    this.began = now;
     const { begin } = this.reception as Reception;
     return this.#resource === undefined ? begin(this) : this.#resource.runInAsyncScope(begin, undefined, this);
   }
@@ -89,6 +94,11 @@ export class Arrival implements Applicant, HeadOwner {
     countPending(this.socket, -1);
     this.reception?.drop(this);
   }
+}
+
+/** Of an answer that is, or was, ours to give. */
+export function arrivalOf(response: ServerResponse): Arrival {
+  return ownerOf(response) as Arrival;
 }
 
 /** Of a connection that has been read to its end. */

@@ -1,4 +1,5 @@
 import { ServerResponse } from 'node:http';
+import { isStream } from './connection.js';
 
 /** Whose answer it is. */
 const OWNER: unique symbol = Symbol('owner');
@@ -15,15 +16,14 @@ type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => S
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
 
 /**
- * Puts a `writeHead` on the response that asks its owner. Every head goes through it, also an implicit one. To be called
+ * Notes whose answer it is, and puts a `writeHead` on the response that asks its owner. Every head goes through it, also an implicit one. To be called
  * once, before the handler: middleware puts its own over it, and calls this one, so nothing may take its place later.
  * It stands on the object, since Express changes the prototype of each response.
  */
 export function ownHead(response: Owned, owner: HeadOwner): void {
-  // In HTTP/2 a request is a stream of its own, and the connection is ended by its session.
-  if (response.req.httpVersionMajor !== 1) return;
   response[OWNER] = owner;
-  response.writeHead = ownedWriteHead as unknown as ServerResponse['writeHead'];
+  // In HTTP/2 a request is a stream of its own, and the connection is ended by its session.
+  if (!isStream(response.req)) response.writeHead = ownedWriteHead as unknown as ServerResponse['writeHead'];
 }
 
 function ownedWriteHead(this: Owned, status: number, ...rest: unknown[]): ServerResponse {

@@ -55,7 +55,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   readonly #answers: Answers = new Answers({
     context: this.context,
     prepare: (response) => this.prepare(response),
-    finish: (response) => this.finish(response),
+    finish: (response, began, ended) => this.finish(response, began, ended),
     guard: (socket) => this.#departures?.lingering.guard(streamOf(socket)),
   });
   #fed: FedServer | undefined;
@@ -107,8 +107,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     return this.#answers.isLast(response);
   }
 
-  /** What the class does after each response. */
-  protected finish(_response: ServerResponse): void {}
+  /**
+   * What the class does after each response.
+   *
+   * @param _began - when its request got its place, of `performance.now()`; 0 where {@link HttpWorker.places} are those of connections.
+   * @param _ended - when it ended: now.
+   */
+  protected finish(_response: ServerResponse, _began: number, _ended: number): void {}
 
   override async run(): Promise<void> {
     const listener = await this.#load();
@@ -169,7 +174,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override hurry(farewell: number): void {
-    if (this.#acceptor) void endLate(this.#acceptor, this.#answers.active, farewell, this.context);
+    if (this.#acceptor) void endLate(this.#acceptor, () => this.#answers.active(), farewell, this.context);
     this.#webSockets.endAll();
   }
 
@@ -190,10 +195,10 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override timeOut(): Timeout {
-    const [entry] = this.#answers.active;
+    const [arrival] = this.#answers.active();
     const timeout = super.timeOut();
-    if (entry === undefined) return timeout;
-    const [response, { socket }] = entry;
+    if (arrival === undefined) return timeout;
+    const { response, socket } = arrival;
     const { method = '', url = '' } = response.req;
     const answered = !response.headersSent;
     const request = { method, url, ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }) };
@@ -204,7 +209,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     this.#acceptor?.abandon();
     // What was answered before is still on its way.
     const answered = new Set(this.#answers.sending());
-    for (const [response, { socket }] of this.#answers.active) {
+    for (const { response, socket } of this.#answers.active()) {
       answered.add(socket);
       refuse(response, status);
     }
@@ -215,7 +220,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override lastWords(status: 500 | 503): void {
-    for (const response of this.#answers.active.keys()) refuseNow(response, status);
+    for (const { response } of this.#answers.active()) refuseNow(response, status);
   }
 
   async #load(): Promise<Listener> {

@@ -59,6 +59,7 @@ export class Intake {
 
   /** The request begins, or never will: what it holds is no longer ours to count. */
   release(request: IncomingMessage): void {
+    if (this.#sizes.size === 0) return;
     const bytes = this.#sizes.get(request);
     if (bytes === undefined) return;
     this.#sizes.delete(request);
@@ -67,6 +68,7 @@ export class Intake {
 
   /** The connection has closed. Returns the request that was coming, if any: it will not go on. */
   drop(socket: Socket): IncomingMessage | undefined {
+    if (this.#coming.size === 0) return undefined;
     const held = this.#coming.get(socket);
     if (held === undefined) return undefined;
     this.#coming.delete(socket);

@@ -28,13 +28,13 @@ export function announce(listener: Listener | undefined, tell: (message: WorkerM
  */
 export async function endLate(
   acceptor: Acceptor,
-  answers: ReadonlyMap<ServerResponse, unknown>,
+  answers: () => readonly { readonly response: ServerResponse }[],
   farewell: number,
   { warn }: Pick<WorkerContext, 'warn'>,
 ): Promise<void> {
   acceptor.abandon();
   for (let looks = 0; looks < 2; looks++) {
-    const left = [...answers.keys()].filter(({ writableEnded }) => !writableEnded);
+    const left = answers().flatMap(({ response }) => (response.writableEnded ? [] : [response]));
     if (left[0] !== undefined) warn('drain', describe(left, left[0].req));
     for (const answer of left) endAnswer(answer);
     await delay(farewell / 2, undefined, { ref: false });

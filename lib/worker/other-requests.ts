@@ -59,7 +59,7 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
     if ((subject as Seen)[SEEN] || ownerOf(subject as ServerResponse)) return false;
     if (!('stream' in request || socket?.server === server)) return false;
     // What is served gets a mark of its own, that of the head; one more would cost.
-    if (subject === request || 'stream' in request) (subject as Seen)[SEEN] = true;
+    if (subject === request) (subject as Seen)[SEEN] = true;
     return true;
   };
   const answerWith = (event: string, otherwise: RequestListener): RequestListener => {

@@ -26,12 +26,12 @@ export class Stall<Request extends Applicant> {
   pass(request: Request): void {
     if (this.#suspected && monotonic() > this.#until) this.#suspected = false;
     if (!this.#suspected) {
-      request.start();
+      request.start(0);
       return;
     }
     setImmediate(() =>
       setImmediate(() => {
-        if (!request.isGone()) request.start();
+        if (!request.isGone()) request.start(0);
         else {
           request.drop();
           this.#forget(request);

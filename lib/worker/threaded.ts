@@ -9,10 +9,6 @@ const NEW_CONNECTION = { plain: 1, tls: 5 } as const;
 /** Of requests that take no longer on average, one waits only where the CPU is short, and new connections cost CPU. Milliseconds. */
 const SHORT = 2;
 
-/** When the handler was called. */
-const START: unique symbol = Symbol('start');
-type Timed = ServerResponse & { [START]?: number };
-
 /**
  * One request at a time in each of its threads, with keep-alive; this class is what runs in a thread. Gunicorn: gthread.
  *
@@ -27,18 +23,13 @@ export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
   readonly #wait = new ExpectedWait();
   readonly #bearable: number = NEW_CONNECTION[this.context.tls ? 'tls' : 'plain'];
 
-  protected override prepare(response: ServerResponse): void {
-    (response as Timed)[START] = performance.now();
-  }
-
   protected override closes(response: ServerResponse): boolean {
     if (super.closes(response)) return true;
     if (this.#wait.mean <= SHORT || !this.isLast(response)) return false;
     return this.#wait.at(performance.now()) > this.#bearable;
   }
 
-  protected override finish(response: ServerResponse): void {
-    const now = performance.now();
-    this.#wait.add(now - ((response as Timed)[START] ?? now), now);
+  protected override finish(_response: ServerResponse, began: number, ended: number): void {
+    this.#wait.add(ended - began, ended);
   }
 }

@@ -78,9 +78,10 @@ export class Vitals {
     this.#floats[FLOAT.BEAT] = monotonic();
   }
 
-  begin(): void {
+  /** A request begins, at this moment of `performance.now()`. */
+  begin(now: number): void {
     this.#floats[FLOAT.EXTRA] = 0;
-    this.#floats[FLOAT.REQUEST] = monotonic();
+    this.#floats[FLOAT.REQUEST] = monotonic(now);
   }
 
   end(): void {
