@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Acceptor } from './acceptor.js';
 import { Crowd } from './crowd.js';
 import { Line } from './line.js';
-import { Backlog, LOOP_TIME, type LoopTime } from './loop-time.js';
+import { afterTurn, Backlog, LOOP_TIME, type LoopTime } from './loop-time.js';
 
 /**
  * How long a new connection keeps its place without a request, milliseconds; with TLS the handshake is in it. A request
@@ -296,9 +296,4 @@ export class Admission {
     this.#closing.add(oldest);
     this.#effects.dismiss(oldest, () => this.#closing.delete(oldest));
   }
-}
-
-/** Once the event loop has turned, whatever its phase is now: what was in the kernel's buffers has been read by then. */
-function afterTurn(act: () => void): void {
-  setImmediate(() => setImmediate(act));
 }

@@ -10,6 +10,7 @@ import type { WorkerContext } from './base.js';
 import { Chain } from './chain.js';
 import { countPending, idleSince, isStream, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
+import { endsConnection } from './head.js';
 import type { IdleConnections } from './idle.js';
 import { hasBody, Intake } from './intake.js';
 import { endKept } from './late.js';
@@ -198,7 +199,7 @@ export class Answers {
     if (response.writableFinished) arrival.ended = now;
     else if (this.#admission) this.#ended(arrival);
     // What is not read yet, or may have come meanwhile, would make the close a reset.
-    if (isEnd(response) && (hasBody(request) || now - idleSince(socket) >= SHORT)) this.#options.guard(socket);
+    if (endsConnection(response) && (hasBody(request) || now - idleSince(socket) >= SHORT)) this.#options.guard(socket);
     return false;
   }
 
@@ -269,11 +270,6 @@ export class Answers {
     this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
     refuse(response, 408);
   }
-}
-
-/** Whether Node closes the connection behind this answer, whose head has been written. Undocumented, but there from Node 20 to 26. */
-function isEnd(response: ServerResponse): boolean {
-  return (response as { _last?: boolean })._last !== false;
 }
 
 /**

@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import type { RequestListener } from '../options/types.js';
 import type { Applicant } from './admission.js';
 import type { Linked } from './chain.js';
-import { countPending, descriptorOf, streamOf } from './connection.js';
-import { type HeadOwner, ownerOf } from './head.js';
+import { countPending, descriptorOf, markOver, streamOf } from './connection.js';
+import { endsConnection, type HeadOwner, ownerOf } from './head.js';
 
 /** What the heads of all answers are asked about, and told to. */
 export interface Heads {
@@ -86,6 +86,7 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   }
 
   headSent(): void {
+    if (endsConnection(this.response)) markOver(this.socket);
     const fd = descriptorOf(this.socket);
     if (fd >= 0) this.#heads.clientHasHead(fd);
   }

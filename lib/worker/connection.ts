@@ -10,6 +10,8 @@ export const MAX_PENDING = 1_000;
 class Marks {
   /** A request has come. */
   served = false;
+  /** The head of its last answer has been written. */
+  over = false;
   /** So many of its requests have not been answered. */
   pending = 0;
   /** Of a plain connection, else -1. */
@@ -76,6 +78,15 @@ export function markServed(socket: Marked): void {
 
 export function hasServed(socket: Marked): boolean {
   return socket[MARKS]?.served === true;
+}
+
+/** Notes that the answer that is being sent is the last one: nothing that comes behind it is served. RFC 9112, 9.6. */
+export function markOver(socket: Marked): void {
+  marksOf(socket).over = true;
+}
+
+export function isOver(socket: Marked): boolean {
+  return socket[MARKS]?.over === true;
 }
 
 /** Counts the requests of a connection that have not been answered; returns how many there are now. */

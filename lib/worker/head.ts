@@ -43,6 +43,11 @@ export function ownerOf(response: Owned): HeadOwner | undefined {
   return response[OWNER];
 }
 
+/** Whether Node closes the connection behind this answer, whose head has been written. Undocumented, but there from Node 20 to 26. */
+export function endsConnection(response: ServerResponse): boolean {
+  return (response as { _last?: boolean })._last !== false;
+}
+
 /** The `writeHead` that would be called without ours: a framework's, or Node's. */
 function inherited(response: ServerResponse): WriteHead {
   const { prototype } = ServerResponse;

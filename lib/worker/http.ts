@@ -10,6 +10,8 @@ import {
   connectionOf,
   countPending,
   descriptorOf,
+  hasServed,
+  isOver,
   isStream,
   MAX_PENDING,
   markServed,
@@ -85,9 +87,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     return this.#request?.(request, response);
   }
 
-  /** Whether a request is served at all; one that is not gets no answer. */
-  protected admit(_request: IncomingMessage): boolean {
-    return true;
+  /** Whether a request is served at all; one that is not gets no answer. Without keep-alive, that is the first one of its connection. */
+  protected admit(request: IncomingMessage): boolean {
+    return this.options.keepAlive > 0 || isStream(request) || !hasServed(connectionOf(request));
   }
 
   /** What the class does to each response before the handler sees it. */
@@ -254,7 +256,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       this.#cutOff(socket, pending);
       return;
     }
-    if (!this.admit(request)) {
+    if (isOver(socket) || !this.admit(request)) {
       // More of what nobody reads may come.
       this.#departures?.lingering.guard(streamOf(socket));
       return;

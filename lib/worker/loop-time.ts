@@ -6,6 +6,11 @@ export interface LoopTime {
 
 export const LOOP_TIME: LoopTime = { now: () => performance.now(), idle: () => performance.nodeTiming.idleTime };
 
+/** Once the event loop has turned, whatever its phase is now: what was in the kernel's buffers has been read by then. */
+export function afterTurn(act: () => void): void {
+  setImmediate(() => setImmediate(act));
+}
+
 /**
  * Whether a client that is accepted now was in the kernel's queue while a place was taken for long, and may have left since. If the event
  * loop has had a rest after that, nobody was there. As many may have come as the place was taken long; so that lasts as long.

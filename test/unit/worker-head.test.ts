@@ -84,9 +84,9 @@ interface Made {
   readonly owner: string[];
 }
 
-function make(closes: () => boolean, major = 1): Made {
+function make(closes: () => boolean, more: object = {}): Made {
   const request = new IncomingMessage(new Socket());
-  Object.assign(request, { httpVersionMajor: major, httpVersionMinor: 1, method: 'GET' });
+  Object.assign(request, { httpVersionMajor: 1, httpVersionMinor: 1, method: 'GET', ...more });
   const response = new ServerResponse(request);
   const owner: string[] = [];
   const asked = {
@@ -173,6 +173,8 @@ test('a method that is borrowed writes as the one of Node', () => {
 });
 
 test('a response of HTTP/2 keeps its own', () => {
-  const { response } = make(() => true, 2);
+  const { response } = make(() => true, { stream: {} });
   assert.equal(Object.hasOwn(response, 'writeHead'), false);
+  // What a client writes there is no sign of it.
+  assert.equal(Object.hasOwn(make(() => true, { httpVersionMajor: 2 }).response, 'writeHead'), true);
 });
