@@ -1,0 +1,55 @@
+/* RFC 9112, 9.6: behind an answer that says `close`, nothing more of its connection is served. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { KEEPING, single } from '../helpers/classes.js';
+import { Gate } from '../helpers/gate.js';
+import { fixture, Host } from '../helpers/host.js';
+import { get, RawClient } from '../helpers/http.js';
+
+const ONE = 'GET /one HTTP/1.1\r\nHost: test\r\n\r\n';
+
+for (const workerClass of KEEPING) {
+  const options = { ...single(workerClass), app: fixture('gated.js') };
+
+  test(`a request behind an answer that says close is not begun: ${workerClass}`, async (t) => {
+    const gate = await Gate.open(t);
+    // Somebody else needs a place too.
+    const more = workerClass === 'threaded' ? { threads: 2 } : { workerConnections: 2 };
+    const host = new Host(t, { ...options, ...more, env: gate.env });
+    const url = await host.ready();
+    const client = (await RawClient.connect(t, url)).get('/last');
+    const last = await gate.next();
+    await client.until((received) => received.includes('Connection: close'), 'the head of the last answer');
+    client.get('/behind');
+    // Until that has been read.
+    const answer = get(`${url}/other`);
+    const other = await gate.next();
+    assert.equal(other.url, '/other');
+    other.release();
+    assert.equal((await answer).status, 200);
+    last.release();
+    const received = await client.all();
+    assert.equal(received.match(/HTTP\/1\.1 /g)?.length, 1, received);
+    assert.match(received, /last .* \/last/s);
+    await host.finished(2);
+    assert.equal(gate.arrivals.length, 2);
+  });
+
+  test(`with keepAlive 0, of what a client has pipelined only the first is begun: ${workerClass}`, async (t) => {
+    const gate = await Gate.open(t);
+    const host = new Host(t, { ...options, keepAlive: 0, env: gate.env });
+    const url = await host.ready();
+    const client = await RawClient.connect(t, url);
+    client.send(ONE + ONE.replace('one', 'two') + ONE.replace('one', 'three'));
+    const one = await gate.next();
+    assert.equal(one.url, '/one');
+    one.release();
+    const received = await client.all();
+    assert.equal(received.match(/HTTP\/1\.1 200/g)?.length, 1, received);
+    await host.finished(1);
+    const answer = get(`${url}/other`);
+    (await gate.next()).release();
+    assert.equal((await answer).status, 200);
+    assert.equal(gate.arrivals.length, 2);
+  });
+}
