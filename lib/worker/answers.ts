@@ -8,13 +8,13 @@ import { type Arrival, arrivalOf, type Reception } from './arrival.js';
 import { attempt } from './attempt.js';
 import type { WorkerContext } from './base.js';
 import { Chain } from './chain.js';
-import { countPending, idleSince, isStream, pendingOf, streamOf } from './connection.js';
+import { countPending, isStream, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
 import { endsConnection } from './head.js';
 import type { IdleConnections } from './idle.js';
 import { hasBody, Intake } from './intake.js';
 import { endKept } from './late.js';
-import { SHORT } from './lingering.js';
+import { mayGoOn } from './lingering.js';
 import { refuse, report } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
 import { Stall } from './stall.js';
@@ -199,7 +199,7 @@ export class Answers {
     if (response.writableFinished) arrival.ended = now;
     else if (this.#admission) this.#ended(arrival);
     // What is not read yet, or may have come meanwhile, would make the close a reset.
-    if (endsConnection(response) && (hasBody(request) || now - idleSince(socket) >= SHORT)) this.#options.guard(socket);
+    if (endsConnection(response) && (hasBody(request) || mayGoOn(socket, now))) this.#options.guard(socket);
     return false;
   }
 

@@ -8,8 +8,8 @@ export const MAX_PENDING = 1_000;
 
 /** What is known of a connection. One object on it: a property each would cost more, and a WeakMap the garbage collector. */
 class Marks {
-  /** A request has come. */
-  served = false;
+  /** So many requests have come. */
+  served = 0;
   /** The head of its last answer has been written. */
   over = false;
   /** So many of its requests have not been answered. */
@@ -73,11 +73,12 @@ export function streamOf(socket: Marked): Socket | TLSSocket {
 
 /** Notes that a request of this connection has come. */
 export function markServed(socket: Marked): void {
-  marksOf(socket).served = true;
+  marksOf(socket).served++;
 }
 
-export function hasServed(socket: Marked): boolean {
-  return socket[MARKS]?.served === true;
+/** How many requests of this connection have come. */
+export function servedOf(socket: Marked): number {
+  return socket[MARKS]?.served ?? 0;
 }
 
 /** Notes that the answer that is being sent is the last one: nothing that comes behind it is served. RFC 9112, 9.6. */

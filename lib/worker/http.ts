@@ -10,13 +10,13 @@ import {
   connectionOf,
   countPending,
   descriptorOf,
-  hasServed,
   isOver,
   isStream,
   MAX_PENDING,
   markServed,
   noteDescriptor,
   pendingOf,
+  servedOf,
   streamOf,
   transportOf,
 } from './connection.js';
@@ -89,7 +89,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** Whether a request is served at all; one that is not gets no answer. Without keep-alive, that is the first one of its connection. */
   protected admit(request: IncomingMessage): boolean {
-    return this.options.keepAlive > 0 || isStream(request) || !hasServed(connectionOf(request));
+    return this.options.keepAlive > 0 || isStream(request) || servedOf(connectionOf(request)) === 0;
   }
 
   /** What the class does to each response before the handler sees it. */
@@ -256,12 +256,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       this.#cutOff(socket, pending);
       return;
     }
-    if (isOver(socket) || !this.admit(request)) {
+    const admitted = !isOver(socket) && this.admit(request);
+    markServed(socket);
+    if (!admitted) {
       // More of what nobody reads may come.
       this.#departures?.lingering.guard(streamOf(socket));
       return;
     }
-    markServed(socket);
     const fd = descriptorOf(socket);
     if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);
     const arrival = new Arrival(request, response, socket, answer, this.#heads);

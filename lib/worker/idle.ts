@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Acceptor } from './acceptor.js';
 import { closeIfIdle, halfCloseIdle } from './closing.js';
-import { hasServed, idleSince, pendingOf, streamOf, transportOf } from './connection.js';
+import { idleSince, pendingOf, servedOf, streamOf, transportOf } from './connection.js';
 
 /**
  * Where all places are taken, nobody who was idle for a shorter time has to go: a client that asks again and again is idle between two requests
@@ -114,7 +114,7 @@ export class IdleConnections {
     const look = (): void => {
       const now = performance.now();
       for (const socket of this.#acceptor.connections) {
-        const limit = hasServed(socket) ? kept : first;
+        const limit = servedOf(socket) > 0 ? kept : first;
         if (now - Math.max(start, idleSince(socket)) >= limit && this.#isIdle(socket)) this.#leave(socket);
       }
     };

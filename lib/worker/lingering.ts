@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { idleSince, transportOf } from './connection.js';
+import { idleSince, servedOf, transportOf } from './connection.js';
 
 /** How long a client may go on sending behind the end of its last answer, in all, and without a byte. Milliseconds. nginx: `lingering_time`, `lingering_timeout`. */
 const TIME = 30_000;
@@ -13,7 +13,7 @@ const DRAIN = { time: 5_000, silence: 2_000 } as const;
 /** How often these limits are looked at. Milliseconds. */
 const TICK = 250;
 /** What came while the handler kept the event loop busy has not been read; of one that was shorter nothing is expected. Milliseconds. */
-export const SHORT = 1;
+const SHORT = 1;
 /** Where there is no room, so many may linger all the same: at least, and as a share of what there is room for. */
 const EXCESS = { least: 8, share: 1 / 16 } as const;
 
@@ -144,8 +144,13 @@ export class Lingering {
     }
     if (!stream.writableEnded) stream.end();
     const transport = transportOf(stream);
-    if (stream.readableEnded || performance.now() - idleSince(transport) < SHORT) {
+    if (stream.readableEnded || !mayGoOn(transport, performance.now())) {
       closeWhenSent(stream);
+      return;
+    }
+    // nginx does so where requests were pipelined.
+    if (servedOf(transport) > 1) {
+      this.begin(stream);
       return;
     }
     admitNoMore(stream);
@@ -195,6 +200,14 @@ export class Lingering {
     drop(stream);
     return true;
   }
+}
+
+/**
+ * Whether a client may be sending although its last answer has been given: it has sent more than one request, and perhaps more at once; or the
+ * answer took so long that something may have come meanwhile.
+ */
+export function mayGoOn(transport: Socket, now: number): boolean {
+  return servedOf(transport) > 1 || now - idleSince(transport) >= SHORT;
 }
 
 /** That of this process, or thread: there is one. */

@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { HttpOptions } from '../protocol.js';
 import type { Acceptor } from './acceptor.js';
 import { closeIfIdle } from './closing.js';
-import { hasServed, pendingOf, streamOf } from './connection.js';
+import { pendingOf, servedOf, streamOf } from './connection.js';
 import type { Listener } from './listener.js';
 
 type Fields = Server & Record<string | symbol, unknown>;
@@ -118,7 +118,7 @@ function speakFor(server: Server, acceptor: Acceptor): void {
 
 function closeKept(socket: Socket): void {
   const { bytesRead } = socket;
-  const isIdle = (): boolean => hasServed(socket) && pendingOf(socket) === 0 && socket.bytesRead === bytesRead;
+  const isIdle = (): boolean => servedOf(socket) > 0 && pendingOf(socket) === 0 && socket.bytesRead === bytesRead;
   const stream = streamOf(socket);
   // What has no parser is an upgrade, or speaks HTTP/2.
   if (isIdle() && (stream as { parser?: unknown }).parser) closeIfIdle(stream, isIdle);

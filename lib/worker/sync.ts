@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../options/types.js';
-import { connectionOf, hasServed } from './connection.js';
+import { connectionOf, servedOf } from './connection.js';
 import { HttpWorker } from './http.js';
 
 /**
@@ -13,7 +13,7 @@ export class SyncWorker<App = Handler> extends HttpWorker<App> {
 
   /** A client that pipelines gets its first request served: the connection ends with that answer. */
   protected override admit(request: IncomingMessage): boolean {
-    return !hasServed(connectionOf(request));
+    return servedOf(connectionOf(request)) === 0;
   }
 
   protected override closes(_response: ServerResponse): boolean {
