@@ -8,7 +8,7 @@ import { ApplicationEvents } from './application-events.js';
 import { attempt } from './attempt.js';
 import { onClientError } from './client-error.js';
 import { halfClose } from './closing.js';
-import { markServed, noteSecure, pendingOf, transportOf } from './connection.js';
+import { markServed, noteSecure, pendingOf, settled, transportOf } from './connection.js';
 import { standInFront } from './front.js';
 import { ownerOf } from './head.js';
 import type { Listener } from './listener.js';
@@ -28,8 +28,6 @@ export interface OtherRequests {
   readonly serve: (request: IncomingMessage, response: ServerResponse, answer: RequestListener) => void;
   /** A connection is given to the application. */
   readonly onGiven: (request: IncomingMessage, stream: Duplex) => void;
-  /** Resolves when the requests before have been answered. */
-  readonly answered: (transport: Socket) => Promise<void>;
   /** A time is over. `heard`: the application has a listener that was told, and decides. */
   readonly onTimeout: (stream: Socket, heard: boolean) => void;
   /** What requests may come on. */
@@ -90,9 +88,9 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   };
   const refuseTunnel = async (socket: Duplex): Promise<void> => {
     const transport = transportOf(socket);
-    if (pendingOf(transport) > 0) await worker.answered(transport);
-    // RFC 9110, 9.3.6: a server that is no proxy.
-    socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    if (pendingOf(transport) > 0) await settled(transport);
+    // RFC 9110, 9.3.6: a server that is no proxy. The answer before may have been the last of the connection.
+    if (socket.writable) socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     halfClose(socket as Socket);
   };
   const ownClientError = (error: Error, socket: Socket): boolean => {
