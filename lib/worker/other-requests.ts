@@ -40,6 +40,9 @@ const EVENTS = ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectat
 const SEEN: unique symbol = Symbol('seen');
 type Seen = { [SEEN]?: true };
 
+/** Undocumented, but there from Node 20 to 26. */
+type Answering = Duplex & { readonly _httpMessage?: { _onPendingData(bytes: number): void } | null };
+
 /**
  * Stands in front of the application's listeners: of requests, upgrades, tunnels, expectations, timeouts and malformed requests. Without a
  * listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. Returns what calls those of requests.
@@ -88,7 +91,11 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   };
   const refuseTunnel = async (socket: Duplex): Promise<void> => {
     const transport = transportOf(socket);
-    if (pendingOf(transport) > 0) await settled(transport);
+    if (pendingOf(transport) > 0) {
+      // With the parser, Node has taken away what told the answer under way to go on. This is that, with nothing new to count.
+      socket.on('drain', () => (socket as Answering)._httpMessage?._onPendingData(0));
+      await settled(transport);
+    }
     // RFC 9110, 9.3.6: a server that is no proxy. The answer before may have been the last of the connection.
     if (socket.writable) socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     halfClose(socket as Socket);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
-import { assertUnharmed, atRest, classes, single, witnessed } from '../helpers/classes.js';
+import { assertUnharmed, atRest, CLASSES, classes, single, witnessed } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
@@ -46,6 +46,25 @@ for (const each of classes()) {
       const [first] = answersIn(await client.finish().all());
       assert.ok(first === undefined || first.status === 200, `${first?.status} for ${path}`);
     }
+    await atRest(host);
+    await assertUnharmed(host);
+  });
+}
+
+for (const workerClass of CLASSES) {
+  test(`a tunnel behind an answer that is written as its client takes it: ${workerClass}`, async (t) => {
+    const host = new Host(t, { ...single(workerClass), workerConnections: 100, app: fixture('patience.js') });
+    const url = await host.ready();
+    const bytes = 5_000_000;
+    // In one piece: the handler finds the tunnel behind its request as it begins to write.
+    const client = await ByteClient.connect(url);
+    client.send(`GET /stream?bytes=${bytes} HTTP/1.1\r\nHost: a\r\n\r\n${CONNECT}`);
+    const [first, ...others] = answersIn(await client.all());
+    assert.ok(Number(first?.body.length) >= bytes);
+    assert.deepEqual(
+      others.map(({ status }) => status),
+      workerClass === 'sync' ? [] : [501],
+    );
     await atRest(host);
     await assertUnharmed(host);
   });
