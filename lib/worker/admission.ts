@@ -207,6 +207,8 @@ export class Admission {
   /** Begins when the event loop has turned, and it is known whether the client is still there. */
   #beginLater(socket: Socket, request: Applicant): void {
     this.#beginning.set(socket, request);
+    // The place is taken: who was accepted meanwhile would wait for it here, while a sibling may be idle.
+    this.#acceptor.shut();
     afterTurn(() => {
       this.#turnedAt = this.#time.now();
       if (this.#beginning.get(socket) !== request) return;
@@ -277,8 +279,6 @@ export class Admission {
       const [socket, request] = this.#line.next();
       this.#acceptor.enter(socket);
       this.#serve(socket, request, this.#time.now());
-      // Also if it begins later: the place is taken.
-      if (this.#beginning.has(socket)) this.#acceptor.shut();
     }
   }
 
