@@ -203,8 +203,13 @@ export class Acceptor {
     socket.on('close', this.#onClose);
     if (this.hasRoom) this.#admit(socket);
     else {
+      const read = keepUnread(socket);
       // Whoever makes room for it does so in a context of its own, which is none of its requests'.
-      this.#waiting.push({ socket, admit: AsyncResource.bind(() => this.#admit(socket)) });
+      const admit = AsyncResource.bind(() => {
+        read();
+        this.#admit(socket);
+      });
+      this.#waiting.push({ socket, admit });
       this.#pause();
     }
     this.shut();
@@ -264,4 +269,18 @@ export class Acceptor {
     this.#duty?.close(state);
     this.#duty = undefined;
   }
+}
+
+/**
+ * A connection that has been accepted is read at once, and to one that waits nobody listens yet: its `'end'` would be over by the time
+ * somebody does, and who has ended its side without a byte would wait for ever; its `'error'`, of a reset, would end the process. Returns
+ * what lets it be read.
+ */
+function keepUnread(socket: net.Socket): () => void {
+  const { _handle: handle } = socket as unknown as { _handle: { reading: boolean; readStop(): number } | null };
+  if (!handle?.reading) return () => undefined;
+  // As Node does it for `pauseOnConnect`, from 20 to 26.
+  handle.reading = false;
+  handle.readStop();
+  return () => socket._read(0);
 }

@@ -212,6 +212,8 @@ export class Admission {
   #beginLater(socket: Socket, request: Applicant): void {
     this.#beginning.set(socket, request);
     this.#lasts = true;
+    // The place is taken: who was accepted meanwhile would wait for it here, while a sibling may be idle.
+    this.#acceptor.shut();
     afterTurn(() => {
       this.#turnedAt = this.#time.now();
       if (this.#beginning.get(socket) !== request) return;
@@ -282,8 +284,6 @@ export class Admission {
       const [socket, request] = this.#line.next();
       this.#acceptor.enter(socket);
       this.#serve(socket, request, this.#time.now());
-      // Also if it begins later: the place is taken.
-      if (this.#beginning.has(socket)) this.#acceptor.shut();
     }
   }
 

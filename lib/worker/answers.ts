@@ -87,7 +87,7 @@ export class Answers {
     return this.#active.all();
   }
 
-  /** What is under way on a connection. */
+  /** What is under way on a connection, without what waits. */
   of(socket: Socket): Arrival[] {
     return [...this.#sending.all(), ...this.#active.all()].filter((arrival) => arrival.socket === socket);
   }
@@ -118,13 +118,6 @@ export class Answers {
   /** A connection has been accepted, with a place. */
   welcome(socket: Socket, now: number): void {
     this.#admission?.welcome(socket, now);
-  }
-
-  /** Resolves when what is under way on a connection has been answered. */
-  async answered(socket: Socket): Promise<void> {
-    await Promise.all(
-      this.of(socket).map(({ response }) => new Promise((resolve) => endOf(response).once('close', resolve))),
-    );
   }
 
   /**

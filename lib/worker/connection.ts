@@ -14,6 +14,8 @@ class Marks {
   over = false;
   /** So many of its requests have not been answered. */
   pending = 0;
+  /** Who waits for that to be none; at most one does, since nothing of the connection is parsed any more. */
+  settled: (() => void) | undefined = undefined;
   /** Of a plain connection, else -1. */
   descriptor = -1;
   /** What is spoken through, once the handshake is over. */
@@ -94,7 +96,10 @@ export function isOver(socket: Marked): boolean {
 export function countPending(socket: Marked, change: 1 | -1, now?: number): number {
   const marks = marksOf(socket);
   marks.pending += change;
-  if (marks.pending === 0) marks.idleSince = now ?? performance.now();
+  if (marks.pending === 0) {
+    marks.idleSince = now ?? performance.now();
+    marks.settled?.();
+  }
   return marks.pending;
 }
 
@@ -111,6 +116,13 @@ export function idleSince(socket: Marked): number {
 /** How many requests of a connection have not been answered. */
 export function pendingOf(socket: Marked): number {
   return socket[MARKS]?.pending ?? 0;
+}
+
+/** Some have not: resolves when each has its answer, or has been given up, whether it had begun or waited. */
+export function settled(socket: Marked): Promise<void> {
+  return new Promise((resolve) => {
+    marksOf(socket).settled = resolve;
+  });
 }
 
 /** Notes the descriptor of a plain connection that has just been accepted: to ask for it is a call into native code. */

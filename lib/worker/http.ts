@@ -140,7 +140,6 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         this.#departures?.idle.give(transportOf(stream));
         this.#webSockets.add(request, stream);
       },
-      answered: (socket) => this.#answers.answered(socket),
       onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
       connections: () => this.#acceptor?.connections ?? [],
     });

@@ -8,7 +8,7 @@ import { ApplicationEvents } from './application-events.js';
 import { attempt } from './attempt.js';
 import { onClientError } from './client-error.js';
 import { halfClose } from './closing.js';
-import { markServed, noteSecure, pendingOf, transportOf } from './connection.js';
+import { markServed, noteSecure, pendingOf, settled, transportOf } from './connection.js';
 import { standInFront } from './front.js';
 import { ownerOf } from './head.js';
 import type { Listener } from './listener.js';
@@ -28,8 +28,6 @@ export interface OtherRequests {
   readonly serve: (request: IncomingMessage, response: ServerResponse, answer: RequestListener) => void;
   /** A connection is given to the application. */
   readonly onGiven: (request: IncomingMessage, stream: Duplex) => void;
-  /** Resolves when the requests before have been answered. */
-  readonly answered: (transport: Socket) => Promise<void>;
   /** A time is over. `heard`: the application has a listener that was told, and decides. */
   readonly onTimeout: (stream: Socket, heard: boolean) => void;
   /** What requests may come on. */
@@ -41,6 +39,9 @@ const EVENTS = ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectat
 /** On what has come here before: an application may emit it once more, to have it served as another request. */
 const SEEN: unique symbol = Symbol('seen');
 type Seen = { [SEEN]?: true };
+
+/** Undocumented, but there from Node 20 to 26. */
+type Answering = Duplex & { readonly _httpMessage?: { _onPendingData(bytes: number): void } | null };
 
 /**
  * Stands in front of the application's listeners: of requests, upgrades, tunnels, expectations, timeouts and malformed requests. Without a
@@ -90,9 +91,13 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   };
   const refuseTunnel = async (socket: Duplex): Promise<void> => {
     const transport = transportOf(socket);
-    if (pendingOf(transport) > 0) await worker.answered(transport);
-    // RFC 9110, 9.3.6: a server that is no proxy.
-    socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    if (pendingOf(transport) > 0) {
+      // With the parser, Node has taken away what told the answer under way to go on. This is that, with nothing new to count.
+      socket.on('drain', () => (socket as Answering)._httpMessage?._onPendingData(0));
+      await settled(transport);
+    }
+    // RFC 9110, 9.3.6: a server that is no proxy. The answer before may have been the last of the connection.
+    if (socket.writable) socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     halfClose(socket as Socket);
   };
   const ownClientError = (error: Error, socket: Socket): boolean => {

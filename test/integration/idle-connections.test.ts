@@ -7,7 +7,7 @@ import test, { type TestContext } from 'node:test';
 import type { BuiltInClass } from 'prefork';
 import { ByteClient } from '../helpers/byte-client.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
-import { CLASSES, KEEPING, single } from '../helpers/classes.js';
+import { assertUnharmed, atRest, CLASSES, KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
@@ -263,3 +263,26 @@ test('idle_connections_hold_no_drain_up: an HTTP/2 client that never ends its si
   await host.call('stop');
   assert.deepEqual((await host.event('worker:exit'))[1], STOPPED);
 });
+
+/** Of one that has been accepted before there is room for it nobody hears, until there is. */
+const LEAVING: Readonly<Record<string, (client: ByteClient) => unknown>> = {
+  'its end': async (client) => {
+    assert.equal(await client.finish().all(), '');
+    assert.equal(client.end, 'closed');
+  },
+  'a reset': (client) => client.reset(),
+};
+
+for (const [way, leave] of Object.entries(LEAVING)) {
+  test(`idle_connections_give_room: also to one that has left by then, by ${way}`, async (t) => {
+    const host = crowded(t, 'async', { workerConnections: 1 });
+    const url = await host.ready();
+    const [idle] = await kept(url, 1);
+    await leave(await ByteClient.connect(url));
+    await idle?.all();
+    assert.equal(idle?.end, 'closed');
+    await atRest(host);
+    assert.equal((await get(url)).body, 'hello');
+    await assertUnharmed(host);
+  });
+}

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
-import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
+import { assertUnharmed, atRest, CLASSES, classes, single, witnessed } from '../helpers/classes.js';
+import { Gate } from '../helpers/gate.js';
+import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { eventually } from '../helpers/wait.js';
 
 const CONNECT = 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n';
 const REFUSED = 'HTTP/1.1 501 ';
@@ -43,6 +46,58 @@ for (const each of classes()) {
       const [first] = answersIn(await client.finish().all());
       assert.ok(first === undefined || first.status === 200, `${first?.status} for ${path}`);
     }
+    await atRest(host);
+    await assertUnharmed(host);
+  });
+}
+
+for (const workerClass of CLASSES) {
+  test(`a tunnel behind an answer that is written as its client takes it: ${workerClass}`, async (t) => {
+    const host = new Host(t, { ...single(workerClass), workerConnections: 100, app: fixture('patience.js') });
+    const url = await host.ready();
+    const bytes = 5_000_000;
+    // In one piece: the handler finds the tunnel behind its request as it begins to write.
+    const client = await ByteClient.connect(url);
+    client.send(`GET /stream?bytes=${bytes} HTTP/1.1\r\nHost: a\r\n\r\n${CONNECT}`);
+    const [first, ...others] = answersIn(await client.all());
+    assert.ok(Number(first?.body.length) >= bytes);
+    assert.deepEqual(
+      others.map(({ status }) => status),
+      workerClass === 'sync' ? [] : [501],
+    );
+    await atRest(host);
+    await assertUnharmed(host);
+  });
+}
+
+for (const workerClass of ['sync', 'threaded'] as const) {
+  test(`a tunnel behind a request that waits for a place is not answered in its place: ${workerClass}`, async (t) => {
+    const gate = await Gate.open(t);
+    const options = { ...single(workerClass), workerConnections: 100, app: fixture('patience.js'), env: gate.env };
+    const host = new Host(t, options);
+    const url = await host.ready();
+    const [client, leaver] = [await ByteClient.connect(url), await ByteClient.connect(url)];
+    await eventually(async () => (await host.stats()).workers[0]?.connections === 2, 'both connections');
+    const held = await gate.hold(`${url}/held`);
+    client.get('/first').get('/second').send(CONNECT);
+    leaver.get('/gone').send(CONNECT);
+    await held.arrival.settle();
+    leaver.reset();
+    await held.arrival.settle();
+    assert.equal(client.received, '');
+    held.arrival.release();
+    const answers = answersIn(await client.finish().all());
+    // The first answer is the last one where connections are not kept.
+    assert.deepEqual(
+      answers.map(({ status, body }) => [status, body]),
+      [
+        [200, '/first'],
+        [200, '/second'],
+        [501, ''],
+      ].slice(0, workerClass === 'sync' ? 1 : 3),
+    );
+    assert.equal((await held.answer).status, 200);
+    assert.deepEqual(JSON.parse((await get(`${url}/called`)).body).includes('/gone'), false);
     await atRest(host);
     await assertUnharmed(host);
   });

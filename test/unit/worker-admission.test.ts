@@ -9,6 +9,7 @@ import { eventually } from '../helpers/wait.js';
 class OnePlace {
   readonly connections = new Set<Socket>();
   placed: string | undefined;
+  isOpen = true;
   readonly destroyed: string[] = [];
   readonly admission: Admission;
   /** Milliseconds: the clock, and how long the event loop has been idle. */
@@ -30,8 +31,9 @@ class OnePlace {
     this.placed = String(socket);
   }
 
-  /** The place is taken already: that is what the real one looks at. */
-  shut(): void {}
+  shut(): void {
+    if (!this.hasRoom) this.isOpen = false;
+  }
 
   places(socket: Socket): boolean {
     return this.placed === String(socket);
@@ -43,7 +45,9 @@ class OnePlace {
   }
 
   leave(socket: Socket): void {
-    if (this.places(socket)) this.placed = undefined;
+    if (!this.places(socket)) return;
+    this.placed = undefined;
+    this.isOpen = true;
   }
 
   /** A client connects. */
@@ -58,6 +62,7 @@ class OnePlace {
     };
     const socket = { toString: () => name, destroy } as unknown as Socket;
     this.enter(socket);
+    this.shut();
     this.connections.add(socket);
     this.admission.welcome(socket);
     return socket;
@@ -79,18 +84,25 @@ const busy = new WeakMap<OnePlace, Set<Socket>>();
 interface Wish {
   readonly name?: string;
   readonly gone?: boolean;
+  /** It is answered at once. */
+  readonly quick?: boolean;
 }
 
 /** Has a request come on a connection; tells of its start, or that it was dropped. */
-function request(acceptor: OnePlace, socket: Socket, started: string[], { name, gone = false }: Wish = {}): void {
+function request(
+  acceptor: OnePlace,
+  socket: Socket,
+  started: string[],
+  { name, gone = false, quick = false }: Wish = {},
+): void {
   const others = busy.get(acceptor) ?? new Set();
   busy.set(acceptor, others);
   const behind = others.has(socket);
   others.add(socket);
   const title = name ?? String(socket);
   const applicant = {
-    // The answer is still to come.
-    start: () => started.push(title) > 0,
+    // Whether the answer is still to come.
+    start: () => started.push(title) > 0 && !quick,
     isGone: () => gone,
     drop: () => void started.push(`${title} dropped`),
   };
@@ -253,6 +265,23 @@ test('a request that had to wait begins when the event loop has turned, if the o
   // What is known of all is as of that turn.
   answer(acceptor, b);
   assert.deepEqual([started, acceptor.placed], [['A', 'B', 'C'], 'C']);
+});
+
+test('nobody is accepted for a place that is taken by a request which begins later', async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const [first, second] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
+  request(acceptor, first, started, { quick: true });
+  // Its answer ends with this turn of the event loop: to stop to accept for it would cost more.
+  assert.equal(acceptor.isOpen, true);
+  request(acceptor, second, started);
+  acceptor.now += 2;
+  answer(acceptor, first);
+  assert.deepEqual([started, acceptor.placed, acceptor.isOpen], [['A'], 'B', false]);
+  await turn();
+  assert.deepEqual(started, ['A', 'B']);
+  answer(acceptor, second);
+  assert.equal(acceptor.isOpen, true);
 });
 
 test('the request of a client that has left is not begun', async () => {
