@@ -12,9 +12,8 @@ import { countPending, isStream, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
 import { endsConnection } from './head.js';
 import type { IdleConnections } from './idle.js';
-import { hasBody, Intake } from './intake.js';
+import { Intake } from './intake.js';
 import { endKept } from './late.js';
-import { mayGoOn } from './lingering.js';
 import { refuse, report } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
 import { Stall } from './stall.js';
@@ -169,6 +168,7 @@ export class Answers {
     arrival.stage = 'active';
     this.#active.add(arrival);
     if (this.#admission) pulse.vitals.begin(arrival.began);
+    else if (!response.shouldKeepAlive) arrival.began = performance.now();
     slot.begin(request.method ?? '', request.url ?? '');
     const end = endOf(response);
     if (end === response) response.on('close', this.#onClose);
@@ -192,7 +192,7 @@ export class Answers {
     if (response.writableFinished) arrival.ended = now;
     else if (this.#admission) this.#ended(arrival);
     // What is not read yet, or may have come meanwhile, would make the close a reset.
-    if (endsConnection(response) && (hasBody(request) || mayGoOn(socket, now))) this.#options.guard(socket);
+    if (endsConnection(response) && arrival.mayGoOn(now)) this.#options.guard(socket);
     return false;
   }
 

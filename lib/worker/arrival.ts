@@ -5,8 +5,10 @@ import type { Socket } from 'node:net';
 import type { RequestListener } from '../options/types.js';
 import type { Applicant } from './admission.js';
 import type { Linked } from './chain.js';
-import { countPending, descriptorOf, markOver, streamOf } from './connection.js';
+import { countPending, descriptorOf, markOver, servedOf, streamOf } from './connection.js';
 import { endsConnection, type HeadOwner, ownerOf } from './head.js';
+import { hasBody } from './intake.js';
+import { SHORT } from './lingering.js';
 
 /** What the heads of all answers are asked about, and told to. */
 export interface Heads {
@@ -31,7 +33,7 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   readonly socket: Socket;
   readonly answer: RequestListener;
   stage: 'waiting' | 'active' | 'sending' | 'closed' = 'waiting';
-  /** When it got its place, where it needs one; and when its answer had been sent, if that was known at once. Of `performance.now()`, else 0. */
+  /** When it began, where it needs a place or is the last of its connection; and when its answer had been sent, if that was known at once. Of `performance.now()`, else 0. */
   began = 0;
   ended = 0;
   previous: Arrival | undefined = undefined;
@@ -79,6 +81,12 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
     if (http2 !== undefined) return http2.destroyed;
     const stream = streamOf(this.socket);
     return !stream.writable || (stream.readableEnded && isReset(descriptorOf(this.socket)));
+  }
+
+  /** Whether something of its client may be unread, though its handler has answered at once. */
+  mayGoOn(now: number): boolean {
+    if (this.#resource !== undefined || now - this.began >= SHORT) return true;
+    return servedOf(this.socket) > 1 || hasBody(this.request);
   }
 
   closes(response: ServerResponse): boolean {

@@ -12,8 +12,8 @@ const BYTES = 1.1 * 2 ** 30;
 const DRAIN = { time: 5_000, silence: 2_000 } as const;
 /** How often these limits are looked at. Milliseconds. */
 const TICK = 250;
-/** What came while the handler kept the event loop busy has not been read; of one that was shorter nothing is expected. Milliseconds. */
-const SHORT = 1;
+/** What came while a handler kept the event loop busy has not been read; of one that was shorter nothing is expected. Milliseconds. */
+export const SHORT = 1;
 /** Where there is no room, so many may linger all the same: at least, and as a share of what there is room for. */
 const EXCESS = { least: 8, share: 1 / 16 } as const;
 
@@ -206,7 +206,7 @@ export class Lingering {
  * Whether a client may be sending although its last answer has been given: it has sent more than one request, and perhaps more at once; or the
  * answer took so long that something may have come meanwhile.
  */
-export function mayGoOn(transport: Socket, now: number): boolean {
+function mayGoOn(transport: Socket, now: number): boolean {
   return servedOf(transport) > 1 || now - idleSince(transport) >= SHORT;
 }
 
