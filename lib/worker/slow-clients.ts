@@ -7,7 +7,7 @@ const PATIENCE = 5_000;
 const RATE = 64 * 1024;
 /** Between two looks. Milliseconds. */
 const LOOK = 500;
-/** Answers that are sent without a place hold so much memory, bytes. */
+/** Answers that are sent without a place hold so much memory, bytes: for another one, the slowest are given up. */
 const SENDING = 64 * 1024 * 1024;
 /** A client that has taken nothing of such an answer for so long is given up. nginx: `send_timeout`. Milliseconds. */
 const STALLED = 60_000;
@@ -113,14 +113,29 @@ export class SlowClients {
     return sum;
   }
 
-  /** Those that had their time must go, the oldest first. */
+  /** An answer that is not too long by itself must not wait with its place for those of others: the slowest of them go. */
   #makeRoom(bytes: number): void {
-    for (const [response, one] of this.#sending) {
-      if (!isOver(one)) continue;
+    while (this.#held() + bytes > SENDING) {
+      const slowest = this.#slowest(bytes <= SENDING);
+      if (slowest === undefined) return;
+      const [response, { waited }] = slowest;
       this.#sending.delete(response);
-      this.#options.onSlow(response, one.waited);
-      if (this.#held() + bytes <= SENDING) return;
+      this.#options.onSlow(response, waited);
     }
+  }
+
+  /** Of those that had their time, or of all that were looked at once. Who is as slow as others and began before goes first. */
+  #slowest(any: boolean): [ServerResponse, Slow] | undefined {
+    let slowest: [ServerResponse, Slow] | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const entry of this.#sending) {
+      const [, one] = entry;
+      const rate = (one.moved - one.from) / one.waited;
+      if (one.waited === 0 || !(any || isOver(one)) || rate >= least) continue;
+      slowest = entry;
+      least = rate;
+    }
+    return slowest;
   }
 }
 
