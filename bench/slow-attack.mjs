@@ -18,8 +18,8 @@ const REST = 1_000;
 const APPS = { prefork: 'attacked.mjs', puma: 'attacked.ru', 'gunicorn sync': 'attacked' };
 
 needSlowhttptest();
-const { workers, clients, arrivals, rate, seconds, page, rounds, only } = settings(
-  { workers: 2, clients: 500, arrivals: 250, rate: 150, seconds: 6, page: 2_000, rounds: 4, only: '' },
+const { workers, clients, readers, ramp, rate, seconds, page, rounds, only } = settings(
+  { workers: 2, clients: 500, readers: 200, ramp: 2, rate: 150, seconds: 6, page: 3_000, rounds: 4, only: '' },
   { rounds: 1 },
 );
 const trace = steady({ rate, requests: rate * seconds, path: '/health' });
@@ -39,8 +39,14 @@ const runs = peers.flatMap((peer) => [
   ]),
 ]);
 
+/** Of each slow reader the kernel holds almost four megabytes: more of them, and it is its memory that is short. */
+function planOf({ reads }) {
+  const all = reads ? readers : clients;
+  return { clients: all, rate: all / ramp, seconds };
+}
+
 async function measure({ peer, attack, victim }) {
-  const attacking = attack && startAttack(attack, victim.port, { clients, rate: arrivals, seconds });
+  const attacking = attack && startAttack(attack, victim.port, planOf(attack));
   const { latency, lateness, failures } = await client.run(peer.port, 'close', trace);
   const attacker = await attacking?.end();
   await sleep(REST);
@@ -96,9 +102,10 @@ report(
   `Attacks by slowhttptest: ${workers} sync workers, ${clients} slow clients`,
   `${rounds} alternating rounds of ${seconds} s with ${rate} requests/s (open loop, evenly, a connection each) to a handler that takes ${WORK} ms of
 CPU: short enough that a place which is lost for a moment shows, and long enough to be work that the attacker competes with for the
-cores. In the same ${seconds} s an attack goes on, ${arrivals} clients/s up to ${clients}; \`at another server\`: at a second prefork that nobody measures, so that
-what differs is the slow clients and not the CPU that the attacker takes. Slow reads ask for ${page} KB, of which
-the kernel takes 1,600 off the server's hands on the loopback interface. Milliseconds from when a request was due, median (min-max). Slow
+cores. In the same ${seconds} s an attack goes on, whose clients come within ${ramp} s and stay: ${clients}, or ${readers} slow readers, of each of which the kernel holds
+almost 4 MB. \`At another server\`: at a second prefork that nobody measures, so that what differs is the slow clients and not the CPU that the
+attacker and who is attacked take. Slow readers ask for ${page} KB, of which the kernel takes 1,600 off the server's hands on the loopback
+interface. Milliseconds from when a request was due, median (min-max). Slow
 clients: how many were connected, and closed, when slowhttptest last counted them.`,
   table(
     [

@@ -7,8 +7,8 @@ import { stat } from './proc.mjs';
 export const ATTACKS = [
   { name: 'slow headers', flags: ['-H', '-i', 1, '-x', 24], path: '/health' },
   { name: 'slow bodies', flags: ['-B', '-i', 1, '-x', 10, '-s', 8192], path: '/upload' },
-  { name: 'ranges', flags: ['-R', '-a', 10, '-b', 3000], path: '/health' },
-  { name: 'slow reads', flags: ['-X', '-n', 1, '-z', 32, '-w', 512, '-y', 1024, '-k', 3], path: '/page' },
+  { name: 'ranges', flags: ['-R', '-a', 10, '-b', 3000], path: '/' },
+  { name: 'slow reads', flags: ['-X', '-n', 1, '-z', 32, '-w', 512, '-y', 1024, '-k', 3], path: '/page', reads: true },
 ];
 
 /** Between two looks at the CPU time of the attacker. Milliseconds. */
