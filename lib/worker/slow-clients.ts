@@ -16,7 +16,7 @@ const SENDING = 64 * 1024 * 1024;
  */
 const PROVEN = 300;
 /** How often it is looked whether there is memory again for an answer that waits for it with its place. Milliseconds. */
-const AGAIN = 20;
+const AGAIN = 5;
 /** A client that has taken nothing of such an answer for so long is given up. nginx: `send_timeout`. Milliseconds. */
 const STALLED = 60_000;
 
