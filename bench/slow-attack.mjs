@@ -18,12 +18,23 @@ const REST = 1_000;
 const APPS = { prefork: 'attacked.mjs', puma: 'attacked.ru', 'gunicorn sync': 'attacked' };
 
 needSlowhttptest();
-const { workers, clients, readers, ramp, rate, seconds, page, rounds, only } = settings(
-  { workers: 2, clients: 500, readers: 200, ramp: 2, rate: 150, seconds: 6, page: 3_000, rounds: 4, only: '' },
+const { workers, clients, readers, ramp, rate, seconds, page, large, rounds, only } = settings(
+  {
+    workers: 2,
+    clients: 500,
+    readers: 200,
+    ramp: 2,
+    rate: 150,
+    seconds: 6,
+    page: 2_000,
+    large: 3_000,
+    rounds: 4,
+    only: '',
+  },
   { rounds: 1 },
 );
 const trace = steady({ rate, requests: rate * seconds, path: '/health' });
-const start = (name) => startPeer(name, workers, { app: APPS[name] }, { PAGE: String(page * 1000) });
+const start = (name) => startPeer(name, workers, { app: APPS[name] }, { PAGE: page * 1000, LARGE: large * 1000 });
 
 const client = await startOpenLoop();
 /** Attacked while another one is measured: the CPU that an attack takes from all is no matter of slow clients. */
@@ -33,7 +44,7 @@ for (const name of installed(Object.keys(APPS).filter((each) => each.includes(on
 
 const runs = peers.flatMap((peer) => [
   { peer },
-  ...ATTACKS.flatMap((attack) => [
+  ...ATTACKS.filter(({ path }) => peer.name === 'prefork' || path !== '/large').flatMap((attack) => [
     ...(peer.name === 'prefork' ? [{ peer, attack, victim: decoy }] : []),
     { peer, attack, victim: peer },
   ]),
@@ -105,7 +116,7 @@ CPU: short enough that a place which is lost for a moment shows, and long enough
 cores. In the same ${seconds} s an attack goes on, whose clients come within ${ramp} s and stay: ${clients}, or ${readers} slow readers, of each of which the kernel holds
 almost 4 MB. \`At another server\`: at a second prefork that nobody measures, so that what differs is the slow clients and not the CPU that the
 attacker and who is attacked take. Slow readers ask for ${page} KB, of which the kernel takes 1,600 off the server's hands on the loopback
-interface. Milliseconds from when a request was due, median (min-max). Slow
+interface, or for ${large}: of that, a worker has not the memory for all of them. Milliseconds from when a request was due, median (min-max). Slow
 clients: how many were connected, and closed, when slowhttptest last counted them.`,
   table(
     [

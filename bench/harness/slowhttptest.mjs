@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { keep, stopChild } from './peer.mjs';
 import { stat } from './proc.mjs';
 
+const READS = ['-X', '-n', 1, '-z', 32, '-w', 512, '-y', 1024, '-k', 3];
 /** The modes of slowhttptest; what a client says or takes per second is little enough for hours. */
 export const ATTACKS = [
   { name: 'slow headers', flags: ['-H', '-i', 1, '-x', 24], path: '/health' },
   { name: 'slow bodies', flags: ['-B', '-i', 1, '-x', 10, '-s', 8192], path: '/upload' },
   { name: 'ranges', flags: ['-R', '-a', 10, '-b', 3000], path: '/' },
-  { name: 'slow reads', flags: ['-X', '-n', 1, '-z', 32, '-w', 512, '-y', 1024, '-k', 3], path: '/page', reads: true },
+  { name: 'slow reads', flags: READS, path: '/page', reads: true },
+  { name: 'slow reads, more than there is memory for', flags: READS, path: '/large', reads: true },
 ];
 
 /** Between two looks at the CPU time of the attacker. Milliseconds. */

@@ -1,6 +1,6 @@
 /*
- * An application for who is attacked: /health takes 2 ms of the CPU, /upload reads the body, /page is an answer of PAGE bytes; any other
- * path is answered at once.
+ * An application for who is attacked: /health takes 2 ms of the CPU, /upload reads the body, /page is an answer of PAGE bytes, /large
+ * one of LARGE bytes; any other path is answered at once.
  */
 import { text } from 'node:stream/consumers';
 import hello from './hello.mjs';
@@ -8,7 +8,7 @@ import hello from './hello.mjs';
 /** CPU time of /health, milliseconds; attacked.py and attacked.ru do the same. */
 export const WORK = 2;
 
-const page = Buffer.alloc(Number(process.env.PAGE ?? 0), 'x');
+const [page, large] = ['PAGE', 'LARGE'].map((name) => Buffer.alloc(Number(process.env[name] ?? 0), 'x'));
 
 function work() {
   const { user, system } = process.cpuUsage();
@@ -19,8 +19,8 @@ function work() {
 }
 
 export default async (request, response) => {
-  if (request.url === '/page') {
-    response.end(page);
+  if (request.url === '/page' || request.url === '/large') {
+    response.end(request.url === '/page' ? page : large);
     return;
   }
   if (request.url === '/health') work();
