@@ -4,8 +4,7 @@
  */
 export const GRACE = 50;
 
-/** So many that stay silent in a row are waited for, and this share of the time, whoever comes. */
-const ROW = 3;
+/** The share of the time in which a place may wait in vain. An attack meets all workers at once: so there is credit for one, and not for several. */
 const SHARE = 0.01;
 
 /**
@@ -14,7 +13,7 @@ const SHARE = 0.01;
  */
 export class Patience {
   /** Milliseconds that may be spent. */
-  #credit = ROW * GRACE;
+  #credit = GRACE;
   #countedAt = 0;
 
   /** Whether one that comes now is waited for. */
@@ -32,6 +31,6 @@ export class Patience {
   }
 
   #add(credit: number): void {
-    this.#credit = Math.min(ROW * GRACE, this.#credit + credit);
+    this.#credit = Math.min(GRACE, this.#credit + credit);
   }
 }
