@@ -12,7 +12,7 @@ const args = process.argv.slice(2);
 const flags = args.filter((arg) => arg.startsWith('--'));
 const named = args.filter((arg) => !arg.startsWith('--'));
 const SCRIPTS = ['throughput', 'herd', 'memory', 'respawn', 'scoreboard', 'queueing', 'keepalive', 'slow-clients'];
-SCRIPTS.push('idle', 'roster', 'watchdog', 'reload', 'soak');
+SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'watchdog', 'reload', 'soak');
 const unknown = named.find((name) => !SCRIPTS.includes(name));
 if (unknown !== undefined) throw new RangeError(`expected names out of ${SCRIPTS.join(', ')}, got '${unknown}'`);
 

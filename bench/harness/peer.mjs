@@ -34,8 +34,8 @@ export const PEERS = {
   'bare http.Server': node('bare-http.mjs'),
   'gunicorn sync': {
     file: 'gunicorn',
-    args: (port, workers) =>
-      `--chdir ${FOLDER} -k sync -w ${workers} -b 127.0.0.1:${port} --worker-tmp-dir /dev/shm --log-level warning hello:app`.split(
+    args: (port, workers, { app = 'hello' } = {}) =>
+      `--chdir ${FOLDER} -k sync -w ${workers} -b 127.0.0.1:${port} --worker-tmp-dir /dev/shm --log-level warning ${app}:app`.split(
         ' ',
       ),
   },
@@ -57,8 +57,8 @@ export const PEERS = {
   },
   puma: {
     file: 'puma',
-    args: (port, workers) =>
-      `-q -C - -e production -w ${workers} -t 1:1 -b tcp://127.0.0.1:${port} ${FOLDER}hello.ru`.split(' '),
+    args: (port, workers, { app = 'hello.ru' } = {}) =>
+      `-q -C - -e production -w ${workers} -t 1:1 -b tcp://127.0.0.1:${port} ${FOLDER}${app}`.split(' '),
   },
 };
 

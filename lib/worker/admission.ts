@@ -3,12 +3,7 @@ import type { Acceptor } from './acceptor.js';
 import { Crowd } from './crowd.js';
 import { Line } from './line.js';
 import { afterTurn, Backlog, LOOP_TIME, type LoopTime } from './loop-time.js';
-
-/**
- * How long a new connection keeps its place without a request, milliseconds; with TLS the handshake is in it. A request
- * that comes later may find this worker busy while another is idle, so a client on a busy machine must be in time.
- */
-const GRACE = 50;
+import { GRACE, Patience } from './patience.js';
 
 /**
  * After so many milliseconds in which only requests of connections that are open have had a place, the next one that becomes free is
@@ -65,8 +60,10 @@ export class Admission {
   /** Requests that have a place, and begin when the event loop has turned. */
   readonly #beginning = new Map<Socket, Applicant>();
   #newcomer: Socket | undefined;
-  /** Newcomers in a row that were silent. */
-  #silent = 0;
+  /** Since when, and whether it has the whole time. */
+  #welcomedAt = 0;
+  #isPatient = false;
+  readonly #patience = new Patience();
   /** The kernel's queue has its turn. */
   #open = false;
   /** When it had its last one; and how long the event loop had been idle when a place became free that was to be for it. */
@@ -114,9 +111,10 @@ export class Admission {
     const contested = this.#line.size > 0;
     this.#isBrought = true;
     this.#isContested = contested && this.#open;
-    // Silent ones come in crowds: the first few get the whole time, then the 8th, 16th …; others, and who lets others wait, a turn.
-    const patient = this.#silent < 3 || (this.#silent >= 8 && Number.isInteger(Math.log2(this.#silent)));
-    if (patient && !contested) this.#timer.refresh();
+    // Who lets others wait, and one of a crowd, gets a turn.
+    this.#welcomedAt = now;
+    this.#isPatient = !contested && this.#patience.take(now);
+    if (this.#isPatient) this.#timer.refresh();
     else afterTurn(() => this.#park(socket));
   }
 
@@ -127,7 +125,6 @@ export class Admission {
    * @param behind - whether another one of its connection has not been answered.
    */
   request(socket: Socket, request: Applicant, behind: boolean): void {
-    this.#silent = 0;
     if (behind) {
       this.#line.hold(socket, request);
       return;
@@ -135,6 +132,7 @@ export class Admission {
     const now = this.#time.now();
     if (socket === this.#newcomer) {
       this.#newcomer = undefined;
+      if (this.#isPatient) this.#patience.repay(now - this.#welcomedAt);
       if (this.#isContested) this.crowd.add();
       if (this.#hasQueued) this.#beginLater(socket, request);
       else this.#start(request, now);
@@ -235,7 +233,6 @@ export class Admission {
   #park(socket: Socket | undefined): void {
     if (socket === undefined || socket !== this.#newcomer) return;
     this.#newcomer = undefined;
-    this.#silent++;
     this.#parked.add(socket);
     this.#makeRoom();
     this.#next(socket);

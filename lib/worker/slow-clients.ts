@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { streamOf } from './connection.js';
+import { LOOP_TIME, type LoopTime } from './loop-time.js';
 
 /** So long a place waits for its client, milliseconds, and as much longer as the client moves bytes at this rate, per second. */
 const PATIENCE = 5_000;
@@ -9,6 +10,13 @@ const RATE = 64 * 1024;
 const LOOK = 500;
 /** Answers that are sent without a place hold so much memory, bytes. */
 const SENDING = 64 * 1024 * 1024;
+/**
+ * When that is not enough, those go that were taken more slowly than at the rate above. So long an event loop that has nothing to do must have
+ * waited for them: longer than the way to any client and back. Milliseconds.
+ */
+const PROVEN = 300;
+/** How often it is looked whether there is memory again for an answer that waits for it with its place. Milliseconds. */
+const AGAIN = 5;
 /** A client that has taken nothing of such an answer for so long is given up. nginx: `send_timeout`. Milliseconds. */
 const STALLED = 60_000;
 
@@ -22,6 +30,8 @@ interface Slow {
   /** What had passed by the last look, and how long nothing has since. */
   moved: number;
   still: number;
+  /** How long the event loop had been idle when it began, milliseconds: a loop that is busy writes nothing. */
+  readonly idle: number;
 }
 
 export interface SlowClientsOptions {
@@ -46,11 +56,14 @@ export class SlowClients {
   /** Without one, oldest first. */
   readonly #sending = new Map<ServerResponse, Slow>();
   readonly #timer: NodeJS.Timeout;
+  readonly #time: LoopTime;
+  #again: NodeJS.Timeout | undefined;
   #lookedAt = performance.now();
 
   /** @param timeout - of a request, milliseconds: the looks are as much finer. 0 = none. */
-  constructor(timeout: number, options: SlowClientsOptions) {
+  constructor(timeout: number, options: SlowClientsOptions, time: LoopTime = LOOP_TIME) {
     this.#options = options;
+    this.#time = time;
     const interval = timeout > 0 ? Math.max(20, Math.min(LOOK, timeout / 4)) : LOOK;
     this.#timer = setInterval(() => this.#look(), interval).unref();
   }
@@ -60,8 +73,11 @@ export class SlowClients {
     if (this.#sending.has(response)) return true;
     const own = streamOf(socket).writableLength;
     if (this.#held() + own > SENDING) this.#makeRoom(own);
-    if (this.#held() + own > SENDING) return false;
-    this.#sending.set(response, slow(socket));
+    if (this.#held() + own > SENDING) {
+      this.#again ??= setTimeout(() => this.#sendPlaced(), AGAIN).unref();
+      return false;
+    }
+    this.#sending.set(response, slow(socket, this.#time));
     return true;
   }
 
@@ -77,6 +93,15 @@ export class SlowClients {
 
   stop(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#again);
+  }
+
+  /** Those that have ended, and waited for memory. */
+  #sendPlaced(): void {
+    this.#again = undefined;
+    for (const [response, socket] of [...this.#options.placed()]) {
+      if (response.writableEnded && this.send(response, socket)) this.#options.onRoom(response);
+    }
   }
 
   #look(): void {
@@ -98,7 +123,7 @@ export class SlowClients {
 
   #wait(response: ServerResponse, one: Slow | undefined, socket: Socket, elapsed: number): void {
     if (one === undefined) {
-      this.#waiting.set(response, slow(socket));
+      this.#waiting.set(response, slow(socket, this.#time));
       return;
     }
     watch(one, elapsed);
@@ -113,20 +138,27 @@ export class SlowClients {
     return sum;
   }
 
-  /** Those that had their time must go, the oldest first. */
+  /** Those that had their time must go, the oldest first; for an answer that is not too long by itself, also those that are slow. */
   #makeRoom(bytes: number): void {
-    for (const [response, one] of this.#sending) {
-      if (!isOver(one)) continue;
-      this.#sending.delete(response);
-      this.#options.onSlow(response, one.waited);
-      if (this.#held() + bytes <= SENDING) return;
+    for (const any of [false, true]) {
+      for (const [response, one] of this.#sending) {
+        if (!(isOver(one) || (any && bytes <= SENDING && this.#isSlow(one)))) continue;
+        this.#sending.delete(response);
+        this.#options.onSlow(response, one.waited);
+        if (this.#held() + bytes <= SENDING) return;
+      }
     }
+  }
+
+  #isSlow({ socket, from, idle }: Slow): boolean {
+    const waited = this.#time.idle() - idle;
+    return waited >= PROVEN && passed(socket) - from < (waited / 1_000) * RATE;
   }
 }
 
-function slow(socket: Socket): Slow {
+function slow(socket: Socket, time: LoopTime): Slow {
   const from = passed(socket);
-  return { socket, waited: 0, from, moved: from, still: 0 };
+  return { socket, waited: 0, from, moved: from, still: 0, idle: time.idle() };
 }
 
 function watch(one: Slow, elapsed: number): void {

@@ -155,6 +155,28 @@ test('each of a crowd of silent ones gives its place up', async () => {
   assert.deepEqual([acceptor.placed, acceptor.connections.size, acceptor.destroyed], [undefined, 40, []]);
 });
 
+/** Of so many silent newcomers, between which others are served at once, how many the place waits for. */
+async function waits(acceptor: OnePlace, count: number): Promise<number> {
+  let waited = 0;
+  for (let index = 0; index < count; index++) {
+    const other = acceptor.accept('other');
+    request(acceptor, other, []);
+    answer(acceptor, other);
+    const name = `silent ${index}`;
+    acceptor.accept(name);
+    await turn();
+    if (acceptor.placed !== name) continue;
+    waited++;
+    await eventually(() => acceptor.placed !== name, `the end of the grace for ${name}`);
+  }
+  return waited;
+}
+
+test('of silent ones that come between the requests of others, one has the place wait', async () => {
+  // On a busy machine, a turn may take as long as the place waits.
+  assert.ok((await waits(new OnePlace(100), 12)) <= 1);
+});
+
 test('requests that wait start in the order of their heads, one at a time', async () => {
   const acceptor = new OnePlace(10);
   const started: string[] = [];
