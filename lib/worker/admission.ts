@@ -72,8 +72,8 @@ export class Admission {
   /** When the event loop turned last, as far as it is known; and when a place was taken last. */
   #turnedAt = 0;
   #takenAt = 0;
-  /** The event loop may have been idle since. */
-  #lasts = true;
+  /** The event loop has not been idle since while a place was taken: nobody has held one for longer than a turn. */
+  #isIdleKnown = false;
   readonly #backlog: Backlog;
   /** The newcomer may have waited in the kernel's queue; and it did so behind those that wait here. */
   #hasQueued = false;
@@ -106,7 +106,7 @@ export class Admission {
     this.#newcomer = socket;
     this.#openedAt = now;
     this.#takenAt = now;
-    this.#lasts = true;
+    this.#isIdleKnown = false;
     this.#hasQueued = this.#backlog.isLikely(now);
     const contested = this.#line.size > 0;
     this.#isBrought = true;
@@ -193,15 +193,18 @@ export class Admission {
 
   #start(request: Applicant, now: number): boolean {
     this.#takenAt = now;
-    this.#lasts = request.start(now);
-    return this.#lasts;
+    const lasts = request.start(now);
+    if (lasts) this.#isIdleKnown = false;
+    return lasts;
   }
 
   /** Whether a place that is free may be taken by who is here, or is for the kernel's queue. */
   #isOurs(now: number): boolean {
     if (now - this.#openedAt < TURN) return true;
     // With a place that was free, the event loop has waited for somebody to come.
-    if (this.#time.idle() === this.#idleBefore) return false;
+    const idle = this.#time.idle();
+    if (idle === this.#idleBefore) return false;
+    this.#idleBefore = idle;
     this.#openedAt = now;
     return true;
   }
@@ -209,7 +212,7 @@ export class Admission {
   /** Begins when the event loop has turned, and it is known whether the client is still there. */
   #beginLater(socket: Socket, request: Applicant): void {
     this.#beginning.set(socket, request);
-    this.#lasts = true;
+    this.#isIdleKnown = false;
     // The place is taken: who was accepted meanwhile would wait for it here, while a sibling may be idle.
     this.#acceptor.shut();
     afterTurn(() => {
@@ -250,7 +253,8 @@ export class Admission {
     }
     if (this.#line.size === 0) this.crowd.clear();
     this.#backlog.begin(now, now - this.#takenAt);
-    if (this.#lasts) this.#idleBefore = this.#time.idle();
+    if (!this.#isIdleKnown) this.#idleBefore = this.#time.idle();
+    this.#isIdleKnown = true;
     this.#acceptor.leave(socket);
     if (this.#line.size > 0) this.#letIn();
   }
