@@ -38,15 +38,19 @@ test('what a listener calls is known, also later; what runs beside it is not', a
   const departure = new Departure();
   const seen: boolean[] = [];
   const other = once(departure.signal, 'abort').then(() => departure.isAnnounced);
-  departure.signal.addEventListener('abort', async () => {
-    seen.push(departure.isAnnounced);
-    await new Promise((resolve) => setTimeout(resolve));
-    seen.push(departure.isAnnounced);
+  const told = new Promise<void>((resolve) => {
+    departure.signal.addEventListener('abort', async () => {
+      seen.push(departure.isAnnounced);
+      await new Promise((later) => setTimeout(later));
+      seen.push(departure.isAnnounced);
+      resolve();
+    });
   });
   const beside = new Promise((resolve) => setTimeout(() => resolve(departure.isAnnounced), 5));
   departure.begin('why');
   assert.equal(await beside, false);
   // Its own code goes on where it waited, not in the call of the signal.
   assert.equal(await other, false);
+  await told;
   assert.deepEqual(seen, [true, true]);
 });
