@@ -143,8 +143,10 @@ export class Answers {
     const { request, response, socket } = arrival;
     intake.receive(request, socket, {
       ready: () => this.#apply(arrival),
-      giveUp: () =>
-        this.#refuseSlow(response, 'has been sending its body for the longest of all, and there is no more room'),
+      giveUp: () => {
+        this.#options.guard(socket);
+        this.#refuseSlow(response, 'has been sending its body for the longest of all, and there is no more room');
+      },
     });
   }
 

@@ -30,8 +30,10 @@ export class Backlog {
   /** A place that was taken for so long is free. */
   begin(now: number, taken: number): void {
     if (taken < this.#long) return;
-    this.#until = now + taken;
-    this.#idle = this.#time.idle();
+    const idle = this.#time.idle();
+    // Without a rest since, those from behind a longer one are still there.
+    this.#until = Math.max(now + taken, idle === this.#idle ? this.#until : 0);
+    this.#idle = idle;
   }
 
   isLikely(now: number): boolean {

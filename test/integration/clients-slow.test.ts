@@ -9,6 +9,7 @@ import { assertUnharmed, atRest } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { Program } from '../helpers/program.js';
+import { inTime } from '../helpers/wait.js';
 
 const PLACES: Readonly<Record<'sync' | 'threaded', HostOptions>> = {
   sync: { workerClass: 'sync', workers: 2 },
@@ -33,6 +34,30 @@ async function asleep(t: TestContext, url: string, path: string): Promise<Socket
   socket.on('error', () => undefined);
   socket.write(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
   return socket;
+}
+
+interface Sender {
+  readonly socket: Socket;
+  /** The server has ended its side. */
+  readonly refused: Promise<unknown>;
+  /** With the error of the connection, if it had one. */
+  readonly closed: Promise<Error | undefined>;
+}
+
+/** A client that can send on when the server has ended its side. */
+async function sender(t: TestContext, url: string, bytes: string): Promise<Sender> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  await once(socket, 'connect');
+  const closed = once(socket, 'close').then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  const refused = Promise.race([once(socket, 'end'), closed]);
+  socket.on('error', () => undefined);
+  socket.resume().write(bytes);
+  return { socket, refused, closed };
 }
 
 /** All that it takes from now on, bytes, until the connection ends. */
@@ -119,6 +144,8 @@ for (const workerClass of CLASSES) {
     const one = workerClass === 'sync' ? { workers: 1 } : { threads: 1 };
     const host = start(t, workerClass, { ...one, requestBuffer: 1_000 });
     const url = await host.ready();
+    const busy = await sender(t, url, upload(1_000, 'x'));
+    await get(`${url}/ok`);
     const clients: ByteClient[] = [];
     for (let count = 0; count < 70; count++) {
       clients.push((await ByteClient.connect(url)).send(upload(1_000, 'x'.repeat(990))));
@@ -126,6 +153,14 @@ for (const workerClass of CLASSES) {
       await get(`${url}/ok`);
     }
     const [first, last] = [clients[0], clients.at(-1)] as [ByteClient, ByteClient];
+    // One that goes on to send is not reset, which could take its answer away.
+    await inTime(busy.refused, 'the end of an answer');
+    for (let count = 0; count < 3; count++) {
+      busy.socket.write('x');
+      await get(`${url}/ok`);
+    }
+    busy.socket.end();
+    assert.equal(await inTime(busy.closed, 'the end of the connection'), undefined);
     assert.equal(answersIn(await first.all())[0]?.status, 408);
     last.send('x'.repeat(10));
     assert.equal(answersIn(await last.all())[0]?.status, 200);

@@ -333,6 +333,32 @@ test('a newcomer from behind a slow request may have left: its request begins wh
   assert.deepEqual([started, acceptor.destroyed], [['A', 'B dropped', 'C'], ['B']]);
 });
 
+test('who waited for a slow request is suspected also behind one that was not as slow, until the event loop has had a rest', async () => {
+  const acceptor = new OnePlace(10);
+  const started: string[] = [];
+  const serve = (name: string, duration: number, wish: Wish = {}): void => {
+    const socket = acceptor.accept(name);
+    request(acceptor, socket, started, wish);
+    acceptor.now += duration;
+    acceptor.admission.end(socket);
+  };
+  serve('slow', 1_000);
+  const second = acceptor.accept('B');
+  request(acceptor, second, started);
+  await turn();
+  acceptor.now += 2;
+  acceptor.admission.end(second);
+  acceptor.now += 10;
+  request(acceptor, acceptor.accept('C'), started, { gone: true });
+  await turn();
+  assert.deepEqual([started, acceptor.destroyed], [['slow', 'B', 'C dropped'], ['C']]);
+  acceptor.idle += 1;
+  serve('D', 2);
+  acceptor.now += 10;
+  request(acceptor, acceptor.accept('E'), started);
+  assert.deepEqual(started.slice(3), ['D', 'E']);
+});
+
 test('a connection that closes while its request is about to begin gives the place to the next', async () => {
   const acceptor = new OnePlace(10);
   const started: string[] = [];
