@@ -158,6 +158,8 @@ export class Answers {
 
   /** Nothing more of a connection is served. Returns whether it had no place of its own. */
   release(socket: Socket): boolean {
+    const coming = this.#intake?.drop(socket);
+    if (coming) this.#drop(coming);
     this.#admission?.release(socket);
     return this.#admission !== undefined;
   }
@@ -263,6 +265,8 @@ export class Answers {
     const { method, url = '', socket } = response.req;
     const who = socket.remoteAddress ?? 'a client';
     this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
+    // Slow is not silent: what it sends all the same must not take the answer away.
+    this.#options.guard(socket);
     refuse(response, 408);
   }
 }

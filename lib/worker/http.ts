@@ -134,6 +134,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         this.#webSockets.add(request, stream);
       },
       answered: (socket) => this.#answers.answered(socket),
+      underWay: (socket) => this.#answers.of(socket),
       onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
       connections: () => this.#acceptor?.connections ?? [],
     });

@@ -122,6 +122,7 @@ export class Lingering {
     this.#stays.set(stream, stay);
     this.#timer ??= setInterval(() => this.#look(performance.now()), TICK).unref();
     stream.setTimeout(0);
+    this.guard(stream);
     admitNoMore(stream);
     // Node's own listener would tell of a request that is broken, which has been answered.
     stream.removeAllListeners('end').on('end', () => closeWhenSent(stream));
