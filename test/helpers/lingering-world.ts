@@ -7,6 +7,11 @@ export const TICK = 250;
 export class StoppedWorld {
   now = 1_000;
   interval: (() => void) | undefined;
+  /** Called before and after each look. */
+  before: () => void = () => undefined;
+  after: () => void = () => undefined;
+  /** The first phase of a turn. */
+  poll: () => void = () => undefined;
   #next = 0;
   #immediates: (() => void)[] = [];
   #ticks: (() => void)[] = [];
@@ -44,6 +49,7 @@ export class StoppedWorld {
   }
 
   turn(): void {
+    this.poll();
     for (const act of this.#ticks.splice(0)) act();
     for (const act of this.#immediates.splice(0)) act();
   }
@@ -53,7 +59,9 @@ export class StoppedWorld {
     while (this.interval !== undefined && this.#next <= end) {
       this.now = this.#next;
       this.#next += TICK;
+      this.before();
       this.interval();
+      this.after();
       this.turn();
     }
     this.now = end;
@@ -77,16 +85,23 @@ export class Connection extends EventEmitter {
   #finished = false;
   /** By the server; when it was, and whether the client had gone first. */
   closing = false;
+  hasLingered = false;
   closedAt: number | undefined;
   left = false;
+  /** Whether the client sends a byte again and again. */
+  isSending = false;
+  /** What had been read by the answer, if that took its time. */
+  readBefore = Number.POSITIVE_INFINITY;
   takenAt = Number.POSITIVE_INFINITY;
   lastRead: number;
   readonly #world: StoppedWorld;
+  readonly #start: number;
 
   constructor(world: StoppedWorld, complete: boolean) {
     super();
     this.#world = world;
     this.lastRead = world.now;
+    this.#start = world.now;
     this.incoming = { complete, readableFlowing: !complete, listenerCount: () => 0 };
     this.parser = { incoming: this.incoming, onIncoming: () => 0 };
     this.on('data', () => undefined);
@@ -134,6 +149,9 @@ export class Connection extends EventEmitter {
     this.left = true;
     this.destroy();
   }
+  stream(): void {
+    this.isSending = true;
+  }
   /** The client has taken the answer. */
   take(): void {
     if (!this.writableEnded || this.writableFinished || this.destroyed) return;
@@ -145,6 +163,7 @@ export class Connection extends EventEmitter {
   answer(): void {
     if (this.closing || this.destroyed) return;
     this.closing = true;
+    if (this.#world.now - this.#start >= 1) this.readBefore = this.bytesRead;
     (this as unknown as { destroySoon(): void }).destroySoon();
   }
 

@@ -26,6 +26,19 @@ class Model {
     this.#limit = limit;
     const release = (socket: Socket): void => void (socket as unknown as Connection).released++;
     this.lingering = new Lingering({ limit, open: () => this.open.size, release });
+    this.world.before = () => {
+      for (const each of this.open) if (each.isSending) each.send(1);
+    };
+    // Of an answer to a whole request, the system has all by its end, and takes the FIN.
+    this.world.poll = () => {
+      for (const each of this.open) if (each.incoming.complete && each.closing) each.take();
+    };
+    this.world.after = () => {
+      for (const [each, { read }] of this.#stays) {
+        const isTooMuch = each.writableFinished && !each.destroyed && each.bytesRead - read > BYTES;
+        assert.equal(isTooMuch, false, `${each.bytesRead - read} bytes are read`);
+      }
+    };
     const trim = this.lingering.trim.bind(this.lingering);
     this.lingering.trim = () => {
       this.check();
@@ -40,7 +53,11 @@ class Model {
   accept(complete: boolean): void {
     const connection = new Connection(this.world, complete);
     this.open.add(connection);
-    connection.on('close', () => this.open.delete(connection));
+    connection.on('close', () => {
+      this.open.delete(connection);
+      const hasSent = connection.bytesRead > connection.readBefore && !connection.left;
+      if (hasSent) assert.equal(connection.hasLingered, true, 'one is closed while its client sends');
+    });
     noteIdle(connection as unknown as Socket, this.world.now);
     this.lingering.guard(connection as unknown as Departing);
     this.lingering.trim();
@@ -62,7 +79,9 @@ class Model {
   check(): void {
     const { now } = this.world;
     for (const each of this.open) {
-      if (this.has(each) && !this.#stays.has(each)) this.#stays.set(each, { read: each.bytesRead, at: now });
+      if (!this.has(each) || this.#stays.has(each)) continue;
+      each.hasLingered = true;
+      this.#stays.set(each, { read: each.bytesRead, at: now });
     }
     for (const [each, { read, at }] of this.#stays) {
       if (each.destroyed) {
@@ -115,7 +134,20 @@ type Kind =
   | 'hurry';
 type Move = readonly [kind: Kind, chosen: number];
 const WEIGHTS: Readonly<Record<Kind, number>> = {
-  ...{ accept: 3, part: 12, send: 6, much: 1, finish: 2, leave: 1, take: 5, answer: 16, pause: 1, turn: 5, time: 6 },
+  ...{
+    accept: 3,
+    part: 12,
+    send: 6,
+    much: 1,
+    stream: 2,
+    finish: 2,
+    leave: 1,
+    take: 5,
+    answer: 16,
+    pause: 1,
+    turn: 5,
+    time: 6,
+  },
   hurry: 0.2,
 } as never;
 
@@ -131,7 +163,9 @@ function act(model: Model, [kind, chosen]: Move, all: Connection[]): void {
   else if (kind === 'much') one?.send(2 ** 29);
   else if (kind === 'answer') {
     one?.answer();
-    if (one && model.has(one)) assert.ok(one.writableEnded, 'one lingers, and its own side is open');
+    if (!one || !model.has(one)) return;
+    assert.ok(one.writableEnded, 'one lingers, and its own side is open');
+    assert.ok(one.incoming.readableFlowing || !one.isPaused(), 'nobody reads what one sends');
   } else one?.[kind]();
 }
 
