@@ -82,9 +82,12 @@ export class Connection extends EventEmitter {
   /** What has come, and is not read. */
   #unread = 0;
   #isPaused = false;
+  #isDropped = false;
   #finished = false;
   /** By the server; when it was, and whether the client had gone first. */
   closing = false;
+  /** What had been read by the last look. */
+  seen = 0;
   hasLingered = false;
   closedAt: number | undefined;
   left = false;
@@ -115,6 +118,7 @@ export class Connection extends EventEmitter {
     return this.#isPaused;
   }
   resume(): this {
+    this.#isDropped = true;
     this.#isPaused = false;
     this.#flow();
     return this;
@@ -131,7 +135,9 @@ export class Connection extends EventEmitter {
 
   // What happens to it.
 
+  /** The handler stops to read, if it is still asked. */
   pause(): void {
+    if (this.#isDropped) return;
     this.#isPaused = true;
     this.incoming.readableFlowing = false;
   }

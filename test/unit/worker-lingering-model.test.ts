@@ -27,7 +27,10 @@ class Model {
     const release = (socket: Socket): void => void (socket as unknown as Connection).released++;
     this.lingering = new Lingering({ limit, open: () => this.open.size, release });
     this.world.before = () => {
-      for (const each of this.open) if (each.isSending) each.send(1);
+      for (const each of this.open) {
+        if (each.isSending) each.send(1);
+        each.seen = each.bytesRead;
+      }
     };
     // Of an answer to a whole request, the system has all by its end, and takes the FIN.
     this.world.poll = () => {
@@ -35,9 +38,11 @@ class Model {
     };
     this.world.after = () => {
       for (const [each, { read }] of this.#stays) {
-        const isTooMuch = each.writableFinished && !each.destroyed && each.bytesRead - read > BYTES;
-        assert.equal(isTooMuch, false, `${each.bytesRead - read} bytes are read`);
+        const isTooMuch = each.writableFinished && !each.destroyed && each.seen - read > BYTES;
+        assert.equal(isTooMuch, false, `${each.seen - read} bytes are read`);
       }
+      const late = this.world.now > this.#deadline && [...this.#stays.keys()].some(({ destroyed }) => !destroyed);
+      assert.equal(late, false, 'one lingers behind the time of a drain');
     };
     const trim = this.lingering.trim.bind(this.lingering);
     this.lingering.trim = () => {
@@ -88,7 +93,7 @@ class Model {
         this.#stays.delete(each);
         if (!each.left) this.#checkReason(each, read, at);
       } else if (each.writableFinished) {
-        const since = now - each.takenAt;
+        const since = now - Math.max(each.takenAt, at);
         assert.ok(since <= SERVING.time + 2 * TICK, `one lingers for ${since} ms`);
         const silent = now - Math.max(each.takenAt, each.lastRead, at);
         assert.ok(silent <= 2 * (SERVING.silence + 2 * TICK), `one is silent for ${silent} ms`);
@@ -98,7 +103,7 @@ class Model {
 
   #checkReason(each: Connection, read: number, at: number): void {
     const closedAt = each.closedAt ?? 0;
-    const isOver = closedAt > this.#deadline || closedAt - Math.max(at, each.takenAt) > this.#limits.time;
+    const isOver = closedAt >= this.#deadline || closedAt - Math.max(at, each.takenAt) > this.#limits.time;
     if (isOver) return;
     assert.ok(each.writableFinished, 'one is closed before its answer was taken');
     const isSilent = closedAt - Math.max(each.lastRead, at) > this.#limits.silence;
@@ -162,8 +167,9 @@ function act(model: Model, [kind, chosen]: Move, all: Connection[]): void {
   else if (kind === 'send') one?.send(1 + chosen);
   else if (kind === 'much') one?.send(2 ** 29);
   else if (kind === 'answer') {
-    one?.answer();
-    if (!one || !model.has(one)) return;
+    if (!one || one.closing) return;
+    one.answer();
+    if (!model.has(one)) return;
     assert.ok(one.writableEnded, 'one lingers, and its own side is open');
     assert.ok(one.incoming.readableFlowing || !one.isPaused(), 'nobody reads what one sends');
   } else one?.[kind]();
