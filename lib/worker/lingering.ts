@@ -68,7 +68,7 @@ export class Lingering {
 
   constructor(settings: LingeringSettings) {
     this.#settings = settings;
-    const close = (stream: Departing): void => this.#close(stream);
+    const close = (stream: Departing): void => this.close(stream);
     this.#destroySoon = function () {
       close(this);
     };
@@ -133,8 +133,8 @@ export class Lingering {
     this.trim();
   }
 
-  /** What `destroySoon` does. */
-  #close(stream: Departing): void {
+  /** What `destroySoon` does: ends a connection behind its last answer. */
+  close(stream: Departing): void {
     if (stream.destroyed || this.#stays.has(stream)) return;
     const incoming = stream.parser?.incoming;
     if (incoming && !incoming.complete && !stream.readableEnded) {
