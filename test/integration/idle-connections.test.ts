@@ -256,11 +256,13 @@ test('idle_connections_hold_no_drain_up: an HTTP/2 client that never ends its si
   const { cert, key } = certificate();
   const host = crowded(t, 'async', { tls: { cert, key }, http2: true });
   const url = await host.ready();
+  let isCut = false;
   // A relay that tells the client's end to nobody.
   const relay = (await import('node:net')).createServer({ allowHalfOpen: true }, (client) => {
     const { port } = new URL(url);
     const server = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
-    client.on('data', (data) => server.write(data)).on('error', () => undefined);
+    // The end of TLS is data too.
+    client.on('data', (data) => isCut || server.write(data)).on('error', () => undefined);
     server.on('data', (data) => client.write(data)).on('error', () => undefined);
   });
   relay.listen(0, '127.0.0.1');
@@ -272,6 +274,7 @@ test('idle_connections_hold_no_drain_up: an HTTP/2 client that never ends its si
   const stream = session.request({ ':path': '/' });
   stream.resume();
   await inTime(once(stream, 'close'), 'an answer');
+  isCut = true;
   await host.call('stop');
   assert.deepEqual((await host.event('worker:exit'))[1], STOPPED);
 });
