@@ -134,24 +134,28 @@ export class Answers {
   /** Node tells only the first of pipelined requests that its connection has closed. */
   closed(socket: Socket): void {
     if (pendingOf(socket) > 0) for (const arrival of this.of(socket)) this.#close(arrival);
-    const coming = this.#intake?.drop(socket);
-    if (coming) this.#drop({ request: coming });
+    this.#giveUp(socket);
     this.#admission?.end(socket);
+  }
+
+  /** A request whose body was waited for is not served. */
+  #giveUp(socket: Socket): void {
+    const request = this.#intake?.drop(socket);
+    if (request) this.#drop({ request });
   }
 
   #receive(intake: Intake, arrival: Arrival): void {
     const { request, response, socket } = arrival;
     intake.receive(request, socket, {
       ready: () => this.#apply(arrival),
-      giveUp: () => {
-        this.#options.guard(socket);
-        this.#refuseSlow(response, 'has been sending its body for the longest of all, and there is no more room');
-      },
+      giveUp: () =>
+        this.#refuseSlow(response, 'has been sending its body for the longest of all, and there is no more room'),
     });
   }
 
   /** Nothing more of a connection is served. Returns whether it had no place of its own. */
   release(socket: Socket): boolean {
+    this.#giveUp(socket);
     this.#admission?.release(socket);
     return this.#admission !== undefined;
   }
@@ -263,6 +267,8 @@ export class Answers {
     const { method, url = '', socket } = response.req;
     const who = socket.remoteAddress ?? 'a client';
     this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
+    // Slow is not silent: what it sends all the same must not take the answer away.
+    this.#options.guard(socket);
     refuse(response, 408);
   }
 }

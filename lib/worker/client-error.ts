@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { halfClose } from './closing.js';
+import { pendingOf, transportOf } from './connection.js';
 
 /** What Node's server keeps on a connection. */
 interface Connection extends Socket {
@@ -12,6 +13,12 @@ interface Connection extends Socket {
 interface Parser {
   incoming: IncomingMessage | null;
   onIncoming: ((...args: unknown[]) => unknown) | null;
+}
+
+/** A request whose handler has been called. */
+export interface UnderWay {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
 }
 
 /** As Node answers them, `_http_server.js`. */
@@ -29,36 +36,57 @@ const MAX_REST = 1_048_576;
 const TURNS = 50;
 
 type ClientError = NodeJS.ErrnoException;
+type List = (transport: Socket) => readonly UnderWay[];
 
 /**
  * A request is malformed or late, or its connection has failed. The answer is Node's, but for the end of the connection: that of
  * Node is a reset where something has come that was not read, and takes the answer away. RFC 9112, 9.6.
  *
  * @param own - the application's answer; it returns false if it has none.
+ * @param underWay - what its handlers are busy with, of a connection.
  */
 export function onClientError(
   error: ClientError,
   socket: Connection,
   own: (error: Error, socket: Socket) => boolean,
+  underWay: List,
 ): void {
   const answer = (): void => {
-    if (!own(error, socket)) answerError(error, socket);
+    if (!own(error, socket)) answerError(error, socket, underWay);
   };
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.parser) readFirst(socket, socket.parser, answer);
   else answer();
 }
 
-function answerError(error: ClientError, socket: Connection): void {
-  const { _httpMessage: response } = socket;
+function answerError(error: ClientError, socket: Connection, underWay: List): void {
+  const { _httpMessage: response, parser } = socket;
+  const isCut = response?._headerSent && !response.writableEnded;
   // A TLS handshake that failed has no parser, and nobody to read an answer.
-  if (!socket.parser || !socket.writable || response?._headerSent) {
+  if (!parser || !socket.writable || isCut) {
     socket.destroy(error);
     return;
   }
-  socket.write(`HTTP/1.1 ${STATUS[error.code ?? ''] ?? BAD_REQUEST}\r\nConnection: close\r\n\r\n`);
-  // A handler that is under way learns from the end of the connection that its client gets nothing from it.
-  if (response) socket.destroy(error);
-  else closeBehindAnswer(socket);
+  const transport = transportOf(socket);
+  // What is wrong may be the rest of a request that has been answered: another answer would be one to nothing.
+  const isAnswered = response?._headerSent || (parser.incoming?.complete === false && pendingOf(transport) === 0);
+  if (!isAnswered) socket.write(`HTTP/1.1 ${STATUS[error.code ?? ''] ?? BAD_REQUEST}\r\nConnection: close\r\n\r\n`);
+  closeBehindAnswer(socket);
+  for (const each of underWay(transport)) if (each.response !== response || !isAnswered) abandon(each, socket);
+}
+
+/**
+ * A handler that is under way learns what it would from the end of its connection, and when it would: its client gets nothing from it. But the
+ * connection has not come to its end, and no answer of it must be written there.
+ */
+function abandon({ request, response }: UnderWay, socket: Connection): void {
+  if (response.socket === socket) response.detachSocket(socket);
+  setImmediate(() => {
+    Object.assign(response, { destroyed: true, _closed: true });
+    response.emit('close');
+    // Else this would destroy the connection.
+    Object.assign(request, { socket: Object.create(socket, { destroyed: { value: true } }) });
+    request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  });
 }
 
 /** So that the answer arrives, what follows is read and dropped; but who sends without end is not listened to for long. */

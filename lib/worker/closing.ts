@@ -27,9 +27,15 @@ export function closeIfIdle(
   );
 }
 
-/** As {@link halfClose}, of a connection on which nothing is under way. */
+/** As {@link halfClose}, of a connection on which nothing is under way. What comes may be the rest of a request that has been answered. */
 export function halfCloseIdle(stream: Socket): void {
-  halfClose(stream, FAREWELL);
+  if (isRest(stream)) lingeringHere()?.close(stream as Departing);
+  else halfClose(stream, FAREWELL);
+}
+
+/** Whether what comes on a connection without a request is still the last one's body, so that it can be no request. */
+export function isRest(stream: Socket): boolean {
+  return (stream as Departing).parser?.incoming?.complete === false;
 }
 
 /**

@@ -140,6 +140,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         this.#departures?.idle.give(transportOf(stream));
         this.#webSockets.add(request, stream);
       },
+      underWay: (socket) => this.#answers.of(socket),
       onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
       connections: () => this.#acceptor?.connections ?? [],
     });

@@ -2,7 +2,7 @@ import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Acceptor } from './acceptor.js';
-import { closeIfIdle, halfCloseIdle } from './closing.js';
+import { closeIfIdle, halfCloseIdle, isRest } from './closing.js';
 import { idleSince, pendingOf, servedOf, streamOf, transportOf } from './connection.js';
 
 /**
@@ -183,7 +183,7 @@ export class IdleConnections {
     this.#leaving.add(socket);
     closeIfIdle(
       stream,
-      () => pendingOf(socket) === 0 && socket.bytesRead === bytesRead && !this.#given.has(socket),
+      () => pendingOf(socket) === 0 && (socket.bytesRead === bytesRead || isRest(stream)) && !this.#given.has(socket),
       () => this.#end(socket, stream),
       () => {
         this.#leaving.delete(socket);

@@ -87,13 +87,13 @@ function reset({ req: { socket } }: ServerResponse): void {
 }
 
 /**
- * During a drain, an answer has come to its end. One whose head had been sent before could not say that it is the last of its
- * connection, and its client would come back on it: to the worker that leaves. So it learns from the end of the connection, which comes with
- * that of the answer. RFC 9112, 9.6.
+ * During a drain, a stream of events has come to its end. Its head had been sent before, so it could not say that it is the last of its
+ * connection, and an `EventSource` would come back on it: to the worker that leaves. So it learns from the end of the connection, which comes
+ * with that of the answer. RFC 9112, 9.6. It waits before it comes back; other clients may not, and what they send would cross that end.
  */
-export function endKept({ req }: ServerResponse, transport: Socket): void {
+export function endKept(response: ServerResponse, transport: Socket): void {
   const stream = streamOf(transport);
-  if (isStream(req) || !stream.writable) return;
+  if (isStream(response.req) || !stream.writable || !isEventStream(response)) return;
   const { bytesRead } = transport;
   closeIfIdle(stream, () => pendingOf(transport) === 0 && transport.bytesRead === bytesRead);
 }

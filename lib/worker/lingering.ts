@@ -68,7 +68,7 @@ export class Lingering {
 
   constructor(settings: LingeringSettings) {
     this.#settings = settings;
-    const close = (stream: Departing): void => this.#close(stream);
+    const close = (stream: Departing): void => this.close(stream);
     this.#destroySoon = function () {
       close(this);
     };
@@ -122,6 +122,7 @@ export class Lingering {
     this.#stays.set(stream, stay);
     this.#timer ??= setInterval(() => this.#look(performance.now()), TICK).unref();
     stream.setTimeout(0);
+    this.guard(stream);
     admitNoMore(stream);
     // Node's own listener would tell of a request that is broken, which has been answered.
     stream.removeAllListeners('end').on('end', () => closeWhenSent(stream));
@@ -132,8 +133,8 @@ export class Lingering {
     this.trim();
   }
 
-  /** What `destroySoon` does. */
-  #close(stream: Departing): void {
+  /** What `destroySoon` does: ends a connection behind its last answer. */
+  close(stream: Departing): void {
     if (stream.destroyed || this.#stays.has(stream)) return;
     const incoming = stream.parser?.incoming;
     if (incoming && !incoming.complete && !stream.readableEnded) {

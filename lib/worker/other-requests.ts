@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../options/types.js';
 import { ApplicationEvents } from './application-events.js';
 import { attempt } from './attempt.js';
-import { onClientError } from './client-error.js';
+import { onClientError, type UnderWay } from './client-error.js';
 import { halfClose } from './closing.js';
 import { markServed, noteSecure, pendingOf, settled, transportOf } from './connection.js';
 import { standInFront } from './front.js';
@@ -26,6 +26,8 @@ export interface OtherRequests {
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   /** Serves what is answered like a plain request. */
   readonly serve: (request: IncomingMessage, response: ServerResponse, answer: RequestListener) => void;
+  /** What has begun of a connection, and is not at its end. */
+  readonly underWay: (transport: Socket) => readonly UnderWay[];
   /** A connection is given to the application. */
   readonly onGiven: (request: IncomingMessage, stream: Duplex) => void;
   /** A time is over. `heard`: the application has a listener that was told, and decides. */
@@ -125,7 +127,7 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
     checkExpectation: serveAs('checkExpectation', refuseExpectation),
     upgrade: give('upgrade'),
     ...(!worker.http2 && { connect: give('connect') }),
-    clientError: (error: Error, socket: Socket) => onClientError(error, socket, ownClientError),
+    clientError: (error: Error, socket: Socket) => onClientError(error, socket, ownClientError, worker.underWay),
     timeout: (stream: Socket) => {
       const heard = application.hears('timeout');
       if (heard) application.call('timeout', stream);

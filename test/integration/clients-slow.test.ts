@@ -174,6 +174,8 @@ for (const workerClass of CLASSES) {
     const url = await host.ready();
     const client = await RawClient.connect(t, url);
     client.send(upload(10, '', '/early'));
+    // Not a byte of the body has been sent.
+    await client.until((received) => received.endsWith('early'), 'an answer');
     assert.match(await client.send('0123456789').all(), /^HTTP\/1\.1 413 /);
     await assertUnharmed(host);
   });

@@ -163,7 +163,7 @@ async function serve(t: TestContext, listener: Listener): Promise<string> {
     ...{ upgrades: true, http2: false },
     onRequest: (...args) => answer(...args),
     serve: (request, response, serve) => serve(request, response),
-    ...{ onGiven: none, answered: async () => undefined, onTimeout: none, connections: () => [] },
+    ...{ onGiven: none, answered: async () => undefined, underWay: () => [], onTimeout: none, connections: () => [] },
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
