@@ -187,17 +187,19 @@ const MODES: Readonly<Record<string, readonly string[]>> = {
   'a range attack': ['-R', '-a', '1', '-b', '3000'],
   'slow reads': ['-X', '-n', '1', '-z', '32', '-w', '10', '-y', '20', '-k', '3'],
 };
+/** What reads the body, and an answer that the buffers of the system do not hold; twenty of them are sent without places, more would be too much. */
+const PATHS: Readonly<Record<string, string>> = { 'slow bodies': 'echo', 'slow reads': 'big?bytes=3000000' };
 const skip = spawnSync('slowhttptest', ['-h']).error !== undefined && 'slowhttptest is not installed';
 
 for (const [mode, flags] of Object.entries(MODES)) {
   test(`slow: two sync workers serve beside slowhttptest, ${mode}`, { skip }, async (t) => {
     const host = start(t, 'sync', { timeout: 3_000, workerConnections: 1_000 });
     const url = await host.ready();
-    const target = `${url}/${mode === 'slow reads' ? 'big?bytes=300000' : 'ok'}`;
+    const target = `${url}/${PATHS[mode] ?? 'ok'}`;
     const program = new Program(t, 'slowhttptest', [
       ...flags,
       '-c',
-      '300',
+      mode === 'slow reads' ? '20' : '300',
       '-r',
       '150',
       '-l',
