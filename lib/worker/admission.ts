@@ -3,7 +3,7 @@ import type { Acceptor } from './acceptor.js';
 import { Crowd } from './crowd.js';
 import { Line } from './line.js';
 import { afterTurn, Backlog, LOOP_TIME, type LoopTime } from './loop-time.js';
-import { GRACE, Patience } from './patience.js';
+import { Patience } from './patience.js';
 
 /**
  * After so many milliseconds in which only requests of connections that are open have had a place, the next one that becomes free is
@@ -51,7 +51,6 @@ export class Admission {
   readonly #limit: number;
   readonly #effects: AdmissionEffects;
   readonly #time: LoopTime;
-  readonly #timer: NodeJS.Timeout;
   /** Connections without a place, longest parked first. */
   readonly #parked = new Set<Socket>();
   /** Connections that have been told to close, and have not yet. */
@@ -60,10 +59,11 @@ export class Admission {
   /** Requests that have a place, and begin when the event loop has turned. */
   readonly #beginning = new Map<Socket, Applicant>();
   #newcomer: Socket | undefined;
-  /** Since when, and whether it has the whole time. */
-  #welcomedAt = 0;
-  #isPatient = false;
-  readonly #patience = new Patience();
+  readonly #patience = new Patience(() => {
+    const newcomer = this.#newcomer;
+    // A process that had no CPU for that long reads first: the request may be here.
+    setImmediate(() => this.#park(newcomer));
+  });
   /** The kernel's queue has its turn. */
   #open = false;
   /** When it had its last one; and how long the event loop had been idle when a place became free that was to be for it. */
@@ -92,11 +92,6 @@ export class Admission {
     this.#effects = effects;
     this.#time = time;
     this.#backlog = new Backlog(time, STALE);
-    // A process that had no CPU for that long reads first: the request may be here.
-    this.#timer = setTimeout(() => {
-      const newcomer = this.#newcomer;
-      setImmediate(() => this.#park(newcomer));
-    }, GRACE).unref();
   }
 
   /** A connection has been accepted, with a place. */
@@ -112,10 +107,8 @@ export class Admission {
     this.#isBrought = true;
     this.#isContested = contested && this.#open;
     // Who lets others wait, and one of a crowd, gets a turn.
-    this.#welcomedAt = now;
-    this.#isPatient = !contested && this.#patience.take(now);
-    if (this.#isPatient) this.#timer.refresh();
-    else afterTurn(() => this.#park(socket));
+    if (contested) this.#patience.skip();
+    if (contested || this.#patience.begin(now) === 0) afterTurn(() => this.#park(socket));
   }
 
   /**
@@ -132,7 +125,7 @@ export class Admission {
     const now = this.#time.now();
     if (socket === this.#newcomer) {
       this.#newcomer = undefined;
-      if (this.#isPatient) this.#patience.repay(now - this.#welcomedAt);
+      this.#patience.end(now);
       if (this.#isContested) this.crowd.add();
       if (this.#hasQueued) this.#beginLater(socket, request);
       else this.#start(request, now);

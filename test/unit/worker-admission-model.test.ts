@@ -15,16 +15,15 @@ class StoppedTime {
   now = 0;
   /** How long the event loop has had nothing to do. */
   idle = 0;
-  #armed = false;
-  #act: () => void = () => undefined;
+  readonly #armed = new Set<() => void>();
   #immediates: (() => void)[] = [];
   readonly #real = { setTimeout: globalThis.setTimeout, setImmediate: globalThis.setImmediate };
 
   constructor() {
-    const timer = { unref: () => timer, refresh: () => this.#arm(timer) };
     const setTimeout = (act: () => void): unknown => {
-      this.#act = act;
-      return this.#arm(timer);
+      const timer = { unref: () => timer, refresh: () => this.#armed.add(act) };
+      this.#armed.add(act);
+      return timer;
     };
     Object.assign(globalThis, { setTimeout, setImmediate: (act: () => void) => this.#immediates.push(act) });
   }
@@ -38,24 +37,19 @@ class StoppedTime {
     return this.#immediates.length === 0;
   }
 
-  /** The grace is over, if it was running. */
+  /** The times that were running are over. */
   ring(): void {
-    if (!this.#armed) return;
-    this.#armed = false;
-    this.#act();
+    const acts = [...this.#armed];
+    this.#armed.clear();
+    for (const act of acts) act();
   }
 
   get armed(): boolean {
-    return this.#armed;
+    return this.#armed.size > 0;
   }
 
   restore(): void {
     Object.assign(globalThis, this.#real);
-  }
-
-  #arm<T>(timer: T): T {
-    this.#armed = true;
-    return timer;
   }
 }
 

@@ -172,9 +172,9 @@ async function waits(acceptor: OnePlace, count: number): Promise<number> {
   return waited;
 }
 
-test('of silent ones that come between the requests of others, one has the place wait', async () => {
+test('of silent ones that come between the requests of others, one has the place wait for long, and a few shortly', async () => {
   // On a busy machine, a turn may take as long as the place waits.
-  assert.ok((await waits(new OnePlace(100), 12)) <= 1);
+  assert.ok((await waits(new OnePlace(100), 30)) <= 11);
 });
 
 test('requests that wait start in the order of their heads, one at a time', async () => {

@@ -2,36 +2,51 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Patience } from '../../dist/worker/patience.js';
 
-test('patience is for one silent newcomer, and for one more every five seconds', () => {
-  const patience = new Patience();
-  const take = (now: number, count = 5): boolean[] => Array.from({ length: count }, () => patience.take(now));
-  assert.deepEqual(take(1_000), [true, false, false, false, false]);
-  assert.deepEqual(take(5_999), [false, false, false, false, false]);
-  assert.deepEqual(take(6_000), [true, false, false, false, false]);
+const make = (): Patience => new Patience(() => undefined);
+
+/** Of so many silent newcomers at that moment, how many are waited for. */
+function waits(patience: Patience, now: number, count = 30): number {
+  let waited = 0;
+  for (let index = 0; index < count; index++) if (patience.begin(now) > 0) waited++;
+  return waited;
+}
+
+test('silent newcomers are waited for once for long, and a few times shortly; and again as time goes by', () => {
+  const patience = make();
+  assert.equal(waits(patience, 1_000), 11);
+  // A hundredth of the time: nine short ones.
+  assert.equal(waits(patience, 1_950), 9);
+  // And the long one, after five seconds.
+  assert.equal(waits(patience, 6_001), 11);
   // As in the beginning, and not more.
-  assert.deepEqual(take(1_000_000), [true, false, false, false, false]);
+  assert.equal(waits(patience, 1_000_000), 11);
 });
 
 test('patience does not end while it is worth it', () => {
-  const patience = new Patience();
+  const patience = make();
   for (let count = 0; count < 1_000; count++) {
-    assert.ok(patience.take(0));
-    patience.repay(0);
+    assert.ok(patience.begin(0) > 0);
+    patience.end(0);
   }
 });
 
-test('patience in vain is no longer than what was worth it, and a hundredth of the time', () => {
-  const patience = new Patience();
-  let [vain, worth] = [0, 0];
-  for (let now = 0; now < 100_000; now += 10) {
-    if (!patience.take(now)) continue;
-    // Every other one is silent; the others let wait for 4 ms.
-    if (now % 20 === 0) vain += 50;
-    else {
-      worth += 4;
-      patience.repay(4);
-    }
+test('one that was in vain does not end it for those that come at once', () => {
+  const patience = make();
+  assert.ok(patience.begin(0) > 0);
+  for (let count = 0; count < 1_000; count++) {
+    assert.ok(patience.begin(0) > 0);
+    patience.end(0);
   }
-  assert.ok(vain <= 50 + worth + 1_000, `${vain} ms in vain, ${worth} ms not`);
-  assert.ok(vain >= 1_000, 'one that is silent now and then does not end it');
+});
+
+test('where requests come some time behind their connections, a silent one does not end it for long', () => {
+  const patience = make();
+  let came = 0;
+  for (let now = 0; now < 20_000; now += 50) {
+    // The first one is silent, and the others are too late for a short wait.
+    if (patience.begin(now) < 20 || now === 0) continue;
+    patience.end(now + 20);
+    came++;
+  }
+  assert.ok(came >= 299, `${came} of 400`);
 });
