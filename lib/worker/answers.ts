@@ -245,9 +245,9 @@ export class Answers {
     }
     countPending(socket, -1, now);
     if (departure.hasBegun) endKept(response, socket);
-    // Of a connection that is not kept Node has ended its side by now.
+    // Node has ended its side of a connection that is not kept: its place is free when it has closed, or lingers. To accept before would cost
+    // more, since the end of the connection would reach the client later than the answer.
     if (streamOf(socket).writable) this.#admission?.keep(socket, now);
-    else this.#admission?.free(socket, now);
   }
 
   /** The request no longer counts as one that is served. */
