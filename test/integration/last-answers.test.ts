@@ -17,7 +17,7 @@ for (const workerClass of KEEPING) {
     const more = workerClass === 'threaded' ? { threads: 2 } : { workerConnections: 2 };
     const host = new Host(t, { ...options, ...more, env: gate.env });
     const url = await host.ready();
-    const client = (await RawClient.connect(t, url)).get('/last');
+    const client = (await RawClient.connect(t, url)).get('/says-close');
     const last = await gate.next();
     await client.until((received) => received.includes('Connection: close'), 'the head of the last answer');
     client.get('/behind');
@@ -30,7 +30,7 @@ for (const workerClass of KEEPING) {
     last.release();
     const received = await client.all();
     assert.equal(received.match(/HTTP\/1\.1 /g)?.length, 1, received);
-    assert.match(received, /last .* \/last/s);
+    assert.match(received, /last .* \/says-close/s);
     await host.finished(2);
     assert.equal(gate.arrivals.length, 2);
   });
