@@ -245,8 +245,7 @@ export class Answers {
     }
     countPending(socket, -1, now);
     if (departure.hasBegun) endKept(response, socket);
-    // Node has ended its side of a connection that is not kept: its place is free when it has closed, or lingers. To accept before would cost
-    // more, since the end of the connection would reach the client later than the answer.
+    // Node has ended its side of a connection that is not kept: its place is free when it has closed, or lingers.
     if (streamOf(socket).writable) this.#admission?.keep(socket, now);
   }
 
@@ -255,7 +254,7 @@ export class Answers {
     const { slot, pulse } = this.#options.context;
     slot.end(failed);
     if (this.#admission) pulse.vitals.end();
-    this.#options.finish(response, began, now);
+    this.#options.finish(response, this.#admission ? began : 0, now);
   }
 
   #cutOff(response: ServerResponse, waited: number): void {

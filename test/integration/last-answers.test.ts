@@ -1,10 +1,13 @@
 /* RFC 9112, 9.6: behind an answer that says `close`, nothing more of its connection is served. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import test from 'node:test';
 import { KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { eventually, inTime } from '../helpers/wait.js';
 
 const ONE = 'GET /one HTTP/1.1\r\nHost: test\r\n\r\n';
 
@@ -51,5 +54,39 @@ for (const workerClass of KEEPING) {
     (await gate.next()).release();
     assert.equal((await answer).status, 200);
     assert.equal(gate.arrivals.length, 2);
+  });
+
+  test(`who has sent several requests is not reset when it goes on behind the last answer: ${workerClass}`, async (t) => {
+    const gate = await Gate.open(t);
+    const more = workerClass === 'threaded' ? { threads: 2 } : { workerConnections: 2 };
+    const host = new Host(t, { ...options, ...more, env: gate.env });
+    const url = new URL(await host.ready());
+    // One that can send when the other side has ended.
+    const client = connect({ port: Number(url.port), host: url.hostname, allowHalfOpen: true });
+    t.after(() => client.destroy());
+    const errors: Error[] = [];
+    client.on('error', (error) => errors.push(error));
+    let received = '';
+    client.setEncoding('latin1').on('data', (text) => {
+      received += text;
+    });
+    const [ended, closed] = [once(client, 'end'), new Promise((resolve) => client.once('close', resolve))];
+    for (const path of ['/one', '/says-close']) {
+      client.write(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`);
+      (await gate.next()).release();
+      await eventually(() => received.includes(` ${path}`), `the answer to ${path}`);
+    }
+    await inTime(ended, 'the end of the last answer');
+    for (let count = 0; count < 3; count++) {
+      client.write(ONE);
+      const answer = get(`${url.origin}/other`);
+      const other = await gate.next();
+      assert.equal(other.url, '/other');
+      other.release();
+      assert.equal((await answer).status, 200);
+    }
+    client.end();
+    await inTime(closed, 'the end of the connection');
+    assert.deepEqual(errors, []);
   });
 }
