@@ -9,7 +9,7 @@ import { Patience } from './patience.js';
  * After so many milliseconds in which only requests of connections that are open have had a place, the next one that becomes free is
  * for the kernel's queue: else clients with a connection that is kept would keep all others out.
  */
-const TURN = 10;
+const TURN = 5;
 
 /**
  * Whether a client is still there is known as of the last turn of the event loop. After so many milliseconds of somebody
@@ -44,7 +44,7 @@ export interface AdmissionEffects {
  *
  * Requests that find all places taken form a *line*, one of each connection; what a client has pipelined behind it stands in line when the
  * answer before has been sent. Line and kernel's queue take turns, see {@link TURN}: whoever is first in that queue gets the first place that
- * becomes free when 10 ms are over.
+ * becomes free when 5 ms are over.
  */
 export class Admission {
   readonly #acceptor: Acceptor;

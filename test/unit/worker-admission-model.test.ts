@@ -67,7 +67,7 @@ interface Client {
 }
 
 /** As in the admission: after so long only a newcomer may have a place. */
-const TURN = 10;
+const TURN = 5;
 
 /** One place, its clients, and what has become of their requests. */
 class World {
@@ -271,7 +271,7 @@ const weights: readonly (readonly [Kind, number])[] = [
 ];
 const kinds = fc.oneof(...weights.map(([kind, weight]) => ({ weight, arbitrary: fc.constant(kind) })));
 
-test('in any order of events: one at a time, in order, no place lost, nobody given up who is there, nobody kept out for longer than 10 ms and a request', () => {
+test('in any order of events: one at a time, in order, no place lost, nobody given up who is there, nobody kept out for longer than 5 ms and a request', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 4 }),

@@ -74,7 +74,7 @@ async function park(acceptor: OnePlace, name: string): Promise<Socket> {
   const socket = acceptor.accept(name);
   await eventually(() => acceptor.placed !== name, `the end of the grace for ${name}`);
   // Who comes now has not waited in the kernel's queue meanwhile.
-  acceptor.now += 6;
+  acceptor.now += 2;
   return socket;
 }
 
@@ -348,13 +348,13 @@ test('who waited for a slow request is suspected also behind one that was not as
   await turn();
   acceptor.now += 2;
   acceptor.admission.end(second);
-  acceptor.now += 10;
+  acceptor.now += 5;
   request(acceptor, acceptor.accept('C'), started, { gone: true });
   await turn();
   assert.deepEqual([started, acceptor.destroyed], [['slow', 'B', 'C dropped'], ['C']]);
   acceptor.idle += 1;
   serve('D', 2);
-  acceptor.now += 10;
+  acceptor.now += 5;
   request(acceptor, acceptor.accept('E'), started);
   assert.deepEqual(started.slice(3), ['D', 'E']);
 });
@@ -371,7 +371,7 @@ test('a connection that closes while its request is about to begin gives the pla
   assert.deepEqual([started, acceptor.placed], [['A', 'B dropped', 'C'], 'C']);
 });
 
-test("after 10 ms the kernel's queue has its turn, though requests wait here", async () => {
+test("after 5 ms the kernel's queue has its turn, though requests wait here", async () => {
   const acceptor = new OnePlace(10);
   const started: string[] = [];
   const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
@@ -379,7 +379,7 @@ test("after 10 ms the kernel's queue has its turn, though requests wait here", a
   acceptor.idle += 5;
   request(acceptor, a, started);
   request(acceptor, b, started);
-  acceptor.now += 10;
+  acceptor.now += 5;
   answer(acceptor, a);
   assert.deepEqual([started, acceptor.placed], [['A'], undefined]);
   const newcomer = acceptor.accept('N');
@@ -397,25 +397,25 @@ test("when nobody is found in the kernel's queue, the line goes on", async () =>
   const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
   request(acceptor, a, started);
   request(acceptor, b, started);
-  acceptor.now += 10;
+  acceptor.now += 5;
   answer(acceptor, a);
   await turn();
   assert.deepEqual([started, acceptor.placed], [['A', 'B'], 'B']);
 });
 
-test("who is here overtakes the kernel's queue no longer than 10 ms, unless the event loop had waited for somebody to come", async () => {
+test("who is here overtakes the kernel's queue no longer than 5 ms, unless the event loop had waited for somebody to come", async () => {
   const acceptor = new OnePlace(10);
   const started: string[] = [];
   const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
   request(acceptor, a, started);
-  acceptor.now += 10;
+  acceptor.now += 5;
   answer(acceptor, a);
   // The loop comes from one request to the next.
   request(acceptor, b, started);
   assert.deepEqual([started, acceptor.placed], [['A'], undefined]);
   await turn();
   assert.deepEqual(started, ['A', 'B']);
-  acceptor.now += 10;
+  acceptor.now += 5;
   answer(acceptor, b);
   acceptor.idle += 1;
   request(acceptor, a, started);
@@ -428,7 +428,7 @@ test('a silent newcomer does not let those wait who are here', async () => {
   const [a, b] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
   request(acceptor, a, started);
   request(acceptor, b, started);
-  acceptor.now += 10;
+  acceptor.now += 5;
   answer(acceptor, a);
   acceptor.accept('silent');
   await turn();
