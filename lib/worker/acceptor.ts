@@ -6,6 +6,7 @@ import type { AcceptorOptions } from './accept-options.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
 import { lastCall } from './last-call.js';
+import { markNoDelay } from './no-delay.js';
 
 interface Waiting {
   readonly socket: net.Socket;
@@ -47,6 +48,7 @@ export class Acceptor {
     const { sockets, copy, backlog, direct, socket } = options;
     for (let index = 0; index < sockets; index++) {
       const server = net.createServer({ allowHalfOpen: true, noDelay: true, ...socket }, (connection) => {
+        if (entrance.givesNoDelay) markNoDelay(connection);
         if (sockets > 1) this.#moveBack(entrance);
         this.#accept(connection);
       });

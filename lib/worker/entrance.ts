@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { ListenError } from './failures.js';
+import { inheritNoDelay } from './no-delay.js';
 import { createPausing, handleOf, type Pausing } from './pausing.js';
 
 export interface EntranceOptions {
@@ -19,6 +20,8 @@ export class Entrance {
   #pausing: Pausing | undefined;
   #shut = false;
   #backlog: number;
+  /** Its connections have TCP_NODELAY from its socket. */
+  givesNoDelay = false;
 
   readonly #relistens: boolean;
 
@@ -43,6 +46,7 @@ export class Entrance {
       this.#server.once('error', failed);
       this.#server.once('listening', () => {
         this.#server.off('error', failed).on('error', onError);
+        this.givesNoDelay = inheritNoDelay(this.#server);
         if (!this.#relistens) this.#pausing = createPausing(this.#server);
         resolve();
       });

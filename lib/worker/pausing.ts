@@ -6,6 +6,8 @@ interface Handle {
   readStart(): number;
   readStop(): number;
   listen(backlog: number): number;
+  /** Of TCP only. */
+  setNoDelay?(on: boolean): number;
 }
 
 /**
