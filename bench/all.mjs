@@ -1,6 +1,7 @@
 /*
  * Runs the scripts and writes RESULTS.md from what they print: all of them, or those that are named (`queueing roster`), whose
- * sections then replace the older ones and say themselves where they were measured. Flags (`--quick`) go to the scripts.
+ * sections then replace the older ones and say themselves where they were measured. Flags (`--quick`) go to the scripts. `since` needs an earlier
+ * build, and so runs only where it is named.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,13 +14,14 @@ const flags = args.filter((arg) => arg.startsWith('--'));
 const named = args.filter((arg) => !arg.startsWith('--'));
 const SCRIPTS = ['throughput', 'herd', 'memory', 'respawn', 'scoreboard', 'queueing', 'keepalive', 'slow-clients'];
 SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'watchdog', 'reload', 'soak');
-const unknown = named.find((name) => !SCRIPTS.includes(name));
-if (unknown !== undefined) throw new RangeError(`expected names out of ${SCRIPTS.join(', ')}, got '${unknown}'`);
+const ALL = [...SCRIPTS, 'since'];
+const unknown = named.find((name) => !ALL.includes(name));
+if (unknown !== undefined) throw new RangeError(`expected names out of ${ALL.join(', ')}, got '${unknown}'`);
 
 const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
 const [head, ...before] = named.length > 0 ? readFileSync(RESULTS, 'utf8').split(/^(?=## )/m) : [heading()];
 const sections = new Map(
-  SCRIPTS.map((name) => [name, before.find((section) => section.includes(`\`node bench/${name}.mjs`)) ?? '']),
+  ALL.map((name) => [name, before.find((section) => section.includes(`\`node bench/${name}.mjs`)) ?? '']),
 );
 
 for (const name of named.length > 0 ? named : SCRIPTS) {

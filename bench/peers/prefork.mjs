@@ -2,7 +2,7 @@
  * This library: prefork.mjs PORT WORKERS CLASS [SETUP]. SETUP is JSON: the application's file as `app`, a
  * `socketPath` to serve on as well, further options as `options`. Exit code 64 (EX_USAGE) tells that this build does not know an option.
  */
-import { Arbiter } from 'prefork';
+const { Arbiter } = await import(process.env.PREFORK_BUILD ?? 'prefork');
 
 const [port, workers, workerClass, setup = '{}'] = process.argv.slice(2);
 const { app = 'hello.mjs', socketPath, options = {} } = JSON.parse(setup);
