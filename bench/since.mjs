@@ -59,7 +59,16 @@ report(
   'Throughput beside an earlier build',
   `One worker (one thread), hello world; ${rounds} alternating rounds of \`wrk ${wrkCommand('PORT', load).join(' ')}\`, processes of its own for each; median (min-max) ± standard error.`,
   table(
-    ['class', 'connections', 'build', 'requests/s', 'requests/s / base', 'CPU per request / base', 'target', 'failures'],
+    [
+      'class',
+      'connections',
+      'build',
+      'requests/s',
+      'requests/s / base',
+      'CPU per request / base',
+      'target',
+      'failures',
+    ],
     rows,
   ),
 );
