@@ -4,6 +4,8 @@ export type ArbiterErrorCode =
   | 'ERR_INVALID_OPTION'
   /** The method does not make sense in the present state (start twice, scale before start). */
   | 'ERR_STATE'
+  /** Node runs with `--permission`, and without flags that a master needs. */
+  | 'ERR_PERMISSION'
   /** An inline `app` needs a host entry script to run again in the workers, and there is none. */
   | 'ERR_NO_ENTRY'
   /** An address could not be bound. The cause is the system's error. */
@@ -32,6 +34,7 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_INVALID_OPTION: 1,
   ERR_STATE: 1,
   ERR_NO_ENTRY: 1,
+  ERR_PERMISSION: 1,
   ERR_BIND: 1,
   ERR_APP_LOAD: 4,
   ERR_WORKER_BOOT: 3,

@@ -1,3 +1,5 @@
+import { asDelay } from '../delay.js';
+
 /** One wake-up at a time, on the clock of `performance.now()`. */
 export class Alarm {
   readonly #ring: () => void;
@@ -13,6 +15,6 @@ export class Alarm {
     const time = Math.min(...times.filter((time) => time !== undefined));
     if (time === Number.POSITIVE_INFINITY) return;
     // Not unreferenced: it may be all that is left of a service whose workers all wait.
-    this.#timer = setTimeout(this.#ring, Math.max(1, time - performance.now()));
+    this.#timer = setTimeout(this.#ring, asDelay(Math.max(1, time - performance.now())));
   }
 }

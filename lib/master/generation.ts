@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { envFiles, readEnvFiles, splitEnvFiles } from '../options/env-files.js';
 import { libraryAt } from '../options/library.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { readTls } from '../options/tls.js';
@@ -27,9 +28,16 @@ export interface Generation {
   readonly tls: TlsOptions | undefined;
 }
 
-/** Looks at everything anew. Throws `ERR_NO_ENTRY`, and `ERR_INVALID_OPTION` for certificates that cannot be read or do not fit. */
+/**
+ * Looks at everything anew. Throws `ERR_NO_ENTRY`, and `ERR_INVALID_OPTION` for certificates that cannot be read or do not fit, and for
+ * files of variables that cannot be read.
+ */
 export function newGeneration(number: number, options: ResolvedOptions): Generation {
-  const { source, workerClass, execArgv, env, argv, library, tls } = options;
+  const { source, workerClass, env, argv, library, tls } = options;
+  // Their variables are settled here: a worker that is started later would find what the files say by then.
+  const { flags: execArgv, files } = splitEnvFiles(options.execArgv, options.cwd);
+  // Those of the host's own flags are in its environment.
+  const further = options.execArgv === process.execArgv ? [] : readEnvFiles(files);
   const follow = followsLinks([...execArgv, process.env['NODE_OPTIONS'] ?? '']);
   const cwd = follow(options.cwd);
   const pin = (specifier: string): string => pinSpecifier(specifier, cwd, follow);
@@ -41,7 +49,10 @@ export function newGeneration(number: number, options: ResolvedOptions): Generat
     number,
     command: workerCommand(source, execArgv, host, shell, libraryAt(library)),
     cwd,
-    env: { ...withoutServiceVariables(process.env), ...env },
+    env: {
+      ...Object.fromEntries(further),
+      ...envFiles.renew({ ...withoutServiceVariables(process.env), ...env }),
+    },
     app: source.form === 'module' ? pin(source.specifier) : undefined,
     workerClass: workerClass.name === undefined ? undefined : pin(workerClass.name),
     tls: tls && readTls(tls),

@@ -10,6 +10,9 @@ export const HERITAGE_VARIABLE = 'PREFORK_HERITAGE';
 export const LINE_FD = 3;
 export const FIRST_SOCKET_FD = 4;
 
+/** How long a script may take from one Arbiter to the next, when there are as many as before already. Milliseconds. */
+const LAST_BIND = 1_000;
+
 /** A socket that was inherited. */
 export interface Heirloom {
   readonly fd: number;
@@ -22,6 +25,8 @@ export interface Heirloom {
 /** The sockets, by the Arbiter and the address in `bind` that each is for. */
 export interface Bequest {
   readonly predecessor: number;
+  /** How many Arbiters it has. */
+  readonly arbiters: number;
   readonly sockets: readonly (Heirloom & { readonly name: string; readonly bind: string })[];
 }
 
@@ -35,11 +40,17 @@ export interface News {
 export class Heritage {
   readonly predecessor: number;
   readonly #line = new Socket({ fd: LINE_FD });
+  readonly #arbiters: number;
   #sockets: Bequest['sockets'];
+  /** What the Arbiters of this process have bound, and how many of them are about to bind. */
+  readonly #bound: (readonly string[])[] = [];
+  #binding = 0;
   #alone = false;
 
-  constructor({ predecessor, sockets }: Bequest) {
+  constructor({ predecessor, arbiters, sockets }: Bequest) {
     this.predecessor = predecessor;
+    // One of an earlier version does not say so.
+    this.#arbiters = arbiters ?? Number.POSITIVE_INFINITY;
     this.#sockets = sockets;
     this.#line.on('error', () => undefined).resume();
     this.#line.on('close', () => {
@@ -64,6 +75,30 @@ export class Heritage {
     const taken = own.every(({ foreign }) => foreign) ? own : own.slice(0, 1);
     this.#sockets = this.#sockets.filter((socket) => !taken.includes(socket));
     return taken;
+  }
+
+  /** An Arbiter begins to bind. Returns what tells what it has bound. */
+  bind(): (binds: readonly string[]) => void {
+    this.#binding++;
+    return (binds) => {
+      this.#binding--;
+      this.#bound.push(binds);
+      const { length } = this.#bound;
+      // The script may start another one behind this one.
+      if (this.#misses) setTimeout(() => this.#bound.length === length && this.#tellMissing(), LAST_BIND).unref();
+    };
+  }
+
+  /** Whether all that the predecessor had has been bound by now, and some of its sockets are left. */
+  get #misses(): boolean {
+    return this.#binding === 0 && this.#bound.length >= this.#arbiters && this.#sockets.length > 0;
+  }
+
+  #tellMissing(): void {
+    if (!this.#misses) return;
+    const left = this.#sockets.map(({ bind }) => bind).join(', ');
+    const instead = this.#bound.flat().join(', ') || 'nothing';
+    this.#tell({ fails: `it binds ${instead}, and not ${left}; to give up an address takes a restart` });
   }
 
   /** Tells the predecessor what is served. */

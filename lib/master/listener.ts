@@ -8,6 +8,7 @@ import { ArbiterError } from '../errors.js';
 import { DRAFT, draftOf, formatAddress } from '../options/address.js';
 import type { BindAddress } from '../options/resolved.js';
 import { isBound } from '../system/bound-paths.js';
+import { give } from '../system/ownership.js';
 import { type BoundSocket, bindTcp, bindUnix, inspectSocket } from '../system/socket.js';
 import { readActivation } from '../system/systemd.js';
 import { heritage } from './heritage.js';
@@ -146,7 +147,7 @@ async function openListener(address: OwnAddress): Promise<Opened> {
     case 'tcp':
       return openTcp(address.host, address.port);
     case 'unix':
-      return openUnix(address.path, address.mode);
+      return openUnix(address);
     case 'fd':
       return openInherited(address.fd);
   }
@@ -178,7 +179,7 @@ function bindEverywhere(port: number): BoundSocket {
  * It is bound by another name, and then renamed. libuv removes the name that it has bound when it closes a socket, also
  * when the file is somebody else's by then, or when another process goes on serving it.
  */
-async function openUnix(path: string, mode: number | undefined): Promise<Opened> {
+async function openUnix({ path, mode, owner }: Extract<OwnAddress, { kind: 'unix' }>): Promise<Opened> {
   const draft = draftOf(path);
   await removeStaleSocket(draft);
   // Last of all: from this look to the bind there is no wait in which another one could take the path.
@@ -187,8 +188,9 @@ async function openUnix(path: string, mode: number | undefined): Promise<Opened>
   const { fd } = socket;
   const leave = once(socket.close);
   try {
-    // Nobody listens yet, so nobody can connect before the mode is right.
+    // Nobody listens yet, so nobody can connect before the mode and the owner are right.
     if (mode !== undefined) chmodSync(draft, mode);
+    if (owner !== undefined) give(draft, owner);
     renameSync(draft, path);
   } catch (error) {
     leave();

@@ -1,3 +1,4 @@
+import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { newGeneration } from './generation.js';
 import { openSite, type SiteEvents } from './site.js';
@@ -6,6 +7,7 @@ import type { Turn } from './turns.js';
 /** Settles what the first generation is made of, and opens everything. Never rejects: the turn says how it went. */
 export async function opening(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Turn> {
   try {
+    envFiles.note(process.env);
     const generation = newGeneration(1, options);
     return { type: 'opened', site: await openSite(options, events, abort), generation };
   } catch (error) {

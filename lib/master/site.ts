@@ -3,6 +3,8 @@ import type { ResolvedOptions } from '../options/resolved.js';
 import type { MasterSignal } from '../options/types.js';
 import type { SlotRecord } from '../scoreboard.js';
 import { resolveAccount } from '../system/account.js';
+import { withOwners } from '../system/ownership.js';
+import { checkPermissions } from '../system/permissions.js';
 import { claimPidFile, type PidFile } from '../system/pid-file.js';
 import { openBoard } from './board.js';
 import type { Generation } from './generation.js';
@@ -14,6 +16,7 @@ import { type Service, startService } from './service.js';
 import { atHostExit, installSignals } from './signals.js';
 import type { ArbiterStats } from './stats.js';
 import { abandonUpgrade, dismissCandidate, dutiesOf, type Estate, hasSuccessor, ownEstate } from './succession.js';
+import { setTitle } from './title.js';
 import { startTicks } from './watch.js';
 import { type EndStage, type Standing, WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
@@ -60,7 +63,9 @@ export interface SiteEvents {
 
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
 export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
+  checkPermissions(options);
   const account = resolveAccount(options.user, options.group);
+  const addresses = withOwners(options.bind, account);
   // First of all: two that would serve the same addresses can share their sockets by accident.
   const pidFile = options.pidFile === undefined ? undefined : takePidFile(options.pidFile);
   const estate: Estate = {
@@ -69,8 +74,10 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
     onBackedOut: () => undefined,
   };
   const disown = ownEstate(estate);
+  const bound = heritage?.bind();
   try {
-    estate.listeners = await openListeners(options.name, options.bind, abort);
+    estate.listeners = await openListeners(options.name, addresses, abort);
+    bound?.(estate.listeners.map(({ bind }) => bind));
     return assemble(options, events, estate, { account, pidFile, disown });
   } catch (error) {
     heritage?.fail(options.name, error as Error);
@@ -104,7 +111,7 @@ function assemble(
   const guard = startGuard(events.onError);
   const workers = new Set<WorkerHandle>();
   const slots = 1 + options.workerClass.threads;
-  const restoreTitle = setTitle(`prefork: master [${options.name}]`);
+  const restoreTitle = setTitle(options.name);
   const removeSignals = installSignals(options.signals, events.onSignal);
   const removeExit = atHostExit(() => {
     for (const worker of workers) worker.signal('SIGKILL');
@@ -199,13 +206,4 @@ function attempt(act: () => void, onError: (error: ArbiterError) => void): void 
 
 function othersServe(): boolean {
   return hasSuccessor() || heritage?.alone === false;
-}
-
-/** A host with a title of its own gets it back, unless somebody has changed it since. */
-function setTitle(title: string): () => void {
-  const before = process.title;
-  process.title = title;
-  return () => {
-    if (process.title === title) process.title = before;
-  };
 }

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { asDelay } from '../delay.js';
 import { ArbiterError } from '../errors.js';
+import { envFiles, splitEnvFiles } from '../options/env-files.js';
 import { commandLine, workingFolder } from '../options/working-folder.js';
 import { type Bequest, FIRST_SOCKET_FD, HERITAGE_VARIABLE, heritage, LINE_FD, type News } from './heritage.js';
 import type { Listener } from './listener.js';
 import { readLines } from './read-lines.js';
+import { startFolder } from './start-folder.js';
 import { refusal } from './states.js';
 
 /** How long binding and loading the host's own script may take beyond the boot of the workers. Milliseconds. */
@@ -132,14 +135,17 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   const sockets = all.flatMap(({ name, listeners }) => listeners.map((listener) => ({ name, listener })));
   const bequest: Bequest = {
     predecessor: process.pid,
+    arbiters: all.length,
     sockets: sockets.map(({ name, listener: { bind, address, foreign } }, index) => {
       const path = typeof address === 'string' && !foreign ? { path: address } : {};
       return { name, bind, fd: FIRST_SOCKET_FD + index, foreign, ...path };
     }),
   };
-  const { WATCHDOG_PID: watched, ...env } = process.env;
-  const child = spawn(process.execPath, [...process.execArgv, ...command.slice(1)], {
-    cwd: folder,
+  const { WATCHDOG_PID: watched, ...env } = envFiles.withhold(process.env);
+  const { flags } = splitEnvFiles(process.execArgv, folder);
+  const cwd = placeOf(command[1]);
+  const child = spawn(process.execPath, [...flags, ...envFiles.flags, ...command.slice(1)], {
+    cwd,
     env: {
       ...env,
       // The service manager wants signs of life from the one process, and it is to be the other one now.
@@ -151,7 +157,7 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   const { pid } = child;
   if (pid === undefined) {
     const [cause] = (await once(child, 'error')) as [Error];
-    throw failure(`it could not be started in ${folder}: ${cause.message}`, cause);
+    throw failure(`it could not be started in ${cwd}: ${cause.message}`, cause);
   }
   // Of a signal that may not be sent to it, the deadline tells.
   child.on('error', () => undefined);
@@ -159,6 +165,14 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   line.on('error', () => undefined);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return { pid, child, line, ended, abandon: new AbortController() };
+}
+
+function placeOf(script: string | undefined): string {
+  try {
+    return startFolder(folder, script);
+  } catch (error) {
+    throw failure((error as Error).message, error as Error);
+  }
 }
 
 /** Resolves when the successor serves all that this process does. */
@@ -172,7 +186,7 @@ function allServed(
   const all = new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => reject(failure(why));
     if (limit !== undefined) {
-      timer = setTimeout(() => fail(`it did not serve ${missing.join(', ')} within ${limit} ms`), limit);
+      timer = setTimeout(() => fail(`it did not serve ${missing.join(', ')} within ${limit} ms`), asDelay(limit));
     }
     // Not 'exit': it may have said why.
     child.once('close', (code, signal) => {
@@ -203,7 +217,7 @@ function newsIn(line: string): Partial<News> {
 async function dismiss({ child, ended }: Candidate, limit: number): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), limit);
+  const timer = setTimeout(() => child.kill('SIGKILL'), asDelay(limit));
   await ended;
   clearTimeout(timer);
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
-import { integer, invalid, plainObject, text } from './checks.js';
+import { account, integer, invalid, plainObject, text } from './checks.js';
 import { DEFAULTS } from './defaults.js';
 import type { BindAddress } from './resolved.js';
 
 const EXPECTED =
-  "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', 'systemd', 'systemd:NAME', { host, port }, { path, mode } or { fd }";
+  "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', 'systemd', 'systemd:NAME', { host, port }, { path, mode, user, group } or { fd }";
 /**
  * How long the path of a Unix socket may be, bytes. sun_path has 108 on Linux, which binds and connects with all of them, the name having
  * no NUL then; and 104 on macOS, where the NUL is counted in.
@@ -72,10 +72,11 @@ export function draftOf(path: string): string {
 function parseAddress(value: unknown, option: string): BindAddress {
   if (typeof value === 'string') return parseString(value, option);
   if (typeof value !== 'object' || value === null) throw invalid(option, EXPECTED, value);
-  const { host, port: number, path, mode, fd, ...rest } = plainObject(value, option);
+  const { host, port: number, path, mode, user, group, fd, ...rest } = plainObject(value, option);
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) throw invalid(option, EXPECTED, value);
-  if (number !== undefined && path === undefined && fd === undefined && mode === undefined) {
+  const ofFile = mode !== undefined || user !== undefined || group !== undefined;
+  if (number !== undefined && path === undefined && fd === undefined && !ofFile) {
     return {
       kind: 'tcp',
       host: host === undefined ? undefined : text(host, `${option}.host`),
@@ -87,9 +88,11 @@ function parseAddress(value: unknown, option: string): BindAddress {
       kind: 'unix',
       path: socketPath(path, `${option}.path`),
       mode: mode === undefined ? undefined : fileMode(mode, `${option}.mode`),
+      ...(user !== undefined && { user: account(user, `${option}.user`) }),
+      ...(group !== undefined && { group: account(group, `${option}.group`) }),
     };
   }
-  if (fd !== undefined && host === undefined && number === undefined && path === undefined && mode === undefined) {
+  if (fd !== undefined && host === undefined && number === undefined && path === undefined && !ofFile) {
     return { kind: 'fd', fd: descriptor(fd, `${option}.fd`) };
   }
   throw invalid(option, EXPECTED, value);

@@ -1,11 +1,9 @@
 import { inspect } from 'node:util';
+import { LONGEST_DELAY } from '../delay.js';
 import { ArbiterError } from '../errors.js';
 
 /** Takes the value that the user gave and its name, returns it typed or throws `ERR_INVALID_OPTION`. */
 export type Check<T> = (value: unknown, option: string) => T;
-
-/** The longest delay that a timer of Node keeps. */
-const MAX_DURATION = 2 ** 31 - 1;
 
 /** The error of every wrong option: which one, what was expected, what came. */
 export function invalid(option: string, expected: string, got: unknown): ArbiterError {
@@ -22,14 +20,14 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Che
 }
 
 export const duration: Check<number> = (value, option) => {
-  if (typeof value === 'number' && value >= 0 && value <= MAX_DURATION) return value;
-  throw invalid(option, `milliseconds from 0 to ${MAX_DURATION}`, value);
+  if (typeof value === 'number' && value >= 0 && value <= LONGEST_DELAY) return value;
+  throw invalid(option, `milliseconds from 0 to ${LONGEST_DELAY}`, value);
 };
 
 /** For what is handed to `http.Server`, which takes no fractions. */
 export const wholeDuration: Check<number> = (value, option) => {
   if (Number.isInteger(value)) return duration(value, option);
-  throw invalid(option, `whole milliseconds from 0 to ${MAX_DURATION}`, value);
+  throw invalid(option, `whole milliseconds from 0 to ${LONGEST_DELAY}`, value);
 };
 
 export const boolean: Check<boolean> = (value, option) => {

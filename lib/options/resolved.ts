@@ -4,10 +4,25 @@ import type { Surge } from './surge.js';
 import type { TlsSettings } from './tls.js';
 import type { MasterSignal, WorkerClass } from './types.js';
 
+/** Whose a file is to be, as the system counts users and groups; what is undefined stays as it is. */
+export interface FileOwner {
+  readonly user: number | undefined;
+  readonly group: number | undefined;
+}
+
 /** A `bind` after parsing. */
 export type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string; readonly mode: number | undefined }
+  | {
+      readonly kind: 'unix';
+      readonly path: string;
+      readonly mode: number | undefined;
+      /** Whose the file is to be; absent where nothing is said. */
+      readonly user?: string | number;
+      readonly group?: string | number;
+      /** The same as the system counts them, when they have been looked up. */
+      readonly owner?: FileOwner;
+    }
   | { readonly kind: 'fd'; readonly fd: number }
   | {
       readonly kind: 'systemd';

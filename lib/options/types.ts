@@ -37,7 +37,12 @@ export type Handler = RequestListener | CallbackHandler | RoutingHandler | Fetch
 export type BindOption =
   | string
   | { readonly host?: string; readonly port: number }
-  | { readonly path: string; readonly mode?: number }
+  | {
+      readonly path: string;
+      readonly mode?: number;
+      readonly user?: string | number;
+      readonly group?: string | number;
+    }
   | { readonly fd: number };
 
 /** The worker classes that come with the library. */
@@ -137,9 +142,10 @@ export interface ArbiterOptions<App = Handler> {
   /**
    * Where to serve: `'host:port'`, `':port'` (every address, IPv6 and IPv4), `'[::1]:port'`, `'unix:/path'`,
    * `'fd://3'` (a socket that this process inherited), `'systemd'` (all sockets that systemd passed by socket activation),
-   * `'systemd:NAME'` (those of that `FileDescriptorName=`), `{ host, port }`, `{ path, mode }`, `{ fd }`, or several of
+   * `'systemd:NAME'` (those of that `FileDescriptorName=`), `{ host, port }`, `{ path, mode, user, group }`, `{ fd }`, or several of
    * them. Port 0 lets the system choose, see {@link Arbiter.addresses}. `[]` for a worker class of yours that needs no
-   * socket. Gunicorn: `bind`.
+   * socket. The file of a Unix socket belongs to `user` and `group`, names or numbers, else to the account of the workers, as with
+   * Gunicorn. Gunicorn: `bind`.
    * @defaultValue the sockets that systemd passed to this process, else `'127.0.0.1:8000'`
    */
   readonly bind?: BindOption | readonly BindOption[];
@@ -208,7 +214,10 @@ export interface ArbiterOptions<App = Handler> {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Flags of node for the workers. A fixed inspector port becomes a free one. @defaultValue `process.execArgv` */
   readonly execArgv?: readonly string[];
-  /** User of the workers, name or number; the master must be root. Gunicorn: `user`. @defaultValue the master's */
+  /**
+   * User of the workers, name or number; the master must be root. The files of Unix sockets become this user's. Gunicorn: `user`.
+   * @defaultValue the master's
+   */
   readonly user?: string | number;
   /** Group of the workers, name or number; the master must be root. Gunicorn: `group`. @defaultValue the user's own, else the master's */
   readonly group?: string | number;

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { isDeepStrictEqual, types } from 'node:util';
 import type { ResourceLimits } from 'node:worker_threads';
+import { LONGEST_DELAY } from '../delay.js';
 import { ArbiterError } from '../errors.js';
 import type { HttpOptions } from '../protocol.js';
 import { DEFAULT_BIND, parseBind } from './address.js';
@@ -40,6 +41,8 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...['maxRequests', 'maxRequestsJitter', 'maxMemory', 'pidFile', 'notify'],
 ]);
 
+/** Node adds a second to what it is told, and its timers keep no longer sum. */
+const LONGEST_KEPT = LONGEST_DELAY - 1_000;
 const DEFAULT_SURGE: Surge = { percent: 25 };
 
 /** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
@@ -63,7 +66,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
   const tls = optional('tls', tlsSettings);
   const serving = {
     workerConnections: pick('workerConnections', integer(1), DEFAULTS.workerConnections),
-    keepAlive: pick('keepAlive', wholeDuration, DEFAULTS.keepAlive),
+    keepAlive: Math.min(LONGEST_KEPT, pick('keepAlive', wholeDuration, DEFAULTS.keepAlive)),
     threads: pick('threads', integer(1, 256), DEFAULTS.threads),
     http2: pick('http2', boolean, false),
     requestBuffer: pick('requestBuffer', integer(0, 2 ** 31 - 1), DEFAULTS.requestBuffer),

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
-  fchmodSync,
   linkSync,
   lstatSync,
   openSync,
@@ -85,8 +85,8 @@ function pidFile(first: string): PidFile {
 function writeDraft(draft: string): void {
   const fd = openSync(draft, 'wx', 0o644);
   try {
-    // Whatever the umask says: monitors run as somebody else.
-    fchmodSync(fd, 0o644);
+    // Whatever the umask says: monitors run as somebody else. By its name, which Node's permission model has nothing against.
+    chmodSync(draft, 0o644);
     writeSync(fd, `${process.pid}\n`);
   } finally {
     closeSync(fd);

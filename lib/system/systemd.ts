@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { asDelay } from '../delay.js';
 import { ArbiterError } from '../errors.js';
 
 /** A socket that the service manager has opened and handed to this process. */
@@ -19,8 +20,6 @@ export interface Activation {
 const FIRST_FD = 3;
 /** What sd_listen_fds_with_names(3) calls a socket whose name was not told. */
 const UNNAMED = 'unknown';
-/** The longest delay that a timer of Node keeps. */
-const MAX_DELAY = 2 ** 31 - 1;
 
 /** The sockets that are for this process: sd_listen_fds(3). Throws `ERR_BIND` where the variables contradict each other. */
 export function readActivation(env: NodeJS.ProcessEnv, pid: number): Activation {
@@ -50,7 +49,7 @@ export function readActivation(env: NodeJS.ProcessEnv, pid: number): Activation 
 export function watchdogInterval(env: NodeJS.ProcessEnv, pid: number): number | undefined {
   const { WATCHDOG_USEC: limit = '', WATCHDOG_PID: owner } = env;
   if (!/^[1-9]\d*$/.test(limit) || (owner !== undefined && Number(owner) !== pid)) return undefined;
-  return Math.min(MAX_DELAY, Math.max(1, Math.floor(Number(limit) / 2_000)));
+  return asDelay(Math.max(1, Math.floor(Number(limit) / 2_000)));
 }
 
 /** What the service manager says to this process alone; LISTEN_PIDFDID is of systemd 258. */

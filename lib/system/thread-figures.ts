@@ -50,8 +50,9 @@ export class ThreadFigures {
   }
 
   /** For a thread that looks at itself: it has its CPU. */
-  get waited(): number {
-    return Number(this.#text(this.#schedstat).split(' ')[1] ?? 0) / 1e6;
+  get own(): Pick<Figures, 'cpu' | 'waited'> {
+    const [cpu, waited = 0] = this.#text(this.#schedstat).split(' ');
+    return { cpu: Number(cpu) / 1e6, waited: Number(waited) / 1e6 };
   }
 
   /** Whether the system has taken the thread off its list; undefined when nobody knows. */

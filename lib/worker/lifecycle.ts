@@ -7,6 +7,7 @@ import { serializeError } from '../serialized-error.js';
 import type { Timeout } from './base.js';
 import { departure, drainTimes } from './departure.js';
 import { AppError, ListenError } from './failures.js';
+import { explained } from './own-script.js';
 import type { Pulse } from './pulse.js';
 import type { Slot } from './slot.js';
 import type { Verdict } from './watchdog/judge.js';
@@ -121,7 +122,7 @@ export function startLifecycle(
     // A listener of the signal failed, not the work.
     const harmless = departure.isAnnounced;
     if (!worker && !harmless) return void failBoot(error);
-    tell({ type: 'error', error: serializeError(error) });
+    tell({ type: 'error', error: explained(error) });
     if (!heard) {
       const shown = error instanceof Error ? error.stack : inspect(error);
       process.stderr.write(`prefork: worker ${process.pid}: uncaught: ${shown}\n`);
@@ -217,7 +218,7 @@ export function startLifecycle(
     worker?.lastWords?.(quitting ? 503 : 500);
     if (worker || reported || draining) return;
     const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
-    tell({ type: 'failed', phase: 'boot', error: serializeError(error) });
+    tell({ type: 'failed', phase: 'boot', error: code === 0 ? serializeError(error) : explained(error) });
   });
   link.onGone(() => {
     heard = false;
@@ -249,7 +250,7 @@ function without(resources: readonly string[], before: readonly string[]): strin
 
 function failureReport(error: unknown, phase: BootPhase): FailedMessage {
   if (error instanceof ReportedFailure) return error.report;
-  const failed = { type: 'failed', phase, error: serializeError(error) } as const;
+  const failed = { type: 'failed', phase, error: explained(error) } as const;
   if (error instanceof AppError) return { ...failed, phase: 'load', error: serializeError(error.cause) };
   if (!(error instanceof ListenError)) return failed;
   return { ...failed, phase: 'bind', error: serializeError(error.cause), socket: error.socket };

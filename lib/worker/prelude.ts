@@ -10,6 +10,7 @@ import { spec } from './context.js';
 import { linkToMaster } from './control.js';
 import { armFatalReport } from './fatal-report.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
+import { ownScript } from './own-script.js';
 import { Pulse } from './pulse.js';
 import { RecycleWatch } from './recycle.js';
 import { Slot } from './slot.js';
@@ -19,6 +20,7 @@ import { startWatchdog } from './watchdog/watchdog.js';
 
 /** Undefined where this is no worker. */
 export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
+if (spec && spec.app === undefined) ownScript.begin();
 // Loaded by the flag, but not by a worker: by a thread of one, which has modules of its own and the same fd 0.
 if (!spec && process.execArgv[1] === import.meta.url) {
   process.execArgv.splice(0, 2);

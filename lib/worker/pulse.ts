@@ -1,6 +1,7 @@
 import { monotonic } from '../monotonic.js';
 import type { ClockLimits } from '../protocol.js';
 import { ownThread, ThreadFigures } from '../system/thread-figures.js';
+import { OwnAbsence } from './own-absence.js';
 import { Judge, pulseInterval, type Verdict } from './watchdog/judge.js';
 import { STAGE, Vitals } from './watchdog/vitals.js';
 
@@ -15,11 +16,12 @@ export class Pulse {
   readonly vitals: Vitals;
   readonly limits: ClockLimits;
   readonly #judge: Judge;
-  readonly #figures: ThreadFigures;
+  readonly #absence: OwnAbsence;
   readonly #timer: NodeJS.Timeout;
   #onOverdue: (verdict: Verdict) => void = () => undefined;
   #onLate: ((duration: number) => void) | undefined;
   #beatAt = monotonic();
+  #away = 0;
 
   /** @param memory - where the signs of life are kept, if somebody watches already. */
   constructor(limits: ClockLimits, spawnedAt: number, memory?: SharedArrayBuffer) {
@@ -27,7 +29,7 @@ export class Pulse {
     this.vitals = new Vitals(memory);
     this.#judge = new Judge(limits, spawnedAt);
     this.vitals.systemThread = ownThread();
-    this.#figures = ThreadFigures.of(this.vitals.systemThread);
+    this.#absence = new OwnAbsence(ThreadFigures.of(this.vitals.systemThread), pulseInterval(limits), this.#beatAt);
     this.vitals.beat();
     this.#timer = setInterval(() => this.#beat(), pulseInterval(limits)).unref();
   }
@@ -42,8 +44,14 @@ export class Pulse {
     this.#onLate = act;
   }
 
+  /** For how long this thread has been kept from running, milliseconds so far. */
+  get away(): number {
+    return this.#away;
+  }
+
   /** From now on the clocks of serving hold, not that of the boot. */
   serve(): void {
+    this.#measure(monotonic());
     // While the application was loaded, the event loop may have stood still for longer than `timeout`.
     this.vitals.beat();
     this.vitals.setStage(STAGE.SERVING);
@@ -74,9 +82,14 @@ export class Pulse {
     const still = now - this.#beatAt;
     if (still > LATE + pulseInterval(this.limits)) this.#onLate?.(still);
     this.#beatAt = now;
-    const verdict = this.#judge.look(now, this.vitals.read(), this.#figures.waited);
+    const verdict = this.#judge.look(now, this.vitals.read(), this.#measure(now));
     if (typeof verdict === 'number') return;
     this.stop();
     this.#onOverdue(verdict);
+  }
+
+  #measure(now: number): number {
+    this.#away = this.#absence.measure(now, this.vitals.read().stage === STAGE.BOOTING);
+    return this.#away;
   }
 }

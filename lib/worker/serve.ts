@@ -4,6 +4,7 @@ import { loadApp } from './app.js';
 import { loadClass } from './classes.js';
 import { spec as ownSpec } from './context.js';
 import type { Lifecycle } from './lifecycle.js';
+import { ownScript } from './own-script.js';
 import { lifecycle as ownLifecycle } from './prelude.js';
 import { createWarner } from './warner.js';
 
@@ -47,5 +48,6 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
 /** `start()` of an Arbiter in a worker process: serves in the inline form, if it is the one that the worker is for. */
 export async function startInWorker({ name, app, workerClass }: ResolvedOptions): Promise<void> {
   if (!ownSpec || !ownLifecycle || ownSpec.app !== undefined || ownSpec.name !== name) return;
+  ownScript.arrive();
   return serve(ownSpec, ownLifecycle, { app, workerClass: workerClass.inline });
 }

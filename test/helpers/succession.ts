@@ -22,7 +22,7 @@ export interface Said {
 }
 
 /** How the script of the host is deployed from now on, see the fixture `succession-host`. */
-export type Deployed = '' | 'throws' | 'exits' | 'hangs' | 'omits' | 'binds';
+export type Deployed = '' | 'throws' | 'exits' | 'hangs' | 'omits' | 'binds' | 'moves';
 
 export interface SuccessionSettings {
   readonly env?: NodeJS.ProcessEnv;

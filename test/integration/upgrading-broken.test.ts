@@ -30,6 +30,10 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     break: (deploy) => deploy('binds'),
     says: /: its Arbiter 'one' failed to start: cannot bind unix:\/no\/such\/folder: the directory does not exist/,
   },
+  'the host binds other addresses': {
+    break: (deploy) => deploy('moves'),
+    says: /: it binds .*unix:\S+\.sock.*, and not unix:\S+socket; to give up an address takes a restart$/,
+  },
   'the app fails to load': {
     break: (_, app) => writeFileSync(app, ''),
     says: /: its Arbiter 'two' failed to start: .*the deploy is broken$/,

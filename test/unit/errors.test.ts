@@ -8,6 +8,7 @@ const CODES: Record<ArbiterErrorCode, number> = {
   ERR_INVALID_OPTION: 1,
   ERR_STATE: 1,
   ERR_NO_ENTRY: 1,
+  ERR_PERMISSION: 1,
   ERR_BIND: 1,
   ERR_APP_LOAD: 4,
   ERR_WORKER_BOOT: 3,

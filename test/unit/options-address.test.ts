@@ -37,6 +37,12 @@ const FORMS: readonly (readonly [value: unknown, address: BindAddress, text: str
   [{ host: undefined, port: 80 }, tcp(undefined, 80), ':80'],
   [{ path: '/run/app.sock' }, unix('/run/app.sock'), 'unix:/run/app.sock'],
   [{ path: '/run/app.sock', mode: 0o660 }, unix('/run/app.sock', 0o660), 'unix:/run/app.sock'],
+  [
+    { path: '/run/app.sock', mode: 0o660, user: 'www-data', group: 33 },
+    { ...unix('/run/app.sock', 0o660), user: 'www-data', group: 33 } as BindAddress,
+    'unix:/run/app.sock',
+  ],
+  [{ path: '/run/app.sock', group: 0 }, { ...unix('/run/app.sock'), group: 0 } as BindAddress, 'unix:/run/app.sock'],
   [{ fd: 7 }, fd(7), 'fd://7'],
 ];
 
@@ -84,19 +90,23 @@ const REFUSED: readonly (readonly [value: unknown, expected: string, option?: st
   [{ path: 'relative' }, 'an absolute path', 'bind.path'],
   [{ path: '/s', mode: 0o1000 }, 'an integer from 0 to 511', 'bind.mode'],
   [{ path: '/s', mode: '660' }, 'an integer from 0 to 511', 'bind.mode'],
+  [{ path: '/s', user: 'a b' }, 'a name or a number', 'bind.user'],
+  [{ path: '/s', group: -1 }, 'a name or a number', 'bind.group'],
   [{ port: '80' }, 'an integer from 0 to 65535', 'bind.port'],
   [{ host: '', port: 80 }, 'not empty', 'bind.host'],
   [{ host: 1, port: 80 }, 'a string', 'bind.host'],
   [{ fd: -1 }, 'an integer from 0 to 2147483647', 'bind.fd'],
   ...[{}, { host: 'a' }, { mode: 0o600 }, { port: 80, path: '/s' }, { port: 80, fd: 3 }, { path: '/s', fd: 3 }].map(
-    (value) => [value, '{ host, port }, { path, mode } or { fd }'] as const,
+    (value) => [value, '{ host, port }, { path, mode, user, group } or { fd }'] as const,
   ),
   ...[
     { port: 80, mode: 0o600 },
+    { port: 80, user: 'a' },
     { fd: 3, mode: 0o600 },
+    { fd: 3, group: 1 },
     { fd: 3, host: 'a' },
     { port: 80, ipv6Only: true },
-  ].map((value) => [value, '{ host, port }, { path, mode } or { fd }'] as const),
+  ].map((value) => [value, '{ host, port }, { path, mode, user, group } or { fd }'] as const),
   ...[null, undefined, 80, true, 3n, Symbol('a')].map((value) => [value, ANY_FORM] as const),
   [new URL('unix:/run/app.sock'), 'a plain object'],
   [[[':80']], 'a plain object', 'bind[0]'],

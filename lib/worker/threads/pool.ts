@@ -102,8 +102,11 @@ export class ThreadPool implements Servant {
   }
 
   #start(number: number): void {
-    const replacing = this.#booted ? {} : { spawnedAt: monotonic(), rest: 0 };
-    const spec = { ...this.#spec, thread: number, copies: this.#started++, ...replacing };
+    // What this process was kept from running before it came here is no part of their boot.
+    const boot = this.#booted
+      ? { spawnedAt: this.#spec.spawnedAt + this.#lifecycle.pulse.away }
+      : { spawnedAt: monotonic(), rest: 0 };
+    const spec = { ...this.#spec, thread: number, copies: this.#started++, ...boot };
     if (spec.sockets > 1) {
       if (spec.copies >= this.#spec.copies) return;
       if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');

@@ -1,0 +1,29 @@
+import { statSync } from 'node:fs';
+import { dirname, isAbsolute } from 'node:path';
+
+/**
+ * The folder for a successor of this process: the one that this was started in. Where that is gone, as a release is that has been pruned, it is
+ * the folder of the script, if the script is still there: one whose paths are absolute runs anywhere.
+ *
+ * Throws where nothing is left to be run.
+ */
+export function startFolder(folder: string, script: string | undefined): string {
+  if (isFolder(folder)) return folder;
+  const other = script === undefined || !isAbsolute(script) ? undefined : dirname(script);
+  if (other === undefined || !isFolder(other)) {
+    throw new Error(`the folder that this process was started in is gone: ${folder}`);
+  }
+  process.emitWarning(
+    `the folder that this process was started in is gone: ${folder}; its successor is started in that of its script, ${other}`,
+    { code: 'PREFORK_FOLDER_GONE' },
+  );
+  return other;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}

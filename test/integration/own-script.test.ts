@@ -1,0 +1,64 @@
+/* What the script of a host does is done in each worker of the inline form too. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { CLASSES } from '../helpers/classes.js';
+import { Host, type HostOptions } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { temporaryFolder } from '../helpers/place.js';
+
+const HINT = /each worker runs the script of the host .*behind `if \(!Arbiter\.isWorker\)`/;
+
+function start(t: TestContext, twice: string, options: HostOptions = {}): Host {
+  const env = { TWICE: twice, PLACE: join(temporaryFolder(t), 'once') };
+  return new Host(t, { workers: 1, ...options }, { entry: 'does-it-twice.js', env });
+}
+
+for (const workerClass of CLASSES) {
+  for (const twice of ['listens', 'listens and goes on']) {
+    test(`a script that ${twice} is told where that belongs: ${workerClass}`, async (t) => {
+      // One that has got further by then is replaced, and replaced again.
+      const host = start(t, twice, { workerClass });
+      await host.until(() => host.of('worker:error').length > 0, 'an error');
+      const [, error] = host.of('worker:error')[0]?.args ?? [];
+      assert.match(error.message, HINT);
+      assert.match(error.message, /EADDRINUSE/);
+      assert.equal(error.cause?.code ?? error.code, 'EADDRINUSE');
+    });
+  }
+}
+
+test('a script that fails where the master got through is told so: a migration', async (t) => {
+  const host = start(t, 'migrates');
+  const [error] = await host.event('rejected');
+  assert.deepEqual([error.code, error.cause.code], ['ERR_WORKER_BOOT', 'EEXIST']);
+  assert.match(error.message, HINT);
+  // Also where the stack alone is shown.
+  assert.match(error.cause.stack, HINT);
+});
+
+test('a script that ends the worker is told so', async (t) => {
+  const host = start(t, 'migrates and exits');
+  const [error] = await host.event('rejected');
+  assert.equal(error.code, 'ERR_WORKER_BOOT');
+  assert.match(error.message, /ended with exit code 3 without a call of run\(\) or start\(\)/);
+  assert.match(error.message, HINT);
+});
+
+test('what has another cause is not told so', async (t) => {
+  const broken = start(t, 'has a broken app');
+  const [error] = await broken.event('rejected');
+  assert.equal(error.code, 'ERR_APP_LOAD');
+  assert.doesNotMatch(broken.log, HINT);
+  const careful = start(t, 'is careful');
+  assert.equal((await get(await careful.ready())).body, 'hello');
+  assert.doesNotMatch(careful.log, HINT);
+});
+
+test('an account that the workers cannot take has nothing to do with the script', {
+  skip: process.getuid?.() === 0 ? false : 'only root can change the account',
+}, async (t) => {
+  const host = start(t, 'is careful', { user: 'no-such-user', group: 'no-such-group' });
+  const [error] = await host.event('rejected');
+  assert.doesNotMatch(error.message, HINT);
+});

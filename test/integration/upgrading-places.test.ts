@@ -1,0 +1,89 @@
+/* A host whose folder has been pruned since, and limits that are longer than timers. */
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { fixture } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { Succession } from '../helpers/succession.js';
+
+/** A host that was started in a folder that is gone by now; its script is in another one. */
+async function pruned(t: TestContext, scriptIn: 'bin' | 'releases/1') {
+  const folder = temporaryFolder(t);
+  const release = join(folder, 'releases/1');
+  for (const name of ['releases/1', 'bin']) mkdirSync(join(folder, name), { recursive: true });
+  const script = join(folder, scriptIn, 'server.mjs');
+  writeFileSync(script, `await import('${pathToFileURL(fixture('succession-host.js'))}');\n`);
+  const settings = { command: [process.execPath, script], cwd: release, env: { PWD: release } };
+  const options = { app: fixture('app.js'), cwd: folder, workers: 1 };
+  const succession = await Succession.start(t, [options], settings);
+  const old = await succession.ready();
+  rmSync(release, { recursive: true });
+  return { succession, old, release, folder };
+}
+
+test('a host whose start folder is gone is upgraded by its absolute path, and says where it is then', async (t) => {
+  const { succession, old, release, folder } = await pruned(t, 'bin');
+  const url = await succession.url(old);
+  const next = await succession.upgrade(old);
+  await succession.end(old);
+  assert.equal((await get(url)).body, 'hello');
+  const warning = `[PREFORK_FOLDER_GONE] Warning: the folder that this process was started in is gone: ${release}; its successor is started in that of its script, ${join(folder, 'bin')}`;
+  assert.ok(succession.output.includes(warning), succession.output);
+  // And again, from there.
+  const last = await succession.upgrade(next);
+  await succession.end(next);
+  assert.equal((await get(url)).body, 'hello');
+  await succession.end(last);
+  await succession.extinct();
+});
+
+test('where the script is gone too, the error names the folder, and no program', async (t) => {
+  const { succession, old, release } = await pruned(t, 'releases/1');
+  await assert.rejects(succession.call(old, 'upgrade'), {
+    code: 'ERR_UPGRADE_FAILED',
+    message: `the upgrade failed, and this process serves on: the folder that this process was started in is gone: ${release}`,
+  });
+  assert.equal((await get(await succession.url(old))).body, 'hello');
+  mkdirSync(release);
+  writeFileSync(join(release, 'server.mjs'), `await import('${pathToFileURL(fixture('succession-host.js'))}');\n`);
+  const next = await succession.upgrade(old);
+  await succession.end(old);
+  assert.equal((await get(await succession.url(next))).body, 'hello');
+});
+
+test('the longest limits that there are, are no short ones when they are added up', async (t) => {
+  const longest = 2 ** 31 - 1;
+  const limits = {
+    bootTimeout: longest,
+    gracefulTimeout: longest,
+    drainDelay: 0,
+    timeout: longest,
+    keepAlive: longest,
+  };
+  const succession = await Succession.start(t, [
+    { ...limits, workers: 1, workerClass: 'async', app: fixture('app.js') },
+  ]);
+  const old = await succession.ready();
+  const url = await succession.url(old);
+  const next = await succession.upgrade(old);
+  await succession.end(old);
+  assert.equal((await get(url)).body, 'hello');
+  await succession.end(next);
+  await succession.extinct();
+  assert.doesNotMatch(succession.output, /TimeoutOverflowWarning/);
+});
+
+test('a successor that is given up has its time, however long that is', async (t) => {
+  const longest = 2 ** 31 - 1;
+  const succession = await Succession.start(t, [{ bootTimeout: longest, gracefulTimeout: longest, workers: 1 }]);
+  const old = await succession.ready();
+  succession.deploy('binds');
+  await assert.rejects(succession.call(old, 'upgrade'), {
+    code: 'ERR_UPGRADE_FAILED',
+    message: /the directory does not exist/,
+  });
+  assert.deepEqual(succession.of('rejected', succession.newest).length, 1);
+});

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { asDelay, LONGEST_DELAY } from '../../dist/delay.js';
+import { validateOptions } from '../../dist/options/validate.js';
+
+/* A timer of Node fires at once when its delay is longer than 24.8 days, which a sum of two options can be. */
+
+const LIB = fileURLToPath(new URL('../../lib/', import.meta.url));
+
+test('a delay is never longer than a timer keeps, nor shorter than none', () => {
+  for (const [sum, delay] of [
+    [0, 0],
+    [1.5, 1.5],
+    [-1, 0],
+    [LONGEST_DELAY, LONGEST_DELAY],
+    [LONGEST_DELAY + 1, LONGEST_DELAY],
+    [Number.POSITIVE_INFINITY, LONGEST_DELAY],
+  ] as const) {
+    assert.equal(asDelay(sum), delay);
+  }
+});
+
+test('how long a connection is kept leaves room for what Node adds', () => {
+  const { serving, http } = validateOptions({ app: './app.js', keepAlive: LONGEST_DELAY });
+  assert.deepEqual([serving.keepAlive, http.keepAliveTimeout], [LONGEST_DELAY - 1_000, LONGEST_DELAY - 1_000]);
+});
+
+/** Delays that are neither constants nor clamped where they are used, and why they are short enough. */
+const SHORT: Readonly<Record<string, string>> = {
+  'master/countdown.ts: length': 'a step is a second at most',
+  'master/service.ts: interval': 'clamped by watchdogInterval()',
+  'master/watch.ts: beatInterval(timeout)': 'a second at most',
+  'worker/client-error.ts: Math.max(0, requestTimeout - headersTimeout)': 'a difference',
+  'worker/acceptor.ts: rest': 'half a second at most',
+  'worker/idle.ts: Math.min(DRAIN.look, kept / 2)': 'a part of an option',
+  'worker/idle.ts: oldest ? LOOK : Math.max(LOOK, this.#nextScan - performance.now())':
+    'until a time that was set by an option',
+  'worker/late.ts: farewell / 2': 'a part of an option',
+  'worker/lifecycle.ts: limit': 'a constant of its callers',
+  'worker/lifecycle.ts: patience': 'a part of an option',
+  'worker/patience.ts: wait': 'a constant of its callers',
+  'worker/pulse.ts: pulseInterval(limits)': '50 ms at most',
+  'worker/sessions.ts: keepAlive': 'an option',
+  'worker/slow-clients.ts: interval': 'half a second',
+  'worker/threads/pool.ts: backoffDelay(count, Math.random())': '15 s at most',
+  'worker/threads/watch.ts: pause': 'half a second at most',
+  'worker/watchdog/thread.ts: pause': 'half a second at most',
+};
+
+/** Which argument is the delay. */
+const TIMERS: Readonly<Record<string, number>> = { setTimeout: 1, setInterval: 1, delay: 0 };
+
+test('every timer has a constant, a clamped delay, or a reason', () => {
+  const found = new Set<string>();
+  const files = readdirSync(LIB, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  for (const file of files) {
+    const source = ts.createSourceFile(file, readFileSync(join(LIB, file), 'utf8'), ts.ScriptTarget.ESNext, true);
+    const visit = (node: ts.Node): void => {
+      ts.forEachChild(node, visit);
+      if (!ts.isCallExpression(node) || !ts.isIdentifier(node.expression)) return;
+      const index = TIMERS[node.expression.text];
+      const argument = index === undefined ? undefined : node.arguments[index];
+      if (argument === undefined) return;
+      const text = argument.getText(source);
+      if (/^(?:[A-Z][A-Z_]*(?:\.\w+)?|[\d_]+)$|^asDelay\(/.test(text)) return;
+      found.add(`${file}: ${text}`);
+    };
+    visit(source);
+  }
+  assert.deepEqual(
+    [...found].filter((timer) => SHORT[timer] === undefined),
+    [],
+  );
+});
