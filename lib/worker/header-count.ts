@@ -1,7 +1,12 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FedServer } from './server.js';
+
+/** What has the listeners, and what gets the connections: mostly the same, see `FedServer`. */
+interface Servers {
+  readonly server: EventEmitter;
+  readonly front: EventEmitter;
+}
 
 /** The parser of a connection, undocumented, but the same in all versions that do not count by themselves. */
 interface Parser {
@@ -36,15 +41,15 @@ const overflown = new WeakSet<Socket>();
  * Has a request with more headers than `maxHeadersCount` of its server refused, as Node does it in newer versions: older ones give the application the
  * first of them, as if there were no others. A header that a proxy or the application counts on must not get lost so.
  */
-export function limitHeaders({ server, front }: FedServer): void {
+export function limitHeaders({ server, front }: Servers): void {
   if (countsByItself(process.versions.node)) return;
   const limit = (stream: Socket): void => limitOn(stream, server);
-  (server as EventEmitter).on('connection', limit);
+  server.on('connection', limit);
   // With TLS of our own in front, the server itself gets what comes out.
-  if (front === server) (server as EventEmitter).on('secureConnection', limit);
+  if (front === server) server.on('secureConnection', limit);
 }
 
-function limitOn(stream: Socket, server: FedServer['server']): void {
+function limitOn(stream: Socket, server: EventEmitter): void {
   const { parser } = stream as { parser?: Parser | null };
   // What is below TLS has none, and HTTP/2 neither.
   if (!parser?.onIncoming || !(parser.maxHeaderPairs > 0)) return;
@@ -57,7 +62,7 @@ function limitOn(stream: Socket, server: FedServer['server']): void {
     // Nobody has begun it.
     parser.incoming = null;
     // Of an upgrade, the parser's error is not told.
-    if (request.upgrade) setImmediate(() => (server as EventEmitter).emit('clientError', new Error(), stream));
+    if (request.upgrade) setImmediate(() => server.emit('clientError', new Error(), stream));
     return FAILED;
   };
 }
