@@ -32,9 +32,9 @@ export interface RecycleLimits {
   readonly maxMemory: number;
 }
 
-/** Which limit it has reached; `sockets`: it has no more copies of the sockets for threads that replace others. */
-export type RecycleCause = 'requests' | 'memory' | 'sockets';
-const RECYCLE_CAUSES: readonly RecycleCause[] = ['requests', 'memory', 'sockets'];
+/** Which limit it has reached; `sockets`: it has no more copies of the sockets for threads that replace others; `descriptors`: they are used up. */
+export type RecycleCause = 'requests' | 'memory' | 'sockets' | 'descriptors';
+const RECYCLE_CAUSES: readonly RecycleCause[] = ['requests', 'memory', 'sockets', 'descriptors'];
 
 /** How long a worker may take, milliseconds; 0 is no limit. */
 export interface ClockLimits {

@@ -4,10 +4,26 @@ import { isRecord } from './serialized-error.js';
  * What a worker warns of. `connections`: all that it may hold were taken, and idle ones had to go; `slow-client`: a connection was cut
  * because a request waited for its client; `pipelining`: a client wanted more answers at once than are kept for it; `websocket`: a
  * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
- * their end when the time of a drain was nearly over, and were ended.
+ * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
+ * have, or there were hardly any when it began.
  */
-export type WarningCode = 'connections' | 'slow-client' | 'pipelining' | 'websocket' | 'server' | 'drain';
-const CODES: readonly WarningCode[] = ['connections', 'slow-client', 'pipelining', 'websocket', 'server', 'drain'];
+export type WarningCode =
+  | 'connections'
+  | 'slow-client'
+  | 'pipelining'
+  | 'websocket'
+  | 'server'
+  | 'drain'
+  | 'descriptors';
+const CODES: readonly WarningCode[] = [
+  'connections',
+  'slow-client',
+  'pipelining',
+  'websocket',
+  'server',
+  'drain',
+  'descriptors',
+];
 
 /** Something that an operator should know, and that ends nothing. */
 export interface WorkerWarning {

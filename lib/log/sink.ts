@@ -1,6 +1,12 @@
 import { Console } from 'node:console';
+import { isatty } from 'node:tty';
+import { writeDebugWith } from '../debug.js';
 import type { Logger } from '../options/logger.js';
+import type { LossText } from './line-writer.js';
 import { humanLines, humanText, jsonLine, type LogEntry } from './lines.js';
+import { lossMessage, STDERR, say } from './standard-error.js';
+
+writeDebugWith(say);
 
 /** Writes an entry somewhere. It may throw what a logger of the host's throws. */
 export type Sink = (entry: LogEntry) => void;
@@ -8,40 +14,19 @@ export type Sink = (entry: LogEntry) => void;
 /** Where the option `logger` says to log to; undefined is nowhere. */
 export function openSink(logger: Logger | boolean, name: string): Sink | undefined {
   if (logger === false) return undefined;
-  if (logger === true) return standardError(name);
+  if (logger === true) return builtIn(name, isatty(STDERR), say);
   if (logger instanceof Console) return (entry) => logger[entry.level](humanText(entry, name));
   // Looked up each time: pino puts other methods in place when its level changes.
   return ({ level, fields, message }) => logger[level](fields, message);
 }
 
-function standardError(name: string): Sink {
-  let write: ((entry: LogEntry) => void) | undefined;
-  return (entry) => {
-    write ??= builtIn(process.stderr, name);
-    write(entry);
-  };
-}
-
 /** The built-in logger: lines for humans on a terminal, JSON elsewhere, from the level info on. */
-export function builtIn(stream: NodeJS.WritableStream & { readonly isTTY?: boolean }, name: string): Sink {
-  const write = careless(stream);
-  const line = stream.isTTY ? humanLines : jsonLine;
+export function builtIn(name: string, isTerminal: boolean, write: (text: string, lossText: LossText) => void): Sink {
+  const form = isTerminal ? humanLines : jsonLine;
+  const text = (entry: LogEntry): string => `${form(entry, name, new Date())}\n`;
+  const lossText: LossText = (count) =>
+    text({ level: 'warn', message: lossMessage(count), fields: { event: 'log:dropped', dropped: count } });
   return (entry) => {
-    if (entry.level !== 'debug') write(`${line(entry, name, new Date())}\n`);
-  };
-}
-
-/**
- * Writes to a stream, and does not care whether that works: without a listener for the error, a pipe that nobody reads any more
- * would end the process. The listener is there for as long as these errors may come, since others are not ours.
- */
-function careless(stream: NodeJS.WritableStream): (text: string) => void {
-  const ignore = (): void => undefined;
-  let pending = 0;
-  // The error comes after the call back, but before the next turn.
-  const settle = (): void => void setImmediate(() => --pending === 0 && stream.off('error', ignore));
-  return (text) => {
-    if (pending++ === 0) stream.on('error', ignore);
-    stream.write(text, settle);
+    if (entry.level !== 'debug') write(text(entry), lossText);
   };
 }

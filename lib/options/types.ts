@@ -201,7 +201,11 @@ export interface ArbiterOptions<App = Handler> {
   readonly requestTimeout?: number;
   /** Of Node's `http.Server`: bytes of a request's head. @defaultValue Node's (16384) */
   readonly maxHeaderSize?: number;
-  /** Of Node's `http.Server`: further headers are ignored. @defaultValue Node's (2000) */
+  /**
+   * Of Node's `http.Server`: headers of a request, and of its trailers. A request with more gets 431, with all versions of Node (trailers: from
+   * 22.23.2, 24.18.1 and 26.5.1 on; before, the rest is left out). Of HTTP/2, its stream is reset (ENHANCE_YOUR_CALM). 0 = no limit.
+   * @defaultValue Node's (1000; of HTTP/2 124)
+   */
   readonly maxHeadersCount?: number;
   /** Further options for `http.createServer`, as data. @defaultValue `{}` */
   readonly server?: ServerOptions;

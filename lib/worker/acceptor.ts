@@ -3,6 +3,8 @@ import net from 'node:net';
 import { FD } from '../protocol.js';
 import { DUTY } from '../scoreboard.js';
 import type { AcceptorOptions } from './accept-options.js';
+import { isExhaustion, keepUnread, numberOf } from './accepted.js';
+import { descriptors } from './descriptors.js';
 import { Duty } from './duty.js';
 import { Entrance } from './entrance.js';
 import { lastCall } from './last-call.js';
@@ -36,6 +38,8 @@ export class Acceptor {
   /** @internal */
   readonly index: number;
   #shut = false;
+  /** There are hardly any descriptors left. */
+  #short = false;
   #leaving: Promise<void> | undefined;
   /** @internal */
   left = false;
@@ -92,10 +96,11 @@ export class Acceptor {
     // A copy, since the first connection may come before the last is open.
     const { rest, onError, onWake } = this.#options;
     for (const entrance of [...this.#entrances]) {
-      await entrance.open(onError);
+      await entrance.open((error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
       if (rest > 0) entrance.shut();
     }
     onWake(() => this.#duty?.called());
+    descriptors.add(this);
     this.#shut = rest > 0;
     if (rest > 0) this.#rest = setTimeout(() => this.#takeUp(), rest).unref();
     else this.#takeUp();
@@ -132,6 +137,7 @@ export class Acceptor {
   abandon(): void {
     if (this.left) return;
     this.left = true;
+    descriptors.remove(this);
     for (const entrance of this.#entrances) entrance.close();
     this.#offDuty(DUTY.NONE);
     this.#options.onLeft();
@@ -163,12 +169,22 @@ export class Acceptor {
    * the duty roster, and lasts for a moment only: who has room comes first.
    */
   look(): void {
-    if (!this.#shut || this.left || this.hasRoom) return;
+    if (!this.#shut || this.left || this.hasRoom || this.#short) return;
     for (const entrance of this.#entrances) entrance.unshut();
     const end = (): void => {
       if (this.#shut && !this.left) for (const entrance of this.#entrances) entrance.shut();
     };
     setImmediate(() => setImmediate(end));
+  }
+
+  /** @internal While descriptors are short, it accepts nothing. */
+  shutFor(shortage: boolean): void {
+    this.#short = shortage;
+    if (!shortage) this.#resume();
+    else if (!this.#shut) {
+      this.#pause();
+      this.#duty?.leaves(this.#taken);
+    }
   }
 
   /** @internal Whether the connection has a place. */
@@ -215,6 +231,7 @@ export class Acceptor {
       this.#pause();
     }
     this.shut();
+    descriptors.opened(numberOf(socket));
   }
 
   #admit(socket: net.Socket): void {
@@ -243,12 +260,15 @@ export class Acceptor {
   }
 
   #resume(): void {
-    if (!this.#shut || this.left || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
+    if (!this.#shut || this.left || this.#short || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
     this.#shut = false;
     for (const entrance of this.#entrances) entrance.unshut();
   }
 
   async #leave(): Promise<void> {
+    // What waits at the sockets may take the last of them.
+    this.#short = false;
+    descriptors.remove(this);
     const calls = this.#entrances.map((entrance) => ({ entrance, until: this.#options.lastCall(entrance.index) }));
     const end = Math.max(0, ...calls.map(({ until }) => until));
     // While all of them leave, nobody would wake one that rests.
@@ -271,18 +291,4 @@ export class Acceptor {
     this.#duty?.close(state);
     this.#duty = undefined;
   }
-}
-
-/**
- * A connection that has been accepted is read at once, and to one that waits nobody listens yet: its `'end'` would be over by the time
- * somebody does, and who has ended its side without a byte would wait for ever; its `'error'`, of a reset, would end the process. Returns
- * what lets it be read.
- */
-function keepUnread(socket: net.Socket): () => void {
-  const { _handle: handle } = socket as unknown as { _handle: { reading: boolean; readStop(): number } | null };
-  if (!handle?.reading) return () => undefined;
-  // As Node does it for `pauseOnConnect`, from 20 to 26.
-  handle.reading = false;
-  handle.readStop();
-  return () => socket._read(0);
 }

@@ -10,6 +10,7 @@ import type { WorkerContext } from './base.js';
 import { Chain } from './chain.js';
 import { countPending, isStream, pendingOf, streamOf } from './connection.js';
 import { departure } from './departure.js';
+import { descriptors } from './descriptors.js';
 import { endsConnection } from './head.js';
 import type { IdleConnections } from './idle.js';
 import { Intake } from './intake.js';
@@ -253,6 +254,7 @@ export class Answers {
   #leave({ response, failed, began }: Arrival, now: number): void {
     const { slot, pulse } = this.#options.context;
     slot.end(failed);
+    descriptors.look(now);
     if (this.#admission) pulse.vitals.end();
     this.#options.finish(response, this.#admission ? began : 0, now);
   }

@@ -2,11 +2,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
 import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
+import { serializeError } from '../serialized-error.js';
 import type { WarningCode } from '../warning.js';
 import type { AcceptOptions } from './accept-options.js';
 import { Acceptor } from './acceptor.js';
 import { lastCall } from './board.js';
 import { departure } from './departure.js';
+import { descriptors } from './descriptors.js';
 import type { Pulse } from './pulse.js';
 import type { Slot } from './slot.js';
 
@@ -143,7 +145,7 @@ export abstract class Worker<App = unknown> {
    * and listen to `'error'`: what nobody listens to ends the worker.
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
-    const { spec, slot, fail, onWake, leaveSockets } = this.context;
+    const { spec, slot, fail, tell, warn, onWake, leaveSockets } = this.context;
     if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
     const acceptor = new Acceptor({
       ...options,
@@ -159,6 +161,16 @@ export abstract class Worker<App = unknown> {
       onLeft: leaveSockets,
     });
     slot.countConnections(() => acceptor.connections.size);
+    descriptors.watch(
+      {
+        warn: (message) => warn('descriptors', message),
+        replace: (error) => {
+          tell({ type: 'error', error: serializeError(error) });
+          tell({ type: 'recycle', why: 'descriptors' });
+        },
+      },
+      Math.max(1, spec.serving.threads),
+    );
     return acceptor;
   }
 

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TlsOptions } from 'node:tls';
 import { inspect } from 'node:util';
+import { say } from '../log/standard-error.js';
 import type { BootPhase, FailedMessage, WorkerMessage, WorkerSpec } from '../protocol.js';
 import { STATE } from '../scoreboard.js';
 import { serializeError } from '../serialized-error.js';
@@ -125,7 +126,7 @@ export function startLifecycle(
     tell({ type: 'error', error: explained(error) });
     if (!heard) {
       const shown = error instanceof Error ? error.stack : inspect(error);
-      process.stderr.write(`prefork: worker ${process.pid}: uncaught: ${shown}\n`);
+      say(`prefork: worker ${process.pid}: uncaught: ${shown}\n`);
     }
     if (harmless) return;
     // A second one on the way out: the state is worse than unknown.

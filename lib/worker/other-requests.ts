@@ -11,6 +11,7 @@ import { halfClose } from './closing.js';
 import { markServed, noteSecure, pendingOf, settled, transportOf } from './connection.js';
 import { standInFront } from './front.js';
 import { ownerOf } from './head.js';
+import { limitHeaders, nameOverflow } from './header-count.js';
 import type { Listener } from './listener.js';
 import { report } from './refusal.js';
 import type { FedServer } from './server.js';
@@ -121,13 +122,15 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   if (!worker.http2) application.hold('connect');
   fed.front.prependListener('secureConnection', noteSecure);
   decideUpgrades(fed, application, listener, worker);
+  limitHeaders(fed);
   const emit = standInFront(server as EventEmitter, {
     request: inFront('request', worker.onRequest),
     checkContinue: serveAs('checkContinue', answerNotFound),
     checkExpectation: serveAs('checkExpectation', refuseExpectation),
     upgrade: give('upgrade'),
     ...(!worker.http2 && { connect: give('connect') }),
-    clientError: (error: Error, socket: Socket) => onClientError(error, socket, ownClientError, worker.underWay),
+    clientError: (error: Error, socket: Socket) =>
+      onClientError(nameOverflow(error, socket), socket, ownClientError, worker.underWay),
     timeout: (stream: Socket) => {
       const heard = application.hears('timeout');
       if (heard) application.call('timeout', stream);

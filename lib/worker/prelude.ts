@@ -3,6 +3,7 @@
  * else. The flag reaches the threads of a worker too. Importing it elsewhere does nothing.
  */
 import { createServer } from 'node:net';
+import { openStandardError } from '../log/standard-error.js';
 import { FD, type WorkerSpec } from '../protocol.js';
 import { SLOT_SIZE, STATE } from '../scoreboard.js';
 import { readSlotAt } from './board.js';
@@ -11,6 +12,7 @@ import { linkToMaster } from './control.js';
 import { armFatalReport } from './fatal-report.js';
 import { type Lifecycle, startLifecycle } from './lifecycle.js';
 import { ownScript } from './own-script.js';
+import { guardOutput } from './output.js';
 import { Pulse } from './pulse.js';
 import { RecycleWatch } from './recycle.js';
 import { Slot } from './slot.js';
@@ -25,6 +27,7 @@ if (spec && spec.app === undefined) ownScript.begin();
 if (!spec && process.execArgv[1] === import.meta.url) {
   process.execArgv.splice(0, 2);
   guardStdin();
+  guardOutput();
   armFatalReport();
 }
 
@@ -32,8 +35,11 @@ function prepare(spec: WorkerSpec): Lifecycle {
   // Forks of the application must not load this file again.
   process.execArgv.splice(0, 2);
   guardStdin();
+  guardOutput();
   armFatalReport();
   if (spec.thread !== undefined) return prepareThread(spec, spec.thread);
+  // Before it is another user's process.
+  openStandardError();
   const pulse = new Pulse(spec.clocks, spec.spawnedAt);
   const image = new SharedArrayBuffer(SLOT_SIZE);
   const slot = new Slot(spec.slot, STATE.BOOTING, undefined, image);
@@ -62,6 +68,7 @@ function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
   const index = spec.slot + thread;
   const before = readSlotAt(index);
   const link = linkToProcess();
+  openStandardError(link.log);
   const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined, link.slot);
   // The process's memory is watched in its main thread.
   slot.observe({ onRequests: link.countRequests, onMemory: () => undefined });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { inspect } from 'node:util';
+import { say } from '../log/standard-error.js';
 import { quoted } from '../log/text.js';
 import { type Refusal, refusalPage, writeRefusal } from './raw-response.js';
 
@@ -51,5 +52,5 @@ export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 |
 /** Tells on stderr that a handler failed. */
 export function report(error: unknown, { method, url = '' }: IncomingMessage): void {
   const stack = error instanceof Error && error.stack ? error.stack : inspect(error);
-  process.stderr.write(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${stack}\n`);
+  say(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${stack}\n`);
 }

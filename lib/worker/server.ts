@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { HttpOptions } from '../protocol.js';
 import { MAX_PENDING } from './connection.js';
+import { headerListPairs } from './header-count.js';
 import type { Listener } from './listener.js';
 import { applyOptions, beginTimeouts, optionsOf } from './own-server.js';
 import type { SessionSettings, Sessions } from './sessions.js';
@@ -51,7 +52,9 @@ export async function createServer(settings: ServerSettings): Promise<FedServer>
     // Beyond that, a client waits, or is told to repeat, where of HTTP/1.1 the connection would have to be cut. RFC 9113, 5.1.2.
     const limits = { maxConcurrentStreams: MAX_PENDING, ...(rest as { settings?: object }).settings };
     // Its types know requests of its own only; the listener gets the compatible ones.
-    const secure = createSecureServer({ ...rest, ...tls, settings: limits, allowHTTP1: true } as never);
+    const count = maxHeadersCount ?? (copied?.limits['maxHeadersCount'] as number | undefined);
+    const pairs = count !== undefined && { maxHeaderListPairs: headerListPairs(count) };
+    const secure = createSecureServer({ ...pairs, ...rest, ...tls, settings: limits, allowHTTP1: true } as never);
     sessions = new (await import('./sessions.js')).Sessions(secure, {
       keepAlive: rest.keepAliveTimeout ?? 0,
       onBroken,

@@ -160,7 +160,11 @@ export class Slot {
     const utilisation = performance.eventLoopUtilization();
     this.#elu = performance.eventLoopUtilization(utilisation, this.#utilisation).utilization;
     this.#utilisation = utilisation;
-    this.#rss = process.memoryUsage.rss();
+    try {
+      this.#rss = process.memoryUsage.rss();
+    } catch {
+      // Node 20 opens a file for it, and there may be no descriptor left.
+    }
   }
 
   #fill(): void {

@@ -30,5 +30,9 @@ export function closeSockets(spec: WorkerSpec, copies: number = spec.copies): vo
   if (spec.locals[0] === null || spec.sockets === 0) return;
   closeSync(FD.SOCKET);
   // What is opened next must not become the standard input. (Another thread may come in between; it does no harm with a file.)
-  openSync('/dev/null', 'r');
+  try {
+    openSync('/dev/null', 'r');
+  } catch {
+    // That one was the last, and another thread has it.
+  }
 }

@@ -1,5 +1,6 @@
 import type { TlsOptions } from 'node:tls';
 import { type MessagePort, workerData } from 'node:worker_threads';
+import { descriptors } from '../descriptors.js';
 import type { Link } from '../lifecycle.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 
@@ -11,18 +12,22 @@ export interface ThreadLink extends Link {
   readonly vitals: SharedArrayBuffer;
   /** So many more requests have been finished. */
   readonly countRequests: (count: number) => void;
+  /** Where the process has opened standard error. */
+  readonly log: number | undefined;
 }
 
 /** The link of a thread: a port to the main thread of its process. */
 export function linkToProcess(): ThreadLink {
-  const { port, tls, requests, slot, vitals } = (workerData as ThreadData).prefork;
+  const { port, tls, requests, slot, vitals, log } = (workerData as ThreadData).prefork;
   const tell = (message: ThreadMessage): void => port.postMessage(message);
   const orders = listen(port);
+  orders.set('short', () => descriptors.ranOut());
   orders.set('usr1', () => process.emit('SIGUSR1', 'SIGUSR1'));
   return {
     tell,
     slot,
     vitals,
+    log,
     countRequests(count) {
       const before = Atomics.add(requests.count, 0, count);
       if (before < requests.limit && before + count >= requests.limit) tell({ type: 'recycle', why: 'requests' });

@@ -17,6 +17,8 @@ export type ThreadOrder =
   | { readonly type: 'hurry'; readonly farewell: number }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
+  /** Another thread has found out that descriptors are short. */
+  | { readonly type: 'short' }
   /** The process got USR1; signals come to its main thread alone. */
   | { readonly type: 'usr1' }
   | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer | undefined };
@@ -26,6 +28,8 @@ export interface ThreadData {
   readonly prefork: {
     readonly port: MessagePort;
     readonly tls: TlsOptions | undefined;
+    /** Where the process has opened standard error, see `descriptor()`. */
+    readonly log: number | undefined;
     /** Where it keeps the image of its slot: when it dies, its process stores it. */
     readonly slot: SharedArrayBuffer;
     /** Where it writes down its signs of life. */

@@ -5,6 +5,7 @@ import type { FailedMessage, RecycleCause, WorkerMessage, WorkerSpec } from '../
 import { DUTY } from '../../scoreboard.js';
 import { reviveError, serializeError } from '../../serialized-error.js';
 import { readSlotAt, storeImage, writeDuty } from '../board.js';
+import { isShortage } from '../descriptors.js';
 import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
@@ -42,6 +43,7 @@ export class ThreadPool implements Servant {
   #started = 0;
   #closed = false;
   #asked = false;
+  #short = false;
 
   constructor(spec: WorkerSpec, lifecycle: Lifecycle, tls: TlsOptions | undefined) {
     this.#spec = spec;
@@ -138,7 +140,12 @@ export class ThreadPool implements Servant {
     } else if (message.type === 'timeout') {
       // It has answered its client, and exits by itself.
       this.#onTimeout(thread, message);
-    } else {
+    } else if (message.type !== 'error' || !isShortage(message.error)) {
+      this.#lifecycle.tell(message);
+    } else if (!this.#short) {
+      // All threads have the same descriptors.
+      this.#short = true;
+      for (const other of this.#threads.values()) other.order({ type: 'short' });
       this.#lifecycle.tell(message);
     }
   }

@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads';
+import { descriptor } from '../../log/standard-error.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
 import { SLOT_SIZE } from '../../scoreboard.js';
 import { namesOf } from '../sockets.js';
@@ -46,7 +47,9 @@ export class ThreadHandle {
     this.#worker = new Thread(script, {
       argv,
       env: { ...process.env, [SPEC_VARIABLE]: encodeSpec(spec) },
-      workerData: { prefork: { ...data, slot: this.image, vitals, port: port2 } } satisfies ThreadData,
+      workerData: {
+        prefork: { ...data, log: descriptor(), slot: this.image, vitals, port: port2 },
+      } satisfies ThreadData,
       transferList: [port2],
       name: `prefork #${spec.id}.${spec.thread}`,
       ...(resourceLimits && { resourceLimits }),

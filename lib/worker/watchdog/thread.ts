@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { openStandardError, say } from '../../log/standard-error.js';
 import { monotonic } from '../../monotonic.js';
 import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../../protocol.js';
 import { peersOf } from '../../system/peers.js';
@@ -23,6 +24,8 @@ export interface WatchdogData {
   readonly spawnedAt: number;
   /** The listening sockets, see `namesOf()`. */
   readonly sockets: readonly (string | number)[];
+  /** Where standard error has been opened, see `descriptor()`. */
+  readonly log: number | undefined;
 }
 
 /** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */
@@ -30,7 +33,7 @@ const LONGEST_REST = 500;
 /** The clients' answers do not wait longer for the stack. Milliseconds. */
 const HEAD_START = 50;
 
-const { vitals: memory, image, slot, limits, spawnedAt, sockets } = workerData as WatchdogData;
+const { vitals: memory, image, slot, limits, spawnedAt, sockets, log } = workerData as WatchdogData;
 const vitals = new Vitals(memory);
 const judge = new Judge(limits, spawnedAt);
 const absence = new Absence(ThreadFigures.of(vitals.systemThread), monotonic());
@@ -73,19 +76,20 @@ async function act({ clock, elapsed }: Verdict): Promise<void> {
     ...(request && { request: { ...request, ...(remoteAddress && { remoteAddress }) } satisfies TimedOutRequest }),
   };
   storeImage(slot, image);
-  tell(encodeMessage({ type: 'timeout', ...report }), FD.CONTROL);
+  tell(encodeMessage({ type: 'timeout', ...report }));
   process.kill(process.pid, 'SIGKILL');
 }
 
 /** Whatever stands in the way of a report, the process must end. */
 function giveUp(error: Error): void {
-  tell(`prefork: worker ${process.pid}: its watchdog failed: ${error.stack}\n`, 2);
+  openStandardError(log);
+  say(`prefork: worker ${process.pid}: its watchdog failed: ${error.stack}\n`);
   process.kill(process.pid, 'SIGKILL');
 }
 
-function tell(line: string, fd: number): void {
+function tell(line: string): void {
   try {
-    writeSync(fd, line);
+    writeSync(FD.CONTROL, line);
   } catch {
     // The master is gone, or reads nothing: it learns of the death alone.
   }

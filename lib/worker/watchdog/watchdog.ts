@@ -1,4 +1,5 @@
 import { Worker as Thread } from 'node:worker_threads';
+import { descriptor, say } from '../../log/standard-error.js';
 import type { WorkerSpec } from '../../protocol.js';
 import type { Pulse } from '../pulse.js';
 import { namesOf } from '../sockets.js';
@@ -16,6 +17,7 @@ export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArray
     limits: spec.clocks,
     spawnedAt: spec.spawnedAt,
     sockets: namesOf(spec, 0),
+    log: descriptor(),
   };
   const thread = new Thread(new URL('./thread.js', import.meta.url), {
     workerData: data,
@@ -27,7 +29,7 @@ export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArray
   });
   thread.unref();
   thread.on('error', (error) => {
-    process.stderr.write(`prefork: worker ${process.pid}: its watchdog ended: ${error.stack}\n`);
+    say(`prefork: worker ${process.pid}: its watchdog ended: ${error.stack}\n`);
   });
   return () => void thread.terminate();
 }

@@ -1,0 +1,55 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** What comes out of the threads of this process, and is piped to its own output. */
+const FROM_THREAD = 'ReadableWorkerStdio';
+
+/**
+ * The application's own output goes to pipes whose readers may have gone, or to disks that are full. What is lost so is no reason to end a
+ * worker with all its requests: where nobody listens for the error of standard output or standard error, it is ignored. Who listens hears it as ever.
+ *
+ * The streams are made by Node when they are first asked for, and stay unmade until then.
+ */
+export function guardOutput(): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    const { get, ...property } = Object.getOwnPropertyDescriptor(process, name) ?? {};
+    if (!get) continue;
+    let guarded: Writable | undefined;
+    Object.defineProperty(process, name, {
+      ...property,
+      get() {
+        const stream = get.call(process) as Writable;
+        if (guarded !== stream) {
+          guarded = stream;
+          guard(stream);
+        }
+        return stream;
+      },
+    });
+  }
+}
+
+/** An error also ends the pipe from each thread. What the thread writes then would be kept in its memory for ever, so the pipe is laid anew. */
+function guard(stream: Writable): void {
+  let failed = false;
+  stream.on('unpipe', (source: Readable) => {
+    if (source.constructor.name !== FROM_THREAD) return;
+    // The error has one more turn to end it, by a 'close'.
+    setImmediate(() => {
+      if (failed && !source.readableEnded) lay(source, stream);
+    });
+  });
+  stream.on('error', () => {
+    failed = true;
+    setImmediate(() => {
+      failed = false;
+    });
+  });
+}
+
+/** As Node lays it: each thread has a pipe to the same stream, so the number of listeners says nothing. */
+function lay(source: Readable, stream: Writable): void {
+  const most = stream.getMaxListeners();
+  stream.setMaxListeners(0);
+  source.pipe(stream);
+  stream.setMaxListeners(most);
+}
