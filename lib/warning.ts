@@ -4,10 +4,12 @@ import { isRecord } from './serialized-error.js';
  * What a worker warns of. `connections`: all that it may hold were taken, and idle ones had to go; `slow-client`: a connection was cut
  * because a request waited for its client; `pipelining`: a client wanted more answers at once than are kept for it; `websocket`: a
  * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
- * their end when the time of a drain was nearly over, and were ended.
+ * their end when the time of a drain was nearly over, and were ended; `exit`: the application called `process.exit` with requests in flight.
  */
-export type WarningCode = 'connections' | 'slow-client' | 'pipelining' | 'websocket' | 'server' | 'drain';
-const CODES: readonly WarningCode[] = ['connections', 'slow-client', 'pipelining', 'websocket', 'server', 'drain'];
+export type WarningCode = 'connections' | 'slow-client' | 'pipelining' | 'websocket' | 'server' | 'drain' | 'exit';
+const CODES: readonly WarningCode[] = [
+  ...(['connections', 'slow-client', 'pipelining', 'websocket', 'server', 'drain', 'exit'] as const),
+];
 
 /** Something that an operator should know, and that ends nothing. */
 export interface WorkerWarning {
@@ -18,13 +20,15 @@ export interface WorkerWarning {
   readonly repeated?: number;
   /** The number of the thread, from 1. */
   readonly thread?: number;
+  /** Where it comes from, innermost call first, one line each: of an `exit`. */
+  readonly stack?: string;
 }
 
 export type WarningMessage = { readonly type: 'warning' } & WorkerWarning;
 
 export function parseWarning(value: unknown): WarningMessage | undefined {
   if (!isRecord(value)) return undefined;
-  const { message, repeated, thread } = value;
+  const { message, repeated, thread, stack } = value;
   const code = CODES.find((name) => name === value['code']);
   if (code === undefined || typeof message !== 'string') return undefined;
   return {
@@ -32,5 +36,6 @@ export function parseWarning(value: unknown): WarningMessage | undefined {
     ...{ code, message },
     ...(typeof repeated === 'number' && { repeated }),
     ...(typeof thread === 'number' && { thread }),
+    ...(typeof stack === 'string' && { stack }),
   };
 }

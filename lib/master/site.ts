@@ -4,6 +4,7 @@ import type { MasterSignal } from '../options/types.js';
 import type { SlotRecord } from '../scoreboard.js';
 import { resolveAccount } from '../system/account.js';
 import { claimPidFile, type PidFile } from '../system/pid-file.js';
+import { watchTerminal } from '../system/terminal.js';
 import { openBoard } from './board.js';
 import type { Generation } from './generation.js';
 import { startGuard } from './guard.js';
@@ -13,9 +14,21 @@ import { closeListeners, type Listener, openListeners, sweep } from './listener.
 import { type Service, startService } from './service.js';
 import { atHostExit, installSignals } from './signals.js';
 import type { ArbiterStats } from './stats.js';
-import { abandonUpgrade, dismissCandidate, dutiesOf, type Estate, hasSuccessor, ownEstate } from './succession.js';
+import {
+  abandonUpgrade,
+  announceLeave,
+  dismissCandidate,
+  dutiesOf,
+  type Estate,
+  hasSuccessor,
+  othersLeave,
+  ownEstate,
+} from './succession.js';
 import { startTicks } from './watch.js';
 import { type EndStage, type Standing, WorkerHandle, type WorkerTurn } from './worker-handle.js';
+
+/** How long the word of a process that is to end too may take: whoever told this one may have told that one. Milliseconds. */
+const OTHERS_WORD = 250;
 
 /** A worker that is to be. */
 export interface Recruit extends Standing, Omit<Place, 'slot'> {}
@@ -36,11 +49,14 @@ export interface Site {
   bury(worker: WorkerHandle): void;
   /** All addresses are served: a process before this one is told. */
   serves(): void;
+  /** It is to drain: a process beside this one is told. Returns how long to wait for the same word from there, milliseconds. */
+  leaves(): number;
   /**
    * The sockets are to go away: workers that drain from now on accept what waits first, until that moment of `monotonic()`. Here
    * they are closed, so that new clients are refused as soon as the workers have closed them too. None can be spawned after that.
+   * May be said again. Returns whether nobody else serves what waits there.
    */
-  lastCall(until: number): void;
+  lastCall(until: number): boolean;
   /** It could not start: a process before this one is told. Returns how to end. */
   failStart(failure: Error): EndStage;
   /** Closes and removes everything. All workers must have ended. */
@@ -50,7 +66,8 @@ export interface Site {
 /** Where a site reports to. */
 export interface SiteEvents {
   readonly onTurn: (turn: WorkerTurn) => void;
-  readonly onSignal: (name: MasterSignal) => void;
+  /** `terminal`: nobody has sent it. */
+  readonly onSignal: (name: MasterSignal, origin: 'terminal' | undefined) => void;
   readonly onError: (error: ArbiterError) => void;
   /** Another process serves the same sockets too. */
   readonly onSuccessor: (pid: number) => void;
@@ -105,7 +122,10 @@ function assemble(
   const workers = new Set<WorkerHandle>();
   const slots = 1 + options.workerClass.threads;
   const restoreTitle = setTitle(`prefork: master [${options.name}]`);
-  const removeSignals = installSignals(options.signals, events.onSignal);
+  const terminal = watchTerminal();
+  const removeSignals = installSignals(options.signals, (name) =>
+    events.onSignal(name, terminal.sends(name) ? 'terminal' : undefined),
+  );
   const removeExit = atHostExit(() => {
     for (const worker of workers) worker.signal('SIGKILL');
     dismissCandidate();
@@ -154,12 +174,17 @@ function assemble(
       }
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
+    leaves() {
+      announceLeave(dutiesOf(estate));
+      return othersServe() ? OTHERS_WORD : 0;
+    },
     lastCall(until) {
       // What waits is another process's.
-      if (othersServe()) return;
+      if (othersServe() && !othersLeave(dutiesOf(estate))) return false;
       const own = [...listeners.keys()].filter((index) => listeners[index]?.foreign === false);
       board.lastCall(until, own);
       closeListeners(listeners);
+      return own.length > 0;
     },
     serves() {
       estate.serves = true;
@@ -184,6 +209,7 @@ function assemble(
       await Promise.all([guard.close(), service?.close()]);
       removeExit();
       removeSignals();
+      terminal.close();
       restoreTitle();
     },
   };

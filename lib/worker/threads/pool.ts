@@ -5,7 +5,8 @@ import type { FailedMessage, RecycleCause, WorkerMessage, WorkerSpec } from '../
 import { DUTY } from '../../scoreboard.js';
 import { reviveError, serializeError } from '../../serialized-error.js';
 import { readSlotAt, storeImage, writeDuty } from '../board.js';
-import { type Lifecycle, ReportedFailure, type Servant } from '../lifecycle.js';
+import { ReportedFailure } from '../failures.js';
+import type { Lifecycle, Servant } from '../lifecycle.js';
 import { requestLimit } from '../recycle.js';
 import { sharedBuffer } from '../shared.js';
 import { closeSockets } from '../sockets.js';
