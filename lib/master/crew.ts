@@ -50,7 +50,7 @@ export class Crew {
   #listening = false;
   readonly #startedAt = performance.now();
   readonly #health: Health;
-  readonly #dismissals = new Dismissals<WorkerHandle>();
+  readonly #dismissals: Dismissals<WorkerHandle>;
   readonly #retreat: Retreat;
 
   constructor(site: Site, options: ResolvedOptions, generation: Generation, notifier: Notifier) {
@@ -60,6 +60,7 @@ export class Crew {
     this.#generation = generation;
     this.#watch = new Watch(options);
     this.#retreat = new Retreat({ gracefulTimeout: options.gracefulTimeout, lastCall: site.lastCall });
+    this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
     this.#notifier = notifier;
     this.#health = new Health((target, now) => this.#roster.failing(target, now), notifier);
   }
@@ -99,11 +100,7 @@ export class Crew {
    * does any more. Returns when to look again, on the clock of `now`. `ordered` is how all are to end soon, if they are.
    */
   fill(target: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
-    const askAt = this.#dismissals.settle(this.#roster.all(), now, {
-      ending: ordered !== undefined,
-      dismiss: (worker) => this.#dismiss(worker),
-      limit: this.#gracefulTimeout / 2,
-    });
+    const askAt = this.#dismissals.settle(this.#roster.all(), now, ordered !== undefined);
     const stableAt = this.#roster.settle(now);
     const wanted = this.#held && !this.#rollout ? 0 : target;
     const plan = this.#roster.plan(wanted, now);
@@ -177,7 +174,7 @@ export class Crew {
     return plan.wakeAt;
   }
 
-  /** Tells all workers to end; with a drain, what waits at the sockets is served first. */
+  /** Tells all workers to end. */
   end(stage: EndStage): void {
     this.#rollout = undefined;
     const serves = (worker: WorkerHandle): boolean =>
@@ -240,6 +237,7 @@ export class Crew {
   /** Somebody else has told it to end: its slot gets another one at once, and it has its time. */
   #dismiss(worker: WorkerHandle): void {
     const trial = this.tries(worker);
+    worker.dismissed = true;
     worker.leave('stop', 'drain', this.#gracefulTimeout);
     if (trial) this.#turnRound(earlyDismissal(worker));
     else this.#vacate(worker);

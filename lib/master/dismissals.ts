@@ -12,16 +12,6 @@ export interface Dismissed {
   order(order: Order): void;
 }
 
-/** What is to be done with those that have been sent TERM. */
-export interface Terms<W> {
-  /** The master is to end too: all go on until it says more. */
-  readonly ending: boolean;
-  /** Its place is another's from now on; it gets its order from here. */
-  readonly dismiss: (worker: W) => void;
-  /** How long one that nobody relieves stays, milliseconds. */
-  readonly limit: number;
-}
-
 /**
  * The workers that have got TERM from somebody else. A worker cannot know whether it alone is meant, so it asks. The answer waits for a
  * moment: if all have been told to end, the master is too. One that is meant alone leaves, but as long as no other one serves it goes on
@@ -30,10 +20,21 @@ export interface Terms<W> {
  * Time is a parameter.
  */
 export class Dismissals<W extends Dismissed> {
+  readonly #dismiss: (worker: W) => void;
+  readonly #limit: number;
   /** With when they are answered. */
   readonly #asked = new Map<W, number>();
   /** They leave, and serve as long as nobody else does; with when they are to go in any case. */
   readonly #kept = new Map<W, number>();
+
+  /**
+   * @param dismiss - its place is another's from now on; it gets its order from here.
+   * @param limit - how long one that nobody relieves stays, milliseconds.
+   */
+  constructor(dismiss: (worker: W) => void, limit: number) {
+    this.#dismiss = dismiss;
+    this.#limit = limit;
+  }
 
   /** It has got TERM. */
   ask(worker: W, now: number): void {
@@ -45,8 +46,8 @@ export class Dismissals<W extends Dismissed> {
     return this.#kept.has(worker);
   }
 
-  /** Answers those whose time has come. Returns when to look again. */
-  settle(workers: readonly W[], now: number, { ending, dismiss, limit }: Terms<W>): number | undefined {
+  /** Answers those whose time has come; if the master is `ending` too, all go on until it says more. Returns when to look again. */
+  settle(workers: readonly W[], now: number, ending: boolean): number | undefined {
     for (const [worker, at] of this.#asked) {
       const gone = worker.leaving || !workers.includes(worker);
       if (!gone && !ending && at > now) continue;
@@ -56,8 +57,8 @@ export class Dismissals<W extends Dismissed> {
       // It ends then, and that is a boot that failed.
       else if (!worker.ready) worker.order('drain');
       else {
-        dismiss(worker);
-        this.#kept.set(worker, now + limit);
+        this.#dismiss(worker);
+        this.#kept.set(worker, now + this.#limit);
       }
     }
     const relieved = workers.some(({ leaving, provenAt }) => !leaving && provenAt !== undefined && provenAt <= now);

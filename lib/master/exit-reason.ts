@@ -18,6 +18,7 @@ export function explainExit({ worker, code, signal }: ExitTurn, record: SlotReco
 function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {
   if (worker.timedOut) return 'timeout';
   if (worker.failure) return 'boot';
+  if (worker.dismissed && code !== 0 && !worker.overdue) return 'crash';
   if (worker.leavingFor !== undefined) return worker.leavingFor;
   if (!worker.ready) return 'boot';
   return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';

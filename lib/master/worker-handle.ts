@@ -89,6 +89,8 @@ export class WorkerHandle {
   readonly pid: number | undefined;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
+  /** Somebody else has told it to end, and the master has told it nothing. */
+  dismissed = false;
   /** The last error that it has told of. */
   lastError: Error | undefined;
   #timedOut = false;
@@ -205,6 +207,7 @@ export class WorkerHandle {
 
   /** Tells the worker to end, and kills it when it has not by the limit, milliseconds. The first reason stays. */
   end(reason: LeaveReason, stage: EndStage, limit: number): void {
+    this.dismissed = false;
     this.leave(reason, stage, limit);
     // One that has reported its failure is on its way out.
     if (this.failure !== undefined) return;

@@ -14,15 +14,10 @@ class FakeWorker {
 
 function crew(count: number) {
   const workers = Array.from({ length: count }, () => new FakeWorker());
-  const dismissals = new Dismissals<FakeWorker>();
-  const settle = (now: number, ending = false): number | undefined =>
-    dismissals.settle(workers, now, {
-      ending,
-      limit: 1_000,
-      dismiss(worker) {
-        worker.leaving = true;
-      },
-    });
+  const dismissals = new Dismissals<FakeWorker>((worker) => {
+    worker.leaving = true;
+  }, 1_000);
+  const settle = (now: number, ending = false): number | undefined => dismissals.settle(workers, now, ending);
   const orders = (): string[] => workers.map((worker) => worker.orders.join());
   return { workers, dismissals, settle, orders };
 }
