@@ -9,8 +9,8 @@ import { parseWarning, type WarningMessage } from './warning.js';
 /**
  * What the master and a worker say to each other.
  *
- * master → worker: one {@link WorkerSpec} in the environment, with TLS one line on the control pipe, then only
- * signals. The end of the pipe tells a worker that its master is gone.
+ * master → worker: one {@link WorkerSpec} in the environment, with TLS one line on the control pipe, then a line for each
+ * order (`orders.ts`). The end of the pipe tells a worker that its master is gone.
  * worker → master: {@link WorkerMessage}s, one line of JSON each, on the control pipe. This is not Node's
  * own IPC channel, because there a line that is no JSON becomes an uncaught exception *in the master*.
  */
@@ -193,6 +193,8 @@ const THREAD_EXIT_REASONS: readonly ThreadExitReason[] = ['crash', 'timeout'];
 
 export type WorkerMessage =
   | { readonly type: 'ready' }
+  /** It has got TERM, and not from the master: it serves on until it is told what is meant. */
+  | { readonly type: 'term' }
   | FailedMessage
   | { readonly type: 'error'; readonly error: SerializedError }
   /** A thread ended without being told to, and is replaced; `request` is what it was serving. */
@@ -238,7 +240,7 @@ export function parseMessage(line: string): WorkerMessage | undefined {
     return undefined;
   }
   if (!isRecord(value)) return undefined;
-  if (value['type'] === 'ready') return { type: 'ready' };
+  if (value['type'] === 'ready' || value['type'] === 'term') return { type: value['type'] };
   if (value['type'] === 'user') return { type: 'user', message: value['message'] };
   if (value['type'] === 'thread') return parseThread(value);
   if (value['type'] === 'recycle') {

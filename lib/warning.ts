@@ -5,7 +5,7 @@ import { isRecord } from './serialized-error.js';
  * because a request waited for its client; `pipelining`: a client wanted more answers at once than are kept for it; `websocket`: a
  * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
  * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
- * have, or there were hardly any when it began.
+ * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight.
  */
 export type WarningCode =
   | 'connections'
@@ -14,7 +14,8 @@ export type WarningCode =
   | 'websocket'
   | 'server'
   | 'drain'
-  | 'descriptors';
+  | 'descriptors'
+  | 'exit';
 const CODES: readonly WarningCode[] = [
   'connections',
   'slow-client',
@@ -23,6 +24,7 @@ const CODES: readonly WarningCode[] = [
   'server',
   'drain',
   'descriptors',
+  'exit',
 ];
 
 /** Something that an operator should know, and that ends nothing. */
@@ -34,13 +36,15 @@ export interface WorkerWarning {
   readonly repeated?: number;
   /** The number of the thread, from 1. */
   readonly thread?: number;
+  /** Where it comes from, innermost call first, one line each: of an `exit`. */
+  readonly stack?: string;
 }
 
 export type WarningMessage = { readonly type: 'warning' } & WorkerWarning;
 
 export function parseWarning(value: unknown): WarningMessage | undefined {
   if (!isRecord(value)) return undefined;
-  const { message, repeated, thread } = value;
+  const { message, repeated, thread, stack } = value;
   const code = CODES.find((name) => name === value['code']);
   if (code === undefined || typeof message !== 'string') return undefined;
   return {
@@ -48,5 +52,6 @@ export function parseWarning(value: unknown): WarningMessage | undefined {
     ...{ code, message },
     ...(typeof repeated === 'number' && { repeated }),
     ...(typeof thread === 'number' && { thread }),
+    ...(typeof stack === 'string' && { stack }),
   };
 }

@@ -67,6 +67,11 @@ export function earlyDeath(
   return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
 }
 
+/** The error for one that somebody else had told to end by then. */
+export function earlyDismissal({ id, served }: WorkerHandle): ArbiterError {
+  return new ArbiterError('ERR_WORKER_BOOT', `worker #${id} got a SIGTERM ${Math.round(served)} ms after it was ready`);
+}
+
 /** The error for one that lost a thread by then: what replaces the thread is of the same code. */
 export function earlyThreadDeath({ id, lastError }: WorkerHandle, { thread, code, reason }: ThreadExit): ArbiterError {
   const message = `thread ${thread} of worker #${id} ended (${reason}, exit code ${code})`;

@@ -1,31 +1,30 @@
 import type { FailureKind } from '../backoff.js';
 import { ArbiterError } from '../errors.js';
-import { monotonic } from '../monotonic.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { type Surge, surgeOf } from '../options/surge.js';
 import type { TimeoutReport } from '../protocol.js';
 import { type SlotRecord, STATE } from '../scoreboard.js';
-import { earlyDeath } from './boot-failure.js';
+import { earlyDeath, earlyDismissal } from './boot-failure.js';
+import { Dismissals } from './dismissals.js';
 import type { ReloadResult, WorkerExit } from './events.js';
+import { explainExit } from './exit-reason.js';
 import type { Generation } from './generation.js';
+import { Health } from './health.js';
 import type { Notifier } from './notify.js';
+import { Retreat } from './retreat.js';
 import { Rollout } from './rollout.js';
 import { Roster } from './roster.js';
 import type { Site } from './site.js';
-import { type CrewStats, type FailingSlot, mergeRecords, Tally, workerStats } from './stats.js';
+import { type CrewStats, mergeRecords, Tally, workerStats } from './stats.js';
 import { Watch } from './watch.js';
-import type { EndStage, ExitReason, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
+import type { EndStage, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
-/** A quick stop lets no request end, so it needs no longer than this. Milliseconds. */
-const QUICK_LIMIT = 5_000;
 /** How long a worker of a new generation must be ready, and alive, before the old one of its slot drains. Milliseconds. */
 const SOAK = 1_000;
 /** For so much of that it leaves the clients to the old one: what dies by itself dies before it has any. Milliseconds. */
 const REST = 500;
-/** So many deaths in a row are no accident: one is replaced at once. */
-const DEGRADED_FROM = 2;
 /** A host without workers has nothing else that keeps it alive. Milliseconds. */
 const HELD_LOOK = 3_600_000;
 
@@ -50,7 +49,9 @@ export class Crew {
   #held = false;
   #listening = false;
   readonly #startedAt = performance.now();
-  #degraded = false;
+  readonly #health: Health;
+  readonly #dismissals: Dismissals<WorkerHandle>;
+  readonly #retreat: Retreat;
 
   constructor(site: Site, options: ResolvedOptions, generation: Generation, notifier: Notifier) {
     this.#site = site;
@@ -58,7 +59,10 @@ export class Crew {
     this.#surge = options.surge;
     this.#generation = generation;
     this.#watch = new Watch(options);
+    this.#retreat = new Retreat({ gracefulTimeout: options.gracefulTimeout, lastCall: site.lastCall });
+    this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
     this.#notifier = notifier;
+    this.#health = new Health((target, now) => this.#roster.failing(target, now), notifier);
   }
 
   get size(): number {
@@ -88,13 +92,15 @@ export class Crew {
       for (const { address } of this.#site.listeners) this.#notifier.emit('listening', address);
     }
     this.#notifier.emit('worker:ready', worker.info());
+    this.#retreat.welcome(worker);
   }
 
   /**
    * Spawns what is missing, retires what is too many, and tells when slots begin to fail again and again, and when none
-   * does any more. Returns when to look again, on the clock of `now`.
+   * does any more. Returns when to look again, on the clock of `now`. `ordered` is how all are to end soon, if they are.
    */
-  fill(target: number, now: number): (number | undefined)[] {
+  fill(target: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
+    const askAt = this.#dismissals.settle(this.#roster.all(), now, ordered !== undefined);
     const stableAt = this.#roster.settle(now);
     const wanted = this.#held && !this.#rollout ? 0 : target;
     const plan = this.#roster.plan(wanted, now);
@@ -108,8 +114,8 @@ export class Crew {
     const rollout = this.#rollout?.plan(this.#roster.posts(wanted), now);
     const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.#generation }));
     for (const { id, generation } of orders) this.#spawn(id, generation);
-    this.#tellHealth(wanted, now);
-    return [stableAt, plan.wakeAt, rollout?.wakeAt, wanted === 0 ? now + HELD_LOOK : undefined];
+    this.#health.tell(wanted, now);
+    return [askAt, stableAt, plan.wakeAt, rollout?.wakeAt, wanted === 0 ? now + HELD_LOOK : undefined];
   }
 
   /** Begins to replace all workers by those of another generation. */
@@ -141,11 +147,24 @@ export class Crew {
 
   /** Lets all workers go, after a rollout if there is one, and starts no others; the sockets stay bound, and clients wait. Until `resume`. */
   hold(): void {
+    if (!this.#held) this.#notifier.emit('hold');
     this.#held = true;
   }
 
   resume(): void {
+    if (this.#held) this.#notifier.emit('resume');
     this.#held = false;
+  }
+
+  /** It has got TERM from somebody else. */
+  asked(worker: WorkerHandle): void {
+    if (this.#retreat.begun) worker.order('stay');
+    else this.#dismissals.ask(worker, performance.now());
+  }
+
+  /** Whether it has not begun to serve, in no part. */
+  boots(worker: WorkerHandle): boolean {
+    return (this.#record(worker)?.state ?? STATE.BOOTING) === STATE.BOOTING;
   }
 
   /** Begins to recycle a worker, if one is due and nothing else changes. Returns when to look again. */
@@ -155,13 +174,13 @@ export class Crew {
     return plan.wakeAt;
   }
 
-  /** Tells all workers to end; with a drain, what waits at the sockets is served first. */
+  /** Tells all workers to end. */
   end(stage: EndStage): void {
     this.#rollout = undefined;
-    // The second half of the time is for what has been accepted by then.
-    if (stage === 'drain') this.#site.lastCall(monotonic() + this.#gracefulTimeout / 2);
-    const limit = stage === 'drain' ? this.#gracefulTimeout : Math.min(this.#gracefulTimeout, QUICK_LIMIT);
-    for (const worker of this.#roster.all()) worker.end('stop', stage, limit);
+    const serves = (worker: WorkerHandle): boolean =>
+      !this.#listening || (worker.ready && !worker.exited && (!worker.leaving || this.#dismissals.keeps(worker)));
+    this.#retreat.begin(stage, this.#roster.all(), serves);
+    this.#dismissals.clear();
   }
 
   /** Hands a signal on to all that are up. */
@@ -188,16 +207,8 @@ export class Crew {
     }
   }
 
-  /** How a worker ended, from what the system and the worker itself tell. */
-  explain({ worker, code, signal }: ExitTurn): WorkerExit {
-    const record = this.#record(worker);
-    // A worker without a shell kills itself, and leaves the code that it would have exited with.
-    const told = signal === 'SIGKILL' ? record?.exitCode : undefined;
-    const exit = told === undefined ? { code, signal } : { code: told, signal: null };
-    const reason = exitReason(worker, record, exit.code);
-    const request = reason === 'boot' ? undefined : record?.request;
-    const overdue = worker.overdue && signal === 'SIGKILL' && ({ overdue: true } as const);
-    return { ...exit, reason, ...overdue, ...(request && { request }) };
+  explain(turn: ExitTurn): WorkerExit {
+    return explainExit(turn, this.#record(turn.worker));
   }
 
   /**
@@ -215,11 +226,7 @@ export class Crew {
       this.#turnRound(worker.failure ?? earlyDeath(worker, exit));
       return;
     }
-    const partner = this.#roster.partner(worker, (other) => !this.tries(other));
-    if (partner) this.#rollout?.giveUp(worker);
-    const replaced = partner !== undefined && (partner.term - worker.term || partner.age - worker.age) > 0;
-    if (replaced) this.#tally.respawns++;
-    else if (!partner) this.#vacated.add(worker.id);
+    const replaced = this.#vacate(worker);
     // Who ran out of time while it served has taken that time: there is no quick loop of hangs.
     if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.ready)) return;
     const kind: FailureKind = error ? 'spawn' : worker.ready ? 'crash' : 'boot';
@@ -227,14 +234,34 @@ export class Crew {
     if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
   }
 
+  /** Somebody else has told it to end: its slot gets another one at once, and it has its time. */
+  #dismiss(worker: WorkerHandle): void {
+    const trial = this.tries(worker);
+    worker.dismissed = true;
+    worker.leave('stop', 'drain', this.#gracefulTimeout);
+    if (trial) this.#turnRound(earlyDismissal(worker));
+    else this.#vacate(worker);
+  }
+
+  /** A worker gives up its slot, ordered by nobody here. Returns whether a younger one has it already. */
+  #vacate(worker: WorkerHandle): boolean {
+    const partner = this.#roster.partner(worker, (other) => !this.tries(other));
+    if (partner) this.#rollout?.giveUp(worker);
+    const replaced = partner !== undefined && (partner.term - worker.term || partner.age - worker.age) > 0;
+    if (replaced) this.#tally.respawns++;
+    else if (!partner) this.#vacated.add(worker.id);
+    return replaced;
+  }
+
   stats(target: number): CrewStats {
     const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.#record(worker)));
     const now = performance.now();
-    const failing = this.#failing(target, now);
+    const failing = this.#health.failing(target, now);
     return {
       generation: this.#generation.number,
       uptime: now - this.#startedAt,
-      degraded: this.#degraded,
+      degraded: this.#health.degraded,
+      held: this.#held,
       failing,
       totals: this.#tally.totals(workers),
       workers,
@@ -255,22 +282,6 @@ export class Crew {
     this.#term++;
   }
 
-  #tellHealth(target: number, now: number): void {
-    const failing = this.#failing(target, now);
-    const degraded = failing.some(({ failures }) => failures >= DEGRADED_FROM);
-    if (degraded === this.#degraded) return;
-    this.#degraded = degraded;
-    if (degraded) this.#notifier.emit('degraded', failing);
-    else this.#notifier.emit('recovered');
-  }
-
-  #failing(target: number, now: number): FailingSlot[] {
-    return this.#roster.failing(target, now).map(({ wait, ...slot }) => ({
-      ...slot,
-      nextAttempt: wait > 0 ? Math.round(Date.now() + wait) : undefined,
-    }));
-  }
-
   #spawn(id: number, generation: Generation): void {
     if (this.#vacated.delete(id)) this.#tally.respawns++;
     const probation = generation === this.#generation ? 0 : SOAK;
@@ -284,12 +295,4 @@ export class Crew {
   #record(worker: WorkerHandle): SlotRecord | undefined {
     return mergeRecords(this.#site.slotsOf(worker).filter((record) => record.pid === worker.pid));
   }
-}
-
-function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {
-  if (worker.timedOut) return 'timeout';
-  if (worker.failure) return 'boot';
-  if (worker.leavingFor !== undefined) return worker.leavingFor;
-  if (!worker.ready) return 'boot';
-  return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';
 }

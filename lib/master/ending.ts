@@ -26,11 +26,13 @@ export class Ending {
    * An order to end. Returns whether it is a new one, so harder than what was ordered before.
    *
    * @param now - when clients have been served until now, on the clock of `performance.now()`.
+   * @param least - the drain begins no earlier, milliseconds from now.
    */
-  order(stage: EndStage, now: number | undefined): boolean {
+  order(stage: EndStage, now: number | undefined, least = 0): boolean {
     if (!isHarder(stage, this.#stage)) return false;
     this.#stage = stage;
-    this.#drainAt = stage === 'drain' && now !== undefined && this.#delay > 0 ? now + this.#delay : undefined;
+    const delay = Math.max(this.#delay, least);
+    this.#drainAt = stage === 'drain' && now !== undefined && delay > 0 ? now + delay : undefined;
     return true;
   }
 

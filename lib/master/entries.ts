@@ -107,7 +107,18 @@ const TABLE: Table = {
   ],
   rollback: (_, err) => ['error', errorTitle(err), { err }],
   upgrade: (_, pid) => ['info', `upgraded: the process ${pid} serves too`, { successor: pid }],
-  signal: (_, signal) => ['info', `got ${signal}`, { signal }],
+  hold: () => [
+    'warn',
+    'held, by SIGWINCH: all workers go, and clients wait until HUP, TTIN, TTOU or scale() ends it',
+    {},
+  ],
+  resume: () => ['info', 'held no more: workers come again', {}],
+  signal: (_, signal, origin) => {
+    if (origin === undefined) return ['info', `got ${signal}`, { signal }];
+    if (signal === 'SIGHUP') return ['warn', 'the terminal is gone (SIGHUP), so this is a stop', { signal, origin }];
+    // One comes for each step by which a window is dragged.
+    return ['debug', `got ${signal} of the terminal, which is no order`, { signal, origin }];
+  },
   stop: (_, { graceful }) => [
     'info',
     graceful ? 'stopping, after what is in flight' : 'stopping at once',

@@ -98,8 +98,18 @@ export interface ArbiterEvents {
   rollback: [error: ArbiterError];
   /** Another process, of that pid, serves the same sockets from now on, beside this one; see {@link Arbiter.upgrade}. */
   upgrade: [pid: number];
-  /** The master got a signal of its table. */
-  signal: [name: MasterSignal];
+  /**
+   * Workers are told to go and nobody replaces them, by WINCH: clients wait until HUP, TTIN, TTOU, `reload()` or `scale()` ends that. During a
+   * reload it begins when that has ended.
+   */
+  hold: [];
+  /** After `hold`: workers come again. */
+  resume: [];
+  /**
+   * The master got a signal of its table. `origin` is `'terminal'` where nobody has sent it: WINCH while there is a controlling terminal is not
+   * obeyed, and HUP because the terminal is gone is a graceful stop.
+   */
+  signal: [name: MasterSignal, origin?: 'terminal'];
   stop: [options: { readonly graceful: boolean }];
   stopped: [];
   /** Something failed that no promise tells of. With neither a listener nor a log it becomes a process warning. */

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { files } from '../system/files.js';
 import { system } from '../system/system.js';
+import { readLines } from './read-lines.js';
 
 /**
  * What a process that is to succeed another one gets from it, see `succession.ts`: descriptors of the listening sockets, and a
@@ -31,15 +32,34 @@ export interface Bequest {
   readonly sockets: readonly (Heirloom & { readonly name: string; readonly bind: string })[];
 }
 
-/** What the successor tells, each as a line of JSON: one of its duties that it does, or why it never will. */
+/**
+ * What the processes tell each other, each as a line of JSON. The successor: one of its duties that it does, or why it never will. Both: a duty
+ * that they are about to give up.
+ */
 export interface News {
   readonly serves: string;
   readonly fails: string;
+  readonly leaves: string;
+}
+
+/** It may be of another version of this library. */
+export function newsIn(line: string): Partial<News> {
+  try {
+    return Object(JSON.parse(line));
+  } catch {
+    return {};
+  }
+}
+
+export function newsLine(news: Partial<News>): string {
+  return `${JSON.stringify(news)}\n`;
 }
 
 /** The successor's side of an upgrade. */
 export class Heritage {
   readonly predecessor: number;
+  /** What the predecessor is about to give up. */
+  readonly left: ReadonlySet<string>;
   readonly #line = new Socket({ fd: LINE_FD });
   readonly #arbiters: number;
   #sockets: Bequest['sockets'];
@@ -53,7 +73,10 @@ export class Heritage {
     // One of an earlier version does not say so.
     this.#arbiters = arbiters ?? Number.POSITIVE_INFINITY;
     this.#sockets = sockets;
-    this.#line.on('error', () => undefined).resume();
+    this.#line.on('error', () => undefined);
+    const left = new Set<string>();
+    this.left = left;
+    readLines(this.#line, (line) => left.add(newsIn(line).leaves ?? ''));
     this.#line.on('close', () => {
       this.#alone = true;
     });
@@ -107,6 +130,11 @@ export class Heritage {
     for (const serves of duties) this.#tell({ serves });
   }
 
+  /** Tells the predecessor what soon will not be. */
+  leave(duties: readonly string[]): void {
+    for (const leaves of duties) this.#tell({ leaves });
+  }
+
   /** Tells the predecessor why an Arbiter does not serve. */
   fail(name: string, { message }: Error): void {
     this.#tell({ fails: `its Arbiter '${name}' failed to start: ${message}` });
@@ -120,7 +148,7 @@ export class Heritage {
 
   #tell(news: Partial<News>): void {
     // By its end, the descriptor may be another file's.
-    if (!this.#line.destroyed) system.write(this.#line, `${JSON.stringify(news)}\n`);
+    if (!this.#line.destroyed) system.write(this.#line, newsLine(news));
   }
 }
 

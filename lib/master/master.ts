@@ -83,7 +83,7 @@ export class Master {
     this.#become('starting');
     const events: SiteEvents = {
       onTurn: (turn) => this.#loop.enqueue(turn),
-      onSignal: (name) => this.#loop.enqueue({ type: 'signal', name }),
+      onSignal: (name, origin) => this.#loop.enqueue({ type: 'signal', name, origin }),
       onError: this.#notifier.report,
       onSuccessor: (pid) => {
         // Another Arbiter of this process may have been faster.
@@ -175,15 +175,16 @@ export class Master {
     exit: (turn) => this.#workers?.exit(turn),
     trouble: (turn) => this.#workers?.trouble(turn),
     tick: (turn) => this.#workers?.tick(turn),
-    signal: ({ name }) => {
-      this.#notifier.emit('signal', name);
+    signal: ({ name, origin }) => {
+      this.#notifier.emit('signal', name, ...(origin ? [origin] : []));
       if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
       else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
-      else if (name === 'SIGHUP') this.#reloads.ask(this.#crew);
+      else if (origin && name === 'SIGWINCH') return;
+      else if (name === 'SIGHUP' && !origin) this.#reloads.ask(this.#crew);
       else if (name === 'SIGWINCH') this.#hold();
       else if (name === 'SIGUSR1') this.#reopenLogs();
       else if (name === 'SIGUSR2') this.#upgradeDue = true;
-      else if (name === 'SIGTERM') this.#end('drain');
+      else if (name === 'SIGTERM' || name === 'SIGHUP') this.#end('drain');
       else this.#end(this.#ending.stage === 'quit' ? 'kill' : 'quit');
     },
     scale: ({ to }) => this.#scaleTo(to),
@@ -209,7 +210,8 @@ export class Master {
 
   /** Begins to end, or hurries up; never slows down. */
   #end(stage: EndStage): void {
-    if (!this.#ending.order(stage, this.#state === 'starting' ? undefined : performance.now())) return;
+    const now = this.#state === 'starting' ? undefined : performance.now();
+    if (!this.#ending.order(stage, now, stage === 'drain' ? this.#site?.leaves() : 0)) return;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();
     abandonUpgrade();
@@ -231,7 +233,7 @@ export class Master {
     const due = this.#state === 'running' && this.#reloads.due;
     if (due && this.#reloads.begin(this.#crew, this.#target)) this.#become('reloading');
     const before = this.#state;
-    const times = this.#crew.fill(this.#target, now);
+    const times = this.#crew.fill(this.#target, now, this.#ending.stage);
     if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
       this.#become('running');
       this.#site?.serves();

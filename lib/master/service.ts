@@ -105,18 +105,20 @@ class SystemdService implements Service {
 const ENDING: ReadonlySet<unknown> = new Set(['SIGTERM', 'SIGINT', 'SIGQUIT']);
 
 type StatusView = Pick<ArbiterStats<string>, 'state' | 'generation' | 'target' | 'degraded' | 'failing'> & {
+  readonly held?: boolean;
   readonly workers: readonly Pick<WorkerInfo, 'state'>[];
 };
 
 /** One line for humans, with nothing in it that would begin another. */
 export function statusLine(
-  { state, generation, workers, target, degraded, failing }: StatusView,
+  { state, generation, workers, target, degraded, failing, held }: StatusView,
   failedReload?: unknown,
 ): string {
   // While they are replaced, there may be more.
   const ready = Math.min(target, workers.filter((worker) => worker.state === 'ready').length);
   return [
     `${state}, ${ready} of ${target} workers ready, generation ${generation}`,
+    ...(held ? ['held: no worker serves until HUP, TTIN or TTOU'] : []),
     ...(degraded ? [`degraded: workers ${failing.map(({ id }) => `#${id}`).join(', ')} fail again and again`] : []),
     ...(failedReload === undefined ? [] : [`the last reload failed: ${errorTitle(failedReload)}`]),
   ].join('; ');

@@ -7,6 +7,7 @@ import { resolveAccount } from '../system/account.js';
 import { withOwners } from '../system/ownership.js';
 import { checkPermissions } from '../system/permissions.js';
 import { claimPidFile, type PidFile } from '../system/pid-file.js';
+import { watchTerminal } from '../system/terminal.js';
 import { NO_SLOT, openBoard } from './board.js';
 import type { Generation } from './generation.js';
 import { startGuard } from './guard.js';
@@ -16,12 +17,24 @@ import { closeListeners, type Listener, openListeners, sweep } from './listener.
 import { type Service, startService } from './service.js';
 import { atHostExit, installSignals } from './signals.js';
 import type { ArbiterStats } from './stats.js';
-import { abandonUpgrade, dismissCandidate, dutiesOf, type Estate, hasSuccessor, ownEstate } from './succession.js';
+import {
+  abandonUpgrade,
+  announceLeave,
+  dismissCandidate,
+  dutiesOf,
+  type Estate,
+  hasSuccessor,
+  othersLeave,
+  ownEstate,
+} from './succession.js';
 import { setTitle } from './title.js';
 import { asTrouble } from './trouble.js';
 import { type Step, undoAll, undoNow } from './undo.js';
 import { startTicks } from './watch.js';
 import { type EndStage, type Standing, WorkerHandle, type WorkerTurn } from './worker-handle.js';
+
+/** How long the word of a process that is to end too may take: whoever told this one may have told that one. Milliseconds. */
+const OTHERS_WORD = 250;
 
 /** A worker that is to be. */
 export interface Recruit extends Standing, Omit<Place, 'slot'> {}
@@ -42,11 +55,14 @@ export interface Site {
   bury(worker: WorkerHandle): void;
   /** All addresses are served: a process before this one is told. */
   serves(): void;
+  /** It is to drain: a process beside this one is told. Returns how long to wait for the same word from there, milliseconds. */
+  leaves(): number;
   /**
    * The sockets are to go away: workers that drain from now on accept what waits first, until that moment of `monotonic()`. Here
    * they are closed, so that new clients are refused as soon as the workers have closed them too. None can be spawned after that.
+   * May be said again. Returns whether nobody else serves what waits there.
    */
-  lastCall(until: number): void;
+  lastCall(until: number): boolean;
   /** It could not start: a process before this one is told. Returns how to end. */
   failStart(failure: Error): EndStage;
   /** Closes and removes everything. All workers must have ended. */
@@ -56,7 +72,8 @@ export interface Site {
 /** Where a site reports to. */
 export interface SiteEvents {
   readonly onTurn: (turn: WorkerTurn) => void;
-  readonly onSignal: (name: MasterSignal) => void;
+  /** `terminal`: nobody has sent it. */
+  readonly onSignal: (name: MasterSignal, origin: 'terminal' | undefined) => void;
   readonly onError: (error: ArbiterError) => void;
   /** Another process serves the same sockets too. */
   readonly onSuccessor: (pid: number) => void;
@@ -127,7 +144,11 @@ function assemble(
   const workers = new Set<WorkerHandle>();
   const restoreTitle = setTitle(options.name);
   undo.push(['the title could not be restored', restoreTitle]);
-  const removeSignals = installSignals(options.signals, events.onSignal);
+  const terminal = watchTerminal();
+  undo.push(['the terminal is still watched', terminal.close]);
+  const removeSignals = installSignals(options.signals, (name) =>
+    events.onSignal(name, terminal.sends(name) ? 'terminal' : undefined),
+  );
   undo.push(['the handlers of signals could not be removed', removeSignals]);
   const removeExit = atHostExit(() => {
     for (const worker of workers) worker.signal('SIGKILL');
@@ -191,12 +212,17 @@ function assemble(
       }
       if (worker.pid !== undefined) guard.forget(worker.pid);
     },
+    leaves() {
+      announceLeave(dutiesOf(estate));
+      return othersServe() ? OTHERS_WORD : 0;
+    },
     lastCall(until) {
       // What waits is another process's.
-      if (othersServe()) return;
+      if (othersServe() && !othersLeave(dutiesOf(estate))) return false;
       const own = [...listeners.keys()].filter((index) => listeners[index]?.foreign === false);
       undoNow([['those who wait at the sockets may be reset', () => board.lastCall(until, own)]], events.onError);
       closeListeners(listeners, events.onError);
+      return own.length > 0;
     },
     serves() {
       estate.serves = true;

@@ -54,6 +54,8 @@ export interface CrewStats {
   readonly uptime: number;
   /** Whether the worker of some slot died twice in a row or more; see {@link ArbiterEvents.degraded}. */
   readonly degraded: boolean;
+  /** Whether all workers have been let go and clients wait; see {@link ArbiterEvents.hold}. */
+  readonly held: boolean;
   /** By number; also those whose worker died once. */
   readonly failing: readonly FailingSlot[];
   readonly totals: StatsTotals;
@@ -77,6 +79,7 @@ export const EMPTY_STATS: CrewStats = {
   generation: 1,
   uptime: 0,
   degraded: false,
+  held: false,
   failing: [],
   totals: { requests: 0, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 },
   workers: [],

@@ -5,7 +5,8 @@ import { ArbiterError } from '../errors.js';
 import { envFiles, splitEnvFiles } from '../options/env-files.js';
 import { commandLine, workingFolder } from '../options/working-folder.js';
 import { type Child, hasEnded, insist, spawnChild } from '../system/child.js';
-import { type Bequest, FIRST_SOCKET_FD, HERITAGE_VARIABLE, heritage, LINE_FD, type News } from './heritage.js';
+import { system } from '../system/system.js';
+import { type Bequest, FIRST_SOCKET_FD, HERITAGE_VARIABLE, heritage, LINE_FD, newsIn, newsLine } from './heritage.js';
 import type { Listener } from './listener.js';
 import { readLines } from './read-lines.js';
 import { startFolder } from './start-folder.js';
@@ -40,6 +41,8 @@ interface Candidate {
   readonly child: Child;
   readonly line: Duplex;
   readonly ended: Promise<void>;
+  /** What it is about to give up. */
+  readonly left: Set<string>;
   /** Ends it before it serves. */
   readonly abandon: AbortController;
 }
@@ -75,6 +78,18 @@ export function ownEstate(estate: Estate): () => void {
 /** What an Arbiter has to have begun to serve, as the processes call it towards each other. */
 export function dutiesOf({ name, listeners }: Pick<Estate, 'name' | 'listeners'>): string[] {
   return listeners.length === 0 ? [name] : listeners.map(({ bind }) => bind);
+}
+
+/** Tells the processes beside this one what it is about to give up. */
+export function announceLeave(duties: readonly string[]): void {
+  if (heritage?.alone === false) heritage.leave(duties);
+  for (const leaves of duties) if (successor) system.write(successor.line, newsLine({ leaves }));
+}
+
+/** Whether those have said the same: nobody will serve what waits. */
+export function othersLeave(duties: readonly string[]): boolean {
+  const peers = [...(successor ? [successor] : []), ...(heritage?.alone === false ? [heritage] : [])];
+  return peers.every(({ left }) => duties.every((duty) => left.has(duty)));
 }
 
 /**
@@ -168,7 +183,7 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   const line = child.stdio[LINE_FD] as Duplex;
   line.on('error', () => undefined);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  return { pid, child, line, ended, abandon: new AbortController() };
+  return { pid, child, line, ended, left: new Set(), abandon: new AbortController() };
 }
 
 function placeOf(script: string | undefined): string {
@@ -181,7 +196,7 @@ function placeOf(script: string | undefined): string {
 
 /** Resolves when the successor serves all that this process does. */
 function allServed(
-  { child, line, abandon }: Candidate,
+  { child, line, left, abandon }: Candidate,
   duties: readonly string[],
   limit: number | undefined,
 ): Promise<void> {
@@ -198,7 +213,8 @@ function allServed(
     });
     abandon.signal.addEventListener('abort', () => fail('this process was told to stop meanwhile'));
     readLines(line, (text) => {
-      const { serves, fails } = newsIn(text);
+      const { serves, fails, leaves } = newsIn(text);
+      if (leaves !== undefined) left.add(leaves);
       if (fails !== undefined) fail(fails);
       const index = missing.indexOf(serves ?? '');
       if (index !== -1) missing.splice(index, 1);
@@ -206,15 +222,6 @@ function allServed(
     });
   });
   return all.finally(() => clearTimeout(timer));
-}
-
-/** It may be of another version of this library. */
-function newsIn(line: string): Partial<News> {
-  try {
-    return Object(JSON.parse(line));
-  } catch {
-    return {};
-  }
 }
 
 /** Its own guard ends its workers, if it does not. Resolves when it has ended. */

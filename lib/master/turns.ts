@@ -8,7 +8,7 @@ export type Turn =
   | WorkerTurn
   | { readonly type: 'opened'; readonly site: Site; readonly generation: Generation }
   | { readonly type: 'unopened'; readonly error: unknown }
-  | { readonly type: 'signal'; readonly name: MasterSignal }
+  | { readonly type: 'signal'; readonly name: MasterSignal; readonly origin: 'terminal' | undefined }
   | { readonly type: 'scale'; readonly to: number }
   | { readonly type: 'stop'; readonly stage: EndStage }
   | { readonly type: 'closed' }

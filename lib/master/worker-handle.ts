@@ -1,15 +1,14 @@
-import type { Duplex } from 'node:stream';
 import { debugWorker } from '../debug.js';
 import type { ArbiterError } from '../errors.js';
 import { monotonic } from '../monotonic.js';
-import { encodeTls, FD, parseMessage, type RecycleCause, type WorkerMessage } from '../protocol.js';
+import type { Order } from '../orders.js';
+import type { RecycleCause, WorkerMessage } from '../protocol.js';
 import { type Child, hasEnded, insist, signalChild } from '../system/child.js';
-import { system } from '../system/system.js';
 import { figuresOf } from '../system/thread-figures.js';
+import { Control } from './control.js';
 import { countdown } from './countdown.js';
 import { openFatalReport } from './fatal-report.js';
 import { type Launch, spawnWorker } from './launch.js';
-import { readLines } from './read-lines.js';
 import { ENDS, unsignalled } from './trouble.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
@@ -44,11 +43,10 @@ export type LeaveReason = Extract<ExitReason, 'stop' | 'scale' | 'reload' | 'rec
 
 /** How hard a worker is told to end: finish the request, exit at once, or be killed. */
 export type EndStage = 'drain' | 'quit' | 'kill';
-const STAGE_SIGNAL: Readonly<Record<EndStage, NodeJS.Signals>> = { drain: 'SIGTERM', quit: 'SIGQUIT', kill: 'SIGKILL' };
+const STAGES: readonly EndStage[] = ['drain', 'quit', 'kill'];
 
 export function isHarder(stage: EndStage, than: EndStage | undefined): boolean {
-  const order = Object.keys(STAGE_SIGNAL);
-  return than === undefined || order.indexOf(stage) > order.indexOf(than);
+  return than === undefined || STAGES.indexOf(stage) > STAGES.indexOf(than);
 }
 
 /** What reaches the master's queue from a worker process. */
@@ -69,6 +67,9 @@ export type WorkerTurn =
 
 /** How long a worker that has told of its own timeout may take to end. Milliseconds. */
 const LAST_ANSWERS = 2_000;
+
+/** One that is told to end before it is ready does so, unless its event loop stands still. Milliseconds. */
+const BLOCKED_BOOT = 1_000;
 
 /** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
 const LAST_WORDS = 250;
@@ -92,6 +93,8 @@ export class WorkerHandle {
   readonly pid: number | undefined;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
+  /** Somebody else has told it to end, and the master has told it nothing. */
+  dismissed = false;
   /** The last error that it has told of. */
   lastError: Error | undefined;
   #timedOut = false;
@@ -105,8 +108,9 @@ export class WorkerHandle {
   #readyTick: number | undefined;
   #exited = false;
   readonly #fatal = openFatalReport();
-  readonly #child: Child;
   readonly #enqueue: (turn: WorkerTurn) => void;
+  readonly #child: Child;
+  readonly #control: Control;
   #stopBootClock: (() => void) | undefined;
   #stopKillClock: (() => void) | undefined;
   #killAt = Number.POSITIVE_INFINITY;
@@ -121,14 +125,14 @@ export class WorkerHandle {
     this.#probation = probation;
     this.#enqueue = enqueue;
     this.#child = spawnWorker(launch, this.#fatal.fd);
+    this.#control = new Control(this.#child);
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
-    this.#sendTls(launch);
+    if (launch.tls !== undefined) this.#control.sendTls(launch.tls);
     if (launch.bootLimit > 0) {
       const left = Math.max(0, spec.spawnedAt + launch.bootLimit - monotonic());
-      const waited = (): number => (this.pid === undefined ? 0 : figuresOf(this.pid).waited);
-      this.#stopBootClock = countdown(left, () => enqueue({ type: 'overdue', worker: this }), waited);
+      this.#countBoot(left);
     }
   }
 
@@ -207,13 +211,28 @@ export class WorkerHandle {
 
   /** Tells the worker to end, and kills it when it has not by the limit, milliseconds. The first reason stays. */
   end(reason: LeaveReason, stage: EndStage, limit: number): void {
-    this.#leavingFor ??= reason;
-    // Before it is ready, a QUIT would leave a core file and nothing is under way: there it is a kill.
+    this.dismissed = false;
+    this.leave(reason, stage, limit);
     // One that has reported its failure is on its way out.
-    if (this.failure === undefined) this.signal(stage === 'quit' && !this.ready ? 'SIGKILL' : STAGE_SIGNAL[stage]);
+    if (this.failure !== undefined) return;
+    // Before it is ready, nothing is under way.
+    if (stage === 'kill' || (stage === 'quit' && !this.ready)) this.signal('SIGKILL');
+    else this.order(stage);
+  }
+
+  /** It is to end, and gets the order to do so later. */
+  leave(reason: LeaveReason, stage: EndStage, limit: number): void {
+    this.#leavingFor ??= reason;
     this.#killWithin(limit, () => {
       this.#overdue = stage === 'drain';
     });
+  }
+
+  /** Says it on the control pipe. */
+  order(order: Order): void {
+    // TERM is all that it would still hear.
+    if (!this.#control.order(order)) this.signal('SIGTERM');
+    if (order === 'drain' && !this.ready) this.#countBoot(BLOCKED_BOOT);
   }
 
   /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */
@@ -228,6 +247,13 @@ export class WorkerHandle {
     else insist(this.#child, name, (cause) => this.#enqueue({ type: 'trouble', error: unsignalled(this, cause) }));
   }
 
+  /** The time in which it waits for a CPU does not count. */
+  #countBoot(limit: number): void {
+    const waited = (): number => (this.pid === undefined ? 0 : figuresOf(this.pid).waited);
+    this.#stopBootClock?.();
+    this.#stopBootClock = countdown(limit, () => this.#enqueue({ type: 'overdue', worker: this }), waited);
+  }
+
   #killWithin(limit: number, onKill?: () => void): void {
     // Never later than it was to be before.
     const at = performance.now() + limit;
@@ -238,17 +264,6 @@ export class WorkerHandle {
       onKill?.();
       this.signal('SIGKILL');
     });
-  }
-
-  #sendTls({ tls }: Launch): void {
-    const control = this.#child.stdio[FD.CONTROL] as Duplex | undefined;
-    if (tls === undefined || control === undefined) return;
-    try {
-      system.write(control, encodeTls(tls));
-    } catch (error) {
-      // Without them it cannot boot: as if the pipe had failed.
-      control.destroy(error as Error);
-    }
   }
 
   #state(): WorkerState {
@@ -266,7 +281,7 @@ export class WorkerHandle {
       this.#exited = true;
       this.#stopBootClock?.();
       this.#stopKillClock?.();
-      child.stdio[FD.CONTROL]?.destroy();
+      this.#control.close();
       debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
       const fatal = this.#fatal.take(this.id);
       if (fatal) {
@@ -281,13 +296,9 @@ export class WorkerHandle {
     // 'close' comes when the pipe is read to its end too, so that the worker's last words come first.
     child.on('close', report);
     child.on('exit', (code, signal) => setTimeout(report, LAST_WORDS, code, signal).unref());
-    const control = child.stdio[FD.CONTROL] as Duplex | null | undefined;
-    control?.on('error', () => undefined);
-    if (control)
-      readLines(control, (line) => {
-        const message = parseMessage(line);
-        if (message) enqueue({ type: 'message', worker: this, message });
-        else debugWorker('#%d wrote a line that is no message: %s', this.id, line.slice(0, 80));
-      });
+    this.#control.listen(
+      (message) => enqueue({ type: 'message', worker: this, message }),
+      (line) => debugWorker('#%d wrote a line that is no message: %s', this.id, line.slice(0, 80)),
+    );
   }
 }

@@ -47,12 +47,18 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       if (!crew.has(worker)) return;
       if (message.type === 'ready') crew.welcome(worker);
       else if (message.type === 'timeout') onTimeout(worker, timeoutReport(message));
+      else if (message.type === 'term') crew.asked(worker);
       else if (message.type !== 'failed') passOn(worker, message, notifier);
       else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
       if (message.type === 'thread') crew.failTrial(worker, earlyThreadDeath(worker, message));
     },
     overdue: ({ worker }) => {
-      if (worker.ready || worker.leaving || worker.timedOut) return;
+      if (worker.ready || worker.timedOut) return;
+      if (worker.leaving) {
+        // It does not hear its order: nothing is under way there.
+        if (crew.boots(worker)) worker.signal('SIGKILL');
+        return;
+      }
       onTimeout(worker, { clock: 'boot', elapsed: worker.lived, answered: false });
       worker.signal('SIGKILL');
     },

@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import { monotonic } from '../monotonic.js';
 import { FD } from '../protocol.js';
 import {
   DUTY_BYTES,
@@ -12,6 +13,7 @@ import {
   SLOT_SIZE,
   SlotImage,
   type SlotRecord,
+  STATE,
   slotPosition,
 } from '../scoreboard.js';
 
@@ -19,6 +21,37 @@ import {
 export function readSlotAt(index: number): SlotRecord | undefined {
   const bytes = Buffer.alloc(SLOT_SIZE);
   return readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, slotPosition(index)) === SLOT_SIZE ? readSlot(bytes) : undefined;
+}
+
+/** A worker that has shown no sign of life for so long is not counted on. Milliseconds. */
+const STALE = 3_000;
+
+/** Whether another process than this one serves, and is not known to leave. */
+export function othersServe(): boolean {
+  const bytes = Buffer.alloc(SLOT_SIZE);
+  const seen = new Set([process.pid]);
+  for (let index = 0; readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, slotPosition(index)) === SLOT_SIZE; index++) {
+    const { state, pid = process.pid, beat = 0 } = readSlot(bytes) ?? {};
+    // The slots of its threads follow, and they are told later than the process.
+    if (seen.has(pid)) continue;
+    seen.add(pid);
+    if (state === STATE.SERVING && monotonic() - beat < STALE && lives(pid)) return true;
+  }
+  return false;
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Requests in flight, as these slots say. */
+export function activeIn(first: number, count: number): number {
+  const records = Array.from({ length: count }, (_, index) => readSlotAt(first + index));
+  return records.reduce((sum, record) => sum + (record?.pid === process.pid ? record.active : 0), 0);
 }
 
 /** What the image of a slot of this process says, before it is stored. */

@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { type Order, parseOrder } from '../orders.js';
 import { decodeTls, encodeMessage, FD, type WorkerMessage, type WorkerSpec } from '../protocol.js';
-import type { Link } from './lifecycle.js';
+import type { Link, Orders } from './lifecycle.js';
 import { sharedBuffer } from './shared.js';
 import { closeSockets } from './sockets.js';
 
@@ -21,15 +22,26 @@ function tellMaster(message: WorkerMessage): void {
   }
 }
 
-/** The link of a worker process: the control pipe, and signals. */
+/** The link of a worker process: the control pipe. */
 export function linkToMaster(spec: WorkerSpec): Link {
   const control = new Socket({ fd: FD.CONTROL, readable: true, writable: false });
-  let line = '';
-  let onLine: (() => void) | undefined;
+  let rest = '';
+  let tls: string | undefined;
+  let onTls: (() => void) | undefined;
+  let orders: Pick<Orders, Order> | undefined;
+  const take = (line: string): void => {
+    if (spec.tls && tls === undefined) {
+      tls = line;
+      onTls?.();
+      return;
+    }
+    const order = parseOrder(line);
+    if (order) orders?.[order]();
+  };
   control.setEncoding('latin1').on('data', (text: string) => {
-    // One line comes, or none.
-    line += text;
-    if (line.endsWith('\n')) onLine?.();
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    lines.forEach(take);
   });
   control.on('error', () => undefined);
   // Without a listener, node opens its inspector on USR1; the application reopens its logs then, if it has any.
@@ -40,20 +52,23 @@ export function linkToMaster(spec: WorkerSpec): Link {
     tell: tellMaster,
     async tls() {
       control.ref();
-      if (!line.endsWith('\n')) await new Promise<void>((resolve) => (onLine = resolve));
+      if (tls === undefined) await new Promise<void>((resolve) => (onTls = resolve));
       control.unref();
-      return decodeTls(line);
+      return decodeTls(tls ?? '');
     },
     onWake: (act) => void process.on('SIGURG', act),
     leaveSockets: () => closeSockets(spec),
     shared: async (name, bytes) => sharedBuffer(name, bytes),
     /** Nobody but the master holds the other end. */
     onGone: (act) => void control.once('close', act),
-    onOrders: ({ drain, quit }) => {
-      process.on('SIGTERM', () => drain());
-      process.on('SIGQUIT', quit);
+    onOrders(acts) {
+      orders = acts;
+    },
+    keepAlive() {
       // A worker lives on also when it listens to nothing.
       control.ref();
+      // Of the terminal, it is the master's too.
+      process.on('SIGQUIT', () => orders?.quit());
     },
   };
 }

@@ -1,3 +1,7 @@
+import type { BootPhase, FailedMessage } from '../protocol.js';
+import { serializeError } from '../serialized-error.js';
+import { explained } from './own-script.js';
+
 /** Listening failed; `socket` is the index of the address in `bind`. */
 export class ListenError extends Error {
   readonly socket: number;
@@ -12,4 +16,22 @@ export class AppError extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
   }
+}
+
+/** A boot failure that a thread has reported already. */
+export class ReportedFailure extends Error {
+  readonly report: FailedMessage;
+  constructor(report: FailedMessage) {
+    super(report.error.message);
+    this.report = report;
+  }
+}
+
+/** What the master is told of it. */
+export function failureReport(error: unknown, phase: BootPhase): FailedMessage {
+  if (error instanceof ReportedFailure) return error.report;
+  const failed = { type: 'failed', phase, error: explained(error) } as const;
+  if (error instanceof AppError) return { ...failed, phase: 'load', error: serializeError(error.cause) };
+  if (!(error instanceof ListenError)) return failed;
+  return { ...failed, phase: 'bind', error: serializeError(error.cause), socket: error.socket };
 }

@@ -2,15 +2,20 @@ import { AsyncResource } from 'node:async_hooks';
 import type { TlsOptions } from 'node:tls';
 import { inspect } from 'node:util';
 import { say } from '../log/standard-error.js';
-import type { BootPhase, FailedMessage, WorkerMessage, WorkerSpec } from '../protocol.js';
+import type { BootPhase, WorkerMessage, WorkerSpec } from '../protocol.js';
 import { STATE } from '../scoreboard.js';
 import { serializeError } from '../serialized-error.js';
 import type { Timeout } from './base.js';
+import { activeIn, othersServe } from './board.js';
 import { departure, drainTimes } from './departure.js';
-import { AppError, ListenError } from './failures.js';
+import { exitWarning } from './exit-warning.js';
+import { failureReport } from './failures.js';
 import { explained } from './own-script.js';
+import { OutsideTerm } from './outside-term.js';
 import type { Pulse } from './pulse.js';
+import { without } from './resources.js';
 import type { Slot } from './slot.js';
+import { callTermHandlers, captureTerm, hearsTerm } from './term-handlers.js';
 import type { Verdict } from './watchdog/judge.js';
 
 /** How this process ends. 3 and 4 are Gunicorn's codes for a failed boot and an application that does not load. */
@@ -42,14 +47,18 @@ export interface Link {
   readonly shared: (name: string, bytes: number) => Promise<SharedArrayBuffer | undefined>;
   /** It accepts no more: what it has of the listening sockets is closed. */
   readonly leaveSockets: () => void;
-  /** Takes orders from now on, and keeps the worker alive. */
+  /** Takes orders from now on. */
   readonly onOrders: (orders: Orders) => void;
+  /** The worker lives until it is told to end, whatever else it waits for. */
+  readonly keepAlive: () => void;
 }
 
 /** What a worker is told to do. */
 export interface Orders {
   readonly drain: () => void;
   readonly quit: () => void;
+  /** Somebody has sent TERM, and it is not meant for this worker alone: the order will come. */
+  readonly stay: () => void;
   /** In a thread: its process knows how late it is. See {@link Servant.hurry}. */
   readonly hurry: (farewell: number) => void;
 }
@@ -66,15 +75,6 @@ export interface Servant {
   quit?(): Promise<void>;
   /** The process or thread ends now, whatever is under way: 503 if it was told to, else 500. */
   lastWords?(status: 500 | 503): void;
-}
-
-/** A boot failure that a thread has reported already. */
-export class ReportedFailure extends Error {
-  readonly report: FailedMessage;
-  constructor(report: FailedMessage) {
-    super(report.error.message);
-    this.report = report;
-  }
 }
 
 /** The signals, errors and exits of a worker process, or of a thread of one, from its first line to its last. */
@@ -94,7 +94,7 @@ export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'share
 }
 
 export function startLifecycle(
-  { app, name, thread, logged, gracefulTimeout }: WorkerSpec,
+  { app, name, thread, logged, gracefulTimeout, sockets, serving, slot: index }: WorkerSpec,
   slot: Slot,
   pulse: Pulse,
   link: Link,
@@ -108,6 +108,12 @@ export function startLifecycle(
   let draining = false;
   let crashing = false;
   let quitting = false;
+  /** It was told to drain before it served, and had clients by then. */
+  let due = false;
+  /** The work is done, and the application's own handlers run. */
+  let closing = false;
+  /** It ends for a reason of this library's. */
+  let ours = false;
   /** Whether what is told gets into a log. */
   let heard = logged;
   /** What it waited for when it began to serve. */
@@ -159,13 +165,53 @@ export function startLifecycle(
     exitAfter(() => ended);
   };
   const drain = (limit: number, why: string): void => {
-    if (draining || crashing || !ordered) return;
+    if (draining || crashing) return;
+    if (!ordered) {
+      bootNoMore();
+      return;
+    }
     draining = true;
+    outside.answered();
     slot.setState(STATE.DRAINING);
     const { patience, farewell } = drainTimes(limit);
     if (thread === undefined) setTimeout(hurry, patience, farewell).unref();
     departure.begin(why);
-    exitAfter(() => ordered?.stop());
+    exitAfter(async () => {
+      await ordered?.stop();
+      closing = true;
+      await callTermHandlers();
+    });
+  };
+  /** Nothing is under way, unless a client has just been accepted. */
+  const bootNoMore = (): void => {
+    if (slot.connections === 0) process.exit(EXIT.OK);
+    due = true;
+  };
+  const quit = (): void => {
+    quitting = true;
+    if (!ordered) exit(EXIT.OK);
+    slot.setState(STATE.DRAINING);
+    if (ordered?.quit === undefined) exit(EXIT.OK);
+    setTimeout(exit, QUIT_LIMIT, EXIT.OK);
+    const end = (): void => exit(EXIT.OK);
+    ordered?.quit?.().then(end, end);
+  };
+  /** Not by the master: that tells it on its pipe. */
+  const outside = new OutsideTerm({
+    ask: () => tell({ type: 'term' }),
+    isRelieved() {
+      if (!worker || sockets === 0) return worker !== undefined;
+      // Before the others are looked at: of two that leave because of each other, one sees the other.
+      slot.setState(STATE.DRAINING);
+      const relieved = othersServe();
+      if (!relieved) slot.setState(STATE.SERVING);
+      return relieved;
+    },
+    leave: () => drain(gracefulTimeout, LEAVES),
+  });
+  const onTerm = (): void => {
+    if (closing && !hearsTerm()) exit(EXIT.OK);
+    if (!draining && !crashing && !quitting) outside.came();
   };
   const hurry = (farewell: number): void => {
     if (!crashing && !quitting) ordered?.hurry?.(farewell);
@@ -174,12 +220,16 @@ export function startLifecycle(
   const exitAfter = async (step: () => unknown): Promise<void> => {
     try {
       await step();
-      process.exit(crashing ? EXIT.CRASH : EXIT.OK);
+      exit(crashing ? EXIT.CRASH : EXIT.OK);
     } catch (error) {
       fail(error);
     }
   };
-  const exitWithin = (limit: number): void => void setTimeout(() => process.exit(EXIT.CRASH), limit);
+  const exit = (code: number): void => {
+    ours = true;
+    process.exit(code);
+  };
+  const exitWithin = (limit: number): void => void setTimeout(exit, limit, EXIT.CRASH);
   const lifecycle: Lifecycle = {
     ...link,
     slot,
@@ -189,19 +239,12 @@ export function startLifecycle(
     fail,
     takeOrders(servant) {
       ordered = servant;
-      const exit = (): never => process.exit(EXIT.OK);
-      const quit = (): void => {
-        quitting = true;
-        slot.setState(STATE.DRAINING);
-        if (servant.quit === undefined) exit();
-        setTimeout(exit, QUIT_LIMIT);
-        servant.quit?.().then(exit, exit);
-      };
-      link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, hurry });
+      link.keepAlive();
     },
     serving(ready) {
       worker = ready;
       if (ordered === undefined) lifecycle.takeOrders(ready);
+      if (due) drain(gracefulTimeout, LEAVES);
       if (draining) return;
       slot.setState(STATE.SERVING);
       pulse.serve();
@@ -210,12 +253,16 @@ export function startLifecycle(
     },
   };
 
+  link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay: () => outside.answered(), hurry });
+  if (thread === undefined) captureTerm(onTerm);
   pulse.onOverdue(timeOut);
   // The terminal sends these to the whole group; what they mean is the master's to say.
   for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
   process.on('uncaughtException', fail);
   process.on('exit', (code) => {
     slot.flush();
+    const active = slot.active + (thread === undefined ? activeIn(index + 1, serving.threads) : 0);
+    if (worker && !ours && !crashing && active > 0) tell(exitWarning(code, active, thread));
     worker?.lastWords?.(quitting ? 503 : 500);
     if (worker || reported || draining) return;
     const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
@@ -237,22 +284,4 @@ const NOBODY: Timeout = { answered: false, ended: Promise.resolve() };
 function connectionOf(request: Timeout['request']): string[] {
   if (request === undefined) return [];
   return [request.remoteAddress === undefined ? 'PipeWrap' : 'TCPSocketWrap'];
-}
-
-/** What is waited for now, and was not then. */
-function without(resources: readonly string[], before: readonly string[]): string[] {
-  const rest = [...before];
-  return resources.filter((resource) => {
-    const known = rest.indexOf(resource);
-    if (known !== -1) rest.splice(known, 1);
-    return known === -1;
-  });
-}
-
-function failureReport(error: unknown, phase: BootPhase): FailedMessage {
-  if (error instanceof ReportedFailure) return error.report;
-  const failed = { type: 'failed', phase, error: explained(error) } as const;
-  if (error instanceof AppError) return { ...failed, phase: 'load', error: serializeError(error.cause) };
-  if (!(error instanceof ListenError)) return failed;
-  return { ...failed, phase: 'bind', error: serializeError(error.cause), socket: error.socket };
 }

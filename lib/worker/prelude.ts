@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { openStandardError } from '../log/standard-error.js';
 import { FD, type WorkerSpec } from '../protocol.js';
 import { SLOT_SIZE, STATE } from '../scoreboard.js';
+import { replaceDeadTerminals } from '../system/dead-terminal.js';
 import { readSlotAt } from './board.js';
 import { spec } from './context.js';
 import { linkToMaster } from './control.js';
@@ -41,6 +42,7 @@ function prepare(spec: WorkerSpec): Lifecycle {
   // Before it is another user's process.
   openStandardError();
   const pulse = new Pulse(spec.clocks, spec.spawnedAt);
+  process.on('exit', replaceDeadTerminals);
   const image = new SharedArrayBuffer(SLOT_SIZE);
   const slot = new Slot(spec.slot, STATE.BOOTING, undefined, image);
   const lifecycle = startLifecycle(spec, slot, pulse, linkToMaster(spec));

@@ -105,6 +105,16 @@ export class Slot {
     this.#frozen = true;
   }
 
+  /** Requests in flight. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#connections();
+  }
+
   /** Where the number of open connections is to be had, once there are any. */
   countConnections(gauge: () => number): void {
     this.#connections = gauge;

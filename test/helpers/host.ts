@@ -51,6 +51,8 @@ export class Host {
     const all = { bind: '127.0.0.1:0', workers: 2, app: fixture('app.js'), ...options };
     this.child = fork(settings.script ?? fixture(settings.entry ?? 'host.js'), settings.args ?? [JSON.stringify(all)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // A session, and so a process group, of its own: without a controlling terminal, as in a service.
+      detached: true,
       execArgv: settings.execArgv ?? [],
       env: { ...process.env, ...settings.env },
       ...(settings.execPath && { execPath: settings.execPath }),

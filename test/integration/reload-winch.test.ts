@@ -21,12 +21,17 @@ async function letGo(host: Host): Promise<void> {
 }
 
 test('winch_then_hup', async (t) => {
-  const { host, releases, url } = await serve(t, {});
+  const { host, releases, url } = await serve(t, { logger: true });
   const load = new MixedLoad(t, { url }, { close: 4 });
   await load.more(20);
   await letGo(host);
-  const { state, target, degraded } = await host.stats();
-  assert.deepEqual({ state, target, degraded }, { state: 'running', target: 2, degraded: false });
+  const { state, target, degraded, held } = await host.stats();
+  assert.deepEqual({ state, target, degraded, held }, { state: 'running', target: 2, degraded: false, held: true });
+  // Said a second time, it is nothing new.
+  host.kill('SIGWINCH');
+  await host.until(() => host.of('signal').length === 2, 'another signal');
+  assert.deepEqual([host.of('hold').length, host.of('resume').length], [1, 0]);
+  assert.match(host.log, /held, by SIGWINCH: all workers go/);
   assert.deepEqual(
     host.of('worker:exit').map(({ args }) => args[1]),
     Array(2).fill({ code: 0, signal: null, reason: 'stop' }),
@@ -35,6 +40,7 @@ test('winch_then_hup', async (t) => {
   const { answered } = load;
   host.kill('SIGHUP');
   assert.deepEqual(await host.event('reloaded'), [{ generation: 2, replaced: 2 }]);
+  assert.deepEqual([host.of('resume').length, (await host.stats()).held], [1, false]);
   await load.more(20);
   await load.stop();
   assert.ok(load.answered > answered);

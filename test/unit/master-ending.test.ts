@@ -21,6 +21,19 @@ test('without a delay, or before anybody has served, nothing is to be waited for
   }
 });
 
+test('a drain that has to wait for a word of others begins no earlier, and no later than its own delay', () => {
+  for (const [delay, now, drainAt] of [
+    [0, 1_000, 1_250],
+    [100, 1_000, 1_250],
+    [500, 1_000, 1_500],
+    [0, undefined, undefined],
+  ] as const) {
+    const ending = new Ending(delay);
+    ending.order('drain', now, 250);
+    assert.equal(ending.drainAt, drainAt);
+  }
+});
+
 test('a harder stage cuts the delay, and nothing slows down', () => {
   const ending = new Ending(500);
   ending.order('drain', 1_000);

@@ -27,7 +27,7 @@ function errorOf(depth: number): fc.Arbitrary<SerializedError> {
 }
 const error = errorOf(4);
 const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
-  fc.record({ type: fc.constant('ready' as const) }, plain),
+  fc.record({ type: fc.constantFrom('ready', 'term') }, plain),
   fc.record({ type: fc.constant('error' as const), error }, plain),
   fc.record(
     { type: fc.constant('user' as const), message: fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value))) },
@@ -63,10 +63,11 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record(
     {
       type: fc.constant('warning' as const),
-      code: fc.constantFrom('connections' as const, 'slow-client' as const),
+      code: fc.constantFrom('connections' as const, 'exit' as const),
       message: fc.string(),
       repeated: fc.nat(),
       thread: fc.nat(300),
+      stack: fc.string(),
     },
     { requiredKeys: ['type', 'code', 'message'], ...plain },
   ),
@@ -86,13 +87,14 @@ function assertWellFormed(value: WorkerMessage): void {
     thread: ['type', 'thread', 'code', 'reason', 'request'],
     user: ['type', 'message'],
     recycle: ['type', 'why'],
-    warning: ['type', 'code', 'message', 'repeated', 'thread'],
+    term: ['type'],
+    warning: ['type', 'code', 'message', 'repeated', 'thread', 'stack'],
     timeout: ['type', 'clock', 'elapsed', 'request', 'hung', 'stack', 'pending', 'thread', 'answered'],
   }[value.type];
   assert.ok(allowed, `a message of type ${value.type}`);
   for (const key of Object.keys(value)) assert.ok(allowed.includes(key), `a key ${key}`);
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
-  if (value.type === 'ready' || value.type === 'user') return;
+  if (value.type === 'ready' || value.type === 'term' || value.type === 'user') return;
   if (value.type === 'recycle') return void assert.ok(['requests', 'memory'].includes(value.why));
   if (value.type === 'warning') {
     assert.deepEqual([typeof value.code, typeof value.message], ['string', 'string']);

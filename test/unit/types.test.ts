@@ -61,7 +61,12 @@ export function events(arbiter: Arbiter): void {
   arbiter.on('queue:normal', (queue) => expectType<QueueReport>()(queue));
   arbiter.on('recovered', (...args) => expectType<[]>()(args));
   arbiter.on('scale', (to, from) => expectType<[number, number]>()([to, from] as [number, number]));
-  arbiter.on('signal', (name) => expectType<ArbiterEvents['signal'][0]>()(name));
+  arbiter.on('signal', (name, origin) => {
+    expectType<ArbiterEvents['signal'][0]>()(name);
+    expectType<'terminal' | undefined>()(origin);
+  });
+  arbiter.on('hold', (...args) => expectType<[]>()(args));
+  arbiter.on('resume', (...args) => expectType<[]>()(args));
   arbiter.on('stop', ({ graceful }) => expectType<boolean>()(graceful));
   arbiter.on('stopped', () => undefined);
   arbiter.on('error', (error) => expectType<Error>()(error));

@@ -22,6 +22,7 @@ export function linkToProcess(): ThreadLink {
   const tell = (message: ThreadMessage): void => port.postMessage(message);
   const orders = listen(port);
   orders.set('short', () => descriptors.ranOut());
+  let kept = false;
   orders.set('usr1', () => process.emit('SIGUSR1', 'SIGUSR1'));
   return {
     tell,
@@ -37,9 +38,12 @@ export function linkToProcess(): ThreadLink {
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
     leaveSockets: () => tell({ type: 'left' }),
-    onOrders: ({ drain, quit, hurry }) => {
+    onOrders({ drain, quit, hurry }) {
       orders.set('drain', () => drain()).set('quit', quit);
       orders.set('hurry', (order) => order.type === 'hurry' && hurry(order.farewell));
+    },
+    keepAlive() {
+      kept = true;
       port.ref();
     },
     shared(name, bytes) {
@@ -50,7 +54,7 @@ export function linkToProcess(): ThreadLink {
         const onOrder = (order: ThreadOrder): void => {
           if (order.type !== 'shared' || order.name !== name) return;
           port.off('message', onOrder);
-          if (!orders.has('drain')) port.unref();
+          if (!kept) port.unref();
           resolve(order.buffer);
         };
         port.on('message', onOrder);
@@ -62,11 +66,7 @@ export function linkToProcess(): ThreadLink {
 function listen(port: MessagePort): Map<ThreadOrder['type'], (order: ThreadOrder) => void> {
   const acts = new Map<ThreadOrder['type'], (order: ThreadOrder) => void>();
   port.on('message', (order: ThreadOrder) => {
-    const { type } = order;
-    const act = acts.get(type);
-    if (act) act(order);
-    // It does not serve yet, so nothing is under way.
-    else if (type === 'drain' || type === 'quit') process.exit(0);
+    acts.get(order.type)?.(order);
   });
   // A thread whose script ends before it serves must be able to end.
   port.unref();
