@@ -4,9 +4,10 @@ import { monotonic } from '../monotonic.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { type Surge, surgeOf } from '../options/surge.js';
 import type { TimeoutReport } from '../protocol.js';
-import { type SlotRecord, STATE } from '../scoreboard.js';
+import type { SlotRecord } from '../scoreboard.js';
 import { earlyDeath } from './boot-failure.js';
 import type { ReloadResult, WorkerExit } from './events.js';
+import { explainExit, hasServed } from './exit-reason.js';
 import type { Generation } from './generation.js';
 import type { Notifier } from './notify.js';
 import { Rollout } from './rollout.js';
@@ -14,7 +15,7 @@ import { Roster } from './roster.js';
 import type { Site } from './site.js';
 import { type CrewStats, type FailingSlot, mergeRecords, Tally, workerStats } from './stats.js';
 import { Watch } from './watch.js';
-import type { EndStage, ExitReason, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
+import type { EndStage, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
@@ -80,9 +81,9 @@ export class Crew {
   }
 
   /** A worker serves: the first one makes the sockets listen. */
-  welcome(worker: WorkerHandle): void {
+  welcome(worker: WorkerHandle, since?: number): void {
     if (worker.ready || worker.failure) return;
-    worker.markReady();
+    worker.markReady(since);
     if (!this.#listening) {
       this.#listening = true;
       for (const { address } of this.#site.listeners) this.#notifier.emit('listening', address);
@@ -189,15 +190,18 @@ export class Crew {
   }
 
   /** How a worker ended, from what the system and the worker itself tell. */
-  explain({ worker, code, signal }: ExitTurn): WorkerExit {
-    const record = this.#record(worker);
-    // A worker without a shell kills itself, and leaves the code that it would have exited with.
-    const told = signal === 'SIGKILL' ? record?.exitCode : undefined;
-    const exit = told === undefined ? { code, signal } : { code: told, signal: null };
-    const reason = exitReason(worker, record, exit.code);
-    const request = reason === 'boot' ? undefined : record?.request;
-    const overdue = worker.overdue && signal === 'SIGKILL' && ({ overdue: true } as const);
-    return { ...exit, reason, ...overdue, ...(request && { request }) };
+  explain(turn: ExitTurn): WorkerExit {
+    return explainExit(turn, this.#records(turn.worker));
+  }
+
+  /** Whether it has had a request: a worker with threads may, while some of them still boot. */
+  hasServed(worker: WorkerHandle): boolean {
+    return hasServed(this.#record(worker));
+  }
+
+  /** A worker that is not ready was lost, or a thread of it: if it has served, a rollout may try another one. */
+  excuses(worker: WorkerHandle, served: boolean): boolean {
+    return served && !worker.ready && this.tries(worker) && this.#rollout?.excuses(worker) === true;
   }
 
   /**
@@ -205,13 +209,14 @@ export class Crew {
    * first: also that of a substitute, while the worker that it was for serves on.
    */
   bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
+    const served = exit.reason !== 'boot' && this.hasServed(worker);
     this.#tally.bury(this.#record(worker));
     if (exit.reason === 'crash') this.#tally.crashes++;
     this.#roster.remove(worker);
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
-    if (this.tries(worker)) {
+    if (this.tries(worker) && !this.excuses(worker, served)) {
       this.#turnRound(worker.failure ?? earlyDeath(worker, exit));
       return;
     }
@@ -222,7 +227,7 @@ export class Crew {
     else if (!partner) this.#vacated.add(worker.id);
     // Who ran out of time while it served has taken that time: there is no quick loop of hangs.
     if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.ready)) return;
-    const kind: FailureKind = error ? 'spawn' : worker.ready ? 'crash' : 'boot';
+    const kind: FailureKind = error ? 'spawn' : worker.ready || served ? 'crash' : 'boot';
     const backoff = this.#roster.fail(worker, kind, worker.served, performance.now(), Math.random());
     if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
   }
@@ -282,14 +287,10 @@ export class Crew {
   }
 
   #record(worker: WorkerHandle): SlotRecord | undefined {
-    return mergeRecords(this.#site.slotsOf(worker).filter((record) => record.pid === worker.pid));
+    return mergeRecords(this.#records(worker).filter((record) => record !== undefined));
   }
-}
 
-function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {
-  if (worker.timedOut) return 'timeout';
-  if (worker.failure) return 'boot';
-  if (worker.leavingFor !== undefined) return worker.leavingFor;
-  if (!worker.ready) return 'boot';
-  return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';
+  #records(worker: WorkerHandle): (SlotRecord | undefined)[] {
+    return this.#site.slotsOf(worker).map((record) => (record?.pid === worker.pid ? record : undefined));
+  }
 }

@@ -164,7 +164,7 @@ export class Master {
       const crew = new Crew(site, this.#options, generation, this.#notifier);
       this.#crew = crew;
       this.#workers = workerTurns({
-        ...{ crew, notifier: this.#notifier },
+        ...{ crew, notifier: this.#notifier, onAdopt: site.adopt },
         sockets: site.listeners.map(({ name }) => name),
         bootTimeout: this.#options.clocks.bootTimeout,
         starting: () => this.#state === 'starting',

@@ -5,7 +5,8 @@ import { monotonic } from '../monotonic.js';
 import { encodeTls, FD, parseMessage, type RecycleCause, type WorkerMessage } from '../protocol.js';
 import { figuresOf } from '../system/thread-figures.js';
 import { countdown } from './countdown.js';
-import { openFatalReport } from './fatal-report.js';
+import { Family } from './family.js';
+import { type FatalWords, openFatalReport } from './fatal-report.js';
 import { type Launch, spawnWorker } from './launch.js';
 import { readLines } from './read-lines.js';
 
@@ -57,6 +58,8 @@ export type WorkerTurn =
       readonly code: number | null;
       readonly signal: NodeJS.Signals | null;
       readonly error?: Error;
+      /** What V8, or node, said when it ended the process. */
+      readonly fatal?: FatalWords;
     }
   | { readonly type: 'overdue'; readonly worker: WorkerHandle }
   /** It is time to look after all of them. */
@@ -85,6 +88,7 @@ export class WorkerHandle {
   readonly term: number;
   readonly slot: number;
   readonly pid: number | undefined;
+  readonly family: Family;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
   /** The last error that it has told of. */
@@ -98,6 +102,7 @@ export class WorkerHandle {
   readonly #spawnedTick: number = performance.now();
   #readyAt: number | undefined;
   #readyTick: number | undefined;
+  #beganTick = 0;
   #exited = false;
   readonly #fatal = openFatalReport();
   readonly #child: ChildProcess;
@@ -114,6 +119,7 @@ export class WorkerHandle {
     this.term = term;
     this.#probation = probation;
     this.#child = spawnWorker(launch, this.#fatal.fd);
+    this.family = new Family(this.#child);
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
@@ -168,7 +174,7 @@ export class WorkerHandle {
   }
 
   get provenAt(): number | undefined {
-    return this.#readyTick === undefined ? undefined : this.#readyTick + this.#probation;
+    return this.#readyTick === undefined ? undefined : Math.max(this.#readyTick, this.#beganTick + this.#probation);
   }
 
   get served(): number {
@@ -187,9 +193,11 @@ export class WorkerHandle {
     });
   }
 
-  markReady(): void {
+  /** @param since - when it began to serve in part, of `monotonic()`. */
+  markReady(since?: number): void {
     this.#readyAt = Date.now();
     this.#readyTick = performance.now();
+    this.#beganTick = this.#readyTick - (since === undefined ? 0 : Math.max(0, monotonic() - since));
     this.#stopBootClock?.();
   }
 
@@ -215,9 +223,12 @@ export class WorkerHandle {
     this.#killWithin(LAST_ANSWERS);
   }
 
+  /** A kill is for all that it has started, too; any other signal for the worker alone. */
   signal(name: NodeJS.Signals): void {
+    if (this.pid === undefined) return;
+    if (name === 'SIGKILL') this.family.kill();
     // Node refuses to signal a child that it has reaped, so the pid cannot be another's by now.
-    if (this.pid !== undefined) this.#child.kill(name);
+    this.#child.kill(name);
   }
 
   #killWithin(limit: number, onKill?: () => void): void {
@@ -254,11 +265,7 @@ export class WorkerHandle {
       child.stdio[FD.CONTROL]?.destroy();
       debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
       const fatal = this.#fatal.take(this.id);
-      if (fatal) {
-        const cause = this.ready ? ({ type: 'error' } as const) : ({ type: 'failed', phase: 'boot' } as const);
-        enqueue({ type: 'message', worker: this, message: { ...cause, error: fatal } });
-      }
-      enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }) });
+      enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }), ...(fatal && { fatal }) });
     };
     child.on('error', (error) => {
       if (this.pid === undefined) report(null, null, error);

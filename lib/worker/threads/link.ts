@@ -9,13 +9,15 @@ export interface ThreadLink extends Link {
   readonly slot: SharedArrayBuffer;
   /** Where to write down the signs of life. */
   readonly vitals: SharedArrayBuffer;
+  /** Where to note the processes that it starts. */
+  readonly offspring: SharedArrayBuffer;
   /** So many more requests have been finished. */
   readonly countRequests: (count: number) => void;
 }
 
 /** The link of a thread: a port to the main thread of its process. */
 export function linkToProcess(): ThreadLink {
-  const { port, tls, requests, slot, vitals } = (workerData as ThreadData).prefork;
+  const { port, tls, requests, slot, vitals, offspring } = (workerData as ThreadData).prefork;
   const tell = (message: ThreadMessage): void => port.postMessage(message);
   const orders = listen(port);
   orders.set('usr1', () => process.emit('SIGUSR1', 'SIGUSR1'));
@@ -23,6 +25,7 @@ export function linkToProcess(): ThreadLink {
     tell,
     slot,
     vitals,
+    offspring,
     countRequests(count) {
       const before = Atomics.add(requests.count, 0, count);
       if (before < requests.limit && before + count >= requests.limit) tell({ type: 'recycle', why: 'requests' });

@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { monotonic } from '../../monotonic.js';
 import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../../protocol.js';
 import { peersOf } from '../../system/peers.js';
+import { killOwnGroup } from '../../system/process-group.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import { readImage, storeImage } from '../board.js';
 import { Absence } from './absence.js';
@@ -74,13 +75,13 @@ async function act({ clock, elapsed }: Verdict): Promise<void> {
   };
   storeImage(slot, image);
   tell(encodeMessage({ type: 'timeout', ...report }), FD.CONTROL);
-  process.kill(process.pid, 'SIGKILL');
+  killOwnGroup();
 }
 
 /** Whatever stands in the way of a report, the process must end. */
 function giveUp(error: Error): void {
   tell(`prefork: worker ${process.pid}: its watchdog failed: ${error.stack}\n`, 2);
-  process.kill(process.pid, 'SIGKILL');
+  killOwnGroup();
 }
 
 function tell(line: string, fd: number): void {
