@@ -2,6 +2,7 @@ import type { ServerOptions } from 'node:http';
 import type { TlsOptions } from 'node:tls';
 import { deserialize, serialize } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
+import { type AdoptMessage, parseAdoption } from './adoption.js';
 import type { SlotRequest } from './scoreboard.js';
 import { isRecord, parseError, type SerializedError } from './serialized-error.js';
 import { parseWarning, type WarningMessage } from './warning.js';
@@ -192,7 +193,8 @@ export type ThreadExitReason = 'crash' | 'timeout';
 const THREAD_EXIT_REASONS: readonly ThreadExitReason[] = ['crash', 'timeout'];
 
 export type WorkerMessage =
-  | { readonly type: 'ready' }
+  /** `since`: when the first of its threads was, of `monotonic()`. */
+  | { readonly type: 'ready'; readonly since?: number }
   /** It has got TERM, and not from the master: it serves on until it is told what is meant. */
   | { readonly type: 'term' }
   | FailedMessage
@@ -209,6 +211,7 @@ export type WorkerMessage =
   | { readonly type: 'recycle'; readonly why: RecycleCause }
   | ({ readonly type: 'timeout' } & TimeoutReport)
   | WarningMessage
+  | AdoptMessage
   /** What the application sends: any JSON. */
   | { readonly type: 'user'; readonly message: unknown };
 
@@ -240,7 +243,9 @@ export function parseMessage(line: string): WorkerMessage | undefined {
     return undefined;
   }
   if (!isRecord(value)) return undefined;
-  if (value['type'] === 'ready' || value['type'] === 'term') return { type: value['type'] };
+  const { since } = value;
+  if (value['type'] === 'ready') return { type: 'ready', ...(typeof since === 'number' && { since }) };
+  if (value['type'] === 'term') return { type: 'term' };
   if (value['type'] === 'user') return { type: 'user', message: value['message'] };
   if (value['type'] === 'thread') return parseThread(value);
   if (value['type'] === 'recycle') {
@@ -249,6 +254,7 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   }
   if (value['type'] === 'timeout') return parseTimeout(value);
   if (value['type'] === 'warning') return parseWarning(value);
+  if (value['type'] === 'adopt') return parseAdoption(value);
   const error = parseError(value['error']);
   if (error === undefined) return undefined;
   if (value['type'] === 'error') return { type: 'error', error };

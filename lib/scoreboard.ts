@@ -88,7 +88,7 @@ export interface SlotRecord {
   readonly active: number;
   /** Open client connections. */
   readonly connections: number;
-  /** The exit code that a worker wrote before it killed itself, see the prelude. */
+  /** The exit code that a worker wrote before it killed itself, see the prelude. Of a thread: the number that node has for it. */
   readonly exitCode: number | undefined;
   /** Milliseconds on the system's monotonic clock, see `monotonic()`. */
   readonly beat: number;

@@ -1,6 +1,6 @@
 import { ArbiterError } from '../errors.js';
 import type { BootPhase, WorkerMessage } from '../protocol.js';
-import { reviveError } from '../serialized-error.js';
+import { reviveError, type SerializedError } from '../serialized-error.js';
 import type { ThreadExit, WorkerExit } from './events.js';
 import { bindError } from './listener.js';
 import type { WorkerHandle } from './worker-handle.js';
@@ -53,17 +53,23 @@ function hintAt(error: NodeJS.ErrnoException): string {
   return hint === undefined ? '' : ` (${hint})`;
 }
 
+/** What a worker would have said that V8, or node, ended. */
+export function fatalFailure(error: SerializedError): FailedMessage {
+  return { type: 'failed', phase: 'boot', error };
+}
+
 export function bootTimeoutFailure(id: number, limit: number): ArbiterError {
   return new ArbiterError('ERR_BOOT_TIMEOUT', `worker #${id} was not ready within bootTimeout (${limit} ms)`);
 }
 
 /** The error for a worker of a new generation that ended before it was proven. */
 export function earlyDeath(
-  { id, served, lastError }: WorkerHandle,
+  { id, ready, served, lastError }: WorkerHandle,
   { code, signal, reason }: WorkerExit,
 ): ArbiterError {
   const how = `${reason}, ${signal ?? `exit code ${code}`}`;
-  const message = `worker #${id} ended ${Math.round(served)} ms after it was ready (${how})`;
+  const when = ready ? `${Math.round(served)} ms after it was ready` : 'while it served and some of its threads booted';
+  const message = `worker #${id} ended ${when} (${how})`;
   return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
 }
 

@@ -3,11 +3,10 @@ import { ArbiterError } from '../errors.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { type Surge, surgeOf } from '../options/surge.js';
 import type { TimeoutReport } from '../protocol.js';
-import { type SlotRecord, STATE } from '../scoreboard.js';
 import { earlyDeath, earlyDismissal } from './boot-failure.js';
 import { Dismissals } from './dismissals.js';
 import type { ReloadResult, WorkerExit } from './events.js';
-import { explainExit } from './exit-reason.js';
+import { Evidence } from './evidence.js';
 import type { Generation } from './generation.js';
 import { Health } from './health.js';
 import type { Notifier } from './notify.js';
@@ -15,7 +14,7 @@ import { Retreat } from './retreat.js';
 import { Rollout } from './rollout.js';
 import { Roster } from './roster.js';
 import type { Site } from './site.js';
-import { type CrewStats, mergeRecords, Tally, workerStats } from './stats.js';
+import { type CrewStats, Tally, workerStats } from './stats.js';
 import { Watch } from './watch.js';
 import type { EndStage, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
 
@@ -30,6 +29,7 @@ const HELD_LOOK = 3_600_000;
 
 /** The worker processes of a running Arbiter: spawns, retires and buries them, and keeps their accounts. */
 export class Crew {
+  readonly evidence: Evidence;
   readonly #site: Site;
   readonly #gracefulTimeout: number;
   readonly #surge: Surge;
@@ -54,6 +54,7 @@ export class Crew {
   readonly #retreat: Retreat;
 
   constructor(site: Site, options: ResolvedOptions, generation: Generation, notifier: Notifier) {
+    this.evidence = new Evidence(site);
     this.#site = site;
     this.#gracefulTimeout = options.gracefulTimeout;
     this.#surge = options.surge;
@@ -84,9 +85,9 @@ export class Crew {
   }
 
   /** A worker serves: the first one makes the sockets listen. */
-  welcome(worker: WorkerHandle): void {
+  welcome(worker: WorkerHandle, since?: number): void {
     if (worker.ready || worker.failure) return;
-    worker.markReady();
+    worker.markReady(since);
     if (!this.#listening) {
       this.#listening = true;
       for (const { address } of this.#site.listeners) this.#notifier.emit('listening', address);
@@ -162,11 +163,6 @@ export class Crew {
     else this.#dismissals.ask(worker, performance.now());
   }
 
-  /** Whether it has not begun to serve, in no part. */
-  boots(worker: WorkerHandle): boolean {
-    return (this.#record(worker)?.state ?? STATE.BOOTING) === STATE.BOOTING;
-  }
-
   /** Begins to recycle a worker, if one is due and nothing else changes. Returns when to look again. */
   recycle(target: number, now: number): number | undefined {
     const plan = this.#roster.planRecycling(target, now);
@@ -207,8 +203,9 @@ export class Crew {
     }
   }
 
-  explain(turn: ExitTurn): WorkerExit {
-    return explainExit(turn, this.#record(turn.worker));
+  /** A worker that is not ready was lost, or a thread of it: if it has served, a rollout may try another one. */
+  excuses(worker: WorkerHandle, served: boolean): boolean {
+    return served && !worker.ready && this.tries(worker) && this.#rollout?.excuses(worker) === true;
   }
 
   /**
@@ -216,20 +213,21 @@ export class Crew {
    * first: also that of a substitute, while the worker that it was for serves on.
    */
   bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
-    this.#tally.bury(this.#record(worker));
+    const served = exit.reason !== 'boot' && this.evidence.hasServed(worker);
+    this.#tally.bury(this.evidence.of(worker));
     if (exit.reason === 'crash') this.#tally.crashes++;
     this.#roster.remove(worker);
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
-    if (this.tries(worker)) {
+    if (this.tries(worker) && !this.excuses(worker, served)) {
       this.#turnRound(worker.failure ?? earlyDeath(worker, exit));
       return;
     }
     const replaced = this.#vacate(worker);
     // Who ran out of time while it served has taken that time: there is no quick loop of hangs.
     if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.ready)) return;
-    const kind: FailureKind = error ? 'spawn' : worker.ready ? 'crash' : 'boot';
+    const kind: FailureKind = error ? 'spawn' : worker.ready || served ? 'crash' : 'boot';
     const backoff = this.#roster.fail(worker, kind, worker.served, performance.now(), Math.random());
     if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
   }
@@ -254,7 +252,7 @@ export class Crew {
   }
 
   stats(target: number): CrewStats {
-    const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.#record(worker)));
+    const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.evidence.of(worker)));
     const now = performance.now();
     const failing = this.#health.failing(target, now);
     return {
@@ -290,9 +288,5 @@ export class Crew {
     const worker = this.#site.spawn(generation, { id, age: ++this.#ages, term, probation, rest });
     this.#roster.add(worker);
     this.#notifier.emit('worker:spawn', worker.info());
-  }
-
-  #record(worker: WorkerHandle): SlotRecord | undefined {
-    return mergeRecords(this.#site.slotsOf(worker).filter((record) => record.pid === worker.pid));
   }
 }

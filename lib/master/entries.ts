@@ -49,10 +49,13 @@ const TABLE: Table = {
   'worker:spawn': (_, worker) => ['debug', `${title(worker)} was spawned`, of(worker)],
   'worker:ready': (_, worker) => ['debug', `${title(worker)} is ready`, of(worker)],
   'worker:exit': ({ now }, worker, ended) => {
-    const { request, ...exit } = ended;
-    const how = `${exit.reason}, ${howText(exit)}${exit.overdue ? ' when gracefulTimeout was over' : ''}`;
-    const message = `${title(worker)} ended (${how})${request ? ` while serving ${requestText(request, now)}` : ''}`;
-    return [exitLevel(ended), message, { ...of(worker), ...exit, ...aged(request, now) }];
+    const { request, requests = request ? [request] : [], ...exit } = ended;
+    const place = exit.thread === undefined ? '' : ` in thread ${exit.thread}`;
+    const how = `${exit.reason}, ${howText(exit)}${place}${exit.overdue ? ' when gracefulTimeout was over' : ''}`;
+    const served = requests.map((each) => requestText(each, now)).join('; ');
+    const message = `${title(worker)} ended (${how})${served === '' ? '' : ` while serving ${served}`}`;
+    const all = requests.length > 1 && { requests: requests.map((each) => aged(each, now).request) };
+    return [exitLevel(ended), message, { ...of(worker), ...exit, ...aged(request, now), ...all }];
   },
   'worker:timeout': ({ now }, worker, timeout) => {
     const { request, ...rest } = timeout;
@@ -186,7 +189,7 @@ function requestText({ method, url, remoteAddress, startedAt }: TimedOutRequest,
 }
 
 /** The request with its age in milliseconds. */
-function aged(request: TimedOutRequest | undefined, now: number): object {
+function aged(request: TimedOutRequest | undefined, now: number): { readonly request?: object } {
   return request ? { request: { ...request, age: Math.round(ageOf(request.startedAt, now)) } } : {};
 }
 

@@ -16,8 +16,12 @@ export interface WorkerExit {
   readonly reason: ExitReason;
   /** Set when it was killed because it had not drained within `gracefulTimeout`. */
   readonly overdue?: true;
-  /** What it was serving at that moment, if anything. */
+  /** The thread, from 1, in which V8 or node ended the process, where they could say so: by far the most memory, mostly. */
+  readonly thread?: number;
+  /** What it was serving at that moment, if anything; of several, that of {@link WorkerExit.thread}, or the oldest. */
   readonly request?: SlotRequest;
+  /** Where its threads were serving more than one request: all of them, the oldest first. */
+  readonly requests?: readonly SlotRequest[];
 }
 
 /** How a thread of a threaded worker ended. The thread is replaced; the others of its process go on. */

@@ -11,7 +11,13 @@ export interface FatalReport {
   /** Undefined where no file could be had. */
   readonly fd: number | undefined;
   /** What ended the process, if it left a report; for a process that has ended, once. */
-  take(id: number): SerializedError | undefined;
+  take(id: number): FatalWords | undefined;
+}
+
+export interface FatalWords {
+  readonly error: SerializedError;
+  /** In which thread it happened, by node's number; 0 is the main one. */
+  readonly threadId: number;
 }
 
 /** Of a report, what comes first: it ends with all handles of the process and its environment. Bytes. */
@@ -40,7 +46,10 @@ export function openFatalReport(): FatalReport {
         debugWorker('no report: %o', error);
       }
       closeQuietly(fd);
-      return length === 0 ? undefined : parseFatalReport(head.toString('utf8', 0, length), id);
+      const text = head.toString('utf8', 0, length);
+      const error = parseFatalReport(text, id);
+      const threadId = field(text, 'threadId');
+      return error && { error, threadId: typeof threadId === 'number' ? threadId : 0 };
     },
   };
 }

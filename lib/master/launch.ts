@@ -96,6 +96,8 @@ export function spawnWorker(launch: Launch, report: number | undefined): Child {
   const shellCopy = spec.direct ? 'ignore' : socket;
   return spawnChild(command.file, command.args, {
     cwd,
+    // In a process group of its own, so that what it starts can be ended with it.
+    detached: true,
     env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
     stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further],
   });

@@ -5,7 +5,7 @@ import type { Notifier } from './notify.js';
 import type { WorkerHandle } from './worker-handle.js';
 
 /** What a worker says that changes no state of the Arbiter. */
-type Report = Exclude<WorkerMessage, { readonly type: 'ready' | 'failed' | 'timeout' | 'term' }>;
+type Report = Exclude<WorkerMessage, { readonly type: 'ready' | 'failed' | 'timeout' | 'term' | 'adopt' }>;
 
 /** Tells the listeners what a worker says of itself, or notes it down. */
 export function passOn(worker: WorkerHandle, report: Report, notifier: Notifier): void {

@@ -27,6 +27,9 @@ export interface Order {
 /** How a rollout is going: it goes `on`, all slots have been taken `over`, or it has been undone and is `back`. */
 export type Progress = 'on' | 'over' | 'back';
 
+/** So many losses of a slot may be a matter of its requests. One more is one of the release. */
+const ACCIDENTS = 4;
+
 /**
  * The new generation takes over slot by slot, in batches: the workers of a batch are started beside the old ones, and only
  * when all of them are proven does the next batch begin. The first failure of one that is not proven yet turns it round, and the
@@ -45,6 +48,8 @@ export class Rollout<C extends Candidate> {
   /** Slots that the new generation has got. */
   readonly #won = new Set<number>();
   #failure: ArbiterError | undefined;
+  /** How many workers each slot has lost that had served before they were ready. */
+  readonly #accidents = new Map<number, number>();
   /** Slots that the old generation could not get back. */
   readonly #lost = new Set<number>();
 
@@ -73,6 +78,16 @@ export class Rollout<C extends Candidate> {
     return this.#isNew(worker) && !isProven(worker, now);
   }
 
+  /**
+   * Whether the loss of a worker, or a thread of one, that had served before it was ready may have been an accident: a request can
+   * do that to any release. So another one is tried there, but not without end.
+   */
+  excuses({ id }: C): boolean {
+    const accidents = (this.#accidents.get(id) ?? 0) + 1;
+    this.#accidents.set(id, accidents);
+    return accidents <= ACCIDENTS;
+  }
+
   /** Turns it round. */
   fail(failure: ArbiterError): void {
     this.#failure ??= failure;
@@ -95,7 +110,7 @@ export class Rollout<C extends Candidate> {
     for (const { id, holders } of posts) {
       if (holders.some((holder) => this.#isNew(holder) && isProven(holder, now))) this.#won.add(id);
     }
-    const missing = posts.filter((post) => this.#misses(post, now));
+    const missing = posts.filter((post) => this.#misses(post, now) || this.#isHeld(post, now));
     const ready = missing.filter((post) => (this.#waitOf(post) ?? now) <= now);
     const waits = missing.flatMap((post) => (ready.includes(post) ? [] : (this.#waitOf(post) ?? [])));
     return {
@@ -126,7 +141,8 @@ export class Rollout<C extends Candidate> {
     const isWanted = (holder: C): boolean => holder.generation === number;
     if (posts.some(({ holders }) => holders.some((holder) => isWanted(holder) && !isProven(holder, now)))) return [];
     const beside = posts.reduce((sum, { holders }) => sum + Math.max(0, holders.length - 1), 0);
-    return posts.filter((post) => this.#isOpen(post)).slice(0, Math.max(0, this.#surge - beside));
+    const open = posts.filter((post) => this.#isOpen(post) && !this.#isHeld(post, now));
+    return open.slice(0, Math.max(0, this.#surge - beside));
   }
 
   /** Whether the wanted generation is to take this slot from somebody. */
@@ -145,7 +161,13 @@ export class Rollout<C extends Candidate> {
 
   /** The first attempt of the new generation has nothing to do with the failures of the old one. */
   #waitOf({ id, notBefore }: Post<C>): number | undefined {
-    return this.#generationOf(id) === this.#new && !this.#won.has(id) ? undefined : notBefore;
+    const first = this.#generationOf(id) === this.#new && !this.#won.has(id) && !this.#accidents.has(id);
+    return first ? undefined : notBefore;
+  }
+
+  /** Whether the wanted generation is to take this slot, but is to wait since it has just lost a worker there. */
+  #isHeld(post: Post<C>, now: number): boolean {
+    return !this.#failure && this.#accidents.has(post.id) && (post.notBefore ?? now) > now && this.#isOpen(post);
   }
 
   /** What a slot without a worker is to get: what it had. */

@@ -7,6 +7,7 @@ import { resolveAccount } from '../system/account.js';
 import { withOwners } from '../system/ownership.js';
 import { checkPermissions } from '../system/permissions.js';
 import { claimPidFile, type PidFile } from '../system/pid-file.js';
+import type { Kin } from '../system/process-group.js';
 import { watchTerminal } from '../system/terminal.js';
 import { NO_SLOT, openBoard } from './board.js';
 import type { Generation } from './generation.js';
@@ -45,12 +46,14 @@ export interface Site {
   readonly pidFile: PidFile | undefined;
   /** Undefined where no service manager asks. */
   readonly service: Service | undefined;
-  /** What the slots of a worker and its threads say, the worker's own first. */
-  slotsOf(worker: WorkerHandle): SlotRecord[];
+  /** What the slots of a worker and its threads say, the worker's own first, by the numbers of the threads. */
+  slotsOf(worker: WorkerHandle): (SlotRecord | undefined)[];
   /** What its own slot says, that of its main thread. */
   slotOf(worker: WorkerHandle): SlotRecord | undefined;
   /** Spawns a worker process; what becomes of it reaches the queue. */
   spawn(generation: Generation, recruit: Recruit): WorkerHandle;
+  /** Has a process that a worker has started end with it. */
+  readonly adopt: (worker: WorkerHandle, kin: Kin) => void;
   /** Forgets a worker that has ended. */
   bury(worker: WorkerHandle): void;
   /** All addresses are served: a process before this one is told. */
@@ -188,8 +191,7 @@ function assemble(
     pidFile,
     service,
     slotsOf({ slot }) {
-      const records = Array.from({ length: slot === NO_SLOT ? 0 : slots }, (_, index) => board.read(slot + index));
-      return records.filter((record) => record !== undefined);
+      return Array.from({ length: slot === NO_SLOT ? 0 : slots }, (_, index) => board.read(slot + index));
     },
     slotOf: ({ slot }) => board.read(slot),
     spawn(generation, { id, age, rest, term, probation }) {
@@ -201,6 +203,7 @@ function assemble(
       if (worker.pid !== undefined) guard.watch(worker.pid);
       return worker;
     },
+    adopt: ({ family }, kin) => family.adopt(kin, guard),
     bury(worker) {
       workers.delete(worker);
       board.release(worker.slot, slots);
@@ -211,6 +214,7 @@ function assemble(
         break;
       }
       if (worker.pid !== undefined) guard.forget(worker.pid);
+      worker.family.forget(guard);
     },
     leaves() {
       announceLeave(dutiesOf(estate));

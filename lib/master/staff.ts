@@ -26,7 +26,7 @@ export function staff(
   const queues = watchQueues(listeners, options.backlog, notifier);
   const crew = new Crew(site, options, generation, notifier);
   const workers = workerTurns({
-    ...{ crew, notifier, ...start },
+    ...{ crew, notifier, onAdopt: site.adopt, ...start },
     sockets: listeners.map(({ name }) => name),
     bootTimeout: options.clocks.bootTimeout,
   });

@@ -1,4 +1,4 @@
-import type { SlotRecord } from '../scoreboard.js';
+import type { SlotRecord, SlotRequest } from '../scoreboard.js';
 import type { QueueStats } from './queue-level.js';
 import type { WorkerInfo } from './worker-handle.js';
 
@@ -124,7 +124,6 @@ export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undef
   if (own === undefined || threads.length === 0) return own;
   const sum = (field: 'active' | 'connections' | 'requests' | 'errors' | 'abandoned'): number =>
     records.reduce((total, record) => total + record[field], 0);
-  const requests = records.map(({ request }) => request).filter((request) => request !== undefined);
   return {
     ...own,
     active: sum('active'),
@@ -134,8 +133,14 @@ export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undef
     abandoned: sum('abandoned'),
     // The main thread only supervises.
     elu: threads.reduce((total, { elu }) => total + elu, 0) / threads.length,
-    request: requests.sort((a, b) => a.startedAt - b.startedAt)[0],
+    request: requestsOf(records)[0],
   };
+}
+
+/** What was under way in a process and its threads, the oldest first. */
+export function requestsOf(records: readonly SlotRecord[]): SlotRequest[] {
+  const requests = records.map(({ request }) => request).filter((request) => request !== undefined);
+  return requests.sort((a, b) => a.startedAt - b.startedAt);
 }
 
 export function workerStats(info: WorkerInfo, record: SlotRecord | undefined): WorkerStats {

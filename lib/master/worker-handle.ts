@@ -4,11 +4,11 @@ import { monotonic } from '../monotonic.js';
 import type { Order } from '../orders.js';
 import type { RecycleCause, WorkerMessage } from '../protocol.js';
 import { type Child, hasEnded, insist, signalChild } from '../system/child.js';
-import { figuresOf } from '../system/thread-figures.js';
 import { Control } from './control.js';
-import { countdown } from './countdown.js';
-import { openFatalReport } from './fatal-report.js';
+import { Family } from './family.js';
+import { type FatalWords, openFatalReport } from './fatal-report.js';
 import { type Launch, spawnWorker } from './launch.js';
+import { Limits } from './limits.js';
 import { ENDS, unsignalled } from './trouble.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
@@ -58,6 +58,8 @@ export type WorkerTurn =
       readonly code: number | null;
       readonly signal: NodeJS.Signals | null;
       readonly error?: Error;
+      /** What V8, or node, said when it ended the process. */
+      readonly fatal?: FatalWords;
     }
   | { readonly type: 'overdue'; readonly worker: WorkerHandle }
   /** The system would not do something for the master. */
@@ -91,6 +93,7 @@ export class WorkerHandle {
   readonly term: number;
   readonly slot: number;
   readonly pid: number | undefined;
+  readonly family: Family;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
   /** Somebody else has told it to end, and the master has told it nothing. */
@@ -106,14 +109,13 @@ export class WorkerHandle {
   readonly #spawnedTick: number = performance.now();
   #readyAt: number | undefined;
   #readyTick: number | undefined;
+  #beganTick = 0;
   #exited = false;
   readonly #fatal = openFatalReport();
   readonly #enqueue: (turn: WorkerTurn) => void;
   readonly #child: Child;
   readonly #control: Control;
-  #stopBootClock: (() => void) | undefined;
-  #stopKillClock: (() => void) | undefined;
-  #killAt = Number.POSITIVE_INFINITY;
+  readonly #limits = new Limits();
 
   constructor(launch: Launch, { term, probation }: Standing, enqueue: (turn: WorkerTurn) => void) {
     const { spec } = launch;
@@ -125,6 +127,7 @@ export class WorkerHandle {
     this.#probation = probation;
     this.#enqueue = enqueue;
     this.#child = spawnWorker(launch, this.#fatal.fd);
+    this.family = new Family(this.#child);
     this.#control = new Control(this.#child);
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
@@ -179,7 +182,7 @@ export class WorkerHandle {
   }
 
   get provenAt(): number | undefined {
-    return this.#readyTick === undefined ? undefined : this.#readyTick + this.#probation;
+    return this.#readyTick === undefined ? undefined : Math.max(this.#readyTick, this.#beganTick + this.#probation);
   }
 
   get served(): number {
@@ -198,10 +201,12 @@ export class WorkerHandle {
     });
   }
 
-  markReady(): void {
+  /** @param since - when it began to serve in part, of `monotonic()`. */
+  markReady(since?: number): void {
     this.#readyAt = Date.now();
     this.#readyTick = performance.now();
-    this.#stopBootClock?.();
+    this.#beganTick = this.#readyTick - (since === undefined ? 0 : Math.max(0, monotonic() - since));
+    this.#limits.booted();
   }
 
   markDue(why: RecycleCause): void {
@@ -241,26 +246,20 @@ export class WorkerHandle {
     this.#killWithin(LAST_ANSWERS);
   }
 
+  /** A kill is for all that it has started, too; any other signal for the worker alone. */
   signal(name: NodeJS.Signals): void {
     if (this.pid === undefined) return;
+    if (name === 'SIGKILL') this.family.kill();
     if (!ENDS.has(name)) signalChild(this.#child, name);
     else insist(this.#child, name, (cause) => this.#enqueue({ type: 'trouble', error: unsignalled(this, cause) }));
   }
 
-  /** The time in which it waits for a CPU does not count. */
   #countBoot(limit: number): void {
-    const waited = (): number => (this.pid === undefined ? 0 : figuresOf(this.pid).waited);
-    this.#stopBootClock?.();
-    this.#stopBootClock = countdown(limit, () => this.#enqueue({ type: 'overdue', worker: this }), waited);
+    this.#limits.countBoot(limit, this.pid, () => this.#enqueue({ type: 'overdue', worker: this }));
   }
 
   #killWithin(limit: number, onKill?: () => void): void {
-    // Never later than it was to be before.
-    const at = performance.now() + limit;
-    if (at >= this.#killAt) return;
-    this.#killAt = at;
-    this.#stopKillClock?.();
-    this.#stopKillClock = countdown(limit, () => {
+    this.#limits.killWithin(limit, () => {
       onKill?.();
       this.signal('SIGKILL');
     });
@@ -279,16 +278,11 @@ export class WorkerHandle {
       if (reported) return;
       reported = true;
       this.#exited = true;
-      this.#stopBootClock?.();
-      this.#stopKillClock?.();
+      this.#limits.clear();
       this.#control.close();
       debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
       const fatal = this.#fatal.take(this.id);
-      if (fatal) {
-        const cause = this.ready ? ({ type: 'error' } as const) : ({ type: 'failed', phase: 'boot' } as const);
-        enqueue({ type: 'message', worker: this, message: { ...cause, error: fatal } });
-      }
-      enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }) });
+      enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }), ...(fatal && { fatal }) });
     };
     child.on('error', (error) => {
       if (this.pid === undefined) report(null, null, error);

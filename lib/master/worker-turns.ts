@@ -1,10 +1,11 @@
 import type { ArbiterError } from '../errors.js';
 import type { TimeoutReport } from '../protocol.js';
-import { bootTimeoutFailure, earlyThreadDeath, reportedFailure, silentFailure } from './boot-failure.js';
+import { bootTimeoutFailure, earlyThreadDeath, fatalFailure, reportedFailure, silentFailure } from './boot-failure.js';
 import type { Crew } from './crew.js';
 import { timeoutReport } from './events.js';
 import type { Notifier } from './notify.js';
 import { passOn } from './reports.js';
+import type { Site } from './site.js';
 import type { TurnTable } from './turns.js';
 import type { WorkerHandle, WorkerTurn } from './worker-handle.js';
 
@@ -16,6 +17,8 @@ export interface Supervision {
   readonly sockets: readonly string[];
   /** As of the option, milliseconds. */
   readonly bootTimeout: number;
+  /** A worker wants a process to end with it. */
+  readonly onAdopt: Site['adopt'];
   /** Whether this is the first start, which a failed boot ends. */
   readonly starting: () => boolean;
   readonly onFailedStart: (failure: ArbiterError) => void;
@@ -23,7 +26,7 @@ export interface Supervision {
 
 /** What is done when a worker says something, is late, or ends. */
 export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTurn['type']> {
-  const { crew, notifier, sockets, bootTimeout, starting, onFailedStart } = supervision;
+  const { crew, notifier, sockets, bootTimeout, starting, onFailedStart, onAdopt } = supervision;
 
   /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */
   const onBootFailure = (worker: WorkerHandle, failure: ArbiterError): void => {
@@ -45,28 +48,34 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
     message: ({ worker, message }) => {
       // A worker that was reaped before its pipe had been read to the end.
       if (!crew.has(worker)) return;
-      if (message.type === 'ready') crew.welcome(worker);
+      if (message.type === 'ready') crew.welcome(worker, message.since);
       else if (message.type === 'timeout') onTimeout(worker, timeoutReport(message));
       else if (message.type === 'term') crew.asked(worker);
+      else if (message.type === 'adopt') onAdopt(worker, message);
       else if (message.type !== 'failed') passOn(worker, message, notifier);
       else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
-      if (message.type === 'thread') crew.failTrial(worker, earlyThreadDeath(worker, message));
+      if (message.type !== 'thread') return;
+      const served = message.request !== undefined || crew.evidence.hasServed(worker);
+      if (!crew.excuses(worker, served)) crew.failTrial(worker, earlyThreadDeath(worker, message));
     },
     overdue: ({ worker }) => {
       if (worker.ready || worker.timedOut) return;
       if (worker.leaving) {
         // It does not hear its order: nothing is under way there.
-        if (crew.boots(worker)) worker.signal('SIGKILL');
+        if (crew.evidence.boots(worker)) worker.signal('SIGKILL');
         return;
       }
       onTimeout(worker, { clock: 'boot', elapsed: worker.lived, answered: false });
       worker.signal('SIGKILL');
     },
     exit: (turn) => {
-      const { worker, error } = turn;
+      const { worker, error, fatal } = turn;
       if (!crew.has(worker)) return;
-      const exit = crew.explain(turn);
-      if (!worker.ready) onBootFailure(worker, silentFailure(worker.id, exit, error));
+      const boots = !worker.ready && !crew.evidence.hasServed(worker);
+      if (fatal && boots) onBootFailure(worker, reportedFailure(worker.id, fatalFailure(fatal.error), sockets));
+      else if (fatal) passOn(worker, { type: 'error', error: fatal.error }, notifier);
+      const exit = crew.evidence.explain(turn);
+      if (boots) onBootFailure(worker, silentFailure(worker.id, exit, error));
       crew.bury(turn, exit);
     },
     trouble: ({ error }) => notifier.report(error),

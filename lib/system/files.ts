@@ -10,6 +10,7 @@ export interface Files {
   readSync: typeof fs.readSync;
   writeSync: typeof fs.writeSync;
   readFileSync: typeof fs.readFileSync;
+  readdirSync: (path: string) => string[];
   realpathSync: (path: string) => string;
   statSync: typeof fs.statSync;
   lstatSync: typeof fs.lstatSync;
@@ -30,6 +31,7 @@ export const files: Files = {
   readSync: fs.readSync,
   writeSync: fs.writeSync,
   readFileSync: fs.readFileSync,
+  readdirSync: (path) => fs.readdirSync(path),
   realpathSync: fs.realpathSync,
   statSync: fs.statSync,
   lstatSync: fs.lstatSync,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { ArbiterError } from '../errors.js';
 import { files } from './files.js';
-import { system } from './system.js';
+import { processes } from './processes.js';
 
 /** The file that tells others the pid of this process. */
 export interface PidFile {
@@ -180,7 +180,7 @@ function headOf(path: string): string {
 /** One that has ended and that nobody has reaped, as in a container whose first process does not care, is not. */
 function isAlive(pid: number): boolean {
   try {
-    system.probe(pid);
+    processes.probe(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }

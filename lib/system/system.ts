@@ -4,18 +4,18 @@ import net from 'node:net';
 import type { Writable } from 'node:stream';
 import { readTls } from '../options/tls.js';
 import { type Files, files } from './files.js';
+import { type Processes, processes } from './processes.js';
 import { bindTcp, bindUnix, inspectSocket } from './socket.js';
 
 /** The one record through which the master reaches the system. */
 export interface System {
   readonly files: Files;
+  readonly processes: Processes;
   /** Called by `spawnChild` alone, for it throws, and returns children without streams. */
   spawn(file: string, args: readonly string[], options: SpawnOptions): ChildProcess;
   execFileSync: typeof execFileSync;
   /** To a child. Node refuses to signal one that it has reaped, so the pid cannot be another's by now. */
   kill(child: Pick<ChildProcess, 'kill'>, signal: NodeJS.Signals): boolean;
-  /** Throws where there is no process of that pid. */
-  probe(pid: number): void;
   onSignal(name: NodeJS.Signals, handler: () => void): void;
   /** To the pipe of a child. */
   write(stream: Writable, text: string): void;
@@ -30,10 +30,10 @@ export interface System {
 /** A test puts something that fails in the place of one of these, see {@link files}. */
 export const system: System = {
   files,
+  processes,
   spawn,
   execFileSync,
   kill: (child, signal) => child.kill(signal),
-  probe: (pid) => void process.kill(pid, 0),
   onSignal: (name, handler) => void process.on(name, handler),
   write: (stream, text) => void stream.write(text),
   bindTcp,

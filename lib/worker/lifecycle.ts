@@ -65,6 +65,8 @@ export interface Orders {
 
 /** What ends well or badly: a worker, or the pool of threads of one. */
 export interface Servant {
+  /** When it began to serve in part, of `monotonic()`. */
+  readonly since?: number | undefined;
   stop(): void | Promise<void>;
   /** The time of the drain is nearly over: ends what is under way, within so many milliseconds. */
   hurry?(farewell: number): void;
@@ -249,14 +251,14 @@ export function startLifecycle(
       slot.setState(STATE.SERVING);
       pulse.serve();
       idle = process.getActiveResourcesInfo();
-      tell({ type: 'ready' });
+      tell({ type: 'ready', ...(ready.since !== undefined && { since: ready.since }) });
     },
   };
 
   link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay: () => outside.answered(), hurry });
   if (thread === undefined) captureTerm(onTerm);
   pulse.onOverdue(timeOut);
-  // The terminal sends these to the whole group; what they mean is the master's to say.
+  // Whoever sends them, as a terminal does to a group: what they mean is the master's to say.
   for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
   process.on('uncaughtException', fail);
   process.on('exit', (code) => {

@@ -3,6 +3,7 @@
  * else. The flag reaches the threads of a worker too. Importing it elsewhere does nothing.
  */
 import { createServer } from 'node:net';
+import { threadId } from 'node:worker_threads';
 import { openStandardError } from '../log/standard-error.js';
 import { FD, type WorkerSpec } from '../protocol.js';
 import { SLOT_SIZE, STATE } from '../scoreboard.js';
@@ -19,6 +20,7 @@ import { RecycleWatch } from './recycle.js';
 import { Slot } from './slot.js';
 import { guardStdin } from './stdin.js';
 import { linkToProcess } from './threads/link.js';
+import { noteChildren, Offspring } from './threads/offspring.js';
 import { startWatchdog } from './watchdog/watchdog.js';
 
 /** Undefined where this is no worker. */
@@ -71,7 +73,9 @@ function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
   const before = readSlotAt(index);
   const link = linkToProcess();
   openStandardError(link.log);
+  noteChildren(new Offspring(link.offspring));
   const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined, link.slot);
+  slot.setExitCode(threadId);
   // The process's memory is watched in its main thread.
   slot.observe({ onRequests: link.countRequests, onMemory: () => undefined });
   return startLifecycle(spec, slot, new Pulse(spec.clocks, spec.spawnedAt, link.vitals), link);

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { userMessage } from '../protocol.js';
+import { rowOf } from '../system/process-table.js';
 import { spec } from './context.js';
 import { departure } from './departure.js';
 import { lifecycle } from './prelude.js';
@@ -33,6 +34,13 @@ export interface OwnWorker {
    */
   extendTimeout(duration: number): void;
   /**
+   * Has a process that this worker has started end with it, however it ends; in a thread, with the thread. What a worker starts does so
+   * anyway, unless it is in a process group of its own: `detached: true`, as libraries start browsers. Such a one outlives the worker
+   * unless it is adopted. Of a group, all end that are in it when its first process lives. One that has ended by then is ignored.
+   * Linux; elsewhere it does nothing. Throws a `RangeError` for what is no pid.
+   */
+  adopt(pid: number): void;
+  /**
    * The memory of that name that all threads of this worker process share; the first who asks for it makes it, zeroed. It
    * outlives a thread that crashes, not the process. Rejects with a `RangeError` when it was made with another size, or that size cannot be had.
    *
@@ -59,6 +67,12 @@ export const worker: OwnWorker | undefined =
             throw new RangeError(`extendTimeout: expected milliseconds of at least 0, got ${inspect(duration)}`);
           }
           if (lifecycle) lifecycle.slot.setPatience(lifecycle.pulse.extend(duration));
+        },
+        adopt(pid: number) {
+          if (!Number.isSafeInteger(pid) || pid <= 1)
+            throw new RangeError(`adopt: expected a pid, got ${inspect(pid)}`);
+          const row = rowOf(pid);
+          if (row) lifecycle?.tell({ type: 'adopt', pid, born: row.born });
         },
         async shared(name: string, bytes: number) {
           const buffer = await lifecycle?.shared(name, bytes);

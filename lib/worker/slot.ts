@@ -4,6 +4,7 @@ import { monotonic } from '../monotonic.js';
 import { beatInterval, FD } from '../protocol.js';
 import { SlotImage, type SlotRecord, type SlotState, slotPosition } from '../scoreboard.js';
 import { spec } from './context.js';
+import { Named } from './named.js';
 
 /** How often a worker says that its event loop turns. Milliseconds. */
 const BEAT_INTERVAL = beatInterval(spec?.clocks.timeout ?? 0);
@@ -26,7 +27,7 @@ export interface SlotObserver {
  *
  * One write per request: its start must be stored before the handler runs, but its end may wait for two milliseconds,
  * since under load the start of the next request replaces it. A worker that serves in a tenth of the time, by keeping its
- * connections, may {@link Slot.defer} the start too.
+ * connections, may {@link Slot.defer} the start too, or store only {@link Slot.deferRepeated | another one than the last}.
  */
 export class Slot {
   readonly #position: number;
@@ -41,6 +42,8 @@ export class Slot {
   #settling = false;
   #begun = false;
   #deferring = false;
+  /** Undefined where all starts are stored in the same way. */
+  #named: Named | undefined;
   readonly #settleTimer = setTimeout(() => this.#settling && this.flush(), SETTLE_DELAY).unref();
   #frozen = false;
   #utilisation = performance.eventLoopUtilization();
@@ -85,6 +88,7 @@ export class Slot {
   flush(): void {
     if (this.#frozen) return;
     const length = this.#begun ? this.#image.full() : this.#image.header();
+    this.#named?.store(this.#begun, this.#active > 0);
     this.#settling = false;
     this.#begun = false;
     this.#fill();
@@ -97,6 +101,15 @@ export class Slot {
    */
   defer(): void {
     this.#deferring = true;
+  }
+
+  /**
+   * The same where the slot names this very request already, since it has named one like it for at most two milliseconds. Any
+   * other start is stored before its handler runs. For workers that serve one request at a time.
+   */
+  deferRepeated(): void {
+    this.#deferring = true;
+    this.#named = new Named();
   }
 
   /** Keeps the slot as it is now, but for the beat, for the master to read after the end of this process. */
@@ -129,7 +142,7 @@ export class Slot {
     if (this.#frozen) return;
     this.#image.setRequest(method, url, Date.now());
     this.#begun = true;
-    if (!this.#deferring) {
+    if (!this.#deferring || this.#named?.begin(method, url) === false) {
       this.flush();
       return;
     }

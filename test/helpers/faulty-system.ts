@@ -2,6 +2,7 @@ import { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { files } from '../../dist/system/files.js';
+import { processes } from '../../dist/system/processes.js';
 import { system } from '../../dist/system/system.js';
 
 /*
@@ -28,6 +29,8 @@ const CODES: Readonly<Record<string, string>> = {
   fchmodSync: 'EPERM',
   spawn: 'ENOMEM',
   kill: 'EPERM',
+  killPid: 'EPERM',
+  killGroup: 'EPERM',
   onSignal: 'EMFILE',
   write: 'EPIPE',
   bindTcp: 'ENOBUFS',
@@ -99,9 +102,12 @@ function waysOf(name: string): Readonly<Record<string, Failure>> {
   return WAYS[name] ?? { throws };
 }
 
+/** Records within the record. */
+const PARTS: readonly string[] = ['files', 'processes'];
+
 /** All that can fail, a function of the record after the other. */
 export function faultsOf(names: readonly string[] | undefined): readonly Pick<Fault, 'name' | 'way'>[] {
-  const all = [...Object.keys(files), ...Object.keys(system).filter((name) => name !== 'files')];
+  const all = [files, processes, system].flatMap((record) => Object.keys(record)).filter((name) => !PARTS.includes(name));
   return all
     .filter((name) => names === undefined || names.includes(name))
     .flatMap((name) => Object.keys(waysOf(name)).map((way) => ({ name, way })));
@@ -127,7 +133,7 @@ export function disarm(): boolean {
   return reached;
 }
 
-for (const record of [files, system] as unknown as Functions[]) {
+for (const record of [files, processes, system] as unknown as Functions[]) {
   for (const [name, real] of Object.entries(record)) {
     if (typeof real !== 'function') continue;
     record[name] = (...args: never[]) => {

@@ -22,7 +22,7 @@ interface Crash {
   readonly answer: '' | '500';
   /** Of the `worker:error`; undefined is none. */
   readonly error?: { readonly code?: string; readonly message: RegExp; readonly stack: RegExp };
-  /** Those that have stored the request by then: the others do so when they let go of the CPU. */
+  /** Those that have stored the request by then: an async worker does so when it lets go of the CPU. */
   readonly naming: readonly BuiltInClass[];
 }
 
@@ -42,7 +42,7 @@ const CRASHES: Readonly<Record<string, Crash>> = {
     exit: { code: null, signal: 'SIGABRT' },
   },
   'a native crash': {
-    ...{ path: '/native-crash', classes: ['sync', 'async', 'threaded'], answer: '', naming: ['sync'] },
+    ...{ path: '/native-crash', classes: ['sync', 'async', 'threaded'], answer: '', naming: ['sync', 'threaded'] },
     exit: { code: null, signal: 'SIGSEGV' },
   },
   'a stack overflow after the handler': {
@@ -71,9 +71,7 @@ for (const [kind, { path, classes, exit, answer, error, naming }] of Object.entr
       if (exit) {
         const [worker, { request, ...how }] = await host.event('worker:exit');
         assert.deepEqual([worker.age, how], [1, { ...exit, reason: 'crash' }]);
-        // A thread goes on for a moment while its process dies, and may store it in that moment.
-        const named = naming.includes(workerClass) || (workerClass === 'threaded' && request !== undefined);
-        assert.equal(request?.url, named ? path : undefined);
+        assert.equal(request?.url, naming.includes(workerClass) ? path : undefined);
         await host.event('worker:ready', ({ age }) => age === 2);
       }
       // It, or its replacement, serves.

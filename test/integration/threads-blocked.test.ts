@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
-import { childrenOf, gone, kill } from '../helpers/process.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { gone } from '../helpers/process.js';
 import { eventually } from '../helpers/wait.js';
 
 interface Blocked {
@@ -12,17 +15,19 @@ interface Blocked {
 
 /** A worker of which one thread is blocked in native code; nothing but the process itself can end it within a minute. */
 async function blocked(t: TestContext, timeout: number): Promise<Blocked> {
-  const host = new Host(t, {
+  const FIFO = join(temporaryFolder(t), 'fifo');
+  execFileSync('mkfifo', [FIFO]);
+  const options = {
     ...{ workers: 1, workerClass: 'threaded', threads: 2, timeout, gracefulTimeout: 60_000 },
     app: fixture('hangs.js'),
     execArgv: ['--import', fixture('throws-on-signal.js')],
-  });
+  } as const;
+  const host = new Host(t, options, { env: { FIFO } });
   const url = await host.ready();
   const [pid] = host.workerPids as [number];
-  (await RawClient.connect(t, url)).get('/program');
-  await eventually(() => childrenOf(pid).length === 1, 'a child that sleeps');
-  const [sleeper] = childrenOf(pid);
-  t.after(() => kill(sleeper?.pid as number));
+  // A read that nothing ends; the call of a program ends when that is killed, with the thread.
+  (await RawClient.connect(t, url)).get('/read');
+  await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a thread that reads');
   return { host, pid };
 }
 

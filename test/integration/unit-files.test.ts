@@ -32,6 +32,13 @@ test('unit_file_verified', { skip }, (t) => {
   assert.deepEqual(verify(t, read('prefork.service')), { status: 0, output: '' });
 });
 
+test('unit_file_verified: one worker that is killed for memory does not stop the service', { skip }, (t) => {
+  const service = read('prefork.service');
+  assert.match(service, /^OOMPolicy=continue$/m);
+  // That it is no comment to systemd.
+  assert.match(verify(t, service.replace('OOMPolicy=continue', 'OOMPolicy=never')).output, /OOM ?policy/i);
+});
+
 test('unit_file_verified: a mistake would be found', { skip }, (t) => {
   const { output } = verify(t, read('prefork.service').replace('NotifyAccess=all', 'NotifyAccess=some'));
   assert.match(output, /notify ?access/i);

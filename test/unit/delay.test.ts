@@ -32,16 +32,19 @@ test('how long a connection is kept leaves room for what Node adds', () => {
 /** Delays that are neither constants nor clamped where they are used, and why they are short enough. */
 const SHORT: Readonly<Record<string, string>> = {
   'master/countdown.ts: length': 'a step is a second at most',
+  'master/guard.ts: Math.min(LONGEST_RETRY, RETRY * 2 ** (losses - 2))': 'half a minute at most',
   'master/service.ts: interval': 'clamped by watchdogInterval()',
   'master/watch.ts: beatInterval(timeout)': 'a second at most',
   'worker/client-error.ts: Math.max(0, requestTimeout - headersTimeout)': 'a difference',
   'worker/acceptor.ts: rest': 'half a second at most',
+  'worker/descriptors.ts: pause': 'two seconds at most',
   'worker/idle.ts: Math.min(DRAIN.look, kept / 2)': 'a part of an option',
   'worker/idle.ts: oldest ? LOOK : Math.max(LOOK, this.#nextScan - performance.now())':
     'until a time that was set by an option',
   'worker/late.ts: farewell / 2': 'a part of an option',
   'worker/lifecycle.ts: limit': 'a constant of its callers',
   'worker/lifecycle.ts: patience': 'a part of an option',
+  'worker/outside-term.ts: pause': 'a constant of its callers',
   'worker/patience.ts: wait': 'a constant of its callers',
   'worker/pulse.ts: pulseInterval(limits)': '50 ms at most',
   'worker/sessions.ts: keepAlive': 'an option',

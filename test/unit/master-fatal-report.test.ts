@@ -99,7 +99,8 @@ test('the file has no name, and is closed when it has been read', () => {
     [],
   );
   writeSync(file.fd as number, report('OOMError', OUT_OF_HEAP, NO_STACK));
-  assert.equal(file.take(1)?.code, 'ERR_WORKER_OUT_OF_MEMORY');
+  const words = file.take(1);
+  assert.deepEqual([words?.error.code, words?.threadId], ['ERR_WORKER_OUT_OF_MEMORY', 0]);
   assert.throws(() => fstatSync(file.fd as number), { code: 'EBADF' });
   assert.equal(openFatalReport().take(1), undefined);
 });

@@ -171,3 +171,27 @@ test('the old generation tries once to get a slot back', () => {
   assert.deepEqual(orders(rollout, posts([proven(1)], [old(2)])), []);
   assert.equal(rollout.progress(posts([proven(1)], [old(2)]), [proven(1), old(2)], NOW), 'back');
 });
+
+test('losses of workers that had served before they were ready are excused four times in a slot, and its next attempt waits', () => {
+  const rollout = begun(2, 2);
+  const [lost, other] = posts([old(1)], [old(2), booting(2)]) as [Post<Candidate>, Post<Candidate>];
+  assert.deepEqual([rollout.excuses(booting(1)), rollout.excuses(booting(2))], [true, true]);
+  assert.deepEqual(rollout.plan([waiting(lost, NOW + 5), { ...other, holders: [old(2), proven(2)] }], NOW), {
+    orders: [],
+    wakeAt: NOW + 5,
+  });
+  assert.deepEqual(orders(rollout, [waiting(lost, NOW), { ...other, holders: [proven(2)] }]), ['1:2']);
+  assert.deepEqual(
+    Array.from({ length: 4 }, () => rollout.excuses(booting(1))),
+    [true, true, true, false],
+  );
+  assert.equal(rollout.excuses(booting(2)), true);
+});
+
+test('an empty slot waits too when it has lost a worker that had served', () => {
+  const rollout = new Rollout<Candidate>(OLD, NEW, 1);
+  const [first] = posts([]) as [Post<Candidate>];
+  assert.deepEqual(orders(rollout, [waiting(first, NOW + 1)]), ['1:2']);
+  rollout.excuses(booting(1));
+  assert.deepEqual(rollout.plan([waiting(first, NOW + 1)], NOW), { orders: [], wakeAt: NOW + 1 });
+});

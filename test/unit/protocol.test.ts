@@ -28,6 +28,7 @@ function errorOf(depth: number): fc.Arbitrary<SerializedError> {
 const error = errorOf(4);
 const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record({ type: fc.constantFrom('ready', 'term') }, plain),
+  fc.record({ type: fc.constant('ready' as const), since: fc.double({ noNaN: true, noDefaultInfinity: true }) }, plain),
   fc.record({ type: fc.constant('error' as const), error }, plain),
   fc.record(
     { type: fc.constant('user' as const), message: fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value))) },
@@ -71,6 +72,7 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
     },
     { requiredKeys: ['type', 'code', 'message'], ...plain },
   ),
+  fc.record({ type: fc.constant('adopt' as const), pid: fc.nat().map((pid) => pid + 2), born: fc.nat() }, plain),
   fc.record({ type: fc.constant('recycle' as const), why: fc.constantFrom('requests', 'memory') }, plain),
   fc.record(
     { type: fc.constant('failed' as const), phase: fc.constantFrom(...PHASES), error, socket: fc.nat(100) },
@@ -81,13 +83,14 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
 /** Holds a message to its type: exactly the known keys, each of its type. */
 function assertWellFormed(value: WorkerMessage): void {
   const allowed = {
-    ready: ['type'],
+    ready: ['type', 'since'],
     error: ['type', 'error'],
     failed: ['type', 'phase', 'error', 'socket'],
     thread: ['type', 'thread', 'code', 'reason', 'request'],
     user: ['type', 'message'],
     recycle: ['type', 'why'],
     term: ['type'],
+    adopt: ['type', 'pid', 'born'],
     warning: ['type', 'code', 'message', 'repeated', 'thread', 'stack'],
     timeout: ['type', 'clock', 'elapsed', 'request', 'hung', 'stack', 'pending', 'thread', 'answered'],
   }[value.type];
@@ -95,6 +98,10 @@ function assertWellFormed(value: WorkerMessage): void {
   for (const key of Object.keys(value)) assert.ok(allowed.includes(key), `a key ${key}`);
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
   if (value.type === 'ready' || value.type === 'term' || value.type === 'user') return;
+  if (value.type === 'adopt') {
+    assert.ok(Number.isSafeInteger(value.pid) && value.pid > 1 && Number.isSafeInteger(value.born));
+    return;
+  }
   if (value.type === 'recycle') return void assert.ok(['requests', 'memory'].includes(value.why));
   if (value.type === 'warning') {
     assert.deepEqual([typeof value.code, typeof value.message], ['string', 'string']);

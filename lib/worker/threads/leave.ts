@@ -1,3 +1,4 @@
+import { killOwnGroup } from '../../system/process-group.js';
 import type { Slot } from '../slot.js';
 import type { ThreadHandle } from './thread-handle.js';
 
@@ -20,6 +21,6 @@ export function leaveThreadsBehind(threads: readonly ThreadHandle[], slot: Slot,
       continue;
     }
     slot.setExitCode(code);
-    process.kill(process.pid, 'SIGKILL');
+    killOwnGroup();
   }
 }

@@ -10,6 +10,8 @@ export interface ThreadLink extends Link {
   readonly slot: SharedArrayBuffer;
   /** Where to write down the signs of life. */
   readonly vitals: SharedArrayBuffer;
+  /** Where to note the processes that it starts. */
+  readonly offspring: SharedArrayBuffer;
   /** So many more requests have been finished. */
   readonly countRequests: (count: number) => void;
   /** Where the process has opened standard error. */
@@ -18,7 +20,7 @@ export interface ThreadLink extends Link {
 
 /** The link of a thread: a port to the main thread of its process. */
 export function linkToProcess(): ThreadLink {
-  const { port, tls, requests, slot, vitals, log } = (workerData as ThreadData).prefork;
+  const { port, tls, requests, slot, vitals, offspring, log } = (workerData as ThreadData).prefork;
   const tell = (message: ThreadMessage): void => port.postMessage(message);
   const orders = listen(port);
   orders.set('short', () => descriptors.ranOut());
@@ -28,6 +30,7 @@ export function linkToProcess(): ThreadLink {
     tell,
     slot,
     vitals,
+    offspring,
     log,
     countRequests(count) {
       const before = Atomics.add(requests.count, 0, count);

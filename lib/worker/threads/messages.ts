@@ -34,6 +34,8 @@ export interface ThreadData {
     readonly slot: SharedArrayBuffer;
     /** Where it writes down its signs of life. */
     readonly vitals: SharedArrayBuffer;
+    /** Where it notes the processes that it starts. */
+    readonly offspring: SharedArrayBuffer;
     /** How many requests all threads have finished, and at how many the process wants to be replaced. */
     readonly requests: { readonly count: Int32Array; readonly limit: number };
   };

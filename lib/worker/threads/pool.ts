@@ -13,8 +13,10 @@ import { sharedBuffer } from '../shared.js';
 import { closeSockets } from '../sockets.js';
 import type { TimeLimit } from '../watchdog/trace.js';
 import { endHungThread } from './hang.js';
+import { enforceHeapLimits } from './heap-limits.js';
 import { leaveThreadsBehind } from './leave.js';
 import type { ThreadMessage } from './messages.js';
+import { noteChildren, Offspring } from './offspring.js';
 import { ThreadHandle } from './thread-handle.js';
 import { Tracer } from './tracer.js';
 import type { Finding } from './watch.js';
@@ -36,11 +38,16 @@ export class ThreadPool implements Servant {
   /** Threads that could not be terminated. Others have their numbers and slots now; they hold nothing but memory, and the process. */
   readonly #lost = new Set<ThreadHandle>();
   readonly #tracer = new Tracer();
+  /** Of the main thread. */
+  readonly #offspring = new Offspring();
   readonly #failures = new Map<number, FailureCount>();
+  /** Numbers of threads that have been ready once: whoever takes their places replaces them, also while others boot. */
+  readonly #proven = new Set<number>();
   #booted: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #ended: (() => void) | undefined;
   #stopping = false;
   readonly #requests: { count: Int32Array; limit: number };
+  since: number | undefined;
   #started = 0;
   #closed = false;
   #asked = false;
@@ -51,6 +58,8 @@ export class ThreadPool implements Servant {
     this.#lifecycle = lifecycle;
     this.#tls = tls;
     const limit = requestLimit(spec.recycle, Math.random());
+    enforceHeapLimits(spec.serving.resourceLimits);
+    noteChildren(this.#offspring);
     this.#requests = { count: new Int32Array(new SharedArrayBuffer(4)), limit };
   }
 
@@ -105,8 +114,9 @@ export class ThreadPool implements Servant {
   }
 
   #start(number: number): void {
+    const first = this.#booted && !this.#proven.has(number);
     // What this process was kept from running before it came here is no part of their boot.
-    const boot = this.#booted
+    const boot = first
       ? { spawnedAt: this.#spec.spawnedAt + this.#lifecycle.pulse.away }
       : { spawnedAt: monotonic(), rest: 0 };
     const spec = { ...this.#spec, thread: number, copies: this.#started++, ...boot };
@@ -133,11 +143,16 @@ export class ThreadPool implements Servant {
       this.#settle();
     } else if (message.type === 'ready') {
       thread.readyAt = performance.now();
+      this.#proven.add(thread.number);
+      this.since ??= monotonic();
       this.#settle();
     } else if (message.type === 'failed') {
       this.#onBootFailure(thread, message);
     } else if (message.type === 'recycle') {
       this.#askForReplacement(message.why);
+    } else if (message.type === 'adopt') {
+      thread.offspring.adopt(message);
+      this.#lifecycle.tell(message);
     } else if (message.type === 'timeout') {
       // It has answered its client, and exits by itself.
       this.#onTimeout(thread, message);
@@ -189,6 +204,7 @@ export class ThreadPool implements Servant {
       this.#lifecycle.tell({ type: 'error', error: serializeError(error) });
       thread.terminate();
     }
+    this.#endOffspring(thread);
     await thread.watch.had(TERMINATE_LIMIT);
     if (this.#threads.get(thread.number) !== thread) return;
     this.#lost.add(thread);
@@ -199,8 +215,8 @@ export class ThreadPool implements Servant {
   #onBootFailure(thread: ThreadHandle, report: FailedMessage): void {
     thread.failed = true;
     if (this.#stopping) return;
-    if (this.#booted) this.#booted.reject(new ReportedFailure(report));
-    else if (this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
+    if (this.#booted && !this.#proven.has(thread.number)) this.#booted.reject(new ReportedFailure(report));
+    else if (!this.#booted && this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
     else if (!thread.timedOut) this.#lifecycle.tell({ type: 'error', error: report.error });
   }
 
@@ -220,6 +236,7 @@ export class ThreadPool implements Servant {
       this.#settle();
       return;
     }
+    this.#endOffspring(thread);
     if (thread.ready) {
       const reason = thread.timedOut ? 'timeout' : 'crash';
       this.#lifecycle.tell({ type: 'thread', thread: number, code, reason, ...(request && { request }) });
@@ -238,6 +255,12 @@ export class ThreadPool implements Servant {
     setTimeout(() => this.#stopping || this.#start(number), backoffDelay(count, Math.random()));
   }
 
+  /** What it has started would go on. In the end of the process, its master sees to that. */
+  #endOffspring(thread: ThreadHandle): void {
+    const others = [...this.#threads.values(), ...this.#lost].filter((other) => other !== thread);
+    thread.offspring.end([this.#offspring, ...others.map(({ offspring }) => offspring)]);
+  }
+
   get #serving(): number {
     return [...this.#threads.values()].filter((thread) => thread.ready).length;
   }
@@ -249,7 +272,7 @@ export class ThreadPool implements Servant {
       closeSockets(this.#spec, this.#started);
     }
     if (this.#stopping && this.#threads.size === 0) this.#ended?.();
-    if (this.#booted && this.#serving === this.#spec.serving.threads) {
+    if (this.#booted && this.#proven.size === this.#spec.serving.threads) {
       this.#booted.resolve();
       this.#booted = undefined;
     }

@@ -5,6 +5,7 @@ import { SLOT_SIZE } from '../../scoreboard.js';
 import { namesOf } from '../sockets.js';
 import { Vitals } from '../watchdog/vitals.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
+import { Offspring } from './offspring.js';
 import { type Finding, ThreadWatch } from './watch.js';
 
 export interface ThreadEvents {
@@ -26,6 +27,7 @@ export class ThreadHandle {
   /** A clock of it has run out. */
   timedOut = false;
   readonly watch: ThreadWatch;
+  readonly offspring: Offspring = new Offspring();
   /** The image of its slot. */
   readonly image: SharedArrayBuffer = new SharedArrayBuffer(SLOT_SIZE);
   /** What it listens on, see {@link namesOf}. */
@@ -48,7 +50,7 @@ export class ThreadHandle {
       argv,
       env: { ...process.env, [SPEC_VARIABLE]: encodeSpec(spec) },
       workerData: {
-        prefork: { ...data, log: descriptor(), slot: this.image, vitals, port: port2 },
+        prefork: { ...data, log: descriptor(), slot: this.image, vitals, offspring: this.offspring.memory, port: port2 },
       } satisfies ThreadData,
       transferList: [port2],
       name: `prefork #${spec.id}.${spec.thread}`,

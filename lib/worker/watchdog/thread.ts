@@ -6,6 +6,7 @@ import { openStandardError, say } from '../../log/standard-error.js';
 import { monotonic } from '../../monotonic.js';
 import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../../protocol.js';
 import { peersOf } from '../../system/peers.js';
+import { killOwnGroup } from '../../system/process-group.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import { readImage, storeImage } from '../board.js';
 import { Absence } from './absence.js';
@@ -77,14 +78,14 @@ async function act({ clock, elapsed }: Verdict): Promise<void> {
   };
   storeImage(slot, image);
   tell(encodeMessage({ type: 'timeout', ...report }));
-  process.kill(process.pid, 'SIGKILL');
+  killOwnGroup();
 }
 
 /** Whatever stands in the way of a report, the process must end. */
 function giveUp(error: Error): void {
   openStandardError(log);
   say(`prefork: worker ${process.pid}: its watchdog failed: ${error.stack}\n`);
-  process.kill(process.pid, 'SIGKILL');
+  killOwnGroup();
 }
 
 function tell(line: string): void {
