@@ -106,8 +106,9 @@ export interface ArbiterOptions<App = Handler> {
   /** Threads of a threaded worker, 1 to 256. Gunicorn: `threads`. @defaultValue `4` */
   readonly threads?: number;
   /**
-   * Limits of each thread of a threaded worker, megabytes, as `resourceLimits` of Node's `Worker`: a thread that
-   * exceeds them is replaced alone. @defaultValue Node's
+   * Limits of each thread of a threaded worker, megabytes, as `resourceLimits` of Node's `Worker`: a thread that exceeds them is
+   * replaced alone, where Node can end it alone. They hold also where {@link ArbiterOptions.execArgv} or NODE_OPTIONS limit the heap of the
+   * process. @defaultValue Node's
    */
   readonly resourceLimits?: Readonly<ResourceLimits>;
   /**
