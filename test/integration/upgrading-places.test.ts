@@ -75,15 +75,3 @@ test('the longest limits that there are, are no short ones when they are added u
   await succession.extinct();
   assert.doesNotMatch(succession.output, /TimeoutOverflowWarning/);
 });
-
-test('a successor that is given up has its time, however long that is', async (t) => {
-  const longest = 2 ** 31 - 1;
-  const succession = await Succession.start(t, [{ bootTimeout: longest, gracefulTimeout: longest, workers: 1 }]);
-  const old = await succession.ready();
-  succession.deploy('binds');
-  await assert.rejects(succession.call(old, 'upgrade'), {
-    code: 'ERR_UPGRADE_FAILED',
-    message: /the directory does not exist/,
-  });
-  assert.deepEqual(succession.of('rejected', succession.newest).length, 1);
-});
