@@ -4,17 +4,18 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { Phase } from '../fixtures/faults.js';
 import { CLASSES } from '../helpers/classes.js';
+import type { Fault } from '../helpers/faulty-system.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
 
 /*
- * Each call that the master makes of the system fails once, in each way in which it can, at each point of its life, see the fixture `faults`. The host
+ * At each point at which the master calls the system, in each phase of its life, that call fails once, in each way in which it can, see the fixture `faults`. The host
  * lives, each promise is settled, those workers that are well serve, and nothing is left in the end.
  */
 
 interface Round {
-  readonly fault: { readonly name: string; readonly way: string; readonly nth: number };
+  readonly fault: Fault;
   readonly outcome: {
     readonly reached: boolean;
     readonly errors: readonly string[];
@@ -78,7 +79,11 @@ function report(t: TestContext, rounds: readonly Round[]): void {
     const name = `${fault.name} ${fault.way}`;
     if (outcome.reached) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  t.diagnostic(`${rounds.length} runs: ${[...counts].map(([name, count]) => `${name} × ${count}`).join(', ')}`);
+  const points = new Set(rounds.map(({ fault: { name, site } }) => `${name} ${site}`));
+  const list = [...counts].map(([name, count]) => `${name} × ${count}`).join(', ');
+  t.diagnostic(`${points.size} points, ${rounds.length} runs: ${list}`);
+  // For who wants to see all of them.
+  if (process.env['FAULTS']) t.diagnostic([...points].sort().join('\n'));
 }
 
 function namesReached(rounds: readonly Round[]): string[] {
@@ -89,7 +94,18 @@ function namesReached(rounds: readonly Round[]): string[] {
 const REACHED: Readonly<Record<Exclude<Phase, 'exit'>, readonly string[]>> = {
   start: [
     ...['bindTcp', 'bindUnix', 'closeSync', 'fchmodSync', 'fstatSync', 'linkSync', 'lstatSync', 'onSignal', 'openSync'],
-    ...['readFileSync', 'readSync', 'realpathSync', 'renameSync', 'rmSync', 'spawn', 'statSync', 'unlinkSync', 'write', 'writeSync'],
+    ...[
+      'readFileSync',
+      'readSync',
+      'realpathSync',
+      'renameSync',
+      'rmSync',
+      'spawn',
+      'statSync',
+      'unlinkSync',
+      'write',
+      'writeSync',
+    ],
   ],
   respawn: ['closeSync', 'fchmodSync', 'openSync', 'readSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
   scale: ['closeSync', 'kill', 'openSync', 'readSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
@@ -103,7 +119,11 @@ for (const phase of ['start', 'respawn', 'scale', 'reload', 'upgrade', 'stop', '
   test(`each system call of the master fails once: ${phase}`, async (t) => {
     const rounds = await runThrough(t, phase, phase === 'watch' ? { timeout: 1_000 } : {});
     const reached = namesReached(rounds);
-    assert.deepEqual(REACHED[phase].filter((name) => !reached.includes(name)), [], `reached: ${reached}`);
+    assert.deepEqual(
+      REACHED[phase].filter((name) => !reached.includes(name)),
+      [],
+      `reached: ${reached}`,
+    );
   });
 }
 
@@ -111,7 +131,12 @@ for (const workerClass of CLASSES) {
   if (workerClass === 'sync') continue;
   for (const phase of ['start', 'respawn', 'scale', 'reload', 'stop'] as const) {
     test(`what workers are started and ended with fails once, ${workerClass}: ${phase}`, async (t) => {
-      await runThrough(t, phase, { workerClass, ...(workerClass === 'threaded' && { threads: 2 }) }, ['spawn', 'kill', 'write', 'writeSync']);
+      await runThrough(t, phase, { workerClass, ...(workerClass === 'threaded' && { threads: 2 }) }, [
+        'spawn',
+        'kill',
+        'write',
+        'writeSync',
+      ]);
     });
   }
 }
@@ -123,7 +148,11 @@ test('each undoing of a host that ends by itself fails once', async (t) => {
   for (const name of ['kill', 'lstatSync', 'unlinkSync', 'statSync', 'readSync', 'openSync', 'closeSync']) {
     for (let nth = 1; ; nth++) {
       const fault = { name, way: 'throws', nth };
-      const host = new Host(t, {}, { entry: 'faults.js', args: [JSON.stringify({ phase: 'exit', options: all, fault })], env });
+      const host = new Host(
+        t,
+        {},
+        { entry: 'faults.js', args: [JSON.stringify({ phase: 'exit', options: all, fault })], env },
+      );
       const [, children] = await host.event('serving');
       assert.deepEqual(await host.exited(), { code: 7, signal: null }, JSON.stringify(fault));
       // The worker that was not killed here sees the end of its pipe, or the guard ends it.

@@ -3,7 +3,11 @@ import test from 'node:test';
 import { EventEmitter } from 'eventemitter3';
 import { callListeners } from '../../dist/master/listeners.js';
 
-function setUp(): { emitter: EventEmitter; failures: unknown[][]; emit: (event: string, ...args: unknown[]) => boolean } {
+function setUp(): {
+  emitter: EventEmitter;
+  failures: unknown[][];
+  emit: (event: string, ...args: unknown[]) => boolean;
+} {
   const emitter = new EventEmitter();
   const failures: unknown[][] = [];
   const emit = (event: string, ...args: unknown[]): boolean =>
