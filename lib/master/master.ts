@@ -225,6 +225,7 @@ export class Master {
     if (this.#ending.drains(now)) this.#crew.end('drain');
     if (this.#state === 'stopping' && this.#ending.drainAt === undefined) {
       if (this.#crew.size === 0) this.#close();
+      else this.#crew.remind(this.#ending.stage ?? 'drain');
       return;
     }
     // First: no worker of the old generation is to be spawned for one that the new one takes.
