@@ -3,6 +3,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { Phase } from '../fixtures/faults.js';
+import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES } from '../helpers/classes.js';
 import type { Fault } from '../helpers/faulty-system.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
@@ -25,7 +26,13 @@ interface Round {
 }
 
 /** What only some options lead to. */
-function more(t: TestContext): { options: HostOptions; env: NodeJS.ProcessEnv } {
+interface More {
+  readonly options: HostOptions;
+  readonly env: NodeJS.ProcessEnv;
+  readonly litter?: { readonly socket: string; readonly pidFile: string };
+}
+
+function more(t: TestContext): More {
   const folder = temporaryFolder(t);
   // A service manager that is content with everything.
   const program = join(folder, 'systemd-notify');
@@ -45,10 +52,10 @@ async function runThrough(
   phase: Phase,
   own: HostOptions = {},
   calls?: readonly string[],
+  { options, env, litter }: ReturnType<typeof more> = more(t),
 ): Promise<Round[]> {
-  const { options, env } = more(t);
   const all = { app: fixture('app.js'), workers: 2, logger: false, timeout: 0, ...options, ...own };
-  const args = [JSON.stringify({ phase, calls, options: all })];
+  const args = [JSON.stringify({ phase, calls, options: all, ...(litter && { litter }) })];
   const host = new Host(t, {}, { entry: 'faults.js', args, env });
   let seen = -1;
   let ended = false;
@@ -126,6 +133,30 @@ for (const phase of ['start', 'respawn', 'scale', 'reload', 'upgrade', 'stop', '
     );
   });
 }
+
+test('each system call of the master fails once: start, with litter in the way, TLS and another user', {
+  skip: process.getuid?.() !== 0 ? 'needs root' : noCertificates,
+}, async (t) => {
+  const { env } = more(t);
+  const folder = temporaryFolder(t);
+  const [socket, pidFile] = [join(folder, 'socket'), join(folder, 'pid')];
+  const options = {
+    bind: ['localhost:0', { path: socket, mode: 0o660 }] as HostOptions['bind'] & object,
+    ...{ pidFile, tls: certificate(), user: 'nobody' },
+  };
+  const calls = ['chmodSync', 'connect', 'execFileSync', 'inspectSocket', 'linkSync', 'lookup', 'probe', 'readTls'];
+  const given = { options, env, litter: { socket, pidFile } };
+  const rounds = await runThrough(t, 'start', {}, [...calls, 'unlinkSync', 'readFileSync'], given);
+  assert.deepEqual(
+    calls.filter((name) => !namesReached(rounds).includes(name)),
+    [],
+  );
+});
+
+test('each system call of the master fails once: reload, TLS', { skip: noCertificates }, async (t) => {
+  const rounds = await runThrough(t, 'reload', { tls: certificate() }, ['readTls', 'write']);
+  assert.deepEqual(namesReached(rounds), ['readTls', 'write']);
+});
 
 for (const workerClass of CLASSES) {
   if (workerClass === 'sync') continue;
