@@ -179,6 +179,12 @@ export class Crew {
     this.#dismissals.clear();
   }
 
+  /** Tells those that have not been told: whoever did may have failed on the way. */
+  remind(stage: EndStage): void {
+    if (this.#retreat.begun) this.#retreat.remind(stage, this.#roster.staying());
+    else this.end(stage);
+  }
+
   /** Hands a signal on to all that are up. */
   forward(signal: NodeJS.Signals): void {
     for (const worker of this.#roster.all()) if (worker.ready) worker.signal(signal);
@@ -213,10 +219,10 @@ export class Crew {
    * first: also that of a substitute, while the worker that it was for serves on.
    */
   bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
+    this.#roster.remove(worker);
     const served = exit.reason !== 'boot' && this.evidence.hasServed(worker);
     this.#tally.bury(this.evidence.of(worker));
     if (exit.reason === 'crash') this.#tally.crashes++;
-    this.#roster.remove(worker);
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;

@@ -139,18 +139,12 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
   const lost = (gone: Child, cause: Error): void => {
     if (gone !== child) return;
     child = undefined;
-    if (closing) {
-      closing();
-      return;
-    }
     losses = performance.now() - startedAt < STABLE_AFTER ? losses + 1 : 1;
+    if (closing) closing();
     // Killed by someone: a new one takes over.
-    if (losses === 1) {
-      launch();
-      return;
-    }
-    retry = setTimeout(launch, Math.min(LONGEST_RETRY, RETRY * 2 ** (losses - 2))).unref();
-    if (losses !== MAX_LOSSES) return;
+    else if (losses === 1) launch();
+    else retry = setTimeout(launch, Math.min(LONGEST_RETRY, RETRY * 2 ** (losses - 2))).unref();
+    if (closing || losses !== MAX_LOSSES) return;
     const message =
       'the guard, which ends the workers if this process is killed, cannot be kept running; it is tried again';
     onLost(new ArbiterError('ERR_GUARD', `${message}: ${cause.message}`, { cause }));

@@ -245,7 +245,8 @@ function removeOwn(path: string, inode: number | undefined): void {
   const found = files.lstatSync(path, { throwIfNoEntry: false });
   if (found?.ino === inode) files.unlinkSync(path);
   // Of a folder that is gone as a whole, nobody knows what has become of the file.
-  else if (found === undefined && !files.statSync(dirname(path)).isDirectory()) throw new Error('its folder is none any more');
+  else if (found === undefined && !files.statSync(dirname(path)).isDirectory())
+    throw new Error('its folder is none any more');
 }
 
 /** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */

@@ -17,12 +17,7 @@ type OnFailure = (event: string, cause: unknown, how: 'threw' | 'rejected') => v
  * Calls the listeners of an event as `emit` of eventemitter3 does, but each by itself: what one throws keeps none of the others from being
  * called, and what an async one rejects with is no unhandled rejection, which would end the host. Returns whether there was one.
  */
-export function callListeners(
-  emitter: object,
-  event: string,
-  args: readonly unknown[],
-  onFailure: OnFailure,
-): boolean {
+export function callListeners(emitter: object, event: string, args: readonly unknown[], onFailure: OnFailure): boolean {
   const { _events: events } = emitter as Emitter;
   const found = events[event];
   if (found === undefined) return false;

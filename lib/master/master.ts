@@ -55,8 +55,7 @@ export class Master {
     this.#ending = new Ending(options.drainDelay);
     this.#reloads = new Reloads(options, notifier);
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
-    const settle = (): void => this.#reconcile();
-    this.#loop = new Loop(act, settle, (thrown) => this.#stumble(thrown));
+    this.#loop = new Loop(act, () => this.#reconcile(), (thrown) => this.#stumble(thrown));
   }
 
   get state(): ArbiterState {
@@ -227,6 +226,7 @@ export class Master {
     if (this.#ending.drains(now)) this.#crew.end('drain');
     if (this.#state === 'stopping' && this.#ending.drainAt === undefined) {
       if (this.#crew.size === 0) this.#close();
+      else this.#crew.remind(this.#ending.stage ?? 'drain');
       return;
     }
     // First: no worker of the old generation is to be spawned for one that the new one takes.

@@ -32,8 +32,7 @@ export class Retreat {
 
   /** @param serves - whether a worker can accept what waits. */
   begin(stage: EndStage, workers: readonly WorkerHandle[], serves: (worker: WorkerHandle) => boolean): void {
-    const { gracefulTimeout } = this.#settings;
-    const limit = stage === 'drain' ? gracefulTimeout : Math.min(gracefulTimeout, QUICK_LIMIT);
+    const limit = this.#limit(stage);
     this.#endsAt = monotonic() + limit;
     const inherits = stage === 'drain' && this.#call() && !workers.some(serves);
     this.#heirs = inherits ? workers.filter(({ ready, leaving, failure }) => !ready && !leaving && !failure) : [];
@@ -43,12 +42,22 @@ export class Retreat {
     }
   }
 
+  /** Tells workers that have not been told. */
+  remind(stage: EndStage, workers: readonly WorkerHandle[]): void {
+    for (const worker of workers) worker.end('stop', stage, this.#limit(stage));
+  }
+
   /** A worker serves from now on. */
   welcome(worker: WorkerHandle): void {
     if (!this.#heirs.includes(worker)) return;
     this.#call();
     for (const heir of this.#heirs) heir.order('drain');
     this.#heirs = [];
+  }
+
+  #limit(stage: EndStage): number {
+    const { gracefulTimeout } = this.#settings;
+    return stage === 'drain' ? gracefulTimeout : Math.min(gracefulTimeout, QUICK_LIMIT);
   }
 
   /** The second half of the time is for what has been accepted by then. */

@@ -6,7 +6,7 @@ import { processes } from '../../dist/system/processes.js';
 import { system } from '../../dist/system/system.js';
 
 /*
- * A stand-in for the record through which the master reaches the system: it counts the calls, and makes one of them fail.
+ * A stand-in for the record through which the master reaches the system: it notes who calls, and makes one of the calls fail.
  */
 
 type Functions = Record<string, (...args: never[]) => unknown>;
@@ -88,9 +88,18 @@ const WAYS: Readonly<Record<string, Readonly<Record<string, Failure>>>> = {
   lookup: { rejects: () => Promise.reject(failed('EAI_AGAIN', 'lookup')) },
 };
 
-/** A fault: the `nth` call of a name from the moment at which it is armed, from 1, fails in this way. */
+/** A point at which the system is called. */
+export interface Point {
+  /** The function of the record. */
+  readonly name: string;
+  /** The innermost places of the library that it is called from. */
+  readonly site: string;
+}
+
+/** The `nth` call of a function, from this site or from anywhere, from the moment at which it is armed, from 1, fails in this way. */
 export interface Fault {
   readonly name: string;
+  readonly site?: string;
   readonly way: string;
   readonly nth: number;
 }
@@ -102,24 +111,36 @@ function waysOf(name: string): Readonly<Record<string, Failure>> {
   return WAYS[name] ?? { throws };
 }
 
-/** Records within the record. */
-const PARTS: readonly string[] = ['files', 'processes'];
-
-/** All that can fail, a function of the record after the other. */
-export function faultsOf(names: readonly string[] | undefined): readonly Pick<Fault, 'name' | 'way'>[] {
-  const all = [files, processes, system].flatMap((record) => Object.keys(record)).filter((name) => !PARTS.includes(name));
-  return all
-    .filter((name) => names === undefined || names.includes(name))
-    .flatMap((name) => Object.keys(waysOf(name)).map((way) => ({ name, way })));
+/** The ways in which a function of the record can fail. */
+export function waysToFail(name: string): readonly string[] {
+  return Object.keys(waysOf(name));
 }
 
 let armed: Fault | undefined;
 let calls = 0;
 let reached = false;
+/** What was called while it was armed. */
+let points = new Map<string, Point>();
 
 /** Has a call fail from now on. */
 export function arm(fault: Fault): void {
-  [armed, calls, reached] = [fault, 0, false];
+  [armed, calls, reached, points] = [fault, 0, false, new Map()];
+}
+
+/** The points that have been seen since it was armed. */
+export function seen(): Point[] {
+  return [...points.values()];
+}
+
+const DEPTH = 3;
+Error.stackTraceLimit = 30;
+
+/** Who calls, `file:line` of the innermost frames in the library. */
+function caller(): string {
+  const frames = [...(new Error().stack ?? '').matchAll(/\/dist\/([\w/-]+\.js:\d+)/g)].map(
+    ([, place]) => place as string,
+  );
+  return frames.slice(0, DEPTH).join(' < ');
 }
 
 /** Whether there was such a call since then. */
@@ -137,7 +158,10 @@ for (const record of [files, processes, system] as unknown as Functions[]) {
   for (const [name, real] of Object.entries(record)) {
     if (typeof real !== 'function') continue;
     record[name] = (...args: never[]) => {
-      if (armed?.name !== name || ++calls !== armed.nth) return real(...args);
+      if (armed === undefined) return real(...args);
+      const site = caller();
+      points.set(`${name} ${site}`, { name, site });
+      if (armed.name !== name || (armed.site ?? site) !== site || ++calls !== armed.nth) return real(...args);
       reached = true;
       return (waysOf(name)[armed.way] as Failure)(real, args);
     };

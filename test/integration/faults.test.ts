@@ -3,18 +3,20 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { Phase } from '../fixtures/faults.js';
+import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES } from '../helpers/classes.js';
+import type { Fault } from '../helpers/faulty-system.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
 
 /*
- * Each call that the master makes of the system fails once, in each way in which it can, at each point of its life, see the fixture `faults`. The host
+ * At each point at which the master calls the system, in each phase of its life, that call fails once, in each way in which it can, see the fixture `faults`. The host
  * lives, each promise is settled, those workers that are well serve, and nothing is left in the end.
  */
 
 interface Round {
-  readonly fault: { readonly name: string; readonly way: string; readonly nth: number };
+  readonly fault: Fault;
   readonly outcome: {
     readonly reached: boolean;
     readonly errors: readonly string[];
@@ -24,7 +26,13 @@ interface Round {
 }
 
 /** What only some options lead to. */
-function more(t: TestContext): { options: HostOptions; env: NodeJS.ProcessEnv } {
+interface More {
+  readonly options: HostOptions;
+  readonly env: NodeJS.ProcessEnv;
+  readonly litter?: { readonly socket: string; readonly pidFile: string };
+}
+
+function more(t: TestContext): More {
   const folder = temporaryFolder(t);
   // A service manager that is content with everything.
   const program = join(folder, 'systemd-notify');
@@ -44,10 +52,10 @@ async function runThrough(
   phase: Phase,
   own: HostOptions = {},
   calls?: readonly string[],
+  { options, env, litter }: ReturnType<typeof more> = more(t),
 ): Promise<Round[]> {
-  const { options, env } = more(t);
   const all = { app: fixture('app.js'), workers: 2, logger: false, timeout: 0, ...options, ...own };
-  const args = [JSON.stringify({ phase, calls, options: all })];
+  const args = [JSON.stringify({ phase, calls, options: all, ...(litter && { litter }) })];
   const host = new Host(t, {}, { entry: 'faults.js', args, env });
   let seen = -1;
   let ended = false;
@@ -78,7 +86,11 @@ function report(t: TestContext, rounds: readonly Round[]): void {
     const name = `${fault.name} ${fault.way}`;
     if (outcome.reached) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  t.diagnostic(`${rounds.length} runs: ${[...counts].map(([name, count]) => `${name} × ${count}`).join(', ')}`);
+  const points = new Set(rounds.map(({ fault: { name, site } }) => `${name} ${site}`));
+  const list = [...counts].map(([name, count]) => `${name} × ${count}`).join(', ');
+  t.diagnostic(`${points.size} points, ${rounds.length} runs: ${list}`);
+  // For who wants to see all of them.
+  if (process.env['FAULTS']) t.diagnostic([...points].sort().join('\n'));
 }
 
 function namesReached(rounds: readonly Round[]): string[] {
@@ -89,29 +101,78 @@ function namesReached(rounds: readonly Round[]): string[] {
 const REACHED: Readonly<Record<Exclude<Phase, 'exit'>, readonly string[]>> = {
   start: [
     ...['bindTcp', 'bindUnix', 'closeSync', 'fchmodSync', 'fstatSync', 'linkSync', 'lstatSync', 'onSignal', 'openSync'],
-    ...['readFileSync', 'readSync', 'realpathSync', 'renameSync', 'rmSync', 'spawn', 'statSync', 'unlinkSync', 'write', 'writeSync'],
+    ...[
+      'readFileSync',
+      'readSync',
+      'realpathSync',
+      'renameSync',
+      'rmSync',
+      'spawn',
+      'statSync',
+      'unlinkSync',
+      'write',
+      'writeSync',
+    ],
   ],
-  respawn: ['closeSync', 'fchmodSync', 'openSync', 'readSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
-  scale: ['closeSync', 'kill', 'openSync', 'readSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
-  reload: ['closeSync', 'kill', 'openSync', 'readSync', 'realpathSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
+  respawn: ['closeSync', 'fchmodSync', 'killGroup', 'openSync', 'probe', 'readSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
+  scale: ['closeSync', 'killGroup', 'openSync', 'probe', 'readSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
+  reload: ['closeSync', 'killGroup', 'openSync', 'probe', 'readSync', 'realpathSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
   upgrade: ['spawn'],
-  stop: ['closeSync', 'kill', 'lstatSync', 'readSync', 'statSync', 'unlinkSync', 'write', 'writeSync'],
+  stop: ['closeSync', 'killGroup', 'lstatSync', 'probe', 'readSync', 'statSync', 'unlinkSync', 'write', 'writeSync'],
+  kill: ['kill', 'killGroup', 'probe', 'write'],
   watch: ['closeSync', 'openSync', 'readSync'],
 };
 
-for (const phase of ['start', 'respawn', 'scale', 'reload', 'upgrade', 'stop', 'watch'] as const) {
+const OPTIONS: Partial<Record<Phase, HostOptions>> = { watch: { timeout: 1_000 }, kill: { gracefulTimeout: 300 } };
+
+for (const phase of ['start', 'respawn', 'scale', 'reload', 'upgrade', 'stop', 'kill', 'watch'] as const) {
   test(`each system call of the master fails once: ${phase}`, async (t) => {
-    const rounds = await runThrough(t, phase, phase === 'watch' ? { timeout: 1_000 } : {});
+    const rounds = await runThrough(t, phase, OPTIONS[phase], phase === 'kill' ? REACHED.kill : undefined);
     const reached = namesReached(rounds);
-    assert.deepEqual(REACHED[phase].filter((name) => !reached.includes(name)), [], `reached: ${reached}`);
+    assert.deepEqual(
+      REACHED[phase].filter((name) => !reached.includes(name)),
+      [],
+      `reached: ${reached}`,
+    );
   });
 }
+
+test('each system call of the master fails once: start, with litter in the way, TLS and another user', {
+  skip: process.getuid?.() !== 0 ? 'needs root' : noCertificates,
+}, async (t) => {
+  const { env } = more(t);
+  const folder = temporaryFolder(t);
+  const [socket, pidFile] = [join(folder, 'socket'), join(folder, 'pid')];
+  const options = {
+    bind: ['localhost:0', { path: socket, mode: 0o660 }] as HostOptions['bind'] & object,
+    ...{ pidFile, tls: certificate(), user: 'nobody' },
+  };
+  const calls = ['chmodSync', 'connect', 'execFileSync', 'inspectSocket', 'linkSync', 'lookup', 'probe', 'readTls'];
+  const given = { options, env, litter: { socket, pidFile } };
+  const rounds = await runThrough(t, 'start', {}, [...calls, 'unlinkSync', 'readFileSync'], given);
+  assert.deepEqual(
+    calls.filter((name) => !namesReached(rounds).includes(name)),
+    [],
+  );
+});
+
+test('each system call of the master fails once: reload, TLS', { skip: noCertificates }, async (t) => {
+  const rounds = await runThrough(t, 'reload', { tls: certificate() }, ['readTls', 'write']);
+  assert.deepEqual(namesReached(rounds), ['readTls', 'write']);
+});
 
 for (const workerClass of CLASSES) {
   if (workerClass === 'sync') continue;
   for (const phase of ['start', 'respawn', 'scale', 'reload', 'stop'] as const) {
     test(`what workers are started and ended with fails once, ${workerClass}: ${phase}`, async (t) => {
-      await runThrough(t, phase, { workerClass, ...(workerClass === 'threaded' && { threads: 2 }) }, ['spawn', 'kill', 'write', 'writeSync']);
+      await runThrough(t, phase, { workerClass, ...(workerClass === 'threaded' && { threads: 2 }) }, [
+        'spawn',
+        'kill',
+        'killGroup',
+        'probe',
+        'write',
+        'writeSync',
+      ]);
     });
   }
 }
@@ -120,10 +181,14 @@ test('each undoing of a host that ends by itself fails once', async (t) => {
   const { options, env } = more(t);
   const all = { app: fixture('app.js'), workers: 2, logger: false, timeout: 0, ...options };
   let runs = 0;
-  for (const name of ['kill', 'lstatSync', 'unlinkSync', 'statSync', 'readSync', 'openSync', 'closeSync']) {
+  for (const name of ['kill', 'killGroup', 'lstatSync', 'unlinkSync', 'statSync', 'readSync', 'openSync', 'closeSync']) {
     for (let nth = 1; ; nth++) {
       const fault = { name, way: 'throws', nth };
-      const host = new Host(t, {}, { entry: 'faults.js', args: [JSON.stringify({ phase: 'exit', options: all, fault })], env });
+      const host = new Host(
+        t,
+        {},
+        { entry: 'faults.js', args: [JSON.stringify({ phase: 'exit', options: all, fault })], env },
+      );
       const [, children] = await host.event('serving');
       assert.deepEqual(await host.exited(), { code: 7, signal: null }, JSON.stringify(fault));
       // The worker that was not killed here sees the end of its pipe, or the guard ends it.

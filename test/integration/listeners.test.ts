@@ -19,7 +19,10 @@ test('listener_throws_loop_survives', async (t) => {
   );
   assert.equal(host.of('warning').length, 0);
   // And those behind it are called.
-  assert.deepEqual(host.of('called').map(({ args: [event] }) => event), thrown);
+  assert.deepEqual(
+    host.of('called').map(({ args: [event] }) => event),
+    thrown,
+  );
 });
 
 test('listener_rejects_loop_survives', async (t) => {
@@ -35,7 +38,10 @@ test('listener_rejects_loop_survives', async (t) => {
       .map((event) => ['ERR_LISTENER', `a listener of '${event}' rejected: thrown at ${event}`, `thrown at ${event}`])
       .sort(),
   );
-  assert.deepEqual(host.of('called').map(({ args: [event] }) => event), rejected);
+  assert.deepEqual(
+    host.of('called').map(({ args: [event] }) => event),
+    rejected,
+  );
   assert.equal(host.of('warning').length, 0);
 });
 

@@ -39,7 +39,11 @@ for (const workerClass of CLASSES) {
       const started = host(t, '64k', { ...options, ...more });
       const url = await started.ready();
       await serves(url);
-      assert.equal((await started.stats()).workers.every(({ rss }) => rss > 0), true, 'the workers write to it');
+      assert.equal(
+        (await started.stats()).workers.every(({ rss }) => rss > 0),
+        true,
+        'the workers write to it',
+      );
       started.kill('SIGTERM');
       assert.deepEqual(await started.exited(), { code: 0, signal: null });
     }

@@ -94,7 +94,7 @@ for (const workerClass of CLASSES) {
 }
 
 test('spawn_throws: the first start rejects', async (t) => {
-  const host = starving(t, { env: { TOO_LONG: 'x'.repeat(200_000) } }, { env: { HOST_STAYS: '1' } });
+  const host = starving(t, { starve: 'environment' } as object);
   const [error] = await host.event('rejected');
   assert.deepEqual([error.code, error.cause.code], ['ERR_WORKER_BOOT', 'E2BIG']);
   assert.deepEqual(await host.exited(), { code: 3, signal: null });
@@ -130,15 +130,18 @@ const FEW: HostSettings = {
   execArgv: ['-c', 'ulimit -n 100; exec "$0" "$@"', process.execPath],
 };
 
-for (const left of [0, 1, 3]) {
+// With so many, one step or another of a start fails: the file for the report, the pipe, the child itself; or none.
+for (const left of [0, 1, 2, 3, 4]) {
   test(`descriptors_out: a worker dies, a reload begins, with ${left} left`, async (t) => {
     const host = starving(t, {}, FEW);
     const url = await host.ready();
     await lack(host, 'descriptors', left);
     await killOne(host);
-    await host.event('worker:exit', (_, { reason }) => reason === 'boot');
+    if (left === 0) await host.event('worker:exit', (_, { reason }) => reason === 'boot');
     await serves(url);
-    await assert.rejects(host.call('reload') as Promise<unknown>, { code: 'ERR_RELOAD_FAILED' });
+    const reload = host.call('reload') as Promise<unknown>;
+    if (left === 0) await assert.rejects(reload, { code: 'ERR_RELOAD_FAILED' });
+    else await reload.catch((error) => assert.equal(error.code, 'ERR_RELOAD_FAILED'));
     await serves(url);
     await lack(host, 'nothing');
     await complete(host);

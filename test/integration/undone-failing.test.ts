@@ -31,15 +31,24 @@ const LOSSES: Readonly<Record<string, (folder: string) => boolean>> = {
   },
 };
 
-async function serving(t: TestContext, options: HostOptions): Promise<{ host: Host; folder: string; slow: Promise<number> }> {
+async function serving(
+  t: TestContext,
+  options: HostOptions,
+): Promise<{ host: Host; folder: string; slow: Promise<number> }> {
   const folder = join(temporaryFolder(t), 'run');
   mkdirSync(folder);
   const socketPath = join(folder, 'socket');
   const bind = [`unix:${socketPath}`, '127.0.0.1:0'];
-  const host = new Host(t, { workers: 1, bind, pidFile: join(folder, 'pid'), ...options }, { env: { HOST_STAYS: '1' } });
+  const host = new Host(
+    t,
+    { workers: 1, bind, pidFile: join(folder, 'pid'), ...options },
+    { env: { HOST_STAYS: '1' } },
+  );
   await host.event('ready');
   const slow = new Promise<number>((resolve, reject) => {
-    http.get({ socketPath, path: '/wait?ms=700', agent: false }, (answer) => resolve(answer.statusCode ?? 0)).on('error', reject);
+    http
+      .get({ socketPath, path: '/wait?ms=700', agent: false }, (answer) => resolve(answer.statusCode ?? 0))
+      .on('error', reject);
   });
   await eventually(async () => (await host.stats()).workers.some(({ active }) => active > 0), 'a request in flight');
   return { host, folder, slow };
@@ -48,7 +57,10 @@ async function serving(t: TestContext, options: HostOptions): Promise<{ host: Ho
 for (const workerClass of CLASSES) {
   for (const [what, lose] of Object.entries(LOSSES)) {
     test(`socket_file_stays: ${what}, ${workerClass}`, async (t) => {
-      const { host, folder, slow } = await serving(t, { workerClass, ...(workerClass === 'threaded' && { threads: 1 }) });
+      const { host, folder, slow } = await serving(t, {
+        workerClass,
+        ...(workerClass === 'threaded' && { threads: 1 }),
+      });
       const told = lose(folder);
       const stopped = Promise.all([host.call('stop'), host.call('stop')]);
       assert.equal(await slow, 200);
@@ -67,5 +79,8 @@ test('socket_file_stays: by TERM', async (t) => {
   host.kill('SIGTERM');
   assert.equal(await slow, 200);
   await host.event('stopped');
-  assert.deepEqual(host.of('error').map(({ args: [{ code }] }) => code), ['ERR_CLEANUP']);
+  assert.deepEqual(
+    host.of('error').map(({ args: [{ code }] }) => code),
+    ['ERR_CLEANUP'],
+  );
 });

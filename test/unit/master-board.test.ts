@@ -152,7 +152,12 @@ test('the file has no name any more', { skip: process.platform !== 'linux' && 'n
 const REAL = { ...files };
 
 /** Has a function of the record fail as long as `fails` says so, in this test. */
-function failing(t: TestContext, name: 'writeSync' | 'openSync' | 'unlinkSync', fails: () => boolean, code = 'ENOSPC'): void {
+function failing(
+  t: TestContext,
+  name: 'writeSync' | 'openSync' | 'unlinkSync',
+  fails: () => boolean,
+  code = 'ENOSPC',
+): void {
   const record = files as unknown as Record<string, unknown>;
   record[name] = (...args: unknown[]) => {
     if (fails()) throw Object.assign(new Error(`${code}: injected`), { code });
@@ -175,7 +180,9 @@ test('it has its full length on the disk from the beginning', (t) => {
   }
 });
 
-test('the next folder is used where there is no room, or no right, at any point', { skip: process.platform !== 'linux' }, (t) => {
+test('the next folder is used where there is no room, or no right, at any point', {
+  skip: process.platform !== 'linux',
+}, (t) => {
   const open = readdirSync('/proc/self/fd').length;
   for (const name of ['openSync', 'unlinkSync', 'writeSync'] as const) {
     for (const nth of name === 'writeSync' ? [1, 2, 5] : [1]) {
@@ -189,7 +196,9 @@ test('the next folder is used where there is no room, or no right, at any point'
   }
   assert.equal(readdirSync('/proc/self/fd').length, open, 'descriptors are left');
   assert.deepEqual(
-    ['/dev/shm', tmpdir()].flatMap((folder) => readdirSync(folder).filter((file) => file.startsWith(`prefork-${process.pid}-`))),
+    ['/dev/shm', tmpdir()].flatMap((folder) =>
+      readdirSync(folder).filter((file) => file.startsWith(`prefork-${process.pid}-`)),
+    ),
     [],
   );
 });

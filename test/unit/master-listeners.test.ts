@@ -3,7 +3,11 @@ import test from 'node:test';
 import { EventEmitter } from 'eventemitter3';
 import { callListeners } from '../../dist/master/listeners.js';
 
-function setUp(): { emitter: EventEmitter; failures: unknown[][]; emit: (event: string, ...args: unknown[]) => boolean } {
+function setUp(): {
+  emitter: EventEmitter;
+  failures: unknown[][];
+  emit: (event: string, ...args: unknown[]) => boolean;
+} {
   const emitter = new EventEmitter();
   const failures: unknown[][] = [];
   const emit = (event: string, ...args: unknown[]): boolean =>
@@ -52,8 +56,10 @@ test('one that throws, or rejects, is told of, and the others are called', async
   });
   emitter.on('e', async () => void called.push('third'));
   // One of another library, that calls back at once.
+  // biome-ignore lint/suspicious/noThenProperty: that is what is tested.
   emitter.on('e', () => ({ then: (_: unknown, onRejected: (cause: unknown) => void) => onRejected('at once') }));
   emitter.on('e', () => ({
+    // biome-ignore lint/suspicious/noThenProperty: that is what is tested.
     get then() {
       throw 'a getter';
     },

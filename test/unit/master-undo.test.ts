@@ -7,15 +7,18 @@ import { type Step, undoAll, undoNow } from '../../dist/master/undo.js';
 function steps(failing: readonly number[], how: 'throws' | 'rejects') {
   const done: number[] = [];
   const told: ArbiterError[] = [];
-  const all = Array.from({ length: 4 }, (_, index): Step => [
-    `step ${index}`,
-    () => {
-      done.push(index);
-      if (!failing.includes(index)) return undefined;
-      if (how === 'rejects') return Promise.reject(new Error(`fault ${index}`));
-      throw new Error(`fault ${index}`);
-    },
-  ]);
+  const all = Array.from(
+    { length: 4 },
+    (_, index): Step => [
+      `step ${index}`,
+      () => {
+        done.push(index);
+        if (!failing.includes(index)) return undefined;
+        if (how === 'rejects') return Promise.reject(new Error(`fault ${index}`));
+        throw new Error(`fault ${index}`);
+      },
+    ],
+  );
   return { all, done, told, note: (error: ArbiterError) => void told.push(error) };
 }
 
@@ -40,6 +43,9 @@ test('at once', () => {
     const { all, done, told, note } = steps(failing, 'throws');
     undoNow(all, note);
     assert.deepEqual(done, [0, 1, 2, 3]);
-    assert.deepEqual(told.map(({ cause }) => (cause as Error).message), failing.map((index) => `fault ${index}`));
+    assert.deepEqual(
+      told.map(({ cause }) => (cause as Error).message),
+      failing.map((index) => `fault ${index}`),
+    );
   }
 });
