@@ -83,6 +83,8 @@ for (const each of classes()) {
       const url = await host.ready();
       const [pid, refused] = (await get(`${url}/leak`)).body.split(' ');
       assert.equal(refused, 'EMFILE');
+      // Other threads of the process have to be told, which takes its time on a busy machine.
+      if (each.name === 'threaded') await host.event('worker:error');
       await load(url, 200);
       await assertReplaced(host, Number(pid));
       assert.ok(!(await load(url, 50)).has(String(pid)));
@@ -107,6 +109,7 @@ for (const each of classes()) {
       const url = await host.ready();
       gate.close();
       const pid = Number((await get(`${url}/leak`)).body.split(' ')[0]);
+      await host.event('worker:error');
       const answers = load(url, 20);
       await host.until(() => gate.waiting > 0 || host.of('worker:exit').length > 0, 'the replacement');
       // Its own samples go on, which on Node 20 need one.
@@ -114,9 +117,7 @@ for (const each of classes()) {
       await host.until(() => host.of('worker:message').length >= ticks + 3, 'three seconds of the old one');
       assert.equal(host.of('worker:exit').length, 0);
       gate.open();
-      // Of threads, the others may have had some before they heard of it.
-      const servers = await answers;
-      assert.ok(each.name === 'threaded' ? servers.size > 1 : !servers.has(String(pid)), [...servers].join());
+      assert.ok(!(await answers).has(String(pid)));
       await assertReplaced(host, pid);
     },
   );
