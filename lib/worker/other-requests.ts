@@ -121,8 +121,9 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   // With HTTP/2, CONNECT is an event of requests.
   if (!worker.http2) application.hold('connect');
   fed.front.prependListener('secureConnection', noteSecure);
-  decideUpgrades(fed, application, listener, worker);
+  // First: the question for upgrades is asked once more of a connection, and expects its own function there.
   limitHeaders(fed);
+  decideUpgrades(fed, application, listener, worker);
   const emit = standInFront(server as EventEmitter, {
     request: inFront('request', worker.onRequest),
     checkContinue: serveAs('checkContinue', answerNotFound),
