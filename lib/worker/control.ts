@@ -67,7 +67,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
     keepAlive() {
       // A worker lives on also when it listens to nothing.
       control.ref();
-      // Of the terminal, it is the master's too.
+      // Of whoever sends it.
       process.on('SIGQUIT', () => orders?.quit());
     },
   };

@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker as Thread } from 'node:worker_threads';
 import { descriptor } from '../../log/standard-error.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
 import { SLOT_SIZE } from '../../scoreboard.js';
@@ -61,8 +61,9 @@ export class ThreadHandle {
     this.#worker.on('error', events.onError);
     this.#worker.on('exit', (code) => {
       this.watch.stop();
-      // What the thread said last is in the port's queue, and comes first.
       setImmediate(() => {
+        // What the thread said last is in the port's queue, and comes first. On a busy machine the end may be seen before it.
+        for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) events.onMessage(last.message);
         port1.close();
         events.onExit(code);
       });
