@@ -56,7 +56,8 @@ for (const workerClass of CLASSES) {
     started.child.send({ shortOf: 'shm' });
     await started.until(() => started.of('short').length > before, 'a full /dev/shm');
     await serves(url);
-    await started.call('scale', 8);
+    // More than one page of slots.
+    await started.call('scale', 18);
     await started.call('scale', 2);
     assert.equal(((await started.call('reload')) as { replaced: number }).replaced, 2);
     for (const { pid = 0 } of await started.workers()) process.kill(pid, 'SIGKILL');
