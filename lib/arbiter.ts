@@ -2,8 +2,9 @@ import { EventEmitter } from 'eventemitter3';
 import type { ArbiterEvents, ReloadResult } from './master/events.js';
 import { createJournal } from './master/journal.js';
 import type { BoundAddress } from './master/listener.js';
+import { callListeners } from './master/listeners.js';
 import { Master } from './master/master.js';
-import { createNotifier } from './master/notify.js';
+import { createNotifier, type Notifier } from './master/notify.js';
 import { type ArbiterState, refusal } from './master/states.js';
 import type { ArbiterStats } from './master/stats.js';
 import type { WorkerInfo } from './master/worker-handle.js';
@@ -35,13 +36,15 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   readonly #options: ResolvedOptions;
   readonly #master: Master;
+  readonly #notifier: Notifier;
 
   constructor(options: ArbiterOptions<App>) {
     super();
     this.#options = validateOptions(options);
     if (!spec && this.#options.tls) readTls(this.#options.tls);
     const journal = createJournal(this.#options, () => this.#master.target);
-    this.#master = new Master(this.#options, createNotifier(this as never, journal));
+    this.#notifier = createNotifier(this as never, journal);
+    this.#master = new Master(this.#options, this.#notifier);
   }
 
   get state(): ArbiterState {
@@ -122,6 +125,14 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */
   stats(): ArbiterStats<ArbiterState> {
     return this.#master.stats();
+  }
+
+  /**
+   * Calls the listeners of an event, each by itself: what one throws, or rejects with if it is async, is told by an `error`, `ERR_LISTENER`, and the
+   * others are called.
+   */
+  override emit<E extends keyof ArbiterEvents>(event: E, ...args: ArbiterEvents[E]): boolean {
+    return callListeners(this, event, args, this.#notifier.failed);
   }
 
   /** `stop()`, for `await using`. */

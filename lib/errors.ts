@@ -20,14 +20,20 @@ export type ArbiterErrorCode =
   | 'ERR_RELOAD_FAILED'
   /** The process that was to take over did not get so far; the old one serves on. */
   | 'ERR_UPGRADE_FAILED'
-  /** A listener that the host registered on the Arbiter threw, or its logger did. */
+  /** A listener that the host registered on the Arbiter threw or rejected, or its logger did. */
   | 'ERR_LISTENER'
   /** The pid file belongs to a living process, or cannot be written. */
   | 'ERR_PIDFILE'
   /** The service manager (systemd) could not be told how this process is. */
   | 'ERR_NOTIFY'
-  /** The helper process that ends workers when the master is killed could not be kept running. */
-  | 'ERR_GUARD';
+  /** The helper process that ends workers when the master is killed could not be kept running; it is tried again. */
+  | 'ERR_GUARD'
+  /** There is no room for the scoreboard, by which the master sees what its workers do. The cause is the system's error. */
+  | 'ERR_SCOREBOARD'
+  /** The system would not do something for the master, which goes on and tries it again. */
+  | 'ERR_SYSTEM'
+  /** Something that `start()` had opened could not be undone at the stop, for example the file of a socket removed; all the rest was. */
+  | 'ERR_CLEANUP';
 
 /** 3 and 4 are Gunicorn's `WORKER_BOOT_ERROR` and `APP_LOAD_ERROR`. */
 const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
@@ -45,6 +51,9 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_NOTIFY: 1,
   ERR_LISTENER: 1,
   ERR_GUARD: 1,
+  ERR_SCOREBOARD: 1,
+  ERR_SYSTEM: 1,
+  ERR_CLEANUP: 1,
 };
 
 /**

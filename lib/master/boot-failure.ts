@@ -31,12 +31,26 @@ export function silentFailure(id: number, { code, signal }: WorkerExit, spawnErr
   if (spawnError) {
     return new ArbiterError(
       'ERR_WORKER_BOOT',
-      `worker #${id} could not be spawned: ${spawnError.message} (does 'cwd' exist?)`,
+      `worker #${id} could not be spawned: ${spawnError.message}${hintAt(spawnError)}`,
       { cause: spawnError },
     );
   }
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
   return new ArbiterError('ERR_WORKER_BOOT', `worker #${id} ended with ${how} before it was ready`);
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: "does 'cwd' exist?",
+  E2BIG: 'is a variable of the environment too long?',
+  EMFILE: 'this process has no descriptor left, see ulimit -n',
+  ENFILE: 'the system has no descriptor left',
+  EAGAIN: 'too many processes, see ulimit -u and pids.max',
+  ENOMEM: 'no memory left',
+};
+
+function hintAt(error: NodeJS.ErrnoException): string {
+  const hint = HINTS[error.code ?? ''];
+  return hint === undefined ? '' : ` (${hint})`;
 }
 
 export function bootTimeoutFailure(id: number, limit: number): ArbiterError {

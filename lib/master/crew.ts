@@ -4,9 +4,10 @@ import { monotonic } from '../monotonic.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { type Surge, surgeOf } from '../options/surge.js';
 import type { TimeoutReport } from '../protocol.js';
-import { type SlotRecord, STATE } from '../scoreboard.js';
+import type { SlotRecord } from '../scoreboard.js';
 import { earlyDeath } from './boot-failure.js';
 import type { ReloadResult, WorkerExit } from './events.js';
+import { exitReason } from './exit-reason.js';
 import type { Generation } from './generation.js';
 import type { Notifier } from './notify.js';
 import { Rollout } from './rollout.js';
@@ -14,7 +15,7 @@ import { Roster } from './roster.js';
 import type { Site } from './site.js';
 import { type CrewStats, type FailingSlot, mergeRecords, Tally, workerStats } from './stats.js';
 import { Watch } from './watch.js';
-import type { EndStage, ExitReason, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
+import type { EndStage, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-handle.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
@@ -160,8 +161,16 @@ export class Crew {
     this.#rollout = undefined;
     // The second half of the time is for what has been accepted by then.
     if (stage === 'drain') this.#site.lastCall(monotonic() + this.#gracefulTimeout / 2);
-    const limit = stage === 'drain' ? this.#gracefulTimeout : Math.min(this.#gracefulTimeout, QUICK_LIMIT);
-    for (const worker of this.#roster.all()) worker.end('stop', stage, limit);
+    for (const worker of this.#roster.all()) worker.end('stop', stage, this.#limit(stage));
+  }
+
+  /** Tells those that have not been told: whoever did may have failed on the way. */
+  remind(stage: EndStage): void {
+    for (const worker of this.#roster.staying()) worker.end('stop', stage, this.#limit(stage));
+  }
+
+  #limit(stage: EndStage): number {
+    return stage === 'drain' ? this.#gracefulTimeout : Math.min(this.#gracefulTimeout, QUICK_LIMIT);
   }
 
   /** Hands a signal on to all that are up. */
@@ -205,9 +214,9 @@ export class Crew {
    * first: also that of a substitute, while the worker that it was for serves on.
    */
   bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
+    this.#roster.remove(worker);
     this.#tally.bury(this.#record(worker));
     if (exit.reason === 'crash') this.#tally.crashes++;
-    this.#roster.remove(worker);
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
@@ -284,12 +293,4 @@ export class Crew {
   #record(worker: WorkerHandle): SlotRecord | undefined {
     return mergeRecords(this.#site.slotsOf(worker).filter((record) => record.pid === worker.pid));
   }
-}
-
-function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {
-  if (worker.timedOut) return 'timeout';
-  if (worker.failure) return 'boot';
-  if (worker.leavingFor !== undefined) return worker.leavingFor;
-  if (!worker.ready) return 'boot';
-  return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';
 }

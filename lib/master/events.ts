@@ -54,7 +54,7 @@ export interface ReloadResult {
   readonly replaced: number;
 }
 
-/** The events of an Arbiter and what their listeners get. A listener that throws is reported by `error` and ends nothing. */
+/** The events of an Arbiter and what their listeners get. A listener that throws, or rejects, is reported by `error` and ends nothing. */
 export interface ArbiterEvents {
   /** Clients can connect to an address; once for each, when the first worker is ready. */
   listening: [address: BoundAddress];

@@ -1,6 +1,6 @@
-import { closeSync, fchmodSync, readSync } from 'node:fs';
 import { debugWorker } from '../debug.js';
 import type { SerializedError } from '../serialized-error.js';
+import { closeQuietly, files } from '../system/files.js';
 import { openUnlinked } from './unlinked.js';
 
 /**
@@ -22,7 +22,7 @@ export function openFatalReport(): FatalReport {
   try {
     fd = openUnlinked();
     // The worker opens it anew, by its descriptor, and may be another user by then. Nobody else can.
-    fchmodSync(fd, 0o666);
+    files.fchmodSync(fd, 0o666);
   } catch (error) {
     // No more descriptors, perhaps. What it would have said is on standard error too.
     debugWorker('no file for a report: %o', error);
@@ -32,8 +32,14 @@ export function openFatalReport(): FatalReport {
     take(id) {
       if (fd === undefined) return undefined;
       const head = Buffer.alloc(HEAD_SIZE);
-      const length = readSync(fd, head, 0, HEAD_SIZE, 0);
-      closeSync(fd);
+      let length = 0;
+      try {
+        length = files.readSync(fd, head, 0, HEAD_SIZE, 0);
+      } catch (error) {
+        // The exit is told of all the same.
+        debugWorker('no report: %o', error);
+      }
+      closeQuietly(fd);
       return length === 0 ? undefined : parseFatalReport(head.toString('utf8', 0, length), id);
     },
   };

@@ -1,11 +1,11 @@
-import { realpathSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { envFiles, readEnvFiles, splitEnvFiles } from '../options/env-files.js';
 import { libraryAt } from '../options/library.js';
 import type { ResolvedOptions } from '../options/resolved.js';
-import { readTls } from '../options/tls.js';
+import { files } from '../system/files.js';
+import { system } from '../system/system.js';
 import { withoutServiceVariables } from '../system/systemd.js';
 import { type Command, SHELL, workerCommand } from './command.js';
 
@@ -55,7 +55,7 @@ export function newGeneration(number: number, options: ResolvedOptions): Generat
     },
     app: source.form === 'module' ? pin(source.specifier) : undefined,
     workerClass: workerClass.name === undefined ? undefined : pin(workerClass.name),
-    tls: tls && readTls(tls),
+    tls: tls && system.readTls(tls),
   };
 }
 
@@ -67,7 +67,7 @@ function followsLinks(flags: readonly string[]): Follow {
   if (flags.some((flag) => flag.includes('--preserve-symlinks'))) return (path) => path;
   return (path) => {
     try {
-      return realpathSync(path);
+      return files.realpathSync(path);
     } catch {
       return path;
     }

@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import type { Writable } from 'node:stream';
 import { debugGuard } from '../debug.js';
 import { ArbiterError } from '../errors.js';
+import { type Child, insist, spawnChild } from '../system/child.js';
+import { system } from '../system/system.js';
 import { SHELL } from './command.js';
 
 /**
@@ -63,47 +63,66 @@ require('node:readline').createInterface({ input: process.stdin }).on('line', (l
 }, workers.size && ${GRACE * 1000}));
 `;
 
-/** Starts the guard. `onLost` tells that it could not be kept running; the workers go on. */
+/** So many losses in a row are told of, once: something is wrong with this machine. */
+const MAX_LOSSES = 5;
+/** The first loss is made good at once; then it waits, this long, and each time twice as long. Milliseconds. */
+const RETRY = 250;
+const LONGEST_RETRY = 30_000;
+/** One that lived for so long was well: its loss begins a new row. Milliseconds. */
+const STABLE_AFTER = 10_000;
+/** How long it may take to end when it is told to. Milliseconds. */
+const CLOSE_LIMIT = 2_000;
+
+/** Starts the guard. `onLost` tells that it could not be kept running; the workers go on, and it is tried again. */
 export function startGuard(onLost: (error: ArbiterError) => void): Guard {
   const pids = new Set<number>();
-  let child: ChildProcess | undefined;
+  let child: Child | undefined;
+  let startedAt = 0;
   let losses = 0;
+  let retry: NodeJS.Timeout | undefined;
   let closing: (() => void) | undefined;
 
   const tell = (line: string): void => {
-    (child?.stdin as Writable | undefined)?.write(`${line}\n`);
+    if (!child?.stdin) return;
+    try {
+      system.write(child.stdin, `${line}\n`);
+    } catch {
+      insist(child, 'SIGKILL');
+    }
   };
   const launch = (): void => {
-    const [file, ...args] =
+    const [file = '', ...args] =
       SHELL === undefined ? [process.execPath, '-e', NODE_GUARD] : [SHELL, '-c', SHELL_GUARD, 'prefork-guard'];
     // A working directory of its own would keep a file system busy; environment: it only needs to find sleep(1).
-    const started = spawn(file as string, args, {
+    const started = spawnChild(file, args, {
       stdio: ['pipe', 'ignore', 'ignore'],
       cwd: '/',
       env: { PATH: process.env['PATH'] },
     });
     child = started;
-    // The guard must not keep the host alive. A write after its death is no error here: 'close' tells of it.
+    startedAt = performance.now();
+    // The guard must not keep the host alive.
     started.unref();
-    (started.stdin as unknown as { unref(): void }).unref();
-    started.stdin.on('error', () => undefined);
-    started.on('error', (error) => lost(started, error));
+    (started.stdin as unknown as { unref(): void } | null)?.unref();
+    // The end of the pipe tells it that this process is gone, and it would kill the workers. One that has ended itself is told of by 'exit'.
+    started.stdin?.on('error', () => insist(started, 'SIGKILL'));
+    started.on('error', (error) => started.pid === undefined && lost(started, error));
     started.on('exit', (code, signal) => lost(started, new Error(`it ended with ${signal ?? `code ${code}`}`)));
     for (const pid of pids) tell(`+ ${pid}`);
     debugGuard('guard %d started', started.pid);
   };
-  const lost = (gone: ChildProcess, cause: Error): void => {
+  const lost = (gone: Child, cause: Error): void => {
     if (gone !== child) return;
     child = undefined;
+    losses = performance.now() - startedAt < STABLE_AFTER ? losses + 1 : 1;
     if (closing) closing();
-    // Killed by someone: a new one takes over. Again and again: something is wrong with this machine.
-    else if (++losses <= MAX_LOSSES) launch();
-    else
-      onLost(
-        new ArbiterError('ERR_GUARD', 'the guard, which ends the workers if this process is killed, keeps dying', {
-          cause,
-        }),
-      );
+    // Killed by someone: a new one takes over.
+    else if (losses === 1) launch();
+    else retry = setTimeout(launch, Math.min(LONGEST_RETRY, RETRY * 2 ** (losses - 2))).unref();
+    if (closing || losses !== MAX_LOSSES) return;
+    const message =
+      'the guard, which ends the workers if this process is killed, cannot be kept running; it is tried again';
+    onLost(new ArbiterError('ERR_GUARD', `${message}: ${cause.message}`, { cause }));
   };
 
   launch();
@@ -117,14 +136,21 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
       tell(`- ${pid}`);
     },
     close() {
+      clearTimeout(retry);
+      const last = child;
+      if (!last) return Promise.resolve();
       return new Promise((resolve) => {
-        if (!child) return resolve();
-        closing = resolve;
-        child.ref();
-        child.stdin?.end();
+        const limit = setTimeout(() => {
+          insist(last, 'SIGKILL');
+          resolve();
+        }, CLOSE_LIMIT);
+        closing = () => {
+          clearTimeout(limit);
+          resolve();
+        };
+        last.ref();
+        last.stdin?.end();
       });
     },
   };
 }
-
-const MAX_LOSSES = 5;

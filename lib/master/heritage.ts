@@ -1,5 +1,6 @@
-import { fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { files } from '../system/files.js';
+import { system } from '../system/system.js';
 
 /**
  * What a process that is to succeed another one gets from it, see `succession.ts`: descriptors of the listening sockets, and a
@@ -119,7 +120,7 @@ export class Heritage {
 
   #tell(news: Partial<News>): void {
     // By its end, the descriptor may be another file's.
-    if (!this.#line.destroyed) this.#line.write(`${JSON.stringify(news)}\n`);
+    if (!this.#line.destroyed) system.write(this.#line, `${JSON.stringify(news)}\n`);
   }
 }
 
@@ -134,7 +135,7 @@ function receive(env: NodeJS.ProcessEnv): Heritage | undefined {
 /** A child of a successor may have got the variable, if it was started before this was loaded; it has got no descriptors. */
 function isSocket(fd: number): boolean {
   try {
-    return fstatSync(fd).isSocket();
+    return files.fstatSync(fd).isSocket();
   } catch {
     return false;
   }

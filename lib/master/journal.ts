@@ -16,15 +16,20 @@ export function createJournal(
   const sink = openSink(logger, name);
   if (!sink) return undefined;
   let broken = false;
+  const failed = (cause: unknown): void => {
+    // Once: one that always fails would flood standard error.
+    if (broken) return;
+    broken = true;
+    warnOf(cause);
+  };
   return (event, args) => {
     try {
       const entry = entryOf(event, args, { now: Date.now(), workers: workers() });
-      if (entry) sink(entry);
+      // Its methods may be async, against their type: what they reject with would end the host.
+      const outcome = entry && (sink(entry) as unknown as Partial<PromiseLike<unknown>> | undefined);
+      if (typeof outcome?.then === 'function') outcome.then(undefined, failed);
     } catch (cause) {
-      // Once: one that always throws would flood standard error.
-      if (broken) return;
-      broken = true;
-      warnOf(cause);
+      failed(cause);
     }
   };
 }

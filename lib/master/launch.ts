@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import type { TlsOptions } from 'node:tls';
 import { monotonic } from '../monotonic.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../protocol.js';
 import type { resolveAccount } from '../system/account.js';
+import { type Child, spawnChild, unbornChild } from '../system/child.js';
 import { localName } from '../system/peers.js';
 import { bootLimit } from './clocks.js';
 import { type Command, SHELL } from './command.js';
@@ -22,6 +22,8 @@ export interface Launch {
   /** From `spawnedAt` of the spec until it is killed when it is not ready; 0 for never. */
   readonly bootLimit: number;
   readonly tls: TlsOptions | undefined;
+  /** Why it cannot be started, where that is known before. */
+  readonly failure?: Error;
 }
 
 /** What is one worker's own. */
@@ -85,13 +87,14 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
 }
 
 /** `report` is the descriptor of the file for what V8 says when it runs out of memory. */
-export function spawnWorker(launch: Launch, report: number | undefined): ChildProcess {
-  const { command, spec, cwd, env, sockets, scoreboard } = launch;
+export function spawnWorker(launch: Launch, report: number | undefined): Child {
+  const { command, spec, cwd, env, sockets, scoreboard, failure } = launch;
+  if (failure) return unbornChild(failure);
   const [first, ...further] = sockets;
   const socket = first ?? 'ignore';
   const stdin = spec.direct ? socket : 'ignore';
   const shellCopy = spec.direct ? 'ignore' : socket;
-  return spawn(command.file, command.args, {
+  return spawnChild(command.file, command.args, {
     cwd,
     env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
     stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further],

@@ -1,5 +1,3 @@
-import { promises as dns } from 'node:dns';
-import { chmodSync, closeSync, fstatSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,10 +6,13 @@ import { ArbiterError } from '../errors.js';
 import { DRAFT, draftOf, formatAddress } from '../options/address.js';
 import type { BindAddress } from '../options/resolved.js';
 import { isBound } from '../system/bound-paths.js';
+import { files } from '../system/files.js';
 import { give } from '../system/ownership.js';
-import { type BoundSocket, bindTcp, bindUnix, inspectSocket } from '../system/socket.js';
+import type { BoundSocket } from '../system/socket.js';
+import { system } from '../system/system.js';
 import { readActivation } from '../system/systemd.js';
 import { heritage } from './heritage.js';
+import { type OnError, undoNow } from './undo.js';
 
 /** Where an Arbiter serves: a TCP address, the path of a Unix socket, or `fd://N` for an inherited one without a name. */
 export type BoundAddress = net.AddressInfo | string;
@@ -67,17 +68,24 @@ export async function openListeners(
     }
     return open;
   } catch (error) {
-    if (heritage?.alone === false) {
-      closeListeners(open, 'leave');
-      await sweep(open);
-    } else closeListeners(open);
+    // The failure that led here is the one that is told.
+    const left = heritage?.alone === false;
+    closeListeners(open, () => undefined, left ? 'leave' : 'close');
+    if (left) await sweep(open);
     throw error;
   }
 }
 
-/** Closes all, or leaves them to another process that serves them. */
-export function closeListeners(listeners: readonly Listener[], how: 'close' | 'leave' = 'close'): void {
-  for (const listener of listeners) listener[how]();
+/** Closes all, or leaves them to another process that serves them. What fails of one of them is reported, and keeps none from being closed. */
+export function closeListeners(
+  listeners: readonly Listener[],
+  onError: OnError,
+  how: 'close' | 'leave' = 'close',
+): void {
+  undoNow(
+    listeners.map((listener) => [`the socket ${listener.name} could not be closed`, listener[how]]),
+    onError,
+  );
 }
 
 /** The `ERR_BIND` for an address, with the system's error as its cause. */
@@ -120,8 +128,8 @@ function inherit(name: string, address: BindAddress): Listener[] {
   if (heirlooms.length === 0 && address.kind === 'systemd' && address.otherwise)
     return inherit(name, address.otherwise);
   return heirlooms.map(({ fd, path, foreign }) => {
-    const leave = once(() => closeSync(fd));
-    const close = path === undefined ? leave : removing(path, leave);
+    const leave = once(() => files.closeSync(fd));
+    const close = path === undefined ? leave : removing(path, inodeOf(path), leave);
     const opened = { ...openInherited(fd), ...(path !== undefined && { address: path }) };
     return { ...opened, name: bind, bind, foreign, ...(!foreign && { close, leave }) };
   });
@@ -154,24 +162,24 @@ async function openListener(address: OwnAddress): Promise<Opened> {
 }
 
 async function openTcp(host: string | undefined, port: number): Promise<Opened> {
-  const socket = host === undefined ? bindEverywhere(port) : bindTcp(await resolveHost(host), port);
+  const socket = host === undefined ? bindEverywhere(port) : system.bindTcp(await resolveHost(host), port);
   const { fd, address } = socket;
   const close = once(socket.close);
   return { fd, address: address as net.AddressInfo, foreign: false, close, leave: close };
 }
 
 async function resolveHost(host: string): Promise<string> {
-  return net.isIP(host) ? host : (await dns.lookup(host)).address;
+  return net.isIP(host) ? host : (await system.lookup(host)).address;
 }
 
 /** As `net.Server#listen` without a host: IPv6 and IPv4 together, or IPv4 alone where the kernel has no IPv6. */
 function bindEverywhere(port: number): BoundSocket {
   try {
-    return bindTcp('::', port);
+    return system.bindTcp('::', port);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL' && code !== 'EINVAL') throw error;
-    return bindTcp('0.0.0.0', port);
+    return system.bindTcp('0.0.0.0', port);
   }
 }
 
@@ -184,19 +192,20 @@ async function openUnix({ path, mode, owner }: Extract<OwnAddress, { kind: 'unix
   await removeStaleSocket(draft);
   // Last of all: from this look to the bind there is no wait in which another one could take the path.
   await removeStaleSocket(path);
-  const socket = bindUnix(draft);
+  const socket = system.bindUnix(draft);
   const { fd } = socket;
   const leave = once(socket.close);
   try {
     // Nobody listens yet, so nobody can connect before the mode and the owner are right.
-    if (mode !== undefined) chmodSync(draft, mode);
+    if (mode !== undefined) files.chmodSync(draft, mode);
     if (owner !== undefined) give(draft, owner);
-    renameSync(draft, path);
+    const close = removing(path, inodeOf(draft), leave);
+    files.renameSync(draft, path);
+    return { fd, address: path, foreign: false, close, leave };
   } catch (error) {
     leave();
     throw error;
   }
-  return { fd, address: path, foreign: false, close: removing(path, leave), leave };
 }
 
 /** The address as the kernel has it: a Unix socket keeps the name that it was bound by. */
@@ -214,26 +223,38 @@ function once(act: () => void): () => void {
   };
 }
 
-/** Closes, and removes the file of a Unix socket, unless that is another one by now. */
-function removing(path: string, close: () => void): () => void {
-  const inode = lstatSync(path, { throwIfNoEntry: false })?.ino;
+/** Closes, and removes the file of a Unix socket, unless that is another one by now. It throws where the file cannot be removed, and has closed by then. */
+function removing(path: string, inode: number | undefined, close: () => void): () => void {
   return once(() => {
     close();
     try {
-      if (inode !== undefined && lstatSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path);
-    } catch (error) {
-      // The folder is not ours to write to any more. That must not keep the rest from being closed; the next one to bind it replaces it.
-      debugBind('%s is left: %s', path, error);
+      removeOwn(path, inode);
+    } catch (cause) {
+      const message = `the file of the Unix socket ${path} is left, which the next one to bind it replaces: ${(cause as Error).message}`;
+      throw new ArbiterError('ERR_CLEANUP', message, { cause });
     }
   });
 }
 
+function inodeOf(path: string): number | undefined {
+  return files.lstatSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+function removeOwn(path: string, inode: number | undefined): void {
+  if (inode === undefined) return;
+  const found = files.lstatSync(path, { throwIfNoEntry: false });
+  if (found?.ino === inode) files.unlinkSync(path);
+  // Of a folder that is gone as a whole, nobody knows what has become of the file.
+  else if (found === undefined && !files.statSync(dirname(path)).isDirectory())
+    throw new Error('its folder is none any more');
+}
+
 /** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */
 async function removeStaleSocket(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = files.lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) {
     // libuv says EACCES where the folder is missing.
-    statSync(dirname(path));
+    files.statSync(dirname(path));
     return;
   }
   if (!found.isSocket()) throw new Error(`${path} is in the way, and not a socket`);
@@ -245,7 +266,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   }
   if (code === 'ECONNREFUSED') {
     debugBind('%s: stale socket file removed', path);
-    unlinkSync(path);
+    files.unlinkSync(path);
   } else if (code !== 'ENOENT') {
     // EAGAIN: somebody listens, and the queue is full.
     const inUse = code === undefined || code === 'EAGAIN';
@@ -256,7 +277,7 @@ async function removeStaleSocket(path: string): Promise<void> {
 /** Undefined when somebody accepts there, else the code of the refusal. */
 function probe(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const client = net.connect(path);
+    const client = system.connect(path);
     client.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
     client.once('connect', () => {
       client.destroy();
@@ -267,8 +288,8 @@ function probe(path: string): Promise<string | undefined> {
 
 function openInherited(fd: number): Opened {
   // fstat says EBADF in time; the socket's own functions would fail with an assertion.
-  if (!fstatSync(fd).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
-  const { address } = inspectSocket(fd);
+  if (!files.fstatSync(fd).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
+  const { address } = system.inspectSocket(fd);
   const leave = (): void => undefined;
   return { fd, address: address ?? `fd://${fd}`, foreign: true, close: leave, leave };
 }

@@ -16,13 +16,18 @@ export class Loop<Turn> {
   readonly #waits = new Set<Wait>();
   readonly #act: (turn: Turn) => void;
   readonly #settle: () => void;
+  readonly #onFailure: (error: unknown) => void;
   #queued = 0;
   #acted = 0;
   #turning = false;
 
-  constructor(act: (turn: Turn) => void, settle: () => void) {
+  /**
+   * @param onFailure - told what a turn or its settling throws: the loop goes on. It must not throw. Without it, whoever enqueued the turn is told.
+   */
+  constructor(act: (turn: Turn) => void, settle: () => void, onFailure: (error: unknown) => void = rethrow) {
     this.#act = act;
     this.#settle = settle;
+    this.#onFailure = onFailure;
   }
 
   enqueue(turn: Turn): void {
@@ -32,9 +37,11 @@ export class Loop<Turn> {
     this.#turning = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const turn = next;
         this.#acted++;
-        this.#act(next);
-        this.#settle();
+        this.#try(() => this.#act(turn));
+        // Also behind a turn that failed: what it has done counts.
+        this.#try(this.#settle);
         this.#answer();
       }
     } finally {
@@ -50,6 +57,14 @@ export class Loop<Turn> {
     });
   }
 
+  #try(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#onFailure(error);
+    }
+  }
+
   #answer(): void {
     for (const wait of this.#waits) {
       if (wait.after > this.#acted) continue;
@@ -62,4 +77,8 @@ export class Loop<Turn> {
       this.#waits.delete(wait);
     }
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

@@ -1,8 +1,7 @@
 import { debugArbiter } from '../debug.js';
-import { ArbiterError } from '../errors.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { Alarm } from './alarm.js';
-import { Crew } from './crew.js';
+import type { Crew } from './crew.js';
 import { Ending } from './ending.js';
 import type { ReloadResult } from './events.js';
 import { reopenLogger } from './journal.js';
@@ -11,15 +10,17 @@ import { Loop } from './loop.js';
 import { takeName } from './names.js';
 import type { Notifier } from './notify.js';
 import { opening } from './opening.js';
-import { type Queues, watchQueues } from './queues.js';
-import { Reloads } from './reloads.js';
+import type { Queues } from './queues.js';
+import { isOver, Reloads, resultOf } from './reloads.js';
 import type { Site, SiteEvents } from './site.js';
+import { staff } from './staff.js';
 import { type ArbiterState, checkMove, refusal } from './states.js';
 import { type ArbiterStats, EMPTY_STATS } from './stats.js';
 import { abandonUpgrade, upgrade } from './succession.js';
+import { asTrouble, RETRY, TroubleFilter } from './trouble.js';
 import type { Turn, TurnTable } from './turns.js';
 import type { EndStage, WorkerInfo } from './worker-handle.js';
-import { workerTurns } from './worker-turns.js';
+import type { workerTurns } from './worker-turns.js';
 
 /**
  * The master loop behind an Arbiter: what happens is enqueued as a turn, and one place acts on it. It keeps the state,
@@ -44,6 +45,7 @@ export class Master {
   #upgradeDue = false;
   /** Changes of scale that somebody waits for. */
   #changes = 0;
+  readonly #troubles = new TroubleFilter();
   readonly #alarm = new Alarm(() => this.#loop.enqueue({ type: 'wake' }));
 
   constructor(options: ResolvedOptions, notifier: Notifier) {
@@ -53,7 +55,8 @@ export class Master {
     this.#ending = new Ending(options.drainDelay);
     this.#reloads = new Reloads(options, notifier);
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
-    this.#loop = new Loop(act, () => this.#reconcile());
+    const settle = (): void => this.#reconcile();
+    this.#loop = new Loop(act, settle, (thrown) => this.#stumble(thrown));
   }
 
   get state(): ArbiterState {
@@ -130,12 +133,8 @@ export class Master {
     const reload = this.#reloads.ask(this.#crew);
     reload.awaited = true;
     this.#loop.enqueue({ type: 'wake' });
-    await this.#until('reload', () => {
-      if (reload.outcome === undefined && this.#state === 'stopping') throw refusal('reload', this.#state);
-      return reload.outcome !== undefined;
-    });
-    if (reload.outcome instanceof ArbiterError) throw reload.outcome;
-    return reload.outcome as ReloadResult;
+    await this.#until('reload', () => isOver(reload, this.#state));
+    return resultOf(reload);
   }
 
   async upgrade(): Promise<{ pid: number }> {
@@ -158,21 +157,14 @@ export class Master {
   readonly #table: TurnTable = {
     opened: ({ site, generation }) => {
       this.#site = site;
-      const { service } = site;
-      if (service) this.#notifier.observe((event, args) => service.onEvent(event, args));
-      this.#queues = watchQueues(site.listeners, this.#options.backlog, this.#notifier);
-      const crew = new Crew(site, this.#options, generation, this.#notifier);
-      this.#crew = crew;
-      this.#workers = workerTurns({
-        ...{ crew, notifier: this.#notifier },
-        sockets: site.listeners.map(({ name }) => name),
-        bootTimeout: this.#options.clocks.bootTimeout,
+      const staffed = staff(site, generation, this.#options, this.#notifier, {
         starting: () => this.#state === 'starting',
         onFailedStart: (failure) => {
           this.#failure = failure;
           this.#end(site.failStart(failure));
         },
       });
+      ({ queues: this.#queues, crew: this.#crew, workers: this.#workers } = staffed);
     },
     unopened: ({ error }) => {
       if (this.#ending.stage === undefined) this.#failure = error;
@@ -181,6 +173,7 @@ export class Master {
     message: (turn) => this.#workers?.message(turn),
     overdue: (turn) => this.#workers?.overdue(turn),
     exit: (turn) => this.#workers?.exit(turn),
+    trouble: (turn) => this.#workers?.trouble(turn),
     tick: (turn) => this.#workers?.tick(turn),
     signal: ({ name }) => {
       this.#notifier.emit('signal', name);
@@ -232,6 +225,7 @@ export class Master {
     if (this.#ending.drains(now)) this.#crew.end('drain');
     if (this.#state === 'stopping' && this.#ending.drainAt === undefined) {
       if (this.#crew.size === 0) this.#close();
+      else this.#crew.remind(this.#ending.stage ?? 'drain');
       return;
     }
     // First: no worker of the old generation is to be spawned for one that the new one takes.
@@ -267,11 +261,22 @@ export class Master {
 
   #close(): void {
     if (!this.#ending.closes()) return;
-    const closed = (): void => this.#loop.enqueue({ type: 'closed' });
-    this.#site?.close().catch(this.#notifier.report).then(closed);
+    this.#site?.close().then(() => this.#loop.enqueue({ type: 'closed' }));
+  }
+
+  /** A turn has failed: that is told, and what it left undone is tried again. At the start, it ends that. */
+  #stumble(thrown: unknown): void {
+    const error = asTrouble('the master could not do all that was to be done, and tries again', thrown);
+    if (this.#state === 'starting') {
+      this.#failure ??= error;
+      this.#end('kill');
+      if (!this.#crew) this.#close();
+    } else if (this.#troubles.passes(error, performance.now())) this.#notifier.report(error);
+    if (this.#state !== 'stopped') this.#alarm.set(performance.now() + RETRY);
   }
 
   #finish(): void {
+    this.#alarm.set();
     this.#site = undefined;
     this.#releaseName?.();
     this.#become('stopped');

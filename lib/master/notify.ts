@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import type { ArbiterEvents } from './events.js';
 import type { Journal } from './journal.js';
+import { asTrouble } from './trouble.js';
 
 /** What emission needs of an EventEmitter. */
 interface Emitter {
@@ -12,6 +13,8 @@ interface Emitter {
 /** The one place that logs, and calls the host's listeners: what they throw cannot reach the loop. */
 export interface Notifier {
   readonly emit: <E extends keyof ArbiterEvents>(event: E, ...args: ArbiterEvents[E]) => void;
+  /** Tells of a listener that threw, or that was async and rejected. */
+  readonly failed: (event: string, cause: unknown, how: 'threw' | 'rejected') => void;
   /** Tells of an error that no promise carries. eventemitter3 drops an `error` without a listener silently; without a log, this warns. */
   readonly report: (error: Error) => void;
   /** Calls back with every event from now on, before its listeners. It must not throw. */
@@ -25,20 +28,29 @@ export function createNotifier(emitter: Emitter, journal?: Journal): Notifier {
   const emit: Notifier['emit'] = (event, ...args) => {
     // First: what a listener does about it may be logged too.
     journal?.(event, args);
-    for (const observer of observers) observer(event, args);
+    for (const observer of observers) {
+      try {
+        observer(event, args);
+      } catch (thrown) {
+        if (event !== 'error') report(asTrouble(`what follows '${event}' could not be done`, thrown));
+      }
+    }
     try {
       emitter.emit(event, ...args);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : inspect(cause);
-      const error = new ArbiterError('ERR_LISTENER', `a listener of '${event}' threw: ${why}`, { cause });
-      if (event === 'error') process.emitWarning(error);
-      else report(error);
+      failed(event, cause, 'threw');
     }
+  };
+  const failed: Notifier['failed'] = (event, cause, how) => {
+    const why = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : inspect(cause);
+    const error = new ArbiterError('ERR_LISTENER', `a listener of '${event}' ${how}: ${why}`, { cause });
+    if (event === 'error') process.emitWarning(error);
+    else report(error);
   };
   const listens: Notifier['listens'] = (event) => journal !== undefined || emitter.listenerCount(event) > 0;
   const report: Notifier['report'] = (error) => {
     if (listens('error')) emit('error', error);
     else process.emitWarning(error);
   };
-  return { emit, report, listens, observe: (observer) => void observers.push(observer) };
+  return { emit, failed, report, listens, observe: (observer) => void observers.push(observer) };
 }

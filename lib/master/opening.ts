@@ -2,6 +2,7 @@ import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { newGeneration } from './generation.js';
 import { openSite, type SiteEvents } from './site.js';
+import { asTrouble } from './trouble.js';
 import type { Turn } from './turns.js';
 
 /** Settles what the first generation is made of, and opens everything. Never rejects: the turn says how it went. */
@@ -11,6 +12,6 @@ export async function opening(options: ResolvedOptions, events: SiteEvents, abor
     const generation = newGeneration(1, options);
     return { type: 'opened', site: await openSite(options, events, abort), generation };
   } catch (error) {
-    return { type: 'unopened', error };
+    return { type: 'unopened', error: asTrouble('the start failed', error) };
   }
 }

@@ -1,6 +1,6 @@
-import { fstatSync } from 'node:fs';
 import { monotonic } from '../monotonic.js';
 import { effectiveBacklog, QueueTable, type Table, type Waiting } from '../system/accept-queue.js';
+import { files } from '../system/files.js';
 import type { BoundAddress, Listener } from './listener.js';
 import type { Notifier } from './notify.js';
 import { type Level, nextLevel, type QueueStats } from './queue-level.js';
@@ -108,7 +108,7 @@ function tableOf(address: BoundAddress): Table {
 
 function inodeOf(fd: number): number | undefined {
   try {
-    return fstatSync(fd).ino;
+    return files.fstatSync(fd).ino;
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import type { Crew } from './crew.js';
 import type { ReloadResult } from './events.js';
 import { newGeneration } from './generation.js';
 import type { Notifier } from './notify.js';
+import { type ArbiterState, refusal } from './states.js';
 
 /** A reload that was asked for; any number of callers may wait for it. */
 export interface Reload {
@@ -68,4 +69,16 @@ export class Reloads {
     else if (awaited || this.#notifier.listens('rollback')) this.#notifier.emit('rollback', outcome);
     else process.emitWarning(outcome);
   }
+}
+
+/** Whether a reload has come to its end; throws when a stop comes first. */
+export function isOver({ outcome }: Reload, state: ArbiterState): boolean {
+  if (outcome === undefined && state === 'stopping') throw refusal('reload', state);
+  return outcome !== undefined;
+}
+
+/** What one that is over has come to; throws how it failed. */
+export function resultOf({ outcome }: Reload): ReloadResult {
+  if (outcome instanceof ArbiterError) throw outcome;
+  return outcome as ReloadResult;
 }

@@ -1,16 +1,25 @@
 import { onExit } from 'signal-exit';
 import type { MasterSignal } from '../options/types.js';
+import { system } from '../system/system.js';
 
 /** Installs a handler for each signal that does nothing but call `enqueue`. Returns what removes them. */
 export function installSignals(names: readonly MasterSignal[], enqueue: (name: MasterSignal) => void): () => void {
-  const installed = names.map((name) => {
-    const handler = (): void => enqueue(name);
-    process.on(name, handler);
-    return () => process.removeListener(name, handler);
-  });
-  return () => {
-    for (const remove of installed) remove();
+  const installed = new Map<MasterSignal, () => void>();
+  const remove = (): void => {
+    for (const [name, handler] of installed) process.removeListener(name, handler);
   };
+  try {
+    for (const name of names) {
+      const handler = (): void => enqueue(name);
+      installed.set(name, handler);
+      system.onSignal(name, handler);
+    }
+  } catch (error) {
+    // Node needs a pipe for the first one.
+    remove();
+    throw error;
+  }
+  return remove;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { debugArbiter } from '../debug.js';
 import type { ArbiterError } from '../errors.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import type { MasterSignal } from '../options/types.js';
@@ -6,7 +7,7 @@ import { resolveAccount } from '../system/account.js';
 import { withOwners } from '../system/ownership.js';
 import { checkPermissions } from '../system/permissions.js';
 import { claimPidFile, type PidFile } from '../system/pid-file.js';
-import { openBoard } from './board.js';
+import { NO_SLOT, openBoard } from './board.js';
 import type { Generation } from './generation.js';
 import { startGuard } from './guard.js';
 import { heritage } from './heritage.js';
@@ -17,6 +18,8 @@ import { atHostExit, installSignals } from './signals.js';
 import type { ArbiterStats } from './stats.js';
 import { abandonUpgrade, dismissCandidate, dutiesOf, type Estate, hasSuccessor, ownEstate } from './succession.js';
 import { setTitle } from './title.js';
+import { asTrouble } from './trouble.js';
+import { type Step, undoAll, undoNow } from './undo.js';
 import { startTicks } from './watch.js';
 import { type EndStage, type Standing, WorkerHandle, type WorkerTurn } from './worker-handle.js';
 
@@ -75,18 +78,30 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
   };
   const disown = ownEstate(estate);
   const bound = heritage?.bind();
+  /** How to undo what is open beyond sockets and pid file, in the order in which it was opened. */
+  const open: Step[] = [];
   try {
     estate.listeners = await openListeners(options.name, addresses, abort);
     bound?.(estate.listeners.map(({ bind }) => bind));
-    return assemble(options, events, estate, { account, pidFile, disown });
+    return assemble(options, events, estate, { account, pidFile, disown, open });
   } catch (error) {
-    heritage?.fail(options.name, error as Error);
-    closeListeners(estate.listeners, othersServe() ? 'leave' : 'close');
-    disown();
-    pidFile?.remove();
+    const left = othersServe();
+    await undoAll(
+      [
+        ['the process before this one could not be told', () => heritage?.fail(options.name, error as Error)],
+        ...open.reverse(),
+        [SOCKETS, () => closeListeners(estate.listeners, events.onError, left ? 'leave' : 'close')],
+        [PID_FILE, () => pidFile?.remove()],
+        ['the Arbiter could not be signed off', disown],
+      ],
+      events.onError,
+    );
     throw error;
   }
 }
+
+const SOCKETS = 'the sockets could not be closed';
+const PID_FILE = 'the pid file could not be removed';
 
 /** While the process before this one runs, the file is its own. Gunicorn does so too. */
 function takePidFile(path: string): PidFile {
@@ -98,35 +113,49 @@ interface Prepared {
   readonly account: ReturnType<typeof resolveAccount>;
   readonly pidFile: PidFile | undefined;
   readonly disown: () => void;
+  readonly open: Step[];
 }
 
 function assemble(
   options: ResolvedOptions,
   events: SiteEvents,
   estate: Estate,
-  { account, pidFile, disown }: Prepared,
+  { account, pidFile, disown, open: undo }: Prepared,
 ): Site {
   const { listeners } = estate;
-  const board = openBoard();
-  const guard = startGuard(events.onError);
-  const workers = new Set<WorkerHandle>();
   const slots = 1 + options.workerClass.threads;
+  const workers = new Set<WorkerHandle>();
   const restoreTitle = setTitle(options.name);
+  undo.push(['the title could not be restored', restoreTitle]);
   const removeSignals = installSignals(options.signals, events.onSignal);
+  undo.push(['the handlers of signals could not be removed', removeSignals]);
   const removeExit = atHostExit(() => {
     for (const worker of workers) worker.signal('SIGKILL');
-    dismissCandidate();
-    closeListeners(listeners, othersServe() ? 'leave' : 'close');
-    pidFile?.remove();
+    undoNow(
+      [
+        ['the process that was to take over could not be told', dismissCandidate],
+        [SOCKETS, () => closeListeners(listeners, debugCleanup, othersServe() ? 'leave' : 'close')],
+        [PID_FILE, () => pidFile?.remove()],
+      ],
+      debugCleanup,
+    );
   }, options.signals.length === 0);
+  undo.push(['the handler of the exit could not be removed', removeExit]);
+  const guard = startGuard(events.onError);
+  undo.push(['the guard could not be ended', guard.close]);
+  // Each slot of the roster may have two processes while it is reloaded.
+  const board = openBoard(2 * options.workers * slots);
+  undo.push(['the scoreboard could not be closed', board.close]);
   let open = true;
   heritage?.onAlone(() => {
     if (open && options.pidFile !== undefined)
       attempt(() => pidFile?.moveTo(options.pidFile as string), events.onError);
   });
   const stopTicks = startTicks(options.clocks, () => events.onTurn({ type: 'tick' }));
+  undo.push(['the clock could not be stopped', stopTicks]);
   const source = { stats: events.stats, onFailure: events.onError, othersServe };
   const service = options.notify ? startService(process.env, source) : undefined;
+  undo.push(['the service manager could not be told', () => service?.close()]);
   estate.onSuccessor = (pid) => {
     service?.handOver(pid);
     events.onSuccessor(pid);
@@ -138,14 +167,15 @@ function assemble(
     pidFile,
     service,
     slotsOf({ slot }) {
-      const records = Array.from({ length: slots }, (_, index) => board.read(slot + index));
+      const records = Array.from({ length: slot === NO_SLOT ? 0 : slots }, (_, index) => board.read(slot + index));
       return records.filter((record) => record !== undefined);
     },
     slotOf: ({ slot }) => board.read(slot),
     spawn(generation, { id, age, rest, term, probation }) {
-      const place = { id, age, rest, slot: board.claim(slots) };
+      const claimed = claim(() => board.claim(slots));
+      const place = { id, age, rest, slot: claimed.slot };
       const launch = planLaunch(options, generation, place, { listeners, scoreboard: board.fd, account });
-      const worker = new WorkerHandle(launch, { term, probation }, events.onTurn);
+      const worker = new WorkerHandle({ ...launch, ...claimed }, { term, probation }, events.onTurn);
       workers.add(worker);
       if (worker.pid !== undefined) guard.watch(worker.pid);
       return worker;
@@ -165,8 +195,8 @@ function assemble(
       // What waits is another process's.
       if (othersServe()) return;
       const own = [...listeners.keys()].filter((index) => listeners[index]?.foreign === false);
-      board.lastCall(until, own);
-      closeListeners(listeners);
+      undoNow([['those who wait at the sockets may be reset', () => board.lastCall(until, own)]], events.onError);
+      closeListeners(listeners, events.onError);
     },
     serves() {
       estate.serves = true;
@@ -182,25 +212,37 @@ function assemble(
       stopTicks();
       await abandonUpgrade();
       const left = othersServe();
-      closeListeners(listeners, left ? 'leave' : 'close');
-      if (left) await sweep(listeners);
-      // Before a successor learns of the end: it gives its own file this name then.
-      pidFile?.remove();
-      disown();
-      board.close();
-      await Promise.all([guard.close(), service?.close()]);
-      removeExit();
-      removeSignals();
-      restoreTitle();
+      const steps: Step[] = [
+        [SOCKETS, () => closeListeners(listeners, events.onError, left ? 'leave' : 'close')],
+        ['the files of sockets could not be looked at', () => (left ? sweep(listeners) : undefined)],
+        // Before a successor learns of the end: it gives its own file this name then.
+        [PID_FILE, () => pidFile?.remove()],
+        ['the Arbiter could not be signed off', disown],
+        ...undo.reverse(),
+      ];
+      await undoAll(steps, events.onError);
     },
   };
+}
+
+/** A slot, or why there is none: then no worker is started, and it is as with one that could not be. */
+function claim(slot: () => number): { readonly slot: number; readonly failure?: Error } {
+  try {
+    return { slot: slot() };
+  } catch (error) {
+    return { slot: NO_SLOT, failure: error as Error };
+  }
+}
+
+function debugCleanup(error: ArbiterError): void {
+  debugArbiter('%s', error.message);
 }
 
 function attempt(act: () => void, onError: (error: ArbiterError) => void): void {
   try {
     act();
   } catch (error) {
-    onError(error as ArbiterError);
+    onError(asTrouble('the pid file could not be renamed', error));
   }
 }
 

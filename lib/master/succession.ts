@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { asDelay } from '../delay.js';
 import { ArbiterError } from '../errors.js';
 import { envFiles, splitEnvFiles } from '../options/env-files.js';
 import { commandLine, workingFolder } from '../options/working-folder.js';
+import { type Child, hasEnded, insist, spawnChild } from '../system/child.js';
 import { type Bequest, FIRST_SOCKET_FD, HERITAGE_VARIABLE, heritage, LINE_FD, type News } from './heritage.js';
 import type { Listener } from './listener.js';
 import { readLines } from './read-lines.js';
@@ -37,7 +37,7 @@ export interface UpgradeLimits {
 
 interface Candidate {
   readonly pid: number;
-  readonly child: ChildProcess;
+  readonly child: Child;
   readonly line: Duplex;
   readonly ended: Promise<void>;
   /** Ends it before it serves. */
@@ -89,9 +89,13 @@ export async function upgrade(limits: UpgradeLimits): Promise<number> {
   }
   const [other] = [...estates].filter(({ serves }) => !serves);
   if (other) throw refusal('upgrade', `the Arbiter '${other.name}' of this process is still starting`);
-  upgrading ??= succeed(limits).finally(() => {
-    upgrading = undefined;
-  });
+  upgrading ??= succeed(limits)
+    .catch((error) => {
+      throw error instanceof ArbiterError ? error : failure((error as Error).message, error as Error);
+    })
+    .finally(() => {
+      upgrading = undefined;
+    });
   return upgrading;
 }
 
@@ -103,7 +107,7 @@ export async function abandonUpgrade(): Promise<void> {
 
 /** The same where there is no time left. */
 export function dismissCandidate(): void {
-  candidate?.child.kill('SIGTERM');
+  if (candidate) insist(candidate.child, 'SIGTERM');
 }
 
 async function succeed({ bootTimeout, gracefulTimeout }: UpgradeLimits): Promise<number> {
@@ -144,7 +148,7 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   const { WATCHDOG_PID: watched, ...env } = envFiles.withhold(process.env);
   const { flags } = splitEnvFiles(process.execArgv, folder);
   const cwd = placeOf(command[1]);
-  const child = spawn(process.execPath, [...flags, ...envFiles.flags, ...command.slice(1)], {
+  const child = spawnChild(process.execPath, [...flags, ...envFiles.flags, ...command.slice(1)], {
     cwd,
     env: {
       ...env,
@@ -215,9 +219,9 @@ function newsIn(line: string): Partial<News> {
 
 /** Its own guard ends its workers, if it does not. Resolves when it has ended. */
 async function dismiss({ child, ended }: Candidate, limit: number): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), asDelay(limit));
+  if (hasEnded(child)) return;
+  insist(child, 'SIGTERM');
+  const timer = setTimeout(() => insist(child, 'SIGKILL'), asDelay(limit));
   await ended;
   clearTimeout(timer);
 }

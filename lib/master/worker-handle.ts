@@ -1,13 +1,16 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { debugWorker } from '../debug.js';
+import type { ArbiterError } from '../errors.js';
 import { monotonic } from '../monotonic.js';
 import { encodeTls, FD, parseMessage, type RecycleCause, type WorkerMessage } from '../protocol.js';
+import { type Child, hasEnded, insist, signalChild } from '../system/child.js';
+import { system } from '../system/system.js';
 import { figuresOf } from '../system/thread-figures.js';
 import { countdown } from './countdown.js';
 import { openFatalReport } from './fatal-report.js';
 import { type Launch, spawnWorker } from './launch.js';
 import { readLines } from './read-lines.js';
+import { ENDS, unsignalled } from './trouble.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
 export interface WorkerInfo {
@@ -59,6 +62,8 @@ export type WorkerTurn =
       readonly error?: Error;
     }
   | { readonly type: 'overdue'; readonly worker: WorkerHandle }
+  /** The system would not do something for the master. */
+  | { readonly type: 'trouble'; readonly error: ArbiterError }
   /** It is time to look after all of them. */
   | { readonly type: 'tick' };
 
@@ -100,7 +105,8 @@ export class WorkerHandle {
   #readyTick: number | undefined;
   #exited = false;
   readonly #fatal = openFatalReport();
-  readonly #child: ChildProcess;
+  readonly #child: Child;
+  readonly #enqueue: (turn: WorkerTurn) => void;
   #stopBootClock: (() => void) | undefined;
   #stopKillClock: (() => void) | undefined;
   #killAt = Number.POSITIVE_INFINITY;
@@ -113,6 +119,7 @@ export class WorkerHandle {
     this.generation = spec.generation;
     this.term = term;
     this.#probation = probation;
+    this.#enqueue = enqueue;
     this.#child = spawnWorker(launch, this.#fatal.fd);
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
@@ -145,7 +152,7 @@ export class WorkerHandle {
 
   /** Whether its process has ended; its last words may still be on their way. */
   get exited(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+    return hasEnded(this.#child);
   }
 
   /** Whether it was killed because it had not drained in time. */
@@ -216,8 +223,9 @@ export class WorkerHandle {
   }
 
   signal(name: NodeJS.Signals): void {
-    // Node refuses to signal a child that it has reaped, so the pid cannot be another's by now.
-    if (this.pid !== undefined) this.#child.kill(name);
+    if (this.pid === undefined) return;
+    if (!ENDS.has(name)) signalChild(this.#child, name);
+    else insist(this.#child, name, (cause) => this.#enqueue({ type: 'trouble', error: unsignalled(this, cause) }));
   }
 
   #killWithin(limit: number, onKill?: () => void): void {
@@ -233,7 +241,14 @@ export class WorkerHandle {
   }
 
   #sendTls({ tls }: Launch): void {
-    if (tls !== undefined) (this.#child.stdio[FD.CONTROL] as Duplex | undefined)?.write(encodeTls(tls));
+    const control = this.#child.stdio[FD.CONTROL] as Duplex | undefined;
+    if (tls === undefined || control === undefined) return;
+    try {
+      system.write(control, encodeTls(tls));
+    } catch (error) {
+      // Without them it cannot boot: as if the pipe had failed.
+      control.destroy(error as Error);
+    }
   }
 
   #state(): WorkerState {

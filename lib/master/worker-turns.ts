@@ -63,6 +63,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       if (!worker.ready) onBootFailure(worker, silentFailure(worker.id, exit, error));
       crew.bury(turn, exit);
     },
+    trouble: ({ error }) => notifier.report(error),
     tick: () => crew.tick(),
   };
 }

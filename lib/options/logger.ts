@@ -18,7 +18,7 @@ export interface LogFields {
  * `console`, and any `Console` of Node, gets one text instead, with stacks below it, indented. winston wants one
  * object: give it that, by a logger of four small methods.
  *
- * It is called in the master only, as a method, and must return soon. What it throws is reported once, as a process
+ * It is called in the master only, as a method, and must return soon. What it throws, or rejects with, is reported once, as a process
  * warning, and ends nothing.
  */
 export interface Logger {

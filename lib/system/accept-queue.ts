@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeQuietly, files } from './files.js';
 
 /** The kernel's table, in /proc/net, that a listening socket is in. */
 export type Table = 'tcp' | 'tcp6' | 'unix';
@@ -122,21 +122,21 @@ const PAGES = 16_384;
 function withTable(table: Table, read: (pull: Pull) => Waiting): Waiting {
   let fd: number | undefined;
   try {
-    const open = openSync(`/proc/net/${table}`, 'r');
+    const open = files.openSync(`/proc/net/${table}`, 'r');
     fd = open;
     const buffer = Buffer.allocUnsafe(PAGES);
-    return read((bytes) => buffer.toString('latin1', 0, readSync(open, buffer, 0, bytes, null)));
+    return read((bytes) => buffer.toString('latin1', 0, files.readSync(open, buffer, 0, bytes, null)));
   } catch {
     return new Map();
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) closeQuietly(fd);
   }
 }
 
 /** How many wait at most where so many were asked for: listen(2) cuts that to `net.core.somaxconn`, without a word. Undefined where the system does not tell. */
 export function effectiveBacklog(asked: number): number | undefined {
   try {
-    const most = Number.parseInt(readFileSync('/proc/sys/net/core/somaxconn', 'latin1'), 10);
+    const most = Number.parseInt(files.readFileSync('/proc/sys/net/core/somaxconn', 'latin1'), 10);
     return Number.isNaN(most) ? undefined : Math.min(asked, most);
   } catch {
     return undefined;

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { ArbiterError } from '../errors.js';
+import { system } from './system.js';
 
 export interface Account {
   readonly user?: string | number;
@@ -28,7 +28,7 @@ export function resolveAccount(user: string | number | undefined, group: string 
 function primaryGroup(user: string | number): number {
   try {
     return Number(
-      execFileSync('id', ['-g', '--', String(user)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),
+      system.execFileSync('id', ['-g', '--', String(user)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),
     );
   } catch (error) {
     const { stderr } = error as { stderr?: string };

@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { files } from './files.js';
 
 /**
  * proc(5): a socket that belongs to no connection, whether it listens or not. Those that a listening one has accepted have its name too,
@@ -14,7 +14,7 @@ const UNCONNECTED = /^\w+: \S+ \S+ \S+ \S+ 01 +\d+ (?<path>\/.+)$/gm;
 export function isBound(folder: string, names: readonly string[]): boolean {
   let table: string;
   try {
-    table = readFileSync('/proc/net/unix', 'utf8');
+    table = files.readFileSync('/proc/net/unix', 'utf8');
   } catch {
     return false;
   }
@@ -28,7 +28,7 @@ export function isBound(folder: string, names: readonly string[]): boolean {
 function isSame(one: string, other: string): boolean {
   if (one === other) return true;
   try {
-    const [{ dev, ino }, found] = [statSync(one), statSync(other)];
+    const [{ dev, ino }, found] = [files.statSync(one), files.statSync(other)];
     return dev === found.dev && ino === found.ino;
   } catch {
     return false;

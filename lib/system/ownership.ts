@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { lchownSync, lstatSync, readFileSync } from 'node:fs';
 import { ArbiterError } from '../errors.js';
 import type { BindAddress, FileOwner } from '../options/resolved.js';
 import type { Account } from './account.js';
+import { files } from './files.js';
+import { system } from './system.js';
 
 /**
  * The addresses, with numbers for the owners of their files: those that are named, else the account of the workers. Throws
@@ -27,11 +27,11 @@ export function withOwners(addresses: readonly BindAddress[], account: Account):
  * system's error where only root, or a member of the group, may do so.
  */
 export function give(path: string, owner: FileOwner): void {
-  const found = lstatSync(path);
+  const found = files.lstatSync(path);
   const { user = found.uid, group = found.gid } = owner;
   if (user === found.uid && group === found.gid) return;
   try {
-    lchownSync(path, user, group);
+    files.lchownSync(path, user, group);
   } catch (error) {
     // Without a code, which would be taken for a bind that was refused.
     const why = (error as Error).message;
@@ -67,7 +67,8 @@ function numberOf(kind: Kind, who: string | number, option: string): number {
 /** passwd(5) and group(5): the name is the first field of a line, the number the third. */
 function numberIn(file: string, name: string): number | undefined {
   try {
-    const line = readFileSync(file, 'utf8')
+    const line = files
+      .readFileSync(file, 'utf8')
       .split('\n')
       .find((line) => line.startsWith(`${name}:`));
     return line === undefined ? undefined : toNumber(line.split(':')[2] ?? '');
@@ -82,5 +83,5 @@ function toNumber(text: string): number {
 }
 
 function run(program: string, ...args: readonly string[]): string {
-  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return system.execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }

@@ -1,25 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  linkSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { constants } from 'node:fs';
 import { ArbiterError } from '../errors.js';
+import { files } from './files.js';
+import { system } from './system.js';
 
 /** The file that tells others the pid of this process. */
 export interface PidFile {
   readonly path: string;
-  /** Removes it, if it still says this process. Never throws: it is used while a process ends. */
+  /** Removes it, if it still says this process. Throws `ERR_PIDFILE` where it cannot be removed. */
   remove(): void;
   /** Renames it, and replaces what is there, in one step. Throws `ERR_PIDFILE`. */
   moveTo(path: string): void;
@@ -29,6 +17,8 @@ export interface PidFile {
 const MAX_LENGTH = 32;
 /** Each time somebody else was faster: one of them lives by now. */
 const ATTEMPTS = 5;
+/** It is not there, or its folder is none any more. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR']);
 /** File systems without hard links: FAT, some of FUSE and of shared folders. */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
@@ -48,7 +38,7 @@ export function claimPidFile(path: string): PidFile {
   } catch (error) {
     throw error instanceof ArbiterError ? error : refused(path, (error as Error).message, error);
   } finally {
-    rmSync(draft, { force: true });
+    removeDraft(draft);
   }
   claimed.add(path);
   return pidFile(path);
@@ -63,14 +53,17 @@ function pidFile(first: string): PidFile {
     remove() {
       if (!claimed.delete(path)) return;
       try {
-        if (readPid(path) === process.pid) unlinkSync(path);
-      } catch {
-        // It is gone, or its folder is no longer ours to write to.
+        if (readPid(path) === process.pid) files.unlinkSync(path);
+      } catch (error) {
+        // One that is no file, or not there any more, is not ours.
+        if (error instanceof ArbiterError || ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) return;
+        const message = `cannot remove the pid file ${path}: ${(error as Error).message}`;
+        throw new ArbiterError('ERR_PIDFILE', message, { cause: error });
       }
     },
     moveTo(to) {
       try {
-        renameSync(path, to);
+        files.renameSync(path, to);
       } catch (error) {
         throw refused(to, (error as Error).message, error);
       }
@@ -81,15 +74,24 @@ function pidFile(first: string): PidFile {
   };
 }
 
+/** A name too many tells nobody anything, so it is no reason to fail. */
+function removeDraft(path: string): void {
+  try {
+    files.rmSync(path, { force: true });
+  } catch {
+    // It stays.
+  }
+}
+
 /** Complete before anybody can see it under its name. */
 function writeDraft(draft: string): void {
-  const fd = openSync(draft, 'wx', 0o644);
+  const fd = files.openSync(draft, 'wx', 0o644);
   try {
     // Whatever the umask says: monitors run as somebody else. By its name, which Node's permission model has nothing against.
-    chmodSync(draft, 0o644);
-    writeSync(fd, `${process.pid}\n`);
+    files.chmodSync(draft, 0o644);
+    files.writeSync(fd, `${process.pid}\n`);
   } finally {
-    closeSync(fd);
+    files.closeSync(fd);
   }
 }
 
@@ -105,12 +107,12 @@ function publish(draft: string, path: string): void {
 /** False where there is a file by now: a link, unlike a rename, replaces nothing. */
 function create(draft: string, path: string): boolean {
   try {
-    linkSync(draft, path);
+    files.linkSync(draft, path);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') return false;
     if (!NO_LINKS.has(code)) throw error;
-    renameSync(draft, path);
+    files.renameSync(draft, path);
   }
   return true;
 }
@@ -122,27 +124,27 @@ function create(draft: string, path: string): boolean {
 function replace(draft: string, path: string, stale: bigint): boolean {
   const lock = `${path}.${stale}.stale`;
   try {
-    linkSync(path, lock);
+    files.linkSync(path, lock);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return false;
     if (code === 'EEXIST') throw refused(path, `another process is about to replace it; if none is, remove ${path}`);
     if (!NO_LINKS.has(code)) throw error;
-    renameSync(draft, path);
+    files.renameSync(draft, path);
     return true;
   }
   try {
     if (examine(lock, path) !== stale) return false;
-    renameSync(draft, path);
+    files.renameSync(draft, path);
     return true;
   } finally {
-    unlinkSync(lock);
+    removeDraft(lock);
   }
 }
 
 /** The inode number of a stale file; undefined where there is none. Throws for one that is in use. */
 function examine(file: string, path: string): bigint | undefined {
-  const inode = lstatSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
+  const inode = files.lstatSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
   const pid = inode === undefined ? undefined : readPid(file);
   if (pid === undefined || pid === process.pid || !isAlive(pid)) return inode;
   throw refused(path, `the process ${pid} that it names is alive; if that is another program, remove the file`);
@@ -151,7 +153,7 @@ function examine(file: string, path: string): bigint | undefined {
 /** Undefined for no file, and for one that says no pid. */
 function readPid(path: string): number | undefined {
   // Neither a pipe, of which a read would wait for ever, nor a device, which a rename would replace.
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = files.statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
   if (!found.isFile()) throw refused(path, 'it is not a regular file');
   const [, digits] = /^\s*([1-9]\d{0,9})\s*$/.exec(headOf(path)) ?? [];
@@ -162,29 +164,29 @@ function headOf(path: string): string {
   const head = Buffer.alloc(MAX_LENGTH);
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    fd = files.openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     // Its process has just stopped.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   }
   try {
-    return head.toString('latin1', 0, readSync(fd, head, 0, MAX_LENGTH, 0));
+    return head.toString('latin1', 0, files.readSync(fd, head, 0, MAX_LENGTH, 0));
   } finally {
-    closeSync(fd);
+    files.closeSync(fd);
   }
 }
 
 /** One that has ended and that nobody has reaped, as in a container whose first process does not care, is not. */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
+    system.probe(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
   try {
     // The state comes after the name, which may hold anything.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const stat = files.readFileSync(`/proc/${pid}/stat`, 'latin1');
     return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
   } catch {
     return true;

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { debugService } from '../debug.js';
 import { ArbiterError } from '../errors.js';
+import { type Child, signalChild, spawnChild } from './child.js';
 
 /** The line to the service manager. */
 export interface ServiceManager {
@@ -29,7 +29,7 @@ const namesOf = (message: readonly string[]): string => message.map((text) => te
  */
 export function openServiceManager(socket: string, onFailure: (error: ArbiterError) => void): ServiceManager {
   const queue: (readonly string[])[] = [];
-  let sending: ChildProcess | undefined;
+  let sending: Child | undefined;
   let closed = false;
   let failed = false;
   let onIdle: (() => void) | undefined;
@@ -62,7 +62,7 @@ export function openServiceManager(socket: string, onFailure: (error: ArbiterErr
       return new Promise((resolve) => {
         const timer = setTimeout(() => {
           closed = true;
-          sending?.kill('SIGKILL');
+          if (sending) signalChild(sending, 'SIGKILL');
         }, CLOSE_LIMIT);
         onIdle = () => {
           closed = true;
@@ -81,12 +81,12 @@ function send(
   message: readonly string[],
   socket: string,
   onEnd: (failure: NodeJS.ErrnoException | undefined) => void,
-): ChildProcess {
+): Child {
   debugService('%o', message);
   // Of the host's environment what it needs to be found: LD_PRELOAD and the like are for the host.
   const env = { PATH: process.env['PATH'], NOTIFY_SOCKET: socket };
-  const child = spawn(PROGRAM, message, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', env });
-  const timer = setTimeout(() => child.kill('SIGKILL'), SEND_LIMIT).unref();
+  const child = spawnChild(PROGRAM, message, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', env });
+  const timer = setTimeout(() => void signalChild(child, 'SIGKILL'), SEND_LIMIT).unref();
   let complaint = '';
   let ended = false;
   const end = (failure?: NodeJS.ErrnoException): void => {
@@ -96,7 +96,7 @@ function send(
     onEnd(failure);
   };
   // There is no stream where there was no descriptor left for one.
-  const stderr = child.stderr as (typeof child.stderr & { unref(): void }) | undefined;
+  const stderr = child.stderr as (typeof child.stderr & { unref(): void }) | null;
   stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(0, MAX_COMPLAINT);
   });

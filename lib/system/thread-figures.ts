@@ -1,5 +1,6 @@
-import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import { closeQuietly, files } from './files.js';
 
 /** What the kernel counts of a thread, milliseconds since it was started. */
 export interface Figures {
@@ -61,13 +62,13 @@ export class ThreadFigures {
   }
 
   close(): void {
-    for (const fd of [this.#schedstat, this.#stat]) if (fd >= 0) closeSync(fd);
+    for (const fd of [this.#schedstat, this.#stat]) if (fd >= 0) closeQuietly(fd);
   }
 
   #text(fd: number): string {
     if (fd < 0) return '';
     try {
-      return this.#bytes.toString('latin1', 0, readSync(fd, this.#bytes, 0, this.#bytes.length, 0));
+      return this.#bytes.toString('latin1', 0, files.readSync(fd, this.#bytes, 0, this.#bytes.length, 0));
     } catch {
       // The thread has ended.
       return '';
@@ -86,7 +87,7 @@ export function figuresOf(pid: number): Figures {
 
 function open(path: string): number {
   try {
-    return openSync(path, 'r');
+    return files.openSync(path, 'r');
   } catch {
     return -1;
   }

@@ -4,18 +4,64 @@ import { Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 
 const ENTRY = { entry: 'listeners-that-throw.js' };
+/** What the fixture tells beside the events of its Arbiter. */
+const OWN = ['error', 'warning', 'called'];
 
 test('listener_throws_loop_survives', async (t) => {
   const host = new Host(t, { workers: 2 }, ENTRY);
   await live(host);
   // Each of them is told of, with what was thrown as its cause.
-  const thrown = host.events.filter(({ event }) => !['error', 'warning'].includes(event)).map(({ event }) => event);
+  const thrown = host.events.filter(({ event }) => !OWN.includes(event)).map(({ event }) => event);
   assert.ok(thrown.length > 12);
   assert.deepEqual(
     host.of('error').map(({ args: [error] }) => [error.code, error.cause.message]),
     thrown.map((event) => ['ERR_LISTENER', `thrown at ${event}`]),
   );
   assert.equal(host.of('warning').length, 0);
+  // And those behind it are called.
+  assert.deepEqual(
+    host.of('called').map(({ args: [event] }) => event),
+    thrown,
+  );
+});
+
+test('listener_rejects_loop_survives', async (t) => {
+  const host = new Host(t, { workers: 2, rejects: true } as object, ENTRY);
+  await live(host);
+  const rejected = host.events.filter(({ event }) => !OWN.includes(event)).map(({ event }) => event);
+  assert.ok(rejected.length > 12);
+  // What an async listener rejects with comes later, so the order is not that of the events.
+  const told = host.of('error').map(({ args: [error] }) => [error.code, error.message, error.cause.message]);
+  assert.deepEqual(
+    told.sort(),
+    rejected
+      .map((event) => ['ERR_LISTENER', `a listener of '${event}' rejected: thrown at ${event}`, `thrown at ${event}`])
+      .sort(),
+  );
+  assert.deepEqual(
+    host.of('called').map(({ args: [event] }) => event),
+    rejected,
+  );
+  assert.equal(host.of('warning').length, 0);
+});
+
+test('listener_rejects_loop_survives: the listener of error rejects too', async (t) => {
+  const host = new Host(t, { workers: 2, rejects: true, errorThrows: true } as object, ENTRY);
+  await live(host);
+  await host.until(() => host.of('warning').length >= host.of('error').length, 'a warning for each error');
+  for (const { args } of host.of('warning')) {
+    assert.deepEqual(args[0], { name: 'ArbiterError', message: "a listener of 'error' rejected: thrown at error" });
+  }
+});
+
+test('logger_rejects_loop_survives', async (t) => {
+  const host = new Host(t, { workers: 2 }, { entry: 'rejecting-logger.js' });
+  await live(host);
+  // Once: one that always rejects would flood standard error.
+  assert.deepEqual(
+    host.of('warning').map(({ args: [{ message }] }) => message),
+    ['the logger threw: Error: the log is full'],
+  );
 });
 
 test('listener_throws_loop_survives: the listener of error throws too', async (t) => {

@@ -19,6 +19,9 @@ const CODES: Record<ArbiterErrorCode, number> = {
   ERR_NOTIFY: 1,
   ERR_LISTENER: 1,
   ERR_GUARD: 1,
+  ERR_SCOREBOARD: 1,
+  ERR_SYSTEM: 1,
+  ERR_CLEANUP: 1,
 };
 
 for (const [code, exitCode] of Object.entries(CODES) as [ArbiterErrorCode, number][]) {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readlinkSync, readSync, writeSync } from 'node:fs';
+import { fstatSync, readdirSync, readlinkSync, readSync, realpathSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { type Board, openBoard } from '../../dist/master/board.js';
+import { type Board, NO_SLOT, openBoard } from '../../dist/master/board.js';
 import {
   DUTY,
   DUTY_SLOTS,
@@ -14,6 +16,7 @@ import {
   STATE,
   slotPosition,
 } from '../../dist/scoreboard.js';
+import { files } from '../../dist/system/files.js';
 
 function boardFor(t: TestContext): Board {
   const board = openBoard();
@@ -144,4 +147,106 @@ test('a last call is for the sockets that it names, and leaves the slots alone',
 
 test('the file has no name any more', { skip: process.platform !== 'linux' && 'needs /proc' }, (t) => {
   assert.match(readlinkSync(`/proc/self/fd/${boardFor(t).fd}`), /\/prefork-\d+-\w+ \(deleted\)$/);
+});
+
+const REAL = { ...files };
+
+/** Has a function of the record fail as long as `fails` says so, in this test. */
+function failing(
+  t: TestContext,
+  name: 'writeSync' | 'openSync' | 'unlinkSync',
+  fails: () => boolean,
+  code = 'ENOSPC',
+): void {
+  const record = files as unknown as Record<string, unknown>;
+  record[name] = (...args: unknown[]) => {
+    if (fails()) throw Object.assign(new Error(`${code}: injected`), { code });
+    return (REAL[name] as (...args: unknown[]) => unknown)(...args);
+  };
+  t.after(() => {
+    record[name] = REAL[name];
+  });
+}
+
+const folderOf = ({ fd }: Board): string => dirname(readlinkSync(`/proc/self/fd/${fd}`));
+
+test('it has its full length on the disk from the beginning', (t) => {
+  for (const slots of [0, DUTY_SLOTS, 3_000]) {
+    const board = openBoard(slots);
+    t.after(() => board.close());
+    const { size, blocks } = fstatSync(board.fd);
+    assert.equal(size, slotPosition(Math.max(DUTY_SLOTS, slots)));
+    assert.ok(blocks * 512 >= size, `${blocks} blocks of ${size} bytes`);
+  }
+});
+
+test('the next folder is used where there is no room, or no right, at any point', {
+  skip: process.platform !== 'linux',
+}, (t) => {
+  const open = readdirSync('/proc/self/fd').length;
+  for (const name of ['openSync', 'unlinkSync', 'writeSync'] as const) {
+    for (const nth of name === 'writeSync' ? [1, 2, 5] : [1]) {
+      let calls = 0;
+      failing(t, name, () => ++calls === nth);
+      const board = openBoard();
+      assert.equal(folderOf(board), realpathSync(tmpdir()), `${name} ${nth}`);
+      board.close();
+      failing(t, name, () => false);
+    }
+  }
+  assert.equal(readdirSync('/proc/self/fd').length, open, 'descriptors are left');
+  assert.deepEqual(
+    ['/dev/shm', tmpdir()].flatMap((folder) =>
+      readdirSync(folder).filter((file) => file.startsWith(`prefork-${process.pid}-`)),
+    ),
+    [],
+  );
+});
+
+test('where no folder has room it says so', (t) => {
+  failing(t, 'writeSync', () => true);
+  assert.throws(() => openBoard(), { code: 'ERR_SCOREBOARD', message: /no folder has room for it: ENOSPC/ });
+});
+
+test('more slots than were reserved are there or refused, and the others are as they were', (t) => {
+  const board = boardFor(t);
+  let full = true;
+  failing(t, 'writeSync', () => full);
+  for (let times = 0; times < 2; times++) assert.throws(() => board.claim(DUTY_SLOTS + 1), { code: 'ERR_SCOREBOARD' });
+  assert.equal(board.claim(1), 0);
+  full = false;
+  assert.equal(board.claim(DUTY_SLOTS + 7), 1);
+  const { size, blocks } = fstatSync(board.fd);
+  assert.equal(size, slotPosition(DUTY_SLOTS + 8));
+  assert.ok(blocks * 512 >= size);
+});
+
+test('what a dead worker left is cleared later, where that fails, but not under a living one', (t) => {
+  const board = boardFor(t);
+  let broken = false;
+  failing(t, 'writeSync', () => broken, 'EIO');
+  const [first, second] = [board.claim(1), board.claim(1)];
+  for (const slot of [first, second]) setDuty(board, slot, dutyWord(DUTY.OFF, 0));
+  broken = true;
+  board.release(first, 1);
+  board.release(second, 1);
+  assert.equal(board.rests(second, 1), true);
+  // Somebody else has the first one by now.
+  assert.equal(board.claim(1), first);
+  setDuty(board, first, dutyWord(DUTY.OFF, 0));
+  work(board, first, 17);
+  broken = false;
+  assert.equal(board.read(first)?.pid, 17);
+  assert.equal(board.rests(second, 1), false, 'cleared at the next occasion');
+  assert.equal(board.rests(first, 1), true);
+});
+
+test('a worker without a slot', (t) => {
+  const board = boardFor(t);
+  const slot = board.claim(2);
+  work(board, slot, 17);
+  assert.equal(board.read(NO_SLOT), undefined);
+  assert.equal(board.rests(NO_SLOT, 2), false);
+  board.release(NO_SLOT, 2);
+  assert.equal(board.claim(1), slot + 2);
 });

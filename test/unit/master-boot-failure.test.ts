@@ -44,7 +44,7 @@ test('a worker that ended without a word is told by its exit', () => {
 });
 
 test('a worker that could not be spawned has the system error as its cause', () => {
-  const cause = new Error('spawn /bin/sh ENOENT');
+  const cause = Object.assign(new Error('spawn /bin/sh ENOENT'), { code: 'ENOENT' });
   const failure = silentFailure(7, { code: null, signal: null, reason: 'boot' }, cause);
   // ENOENT names the program also where the folder is what is missing.
   assert.match(failure.message, /could not be spawned: spawn \/bin\/sh ENOENT .*'cwd'/);

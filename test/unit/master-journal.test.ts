@@ -297,3 +297,22 @@ test('a logger that throws is told of once, and reaches nobody', async (t) => {
   await new Promise(setImmediate);
   assert.deepEqual([calls, warnings.length], [3, 1]);
 });
+
+test('a logger that is async and rejects is told of once, and reaches nobody', async (t) => {
+  let calls = 0;
+  const journal = journalOf(() => {
+    calls++;
+    return Promise.reject(new Error('the disk is full'));
+  });
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', note);
+  t.after(() => process.off('warning', note));
+  const warned = nextWarning(t);
+  for (let time = 0; time < 3; time++) journal?.('stopped', []);
+  const error = await warned;
+  assert.ok(error instanceof ArbiterError);
+  assert.equal(error.message, 'the logger threw: Error: the disk is full');
+  await new Promise(setImmediate);
+  assert.deepEqual([calls, warnings.length], [3, 1]);
+});

@@ -160,3 +160,28 @@ test('a turn that throws does so to the one that enqueued it, and the loop goes 
   await waiting;
   assert.deepEqual(log, ['bad', 'after', 'next']);
 });
+
+test('what a turn or its settling throws is told, and the loop goes on: the next turns, and those who wait', async () => {
+  const log: string[] = [];
+  const told: unknown[] = [];
+  const loop: Loop<string> = new Loop<string>(
+    (turn) => {
+      log.push(turn);
+      if (turn !== 'bad') return;
+      loop.enqueue('after');
+      throw 'thrown by the turn';
+    },
+    () => {
+      if (log.at(-1) === 'after') throw 'thrown by the settling';
+      log.push('settled');
+    },
+    (error) => told.push(error),
+  );
+  const waiting = loop.until(() => log.includes('after'));
+  loop.enqueue('bad');
+  loop.enqueue('next');
+  await waiting;
+  // Conclusions are drawn from what a turn did before it failed.
+  assert.deepEqual(log, ['bad', 'settled', 'after', 'next', 'settled']);
+  assert.deepEqual(told, ['thrown by the turn', 'thrown by the settling']);
+});

@@ -1,0 +1,34 @@
+import type { ResolvedOptions } from '../options/resolved.js';
+import { Crew } from './crew.js';
+import type { Generation } from './generation.js';
+import type { Notifier } from './notify.js';
+import { type Queues, watchQueues } from './queues.js';
+import type { Site } from './site.js';
+import { type Supervision, workerTurns } from './worker-turns.js';
+
+/** What looks after an open site: its workers, and its queues. */
+export interface Staff {
+  readonly crew: Crew;
+  readonly queues: Queues;
+  readonly workers: ReturnType<typeof workerTurns>;
+}
+
+/** Takes a site into service; there are no workers yet. `start` is what becomes of the start when one cannot boot. */
+export function staff(
+  site: Site,
+  generation: Generation,
+  options: ResolvedOptions,
+  notifier: Notifier,
+  start: Pick<Supervision, 'starting' | 'onFailedStart'>,
+): Staff {
+  const { service, listeners } = site;
+  if (service) notifier.observe((event, args) => service.onEvent(event, args));
+  const queues = watchQueues(listeners, options.backlog, notifier);
+  const crew = new Crew(site, options, generation, notifier);
+  const workers = workerTurns({
+    ...{ crew, notifier, ...start },
+    sockets: listeners.map(({ name }) => name),
+    bootTimeout: options.clocks.bootTimeout,
+  });
+  return { crew, queues, workers };
+}

@@ -1,0 +1,45 @@
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { promises as dns } from 'node:dns';
+import net from 'node:net';
+import type { Writable } from 'node:stream';
+import { readTls } from '../options/tls.js';
+import { type Files, files } from './files.js';
+import { bindTcp, bindUnix, inspectSocket } from './socket.js';
+
+/** The one record through which the master reaches the system. */
+export interface System {
+  readonly files: Files;
+  /** Called by `spawnChild` alone, for it throws, and returns children without streams. */
+  spawn(file: string, args: readonly string[], options: SpawnOptions): ChildProcess;
+  execFileSync: typeof execFileSync;
+  /** To a child. Node refuses to signal one that it has reaped, so the pid cannot be another's by now. */
+  kill(child: Pick<ChildProcess, 'kill'>, signal: NodeJS.Signals): boolean;
+  /** Throws where there is no process of that pid. */
+  probe(pid: number): void;
+  onSignal(name: NodeJS.Signals, handler: () => void): void;
+  /** To the pipe of a child. */
+  write(stream: Writable, text: string): void;
+  bindTcp: typeof bindTcp;
+  bindUnix: typeof bindUnix;
+  inspectSocket: typeof inspectSocket;
+  connect(path: string): net.Socket;
+  lookup(host: string): Promise<{ readonly address: string }>;
+  readTls: typeof readTls;
+}
+
+/** A test puts something that fails in the place of one of these, see {@link files}. */
+export const system: System = {
+  files,
+  spawn,
+  execFileSync,
+  kill: (child, signal) => child.kill(signal),
+  probe: (pid) => void process.kill(pid, 0),
+  onSignal: (name, handler) => void process.on(name, handler),
+  write: (stream, text) => void stream.write(text),
+  bindTcp,
+  bindUnix,
+  inspectSocket,
+  connect: (path) => net.connect(path),
+  lookup: (host) => dns.lookup(host),
+  readTls,
+};
