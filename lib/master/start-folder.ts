@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
 import { dirname, isAbsolute } from 'node:path';
+import { files } from '../system/files.js';
 
 /**
  * The folder for a successor of this process: the one that this was started in. Where that is gone, as a release is that has been pruned, it is
@@ -22,7 +22,7 @@ export function startFolder(folder: string, script: string | undefined): string 
 
 function isFolder(path: string): boolean {
   try {
-    return statSync(path).isDirectory();
+    return files.statSync(path).isDirectory();
   } catch {
     return false;
   }

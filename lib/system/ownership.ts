@@ -67,7 +67,8 @@ function numberOf(kind: Kind, who: string | number, option: string): number {
 /** passwd(5) and group(5): the name is the first field of a line, the number the third. */
 function numberIn(file: string, name: string): number | undefined {
   try {
-    const line = files.readFileSync(file, 'utf8')
+    const line = files
+      .readFileSync(file, 'utf8')
       .split('\n')
       .find((line) => line.startsWith(`${name}:`));
     return line === undefined ? undefined : toNumber(line.split(':')[2] ?? '');

@@ -7,6 +7,8 @@ import { STAGE, Vitals } from './watchdog/vitals.js';
 
 /** A beat that comes so much later than it should is told of. Milliseconds. */
 const LATE = 50;
+/** After one, whoever watches has so long to say whether the whole process was stopped. Milliseconds. */
+const DOUBT = 100;
 
 /**
  * The clocks of a thread that serves, as far as it can see to them itself: it beats, so that whoever watches it knows that its event loop
@@ -16,18 +18,22 @@ export class Pulse {
   readonly vitals: Vitals;
   readonly limits: ClockLimits;
   readonly #judge: Judge;
+  /** It is told what whoever watches this thread has counted. Both must find the same. */
+  readonly #second: Judge;
   readonly #absence: OwnAbsence;
   readonly #timer: NodeJS.Timeout;
   #onOverdue: (verdict: Verdict) => void = () => undefined;
   #onLate: ((duration: number) => void) | undefined;
   #beatAt = monotonic();
   #away = 0;
+  #doubtedAt = Number.NEGATIVE_INFINITY;
 
   /** @param memory - where the signs of life are kept, if somebody watches already. */
   constructor(limits: ClockLimits, spawnedAt: number, memory?: SharedArrayBuffer) {
     this.limits = limits;
     this.vitals = new Vitals(memory);
     this.#judge = new Judge(limits, spawnedAt);
+    this.#second = new Judge(limits, spawnedAt);
     this.vitals.systemThread = ownThread();
     this.#absence = new OwnAbsence(ThreadFigures.of(this.vitals.systemThread), pulseInterval(limits), this.#beatAt);
     this.vitals.beat();
@@ -82,10 +88,15 @@ export class Pulse {
     const still = now - this.#beatAt;
     if (still > LATE + pulseInterval(this.limits)) this.#onLate?.(still);
     this.#beatAt = now;
-    const verdict = this.#judge.look(now, this.vitals.read(), this.#measure(now));
-    if (typeof verdict === 'number') return;
+    const signs = this.vitals.read();
+    const verdicts = [
+      this.#judge.look(now, signs, this.#measure(now)),
+      this.#second.look(now, signs, this.vitals.away),
+    ];
+    if (still > LATE + pulseInterval(this.limits) && now > this.#doubtedAt + 2 * DOUBT) this.#doubtedAt = now;
+    if (now < this.#doubtedAt + DOUBT || !verdicts.every((verdict) => typeof verdict === 'object')) return;
     this.stop();
-    this.#onOverdue(verdict);
+    this.#onOverdue(verdicts.reduce((one, other) => (one.elapsed < other.elapsed ? one : other)));
   }
 
   #measure(now: number): number {

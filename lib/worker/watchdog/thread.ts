@@ -44,7 +44,9 @@ function look(): void {
   const signs = vitals.read();
   // The boot is over, and nothing else is limited: this thread ends.
   if (signs.stage !== STAGE.BOOTING && limits.timeout === 0) return;
-  const verdict = judge.look(now, signs, absence.measure(now));
+  const away = absence.measure(now);
+  vitals.away = away;
+  const verdict = judge.look(now, signs, away);
   if (typeof verdict !== 'number' && !verdict.alive) {
     void act(verdict).catch(giveUp);
     return;

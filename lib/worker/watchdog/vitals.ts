@@ -1,9 +1,9 @@
 import { monotonic } from '../../monotonic.js';
 
 /** Indices of 64 bit floats, then of 32 bit words, then one byte for each descriptor. */
-const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3 } as const;
+const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3, AWAY: 5 } as const;
 const WORD = { STAGE: 8, SYSTEM_THREAD: 9 } as const;
-const CLIENTS = 40;
+const CLIENTS = 48;
 /** Clients on descriptors above these get no answer from a watchdog. */
 const DESCRIPTORS = 65_536;
 const SIZE = CLIENTS + DESCRIPTORS;
@@ -52,6 +52,15 @@ export class Vitals {
       extra: float(FLOAT.EXTRA),
       patientUntil: float(FLOAT.PATIENT_UNTIL),
     };
+  }
+
+  /** For how long the thread has been kept from running, as whoever watches it has counted, milliseconds; 0 where nobody does. */
+  get away(): number {
+    return this.#floats[FLOAT.AWAY] as number;
+  }
+
+  set away(milliseconds: number) {
+    this.#floats[FLOAT.AWAY] = milliseconds;
   }
 
   /** The clients that wait for the head of an answer. */
