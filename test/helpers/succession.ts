@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -34,20 +34,22 @@ export interface SuccessionSettings {
 }
 
 /**
- * A host and all that succeed it by upgrades. They are in one process group with their workers: the test's end kills all of
- * it, and a test can see what is left of it.
+ * A host and all that succeed it by upgrades. They are in one process group, which the test's end kills; their workers and guards, which are
+ * not, end with them. All have a folder in their PATH that is nobody else's, so a test can see what is left.
  */
 export class Succession {
   readonly said: Said[] = [];
   readonly program: Program;
+  readonly #mark: string;
   readonly #deployed: string;
   readonly #controls: Map<number, Socket>;
   #calls = 0;
   #rest = '';
 
-  private constructor(program: Program, deployed: string, controls: Map<number, Socket>) {
+  private constructor(program: Program, mark: string, controls: Map<number, Socket>) {
     this.program = program;
-    this.#deployed = deployed;
+    this.#mark = mark;
+    this.#deployed = join(mark, 'deployed');
     this.#controls = controls;
     program.child.stdout?.on('data', (text: string) => this.#read(text));
   }
@@ -68,17 +70,22 @@ export class Succession {
       server.close();
       for (const socket of controls.values()) socket.destroy();
     });
-    const deployed = join(temporaryFolder(t), 'deployed');
+    const mark = temporaryFolder(t);
+    const deployed = join(mark, 'deployed');
     writeFileSync(deployed, '');
     const defaults = { bind: '127.0.0.1:0', workers: 2, app: fixture('deploy.js') };
     const options = JSON.stringify({ arbiters: arbiters.map((own) => ({ ...defaults, ...own })), deployed });
     const [file = '', ...args] = command ?? [process.execPath, fixture('succession-host.js')];
     const program = new Program(t, file, [...args, options], {
-      env: { ...process.env, ...env, CONTROL: String((server.address() as AddressInfo).port) },
+      env: {
+        ...{ ...process.env, ...env, CONTROL: String((server.address() as AddressInfo).port) },
+        // The only variable that a guard has.
+        PATH: `${process.env['PATH']}:${mark}`,
+      },
       stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
       ...(cwd && { cwd }),
     });
-    const succession = new Succession(program, deployed, controls);
+    const succession = new Succession(program, mark, controls);
     t.after(() => {
       if ((t as { passed?: boolean }).passed === false) console.error(`--- output of the hosts\n${program.output}`);
     });
@@ -164,12 +171,21 @@ export class Succession {
 
   /** All processes that run. */
   living(): { pid: number; command: string }[] {
-    const table = execFileSync('ps', ['-A', '-o', 'pid=,pgid=,stat=,args='], { encoding: 'utf8' });
+    const table = execFileSync('ps', ['-A', '-o', 'pid=,stat=,args='], { encoding: 'utf8' });
     return table
       .split('\n')
-      .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [])
-      .filter(([, , group, state]) => Number(group) === this.program.pid && !/^[ZX]/.test(state ?? ''))
-      .map(([, pid, , , command]) => ({ pid: Number(pid), command: command ?? '' }));
+      .map((line) => /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [])
+      .filter(([, pid, state]) => pid !== undefined && !/^[ZX]/.test(state ?? '') && this.#owns(pid))
+      .map(([, pid, , command]) => ({ pid: Number(pid), command: command ?? '' }));
+  }
+
+  #owns(pid: string): boolean {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`:${this.#mark}\0`);
+    } catch {
+      // It has ended.
+      return false;
+    }
   }
 
   /** Waits until no process is left. */
