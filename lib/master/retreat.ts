@@ -55,6 +55,7 @@ export class Retreat {
     this.#heirs = [];
   }
 
+  /** How long a worker may take to end, milliseconds. */
   #limit(stage: EndStage): number {
     const { gracefulTimeout } = this.#settings;
     return stage === 'drain' ? gracefulTimeout : Math.min(gracefulTimeout, QUICK_LIMIT);
