@@ -1,4 +1,5 @@
 import { ArbiterError } from '../errors.js';
+import { emitWarning } from '../log/process-warning.js';
 import { openSink } from '../log/sink.js';
 import { errorTitle } from '../log/stack.js';
 import type { ResolvedOptions } from '../options/resolved.js';
@@ -46,5 +47,5 @@ export function reopenLogger(logger: ResolvedOptions['logger']): void {
 }
 
 function warnOf(cause: unknown): void {
-  process.emitWarning(new ArbiterError('ERR_LISTENER', `the logger threw: ${errorTitle(cause)}`, { cause }));
+  emitWarning(new ArbiterError('ERR_LISTENER', `the logger threw: ${errorTitle(cause)}`, { cause }));
 }

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { ArbiterError } from '../errors.js';
+import { emitWarning } from '../log/process-warning.js';
 import type { ArbiterEvents } from './events.js';
 import type { Journal } from './journal.js';
 import { asTrouble } from './trouble.js';
@@ -44,13 +45,13 @@ export function createNotifier(emitter: Emitter, journal?: Journal): Notifier {
   const failed: Notifier['failed'] = (event, cause, how) => {
     const why = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : inspect(cause);
     const error = new ArbiterError('ERR_LISTENER', `a listener of '${event}' ${how}: ${why}`, { cause });
-    if (event === 'error') process.emitWarning(error);
+    if (event === 'error') emitWarning(error);
     else report(error);
   };
   const listens: Notifier['listens'] = (event) => journal !== undefined || emitter.listenerCount(event) > 0;
   const report: Notifier['report'] = (error) => {
     if (listens('error')) emit('error', error);
-    else process.emitWarning(error);
+    else emitWarning(error);
   };
   return { emit, failed, report, listens, observe: (observer) => void observers.push(observer) };
 }

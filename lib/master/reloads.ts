@@ -1,4 +1,5 @@
 import { ArbiterError } from '../errors.js';
+import { emitWarning } from '../log/process-warning.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import type { Crew } from './crew.js';
 import type { ReloadResult } from './events.js';
@@ -67,7 +68,7 @@ export class Reloads {
     this.#current = undefined;
     if (!(outcome instanceof ArbiterError)) this.#notifier.emit('reloaded', outcome);
     else if (awaited || this.#notifier.listens('rollback')) this.#notifier.emit('rollback', outcome);
-    else process.emitWarning(outcome);
+    else emitWarning(outcome);
   }
 }
 

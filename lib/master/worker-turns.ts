@@ -1,4 +1,5 @@
 import type { ArbiterError } from '../errors.js';
+import { emitWarning } from '../log/process-warning.js';
 import type { TimeoutReport } from '../protocol.js';
 import { bootTimeoutFailure, earlyThreadDeath, fatalFailure, reportedFailure, silentFailure } from './boot-failure.js';
 import type { Crew } from './crew.js';
@@ -35,7 +36,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
     // At the start, and of a reload, the rejection tells of it; else, without a listener or a log, nobody would.
     const told = starting() || crew.tries(worker);
     if (notifier.listens('worker:error') || told) notifier.emit('worker:error', worker.info(), failure);
-    else process.emitWarning(failure);
+    else emitWarning(failure);
     crew.failTrial(worker, failure);
     if (starting()) onFailedStart(failure);
   };

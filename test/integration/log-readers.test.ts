@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { ArbiterOptions } from 'prefork';
 import { type ClassUnderTest, classes } from '../helpers/classes.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { LogPipe } from '../helpers/log-pipe.js';
+import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
@@ -140,6 +143,22 @@ for (const each of classes()) {
     await stop(host);
   });
 }
+
+test('log_reader_stuck: a process warning of the master keeps no host alive', linuxOnly, async (t) => {
+  const stderr = new LogPipe(t);
+  const broken = join(temporaryFolder(t), 'broken');
+  const [sync] = classes() as [ClassUnderTest];
+  const host = await serve(t, sync, 'none', { stderr }, { app: fixture('broken-while.js'), env: { BROKEN: broken } });
+  stderr.fill();
+  writeFileSync(broken, '');
+  // The replacement does not boot, again and again, and nobody but the process warning tells of it.
+  await get(`${host.url}/exit?code=0`);
+  await eventually(
+    () => existsSync(`${broken}.loads`) && readFileSync(`${broken}.loads`).length >= 3,
+    'three failed boots',
+  );
+  await stop(host);
+});
 
 for (const to of ['stdout', 'stderr'] as const) {
   test(`own_output: who listens for the error of ${to} hears it`, async (t) => {

@@ -1,0 +1,30 @@
+import { say } from './standard-error.js';
+
+/**
+ * As `process.emitWarning`, for errors of this library. Where Node would print it, {@link say} does: Node prints by a stream, and what a stream
+ * has not got rid of keeps the process alive, for as long as nobody reads.
+ */
+export function emitWarning(error: Error & { readonly code?: string }): void {
+  process.nextTick(() => {
+    // It has no listener where warnings are not wanted.
+    const printer = process.listeners('warning').find(({ name }) => name === 'onWarning');
+    if (printer === undefined || isRedirected()) {
+      process.emitWarning(error);
+      return;
+    }
+    process.off('warning', printer);
+    try {
+      process.emit('warning', error);
+    } finally {
+      process.prependListener('warning', printer);
+    }
+    const code = error.code === undefined ? '' : `[${error.code}] `;
+    say(`(node:${process.pid}) ${code}${error}\n`);
+  });
+}
+
+/** Node writes them to a file then. */
+function isRedirected(): boolean {
+  const flags = `${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS']}`;
+  return process.env['NODE_REDIRECT_WARNINGS'] !== undefined || flags.includes('--redirect-warnings');
+}
