@@ -1,4 +1,5 @@
 import { dirname, isAbsolute } from 'node:path';
+import { emitWarning } from '../log/process-warning.js';
 import { files } from '../system/files.js';
 
 /**
@@ -13,10 +14,8 @@ export function startFolder(folder: string, script: string | undefined): string 
   if (other === undefined || !isFolder(other)) {
     throw new Error(`the folder that this process was started in is gone: ${folder}`);
   }
-  process.emitWarning(
-    `the folder that this process was started in is gone: ${folder}; its successor is started in that of its script, ${other}`,
-    { code: 'PREFORK_FOLDER_GONE' },
-  );
+  const message = `the folder that this process was started in is gone: ${folder}; its successor is started in that of its script, ${other}`;
+  emitWarning(Object.assign(new Error(message), { name: 'Warning', code: 'PREFORK_FOLDER_GONE' }));
   return other;
 }
 
