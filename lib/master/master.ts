@@ -55,7 +55,7 @@ export class Master {
     this.#ending = new Ending(options.drainDelay);
     this.#reloads = new Reloads(options, notifier);
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
-    this.#loop = new Loop(act, () => this.#reconcile(), (thrown) => this.#stumble(thrown));
+    this.#loop = new Loop(act, () => this.#reconcile(), this.#stumble);
   }
 
   get state(): ArbiterState {
@@ -266,7 +266,7 @@ export class Master {
   }
 
   /** A turn has failed: that is told, and what it left undone is tried again. At the start, it ends that. */
-  #stumble(thrown: unknown): void {
+  readonly #stumble = (thrown: unknown): void => {
     const error = asTrouble('the master could not do all that was to be done, and tries again', thrown);
     if (this.#state === 'starting') {
       this.#failure ??= error;
@@ -274,7 +274,7 @@ export class Master {
       if (!this.#crew) this.#close();
     } else if (this.#troubles.passes(error, performance.now())) this.#notifier.report(error);
     if (this.#state !== 'stopped') this.#alarm.set(performance.now() + RETRY);
-  }
+  };
 
   #finish(): void {
     this.#alarm.set();
