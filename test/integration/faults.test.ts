@@ -114,9 +114,31 @@ const REACHED: Readonly<Record<Exclude<Phase, 'exit'>, readonly string[]>> = {
       'writeSync',
     ],
   ],
-  respawn: ['closeSync', 'fchmodSync', 'killGroup', 'openSync', 'probe', 'readSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
+  respawn: [
+    'closeSync',
+    'fchmodSync',
+    'killGroup',
+    'openSync',
+    'probe',
+    'readSync',
+    'spawn',
+    'unlinkSync',
+    'write',
+    'writeSync',
+  ],
   scale: ['closeSync', 'killGroup', 'openSync', 'probe', 'readSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
-  reload: ['closeSync', 'killGroup', 'openSync', 'probe', 'readSync', 'realpathSync', 'spawn', 'unlinkSync', 'write', 'writeSync'],
+  reload: [
+    'closeSync',
+    'killGroup',
+    'openSync',
+    'probe',
+    'readSync',
+    'realpathSync',
+    'spawn',
+    'unlinkSync',
+    'write',
+    'writeSync',
+  ],
   upgrade: ['spawn'],
   stop: ['closeSync', 'killGroup', 'lstatSync', 'probe', 'readSync', 'statSync', 'unlinkSync', 'write', 'writeSync'],
   kill: ['kill', 'killGroup', 'probe', 'write'],
@@ -181,7 +203,16 @@ test('each undoing of a host that ends by itself fails once', async (t) => {
   const { options, env } = more(t);
   const all = { app: fixture('app.js'), workers: 2, logger: false, timeout: 0, ...options };
   let runs = 0;
-  for (const name of ['kill', 'killGroup', 'lstatSync', 'unlinkSync', 'statSync', 'readSync', 'openSync', 'closeSync']) {
+  for (const name of [
+    'kill',
+    'killGroup',
+    'lstatSync',
+    'unlinkSync',
+    'statSync',
+    'readSync',
+    'openSync',
+    'closeSync',
+  ]) {
     for (let nth = 1; ; nth++) {
       const fault = { name, way: 'throws', nth };
       const host = new Host(

@@ -50,7 +50,14 @@ export class ThreadHandle {
       argv,
       env: { ...process.env, [SPEC_VARIABLE]: encodeSpec(spec) },
       workerData: {
-        prefork: { ...data, log: descriptor(), slot: this.image, vitals, offspring: this.offspring.memory, port: port2 },
+        prefork: {
+          ...data,
+          log: descriptor(),
+          slot: this.image,
+          vitals,
+          offspring: this.offspring.memory,
+          port: port2,
+        },
       } satisfies ThreadData,
       transferList: [port2],
       name: `prefork #${spec.id}.${spec.thread}`,
@@ -63,7 +70,8 @@ export class ThreadHandle {
       this.watch.stop();
       setImmediate(() => {
         // What the thread said last is in the port's queue, and comes first. On a busy machine the end may be seen before it.
-        for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) events.onMessage(last.message);
+        for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1))
+          events.onMessage(last.message);
         port1.close();
         events.onExit(code);
       });
