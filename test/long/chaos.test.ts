@@ -85,6 +85,13 @@ const DISTURBANCES: Readonly<Record<string, (world: World) => void | Promise<voi
   'nobody reads the log': ({ host, random }) => host.stopReading(random(LASTS)),
 };
 
+/** A few of them tell as much as all. */
+function assertNoLoss({ losses }: Ledger, what: () => string): void {
+  if (losses.length === 0) return;
+  const first = losses.slice(0, 5).map((loss) => JSON.stringify(loss));
+  assert.fail(`${losses.length} requests are lost, ${what()}\n${first.join('\n')}`);
+}
+
 const CLIENTS = ['tcp', 'kept', 'upload', 'unix'];
 
 test(
