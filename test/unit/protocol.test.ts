@@ -28,7 +28,10 @@ function errorOf(depth: number): fc.Arbitrary<SerializedError> {
 const error = errorOf(4);
 const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record({ type: fc.constantFrom('ready', 'term') }, plain),
-  fc.record({ type: fc.constant('ready' as const), since: fc.double({ noNaN: true, noDefaultInfinity: true }) }, plain),
+  fc.record(
+    { type: fc.constant('ready' as const), since: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }) },
+    plain,
+  ),
   fc.record({ type: fc.constant('error' as const), error }, plain),
   fc.record(
     { type: fc.constant('user' as const), message: fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value))) },
