@@ -289,7 +289,8 @@ export class WorkerHandle {
     });
     // 'close' comes when the pipe is read to its end too, so that the worker's last words come first.
     child.on('close', report);
-    child.on('exit', (code, signal) => setTimeout(report, LAST_WORDS, code, signal).unref());
+    // Of a busy host, timers come before what the pipe holds.
+    child.on('exit', (code, signal) => setTimeout(() => setImmediate(report, code, signal), LAST_WORDS).unref());
     this.#control.listen(
       (message) => enqueue({ type: 'message', worker: this, message }),
       (line) => debugWorker('#%d wrote a line that is no message: %s', this.id, line.slice(0, 80)),
