@@ -7,8 +7,11 @@ import { STAGE, Vitals } from './watchdog/vitals.js';
 
 /** A beat that comes so much later than it should is told of. Milliseconds. */
 const LATE = 50;
-/** After one, whoever watches has so long to say whether the whole process was stopped. Milliseconds. */
-const DOUBT = 100;
+/**
+ * After one, whoever watches has so long to say whether the whole process was stopped. It may have to wait for a CPU itself: one that has not looked
+ * since gets the longer time. Milliseconds.
+ */
+const DOUBT = { least: 100, longest: 2_000 } as const;
 
 /**
  * The clocks of a thread that serves, as far as it can see to them itself: it beats, so that whoever watches it knows that its event loop
@@ -93,10 +96,16 @@ export class Pulse {
       this.#judge.look(now, signs, this.#measure(now)),
       this.#second.look(now, signs, this.vitals.away),
     ];
-    if (still > LATE + pulseInterval(this.limits) && now > this.#doubtedAt + 2 * DOUBT) this.#doubtedAt = now;
-    if (now < this.#doubtedAt + DOUBT || !verdicts.every((verdict) => typeof verdict === 'object')) return;
+    if (still > LATE + pulseInterval(this.limits) && now > this.#doubtedAt + 2 * DOUBT.least) this.#doubtedAt = now;
+    if (this.#isDoubtful(now) || !verdicts.every((verdict) => typeof verdict === 'object')) return;
     this.stop();
     this.#onOverdue(verdicts.reduce((one, other) => (one.elapsed < other.elapsed ? one : other)));
+  }
+
+  #isDoubtful(now: number): boolean {
+    const passed = now - this.#doubtedAt;
+    const { lookedAt } = this.vitals;
+    return passed < DOUBT.least || (passed < DOUBT.longest && lookedAt > 0 && lookedAt < this.#doubtedAt);
   }
 
   #measure(now: number): number {

@@ -77,7 +77,7 @@ export class ThreadWatch {
     const now = monotonic();
     const signs = this.vitals.read();
     const away = this.#away(now);
-    this.vitals.away = away;
+    this.vitals.watched(now, away);
     let rest = LONGEST_REST;
     if (signs.stage === STAGE.ENDING) {
       this.#endingSince ??= now - away;

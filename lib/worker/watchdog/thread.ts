@@ -45,7 +45,7 @@ function look(): void {
   // The boot is over, and nothing else is limited: this thread ends.
   if (signs.stage !== STAGE.BOOTING && limits.timeout === 0) return;
   const away = absence.measure(now);
-  vitals.away = away;
+  vitals.watched(now, away);
   const verdict = judge.look(now, signs, away);
   if (typeof verdict !== 'number' && !verdict.alive) {
     void act(verdict).catch(giveUp);

@@ -1,9 +1,9 @@
 import { monotonic } from '../../monotonic.js';
 
 /** Indices of 64 bit floats, then of 32 bit words, then one byte for each descriptor. */
-const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3, AWAY: 5 } as const;
+const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3, AWAY: 5, LOOKED_AT: 6 } as const;
 const WORD = { STAGE: 8, SYSTEM_THREAD: 9 } as const;
-const CLIENTS = 48;
+const CLIENTS = 56;
 /** Clients on descriptors above these get no answer from a watchdog. */
 const DESCRIPTORS = 65_536;
 const SIZE = CLIENTS + DESCRIPTORS;
@@ -59,8 +59,15 @@ export class Vitals {
     return this.#floats[FLOAT.AWAY] as number;
   }
 
-  set away(milliseconds: number) {
-    this.#floats[FLOAT.AWAY] = milliseconds;
+  /** When that was, of {@link monotonic}; 0 where nobody does. */
+  get lookedAt(): number {
+    return this.#floats[FLOAT.LOOKED_AT] as number;
+  }
+
+  /** Whoever watches has looked, and so long has the thread been kept from running. */
+  watched(now: number, away: number): void {
+    this.#floats[FLOAT.AWAY] = away;
+    this.#floats[FLOAT.LOOKED_AT] = now;
   }
 
   /** The clients that wait for the head of an answer. */
