@@ -1,24 +1,13 @@
 /* Time in which a whole container, or one worker, was stopped belongs to nobody's request and to nobody's boot. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CLASSES, classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { assertNobodyTimedOut, passing } from '../helpers/passing.js';
+import { LIMIT, STOPPED, stopAll } from '../helpers/stops.js';
 import { eventually } from '../helpers/wait.js';
-
-const LIMIT = 1_500;
-/** Nothing can tell a test that time has passed for processes that are stopped. */
-const STOPPED = 2 * LIMIT + 500;
-
-/** All at once cannot be done; nobody shall be stopped while the master runs. */
-async function stopAll(pids: readonly number[]): Promise<void> {
-  for (const pid of pids) process.kill(pid, 'SIGSTOP');
-  await delay(STOPPED);
-  for (const pid of pids.toReversed()) process.kill(pid, 'SIGCONT');
-}
 
 for (const { name, options } of classes(2)) {
   for (const watchdog of [true, false]) {

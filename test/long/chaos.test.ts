@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { chances } from '../helpers/chances.js';
 import { CAN_MOUNT, ChaosHost, OUTPUTS } from '../helpers/chaos-host.js';
 import { fixture } from '../helpers/host.js';
 import { Ledger } from '../helpers/ledger.js';
@@ -26,17 +27,6 @@ const LIFE = 60_000;
 const GRACE = 15_000;
 
 const linuxOnly = { skip: process.platform === 'linux' ? false : 'it looks into /proc' };
-
-/** mulberry32: from 0 to 1, the same for the same seed. */
-function randomly(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface World {
   readonly host: ChaosHost;
@@ -99,7 +89,7 @@ test(
   linuxOnly,
   async (t) => {
     t.diagnostic(`seed ${SEED}, ${MINUTES} minutes, ${CAN_MOUNT ? 'with' : 'without'} file systems of its own`);
-    const chance = randomly(SEED);
+    const chance = chances(SEED);
     const random = (below: number): number => Math.floor(chance() * below);
     const folder = mkdtempSync(join(tmpdir(), 'prefork-chaos-'));
     const logs = join(folder, 'logs');

@@ -4,23 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { assertNobodyTimedOut } from '../helpers/passing.js';
+import { LIMIT, stopAll } from '../helpers/stops.js';
 import { eventually } from '../helpers/wait.js';
-
-const LIMIT = 1_500;
-/** Nothing can tell a test that time has passed for processes that are stopped. */
-const STOPPED = 2 * LIMIT + 500;
-
-/** All at once cannot be done; nobody shall be stopped while the master runs. */
-async function stopAll(pids: readonly number[]): Promise<void> {
-  for (const pid of pids) process.kill(pid, 'SIGSTOP');
-  await delay(STOPPED);
-  for (const pid of pids.toReversed()) process.kill(pid, 'SIGCONT');
-}
 
 for (const { name, options } of classes(1)) {
   test(`a request whose calculation is stopped has its time, as those who watch have counted it: ${name}`, async (t) => {
