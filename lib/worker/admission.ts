@@ -222,8 +222,9 @@ export class Admission {
       return;
     }
     request.drop();
+    // On its way out, it is none of those that nobody may be kept beside.
+    this.release(socket);
     this.#effects.forget(socket);
-    this.#next(socket);
   }
 
   #park(socket: Socket | undefined): void {
@@ -265,9 +266,12 @@ export class Admission {
     this.#isBrought = false;
     afterTurn(() => {
       this.#open = false;
-      if (!this.#isBrought) this.crowd.clear();
       this.#turnedAt = this.#time.now();
-      this.#openedAt = this.#turnedAt;
+      if (!this.#isBrought) {
+        // Nobody was there. Who came had its turn when it came, which may be long ago: a turn of the event loop can be.
+        this.crowd.clear();
+        this.#openedAt = this.#turnedAt;
+      }
       this.#fill();
     });
   }

@@ -140,6 +140,12 @@ class World {
     if (this.queue++ === 0) this.#firstSince = this.time.now;
   }
 
+  /** Time goes by, within a turn of the event loop. If nobody has the place, nobody is let past those who wait. */
+  elapse(milliseconds: number): void {
+    this.time.now += milliseconds;
+    if (this.placed === undefined) this.#firstSince += milliseconds;
+  }
+
   /** A turn of the event loop: the poll phase, then the check phase. With nothing to do, it has waited before. */
   turn(): void {
     if (this.time.quiet && this.placed === undefined) this.time.idle += 1;
@@ -246,7 +252,7 @@ function act(world: World, [kind, chosen]: Move): void {
   if (kind === 'connect') world.connect();
   else if (kind === 'turn') world.turn();
   else if (kind === 'grace') world.time.ring();
-  else if (kind === 'time') world.time.now += chosen / 2;
+  else if (kind === 'time') world.elapse(chosen / 2);
   else if (kind === 'finish') world.finish();
   else if (kind === 'free') world.free();
   else if (kind === 'close' && client) world.close(client);
