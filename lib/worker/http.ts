@@ -170,8 +170,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     this.#departures = departures;
     // Of what serves much per second, the record must not be what costs.
     if (this.places === 'connections') this.context.slot.defer();
-    // In a thread, which another one may take with it before it comes to store anything.
-    else if (this.thread > 0) this.context.slot.deferRepeated();
+    else this.context.slot.deferRepeated();
     this.#acceptor = acceptor;
     await openFor(fed.server, listener, acceptor, (message) => this.context.warn('server', message));
   }

@@ -25,9 +25,10 @@ export interface SlotObserver {
  * The worker's side of the scoreboard. A write is one system call on memory, so it is done on the way of each
  * request, and it outlives this process however it ends.
  *
- * One write per request: its start must be stored before the handler runs, but its end may wait for two milliseconds,
- * since under load the start of the next request replaces it. A worker that serves in a tenth of the time, by keeping its
- * connections, may {@link Slot.defer} the start too, or store only {@link Slot.deferRepeated | another one than the last}.
+ * At most one write per request: its start must be stored before the handler runs, but its end may wait for two milliseconds,
+ * since under load the start of the next request replaces it. A worker that serves one at a time stores only
+ * {@link Slot.deferRepeated | another one than the last}; one that serves in a tenth of the time, by keeping its connections, may
+ * {@link Slot.defer} the start too.
  */
 export class Slot {
   readonly #position: number;

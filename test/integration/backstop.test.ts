@@ -155,7 +155,8 @@ for (const [watchdog, limit] of [
     process.kill(pid, 'SIGSTOP');
     const [, { clock, elapsed }] = await host.event('worker:timeout');
     assert.equal(clock, 'boot');
-    assert.ok(elapsed >= limit, `${elapsed} ms`);
+    // Timers count whole milliseconds, and so may ring a fraction of one early.
+    assert.ok(elapsed > limit - 1, `${elapsed} ms`);
     await host.event('rejected');
   });
 }
