@@ -5,7 +5,7 @@ import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FD } from '../dist/protocol.js';
 import { STATE } from '../dist/scoreboard.js';
-import { Slot } from '../dist/worker/slot.js';
+import { Slot } from '../dist/worker/vitals/slot.js';
 import { atMost, report, table } from './harness/report.mjs';
 import { alternate, median, spread } from './harness/rounds.mjs';
 import { settings } from './harness/settings.mjs';

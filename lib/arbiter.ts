@@ -1,20 +1,20 @@
 import { EventEmitter } from 'eventemitter3';
-import type { ArbiterEvents, ReloadResult } from './master/events.js';
-import { createJournal } from './master/journal.js';
-import type { BoundAddress } from './master/listener.js';
-import { callListeners } from './master/listeners.js';
+import { type ArbiterState, refusal } from './master/loop/states.js';
 import { Master } from './master/master.js';
-import { createNotifier, type Notifier } from './master/notify.js';
-import { type ArbiterState, refusal } from './master/states.js';
-import type { ArbiterStats } from './master/stats.js';
-import type { WorkerInfo } from './master/worker-handle.js';
+import type { ArbiterStats } from './master/scoreboard/stats.js';
+import type { BoundAddress } from './master/sockets/listener.js';
+import type { ArbiterEvents, ReloadResult } from './master/tell/events.js';
+import { createJournal } from './master/tell/journal.js';
+import { callListeners } from './master/tell/listeners.js';
+import { createNotifier, type Notifier } from './master/tell/notify.js';
+import type { WorkerInfo } from './master/workers/worker-handle.js';
 import { integer } from './options/checks.js';
 import type { ResolvedOptions } from './options/resolved.js';
 import { readTls } from './options/tls.js';
 import type { ArbiterOptions, Handler } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import { foreign, spec } from './worker/context.js';
-import { startInWorker } from './worker/serve.js';
+import { startInWorker } from './worker/entry/serve.js';
 
 /** Else it would become a master within a worker. */
 const FOREIGN =

@@ -1,11 +1,11 @@
 export { Arbiter } from './arbiter.js';
 export { ArbiterError, type ArbiterErrorCode } from './errors.js';
-export type { ArbiterEvents, ReloadResult, ThreadExit, WorkerExit, WorkerTimeout } from './master/events.js';
-export type { BoundAddress } from './master/listener.js';
-export type { QueueReport, QueueStats } from './master/queue-level.js';
-export type { ArbiterState } from './master/states.js';
-export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/stats.js';
-export type { ExitReason, WorkerInfo, WorkerState } from './master/worker-handle.js';
+export type { ArbiterState } from './master/loop/states.js';
+export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/scoreboard/stats.js';
+export type { BoundAddress } from './master/sockets/listener.js';
+export type { QueueReport, QueueStats } from './master/sockets/queue-level.js';
+export type { ArbiterEvents, ReloadResult, ThreadExit, WorkerExit, WorkerTimeout } from './master/tell/events.js';
+export type { ExitReason, WorkerInfo, WorkerState } from './master/workers/worker-handle.js';
 export type { LogFields, Logger } from './options/logger.js';
 export type { TlsSettings } from './options/tls.js';
 export type {
@@ -33,12 +33,12 @@ export type {
 } from './protocol.js';
 export type { SlotRequest } from './scoreboard.js';
 export type { WarningCode, WorkerWarning } from './warning.js';
-export type { AcceptOptions } from './worker/accept-options.js';
-export type { Acceptor } from './worker/acceptor.js';
-export { AsyncWorker } from './worker/async.js';
+export type { AcceptOptions } from './worker/accept/accept-options.js';
+export type { Acceptor } from './worker/accept/acceptor.js';
 export { Worker, type WorkerContext } from './worker/base.js';
-export { HttpWorker, type Places } from './worker/http.js';
-export type { ConnectionListener, Listener } from './worker/listener.js';
-export { type OwnWorker, worker } from './worker/self.js';
-export { SyncWorker } from './worker/sync.js';
-export { ThreadedWorker } from './worker/threaded.js';
+export { AsyncWorker } from './worker/classes/async.js';
+export { SyncWorker } from './worker/classes/sync.js';
+export { ThreadedWorker } from './worker/classes/threaded.js';
+export { type OwnWorker, worker } from './worker/entry/self.js';
+export type { ConnectionListener, Listener } from './worker/handlers/listener.js';
+export { HttpWorker, type Places } from './worker/http/http.js';

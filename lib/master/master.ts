@@ -1,26 +1,26 @@
 import { debugArbiter } from '../debug.js';
 import type { ResolvedOptions } from '../options/resolved.js';
-import { Alarm } from './alarm.js';
-import type { Crew } from './crew.js';
+import { asTrouble, RETRY, TroubleFilter } from './common/trouble.js';
+import type { Crew } from './crew/crew.js';
 import { Ending } from './ending.js';
-import type { ReloadResult } from './events.js';
-import { reopenLogger } from './journal.js';
-import type { BoundAddress } from './listener.js';
-import { Loop } from './loop.js';
-import { takeName } from './names.js';
-import type { Notifier } from './notify.js';
+import { Alarm } from './loop/alarm.js';
+import { Loop } from './loop/loop.js';
+import { type ArbiterState, checkMove, refusal } from './loop/states.js';
 import { opening } from './opening.js';
-import type { Queues } from './queues.js';
 import { isOver, Reloads, resultOf } from './reloads.js';
-import type { Site, SiteEvents } from './site.js';
+import { type ArbiterStats, EMPTY_STATS } from './scoreboard/stats.js';
+import { takeName } from './site/names.js';
+import type { Queues } from './site/queues.js';
+import type { Site, SiteEvents } from './site/site.js';
+import { abandonUpgrade, upgrade } from './site/succession.js';
+import type { BoundAddress } from './sockets/listener.js';
 import { staff } from './staff.js';
-import { type ArbiterState, checkMove, refusal } from './states.js';
-import { type ArbiterStats, EMPTY_STATS } from './stats.js';
-import { abandonUpgrade, upgrade } from './succession.js';
-import { asTrouble, RETRY, TroubleFilter } from './trouble.js';
+import type { ReloadResult } from './tell/events.js';
+import { reopenLogger } from './tell/journal.js';
+import type { Notifier } from './tell/notify.js';
 import type { Turn, TurnTable } from './turns.js';
-import type { EndStage, WorkerInfo } from './worker-handle.js';
 import type { workerTurns } from './worker-turns.js';
+import type { EndStage, WorkerInfo } from './workers/worker-handle.js';
 
 /**
  * The master loop behind an Arbiter: what happens is enqueued as a turn, and one place acts on it. It keeps the state,

@@ -1,9 +1,9 @@
 import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
-import { newGeneration } from './generation.js';
-import { openSite, type SiteEvents } from './site.js';
-import { asTrouble } from './trouble.js';
+import { asTrouble } from './common/trouble.js';
+import { openSite, type SiteEvents } from './site/site.js';
 import type { Turn } from './turns.js';
+import { newGeneration } from './workers/generation.js';
 
 /** Settles what the first generation is made of, and opens everything. Never rejects: the turn says how it went. */
 export async function opening(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Turn> {

@@ -1,11 +1,11 @@
 import { ArbiterError } from '../errors.js';
 import { emitWarning } from '../log/process-warning.js';
 import type { ResolvedOptions } from '../options/resolved.js';
-import type { Crew } from './crew.js';
-import type { ReloadResult } from './events.js';
-import { newGeneration } from './generation.js';
-import type { Notifier } from './notify.js';
-import { type ArbiterState, refusal } from './states.js';
+import type { Crew } from './crew/crew.js';
+import { type ArbiterState, refusal } from './loop/states.js';
+import type { ReloadResult } from './tell/events.js';
+import type { Notifier } from './tell/notify.js';
+import { newGeneration } from './workers/generation.js';
 
 /** A reload that was asked for; any number of callers may wait for it. */
 export interface Reload {

@@ -1,10 +1,10 @@
 import type { ResolvedOptions } from '../options/resolved.js';
-import { Crew } from './crew.js';
-import type { Generation } from './generation.js';
-import type { Notifier } from './notify.js';
-import { type Queues, watchQueues } from './queues.js';
-import type { Site } from './site.js';
+import { Crew } from './crew/crew.js';
+import { type Queues, watchQueues } from './site/queues.js';
+import type { Site } from './site/site.js';
+import type { Notifier } from './tell/notify.js';
 import { type Supervision, workerTurns } from './worker-turns.js';
+import type { Generation } from './workers/generation.js';
 
 /** What looks after an open site: its workers, and its queues. */
 export interface Staff {

@@ -1,7 +1,7 @@
 import type { MasterSignal } from '../options/types.js';
-import type { Generation } from './generation.js';
-import type { Site } from './site.js';
-import type { EndStage, WorkerTurn } from './worker-handle.js';
+import type { Site } from './site/site.js';
+import type { Generation } from './workers/generation.js';
+import type { EndStage, WorkerTurn } from './workers/worker-handle.js';
 
 /** What the loop acts on. Whatever happens is put into its queue as one of these. */
 export type Turn =

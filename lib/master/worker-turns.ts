@@ -1,14 +1,20 @@
 import type { ArbiterError } from '../errors.js';
 import { emitWarning } from '../log/process-warning.js';
 import type { TimeoutReport } from '../protocol.js';
-import { bootTimeoutFailure, earlyThreadDeath, fatalFailure, reportedFailure, silentFailure } from './boot-failure.js';
-import type { Crew } from './crew.js';
-import { timeoutReport } from './events.js';
-import type { Notifier } from './notify.js';
-import { passOn } from './reports.js';
-import type { Site } from './site.js';
+import {
+  bootTimeoutFailure,
+  earlyThreadDeath,
+  fatalFailure,
+  reportedFailure,
+  silentFailure,
+} from './crew/boot-failure.js';
+import type { Crew } from './crew/crew.js';
+import type { Site } from './site/site.js';
+import { timeoutReport } from './tell/events.js';
+import type { Notifier } from './tell/notify.js';
+import { passOn } from './tell/reports.js';
 import type { TurnTable } from './turns.js';
-import type { WorkerHandle, WorkerTurn } from './worker-handle.js';
+import type { WorkerHandle, WorkerTurn } from './workers/worker-handle.js';
 
 /** What the turns of workers are acted on with. */
 export interface Supervision {

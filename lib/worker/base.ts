@@ -4,13 +4,13 @@ import type { WorkerKind } from '../options/types.js';
 import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
 import { serializeError } from '../serialized-error.js';
 import type { WarningCode } from '../warning.js';
-import type { AcceptOptions } from './accept-options.js';
-import { Acceptor } from './acceptor.js';
-import { lastCall } from './board.js';
+import type { AcceptOptions } from './accept/accept-options.js';
+import { Acceptor } from './accept/acceptor.js';
 import { departure } from './departure.js';
-import { descriptors } from './descriptors.js';
-import type { Pulse } from './pulse.js';
-import type { Slot } from './slot.js';
+import { lastCall } from './vitals/board.js';
+import { descriptors } from './vitals/descriptors.js';
+import type { Pulse } from './vitals/pulse.js';
+import type { Slot } from './vitals/slot.js';
 
 /** What a worker is given when it is made. Pass it on to the constructor of the base class; it has nothing else to say. */
 export interface WorkerContext {

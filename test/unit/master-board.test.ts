@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { type Board, NO_SLOT, openBoard } from '../../dist/master/board.js';
+import { type Board, NO_SLOT, openBoard } from '../../dist/master/scoreboard/board.js';
 import {
   DUTY,
   DUTY_SLOTS,

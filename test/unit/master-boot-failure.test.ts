@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bootTimeoutFailure, reportedFailure, silentFailure } from '../../dist/master/boot-failure.js';
-import { bindError } from '../../dist/master/listener.js';
+import { bootTimeoutFailure, reportedFailure, silentFailure } from '../../dist/master/crew/boot-failure.js';
+import { bindError } from '../../dist/master/sockets/listener.js';
 import { serializeError } from '../../dist/serialized-error.js';
 
 const ADDRESSES = ['127.0.0.1:80', 'unix:/s'];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { bootLimit, countSilence, type Silence, silenceLimit, spanOfTick } from '../../dist/master/clocks.js';
+import { bootLimit, countSilence, type Silence, silenceLimit, spanOfTick } from '../../dist/master/workers/clocks.js';
 import { beatInterval } from '../../dist/protocol.js';
 
 test('beats are finer where the timeout is short, and there are some without one', () => {

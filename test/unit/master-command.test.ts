@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { beforeEach } from 'node:test';
 import { ArbiterError } from '../../dist/errors.js';
-import { hostScript, SHELL, workerCommand, workerExecArgv } from '../../dist/master/command.js';
+import { hostScript, SHELL, workerCommand, workerExecArgv } from '../../dist/master/workers/command.js';
 import type { AppSource } from '../../dist/options/resolved.js';
 
 const INLINE: AppSource = { form: 'inline' };

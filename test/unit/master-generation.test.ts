@@ -3,7 +3,7 @@ import { mkdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Generation, newGeneration } from '../../dist/master/generation.js';
+import { type Generation, newGeneration } from '../../dist/master/workers/generation.js';
 import { validateOptions } from '../../dist/options/validate.js';
 import { commandLine, workingFolder } from '../../dist/options/working-folder.js';
 import { temporaryFolder } from '../helpers/place.js';

@@ -4,10 +4,10 @@ import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { ArbiterError } from '../../dist/errors.js';
 import { humanText } from '../../dist/log/lines.js';
-import { entryOf } from '../../dist/master/entries.js';
-import type { ArbiterEvents } from '../../dist/master/events.js';
-import { createJournal } from '../../dist/master/journal.js';
-import type { ExitReason, WorkerInfo } from '../../dist/master/worker-handle.js';
+import { entryOf } from '../../dist/master/tell/entries.js';
+import type { ArbiterEvents } from '../../dist/master/tell/events.js';
+import { createJournal } from '../../dist/master/tell/journal.js';
+import type { ExitReason, WorkerInfo } from '../../dist/master/workers/worker-handle.js';
 import type { LogFields, LogLevel } from '../../dist/options/logger.js';
 import type { TimeoutReport } from '../../dist/protocol.js';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { EventEmitter } from 'eventemitter3';
 import { ArbiterError } from '../../dist/errors.js';
-import { createNotifier, type Notifier } from '../../dist/master/notify.js';
+import { createNotifier, type Notifier } from '../../dist/master/tell/notify.js';
 
 function setUp(): { emitter: EventEmitter; notifier: Notifier } {
   const emitter = new EventEmitter();

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { ArbiterError } from '../../dist/errors.js';
-import type { Generation } from '../../dist/master/generation.js';
-import { Rollout } from '../../dist/master/rollout.js';
-import { type Member, Roster } from '../../dist/master/roster.js';
+import { Rollout } from '../../dist/master/crew/rollout.js';
+import { type Member, Roster } from '../../dist/master/crew/roster.js';
+import type { Generation } from '../../dist/master/workers/generation.js';
 import { generation } from '../helpers/rollout.js';
 
 const SOAK = 1_000;

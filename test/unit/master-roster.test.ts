@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { STABLE_AFTER } from '../../dist/backoff.js';
-import { type Member, Roster } from '../../dist/master/roster.js';
+import { type Member, Roster } from '../../dist/master/crew/roster.js';
 
 const NOW = 10_000;
 

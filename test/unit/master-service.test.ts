@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { type Service, startService, statusLine } from '../../dist/master/service.js';
-import { type ArbiterStats, EMPTY_STATS } from '../../dist/master/stats.js';
+import { type ArbiterStats, EMPTY_STATS } from '../../dist/master/scoreboard/stats.js';
+import { type Service, startService, statusLine } from '../../dist/master/tell/service.js';
 import { openServiceManager } from '../../dist/system/systemd-notify.js';
 import { NotifySocket, noNotifications } from '../helpers/notify-socket.js';
 

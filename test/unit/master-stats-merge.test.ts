@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { mergeRecords } from '../../dist/master/stats.js';
+import { mergeRecords } from '../../dist/master/scoreboard/stats.js';
 import { type SlotRecord, STATE } from '../../dist/scoreboard.js';
 
 const small = fc.nat(1_000_000);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Tally, workerStats } from '../../dist/master/stats.js';
-import type { WorkerInfo } from '../../dist/master/worker-handle.js';
+import { Tally, workerStats } from '../../dist/master/scoreboard/stats.js';
+import type { WorkerInfo } from '../../dist/master/workers/worker-handle.js';
 import { type SlotRecord, STATE } from '../../dist/scoreboard.js';
 
 const info: WorkerInfo = { id: 1, pid: 42, age: 3, generation: 1, state: 'ready', spawnedAt: 5, readyAt: 6 };

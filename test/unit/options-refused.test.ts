@@ -6,7 +6,7 @@ import { Arbiter } from 'prefork';
 import { LATER_OPTIONS } from '../../dist/options/defaults.js';
 import type { ArbiterOptions } from '../../dist/options/types.js';
 import { validateOptions } from '../../dist/options/validate.js';
-import { SyncWorker } from '../../dist/worker/sync.js';
+import { SyncWorker } from '../../dist/worker/classes/sync.js';
 import { assertInvalid, passesOrIsRefused } from './invalid.js';
 
 type Wrong = readonly [value: unknown, expected: string, got: string, option?: string];

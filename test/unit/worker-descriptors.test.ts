@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { Descriptors } from '../../dist/worker/descriptors.js';
+import { Descriptors } from '../../dist/worker/vitals/descriptors.js';
 
 /** A process with a limit of descriptors, and an acceptor in it. */
 class World {

@@ -15,9 +15,9 @@ import type { RequestListener } from 'prefork';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type AppKind, recognizeApp } from '../../dist/options/application.js';
 import { validateOptions } from '../../dist/options/validate.js';
-import { createListener } from '../../dist/worker/handlers.js';
-import type { Listener } from '../../dist/worker/listener.js';
-import { listenToOthers } from '../../dist/worker/other-requests.js';
+import { createListener } from '../../dist/worker/handlers/handlers.js';
+import type { Listener } from '../../dist/worker/handlers/listener.js';
+import { listenToOthers } from '../../dist/worker/http/other-requests.js';
 import { assertInvalid } from './invalid.js';
 
 const SERVED =

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { monotonic } from '../../dist/monotonic.js';
-import { Pulse } from '../../dist/worker/pulse.js';
+import { Judge, pulseInterval, type Verdict } from '../../dist/worker/vitals/judge.js';
+import { Pulse } from '../../dist/worker/vitals/pulse.js';
+import { type Signs, STAGE } from '../../dist/worker/vitals/vitals.js';
 import { Absence } from '../../dist/worker/watchdog/absence.js';
-import { Judge, pulseInterval, type Verdict } from '../../dist/worker/watchdog/judge.js';
-import { type Signs, STAGE } from '../../dist/worker/watchdog/vitals.js';
 
 const LIMITS = { timeout: 1_000, bootTimeout: 5_000, watchdog: true };
 const INTERVAL = pulseInterval(LIMITS);

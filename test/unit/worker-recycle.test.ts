@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { RecycleCause, RecycleLimits } from '../../dist/protocol.js';
-import { RecycleWatch } from '../../dist/worker/recycle.js';
+import { RecycleWatch } from '../../dist/worker/vitals/recycle.js';
 
 const MEBIBYTE = 2 ** 20;
 const NONE: RecycleLimits = { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 };

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hung, TimedOutRequest, TimeoutReport } from '../../protocol.js';
 import { peersOf } from '../../system/peers.js';
-import { readImage } from '../board.js';
 import type { Refusal } from '../raw-response.js';
+import { readImage } from '../vitals/board.js';
+import { STAGE } from '../vitals/vitals.js';
 import { bidFarewell } from '../watchdog/farewell.js';
 import { TRACE_LIMIT } from '../watchdog/trace.js';
-import { STAGE } from '../watchdog/vitals.js';
 import type { ThreadHandle } from './thread-handle.js';
 import type { Tracer } from './tracer.js';
 

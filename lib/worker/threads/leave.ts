@@ -1,5 +1,5 @@
 import { killOwnGroup } from '../../system/process-group.js';
-import type { Slot } from '../slot.js';
+import type { Slot } from '../vitals/slot.js';
 import type { ThreadHandle } from './thread-handle.js';
 
 /** How long the threads of a process that exits have to end. Milliseconds. */

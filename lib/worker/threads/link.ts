@@ -1,7 +1,7 @@
 import type { TlsOptions } from 'node:tls';
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { descriptors } from '../descriptors.js';
-import type { Link } from '../lifecycle.js';
+import type { Link } from '../lifecycle/lifecycle.js';
+import { descriptors } from '../vitals/descriptors.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 
 /** What a thread tells besides. */

@@ -3,7 +3,7 @@ import { descriptor } from '../../log/standard-error.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
 import { SLOT_SIZE } from '../../scoreboard.js';
 import { namesOf } from '../sockets.js';
-import { Vitals } from '../watchdog/vitals.js';
+import { Vitals } from '../vitals/vitals.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 import { Offspring } from './offspring.js';
 import { type Finding, ThreadWatch } from './watch.js';

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { monotonic } from '../../monotonic.js';
 import type { ClockLimits } from '../../protocol.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
+import { Judge, type Verdict } from '../vitals/judge.js';
+import { STAGE, Vitals } from '../vitals/vitals.js';
 import { Absence } from '../watchdog/absence.js';
-import { Judge, type Verdict } from '../watchdog/judge.js';
 import type { TimeLimit } from '../watchdog/trace.js';
-import { STAGE, Vitals } from '../watchdog/vitals.js';
 
 /** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */
 const LONGEST_REST = 500;

@@ -8,12 +8,12 @@ import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../..
 import { peersOf } from '../../system/peers.js';
 import { killOwnGroup } from '../../system/process-group.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
-import { readImage, storeImage } from '../board.js';
+import { readImage, storeImage } from '../vitals/board.js';
+import { Judge, type Verdict } from '../vitals/judge.js';
+import { STAGE, Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { bidFarewell } from './farewell.js';
-import { Judge, type Verdict } from './judge.js';
 import { inTraceLimit, traceMainThread } from './trace.js';
-import { STAGE, Vitals } from './vitals.js';
 
 /** What a watchdog is told when it starts. */
 export interface WatchdogData {

@@ -1,8 +1,8 @@
 import { Worker as Thread } from 'node:worker_threads';
 import { descriptor, say } from '../../log/standard-error.js';
 import type { WorkerSpec } from '../../protocol.js';
-import type { Pulse } from '../pulse.js';
 import { namesOf } from '../sockets.js';
+import type { Pulse } from '../vitals/pulse.js';
 import type { WatchdogData } from './thread.js';
 
 /** Megabytes. It keeps nothing. */

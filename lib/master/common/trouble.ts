@@ -1,0 +1,38 @@
+import { ArbiterError } from '../../errors.js';
+
+/** Orders to end: they must arrive. */
+export const ENDS: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGQUIT', 'SIGABRT', 'SIGKILL']);
+
+/** The error for a worker that such an order did not reach. */
+export function unsignalled(
+  { id, pid }: { readonly id: number; readonly pid: number | undefined },
+  cause: Error,
+): ArbiterError {
+  const message = `worker #${id} (pid ${pid}) could not be signalled, and will be again until it has ended: ${cause.message}`;
+  return new ArbiterError('ERR_SYSTEM', message, { cause });
+}
+
+/** What the master met, as an error of this library. `doing` begins the message. */
+export function asTrouble(doing: string, thrown: unknown): ArbiterError {
+  if (thrown instanceof ArbiterError) return thrown;
+  const why = thrown instanceof Error ? thrown.message : String(thrown);
+  return new ArbiterError('ERR_SYSTEM', `${doing}: ${why}`, { cause: thrown });
+}
+
+/** When what a turn of the master left undone is tried again. Milliseconds. */
+export const RETRY = 1_000;
+/** The same trouble is told of again only after so long. Milliseconds. */
+const QUIET = 60_000;
+
+/** Lets an error through unless the same was let through a moment ago: what fails at each attempt would flood the log. */
+export class TroubleFilter {
+  readonly #told = new Map<string, number>();
+
+  /** Whether to tell of it. */
+  passes({ message }: Error, now: number): boolean {
+    for (const [text, at] of this.#told) if (now - at >= QUIET) this.#told.delete(text);
+    if (this.#told.has(message)) return false;
+    this.#told.set(message, now);
+    return true;
+  }
+}

@@ -1,0 +1,85 @@
+import { ArbiterError } from '../../errors.js';
+import type { BootPhase, WorkerMessage } from '../../protocol.js';
+import { reviveError, type SerializedError } from '../../serialized-error.js';
+import { bindError } from '../sockets/listener.js';
+import type { ThreadExit, WorkerExit } from '../tell/events.js';
+import type { WorkerHandle } from '../workers/worker-handle.js';
+
+type FailedMessage = Extract<WorkerMessage, { type: 'failed' }>;
+
+/** The error for a worker that says why it cannot boot; its own error is the cause. `addresses` are named as in `bind`. */
+export function reportedFailure(
+  id: number,
+  { phase, error, socket }: FailedMessage,
+  addresses: readonly string[],
+): ArbiterError {
+  const cause = reviveError(error);
+  // Two processes can bind the same address as long as neither listens; the later one learns of it here.
+  if (phase === 'bind') return bindError(addresses[socket ?? 0] ?? addresses[0] ?? '', cause);
+  return new ArbiterError(...FAILED[phase](id, cause.message), { cause });
+}
+
+const FAILED: Readonly<
+  Record<Exclude<BootPhase, 'bind'>, (id: number, why: string) => ['ERR_APP_LOAD' | 'ERR_WORKER_BOOT', string]>
+> = {
+  load: (id, why) => ['ERR_APP_LOAD', `worker #${id}: the application failed to load: ${why}`],
+  boot: (id, why) => ['ERR_WORKER_BOOT', `worker #${id} failed before it was ready: ${why}`],
+};
+
+/** The error for a worker that ended before it was ready and left no word. */
+export function silentFailure(id: number, { code, signal }: WorkerExit, spawnError?: Error): ArbiterError {
+  if (spawnError) {
+    return new ArbiterError(
+      'ERR_WORKER_BOOT',
+      `worker #${id} could not be spawned: ${spawnError.message}${hintAt(spawnError)}`,
+      { cause: spawnError },
+    );
+  }
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  return new ArbiterError('ERR_WORKER_BOOT', `worker #${id} ended with ${how} before it was ready`);
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: "does 'cwd' exist?",
+  E2BIG: 'is a variable of the environment too long?',
+  EMFILE: 'this process has no descriptor left, see ulimit -n',
+  ENFILE: 'the system has no descriptor left',
+  EAGAIN: 'too many processes, see ulimit -u and pids.max',
+  ENOMEM: 'no memory left',
+};
+
+function hintAt(error: NodeJS.ErrnoException): string {
+  const hint = HINTS[error.code ?? ''];
+  return hint === undefined ? '' : ` (${hint})`;
+}
+
+/** What a worker would have said that V8, or node, ended. */
+export function fatalFailure(error: SerializedError): FailedMessage {
+  return { type: 'failed', phase: 'boot', error };
+}
+
+export function bootTimeoutFailure(id: number, limit: number): ArbiterError {
+  return new ArbiterError('ERR_BOOT_TIMEOUT', `worker #${id} was not ready within bootTimeout (${limit} ms)`);
+}
+
+/** The error for a worker of a new generation that ended before it was proven. */
+export function earlyDeath(
+  { id, ready, served, lastError }: WorkerHandle,
+  { code, signal, reason }: WorkerExit,
+): ArbiterError {
+  const how = `${reason}, ${signal ?? `exit code ${code}`}`;
+  const when = ready ? `${Math.round(served)} ms after it was ready` : 'while it served and some of its threads booted';
+  const message = `worker #${id} ended ${when} (${how})`;
+  return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
+}
+
+/** The error for one that somebody else had told to end by then. */
+export function earlyDismissal({ id, served }: WorkerHandle): ArbiterError {
+  return new ArbiterError('ERR_WORKER_BOOT', `worker #${id} got a SIGTERM ${Math.round(served)} ms after it was ready`);
+}
+
+/** The error for one that lost a thread by then: what replaces the thread is of the same code. */
+export function earlyThreadDeath({ id, lastError }: WorkerHandle, { thread, code, reason }: ThreadExit): ArbiterError {
+  const message = `thread ${thread} of worker #${id} ended (${reason}, exit code ${code})`;
+  return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
+}

@@ -1,0 +1,298 @@
+import type { FailureKind } from '../../backoff.js';
+import { ArbiterError } from '../../errors.js';
+import type { ResolvedOptions } from '../../options/resolved.js';
+import { type Surge, surgeOf } from '../../options/surge.js';
+import type { TimeoutReport } from '../../protocol.js';
+import { type CrewStats, Tally, workerStats } from '../scoreboard/stats.js';
+import { Watch } from '../scoreboard/watch.js';
+import type { Site } from '../site/site.js';
+import type { ReloadResult, WorkerExit } from '../tell/events.js';
+import type { Notifier } from '../tell/notify.js';
+import type { Generation } from '../workers/generation.js';
+import type { EndStage, WorkerHandle, WorkerInfo, WorkerTurn } from '../workers/worker-handle.js';
+import { earlyDeath, earlyDismissal } from './boot-failure.js';
+import { Dismissals } from './dismissals.js';
+import { Evidence } from './evidence.js';
+import { Health } from './health.js';
+import { Retreat } from './retreat.js';
+import { Rollout } from './rollout.js';
+import { Roster } from './roster.js';
+
+type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
+
+/** How long a worker of a new generation must be ready, and alive, before the old one of its slot drains. Milliseconds. */
+const SOAK = 1_000;
+/** For so much of that it leaves the clients to the old one: what dies by itself dies before it has any. Milliseconds. */
+const REST = 500;
+/** A host without workers has nothing else that keeps it alive. Milliseconds. */
+const HELD_LOOK = 3_600_000;
+
+/** The worker processes of a running Arbiter: spawns, retires and buries them, and keeps their accounts. */
+export class Crew {
+  readonly evidence: Evidence;
+  readonly #site: Site;
+  readonly #gracefulTimeout: number;
+  readonly #surge: Surge;
+  readonly #notifier: Notifier;
+  readonly #roster = new Roster<WorkerHandle>();
+  readonly #tally = new Tally();
+  readonly #watch: Watch;
+  /** Slots whose worker ended without being told to. */
+  readonly #vacated = new Set<number>();
+  #ages = 0;
+  /** The one that serves, and that a dead worker's replacement is of. */
+  #generation: Generation;
+  #rollout: Rollout<WorkerHandle> | undefined;
+  /** Counts the takeovers of the slots, forth and back. */
+  #term = 1;
+  /** Nobody is to serve for now, see `hold`. */
+  #held = false;
+  #listening = false;
+  readonly #startedAt = performance.now();
+  readonly #health: Health;
+  readonly #dismissals: Dismissals<WorkerHandle>;
+  readonly #retreat: Retreat;
+
+  constructor(site: Site, options: ResolvedOptions, generation: Generation, notifier: Notifier) {
+    this.evidence = new Evidence(site);
+    this.#site = site;
+    this.#gracefulTimeout = options.gracefulTimeout;
+    this.#surge = options.surge;
+    this.#generation = generation;
+    this.#watch = new Watch(options);
+    this.#retreat = new Retreat({ gracefulTimeout: options.gracefulTimeout, lastCall: site.lastCall });
+    this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
+    this.#notifier = notifier;
+    this.#health = new Health((target, now) => this.#roster.failing(target, now), notifier);
+  }
+
+  get size(): number {
+    return this.#roster.size;
+  }
+
+  has(worker: WorkerHandle): boolean {
+    return this.#roster.has(worker);
+  }
+
+  infos(): WorkerInfo[] {
+    return this.#roster.all().map((worker) => worker.info());
+  }
+
+  /** Whether exactly as many workers stay as should, and all of them are ready. */
+  complete(target: number): boolean {
+    const staying = this.#roster.staying();
+    return staying.length === target && staying.every((worker) => worker.ready);
+  }
+
+  /** A worker serves: the first one makes the sockets listen. */
+  welcome(worker: WorkerHandle, since?: number): void {
+    if (worker.ready || worker.failure) return;
+    worker.markReady(since);
+    if (!this.#listening) {
+      this.#listening = true;
+      for (const { address } of this.#site.listeners) this.#notifier.emit('listening', address);
+    }
+    this.#notifier.emit('worker:ready', worker.info());
+    this.#retreat.welcome(worker);
+  }
+
+  /**
+   * Spawns what is missing, retires what is too many, and tells when slots begin to fail again and again, and when none
+   * does any more. Returns when to look again, on the clock of `now`. `ordered` is how all are to end soon, if they are.
+   */
+  fill(target: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
+    const askAt = this.#dismissals.settle(this.#roster.all(), now, ordered !== undefined);
+    const stableAt = this.#roster.settle(now);
+    const wanted = this.#held && !this.#rollout ? 0 : target;
+    const plan = this.#roster.plan(wanted, now);
+    for (const { worker, by } of plan.relieve) {
+      const reason = worker.generation === by.generation ? 'recycle' : 'reload';
+      if (reason === 'recycle') this.#tally.recycles++;
+      worker.end(reason, 'drain', this.#gracefulTimeout);
+    }
+    for (const worker of plan.retire) worker.end(wanted === 0 ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
+    // A rollout knows of which generation a worker is missing.
+    const rollout = this.#rollout?.plan(this.#roster.posts(wanted), now);
+    const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.#generation }));
+    for (const { id, generation } of orders) this.#spawn(id, generation);
+    this.#health.tell(wanted, now);
+    return [askAt, stableAt, plan.wakeAt, rollout?.wakeAt, wanted === 0 ? now + HELD_LOOK : undefined];
+  }
+
+  /** Begins to replace all workers by those of another generation. */
+  rollOut(next: Generation, target: number): void {
+    this.#term++;
+    this.#rollout = new Rollout(this.#generation, next, surgeOf(this.#surge, target));
+  }
+
+  /** The end of a rollout, once it has come. */
+  rolledOut(target: number, now: number): ReloadResult | ArbiterError | undefined {
+    const rollout = this.#rollout;
+    if (!rollout || rollout.progress(this.#roster.posts(target), this.#roster.all(), now) === 'on') return undefined;
+    this.#rollout = undefined;
+    this.#generation = rollout.wanted;
+    if (rollout.failure) return rollout.failure;
+    this.#tally.reloads++;
+    return { generation: this.#generation.number, replaced: rollout.won };
+  }
+
+  /** A worker could not boot, or has lost a thread; a rollout that tries it turns round. */
+  failTrial(worker: WorkerHandle, failure: Error): void {
+    if (this.tries(worker)) this.#turnRound(failure);
+  }
+
+  /** Whether a rollout tries this worker. */
+  tries(worker: WorkerHandle): boolean {
+    return this.#rollout?.tries(worker, performance.now()) === true;
+  }
+
+  /** Lets all workers go, after a rollout if there is one, and starts no others; the sockets stay bound, and clients wait. Until `resume`. */
+  hold(): void {
+    if (!this.#held) this.#notifier.emit('hold');
+    this.#held = true;
+  }
+
+  resume(): void {
+    if (this.#held) this.#notifier.emit('resume');
+    this.#held = false;
+  }
+
+  /** It has got TERM from somebody else. */
+  asked(worker: WorkerHandle): void {
+    if (this.#retreat.begun) worker.order('stay');
+    else this.#dismissals.ask(worker, performance.now());
+  }
+
+  /** Begins to recycle a worker, if one is due and nothing else changes. Returns when to look again. */
+  recycle(target: number, now: number): number | undefined {
+    const plan = this.#roster.planRecycling(target, now);
+    for (const id of plan.spawn) this.#spawn(id, this.#generation);
+    return plan.wakeAt;
+  }
+
+  /** Tells all workers to end. */
+  end(stage: EndStage): void {
+    this.#rollout = undefined;
+    const serves = (worker: WorkerHandle): boolean =>
+      !this.#listening || (worker.ready && !worker.exited && (!worker.leaving || this.#dismissals.keeps(worker)));
+    this.#retreat.begin(stage, this.#roster.all(), serves);
+    this.#dismissals.clear();
+  }
+
+  /** Tells those that have not been told: whoever did may have failed on the way. */
+  remind(stage: EndStage): void {
+    if (this.#retreat.begun) this.#retreat.remind(stage, this.#roster.staying());
+    else this.end(stage);
+  }
+
+  /** Hands a signal on to all that are up. */
+  forward(signal: NodeJS.Signals): void {
+    for (const worker of this.#roster.all()) if (worker.ready) worker.signal(signal);
+  }
+
+  /** It ran out of time, and must end; of a thread, its process sees to that. */
+  timeOut(worker: WorkerHandle, report: TimeoutReport): void {
+    if (worker.timedOut) return;
+    this.#tally.timeouts++;
+    this.#notifier.emit('worker:timeout', worker.info(), report);
+    // At the first start, a thread that does not boot fails its process.
+    if (report.thread === undefined || (report.clock === 'boot' && !worker.ready)) worker.timeOut();
+  }
+
+  /** Ends those whose event loop stands still, if they have not done so themselves. */
+  tick(): void {
+    for (const { worker, report } of this.#watch.look(this.#roster.all(), this.#site.slotOf)) {
+      this.timeOut(worker, report);
+      // It leaves a core file where the system keeps them: all that can be had of code that is stuck outside of
+      // JavaScript. What it does not end, because the process is stopped or catches it, the kill ends a moment later.
+      worker.signal('SIGABRT');
+    }
+  }
+
+  /** A worker that is not ready was lost, or a thread of it: if it has served, a rollout may try another one. */
+  excuses(worker: WorkerHandle, served: boolean): boolean {
+    return served && !worker.ready && this.tries(worker) && this.#rollout?.excuses(worker) === true;
+  }
+
+  /**
+   * Takes a worker that has ended off the books. A death that nobody ordered makes its slot wait, if it was not the
+   * first: also that of a substitute, while the worker that it was for serves on.
+   */
+  bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
+    this.#roster.remove(worker);
+    const served = exit.reason !== 'boot' && this.evidence.hasServed(worker);
+    this.#tally.bury(this.evidence.of(worker));
+    if (exit.reason === 'crash') this.#tally.crashes++;
+    this.#site.bury(worker);
+    this.#notifier.emit('worker:exit', worker.info(), exit);
+    if (worker.leaving) return;
+    if (this.tries(worker) && !this.excuses(worker, served)) {
+      this.#turnRound(worker.failure ?? earlyDeath(worker, exit));
+      return;
+    }
+    const replaced = this.#vacate(worker);
+    // Who ran out of time while it served has taken that time: there is no quick loop of hangs.
+    if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.ready)) return;
+    const kind: FailureKind = error ? 'spawn' : worker.ready || served ? 'crash' : 'boot';
+    const backoff = this.#roster.fail(worker, kind, worker.served, performance.now(), Math.random());
+    if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
+  }
+
+  /** Somebody else has told it to end: its slot gets another one at once, and it has its time. */
+  #dismiss(worker: WorkerHandle): void {
+    const trial = this.tries(worker);
+    worker.dismissed = true;
+    worker.leave('stop', 'drain', this.#gracefulTimeout);
+    if (trial) this.#turnRound(earlyDismissal(worker));
+    else this.#vacate(worker);
+  }
+
+  /** A worker gives up its slot, ordered by nobody here. Returns whether a younger one has it already. */
+  #vacate(worker: WorkerHandle): boolean {
+    const partner = this.#roster.partner(worker, (other) => !this.tries(other));
+    if (partner) this.#rollout?.giveUp(worker);
+    const replaced = partner !== undefined && (partner.term - worker.term || partner.age - worker.age) > 0;
+    if (replaced) this.#tally.respawns++;
+    else if (!partner) this.#vacated.add(worker.id);
+    return replaced;
+  }
+
+  stats(target: number): CrewStats {
+    const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.evidence.of(worker)));
+    const now = performance.now();
+    const failing = this.#health.failing(target, now);
+    return {
+      generation: this.#generation.number,
+      uptime: now - this.#startedAt,
+      degraded: this.#health.degraded,
+      held: this.#held,
+      failing,
+      totals: this.#tally.totals(workers),
+      workers,
+    };
+  }
+
+  /** A worker of the new generation has failed: all of them go that are not proven, and the old ones stay. */
+  #turnRound(cause: Error): void {
+    const rollout = this.#rollout;
+    if (!rollout || rollout.failure) return;
+    const { number } = rollout.wanted;
+    const message = `the reload to generation ${number} failed, and generation ${this.#generation.number} stays: ${cause.message}`;
+    const now = performance.now();
+    for (const other of this.#roster.staying()) {
+      if (rollout.tries(other, now) && !other.failure) other.end('reload', 'drain', this.#gracefulTimeout);
+    }
+    rollout.fail(new ArbiterError('ERR_RELOAD_FAILED', message, { cause }));
+    this.#term++;
+  }
+
+  #spawn(id: number, generation: Generation): void {
+    if (this.#vacated.delete(id)) this.#tally.respawns++;
+    const probation = generation === this.#generation ? 0 : SOAK;
+    const rest = probation > 0 && this.#roster.staying().some((other) => other.id === id && other.ready) ? REST : 0;
+    const term = generation === (this.#rollout?.wanted ?? generation) ? this.#term : this.#term - 1;
+    const worker = this.#site.spawn(generation, { id, age: ++this.#ages, term, probation, rest });
+    this.#roster.add(worker);
+    this.#notifier.emit('worker:spawn', worker.info());
+  }
+}

@@ -1,0 +1,48 @@
+import { type SlotRecord, STATE } from '../../scoreboard.js';
+import { mergeRecords, requestsOf } from '../scoreboard/stats.js';
+import type { WorkerExit } from '../tell/events.js';
+import type { ExitReason, WorkerHandle, WorkerTurn } from '../workers/worker-handle.js';
+
+/** How a worker ended, from what the system tells, and its slots: its own, and those of its threads by their numbers. */
+export function explainExit(
+  { worker, code, signal, fatal }: Extract<WorkerTurn, { type: 'exit' }>,
+  slots: readonly (SlotRecord | undefined)[],
+): WorkerExit {
+  const records = slots.filter((slot) => slot !== undefined);
+  const record = mergeRecords(records);
+  // A worker without a shell kills itself, and leaves the code that it would have exited with.
+  const told = signal === 'SIGKILL' ? record?.exitCode : undefined;
+  const exit = told === undefined ? { code, signal } : { code: told, signal: null };
+  const reason = exitReason(worker, record, exit.code);
+  const overdue = worker.overdue && signal === 'SIGKILL' && ({ overdue: true } as const);
+  const requests = reason === 'boot' ? [] : requestsOf(records);
+  const thread = fatal && fatal.threadId > 0 ? numberOf(slots, fatal.threadId) : undefined;
+  const request = requests.find((each) => thread !== undefined && each === slots[thread]?.request) ?? requests[0];
+  return {
+    ...{ ...exit, reason, ...overdue },
+    ...(thread !== undefined && { thread }),
+    ...(request && { request }),
+    ...(requests.length > 1 && { requests }),
+  };
+}
+
+/** The number of a thread, from 1, by node's; undefined of another one than those that serve. */
+function numberOf(slots: readonly (SlotRecord | undefined)[], threadId: number): number | undefined {
+  const number = slots.findIndex((slot, index) => index > 0 && slot?.exitCode === threadId);
+  return number > 0 ? number : undefined;
+}
+
+/** Whether it has had a request. */
+export function hasServed(record: SlotRecord | undefined): boolean {
+  return record !== undefined && record.requests + record.active > 0;
+}
+
+function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: number | null): ExitReason {
+  if (worker.timedOut) return 'timeout';
+  if (worker.failure) return 'boot';
+  if (worker.dismissed && code !== 0 && !worker.overdue) return 'crash';
+  if (worker.leavingFor !== undefined) return worker.leavingFor;
+  // Who has served has not failed to boot, though some of its threads were not ready.
+  if (!worker.ready && !hasServed(record)) return 'boot';
+  return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';
+}

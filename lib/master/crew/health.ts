@@ -1,0 +1,34 @@
+import type { FailingSlot } from '../scoreboard/stats.js';
+import type { Notifier } from '../tell/notify.js';
+import type { Failing } from './roster.js';
+
+/** So many deaths in a row are no accident: one is replaced at once. */
+const DEGRADED_FROM = 2;
+
+/** Whether slots fail again and again; tells when that begins, and when it is over. */
+export class Health {
+  readonly #failing: (target: number, now: number) => readonly Failing[];
+  readonly #notifier: Notifier;
+  degraded = false;
+
+  constructor(failing: (target: number, now: number) => readonly Failing[], notifier: Notifier) {
+    this.#failing = failing;
+    this.#notifier = notifier;
+  }
+
+  failing(target: number, now: number): FailingSlot[] {
+    return this.#failing(target, now).map(({ wait, ...slot }) => ({
+      ...slot,
+      nextAttempt: wait > 0 ? Math.round(Date.now() + wait) : undefined,
+    }));
+  }
+
+  tell(target: number, now: number): void {
+    const failing = this.failing(target, now);
+    const degraded = failing.some(({ failures }) => failures >= DEGRADED_FROM);
+    if (degraded === this.degraded) return;
+    this.degraded = degraded;
+    if (degraded) this.#notifier.emit('degraded', failing);
+    else this.#notifier.emit('recovered');
+  }
+}

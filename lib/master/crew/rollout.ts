@@ -1,0 +1,186 @@
+import type { ArbiterError } from '../../errors.js';
+import type { Generation } from '../workers/generation.js';
+
+/** What a rollout needs to know of a worker. */
+export interface Candidate {
+  /** The stable slot, 1..n. */
+  readonly id: number;
+  readonly generation: number;
+  /** When it may take another's place, on the clock of `now`; undefined before it is ready. */
+  readonly provenAt: number | undefined;
+}
+
+/** A slot with those of its workers that stay. */
+export interface Post<C extends Candidate> {
+  readonly id: number;
+  readonly holders: readonly C[];
+  /** Its workers fail: the next attempt is to be no earlier, on the clock of `now`; undefined when there is nothing to wait for. */
+  readonly notBefore: number | undefined;
+}
+
+/** A worker that is to be spawned. */
+export interface Order {
+  readonly id: number;
+  readonly generation: Generation;
+}
+
+/** How a rollout is going: it goes `on`, all slots have been taken `over`, or it has been undone and is `back`. */
+export type Progress = 'on' | 'over' | 'back';
+
+/** So many losses of a slot may be a matter of its requests. One more is one of the release. */
+const ACCIDENTS = 4;
+
+/**
+ * The new generation takes over slot by slot, in batches: the workers of a batch are started beside the old ones, and only
+ * when all of them are proven does the next batch begin. The first failure of one that is not proven yet turns it round, and the
+ * old generation takes over again, slot by slot, what it has lost. No I/O, no clock.
+ *
+ * Who is not proven holds no slot: when the old worker beside it dies, the old generation replaces it, since a new one that
+ * never becomes ready would else be all that the slot has until it is given up.
+ */
+export class Rollout<C extends Candidate> {
+  readonly #old: Generation;
+  readonly #new: Generation;
+  /** How many may be started beside the old ones at once. */
+  readonly #surge: number;
+  /** Slots that had no worker when it began: there, the new generation has nothing to wait for. */
+  #vacant: ReadonlySet<number> | undefined;
+  /** Slots that the new generation has got. */
+  readonly #won = new Set<number>();
+  #failure: ArbiterError | undefined;
+  /** How many workers each slot has lost that had served before they were ready. */
+  readonly #accidents = new Map<number, number>();
+  /** Slots that the old generation could not get back. */
+  readonly #lost = new Set<number>();
+
+  constructor(from: Generation, to: Generation, surge: number) {
+    this.#old = from;
+    this.#new = to;
+    this.#surge = surge;
+  }
+
+  /** The generation that is to have all slots. */
+  get wanted(): Generation {
+    return this.#failure ? this.#old : this.#new;
+  }
+
+  get failure(): ArbiterError | undefined {
+    return this.#failure;
+  }
+
+  /** How many slots the new generation has got. */
+  get won(): number {
+    return this.#won.size;
+  }
+
+  /** Whether this worker is one of the new generation that is not proven. */
+  tries(worker: C, now: number): boolean {
+    return this.#isNew(worker) && !isProven(worker, now);
+  }
+
+  /**
+   * Whether the loss of a worker, or a thread of one, that had served before it was ready may have been an accident: a request can
+   * do that to any release. So another one is tried there, but not without end.
+   */
+  excuses({ id }: C): boolean {
+    const accidents = (this.#accidents.get(id) ?? 0) + 1;
+    this.#accidents.set(id, accidents);
+    return accidents <= ACCIDENTS;
+  }
+
+  /** Turns it round. */
+  fail(failure: ArbiterError): void {
+    this.#failure ??= failure;
+  }
+
+  /**
+   * A worker has died beside another one of its slot. The old generation tries once to get a slot back: if its code is
+   * gone, what serves there serves on.
+   */
+  giveUp({ id, generation }: C): void {
+    if (this.#failure && generation === this.#old.number) this.#lost.add(id);
+  }
+
+  /** Who is to be spawned now: who is missing, and the next batch. And when to ask again for those whose slot waits. */
+  plan(
+    posts: readonly Post<C>[],
+    now: number,
+  ): { readonly orders: readonly Order[]; readonly wakeAt: number | undefined } {
+    this.#vacant ??= new Set(posts.filter(({ holders }) => holders.length === 0).map(({ id }) => id));
+    for (const { id, holders } of posts) {
+      if (holders.some((holder) => this.#isNew(holder) && isProven(holder, now))) this.#won.add(id);
+    }
+    const missing = posts.filter((post) => this.#misses(post, now) || this.#isHeld(post, now));
+    const ready = missing.filter((post) => (this.#waitOf(post) ?? now) <= now);
+    const waits = missing.flatMap((post) => (ready.includes(post) ? [] : (this.#waitOf(post) ?? [])));
+    return {
+      orders: [
+        ...ready.map(({ id }) => ({ id, generation: this.#generationOf(id) })),
+        ...this.#batch(posts, now).map(({ id }) => ({ id, generation: this.wanted })),
+      ],
+      wakeAt: waits.length > 0 ? Math.min(...waits) : undefined,
+    };
+  }
+
+  /** Where it has got to, of the slots, and of all workers that live, also those that are leaving. */
+  progress(posts: readonly Post<C>[], living: readonly C[], now: number): Progress {
+    const settled = posts.every(
+      ({ id, holders }) =>
+        this.#lost.has(id) ||
+        holders.every((holder) => this.#isNew(holder) === !this.#failure && isProven(holder, now)),
+    );
+    if (!settled) return 'on';
+    if (this.#failure)
+      return living.some((worker) => this.#isNew(worker) && !this.#lost.has(worker.id)) ? 'on' : 'back';
+    return living.every((worker) => this.#isNew(worker)) && posts.every(({ id }) => this.#won.has(id)) ? 'over' : 'on';
+  }
+
+  /** The next batch: none while one is tried, and never more beside others than the surge allows. */
+  #batch(posts: readonly Post<C>[], now: number): Post<C>[] {
+    const { number } = this.wanted;
+    const isWanted = (holder: C): boolean => holder.generation === number;
+    if (posts.some(({ holders }) => holders.some((holder) => isWanted(holder) && !isProven(holder, now)))) return [];
+    const beside = posts.reduce((sum, { holders }) => sum + Math.max(0, holders.length - 1), 0);
+    const open = posts.filter((post) => this.#isOpen(post) && !this.#isHeld(post, now));
+    return open.slice(0, Math.max(0, this.#surge - beside));
+  }
+
+  /** Whether the wanted generation is to take this slot from somebody. */
+  #isOpen({ id, holders }: Post<C>): boolean {
+    if (this.#failure)
+      return !this.#lost.has(id) && holders.length > 0 && holders.every((holder) => this.#isNew(holder));
+    if (holders.length === 0) return !this.#won.has(id) && !this.#vacant?.has(id);
+    return !holders.some((holder) => this.#isNew(holder));
+  }
+
+  /** Whether nobody holds this slot: also where there is none but one that would take it from the generation that has it. */
+  #misses({ id, holders }: Post<C>, now: number): boolean {
+    if (this.#generationOf(id) === this.#new) return holders.length === 0;
+    return holders.every((holder) => this.tries(holder, now));
+  }
+
+  /** The first attempt of the new generation has nothing to do with the failures of the old one. */
+  #waitOf({ id, notBefore }: Post<C>): number | undefined {
+    const first = this.#generationOf(id) === this.#new && !this.#won.has(id) && !this.#accidents.has(id);
+    return first ? undefined : notBefore;
+  }
+
+  /** Whether the wanted generation is to take this slot, but is to wait since it has just lost a worker there. */
+  #isHeld(post: Post<C>, now: number): boolean {
+    return !this.#failure && this.#accidents.has(post.id) && (post.notBefore ?? now) > now && this.#isOpen(post);
+  }
+
+  /** What a slot without a worker is to get: what it had. */
+  #generationOf(id: number): Generation {
+    if (this.#failure) return this.#old;
+    return this.#won.has(id) || this.#vacant?.has(id) ? this.#new : this.#old;
+  }
+
+  #isNew({ generation }: C): boolean {
+    return generation === this.#new.number;
+  }
+}
+
+function isProven({ provenAt }: Candidate, now: number): boolean {
+  return provenAt !== undefined && provenAt <= now;
+}

@@ -1,0 +1,149 @@
+import type { SlotRecord, SlotRequest } from '../../scoreboard.js';
+import type { QueueStats } from '../sockets/queue-level.js';
+import type { WorkerInfo } from '../workers/worker-handle.js';
+
+/** Counters since the start, dead workers included. */
+export interface StatsTotals {
+  /** Requests that were answered or given up. */
+  readonly requests: number;
+  /** Requests whose handler threw or rejected. */
+  readonly errors: number;
+  /** Requests that no handler was called for, since their clients had left while they waited. */
+  readonly abandoned: number;
+  /** Workers that were killed because a clock ran out. */
+  readonly timeouts: number;
+  /** Workers that ended without being told to, after they were ready. */
+  readonly crashes: number;
+  /** Workers that replaced one that had ended without the master's order. */
+  readonly respawns: number;
+  /** Reloads that came to their end. */
+  readonly reloads: number;
+  /** Workers that were told to drain because of `maxRequests` or `maxMemory`, their replacement being ready. */
+  readonly recycles: number;
+}
+
+export interface WorkerStats extends WorkerInfo {
+  /** Requests that this worker has finished. */
+  readonly requests: number;
+  readonly errors: number;
+  readonly abandoned: number;
+  /** Requests in flight. */
+  readonly active: number;
+  /** Open client connections. */
+  readonly connections: number;
+  /** Resident memory at the last beat, bytes. */
+  readonly rss: number;
+  /** Event loop utilisation between the last two beats, 0 to 1; with threads, their mean. */
+  readonly elu: number;
+}
+
+/** A slot whose worker died by itself, and that has had none since that was ready for two seconds. */
+export interface FailingSlot {
+  readonly id: number;
+  /** Deaths in a row. */
+  readonly failures: number;
+  /** When it gets another worker, milliseconds since the epoch; undefined when it has got one. */
+  readonly nextAttempt: number | undefined;
+}
+
+/** What is known of the workers. */
+export interface CrewStats {
+  /** The one that serves; counts the reloads, from 1. */
+  readonly generation: number;
+  /** Since `start()`, milliseconds; 0 before. */
+  readonly uptime: number;
+  /** Whether the worker of some slot died twice in a row or more; see {@link ArbiterEvents.degraded}. */
+  readonly degraded: boolean;
+  /** Whether all workers have been let go and clients wait; see {@link ArbiterEvents.hold}. */
+  readonly held: boolean;
+  /** By number; also those whose worker died once. */
+  readonly failing: readonly FailingSlot[];
+  readonly totals: StatsTotals;
+  /** Oldest first. */
+  readonly workers: readonly WorkerStats[];
+}
+
+/** A snapshot of an Arbiter, plain data. */
+export interface ArbiterStats<State extends string = string> extends CrewStats {
+  readonly name: string;
+  readonly pid: number;
+  readonly state: State;
+  /** The number of workers that should be. */
+  readonly target: number;
+  /** Who waits at each address, in the order of `bind`; empty before they are bound and after the stop. */
+  readonly queues: readonly QueueStats[];
+}
+
+/** Of an Arbiter that has not been started. */
+export const EMPTY_STATS: CrewStats = {
+  generation: 1,
+  uptime: 0,
+  degraded: false,
+  held: false,
+  failing: [],
+  totals: { requests: 0, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 },
+  workers: [],
+};
+
+/** Adds up what outlives the workers. */
+export class Tally {
+  #requests = 0;
+  #errors = 0;
+  #abandoned = 0;
+  timeouts = 0;
+  crashes = 0;
+  respawns = 0;
+  recycles = 0;
+  reloads = 0;
+
+  /** Keeps what a dead worker's slot says. */
+  bury(record: SlotRecord | undefined): void {
+    this.#requests += record?.requests ?? 0;
+    this.#errors += record?.errors ?? 0;
+    this.#abandoned += record?.abandoned ?? 0;
+  }
+
+  totals(living: readonly WorkerStats[]): StatsTotals {
+    const { timeouts, crashes, respawns, reloads, recycles } = this;
+    return {
+      requests: living.reduce((sum, worker) => sum + worker.requests, this.#requests),
+      errors: living.reduce((sum, worker) => sum + worker.errors, this.#errors),
+      abandoned: living.reduce((sum, worker) => sum + worker.abandoned, this.#abandoned),
+      timeouts,
+      crashes,
+      respawns,
+      reloads,
+      recycles,
+    };
+  }
+}
+
+/** The slots of a process and of its threads as one: what is countable adds up, and the oldest request is named. */
+export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undefined {
+  const [own, ...threads] = records;
+  if (own === undefined || threads.length === 0) return own;
+  const sum = (field: 'active' | 'connections' | 'requests' | 'errors' | 'abandoned'): number =>
+    records.reduce((total, record) => total + record[field], 0);
+  return {
+    ...own,
+    active: sum('active'),
+    connections: sum('connections'),
+    requests: sum('requests'),
+    errors: sum('errors'),
+    abandoned: sum('abandoned'),
+    // The main thread only supervises.
+    elu: threads.reduce((total, { elu }) => total + elu, 0) / threads.length,
+    request: requestsOf(records)[0],
+  };
+}
+
+/** What was under way in a process and its threads, the oldest first. */
+export function requestsOf(records: readonly SlotRecord[]): SlotRequest[] {
+  const requests = records.map(({ request }) => request).filter((request) => request !== undefined);
+  return requests.sort((a, b) => a.startedAt - b.startedAt);
+}
+
+export function workerStats(info: WorkerInfo, record: SlotRecord | undefined): WorkerStats {
+  const { requests = 0, errors = 0, abandoned = 0, active = 0, connections = 0, rss = 0, elu = 0 } = record ?? {};
+  return { ...info, requests, errors, abandoned, active, connections, rss, elu };
+}

@@ -1,0 +1,58 @@
+import { monotonic } from '../../monotonic.js';
+import type { ResolvedOptions } from '../../options/resolved.js';
+import { beatInterval, type ClockLimits, type TimeoutReport } from '../../protocol.js';
+import type { SlotRecord } from '../../scoreboard.js';
+import { figuresOf } from '../../system/thread-figures.js';
+import { countSilence, type Silence, silenceLimit, spanOfTick } from '../workers/clocks.js';
+import type { WorkerHandle } from '../workers/worker-handle.js';
+
+export interface Overdue {
+  readonly worker: WorkerHandle;
+  readonly report: TimeoutReport;
+}
+
+/** Looks after the event loops of all workers, tick by tick: whose stands still although its process could run? */
+export class Watch {
+  readonly #interval: number;
+  readonly #limit: number;
+  readonly #oneAtATime: boolean;
+  readonly #silences = new WeakMap<WorkerHandle, Silence>();
+  #last = monotonic();
+
+  constructor({ clocks, workerClass }: Pick<ResolvedOptions, 'clocks' | 'workerClass'>) {
+    this.#interval = beatInterval(clocks.timeout);
+    this.#limit = silenceLimit(clocks);
+    this.#oneAtATime = workerClass.name === 'sync';
+  }
+
+  /** Those that have to be ended. `slotOf` says what the main thread of a worker wrote last. */
+  look(workers: readonly WorkerHandle[], slotOf: (worker: WorkerHandle) => SlotRecord | undefined): Overdue[] {
+    const now = monotonic();
+    const span = spanOfTick(this.#last, now, this.#interval);
+    this.#last = now;
+    return workers.flatMap((worker) => {
+      const { pid } = worker;
+      if (pid === undefined || !worker.ready || worker.timedOut || worker.exited) return [];
+      const record = slotOf(worker);
+      // It is being written at this moment.
+      if (record?.pid !== pid) return [];
+      const silence = countSilence(this.#silences.get(worker), { ...record, figures: figuresOf(pid) }, span);
+      this.#silences.set(worker, silence);
+      if (silence.length <= this.#limit || span.share === 0) return [];
+      return [{ worker, report: this.#report(record, silence.length) }];
+    });
+  }
+
+  #report({ request }: SlotRecord, elapsed: number): TimeoutReport {
+    const clock = this.#oneAtATime && request ? 'request' : 'loop';
+    return { clock, elapsed, answered: false, ...(request && { request }) };
+  }
+}
+
+/** Calls back as often as a {@link Watch} wants to look. Returns what stops it. */
+export function startTicks({ timeout }: ClockLimits, onTick: () => void): () => void {
+  if (timeout === 0) return () => undefined;
+  // The workers keep the host alive, not the look at them.
+  const timer = setInterval(onTick, beatInterval(timeout)).unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,173 @@
+import { Socket } from 'node:net';
+import { files } from '../../system/files.js';
+import { system } from '../../system/system.js';
+import { readLines } from '../common/read-lines.js';
+
+/**
+ * What a process that is to succeed another one gets from it, see `succession.ts`: descriptors of the listening sockets, and a
+ * line to it. The predecessor names them in one variable of the environment.
+ */
+export const HERITAGE_VARIABLE = 'PREFORK_HERITAGE';
+/** The descriptor of the line, and of the first socket. */
+export const LINE_FD = 3;
+export const FIRST_SOCKET_FD = 4;
+
+/** How long a script may take from one Arbiter to the next, when there are as many as before already. Milliseconds. */
+const LAST_BIND = 1_000;
+
+/** A socket that was inherited. */
+export interface Heirloom {
+  readonly fd: number;
+  /** Of a Unix socket that the predecessor created: this process removes it in the end. */
+  readonly path?: string;
+  /** The predecessor has not opened it either. */
+  readonly foreign: boolean;
+}
+
+/** The sockets, by the Arbiter and the address in `bind` that each is for. */
+export interface Bequest {
+  readonly predecessor: number;
+  /** How many Arbiters it has. */
+  readonly arbiters: number;
+  readonly sockets: readonly (Heirloom & { readonly name: string; readonly bind: string })[];
+}
+
+/**
+ * What the processes tell each other, each as a line of JSON. The successor: one of its duties that it does, or why it never will. Both: a duty
+ * that they are about to give up.
+ */
+export interface News {
+  readonly serves: string;
+  readonly fails: string;
+  readonly leaves: string;
+}
+
+/** It may be of another version of this library. */
+export function newsIn(line: string): Partial<News> {
+  try {
+    return Object(JSON.parse(line));
+  } catch {
+    return {};
+  }
+}
+
+export function newsLine(news: Partial<News>): string {
+  return `${JSON.stringify(news)}\n`;
+}
+
+/** The successor's side of an upgrade. */
+export class Heritage {
+  readonly predecessor: number;
+  /** What the predecessor is about to give up. */
+  readonly left: ReadonlySet<string>;
+  readonly #line = new Socket({ fd: LINE_FD });
+  readonly #arbiters: number;
+  #sockets: Bequest['sockets'];
+  /** What the Arbiters of this process have bound, and how many of them are about to bind. */
+  readonly #bound: (readonly string[])[] = [];
+  #binding = 0;
+  #alone = false;
+
+  constructor({ predecessor, arbiters, sockets }: Bequest) {
+    this.predecessor = predecessor;
+    // One of an earlier version does not say so.
+    this.#arbiters = arbiters ?? Number.POSITIVE_INFINITY;
+    this.#sockets = sockets;
+    this.#line.on('error', () => undefined);
+    const left = new Set<string>();
+    this.left = left;
+    readLines(this.#line, (line) => left.add(newsIn(line).leaves ?? ''));
+    this.#line.on('close', () => {
+      this.#alone = true;
+    });
+    // It must not keep a host alive.
+    this.#line.unref();
+  }
+
+  /** Whether the predecessor is gone. */
+  get alone(): boolean {
+    return this.#alone;
+  }
+
+  /** The sockets for an address of an Arbiter, once. */
+  take(name: string, bind: string): Heirloom[] {
+    const fitting = this.#sockets.filter((socket) => socket.bind === bind);
+    const named = fitting.filter((socket) => socket.name === name);
+    // A new release may have other names.
+    const own = named.length > 0 ? named : fitting;
+    // Of several of one address, as with port 0, each takes the next; all that a service manager passed belong together.
+    const taken = own.every(({ foreign }) => foreign) ? own : own.slice(0, 1);
+    this.#sockets = this.#sockets.filter((socket) => !taken.includes(socket));
+    return taken;
+  }
+
+  /** An Arbiter begins to bind. Returns what tells what it has bound. */
+  bind(): (binds: readonly string[]) => void {
+    this.#binding++;
+    return (binds) => {
+      this.#binding--;
+      this.#bound.push(binds);
+      const { length } = this.#bound;
+      // The script may start another one behind this one.
+      if (this.#misses) setTimeout(() => this.#bound.length === length && this.#tellMissing(), LAST_BIND).unref();
+    };
+  }
+
+  /** Whether all that the predecessor had has been bound by now, and some of its sockets are left. */
+  get #misses(): boolean {
+    return this.#binding === 0 && this.#bound.length >= this.#arbiters && this.#sockets.length > 0;
+  }
+
+  #tellMissing(): void {
+    if (!this.#misses) return;
+    const left = this.#sockets.map(({ bind }) => bind).join(', ');
+    const instead = this.#bound.flat().join(', ') || 'nothing';
+    this.#tell({ fails: `it binds ${instead}, and not ${left}; to give up an address takes a restart` });
+  }
+
+  /** Tells the predecessor what is served. */
+  serve(duties: readonly string[]): void {
+    for (const serves of duties) this.#tell({ serves });
+  }
+
+  /** Tells the predecessor what soon will not be. */
+  leave(duties: readonly string[]): void {
+    for (const leaves of duties) this.#tell({ leaves });
+  }
+
+  /** Tells the predecessor why an Arbiter does not serve. */
+  fail(name: string, { message }: Error): void {
+    this.#tell({ fails: `its Arbiter '${name}' failed to start: ${message}` });
+  }
+
+  /** Calls back once the predecessor has stopped, or died; at once if it has. */
+  onAlone(act: () => void): void {
+    if (this.#alone) act();
+    else this.#line.once('close', act);
+  }
+
+  #tell(news: Partial<News>): void {
+    // By its end, the descriptor may be another file's.
+    if (!this.#line.destroyed) system.write(this.#line, newsLine(news));
+  }
+}
+
+function receive(env: NodeJS.ProcessEnv): Heritage | undefined {
+  const text = env[HERITAGE_VARIABLE];
+  if (text === undefined) return undefined;
+  // What this process starts is no successor.
+  delete env[HERITAGE_VARIABLE];
+  return isSocket(LINE_FD) ? new Heritage(JSON.parse(text) as Bequest) : undefined;
+}
+
+/** A child of a successor may have got the variable, if it was started before this was loaded; it has got no descriptors. */
+function isSocket(fd: number): boolean {
+  try {
+    return files.fstatSync(fd).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+/** What this process has inherited; undefined where it has no predecessor. */
+export const heritage: Heritage | undefined = receive(process.env);

@@ -1,0 +1,295 @@
+import net from 'node:net';
+import { basename, dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { debugBind } from '../../debug.js';
+import { ArbiterError } from '../../errors.js';
+import { DRAFT, draftOf, formatAddress } from '../../options/address.js';
+import type { BindAddress } from '../../options/resolved.js';
+import { isBound } from '../../system/bound-paths.js';
+import { files } from '../../system/files.js';
+import { give } from '../../system/ownership.js';
+import type { BoundSocket } from '../../system/socket.js';
+import { system } from '../../system/system.js';
+import { readActivation } from '../../system/systemd.js';
+import { type OnError, undoNow } from '../common/undo.js';
+import { heritage } from './heritage.js';
+
+/** Where an Arbiter serves: a TCP address, the path of a Unix socket, or `fd://N` for an inherited one without a name. */
+export type BoundAddress = net.AddressInfo | string;
+
+/** A socket that the workers inherit. The master never listens on it, accepts from it or reads it. */
+export interface Listener {
+  readonly fd: number;
+  /** How messages name it. */
+  readonly name: string;
+  /** The address in `bind` that it is for, as text: a successor of this process finds it by that. */
+  readonly bind: string;
+  readonly address: BoundAddress;
+  /** Somebody else has opened it, a service manager for example: it is neither closed nor removed. */
+  readonly foreign: boolean;
+  /** Closes the descriptor, and removes the file that was created. One that is foreign is left open. */
+  close(): void;
+  /** Closes the descriptor: another process serves the socket. */
+  leave(): void;
+}
+
+/** Removes the files of Unix sockets that were left to another process, where nobody serves them: it has ended by now. */
+export async function sweep(listeners: readonly Listener[]): Promise<void> {
+  for (const { address, foreign } of listeners) {
+    // Of two that leave it to each other at the same time, at least the last one sees that.
+    if (typeof address === 'string' && !foreign) await removeStaleSocket(address).catch(() => undefined);
+  }
+}
+
+/** As Gunicorn: an address in use is tried five times, a second apart, so that a predecessor may finish. */
+export const BIND_ATTEMPTS = 5;
+export const BIND_INTERVAL = 1000;
+
+/** An address that is not a placeholder for others. */
+type OwnAddress = Exclude<BindAddress, { readonly kind: 'systemd' }>;
+interface Place {
+  readonly name: string;
+  readonly bind: string;
+  readonly address: OwnAddress;
+}
+
+/** Binds every address of the Arbiter of a name, or none: what was bound before a failure is closed again. Rejects with `ERR_BIND`. */
+export async function openListeners(
+  name: string,
+  addresses: readonly BindAddress[],
+  signal: AbortSignal,
+): Promise<Listener[]> {
+  const open: Listener[] = [];
+  try {
+    for (const address of addresses) {
+      const inherited = inherit(name, address);
+      if (inherited.length > 0) open.push(...inherited);
+      else for (const place of placesOf(address)) open.push(await openWithRetry(place, signal));
+    }
+    return open;
+  } catch (error) {
+    // The failure that led here is the one that is told.
+    const left = heritage?.alone === false;
+    closeListeners(open, () => undefined, left ? 'leave' : 'close');
+    if (left) await sweep(open);
+    throw error;
+  }
+}
+
+/** Closes all, or leaves them to another process that serves them. What fails of one of them is reported, and keeps none from being closed. */
+export function closeListeners(
+  listeners: readonly Listener[],
+  onError: OnError,
+  how: 'close' | 'leave' = 'close',
+): void {
+  undoNow(
+    listeners.map((listener) => [`the socket ${listener.name} could not be closed`, listener[how]]),
+    onError,
+  );
+}
+
+/** The `ERR_BIND` for an address, with the system's error as its cause. */
+export function bindError(address: string, cause: unknown): ArbiterError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const why = WHY[code ?? ''] ?? message;
+  return new ArbiterError('ERR_BIND', `cannot bind ${address}: ${why}`, { cause });
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the address is in use by another process (EADDRINUSE)',
+  EACCES: 'permission denied (EACCES)',
+  EPERM: 'permission denied (EPERM)',
+  EADDRNOTAVAIL: 'this machine does not have that address (EADDRNOTAVAIL)',
+  ENOENT: 'the directory does not exist (ENOENT)',
+  ENOTFOUND: 'the host name is not known (ENOTFOUND)',
+  EBADF: 'no such descriptor is open (EBADF)',
+};
+
+/** Which sockets were passed is known only now, and only to this process: a worker gets them as it gets all others. */
+function placesOf(address: BindAddress): Place[] {
+  const bind = formatAddress(address);
+  if (address.kind !== 'systemd') return [{ name: bind, bind, address }];
+  const { sockets, came } = readActivation(process.env, process.pid);
+  const wanted = sockets.filter(({ name }) => address.name === undefined || name === address.name);
+  if (wanted.length > 0) {
+    return wanted.map(({ fd, name }) => ({ name: `systemd:${name} (fd://${fd})`, bind, address: { kind: 'fd', fd } }));
+  }
+  if (address.otherwise) return placesOf(address.otherwise);
+  const expected =
+    address.name === undefined ? 'a socket passed by systemd' : `a passed socket named '${address.name}'`;
+  throw new ArbiterError('ERR_BIND', `cannot bind ${bind}: expected ${expected}, got none: ${came}`);
+}
+
+/** What the process before this one has bound for an address. */
+function inherit(name: string, address: BindAddress): Listener[] {
+  if (!heritage) return [];
+  const bind = formatAddress(address);
+  const heirlooms = heritage.take(name, bind);
+  if (heirlooms.length === 0 && address.kind === 'systemd' && address.otherwise)
+    return inherit(name, address.otherwise);
+  return heirlooms.map(({ fd, path, foreign }) => {
+    const leave = once(() => files.closeSync(fd));
+    const close = path === undefined ? leave : removing(path, inodeOf(path), leave);
+    const opened = { ...openInherited(fd), ...(path !== undefined && { address: path }) };
+    return { ...opened, name: bind, bind, foreign, ...(!foreign && { close, leave }) };
+  });
+}
+
+async function openWithRetry({ name, bind, address }: Place, signal: AbortSignal): Promise<Listener> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return { name, bind, ...(await openListener(address)) };
+    } catch (error) {
+      const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (!inUse || attempt === BIND_ATTEMPTS || signal.aborted) throw bindError(name, error);
+      debugBind('%s is in use, attempt %d of %d', name, attempt, BIND_ATTEMPTS);
+      await delay(BIND_INTERVAL, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+type Opened = Omit<Listener, 'name' | 'bind'>;
+
+async function openListener(address: OwnAddress): Promise<Opened> {
+  switch (address.kind) {
+    case 'tcp':
+      return openTcp(address.host, address.port);
+    case 'unix':
+      return openUnix(address);
+    case 'fd':
+      return openInherited(address.fd);
+  }
+}
+
+async function openTcp(host: string | undefined, port: number): Promise<Opened> {
+  const socket = host === undefined ? bindEverywhere(port) : system.bindTcp(await resolveHost(host), port);
+  const { fd, address } = socket;
+  const close = once(socket.close);
+  return { fd, address: address as net.AddressInfo, foreign: false, close, leave: close };
+}
+
+async function resolveHost(host: string): Promise<string> {
+  return net.isIP(host) ? host : (await system.lookup(host)).address;
+}
+
+/** As `net.Server#listen` without a host: IPv6 and IPv4 together, or IPv4 alone where the kernel has no IPv6. */
+function bindEverywhere(port: number): BoundSocket {
+  try {
+    return system.bindTcp('::', port);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL' && code !== 'EINVAL') throw error;
+    return system.bindTcp('0.0.0.0', port);
+  }
+}
+
+/**
+ * It is bound by another name, and then renamed. libuv removes the name that it has bound when it closes a socket, also
+ * when the file is somebody else's by then, or when another process goes on serving it.
+ */
+async function openUnix({ path, mode, owner }: Extract<OwnAddress, { kind: 'unix' }>): Promise<Opened> {
+  const draft = draftOf(path);
+  await removeStaleSocket(draft);
+  // Last of all: from this look to the bind there is no wait in which another one could take the path.
+  await removeStaleSocket(path);
+  const socket = system.bindUnix(draft);
+  const { fd } = socket;
+  const leave = once(socket.close);
+  try {
+    // Nobody listens yet, so nobody can connect before the mode and the owner are right.
+    if (mode !== undefined) files.chmodSync(draft, mode);
+    if (owner !== undefined) give(draft, owner);
+    const close = removing(path, inodeOf(draft), leave);
+    files.renameSync(draft, path);
+    return { fd, address: path, foreign: false, close, leave };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** The address as the kernel has it: a Unix socket keeps the name that it was bound by. */
+export function boundName(address: BoundAddress): BoundAddress {
+  return typeof address === 'string' ? draftOf(address) : address;
+}
+
+/** A descriptor that was closed may be another's when it is closed once more. */
+function once(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    act();
+  };
+}
+
+/** Closes, and removes the file of a Unix socket, unless that is another one by now. It throws where the file cannot be removed, and has closed by then. */
+function removing(path: string, inode: number | undefined, close: () => void): () => void {
+  return once(() => {
+    close();
+    try {
+      removeOwn(path, inode);
+    } catch (cause) {
+      const message = `the file of the Unix socket ${path} is left, which the next one to bind it replaces: ${(cause as Error).message}`;
+      throw new ArbiterError('ERR_CLEANUP', message, { cause });
+    }
+  });
+}
+
+function inodeOf(path: string): number | undefined {
+  return files.lstatSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+function removeOwn(path: string, inode: number | undefined): void {
+  if (inode === undefined) return;
+  const found = files.lstatSync(path, { throwIfNoEntry: false });
+  if (found?.ino === inode) files.unlinkSync(path);
+  // Of a folder that is gone as a whole, nobody knows what has become of the file.
+  else if (found === undefined && !files.statSync(dirname(path)).isDirectory())
+    throw new Error('its folder is none any more');
+}
+
+/** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = files.lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    // libuv says EACCES where the folder is missing.
+    files.statSync(dirname(path));
+    return;
+  }
+  if (!found.isSocket()) throw new Error(`${path} is in the way, and not a socket`);
+  const code = await probe(path);
+  const name = basename(path);
+  // By another name of the folder, there may have been room for the one and not for the other.
+  if (code === 'ECONNREFUSED' && isBound(dirname(path), [name, name + DRAFT, basename(draftOf(path))])) {
+    throw Object.assign(new Error(`${path}: bound, not listening yet`), { code: 'EADDRINUSE' });
+  }
+  if (code === 'ECONNREFUSED') {
+    debugBind('%s: stale socket file removed', path);
+    files.unlinkSync(path);
+  } else if (code !== 'ENOENT') {
+    // EAGAIN: somebody listens, and the queue is full.
+    const inUse = code === undefined || code === 'EAGAIN';
+    throw Object.assign(new Error(`${path}: ${code ?? 'in use'}`), { code: inUse ? 'EADDRINUSE' : code });
+  }
+}
+
+/** Undefined when somebody accepts there, else the code of the refusal. */
+function probe(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const client = system.connect(path);
+    client.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+    client.once('connect', () => {
+      client.destroy();
+      resolve(undefined);
+    });
+  });
+}
+
+function openInherited(fd: number): Opened {
+  // fstat says EBADF in time; the socket's own functions would fail with an assertion.
+  if (!files.fstatSync(fd).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
+  const { address } = system.inspectSocket(fd);
+  const leave = (): void => undefined;
+  return { fd, address: address ?? `fd://${fd}`, foreign: true, close: leave, leave };
+}

@@ -1,0 +1,209 @@
+import type { LogEntry } from '../../log/lines.js';
+import { errorTitle } from '../../log/stack.js';
+import { duration, printable, quoted } from '../../log/text.js';
+import type { LogLevel } from '../../options/logger.js';
+import type { Hung, TimedOutRequest } from '../../protocol.js';
+import type { BoundAddress } from '../sockets/listener.js';
+import type { ExitReason, WorkerInfo } from '../workers/worker-handle.js';
+import type { ArbiterEvents, WorkerExit, WorkerTimeout } from './events.js';
+
+/** What an entry tells besides what its event brings. */
+export interface Moment {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** How many workers there should be. */
+  readonly workers: number;
+}
+
+/** What is logged of an event; undefined is nothing. */
+export function entryOf<E extends keyof ArbiterEvents>(
+  event: E,
+  args: ArbiterEvents[E],
+  moment: Moment,
+): LogEntry | undefined {
+  const line = TABLE[event](moment, ...args);
+  if (line === undefined) return undefined;
+  const [level, message, fields] = line;
+  return { level, message, fields: { event, ...fields } };
+}
+
+type Line = readonly [level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>];
+type Table = { readonly [E in keyof ArbiterEvents]: (moment: Moment, ...args: ArbiterEvents[E]) => Line | undefined };
+
+const ORDERED: readonly ExitReason[] = ['stop', 'scale', 'reload', 'recycle'];
+
+/** An order to end that costs nobody a request is no more than news. */
+function exitLevel({ reason, request, overdue }: WorkerExit): LogLevel {
+  if (!ORDERED.includes(reason)) return 'error';
+  return request || overdue ? 'warn' : 'info';
+}
+
+const TABLE: Table = {
+  listening: (_, address) => ['info', `listening on ${addressText(address)}`, { address }],
+  ready: ({ workers }) => [
+    'info',
+    `ready: ${count(workers, 'worker')}, pid ${process.pid}`,
+    // Not `pid`: loggers have a field of that name.
+    { master: process.pid, workers },
+  ],
+  'worker:spawn': (_, worker) => ['debug', `${title(worker)} was spawned`, of(worker)],
+  'worker:ready': (_, worker) => ['debug', `${title(worker)} is ready`, of(worker)],
+  'worker:exit': ({ now }, worker, ended) => {
+    const { request, requests = request ? [request] : [], ...exit } = ended;
+    const place = exit.thread === undefined ? '' : ` in thread ${exit.thread}`;
+    const how = `${exit.reason}, ${howText(exit)}${place}${exit.overdue ? ' when gracefulTimeout was over' : ''}`;
+    const served = requests.map((each) => requestText(each, now)).join('; ');
+    const message = `${title(worker)} ended (${how})${served === '' ? '' : ` while serving ${served}`}`;
+    const all = requests.length > 1 && { requests: requests.map((each) => aged(each, now).request) };
+    return [exitLevel(ended), message, { ...of(worker), ...exit, ...aged(request, now), ...all }];
+  },
+  'worker:timeout': ({ now }, worker, timeout) => {
+    const { request, ...rest } = timeout;
+    const fields = { ...of(worker), ...rest, elapsed: Math.round(timeout.elapsed), ...aged(request, now) };
+    return ['error', timeoutText(worker, timeout, now), fields];
+  },
+  'worker:error': (_, worker, err) => ['error', failureText(worker, err), { ...of(worker), err }],
+  'worker:warning': (_, worker, { message, ...warning }) => [
+    'warn',
+    `${titleOf(worker, warning.thread)}: ${printable(message)}${warning.repeated === undefined ? '' : `, and ${warning.repeated} times before`}`,
+    { ...of(worker), ...warning },
+  ],
+  'thread:exit': ({ now }, worker, { request, ...exit }) => {
+    const how = `thread ${exit.thread} ended (${exit.reason}, exit code ${exit.code})`;
+    const message = `${title(worker)}: ${how}${request ? ` while serving ${requestText(request, now)}` : ''}`;
+    return ['warn', message, { ...of(worker), ...exit, ...aged(request, now) }];
+  },
+  // Whatever it is, it is between the application and its host.
+  'worker:message': () => undefined,
+  'worker:backoff': (_, id, { delay, failures }) => [
+    'warn',
+    `worker #${id} is replaced in ${duration(delay)}, after ${count(failures, 'failure')} in a row`,
+    { worker: { id }, delay: Math.round(delay), failures },
+  ],
+  degraded: (_, slots) => [
+    'error',
+    `degraded: workers ${slots.map(({ id, failures }) => `#${id} (${failures} times)`).join(', ')} fail again and again`,
+    { slots },
+  ],
+  recovered: () => ['info', 'recovered: no worker fails any more', {}],
+  'queue:cut': (_, { asked, backlog }) => [
+    'warn',
+    `the system holds only ${backlog} waiting clients for each address, and backlog asks for ${asked}: raise net.core.somaxconn, or ask for less`,
+    { asked, backlog },
+  ],
+  'queue:high': (_, queue) => [
+    'warn',
+    `${addressText(queue.address)}: ${count(queue.waiting, 'client')} wait to be accepted, and the system holds ${queue.backlog}; with more, connecting takes seconds or fails: add workers, or a larger backlog if this is a burst`,
+    { ...queue },
+  ],
+  'queue:normal': (_, queue) => [
+    'info',
+    `${addressText(queue.address)}: the queue has come down, clients that wait to be accepted: ${queue.waiting}`,
+    { ...queue },
+  ],
+  scale: (_, to, from) => ['info', `scaling from ${from} to ${count(to, 'worker')}`, { to, from }],
+  reload: (_, generation) => ['info', `reloading: generation ${generation} begins`, { generation }],
+  reloaded: (_, result) => [
+    'info',
+    `reloaded: generation ${result.generation} serves, ${count(result.replaced, 'worker')} replaced`,
+    { ...result },
+  ],
+  rollback: (_, err) => ['error', errorTitle(err), { err }],
+  upgrade: (_, pid) => ['info', `upgraded: the process ${pid} serves too`, { successor: pid }],
+  hold: () => [
+    'warn',
+    'held, by SIGWINCH: all workers go, and clients wait until HUP, TTIN, TTOU or scale() ends it',
+    {},
+  ],
+  resume: () => ['info', 'held no more: workers come again', {}],
+  signal: (_, signal, origin) => {
+    if (origin === undefined) return ['info', `got ${signal}`, { signal }];
+    if (signal === 'SIGHUP') return ['warn', 'the terminal is gone (SIGHUP), so this is a stop', { signal, origin }];
+    // One comes for each step by which a window is dragged.
+    return ['debug', `got ${signal} of the terminal, which is no order`, { signal, origin }];
+  },
+  stop: (_, { graceful }) => [
+    'info',
+    graceful ? 'stopping, after what is in flight' : 'stopping at once',
+    { graceful },
+  ],
+  stopped: () => ['info', 'stopped'],
+  error: (_, err) => ['error', errorTitle(err), { err }],
+};
+
+const CLOCK_TEXT: Readonly<Record<WorkerTimeout['clock'], (elapsed: string) => string>> = {
+  boot: (elapsed) => `not ready after ${elapsed}`,
+  request: (elapsed) => `a request not done after ${elapsed}`,
+  loop: (elapsed) => `event loop still for ${elapsed}`,
+};
+
+const HUNG_TEXT: Readonly<Record<Hung, string>> = {
+  javascript: 'running JavaScript',
+  native: 'in native code',
+  waiting: 'waiting',
+};
+
+/** Resources that a worker waits for, in a line. */
+const MAX_PENDING = 8;
+
+function timeoutText(worker: WorkerInfo, timeout: WorkerTimeout, now: number): string {
+  const { clock, elapsed, request, hung, pending = [], thread, answered } = timeout;
+  const further = pending.length > MAX_PENDING ? [`${pending.length - MAX_PENDING} more`] : [];
+  const awaited = [...pending.slice(0, MAX_PENDING).map(printable), ...further].join(', ');
+  return [
+    `${titleOf(worker, thread)}${thread === undefined ? '' : ','} timed out: ${CLOCK_TEXT[clock](duration(elapsed))}`,
+    ...(request ? [`serving ${requestText(request, now)}`] : []),
+    ...(hung ? [`${HUNG_TEXT[hung]}${hung === 'waiting' && awaited !== '' ? ` for ${awaited}` : ''}`] : []),
+    ...(request ? [answered ? 'answered 504' : 'not answered'] : []),
+  ].join(', ');
+}
+
+/** Errors of the master's own begin with the name of the worker. */
+function failureText(worker: WorkerInfo, error: Error): string {
+  const text = errorTitle(error);
+  const named = `worker #${worker.id}`;
+  return text.startsWith(named) ? title(worker) + text.slice(named.length) : `${title(worker)} failed: ${text}`;
+}
+
+function title({ id, pid }: WorkerInfo): string {
+  return pid === undefined ? `worker #${id}` : `worker #${id} (pid ${pid})`;
+}
+
+/** Of a thread, with its number. */
+function titleOf(worker: WorkerInfo, thread: number | undefined): string {
+  return thread === undefined ? title(worker) : `${title(worker)}, thread ${thread}`;
+}
+
+function of({ id, pid, age, generation }: WorkerInfo): { readonly worker: object } {
+  return { worker: { id, pid, age, generation } };
+}
+
+function howText({ code, signal }: { readonly code: number | null; readonly signal: string | null }): string {
+  if (signal !== null) return signal;
+  return code === null ? 'never started' : `exit code ${code}`;
+}
+
+function requestText({ method, url, remoteAddress, startedAt }: TimedOutRequest, now: number): string {
+  const from = remoteAddress === undefined ? '' : ` from ${printable(remoteAddress)}`;
+  return `${printable(method)} ${quoted(url)}${from}, ${duration(ageOf(startedAt, now))} old`;
+}
+
+/** The request with its age in milliseconds. */
+function aged(request: TimedOutRequest | undefined, now: number): { readonly request?: object } {
+  return request ? { request: { ...request, age: Math.round(ageOf(request.startedAt, now)) } } : {};
+}
+
+/** The clock of the system may be set back. */
+function ageOf(startedAt: number, now: number): number {
+  return Math.max(0, now - startedAt);
+}
+
+function addressText(address: BoundAddress): string {
+  if (typeof address === 'string') return address.startsWith('fd://') ? address : printable(`unix:${address}`);
+  const { family, address: host, port } = address;
+  return family === 'IPv6' ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,53 @@
+import type { Duplex } from 'node:stream';
+import type { TlsOptions } from 'node:tls';
+import { encodeOrder, type Order } from '../../orders.js';
+import { encodeTls, FD, parseMessage, type WorkerMessage } from '../../protocol.js';
+import type { Child } from '../../system/child.js';
+import { system } from '../../system/system.js';
+import { readLines } from '../common/read-lines.js';
+
+/** The master's end of the control pipe of one worker. */
+export class Control {
+  /** Undefined when the process could not be spawned. */
+  readonly #pipe: Duplex | undefined;
+
+  constructor(child: Child) {
+    this.#pipe = (child.stdio[FD.CONTROL] ?? undefined) as Duplex | undefined;
+    this.#pipe?.on('error', () => undefined);
+  }
+
+  /** What is no message goes to `onNoise`. */
+  listen(onMessage: (message: WorkerMessage) => void, onNoise: (line: string) => void): void {
+    if (!this.#pipe) return;
+    readLines(this.#pipe, (line) => {
+      const message = parseMessage(line);
+      if (message) onMessage(message);
+      else onNoise(line);
+    });
+  }
+
+  sendTls(tls: TlsOptions): void {
+    // Without them it cannot boot: as if the pipe had failed.
+    this.#write(encodeTls(tls));
+  }
+
+  /** Returns false where nothing can be said any more: the worker has closed its end. */
+  order(order: Order): boolean {
+    return this.#write(encodeOrder(order));
+  }
+
+  #write(line: string): boolean {
+    if (this.#pipe?.writable !== true) return false;
+    try {
+      system.write(this.#pipe, line);
+      return true;
+    } catch (error) {
+      this.#pipe.destroy(error as Error);
+      return false;
+    }
+  }
+
+  close(): void {
+    this.#pipe?.destroy();
+  }
+}

@@ -1,0 +1,104 @@
+import { debugWorker } from '../../debug.js';
+import type { SerializedError } from '../../serialized-error.js';
+import { closeQuietly, files } from '../../system/files.js';
+import { openUnlinked } from '../common/unlinked.js';
+
+/**
+ * Where a worker process leaves Node's diagnostic report when V8 ends it: no JavaScript runs then, so it could not
+ * tell. A file without a name, one for each worker, which inherits it.
+ */
+export interface FatalReport {
+  /** Undefined where no file could be had. */
+  readonly fd: number | undefined;
+  /** What ended the process, if it left a report; for a process that has ended, once. */
+  take(id: number): FatalWords | undefined;
+}
+
+export interface FatalWords {
+  readonly error: SerializedError;
+  /** In which thread it happened, by node's number; 0 is the main one. */
+  readonly threadId: number;
+}
+
+/** Of a report, what comes first: it ends with all handles of the process and its environment. Bytes. */
+const HEAD_SIZE = 64 * 1024;
+
+export function openFatalReport(): FatalReport {
+  let fd: number | undefined;
+  try {
+    fd = openUnlinked();
+    // The worker opens it anew, by its descriptor, and may be another user by then. Nobody else can.
+    files.fchmodSync(fd, 0o666);
+  } catch (error) {
+    // No more descriptors, perhaps. What it would have said is on standard error too.
+    debugWorker('no file for a report: %o', error);
+  }
+  return {
+    fd,
+    take(id) {
+      if (fd === undefined) return undefined;
+      const head = Buffer.alloc(HEAD_SIZE);
+      let length = 0;
+      try {
+        length = files.readSync(fd, head, 0, HEAD_SIZE, 0);
+      } catch (error) {
+        // The exit is told of all the same.
+        debugWorker('no report: %o', error);
+      }
+      closeQuietly(fd);
+      const text = head.toString('utf8', 0, length);
+      const error = parseFatalReport(text, id);
+      const threadId = field(text, 'threadId');
+      return error && { error, threadId: typeof threadId === 'number' ? threadId : 0 };
+    },
+  };
+}
+
+/**
+ * The error in a report, of which the end may be missing: it may be long, and a process may be killed while it writes.
+ * Undefined for anything else: a worker can write there what it likes.
+ */
+export function parseFatalReport(head: string, id: number): SerializedError | undefined {
+  const trigger = field(head, 'trigger');
+  const event = field(head, 'event');
+  if (typeof event !== 'string') return undefined;
+  if (trigger === 'OOMError') {
+    const limit = field(head, 'memoryLimit');
+    const megabytes = typeof limit === 'number' ? ` (heap limit: ${Math.round(limit / 2 ** 20)} MB)` : '';
+    return described(`worker #${id} ran out of memory: ${event}${megabytes}`, 'ERR_WORKER_OUT_OF_MEMORY', []);
+  }
+  return trigger === 'FatalError'
+    ? described(`worker #${id} ended by a fatal error: ${event}`, 'ERR_WORKER_FATAL', stackOf(head))
+    : undefined;
+}
+
+function described(message: string, code: string, frames: readonly string[]): SerializedError {
+  const stack = [`Error: ${message}`, ...frames.map((frame) => `    ${frame}`)].join('\n');
+  return { name: 'Error', message, code, stack };
+}
+
+/** The first text or number of that name. */
+function field(head: string, name: string): unknown {
+  const [, value] = new RegExp(`"${name}":\\s*("(?:[^"\\\\]|\\\\.)*"|\\d+)`).exec(head) ?? [];
+  return value === undefined ? undefined : parse(value);
+}
+
+function stackOf(head: string): string[] {
+  const start = head.indexOf('"javascriptStack"');
+  const end = head.indexOf('"javascriptHeap"', start);
+  if (start < 0 || end < 0) return [];
+  const { javascriptStack } = (parse(`{${head.slice(start, end).trimEnd().replace(/,$/, '')}}`) ?? {}) as {
+    readonly javascriptStack?: { readonly stack?: unknown } | null;
+  };
+  const stack = javascriptStack?.stack;
+  return Array.isArray(stack) ? stack.filter((frame) => typeof frame === 'string') : [];
+}
+
+/** Undefined for what is no JSON: an escape that there is not, a number that begins with 0. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

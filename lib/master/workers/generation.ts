@@ -1,0 +1,96 @@
+import { isAbsolute, join } from 'node:path';
+import type { TlsOptions } from 'node:tls';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { envFiles, readEnvFiles, splitEnvFiles } from '../../options/env-files.js';
+import { libraryAt } from '../../options/library.js';
+import type { ResolvedOptions } from '../../options/resolved.js';
+import { files } from '../../system/files.js';
+import { system } from '../../system/system.js';
+import { withoutServiceVariables } from '../../system/systemd.js';
+import { type Command, SHELL, workerCommand } from './command.js';
+
+/**
+ * What the workers of one generation are started with. It is settled when the generation begins, with all symbolic links
+ * followed: so whatever a deploy does meanwhile, a worker that replaces one of this generation runs the same code, if that
+ * is still where it was.
+ */
+export interface Generation {
+  /** From 1. */
+  readonly number: number;
+  readonly command: Command;
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Module form: the specifier. */
+  readonly app: string | undefined;
+  /** A built-in class or the specifier of a module. */
+  readonly workerClass: string | undefined;
+  /** With the contents of the files: a certificate that is just being replaced keeps no worker from serving. */
+  readonly tls: TlsOptions | undefined;
+}
+
+/**
+ * Looks at everything anew. Throws `ERR_NO_ENTRY`, and `ERR_INVALID_OPTION` for certificates that cannot be read or do not fit, and for
+ * files of variables that cannot be read.
+ */
+export function newGeneration(number: number, options: ResolvedOptions): Generation {
+  const { source, workerClass, env, argv, library, tls } = options;
+  // Their variables are settled here: a worker that is started later would find what the files say by then.
+  const { flags: execArgv, files } = splitEnvFiles(options.execArgv, options.cwd);
+  // Those of the host's own flags are in its environment.
+  const further = options.execArgv === process.execArgv ? [] : readEnvFiles(files);
+  const follow = followsLinks([...execArgv, process.env['NODE_OPTIONS'] ?? '']);
+  const cwd = follow(options.cwd);
+  const pin = (specifier: string): string => pinSpecifier(specifier, cwd, follow);
+  const [program = '', entry, ...args] = argv;
+  const host = entry === undefined ? argv : [program, follow(entry), ...args];
+  // Without a socket there is nothing to move.
+  const shell = options.bind.length === 0 ? undefined : SHELL;
+  return {
+    number,
+    command: workerCommand(source, execArgv, host, shell, libraryAt(library)),
+    cwd,
+    env: {
+      ...Object.fromEntries(further),
+      ...envFiles.renew({ ...withoutServiceVariables(process.env), ...env }),
+    },
+    app: source.form === 'module' ? pin(source.specifier) : undefined,
+    workerClass: workerClass.name === undefined ? undefined : pin(workerClass.name),
+    tls: tls && system.readTls(tls),
+  };
+}
+
+/** Where a path leads; what leads nowhere stays as it is, for the worker to complain about. */
+type Follow = (path: string) => string;
+
+function followsLinks(flags: readonly string[]): Follow {
+  // With such a flag, Node would see another path than the one that it was given.
+  if (flags.some((flag) => flag.includes('--preserve-symlinks'))) return (path) => path;
+  return (path) => {
+    try {
+      return files.realpathSync(path);
+    } catch {
+      return path;
+    }
+  };
+}
+
+/**
+ * The specifier of a module with all links followed. That of a package stays: it is looked up from the working directory,
+ * which has been followed.
+ */
+function pinSpecifier(specifier: string, cwd: string, follow: Follow): string {
+  const hash = specifier.lastIndexOf('#');
+  const [module, name] = hash > 0 ? [specifier.slice(0, hash), specifier.slice(hash)] : [specifier, ''];
+  const url = fileUrlOf(module, cwd);
+  if (url === undefined) return specifier;
+  const path = fileURLToPath(url);
+  const real = follow(path);
+  // Shorter in messages, and the same for all that are no links.
+  return real === path ? specifier : pathToFileURL(real).href + url.search + name;
+}
+
+function fileUrlOf(module: string, cwd: string): URL | undefined {
+  if (module.startsWith('.')) return new URL(module, pathToFileURL(join(cwd, '/')));
+  if (isAbsolute(module)) return pathToFileURL(module);
+  return module.startsWith('file:') ? new URL(module) : undefined;
+}

@@ -1,0 +1,104 @@
+import type { TlsOptions } from 'node:tls';
+import { monotonic } from '../../monotonic.js';
+import type { ResolvedOptions } from '../../options/resolved.js';
+import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol.js';
+import type { resolveAccount } from '../../system/account.js';
+import { type Child, spawnChild, unbornChild } from '../../system/child.js';
+import { localName } from '../../system/peers.js';
+import { boundName, type Listener } from '../sockets/listener.js';
+import { bootLimit } from './clocks.js';
+import { type Command, SHELL } from './command.js';
+import type { Generation } from './generation.js';
+
+/** How to start one worker process. */
+export interface Launch {
+  readonly command: Command;
+  readonly spec: WorkerSpec;
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The listening sockets, in the order of `bind`. */
+  readonly sockets: readonly number[];
+  readonly scoreboard: number;
+  /** From `spawnedAt` of the spec until it is killed when it is not ready; 0 for never. */
+  readonly bootLimit: number;
+  readonly tls: TlsOptions | undefined;
+  /** Why it cannot be started, where that is known before. */
+  readonly failure?: Error;
+}
+
+/** What is one worker's own. */
+export interface Place {
+  readonly id: number;
+  readonly age: number;
+  /** Index of its slot on the scoreboard. */
+  readonly slot: number;
+  /** How long it leaves the clients to others once it can serve, milliseconds. */
+  readonly rest: number;
+}
+
+/** What all workers of an Arbiter have in common, of whatever generation they are. */
+export interface Ground {
+  readonly listeners: readonly Listener[];
+  /** Descriptor of the scoreboard. */
+  readonly scoreboard: number;
+  readonly account: ReturnType<typeof resolveAccount>;
+}
+
+/** So many threads of a process may be replaced; then the process is, if there are further sockets. */
+const SPARE_COPIES = 8;
+
+export function planLaunch(options: ResolvedOptions, generation: Generation, place: Place, ground: Ground): Launch {
+  const { listeners, scoreboard, account } = ground;
+  const [first, ...further] = listeners.map(({ fd }) => fd);
+  const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
+  const { name, serving, clocks, gracefulTimeout, backlog, http, recycle, logger, umask } = options;
+  const { command, cwd, env, app, workerClass, tls } = generation;
+  return {
+    command,
+    spec: {
+      name,
+      ...place,
+      generation: generation.number,
+      sockets: listeners.length,
+      locals: listeners.map(({ foreign, address }) => (foreign ? null : localName(boundName(address)))),
+      copies,
+      backlog,
+      direct: SHELL === undefined && listeners.length > 0,
+      serving,
+      clocks,
+      gracefulTimeout,
+      spawnedAt: monotonic(),
+      tls: tls !== undefined,
+      http,
+      ...(workerClass !== undefined && { workerClass }),
+      recycle,
+      logged: logger !== false,
+      ...(app !== undefined && { app }),
+      ...(umask !== undefined && { umask }),
+      ...account,
+    },
+    cwd,
+    env,
+    sockets: first === undefined ? [] : [first, ...Array.from({ length: copies }, () => further).flat()],
+    scoreboard,
+    bootLimit: bootLimit(clocks),
+    tls,
+  };
+}
+
+/** `report` is the descriptor of the file for what V8 says when it runs out of memory. */
+export function spawnWorker(launch: Launch, report: number | undefined): Child {
+  const { command, spec, cwd, env, sockets, scoreboard, failure } = launch;
+  if (failure) return unbornChild(failure);
+  const [first, ...further] = sockets;
+  const socket = first ?? 'ignore';
+  const stdin = spec.direct ? socket : 'ignore';
+  const shellCopy = spec.direct ? 'ignore' : socket;
+  return spawnChild(command.file, command.args, {
+    cwd,
+    // In a process group of its own, so that what it starts can be ended with it.
+    detached: true,
+    env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
+    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further],
+  });
+}

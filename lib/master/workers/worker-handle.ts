@@ -1,0 +1,299 @@
+import { debugWorker } from '../../debug.js';
+import type { ArbiterError } from '../../errors.js';
+import { monotonic } from '../../monotonic.js';
+import type { Order } from '../../orders.js';
+import type { RecycleCause, WorkerMessage } from '../../protocol.js';
+import { type Child, hasEnded, insist, signalChild } from '../../system/child.js';
+import { ENDS, unsignalled } from '../common/trouble.js';
+import { Control } from './control.js';
+import { Family } from './family.js';
+import { type FatalWords, openFatalReport } from './fatal-report.js';
+import { type Launch, spawnWorker } from './launch.js';
+import { Limits } from './limits.js';
+
+/** A worker as listeners see it: a snapshot that keeps its values. */
+export interface WorkerInfo {
+  /** The stable slot, 1..n; a replacement has the id of its predecessor. */
+  readonly id: number;
+  /** Undefined when the process could not be spawned. */
+  readonly pid: number | undefined;
+  /** Counts all workers ever spawned, never reused; a lower one is older. */
+  readonly age: number;
+  /** Counts the reloads, from 1. */
+  readonly generation: number;
+  readonly state: WorkerState;
+  /** Milliseconds since the epoch. */
+  readonly spawnedAt: number;
+  /** Milliseconds since the epoch; undefined before it is ready. */
+  readonly readyAt: number | undefined;
+}
+
+/** `booting` until it serves, `draining` from the order to end until it has. */
+export type WorkerState = 'booting' | 'ready' | 'draining' | 'exited';
+
+/**
+ * Why a worker ended. `stop`: it was told to, by the arbiter's stop or by somebody else's TERM or QUIT; `scale`: there
+ * were too many; `reload`: a new generation replaced it, or it was of one that was rolled back; `recycle`: it had reached `maxRequests` or `maxMemory`, and its replacement was ready; `boot`: it failed
+ * before it was ready; `timeout`: a clock ran out; `crash`: anything else.
+ */
+export type ExitReason = 'stop' | 'scale' | 'reload' | 'recycle' | 'timeout' | 'crash' | 'boot';
+
+/** Why the master tells a worker to end. */
+export type LeaveReason = Extract<ExitReason, 'stop' | 'scale' | 'reload' | 'recycle'>;
+
+/** How hard a worker is told to end: finish the request, exit at once, or be killed. */
+export type EndStage = 'drain' | 'quit' | 'kill';
+const STAGES: readonly EndStage[] = ['drain', 'quit', 'kill'];
+
+export function isHarder(stage: EndStage, than: EndStage | undefined): boolean {
+  return than === undefined || STAGES.indexOf(stage) > STAGES.indexOf(than);
+}
+
+/** What reaches the master's queue from a worker process. */
+export type WorkerTurn =
+  | { readonly type: 'message'; readonly worker: WorkerHandle; readonly message: WorkerMessage }
+  | {
+      readonly type: 'exit';
+      readonly worker: WorkerHandle;
+      readonly code: number | null;
+      readonly signal: NodeJS.Signals | null;
+      readonly error?: Error;
+      /** What V8, or node, said when it ended the process. */
+      readonly fatal?: FatalWords;
+    }
+  | { readonly type: 'overdue'; readonly worker: WorkerHandle }
+  /** The system would not do something for the master. */
+  | { readonly type: 'trouble'; readonly error: ArbiterError }
+  /** It is time to look after all of them. */
+  | { readonly type: 'tick' };
+
+/** How long a worker that has told of its own timeout may take to end. Milliseconds. */
+const LAST_ANSWERS = 2_000;
+
+/** One that is told to end before it is ready does so, unless its event loop stands still. Milliseconds. */
+const BLOCKED_BOOT = 1_000;
+
+/** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
+const LAST_WORDS = 250;
+
+/** What the master thinks of it, and it does not know. */
+export interface Standing {
+  /** In a slot, one of a later term takes over from one of an earlier. */
+  readonly term: number;
+  /** How long it must have been ready until it may take another's place, milliseconds. */
+  readonly probation: number;
+}
+
+/** The parent's side of one worker process. It reports to the queue and decides nothing. */
+export class WorkerHandle {
+  readonly id: number;
+  readonly age: number;
+  readonly generation: number;
+  /** See the roster. */
+  readonly term: number;
+  readonly slot: number;
+  readonly pid: number | undefined;
+  readonly family: Family;
+  /** The failure that ended its boot, once that is known. */
+  failure: Error | undefined;
+  /** Somebody else has told it to end, and the master has told it nothing. */
+  dismissed = false;
+  /** The last error that it has told of. */
+  lastError: Error | undefined;
+  #timedOut = false;
+  #overdue = false;
+  #leavingFor: LeaveReason | undefined;
+  #due = false;
+  readonly #probation: number;
+  readonly #spawnedAt: number = Date.now();
+  readonly #spawnedTick: number = performance.now();
+  #readyAt: number | undefined;
+  #readyTick: number | undefined;
+  #beganTick = 0;
+  #exited = false;
+  readonly #fatal = openFatalReport();
+  readonly #enqueue: (turn: WorkerTurn) => void;
+  readonly #child: Child;
+  readonly #control: Control;
+  readonly #limits = new Limits();
+
+  constructor(launch: Launch, { term, probation }: Standing, enqueue: (turn: WorkerTurn) => void) {
+    const { spec } = launch;
+    this.id = spec.id;
+    this.age = spec.age;
+    this.slot = spec.slot;
+    this.generation = spec.generation;
+    this.term = term;
+    this.#probation = probation;
+    this.#enqueue = enqueue;
+    this.#child = spawnWorker(launch, this.#fatal.fd);
+    this.family = new Family(this.#child);
+    this.#control = new Control(this.#child);
+    this.pid = this.#child.pid;
+    debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
+    this.#listen(enqueue);
+    if (launch.tls !== undefined) this.#control.sendTls(launch.tls);
+    if (launch.bootLimit > 0) {
+      const left = Math.max(0, spec.spawnedAt + launch.bootLimit - monotonic());
+      this.#countBoot(left);
+    }
+  }
+
+  get leaving(): boolean {
+    return this.#leavingFor !== undefined;
+  }
+
+  /** Why it was told to end, if it was. */
+  get leavingFor(): LeaveReason | undefined {
+    return this.#leavingFor;
+  }
+
+  /** Whether it has asked to be recycled. */
+  get due(): boolean {
+    return this.#due;
+  }
+
+  get ready(): boolean {
+    return this.#readyAt !== undefined;
+  }
+
+  /** Whether its process has ended; its last words may still be on their way. */
+  get exited(): boolean {
+    return hasEnded(this.#child);
+  }
+
+  /** Whether it was killed because it had not drained in time. */
+  get overdue(): boolean {
+    return this.#overdue;
+  }
+
+  /** Whether a clock of it ran out. */
+  get timedOut(): boolean {
+    return this.#timedOut;
+  }
+
+  /** How long it has been spawned, and how long ready, milliseconds of the monotonic clock. */
+  get lived(): number {
+    return performance.now() - this.#spawnedTick;
+  }
+
+  get readySince(): number | undefined {
+    return this.#readyTick;
+  }
+
+  get provenAt(): number | undefined {
+    return this.#readyTick === undefined ? undefined : Math.max(this.#readyTick, this.#beganTick + this.#probation);
+  }
+
+  get served(): number {
+    return this.#readyTick === undefined ? 0 : performance.now() - this.#readyTick;
+  }
+
+  info(): WorkerInfo {
+    return Object.freeze({
+      id: this.id,
+      pid: this.pid,
+      age: this.age,
+      generation: this.generation,
+      state: this.#state(),
+      spawnedAt: this.#spawnedAt,
+      readyAt: this.#readyAt,
+    });
+  }
+
+  /** @param since - when it began to serve in part, of `monotonic()`. */
+  markReady(since?: number): void {
+    this.#readyAt = Date.now();
+    this.#readyTick = performance.now();
+    this.#beganTick = this.#readyTick - (since === undefined ? 0 : Math.max(0, monotonic() - since));
+    this.#limits.booted();
+  }
+
+  markDue(why: RecycleCause): void {
+    debugWorker('#%d age %d asks to be recycled: %s', this.id, this.age, why);
+    this.#due = true;
+  }
+
+  /** Tells the worker to end, and kills it when it has not by the limit, milliseconds. The first reason stays. */
+  end(reason: LeaveReason, stage: EndStage, limit: number): void {
+    this.dismissed = false;
+    this.leave(reason, stage, limit);
+    // One that has reported its failure is on its way out.
+    if (this.failure !== undefined) return;
+    // Before it is ready, nothing is under way.
+    if (stage === 'kill' || (stage === 'quit' && !this.ready)) this.signal('SIGKILL');
+    else this.order(stage);
+  }
+
+  /** It is to end, and gets the order to do so later. */
+  leave(reason: LeaveReason, stage: EndStage, limit: number): void {
+    this.#leavingFor ??= reason;
+    this.#killWithin(limit, () => {
+      this.#overdue = stage === 'drain';
+    });
+  }
+
+  /** Says it on the control pipe. */
+  order(order: Order): void {
+    // TERM is all that it would still hear.
+    if (!this.#control.order(order)) this.signal('SIGTERM');
+    if (order === 'drain' && !this.ready) this.#countBoot(BLOCKED_BOOT);
+  }
+
+  /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */
+  timeOut(): void {
+    this.#timedOut = true;
+    this.#killWithin(LAST_ANSWERS);
+  }
+
+  /** A kill is for all that it has started, too; any other signal for the worker alone. */
+  signal(name: NodeJS.Signals): void {
+    if (this.pid === undefined) return;
+    if (name === 'SIGKILL') this.family.kill();
+    if (!ENDS.has(name)) signalChild(this.#child, name);
+    else insist(this.#child, name, (cause) => this.#enqueue({ type: 'trouble', error: unsignalled(this, cause) }));
+  }
+
+  #countBoot(limit: number): void {
+    this.#limits.countBoot(limit, this.pid, () => this.#enqueue({ type: 'overdue', worker: this }));
+  }
+
+  #killWithin(limit: number, onKill?: () => void): void {
+    this.#limits.killWithin(limit, () => {
+      onKill?.();
+      this.signal('SIGKILL');
+    });
+  }
+
+  #state(): WorkerState {
+    if (this.#exited) return 'exited';
+    if (this.leaving) return 'draining';
+    return this.ready ? 'ready' : 'booting';
+  }
+
+  #listen(enqueue: (turn: WorkerTurn) => void): void {
+    const child = this.#child;
+    let reported = false;
+    const report = (code: number | null, signal: NodeJS.Signals | null, error?: Error): void => {
+      if (reported) return;
+      reported = true;
+      this.#exited = true;
+      this.#limits.clear();
+      this.#control.close();
+      debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
+      const fatal = this.#fatal.take(this.id);
+      enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }), ...(fatal && { fatal }) });
+    };
+    child.on('error', (error) => {
+      if (this.pid === undefined) report(null, null, error);
+    });
+    // 'close' comes when the pipe is read to its end too, so that the worker's last words come first.
+    child.on('close', report);
+    // Of a busy host, timers come before what the pipe holds.
+    child.on('exit', (code, signal) => setTimeout(() => setImmediate(report, code, signal), LAST_WORDS).unref());
+    this.#control.listen(
+      (message) => enqueue({ type: 'message', worker: this, message }),
+      (line) => debugWorker('#%d wrote a line that is no message: %s', this.id, line.slice(0, 80)),
+    );
+  }
+}

@@ -1,0 +1,294 @@
+import { AsyncResource } from 'node:async_hooks';
+import net from 'node:net';
+import { FD } from '../../protocol.js';
+import { DUTY } from '../../scoreboard.js';
+import { descriptors } from '../vitals/descriptors.js';
+import type { AcceptorOptions } from './accept-options.js';
+import { isExhaustion, keepUnread, numberOf } from './accepted.js';
+import { Duty } from './duty.js';
+import { Entrance } from './entrance.js';
+import { lastCall } from './last-call.js';
+import { markNoDelay } from './no-delay.js';
+
+interface Waiting {
+  readonly socket: net.Socket;
+  readonly admit: () => void;
+}
+
+/** Marks a connection that has a place. */
+const PLACED: unique symbol = Symbol('placed');
+type Placed = net.Socket & { [PLACED]?: boolean };
+
+/**
+ * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
+ */
+export class Acceptor {
+  readonly #options: AcceptorOptions;
+  /** In the order in which they are opened after a pause. */
+  readonly #entrances: Entrance[] = [];
+  /** Accepted where an entrance cannot be shut, and not looked at yet. */
+  readonly #waiting: Waiting[] = [];
+  readonly #connections = new Set<net.Socket>();
+  readonly #onClose: (this: net.Socket) => void;
+  #duty: Duty | undefined;
+  #rest: NodeJS.Timeout | undefined;
+  #taken = 0;
+  /** @internal */
+  accepted = 0;
+  /** @internal */
+  readonly index: number;
+  #shut = false;
+  /** There are hardly any descriptors left. */
+  #short = false;
+  #leaving: Promise<void> | undefined;
+  /** @internal */
+  left = false;
+  #drained: (() => void) | undefined;
+
+  /** @internal */
+  constructor(options: AcceptorOptions) {
+    this.#options = options;
+    this.index = options.slot;
+    const { sockets, copy, backlog, direct, socket } = options;
+    for (let index = 0; index < sockets; index++) {
+      const server = net.createServer({ allowHalfOpen: true, noDelay: true, ...socket }, (connection) => {
+        if (entrance.givesNoDelay) markNoDelay(connection);
+        if (sockets > 1) this.#moveBack(entrance);
+        this.#accept(connection);
+      });
+      const fd = index === 0 ? FD.SOCKET : FD.EXTRA_SOCKETS + copy * (sockets - 1) + index - 1;
+      const entrance = new Entrance(server, { index, fd, backlog, direct });
+      this.#entrances.push(entrance);
+    }
+    const forget = (socket: net.Socket): void => this.#forget(socket);
+    this.#onClose = function () {
+      forget(this);
+    };
+  }
+
+  /** All open connections, oldest first. */
+  get connections(): ReadonlySet<net.Socket> {
+    return this.#connections;
+  }
+
+  /** @internal */
+  get hasRoom(): boolean {
+    return this.#taken < this.#options.capacity;
+  }
+
+  /** @internal Whether one has been accepted that gets the next place. */
+  get waits(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** @internal Of the first of the `bind`s. */
+  get address(): net.AddressInfo | string | null {
+    return this.#entrances.find(({ index }) => index === 0)?.address ?? null;
+  }
+
+  /** @internal */
+  get isOpen(): boolean {
+    return !this.#shut;
+  }
+
+  /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
+  async open(): Promise<void> {
+    // A copy, since the first connection may come before the last is open.
+    const { rest, onError, onWake } = this.#options;
+    for (const entrance of [...this.#entrances]) {
+      await entrance.open((error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
+      if (rest > 0) entrance.shut();
+    }
+    onWake(() => this.#duty?.called());
+    descriptors.add(this);
+    this.#shut = rest > 0;
+    if (rest > 0) this.#rest = setTimeout(() => this.#takeUp(), rest).unref();
+    else this.#takeUp();
+  }
+
+  /**
+   * Stops to accept; resolves when the last connection has closed. When the Arbiter stops, what waits at its sockets is
+   * accepted first, as there is room: nobody else would.
+   */
+  async close(): Promise<void> {
+    await this.lastCall();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const earlier = this.#drained;
+      this.#drained = () => {
+        earlier?.();
+        resolve();
+      };
+    });
+  }
+
+  /** @internal The first half of {@link Acceptor.close}: resolves when it accepts no more. */
+  lastCall(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  /** @internal */
+  shorten(): void {
+    for (const entrance of this.#entrances) entrance.shorten();
+  }
+
+  /** @internal Accepts no more, whatever waits. */
+  abandon(): void {
+    if (this.left) return;
+    this.left = true;
+    descriptors.remove(this);
+    for (const entrance of this.#entrances) entrance.close();
+    this.#offDuty(DUTY.NONE);
+    this.#options.onLeft();
+  }
+
+  /**
+   * @internal
+   * Gives a place to a connection that has given up its own. {@link Acceptor.shut} must follow, unless the place is given back
+   * before this turn of the loop is over.
+   */
+  enter(socket: Placed): void {
+    socket[PLACED] = true;
+    this.#taken++;
+  }
+
+  /** @internal Stops to accept, if all places are taken. */
+  shut(): void {
+    if (this.hasRoom) return;
+    if (!this.#shut) {
+      this.#pause();
+      this.#duty?.leaves(this.#taken);
+    }
+    this.#options.onFull?.();
+  }
+
+  /**
+   * @internal
+   * Without room, takes one that waits, if there is one: {@link Acceptor.waits} is true from then on, and `onFull` is called. It is no offer on
+   * the duty roster, and lasts for a moment only: who has room comes first.
+   */
+  look(): void {
+    if (!this.#shut || this.left || this.hasRoom || this.#short) return;
+    for (const entrance of this.#entrances) entrance.unshut();
+    const end = (): void => {
+      if (this.#shut && !this.left) for (const entrance of this.#entrances) entrance.shut();
+    };
+    setImmediate(() => setImmediate(end));
+  }
+
+  /** @internal While descriptors are short, it accepts nothing. */
+  shutFor(shortage: boolean): void {
+    this.#short = shortage;
+    if (!shortage) this.#resume();
+    else if (!this.#shut) {
+      this.#pause();
+      this.#duty?.leaves(this.#taken);
+    }
+  }
+
+  /** @internal Whether the connection has a place. */
+  places(socket: Placed): boolean {
+    return socket[PLACED] === true;
+  }
+
+  /** @internal Gives the place of one connection to another. */
+  pass(from: Placed, to: Placed): void {
+    from[PLACED] = false;
+    to[PLACED] = true;
+  }
+
+  /** @internal Takes back the place of a connection, which goes on without one. */
+  leave(socket: Placed): void {
+    if (socket[PLACED] !== true) return;
+    socket[PLACED] = false;
+    this.#taken--;
+    let next = this.#waiting.shift();
+    while (next?.socket.destroyed) next = this.#waiting.shift();
+    if (next) next.admit();
+    else this.#resume();
+  }
+
+  /** Goes on duty. */
+  #takeUp(): void {
+    this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
+    this.#resume();
+  }
+
+  #accept(socket: net.Socket): void {
+    this.accepted++;
+    this.#connections.add(socket);
+    socket.on('close', this.#onClose);
+    if (this.hasRoom) this.#admit(socket);
+    else {
+      const read = keepUnread(socket);
+      // Whoever makes room for it does so in a context of its own, which is none of its requests'.
+      const admit = AsyncResource.bind(() => {
+        read();
+        this.#admit(socket);
+      });
+      this.#waiting.push({ socket, admit });
+      this.#pause();
+    }
+    this.shut();
+    descriptors.opened(numberOf(socket));
+  }
+
+  #admit(socket: net.Socket): void {
+    this.enter(socket);
+    this.shut();
+    if (this.hasRoom && this.#duty?.givesWay(this.#taken)) this.#pause();
+    this.#options.onConnection(socket);
+  }
+
+  #forget(socket: net.Socket): void {
+    this.#connections.delete(socket);
+    this.#options.onClose?.(socket);
+    this.leave(socket);
+    if (this.left && this.#connections.size === 0) this.#drained?.();
+  }
+
+  /** The one that is opened first is served first: without turns, a busy address would starve the others. */
+  #moveBack(entrance: Entrance): void {
+    this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
+    this.#entrances.push(entrance);
+  }
+
+  #pause(): void {
+    this.#shut = true;
+    for (const entrance of this.#entrances) entrance.shut();
+  }
+
+  #resume(): void {
+    if (!this.#shut || this.left || this.#short || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
+    this.#shut = false;
+    for (const entrance of this.#entrances) entrance.unshut();
+  }
+
+  async #leave(): Promise<void> {
+    // What waits at the sockets may take the last of them.
+    this.#short = false;
+    descriptors.remove(this);
+    const calls = this.#entrances.map((entrance) => ({ entrance, until: this.#options.lastCall(entrance.index) }));
+    const end = Math.max(0, ...calls.map(({ until }) => until));
+    // While all of them leave, nobody would wake one that rests.
+    this.#offDuty(end > 0 ? DUTY.BUSY : DUTY.NONE);
+    for (const { entrance, until } of calls) {
+      if (until > 0) continue;
+      entrance.close();
+      this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
+    }
+    if (end > 0) {
+      this.#resume();
+      await lastCall(this, end);
+    }
+    this.abandon();
+  }
+
+  /** Off the duty roster: what is still served must not put it on again. */
+  #offDuty(state: typeof DUTY.NONE | typeof DUTY.BUSY): void {
+    clearTimeout(this.#rest);
+    this.#duty?.close(state);
+    this.#duty = undefined;
+  }
+}

@@ -1,0 +1,12 @@
+import type { Handler } from '../../options/types.js';
+import { HttpWorker } from '../http/http.js';
+
+/**
+ * Many requests at once, with keep-alive, upgrades and HTTP/2: for applications that wait more than they compute. At
+ * `workerConnections` it accepts no more until one closes. Gunicorn: its gevent and eventlet workers.
+ */
+export class AsyncWorker<App = Handler> extends HttpWorker<App> {
+  protected override readonly capacity: number = this.options.workerConnections;
+  protected override readonly places = 'connections';
+  protected override readonly upgrades = true;
+}

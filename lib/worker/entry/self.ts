@@ -1,0 +1,86 @@
+import { inspect } from 'node:util';
+import { userMessage } from '../../protocol.js';
+import { rowOf } from '../../system/process-table.js';
+import { spec } from '../context.js';
+import { departure } from '../departure.js';
+import { lifecycle } from './prelude.js';
+
+/** A worker as its own application sees it. */
+export interface OwnWorker {
+  /** The `name` of the Arbiter. */
+  readonly name: string;
+  /** The stable slot, 1..n. */
+  readonly id: number;
+  /** Counts all workers ever spawned. */
+  readonly age: number;
+  /** Counts the reloads, from 1. */
+  readonly generation: number;
+  /** The number of this thread, from 1; 0 in a worker without threads, and in the main thread of one with. */
+  readonly thread: number;
+  /**
+   * Fires when the drain of this worker begins, whoever ordered it: a stop, a reload, `scale()`, a recycling, a TERM to the worker, the
+   * death of the master. Each thread has one, and so has the main thread of a worker with threads. At that moment everything is still
+   * served, and nothing has been waited for: end here what would not end by itself, such as server-sent events. Its `reason` is a
+   * `DOMException` named `AbortError`. It does not fire when a worker crashes, runs out of time, or is told to end at once
+   * (QUIT). Any number of listeners may listen; what they throw is reported, and hurts neither the drain nor each other.
+   */
+  readonly signal: AbortSignal;
+  /** Sends a message to the Arbiter, which emits it as `'worker:message'`. As JSON, below 1 MB; throws what JSON throws. */
+  send(message: unknown): void;
+  /**
+   * The request in flight is known to be long: `timeout` begins that many milliseconds later for it, and for the event loop from now on.
+   * Each call adds. In an async worker, which has no clock for requests, only the event loop gets the time. Throws a
+   * `RangeError` for what is no number of milliseconds.
+   */
+  extendTimeout(duration: number): void;
+  /**
+   * Has a process that this worker has started end with it, however it ends; in a thread, with the thread. What a worker starts does so
+   * anyway, unless it is in a process group of its own: `detached: true`, as libraries start browsers. Such a one outlives the worker
+   * unless it is adopted. Of a group, all end that are in it when its first process lives. One that has ended by then is ignored.
+   * Linux; elsewhere it does nothing. Throws a `RangeError` for what is no pid.
+   */
+  adopt(pid: number): void;
+  /**
+   * The memory of that name that all threads of this worker process share; the first who asks for it makes it, zeroed. It
+   * outlives a thread that crashes, not the process. Rejects with a `RangeError` when it was made with another size, or that size cannot be had.
+   *
+   * @param bytes - its size.
+   */
+  shared(name: string, bytes: number): Promise<SharedArrayBuffer>;
+}
+
+/** This process's, or thread's, own worker; undefined in the master and in other programs. */
+export const worker: OwnWorker | undefined =
+  spec && lifecycle
+    ? Object.freeze({
+        name: spec.name,
+        id: spec.id,
+        age: spec.age,
+        generation: spec.generation,
+        thread: spec.thread ?? 0,
+        get signal() {
+          return departure.signal;
+        },
+        send: (message: unknown) => lifecycle?.tell(userMessage(message)),
+        extendTimeout(duration: number) {
+          if (typeof duration !== 'number' || !(duration >= 0)) {
+            throw new RangeError(`extendTimeout: expected milliseconds of at least 0, got ${inspect(duration)}`);
+          }
+          if (lifecycle) lifecycle.slot.setPatience(lifecycle.pulse.extend(duration));
+        },
+        adopt(pid: number) {
+          if (!Number.isSafeInteger(pid) || pid <= 1)
+            throw new RangeError(`adopt: expected a pid, got ${inspect(pid)}`);
+          const row = rowOf(pid);
+          if (row) lifecycle?.tell({ type: 'adopt', pid, born: row.born });
+        },
+        async shared(name: string, bytes: number) {
+          const buffer = await lifecycle?.shared(name, bytes);
+          if (buffer === undefined) throw new RangeError(`expected a size in bytes that can be had, got ${bytes}`);
+          if (buffer.byteLength === bytes) return buffer;
+          throw new RangeError(
+            `the shared buffer '${name}' has ${buffer.byteLength} bytes, and ${bytes} were asked for`,
+          );
+        },
+      })
+    : undefined;

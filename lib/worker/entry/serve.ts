@@ -1,0 +1,53 @@
+import type { ResolvedOptions } from '../../options/resolved.js';
+import type { WorkerSpec } from '../../protocol.js';
+import { spec as ownSpec } from '../context.js';
+import type { Lifecycle } from '../lifecycle/lifecycle.js';
+import { ownScript } from '../own-script.js';
+import { loadApp } from './app.js';
+import { loadClass } from './classes.js';
+import { lifecycle as ownLifecycle } from './prelude.js';
+import { createWarner } from './warner.js';
+
+/** What the host's script brings in the inline form; the spec names modules where it does not. */
+export interface Inline {
+  readonly app: unknown;
+  readonly workerClass: unknown;
+}
+
+/**
+ * Loads the application, serves it, and never returns: the process exits when the worker has ended. What fails on
+ * the way is reported to the master. In a thread of a worker the same holds for the thread.
+ */
+export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inline): Promise<never> {
+  try {
+    lifecycle.phase = 'load';
+    const Class = await loadClass(spec.workerClass ?? inline?.workerClass);
+    const { slot, pulse, fail, tell, onWake, leaveSockets } = lifecycle;
+    const tls = spec.tls ? await lifecycle.tls() : undefined;
+    if (Class.kind === 'threads' && spec.thread === undefined) {
+      const { ThreadPool } = await import('../threads/pool.js');
+      const pool = new ThreadPool(spec, lifecycle, tls);
+      lifecycle.phase = 'boot';
+      await pool.run();
+      lifecycle.serving(pool);
+    } else {
+      const app = await (spec.app === undefined ? inline?.app : loadApp(spec.app));
+      lifecycle.phase = 'boot';
+      const warn = createWarner(tell, spec.thread);
+      const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls }, app);
+      await worker.init();
+      await worker.run();
+      lifecycle.serving(worker);
+    }
+  } catch (error) {
+    lifecycle.failBoot(error);
+  }
+  return new Promise<never>(() => undefined);
+}
+
+/** `start()` of an Arbiter in a worker process: serves in the inline form, if it is the one that the worker is for. */
+export async function startInWorker({ name, app, workerClass }: ResolvedOptions): Promise<void> {
+  if (!ownSpec || !ownLifecycle || ownSpec.app !== undefined || ownSpec.name !== name) return;
+  ownScript.arrive();
+  return serve(ownSpec, ownLifecycle, { app, workerClass: workerClass.inline });
+}

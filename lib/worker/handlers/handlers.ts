@@ -1,0 +1,49 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as turn } from 'node:timers/promises';
+import { checkServer, isServer, type Refuse, recognizeApp } from '../../options/application.js';
+import type { CallbackHandler, RequestListener, RoutingHandler } from '../../options/types.js';
+import type { Listener } from './listener.js';
+
+/**
+ * Makes the listener of an application, or of a promise of one. Throws a TypeError for what nobody can serve, and what
+ * the application throws while it gets ready.
+ */
+export async function createListener(app: unknown): Promise<Listener> {
+  const known = recognizeApp(await app, refuse);
+  switch (known.kind) {
+    case 'listener':
+      return { request: known.app };
+    case 'server':
+      // A listen() with a host takes effect a turn later.
+      await turn();
+      checkServer(known.app, 'server', refuse);
+      return (await import('./server-handler.js')).createServerListener(known.app);
+    case 'routing':
+      return createRoutingListener(known.app);
+    case 'callback':
+      return createCallbackListener(known.app);
+    case 'fetch':
+      return (await import('./fetch-handler.js')).createFetchListener(known.app);
+  }
+}
+
+const refuse: Refuse = (expected, got) => new TypeError(`expected as the application ${expected}, got ${got}`);
+
+function createCallbackListener(app: CallbackHandler): Listener {
+  const request: unknown = app.callback();
+  if (typeof request === 'function') return { request: request as RequestListener };
+  throw new TypeError(`expected a function from callback() of the application, got ${typeof request}`);
+}
+
+async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
+  await app.ready();
+  const { server } = app as { server?: unknown };
+  if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
+  const { createClosing } = await import('./fastify.js');
+  return {
+    // It is not fed, since its timeouts are Fastify's; but plugins hang their 'upgrade' listeners on it.
+    ...(isServer(server) && { beside: server }),
+    request: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),
+    ...createClosing(app),
+  };
+}

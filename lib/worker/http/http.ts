@@ -1,0 +1,290 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Handler, RequestListener } from '../../options/types.js';
+import type { Acceptor } from '../accept/acceptor.js';
+import { type Timeout, Worker } from '../base.js';
+import { closeIfIdle } from '../connections/closing.js';
+import {
+  connectionOf,
+  countPending,
+  descriptorOf,
+  isOver,
+  isStream,
+  MAX_PENDING,
+  markServed,
+  noteDescriptor,
+  pendingOf,
+  servedOf,
+  streamOf,
+  transportOf,
+} from '../connections/connection.js';
+import { ownHead } from '../connections/head.js';
+import { departure } from '../departure.js';
+import { AppError } from '../failures.js';
+import { createListener } from '../handlers/handlers.js';
+import type { Listener } from '../handlers/listener.js';
+import { besideHttp2 } from '../handlers/server-handler.js';
+import { Answers } from '../requests/answers.js';
+import { Arrival, type Heads } from '../requests/arrival.js';
+import { announce, endLate } from '../requests/late.js';
+import { refuse, refuseNow } from '../requests/refusal.js';
+import { Departures } from './departures.js';
+import { listenToOthers } from './other-requests.js';
+import { openFor, socketOptions } from './own-server.js';
+import { createServer, type FedServer } from './server.js';
+import { WebSockets } from './websockets.js';
+
+/** What a worker has room for: connections, or requests of connections that may wait without a place. */
+export type Places = 'connections' | 'requests';
+
+/**
+ * An acceptor, an `http.Server` that it feeds, and the application's handler.
+ *
+ * To serve another type of application, override {@link HttpWorker.createListener}; to do something around each request,
+ * {@link HttpWorker.handle}.
+ */
+export abstract class HttpWorker<App = Handler> extends Worker<App> {
+  /** How many requests, or connections, this worker holds at once. */
+  protected abstract readonly capacity: number;
+  /** What {@link HttpWorker.capacity} counts. */
+  protected abstract readonly places: Places;
+  /** Whether an application's own protocol may take a connection over. */
+  protected readonly upgrades: boolean = false;
+  /** Whether it takes no more work: answers close their connections. */
+  protected get draining(): boolean {
+    return departure.hasBegun;
+  }
+  readonly #answers: Answers = new Answers({
+    context: this.context,
+    prepare: (response) => this.prepare(response),
+    finish: (response, began, ended) => this.finish(response, began, ended),
+    guard: (socket) => this.#departures?.lingering.guard(streamOf(socket)),
+  });
+  #fed: FedServer | undefined;
+  #listener: Listener | undefined;
+  #request: RequestListener | undefined;
+  #acceptor: Acceptor | undefined;
+  readonly #handle: RequestListener = (request, response) => this.handle(request, response);
+  #departures: Departures | undefined;
+  readonly #webSockets = new WebSockets((client) =>
+    this.context.warn('websocket', `${client} did not close its WebSocket in time, so it was ended`),
+  );
+  readonly #heads: Heads = {
+    closes: (response) => this.closes(response),
+    clientHasHead: (fd) => this.context.pulse.vitals.clientHasHead(fd),
+  };
+
+  /**
+   * Makes a listener of the application, or several for upgrades and the like; called once, after `init`. What it throws is
+   * a failure to load the application.
+   */
+  protected createListener(app: App): Listener | RequestListener | Promise<Listener | RequestListener> {
+    return createListener(app);
+  }
+
+  /** Serves one request. What it throws or rejects with is a failure of this request alone: 500, if nothing was sent. */
+  protected handle(request: IncomingMessage, response: ServerResponse): unknown {
+    return this.#request?.(request, response);
+  }
+
+  /** Whether a request is served at all; one that is not gets no answer. Without keep-alive, that is the first one of its connection. */
+  protected admit(request: IncomingMessage): boolean {
+    return this.options.keepAlive > 0 || isStream(request) || servedOf(connectionOf(request)) === 0;
+  }
+
+  /** What the class does to each response before the handler sees it. */
+  protected prepare(_response: ServerResponse): void {}
+
+  /** Whether the connection ends with this answer. Asked when its head is written; only of HTTP/1. */
+  protected closes(response: ServerResponse): boolean {
+    // To Node, a time of 0 means for ever.
+    if (this.options.keepAlive === 0) return true;
+    // Mostly neither, and this is asked for each answer.
+    if (!this.draining && !this.#answers.isCrowded) return false;
+    return this.isLast(response) && (this.draining || this.#answers.givesWay());
+  }
+
+  /** @internal Whether no other request of its connection waits behind this answer: it would get none after a close. */
+  protected isLast(response: ServerResponse): boolean {
+    return this.#answers.isLast(response);
+  }
+
+  /**
+   * What the class does after each response.
+   *
+   * @param _began - when its request got its place, of `performance.now()`; 0 where {@link HttpWorker.places} are those of connections.
+   * @param _ended - when it ended: now.
+   */
+  protected finish(_response: ServerResponse, _began: number, _ended: number): void {}
+
+  override async run(): Promise<void> {
+    const listener = await this.#load();
+    const { tls, spec } = this.context;
+    const { keepAlive, http2, allowHalfOpen } = spec.serving;
+    const fed = await createServer({
+      http: spec.http,
+      ...{ keepAlive, tls, http2, listener },
+      onBroken: (client = 'a client', { message }) =>
+        this.context.warn('pipelining', `an HTTP/2 connection of ${client} broke a limit, and was ended: ${message}`),
+    });
+    // Else Node drops the answer to a client that has ended its side.
+    if (allowHalfOpen) Object.assign(fed.server, { httpAllowHalfOpen: true });
+    this.#request = listenToOthers(fed, listener, {
+      upgrades: this.upgrades,
+      http2,
+      onRequest: (request, response) => this.#serve(request, response, this.#handle),
+      // Whether its body comes is for the application to say.
+      serve: (request, response, answer) => this.#serve(request, response, answer, false),
+      onGiven: (request, stream) => {
+        this.begin(request.method ?? '', request.url ?? '')();
+        this.#departures?.idle.give(transportOf(stream));
+        this.#webSockets.add(request, stream);
+      },
+      underWay: (socket) => this.#answers.of(socket),
+      onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
+      connections: () => this.#acceptor?.connections ?? [],
+    });
+    const acceptor = this.createAcceptor({
+      capacity: this.capacity,
+      socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
+      onConnection: (socket) => {
+        if (tls === undefined) noteDescriptor(socket);
+        const now = performance.now();
+        departures.add(socket, now);
+        this.#answers.welcome(socket, now);
+        fed.front.emit('connection', socket);
+      },
+      onClose: (socket) => {
+        const fd = descriptorOf(socket);
+        if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
+        this.#answers.closed(socket);
+      },
+      ...(this.places === 'connections' && { onFull: () => departures.idle.onFull() }),
+    });
+    const departures = new Departures(acceptor, this.context, (socket) => {
+      if (!this.#answers.release(socket)) acceptor.leave(socket);
+    });
+    departures.watch(fed.front);
+    if (this.places === 'requests') this.#answers.admitWith(acceptor, departures.idle);
+    this.#fed = fed;
+    this.#departures = departures;
+    // Of what serves much per second, the record must not be what costs.
+    if (this.places === 'connections') this.context.slot.defer();
+    else this.context.slot.deferRepeated();
+    this.#acceptor = acceptor;
+    await openFor(fed.server, listener, acceptor, (message) => this.context.warn('server', message));
+  }
+
+  /** @internal */
+  override hurry(farewell: number): void {
+    if (this.#acceptor) void endLate(this.#acceptor, () => this.#answers.active(), farewell, this.context);
+    this.#webSockets.endAll();
+  }
+
+  override async stop(): Promise<void> {
+    announce(this.#listener, this.context.tell);
+    this.#fed?.drain();
+    this.#webSockets.sayGoodbye();
+    this.#departures?.drain();
+    await this.#acceptor?.close();
+    this.#departures?.close();
+    this.#webSockets.close();
+    await this.#listener?.close?.();
+  }
+
+  override crash(): Promise<void> {
+    return this.#giveUp(500);
+  }
+
+  /** @internal */
+  override timeOut(): Timeout {
+    const [arrival] = this.#answers.active();
+    const timeout = super.timeOut();
+    if (arrival === undefined) return timeout;
+    const { response, socket } = arrival;
+    const { method = '', url = '' } = response.req;
+    const answered = !response.headersSent;
+    const request = { method, url, ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }) };
+    return { answered, request, ended: Promise.all([this.#giveUp(504), timeout.ended]) };
+  }
+
+  async #giveUp(status: 500 | 504): Promise<void> {
+    this.#acceptor?.abandon();
+    // What was answered before is still on its way.
+    const answered = new Set(this.#answers.sending());
+    for (const { response, socket } of this.#answers.active()) {
+      answered.add(socket);
+      refuse(response, status);
+    }
+    this.#fed?.drain();
+    for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) socket.destroy();
+    await this.#acceptor?.close();
+  }
+
+  /** @internal */
+  override lastWords(status: 500 | 503): void {
+    for (const { response } of this.#answers.active()) refuseNow(response, status);
+  }
+
+  async #load(): Promise<Listener> {
+    try {
+      const made = await this.createListener(this.app);
+      const whole = typeof made === 'function' ? { request: made } : made;
+      const listener = this.options.http2 && whole.own ? besideHttp2(whole) : whole;
+      this.#listener = listener;
+      return listener;
+    } catch (error) {
+      throw new AppError(error);
+    }
+  }
+
+  /** The time of a connection that is kept is over, or one that the application has set. */
+  #onTimeout(stream: Socket, heard: boolean): void {
+    const socket = transportOf(stream);
+    const { bytesRead } = socket;
+    // As Node does it: what nobody listens to ends the connection.
+    if (heard && !this.draining) return;
+    if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
+    else if (!heard && !this.#answers.of(socket).some(({ response }) => isTimed(response))) stream.destroy();
+  }
+
+  /** @param whole - whether its body is waited for, where that needs no place. */
+  #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener, whole = true): void {
+    const socket = connectionOf(request);
+    const pending = countPending(socket, 1);
+    // HTTP/2 has a limit of its own, which clients know: see createServer.
+    if (pending > MAX_PENDING && !isStream(request)) {
+      this.#cutOff(socket, pending);
+      return;
+    }
+    const admitted = !isOver(socket) && this.admit(request);
+    markServed(socket);
+    if (!admitted) {
+      // More of what nobody reads may come.
+      this.#departures?.lingering.guard(streamOf(socket));
+      return;
+    }
+    const fd = descriptorOf(socket);
+    if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);
+    const arrival = new Arrival(request, response, socket, answer, this.#heads);
+    ownHead(response, arrival);
+    this.#answers.serve(arrival, whole);
+  }
+
+  #cutOff(socket: Socket, pending: number): void {
+    // What came with the request that was too many comes here too.
+    if (socket.destroyed) return;
+    const { remoteAddress = 'a client' } = socket;
+    this.context.warn(
+      'pipelining',
+      `a connection of ${remoteAddress} was closed: ${pending} requests waited for answers`,
+    );
+    socket.destroy();
+  }
+}
+
+/** Whether the application has a listener for its timeout. */
+function isTimed(response: ServerResponse): boolean {
+  const { req } = response;
+  return response.listenerCount('timeout') > 0 || (!req.complete && req.listenerCount('timeout') > 0);
+}

@@ -1,0 +1,148 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { RequestListener } from '../../options/types.js';
+import { halfClose } from '../connections/closing.js';
+import { markServed, noteSecure, pendingOf, settled, transportOf } from '../connections/connection.js';
+import { ownerOf } from '../connections/head.js';
+import { ApplicationEvents } from '../handlers/application-events.js';
+import { attempt } from '../handlers/attempt.js';
+import { standInFront } from '../handlers/front.js';
+import type { Listener } from '../handlers/listener.js';
+import { answerNotFound } from '../handlers/server-handler.js';
+import { report } from '../requests/refusal.js';
+import { onClientError, type UnderWay } from './client-error.js';
+import { limitHeaders, nameOverflow } from './header-count.js';
+import type { FedServer } from './server.js';
+import { decideUpgrades } from './upgrades.js';
+
+/** What a worker does with what comes to its server. */
+export interface OtherRequests {
+  /** Whether an application's own protocol may take a connection over. */
+  readonly upgrades: boolean;
+  readonly http2: boolean;
+  /** Serves a plain request. */
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Serves what is answered like a plain request. */
+  readonly serve: (request: IncomingMessage, response: ServerResponse, answer: RequestListener) => void;
+  /** What has begun of a connection, and is not at its end. */
+  readonly underWay: (transport: Socket) => readonly UnderWay[];
+  /** A connection is given to the application. */
+  readonly onGiven: (request: IncomingMessage, stream: Duplex) => void;
+  /** A time is over. `heard`: the application has a listener that was told, and decides. */
+  readonly onTimeout: (stream: Socket, heard: boolean) => void;
+  /** What requests may come on. */
+  readonly connections: () => Iterable<Socket>;
+}
+
+const EVENTS = ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError'] as const;
+
+/** On what has come here before: an application may emit it once more, to have it served as another request. */
+const SEEN: unique symbol = Symbol('seen');
+type Seen = { [SEEN]?: true };
+
+/** Undocumented, but there from Node 20 to 26. */
+type Answering = Duplex & { readonly _httpMessage?: { _onPendingData(bytes: number): void } | null };
+
+/**
+ * Stands in front of the application's listeners: of requests, upgrades, tunnels, expectations, timeouts and malformed requests. Without a
+ * listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. Returns what calls those of requests.
+ */
+export function listenToOthers(fed: FedServer, listener: Listener, worker: OtherRequests): RequestListener {
+  const { server } = fed;
+  const { own, beside } = listener;
+  const application = own?.events ?? new ApplicationEvents(server, beside);
+  for (const event of EVENTS) {
+    const call = listener[event];
+    if (call && !(own && event === 'request')) server.on(event, call);
+  }
+  const isNew = (request: IncomingMessage, subject: object): boolean => {
+    const { socket } = request as { socket?: { server?: unknown } };
+    if ((subject as Seen)[SEEN] || ownerOf(subject as ServerResponse)) return false;
+    if (!('stream' in request || socket?.server === server)) return false;
+    // What is served gets a mark of its own, that of the head; one more would cost.
+    if (subject === request) (subject as Seen)[SEEN] = true;
+    return true;
+  };
+  const answerWith = (event: string, otherwise: RequestListener): RequestListener => {
+    return (request, response) => application.answer(event, otherwise, request, response);
+  };
+  const inFront = (event: string, serve: (request: IncomingMessage, response: ServerResponse) => void) => {
+    return (request: IncomingMessage, response: ServerResponse): unknown =>
+      isNew(request, response) ? serve(request, response) : application.call(event, request, response);
+  };
+  const give = (event: string) => {
+    return (request: IncomingMessage, socket: Duplex, head: Buffer): unknown => {
+      if (!isNew(request, request)) return application.call(event, request, socket, head);
+      // Node has taken its own listeners away, and the application may not have got to set its one.
+      socket.on('error', () => undefined);
+      markServed(transportOf(request.socket));
+      if (event === 'connect' && !(worker.upgrades && application.hears(event))) return refuseTunnel(socket);
+      worker.onGiven(request, socket);
+      // On Node 20 the context here is that of the parser, which is another connection's next.
+      const context = new AsyncResource('PREFORKUPGRADE');
+      return attempt(
+        () => context.runInAsyncScope(() => application.call(event, request, socket, head)),
+        (error) => {
+          report(error, request);
+          socket.destroy();
+        },
+      );
+    };
+  };
+  const refuseTunnel = async (socket: Duplex): Promise<void> => {
+    const transport = transportOf(socket);
+    if (pendingOf(transport) > 0) {
+      // With the parser, Node has taken away what told the answer under way to go on. This is that, with nothing new to count.
+      socket.on('drain', () => (socket as Answering)._httpMessage?._onPendingData(0));
+      await settled(transport);
+    }
+    // RFC 9110, 9.3.6: a server that is no proxy. The answer before may have been the last of the connection.
+    if (socket.writable) socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    halfClose(socket as Socket);
+  };
+  const ownClientError = (error: Error, socket: Socket): boolean => {
+    if (!application.hears('clientError')) return false;
+    attempt(
+      () => application.call('clientError', error, socket),
+      () => socket.destroy(),
+    );
+    return true;
+  };
+  const serveAs = (event: string, otherwise: RequestListener) => {
+    const answer = answerWith(event, otherwise);
+    return inFront(event, (request, response) => worker.serve(request, response, answer));
+  };
+
+  // To an answer of Node's own the class could do nothing.
+  application.hold('checkExpectation');
+  // With HTTP/2, CONNECT is an event of requests.
+  if (!worker.http2) application.hold('connect');
+  fed.front.prependListener('secureConnection', noteSecure);
+  // First: the question for upgrades is asked once more of a connection, and expects its own function there.
+  limitHeaders(fed);
+  decideUpgrades(fed, application, listener, worker);
+  const emit = standInFront(server as EventEmitter, {
+    request: inFront('request', worker.onRequest),
+    checkContinue: serveAs('checkContinue', answerNotFound),
+    checkExpectation: serveAs('checkExpectation', refuseExpectation),
+    upgrade: give('upgrade'),
+    ...(!worker.http2 && { connect: give('connect') }),
+    clientError: (error: Error, socket: Socket) =>
+      onClientError(nameOverflow(error, socket), socket, ownClientError, worker.underWay),
+    timeout: (stream: Socket) => {
+      const heard = application.hears('timeout');
+      if (heard) application.call('timeout', stream);
+      worker.onTimeout(stream, heard);
+    },
+  });
+  application.patchedBy(emit as never);
+  return own ? listener.request : answerWith('request', answerNotFound);
+}
+
+/** RFC 9110, 10.1.1. */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(417, { 'Content-Length': 0 }).end();
+}

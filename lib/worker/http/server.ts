@@ -1,0 +1,89 @@
+import http from 'node:http';
+import type { Http2SecureServer } from 'node:http2';
+import type https from 'node:https';
+import type { Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
+import type { HttpOptions } from '../../protocol.js';
+import { MAX_PENDING } from '../connections/connection.js';
+import type { SessionSettings, Sessions } from '../connections/sessions.js';
+import type { Listener } from '../handlers/listener.js';
+import { headerListPairs } from './header-count.js';
+import { applyOptions, beginTimeouts, optionsOf } from './own-server.js';
+
+export interface ServerSettings {
+  /** Those that the Arbiter has been given. */
+  readonly http: HttpOptions;
+  /** Milliseconds; for a server that has none of its own. */
+  readonly keepAlive: number;
+  readonly tls: TlsOptions | undefined;
+  readonly http2: boolean;
+  readonly listener: Pick<Listener, 'own' | 'beside'>;
+  readonly onBroken: SessionSettings['onBroken'];
+}
+
+/** A server that is fed with connections and never listens. */
+export interface FedServer {
+  /** What has the listeners. */
+  readonly server: http.Server | https.Server | Http2SecureServer;
+  /** What gets the connections: the same, or what does TLS in front of it. */
+  readonly front: FedServer['server'];
+  /** Asks HTTP/2 clients to send no further requests on their connections. */
+  drain(): void;
+}
+
+/** The server for what is spoken. Modules that plain HTTP does not need are loaded when they are. */
+export async function createServer(settings: ServerSettings): Promise<FedServer> {
+  const { http: given, keepAlive, tls, http2, onBroken } = settings;
+  const { own, beside } = settings.listener;
+  const copied = beside && optionsOf(beside);
+  const { maxHeadersCount, ...rest } = { ...copied?.options, keepAliveTimeout: keepAlive, ...given };
+  let sessions: Sessions | undefined;
+  let server: FedServer['server'];
+  if (own) {
+    const { server } = own;
+    applyOptions(server, given);
+    beginTimeouts(server);
+    return { server, front: tls ? await createTlsFront(server, tls) : server, drain: () => undefined };
+  }
+  if (tls === undefined) {
+    server = http.createServer(rest);
+  } else if (http2) {
+    const { createSecureServer } = await import('node:http2');
+    // Beyond that, a client waits, or is told to repeat, where of HTTP/1.1 the connection would have to be cut. RFC 9113, 5.1.2.
+    const limits = { maxConcurrentStreams: MAX_PENDING, ...(rest as { settings?: object }).settings };
+    // Its types know requests of its own only; the listener gets the compatible ones.
+    const count = maxHeadersCount ?? (copied?.limits['maxHeadersCount'] as number | undefined);
+    const pairs = count !== undefined && { maxHeaderListPairs: headerListPairs(count) };
+    const secure = createSecureServer({ ...pairs, ...rest, ...tls, settings: limits, allowHTTP1: true } as never);
+    sessions = new (await import('../connections/sessions.js')).Sessions(secure, {
+      keepAlive: rest.keepAliveTimeout ?? 0,
+      onBroken,
+    });
+    server = secure;
+  } else {
+    const { createServer: createHttpsServer } = await import('node:https');
+    server = createHttpsServer({ ...rest, ...tls });
+  }
+  if (maxHeadersCount !== undefined) (server as http.Server).maxHeadersCount = maxHeadersCount;
+  // A server that speaks HTTP/2 too does not take these as options, but has them as properties.
+  const { keepAliveTimeout, headersTimeout, requestTimeout, connectionsCheckingInterval } = rest;
+  const properties = { keepAliveTimeout, headersTimeout, requestTimeout, connectionsCheckingInterval };
+  for (const [name, value] of Object.entries({ ...copied?.limits, ...properties })) {
+    if (value !== undefined) Object.assign(server, { [name]: value });
+  }
+  // It never listens itself; without this event it would enforce none of its timeouts.
+  server.emit('listening');
+  return { server, front: server, drain: () => sessions?.drain() };
+}
+
+/** Does TLS in front of a server without: that one gets what comes out, as Node's documentation of 'connection' allows. */
+async function createTlsFront(server: http.Server, tls: TlsOptions): Promise<https.Server> {
+  const { createServer: createHttpsServer } = await import('node:https');
+  const front = createHttpsServer(tls).removeAllListeners('secureConnection');
+  return (front as https.Server)
+    .on('secureConnection', (socket: Socket) => {
+      server.emit('secureConnection', socket);
+      server.emit('connection', socket);
+    })
+    .on('clientError', (error: Error, socket: Socket) => server.emit('clientError', error, socket));
+}

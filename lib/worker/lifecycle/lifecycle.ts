@@ -1,0 +1,289 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { TlsOptions } from 'node:tls';
+import { inspect } from 'node:util';
+import { say } from '../../log/standard-error.js';
+import type { BootPhase, WorkerMessage, WorkerSpec } from '../../protocol.js';
+import { STATE } from '../../scoreboard.js';
+import { serializeError } from '../../serialized-error.js';
+import type { Timeout } from '../base.js';
+import { departure, drainTimes } from '../departure.js';
+import { failureReport } from '../failures.js';
+import { explained } from '../own-script.js';
+import { activeIn, othersServe } from '../vitals/board.js';
+import type { Verdict } from '../vitals/judge.js';
+import type { Pulse } from '../vitals/pulse.js';
+import type { Slot } from '../vitals/slot.js';
+import { exitWarning } from './exit-warning.js';
+import { OutsideTerm } from './outside-term.js';
+import { without } from './resources.js';
+import { callTermHandlers, captureTerm, hearsTerm } from './term-handlers.js';
+
+/** How this process ends. 3 and 4 are Gunicorn's codes for a failed boot and an application that does not load. */
+const EXIT = { OK: 0, CRASH: 1, BOOT: 3, LOAD: 4 } as const;
+/** How long the last answers may take after an uncaught exception, and after the master's death. Milliseconds. */
+const CRASH_LIMIT = 1_000;
+const ORPHAN_LIMIT = 400;
+/** How long the threads of a process have to say their last words on a quick stop. Milliseconds. */
+const QUIT_LIMIT = 250;
+
+/** The context of the worker itself. */
+const OWN = new AsyncResource('PREFORKWORKER');
+
+/** Why a signal of the application fires. */
+const LEAVES = 'this worker drains: it takes no more work, and ends when what is under way has ended';
+const ORPHANED = 'the master of this worker is gone: it ends at once';
+
+/** What a worker hears from above and says: a process from and to its master, a thread from and to its process. */
+export interface Link {
+  /** Says it at once: also the last words before an exit arrive. */
+  readonly tell: (message: WorkerMessage) => void;
+  /** Comes only where the spec says so. */
+  readonly tls: () => Promise<TlsOptions>;
+  /** Calls back when whoever gives the orders is gone. */
+  readonly onGone: (act: () => void) => void;
+  /** Calls back when another acceptor asks for help, see the duty roster. */
+  readonly onWake: (act: () => void) => void;
+  /** The memory of that name that all threads of this process share. */
+  readonly shared: (name: string, bytes: number) => Promise<SharedArrayBuffer | undefined>;
+  /** It accepts no more: what it has of the listening sockets is closed. */
+  readonly leaveSockets: () => void;
+  /** Takes orders from now on. */
+  readonly onOrders: (orders: Orders) => void;
+  /** The worker lives until it is told to end, whatever else it waits for. */
+  readonly keepAlive: () => void;
+}
+
+/** What a worker is told to do. */
+export interface Orders {
+  readonly drain: () => void;
+  readonly quit: () => void;
+  /** Somebody has sent TERM, and it is not meant for this worker alone: the order will come. */
+  readonly stay: () => void;
+  /** In a thread: its process knows how late it is. See {@link Servant.hurry}. */
+  readonly hurry: (farewell: number) => void;
+}
+
+/** What ends well or badly: a worker, or the pool of threads of one. */
+export interface Servant {
+  /** When it began to serve in part, of `monotonic()`. */
+  readonly since?: number | undefined;
+  stop(): void | Promise<void>;
+  /** The time of the drain is nearly over: ends what is under way, within so many milliseconds. */
+  hurry?(farewell: number): void;
+  crash(): void | Promise<void>;
+  /** A clock has run out, and the event loop turns: tells whom it still can. */
+  timeOut?(): Timeout;
+  /** Has all that serves say its last words; the process exits then. */
+  quit?(): Promise<void>;
+  /** The process or thread ends now, whatever is under way: 503 if it was told to, else 500. */
+  lastWords?(status: 500 | 503): void;
+}
+
+/** The signals, errors and exits of a worker process, or of a thread of one, from its first line to its last. */
+export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'shared' | 'leaveSockets'> {
+  readonly slot: Slot;
+  readonly pulse: Pulse;
+  /** What an error before readiness is blamed on. */
+  phase: BootPhase;
+  /** Reports a failed boot and exits. */
+  readonly failBoot: (error: unknown) => never;
+  /** Reports an error after readiness, lets the worker answer, and exits. */
+  readonly fail: (error: unknown) => void;
+  /** Takes orders for a worker that is not ready yet but serves in part: a pool whose first thread is up. */
+  readonly takeOrders: (worker: Servant) => void;
+  /** Hands the process over to a worker that serves. */
+  readonly serving: (worker: Servant) => void;
+}
+
+export function startLifecycle(
+  { app, name, thread, logged, gracefulTimeout, sockets, serving, slot: index }: WorkerSpec,
+  slot: Slot,
+  pulse: Pulse,
+  link: Link,
+): Lifecycle {
+  const { tell } = link;
+  const beforeServing =
+    app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
+  let worker: Servant | undefined;
+  let ordered: Servant | undefined;
+  let reported = false;
+  let draining = false;
+  let crashing = false;
+  let quitting = false;
+  /** It was told to drain before it served, and had clients by then. */
+  let due = false;
+  /** The work is done, and the application's own handlers run. */
+  let closing = false;
+  /** It ends for a reason of this library's. */
+  let ours = false;
+  /** Whether what is told gets into a log. */
+  let heard = logged;
+  /** What it waited for when it began to serve. */
+  let idle: readonly string[] = [];
+
+  const failBoot = (error: unknown): never => {
+    reported = true;
+    const report = failureReport(error, lifecycle.phase);
+    tell(report);
+    process.exit(report.phase === 'load' ? EXIT.LOAD : EXIT.BOOT);
+  };
+  const fail = (error: unknown): void => {
+    // A listener of the signal failed, not the work.
+    const harmless = departure.isAnnounced;
+    if (!worker && !harmless) return void failBoot(error);
+    tell({ type: 'error', error: explained(error) });
+    if (!heard) {
+      const shown = error instanceof Error ? error.stack : inspect(error);
+      say(`prefork: worker ${process.pid}: uncaught: ${shown}\n`);
+    }
+    if (harmless) return;
+    // A second one on the way out: the state is worse than unknown.
+    if (crashing) process.exit(EXIT.CRASH);
+    crashing = true;
+    // The answer to the request that is in flight now must not hide it from the master.
+    slot.freeze();
+    pulse.stop();
+    exitWithin(CRASH_LIMIT);
+    // Not in the context of the request that failed: what it tells others is none of their requests' business.
+    OWN.runInAsyncScope(() => void exitAfter(() => worker?.crash()));
+  };
+  /** A request, or the boot, never came to its end, while the event loop turns. */
+  const timeOut = ({ clock, elapsed }: Verdict): void => {
+    if (crashing || quitting) return;
+    crashing = true;
+    reported = true;
+    slot.freeze();
+    const resources = process.getActiveResourcesInfo();
+    const { answered, request, ended } = worker?.timeOut?.() ?? NOBODY;
+    const startedAt = Date.now() - elapsed;
+    const pending = without(resources, [...idle, ...connectionOf(request)]);
+    tell({
+      type: 'timeout',
+      ...{ clock, elapsed, answered, hung: 'waiting', pending },
+      ...(request && { request: { ...request, startedAt } }),
+      ...(thread !== undefined && { thread }),
+    });
+    exitWithin(CRASH_LIMIT);
+    exitAfter(() => ended);
+  };
+  const drain = (limit: number, why: string): void => {
+    if (draining || crashing) return;
+    if (!ordered) {
+      bootNoMore();
+      return;
+    }
+    draining = true;
+    outside.answered();
+    slot.setState(STATE.DRAINING);
+    const { patience, farewell } = drainTimes(limit);
+    if (thread === undefined) setTimeout(hurry, patience, farewell).unref();
+    departure.begin(why);
+    exitAfter(async () => {
+      await ordered?.stop();
+      closing = true;
+      await callTermHandlers();
+    });
+  };
+  /** Nothing is under way, unless a client has just been accepted. */
+  const bootNoMore = (): void => {
+    if (slot.connections === 0) process.exit(EXIT.OK);
+    due = true;
+  };
+  const quit = (): void => {
+    quitting = true;
+    if (!ordered) exit(EXIT.OK);
+    slot.setState(STATE.DRAINING);
+    if (ordered?.quit === undefined) exit(EXIT.OK);
+    setTimeout(exit, QUIT_LIMIT, EXIT.OK);
+    const end = (): void => exit(EXIT.OK);
+    ordered?.quit?.().then(end, end);
+  };
+  /** Not by the master: that tells it on its pipe. */
+  const outside = new OutsideTerm({
+    ask: () => tell({ type: 'term' }),
+    isRelieved() {
+      if (!worker || sockets === 0) return worker !== undefined;
+      // Before the others are looked at: of two that leave because of each other, one sees the other.
+      slot.setState(STATE.DRAINING);
+      const relieved = othersServe();
+      if (!relieved) slot.setState(STATE.SERVING);
+      return relieved;
+    },
+    leave: () => drain(gracefulTimeout, LEAVES),
+  });
+  const onTerm = (): void => {
+    if (closing && !hearsTerm()) exit(EXIT.OK);
+    if (!draining && !crashing && !quitting) outside.came();
+  };
+  const hurry = (farewell: number): void => {
+    if (!crashing && !quitting) ordered?.hurry?.(farewell);
+  };
+  // A drain may turn into a crash on the way, so the code is chosen at the end.
+  const exitAfter = async (step: () => unknown): Promise<void> => {
+    try {
+      await step();
+      exit(crashing ? EXIT.CRASH : EXIT.OK);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const exit = (code: number): void => {
+    ours = true;
+    process.exit(code);
+  };
+  const exitWithin = (limit: number): void => void setTimeout(exit, limit, EXIT.CRASH);
+  const lifecycle: Lifecycle = {
+    ...link,
+    slot,
+    pulse,
+    phase: 'boot',
+    failBoot,
+    fail,
+    takeOrders(servant) {
+      ordered = servant;
+      link.keepAlive();
+    },
+    serving(ready) {
+      worker = ready;
+      if (ordered === undefined) lifecycle.takeOrders(ready);
+      if (due) drain(gracefulTimeout, LEAVES);
+      if (draining) return;
+      slot.setState(STATE.SERVING);
+      pulse.serve();
+      idle = process.getActiveResourcesInfo();
+      tell({ type: 'ready', ...(ready.since !== undefined && { since: ready.since }) });
+    },
+  };
+
+  link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay: () => outside.answered(), hurry });
+  if (thread === undefined) captureTerm(onTerm);
+  pulse.onOverdue(timeOut);
+  // Whoever sends them, as a terminal does to a group: what they mean is the master's to say.
+  for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
+  process.on('uncaughtException', fail);
+  process.on('exit', (code) => {
+    slot.flush();
+    const active = slot.active + (thread === undefined ? activeIn(index + 1, serving.threads) : 0);
+    if (worker && !ours && !crashing && active > 0) tell(exitWarning(code, active, thread));
+    worker?.lastWords?.(quitting ? 503 : 500);
+    if (worker || reported || draining) return;
+    const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
+    tell({ type: 'failed', phase: 'boot', error: code === 0 ? serializeError(error) : explained(error) });
+  });
+  link.onGone(() => {
+    heard = false;
+    if (!ordered) process.exit(EXIT.CRASH);
+    exitWithin(ORPHAN_LIMIT);
+    drain(ORPHAN_LIMIT, ORPHANED);
+  });
+  return lifecycle;
+}
+
+/** A worker that was not ready yet. */
+const NOBODY: Timeout = { answered: false, ended: Promise.resolve() };
+
+/** The client's own connection is not what its request waits for. */
+function connectionOf(request: Timeout['request']): string[] {
+  if (request === undefined) return [];
+  return [request.remoteAddress === undefined ? 'PipeWrap' : 'TCPSocketWrap'];
+}

@@ -1,0 +1,283 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { quoted } from '../../log/text.js';
+import type { Acceptor } from '../accept/acceptor.js';
+import { Admission } from '../admission/admission.js';
+import type { WorkerContext } from '../base.js';
+import { countPending, isStream, pendingOf, streamOf } from '../connections/connection.js';
+import { endsConnection } from '../connections/head.js';
+import type { IdleConnections } from '../connections/idle.js';
+import { departure } from '../departure.js';
+import { attempt } from '../handlers/attempt.js';
+import { descriptors } from '../vitals/descriptors.js';
+import { type Arrival, arrivalOf, type Reception } from './arrival.js';
+import { Chain } from './chain.js';
+import { Intake } from './intake.js';
+import { endKept } from './late.js';
+import { refuse, report } from './refusal.js';
+import { SlowClients } from './slow-clients.js';
+import { Stall } from './stall.js';
+
+export interface AnswersOptions {
+  readonly context: WorkerContext;
+  /** What the class does before the handler is called, and when an answer no longer takes its time. */
+  readonly prepare: (response: ServerResponse) => void;
+  readonly finish: (response: ServerResponse, began: number, ended: number) => void;
+  /** A connection must not be closed while its client still sends. */
+  readonly guard: (socket: Socket) => void;
+}
+
+/**
+ * The requests of one worker, from their heads to the ends of their answers. With an admission, a request gets its place when its body is
+ * here, and gives it back when its handler has ended the answer: neither the sending nor the taking client has one.
+ */
+export class Answers {
+  readonly #options: AnswersOptions;
+  /** Whose handlers may have something to do, in the order of their beginnings. */
+  readonly #active = new Chain<Arrival>();
+  /** Those that handlers have ended, and that are sent without a place. */
+  readonly #sending = new Chain<Arrival>();
+  readonly #reception: Reception;
+  readonly #stall: Stall<Arrival>;
+  /** Of every response: listeners that need no closure of their own. */
+  readonly #onPrefinish: (this: ServerResponse) => void;
+  readonly #onClose: (this: ServerResponse) => void;
+  #admission: Admission | undefined;
+  #intake: Intake | undefined;
+  #slow: SlowClients | undefined;
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+    this.#reception = { begin: (arrival) => this.#begin(arrival), drop: (arrival) => this.#drop(arrival) };
+    this.#stall = new Stall(options.context.pulse, ({ request, socket }) => isStream(request) || socket.destroy());
+    const ended = (arrival: Arrival): void => this.#ended(arrival);
+    const close = (arrival: Arrival): void => this.#close(arrival);
+    this.#onPrefinish = function () {
+      ended(arrivalOf(this));
+    };
+    this.#onClose = function () {
+      close(arrivalOf(this));
+    };
+  }
+
+  /** From now on requests need places. */
+  admitWith(acceptor: Acceptor, idle: IdleConnections): void {
+    const { spec, pulse } = this.#options.context;
+    const { workerConnections, requestBuffer } = spec.serving;
+    const intake = new Intake(requestBuffer);
+    this.#intake = intake;
+    this.#admission = new Admission(acceptor, workerConnections, {
+      dismiss: (socket, stays) => {
+        if (!intake.giveUp(socket)) idle.evict(socket, stays);
+      },
+      forget: (socket) => socket.destroy(),
+    });
+    this.#slow = new SlowClients(spec.clocks.timeout, {
+      placed: () => this.#active.all().map(({ response, socket }) => [response, socket] as const),
+      // The clock of the request stands still meanwhile.
+      onWait: (duration) => pulse.vitals.extend(duration, pulse.vitals.read().patientUntil),
+      onRoom: (response) => this.#handled(arrivalOf(response)),
+      onSlow: (response, waited) => this.#cutOff(response, waited),
+    });
+  }
+
+  /** The answers whose handlers have not ended them, the first one first. */
+  active(): readonly Arrival[] {
+    return this.#active.all();
+  }
+
+  /** What is under way on a connection, without what waits. */
+  of(socket: Socket): Arrival[] {
+    return [...this.#sending.all(), ...this.#active.all()].filter((arrival) => arrival.socket === socket);
+  }
+
+  /** Connections whose answers have ended, but for their way to the client. */
+  sending(): Socket[] {
+    return this.#sending.all().map(({ socket }) => socket);
+  }
+
+  /** Whether no other request of the connection waits for an answer behind this one. */
+  readonly isLast = (response: ServerResponse): boolean => {
+    const { socket } = arrivalOf(response);
+    if (pendingOf(socket) === 1) return true;
+    const answers = this.of(socket);
+    return answers.at(-1)?.response === response && answers.length === pendingOf(socket);
+  };
+
+  /** Whether clients had to wait for those whose connections are kept. */
+  get isCrowded(): boolean {
+    return this.#admission?.crowd.isWaiting === true;
+  }
+
+  /** The connection of an answer is not kept, for the sake of one of them. */
+  givesWay(): boolean {
+    return this.#admission?.crowd.giveWay() ?? false;
+  }
+
+  /** A connection has been accepted, with a place. */
+  welcome(socket: Socket, now: number): void {
+    this.#admission?.welcome(socket, now);
+  }
+
+  /**
+   * The head of a request has come.
+   *
+   * @param whole - whether its body is waited for, where that needs no place.
+   */
+  serve(arrival: Arrival, whole: boolean): void {
+    arrival.reception = this.#reception;
+    if (whole && this.#intake?.wants(arrival.request)) this.#receive(this.#intake, arrival);
+    else this.#apply(arrival);
+    if (arrival.stage === 'waiting') arrival.putOff();
+  }
+
+  /** Node tells only the first of pipelined requests that its connection has closed. */
+  closed(socket: Socket): void {
+    if (pendingOf(socket) > 0) for (const arrival of this.of(socket)) this.#close(arrival);
+    this.#giveUp(socket);
+    this.#admission?.end(socket);
+  }
+
+  /** A request whose body was waited for is not served. */
+  #giveUp(socket: Socket): void {
+    const request = this.#intake?.drop(socket);
+    if (request) this.#drop({ request });
+  }
+
+  #receive(intake: Intake, arrival: Arrival): void {
+    const { request, response, socket } = arrival;
+    intake.receive(request, socket, {
+      ready: () => this.#apply(arrival),
+      giveUp: () =>
+        this.#refuseSlow(response, 'has been sending its body for the longest of all, and there is no more room'),
+    });
+  }
+
+  /** Nothing more of a connection is served. Returns whether it had no place of its own. */
+  release(socket: Socket): boolean {
+    this.#giveUp(socket);
+    this.#admission?.release(socket);
+    return this.#admission !== undefined;
+  }
+
+  /** The request is here, and wants a place where it needs one. */
+  #apply(arrival: Arrival): void {
+    if (this.#admission) this.#admission.request(arrival.socket, arrival, pendingOf(arrival.socket) > 1);
+    else this.#stall.pass(arrival);
+  }
+
+  /** Returns whether the answer is still to come. */
+  #begin(arrival: Arrival): boolean {
+    const { request, response, answer, socket } = arrival;
+    const { slot, pulse } = this.#options.context;
+    this.#intake?.release(request);
+    arrival.stage = 'active';
+    this.#active.add(arrival);
+    if (this.#admission) pulse.vitals.begin(arrival.began);
+    else if (!response.shouldKeepAlive) arrival.began = performance.now();
+    slot.begin(request.method ?? '', request.url ?? '');
+    const end = endOf(response);
+    if (end === response) response.on('close', this.#onClose);
+    else end.on('close', () => this.#close(arrival));
+    this.#options.prepare(response);
+    attempt(
+      () => answer(request, response),
+      (error) => {
+        arrival.failed = true;
+        report(error, request);
+        refuse(response);
+      },
+    );
+    if (!response.writableEnded) {
+      this.#options.guard(socket);
+      if (this.#admission) response.on('prefinish', this.#onPrefinish);
+      return true;
+    }
+    // Most have: a listener more would cost them.
+    const now = performance.now();
+    if (response.writableFinished) arrival.ended = now;
+    else if (this.#admission) this.#ended(arrival);
+    // What is not read yet, or may have come meanwhile, would make the close a reset.
+    if (endsConnection(response) && arrival.mayGoOn(now)) this.#options.guard(socket);
+    return false;
+  }
+
+  #drop({ request }: Pick<Arrival, 'request'>): void {
+    this.#intake?.release(request);
+    this.#options.context.slot.abandon();
+  }
+
+  /** The handler has ended its answer: what the client has not taken in a turn of the event loop is sent beside the next request. */
+  #ended(arrival: Arrival): void {
+    const { response, socket } = arrival;
+    if (!response.socket?.writableLength) return;
+    setImmediate(() => {
+      if (arrival.stage === 'active' && !response.writableFinished && this.#slow?.send(response, socket)) {
+        this.#handled(arrival);
+      }
+    });
+  }
+
+  /** The handler is done, and its place is another's. */
+  #handled(arrival: Arrival): void {
+    if (arrival.stage !== 'active') return;
+    const now = performance.now();
+    arrival.stage = 'sending';
+    this.#active.remove(arrival);
+    this.#sending.add(arrival);
+    this.#leave(arrival, now);
+    this.#admission?.free(arrival.socket, now);
+  }
+
+  /** The answer has come to its end, whole or not. */
+  #close(arrival: Arrival): void {
+    const { response, socket, stage } = arrival;
+    if (stage === 'closed') return;
+    // When its last byte had been taken with the call that ended it, that was just now.
+    const now = arrival.ended || performance.now();
+    arrival.stage = 'closed';
+    if (stage === 'active') {
+      this.#active.remove(arrival);
+      this.#leave(arrival, now);
+    } else {
+      this.#sending.remove(arrival);
+      this.#slow?.end(response);
+    }
+    countPending(socket, -1, now);
+    if (departure.hasBegun) endKept(response, socket);
+    // Node has ended its side of a connection that is not kept: its place is free when it has closed, or lingers.
+    if (streamOf(socket).writable) this.#admission?.keep(socket, now);
+  }
+
+  /** The request no longer counts as one that is served. */
+  #leave({ response, failed, began }: Arrival, now: number): void {
+    const { slot, pulse } = this.#options.context;
+    slot.end(failed);
+    descriptors.look(now);
+    if (this.#admission) pulse.vitals.end();
+    this.#options.finish(response, this.#admission ? began : 0, now);
+  }
+
+  #cutOff(response: ServerResponse, waited: number): void {
+    const what = response.headersSent ? 'take its answer' : 'send its body';
+    this.#refuseSlow(response, `had to be waited for to ${what}, for ${(waited / 1_000).toFixed(1)} s`);
+  }
+
+  #refuseSlow(response: ServerResponse, why: string): void {
+    const { method, url = '', socket } = response.req;
+    const who = socket.remoteAddress ?? 'a client';
+    this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
+    // Slow is not silent: what it sends all the same must not take the answer away.
+    this.#options.guard(socket);
+    refuse(response, 408);
+  }
+}
+
+/**
+ * Whose `'close'` is the end of an answer. With HTTP/2 it is the stream's: to HEAD, a response of Node has no `'close'` when the client
+ * takes the request back before the handler has ended it.
+ */
+function endOf(response: ServerResponse): ServerResponse | Duplex {
+  return (response as { stream?: Duplex }).stream ?? response;
+}

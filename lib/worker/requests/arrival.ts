@@ -1,0 +1,122 @@
+import { AsyncResource } from 'node:async_hooks';
+import { readSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { RequestListener } from '../../options/types.js';
+import type { Applicant } from '../admission/admission.js';
+import { countPending, descriptorOf, markOver, servedOf, streamOf } from '../connections/connection.js';
+import { endsConnection, type HeadOwner, ownerOf } from '../connections/head.js';
+import { SHORT } from '../connections/lingering.js';
+import type { Linked } from './chain.js';
+import { hasBody } from './intake.js';
+
+/** What the heads of all answers are asked about, and told to. */
+export interface Heads {
+  /** Whether the connection ends with this answer. */
+  readonly closes: (response: ServerResponse) => boolean;
+  readonly clientHasHead: (fd: number) => void;
+}
+
+/** What becomes of an arrival. */
+export interface Reception {
+  /** It is served now. Returns whether the answer is still to come. */
+  readonly begin: (arrival: Arrival) => boolean;
+  /** It is not: its client has gone. */
+  readonly drop: (arrival: Arrival) => void;
+}
+
+/** A request from its head to the end of its answer. */
+export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The accepted connection, looked up once: later the request may have lost it. */
+  readonly socket: Socket;
+  readonly answer: RequestListener;
+  stage: 'waiting' | 'active' | 'sending' | 'closed' = 'waiting';
+  /** When it began, where it needs a place or is the last of its connection; and when its answer had been sent, if that was known at once. Of `performance.now()`, else 0. */
+  began = 0;
+  ended = 0;
+  previous: Arrival | undefined = undefined;
+  next: Arrival | undefined = undefined;
+  /** What the handler did ended in an error. */
+  failed = false;
+  reception: Reception | undefined;
+  readonly #heads: Heads;
+  #resource: AsyncResource | undefined;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    socket: Socket,
+    answer: RequestListener,
+    heads: Heads,
+  ) {
+    this.#heads = heads;
+    this.request = request;
+    this.response = response;
+    this.socket = socket;
+    this.answer = answer;
+  }
+
+  /**
+   * To be called in the context in which the request came, if it is put off: else it would run in that of whoever makes room for it, and
+   * find the `AsyncLocalStorage` of another client's request.
+   */
+  putOff(): void {
+    this.#resource ??= new AsyncResource('PREFORKREQUEST');
+  }
+
+  start(now: number): boolean {
+    this.began = now;
+    const { begin } = this.reception as Reception;
+    return this.#resource === undefined ? begin(this) : this.#resource.runInAsyncScope(begin, undefined, this);
+  }
+
+  /**
+   * Node has ended the own side of a connection whose client has ended the other one, unless it is told to let it be. Then a reset may
+   * look like such an end: of both, libuv tells what comes first.
+   */
+  isGone(): boolean {
+    const { stream: http2 } = this.request as { stream?: { destroyed: boolean } };
+    if (http2 !== undefined) return http2.destroyed;
+    const stream = streamOf(this.socket);
+    return !stream.writable || (stream.readableEnded && isReset(descriptorOf(this.socket)));
+  }
+
+  /** Whether something of its client may be unread, though its handler has answered at once. */
+  mayGoOn(now: number): boolean {
+    if (this.#resource !== undefined || now - this.began >= SHORT) return true;
+    return servedOf(this.socket) > 1 || hasBody(this.request);
+  }
+
+  closes(response: ServerResponse): boolean {
+    return this.#heads.closes(response);
+  }
+
+  headSent(): void {
+    if (endsConnection(this.response)) markOver(this.socket);
+    const fd = descriptorOf(this.socket);
+    if (fd >= 0) this.#heads.clientHasHead(fd);
+  }
+
+  drop(): void {
+    countPending(this.socket, -1);
+    this.reception?.drop(this);
+  }
+}
+
+/** Of an answer that is, or was, ours to give. */
+export function arrivalOf(response: ServerResponse): Arrival {
+  return ownerOf(response) as Arrival;
+}
+
+/** Of a connection that has been read to its end. */
+function isReset(fd: number): boolean {
+  if (fd < 0) return false;
+  try {
+    readSync(fd, Buffer.alloc(1));
+    return false;
+  } catch {
+    return true;
+  }
+}

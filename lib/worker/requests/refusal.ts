@@ -1,0 +1,56 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import { inspect } from 'node:util';
+import { say } from '../../log/standard-error.js';
+import { quoted } from '../../log/text.js';
+import { type Refusal, refusalPage, writeRefusal } from '../raw-response.js';
+
+/** Answers in the application's place while the head has not been sent; after that only the broken connection can tell the client. */
+export function refuse(response: ServerResponse, status: Refusal = 500): void {
+  if (response.headersSent) {
+    if (!response.writableFinished) breakOff(response);
+    return;
+  }
+  const body = refusalPage(status);
+  try {
+    // The application's headers described the body that does not come.
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    response.writeHead(status, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': body.length,
+      // HTTP/2 knows no such header: there a request is a stream of its own.
+      ...(response.req.httpVersionMajor === 1 && { Connection: 'close' }),
+    });
+    response.end(body);
+  } catch {
+    // The application has put a method of its own in the way.
+    response.destroy();
+  }
+}
+
+/** NGHTTP2_INTERNAL_ERROR, RFC 9113, 7; `node:http2` is loaded only where it is used. */
+const INTERNAL_ERROR = 2;
+
+/** Ends an answer so that the client does not take it for a whole one. */
+export function breakOff(response: ServerResponse): void {
+  // Of HTTP/2, `destroy` would end the stream without an error.
+  const { stream } = response as { stream?: { close(code: number): void } };
+  if (stream) stream.close(INTERNAL_ERROR);
+  else response.destroy();
+}
+
+/**
+ * The same in a process that is about to exit: past the stream, which would not get to write. With TLS there is no way
+ * past it, so the connection breaks.
+ */
+export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 | 503): void {
+  const { fd } = (socket as { _handle?: { fd?: number } | null } | null)?._handle ?? {};
+  if (headersSent || fd === undefined || fd < 0 || socket instanceof TLSSocket) return;
+  writeRefusal(fd, status);
+}
+
+/** Tells on stderr that a handler failed. */
+export function report(error: unknown, { method, url = '' }: IncomingMessage): void {
+  const stack = error instanceof Error && error.stack ? error.stack : inspect(error);
+  say(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${stack}\n`);
+}

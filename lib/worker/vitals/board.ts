@@ -1,0 +1,87 @@
+import { readSync, writeSync } from 'node:fs';
+import { monotonic } from '../../monotonic.js';
+import { FD } from '../../protocol.js';
+import {
+  DUTY_BYTES,
+  DUTY_SLOTS,
+  type DutyState,
+  dutyState,
+  dutyWord,
+  LAST_CALL_POSITION,
+  readLastCall,
+  readSlot,
+  SLOT_SIZE,
+  SlotImage,
+  type SlotRecord,
+  STATE,
+  slotPosition,
+} from '../../scoreboard.js';
+
+/** What a slot of the scoreboard says; for those of this process's own threads. */
+export function readSlotAt(index: number): SlotRecord | undefined {
+  const bytes = Buffer.alloc(SLOT_SIZE);
+  return readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, slotPosition(index)) === SLOT_SIZE ? readSlot(bytes) : undefined;
+}
+
+/** A worker that has shown no sign of life for so long is not counted on. Milliseconds. */
+const STALE = 3_000;
+
+/** Whether another process than this one serves, and is not known to leave. */
+export function othersServe(): boolean {
+  const bytes = Buffer.alloc(SLOT_SIZE);
+  const seen = new Set([process.pid]);
+  for (let index = 0; readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, slotPosition(index)) === SLOT_SIZE; index++) {
+    const { state, pid = process.pid, beat = 0 } = readSlot(bytes) ?? {};
+    // The slots of its threads follow, and they are told later than the process.
+    if (seen.has(pid)) continue;
+    seen.add(pid);
+    if (state === STATE.SERVING && monotonic() - beat < STALE && lives(pid)) return true;
+  }
+  return false;
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Requests in flight, as these slots say. */
+export function activeIn(first: number, count: number): number {
+  const records = Array.from({ length: count }, (_, index) => readSlotAt(first + index));
+  return records.reduce((sum, record) => sum + (record?.pid === process.pid ? record.active : 0), 0);
+}
+
+/** What the image of a slot of this process says, before it is stored. */
+export function readImage(memory: SharedArrayBuffer): SlotRecord | undefined {
+  const image = new SlotImage(memory);
+  image.full();
+  return readSlot(image.bytes);
+}
+
+/** Stores the last image of a slot for a thread that did not get to do so itself. */
+export function storeImage(index: number, memory: SharedArrayBuffer): void {
+  const image = new SlotImage(memory);
+  writeSync(FD.SCOREBOARD, image.bytes, 0, image.full(), slotPosition(index));
+}
+
+/** What an acceptor does, without a load; one without a place on the duty roster says nothing. */
+export function writeDuty(index: number, state: DutyState): void {
+  if (index < DUTY_SLOTS) writeSync(FD.SCOREBOARD, new Uint32Array([dutyWord(state, 0)]), 0, 4, index * 4);
+}
+
+/** What all acceptors do. */
+export function readDuties(): number[] {
+  const words = new Uint32Array(DUTY_SLOTS);
+  readSync(FD.SCOREBOARD, words, 0, DUTY_BYTES, 0);
+  return Array.from(words, dutyState);
+}
+
+/** Until when to go on accepting at a socket when the worker is told to drain, of `monotonic()`; 0 where others will. */
+export function lastCall(socket: number): number {
+  const bytes = new Uint8Array(SLOT_SIZE);
+  readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, LAST_CALL_POSITION);
+  return readLastCall(bytes, socket);
+}

@@ -1,0 +1,44 @@
+import type { RecycleCause, RecycleLimits } from '../../protocol.js';
+import type { SlotObserver } from './slot.js';
+
+/** A peak that is collected soon is no leak: so many samples in a row must be above the limit. */
+const SAMPLES = 3;
+
+/** @param chance - a random number of [0, 1): workers that start together shall not end together. */
+export function requestLimit({ maxRequests, maxRequestsJitter }: RecycleLimits, chance: number): number {
+  return maxRequests > 0 ? maxRequests + Math.floor(chance * (maxRequestsJitter + 1)) : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Asks once for the replacement of this process, when it has reached one of its limits. It is told numbers, and does
+ * not care who counted them. A limit of 0 is none.
+ */
+export class RecycleWatch implements SlotObserver {
+  readonly #ask: (why: RecycleCause) => void;
+  #requestsLeft: number;
+  #maxMemory: number;
+  #samplesAbove = 0;
+
+  /** @param chance - see {@link requestLimit}. */
+  constructor(limits: RecycleLimits, ask: (why: RecycleCause) => void, chance: number = Math.random()) {
+    this.#requestsLeft = requestLimit(limits, chance);
+    this.#maxMemory = limits.maxMemory > 0 ? limits.maxMemory : Number.POSITIVE_INFINITY;
+    this.#ask = ask;
+  }
+
+  onRequests(count: number): void {
+    this.#requestsLeft -= count;
+    if (this.#requestsLeft <= 0) this.#reached('requests');
+  }
+
+  onMemory(rss: number): void {
+    this.#samplesAbove = rss > this.#maxMemory ? this.#samplesAbove + 1 : 0;
+    if (this.#samplesAbove === SAMPLES) this.#reached('memory');
+  }
+
+  #reached(why: RecycleCause): void {
+    this.#requestsLeft = Number.POSITIVE_INFINITY;
+    this.#maxMemory = Number.POSITIVE_INFINITY;
+    this.#ask(why);
+  }
+}
