@@ -9,7 +9,7 @@ import { type ArbiterState, checkMove, refusal } from './loop/states.js';
 import { opening } from './opening.js';
 import { isOver, Reloads, resultOf } from './reloads.js';
 import { type ArbiterStats, EMPTY_STATS } from './scoreboard/stats.js';
-import { takeName } from './site/names.js';
+import { takeName } from './site/inline-names.js';
 import type { Queues } from './site/queues.js';
 import type { Site, SiteEvents } from './site/site.js';
 import { abandonUpgrade, upgrade } from './site/succession.js';
@@ -18,7 +18,7 @@ import { staff } from './staff.js';
 import type { ReloadResult } from './tell/events.js';
 import { reopenLogger } from './tell/journal.js';
 import type { Notifier } from './tell/notify.js';
-import type { Turn, TurnTable } from './turns.js';
+import type { Turn, TurnTable } from './turn.js';
 import type { workerTurns } from './worker-turns.js';
 import type { EndStage, WorkerInfo } from './workers/worker-handle.js';
 

@@ -2,7 +2,7 @@ import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { asTrouble } from './common/trouble.js';
 import { openSite, type SiteEvents } from './site/site.js';
-import type { Turn } from './turns.js';
+import type { Turn } from './turn.js';
 import { newGeneration } from './workers/generation.js';
 
 /** Settles what the first generation is made of, and opens everything. Never rejects: the turn says how it went. */

@@ -13,7 +13,7 @@ import type { Site } from './site/site.js';
 import { timeoutReport } from './tell/events.js';
 import type { Notifier } from './tell/notify.js';
 import { passOn } from './tell/reports.js';
-import type { TurnTable } from './turns.js';
+import type { TurnTable } from './turn.js';
 import type { WorkerHandle, WorkerTurn } from './workers/worker-handle.js';
 
 /** What the turns of workers are acted on with. */

@@ -5,10 +5,10 @@ import fc from 'fast-check';
 import { BUILT_IN_CLASSES } from '../../dist/options/defaults.js';
 import type { ResolvedOptions } from '../../dist/options/resolved.js';
 import { validateOptions } from '../../dist/options/validate.js';
-import { Worker } from '../../dist/worker/base.js';
 import { AsyncWorker } from '../../dist/worker/classes/async.js';
 import { SyncWorker } from '../../dist/worker/classes/sync.js';
 import { ThreadedWorker } from '../../dist/worker/classes/threaded.js';
+import { Worker } from '../../dist/worker/worker.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { assertInvalid, passesOrIsRefused } from './invalid.js';
 

@@ -17,7 +17,7 @@ import { type AppKind, recognizeApp } from '../../dist/options/application.js';
 import { validateOptions } from '../../dist/options/validate.js';
 import { createListener } from '../../dist/worker/handlers/handlers.js';
 import type { Listener } from '../../dist/worker/handlers/listener.js';
-import { listenToOthers } from '../../dist/worker/http/other-requests.js';
+import { listenToOthers } from '../../dist/worker/http/special-requests.js';
 import { assertInvalid } from './invalid.js';
 
 const SERVED =

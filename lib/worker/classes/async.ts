@@ -1,5 +1,5 @@
 import type { Handler } from '../../options/types.js';
-import { HttpWorker } from '../http/http.js';
+import { HttpWorker } from '../http/http-worker.js';
 
 /**
  * Many requests at once, with keep-alive, upgrades and HTTP/2: for applications that wait more than they compute. At

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../../options/types.js';
 import { connectionOf, servedOf } from '../connections/connection.js';
-import { HttpWorker } from '../http/http.js';
+import { HttpWorker } from '../http/http-worker.js';
 
 /**
  * One request at a time, and a connection for each: an error hits one request, and nothing waits behind a busy

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Handler, WorkerKind } from '../../options/types.js';
-import { HttpWorker } from '../http/http.js';
+import { HttpWorker } from '../http/http-worker.js';
 import { ExpectedWait } from './expected-wait.js';
 
 /** What a new connection costs a client more than a kept one, roughly, milliseconds. */

@@ -2,8 +2,8 @@ import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Acceptor } from '../accept/acceptor.js';
-import { closeIfIdle, halfCloseIdle, isRest } from './closing.js';
 import { idleSince, pendingOf, servedOf, streamOf, transportOf } from './connection.js';
+import { closeIfIdle, halfCloseIdle, isRest } from './half-close.js';
 
 /**
  * Where all places are taken, nobody who was idle for a shorter time has to go: a client that asks again and again is idle between two requests

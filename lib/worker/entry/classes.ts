@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { BuiltInClass, WorkerKind } from '../../options/types.js';
-import type { Worker, WorkerContext } from '../base.js';
+import type { Worker, WorkerContext } from '../worker.js';
 import { loadApp } from './app.js';
 
 /** A concrete class of workers. */

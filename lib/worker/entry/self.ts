@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { userMessage } from '../../protocol.js';
 import { rowOf } from '../../system/process-table.js';
 import { spec } from '../context.js';
-import { departure } from '../departure.js';
+import { departure } from '../drain-signal.js';
 import { lifecycle } from './prelude.js';
 
 /** A worker as its own application sees it. */

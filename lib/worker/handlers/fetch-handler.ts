@@ -3,7 +3,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { inspect } from 'node:util';
 import type { FetchHandler } from '../../options/types.js';
 import { isStream } from '../connections/connection.js';
-import { isThenable } from './attempt.js';
+import { isThenable } from './call-handler.js';
 import type { Listener } from './listener.js';
 
 type Environment = Parameters<FetchHandler['fetch']>[1];

@@ -7,8 +7,8 @@ import type { HttpOptions } from '../../protocol.js';
 import { MAX_PENDING } from '../connections/connection.js';
 import type { SessionSettings, Sessions } from '../connections/sessions.js';
 import type { Listener } from '../handlers/listener.js';
+import { applyOptions, beginTimeouts, optionsOf } from './exported-server.js';
 import { headerListPairs } from './header-count.js';
-import { applyOptions, beginTimeouts, optionsOf } from './own-server.js';
 
 export interface ServerSettings {
   /** Those that the Arbiter has been given. */

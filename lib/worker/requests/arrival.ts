@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import type { RequestListener } from '../../options/types.js';
 import type { Applicant } from '../admission/admission.js';
 import { countPending, descriptorOf, markOver, servedOf, streamOf } from '../connections/connection.js';
-import { endsConnection, type HeadOwner, ownerOf } from '../connections/head.js';
 import { SHORT } from '../connections/lingering.js';
+import { endsConnection, type HeadOwner, ownerOf } from '../connections/response-head.js';
 import type { Linked } from './chain.js';
 import { hasBody } from './intake.js';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { halfClose } from '../connections/closing.js';
 import { pendingOf, transportOf } from '../connections/connection.js';
+import { halfClose } from '../connections/half-close.js';
 
 /** What Node's server keeps on a connection. */
 interface Connection extends Socket {

@@ -2,8 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Handler, RequestListener } from '../../options/types.js';
 import type { Acceptor } from '../accept/acceptor.js';
-import { type Timeout, Worker } from '../base.js';
-import { closeIfIdle } from '../connections/closing.js';
 import {
   connectionOf,
   countPending,
@@ -18,20 +16,22 @@ import {
   streamOf,
   transportOf,
 } from '../connections/connection.js';
-import { ownHead } from '../connections/head.js';
-import { departure } from '../departure.js';
+import { closeIfIdle } from '../connections/half-close.js';
+import { ownHead } from '../connections/response-head.js';
+import { departure } from '../drain-signal.js';
 import { AppError } from '../failures.js';
 import { createListener } from '../handlers/handlers.js';
 import type { Listener } from '../handlers/listener.js';
 import { besideHttp2 } from '../handlers/server-handler.js';
 import { Answers } from '../requests/answers.js';
 import { Arrival, type Heads } from '../requests/arrival.js';
-import { announce, endLate } from '../requests/late.js';
+import { announce, endLate } from '../requests/endless-answers.js';
 import { refuse, refuseNow } from '../requests/refusal.js';
-import { Departures } from './departures.js';
-import { listenToOthers } from './other-requests.js';
-import { openFor, socketOptions } from './own-server.js';
+import { type Timeout, Worker } from '../worker.js';
+import { Departures } from './drain.js';
+import { openFor, socketOptions } from './exported-server.js';
 import { createServer, type FedServer } from './server.js';
+import { listenToOthers } from './special-requests.js';
 import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */

@@ -6,7 +6,7 @@ import { serializeError } from '../serialized-error.js';
 import type { WarningCode } from '../warning.js';
 import type { AcceptOptions } from './accept/accept-options.js';
 import { Acceptor } from './accept/acceptor.js';
-import { departure } from './departure.js';
+import { departure } from './drain-signal.js';
 import { lastCall } from './vitals/board.js';
 import { descriptors } from './vitals/descriptors.js';
 import type { Pulse } from './vitals/pulse.js';

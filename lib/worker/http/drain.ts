@@ -2,10 +2,10 @@ import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Acceptor } from '../accept/acceptor.js';
-import type { WorkerContext } from '../base.js';
 import { noteIdle, noteSecure } from '../connections/connection.js';
 import { IdleConnections } from '../connections/idle.js';
 import { Lingering } from '../connections/lingering.js';
+import type { WorkerContext } from '../worker.js';
 import type { FedServer } from './server.js';
 
 /** How the connections of a worker end: those that have had their last answer linger, and those that are idle give room. */

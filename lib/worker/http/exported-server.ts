@@ -2,8 +2,8 @@ import http, { type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { HttpOptions } from '../../protocol.js';
 import type { Acceptor } from '../accept/acceptor.js';
-import { closeIfIdle } from '../connections/closing.js';
 import { pendingOf, servedOf, streamOf } from '../connections/connection.js';
+import { closeIfIdle } from '../connections/half-close.js';
 import type { Listener } from '../handlers/listener.js';
 
 type Fields = Server & Record<string | symbol, unknown>;

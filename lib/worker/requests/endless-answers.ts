@@ -5,11 +5,11 @@ import { quoted } from '../../log/text.js';
 import type { WorkerMessage } from '../../protocol.js';
 import { serializeError } from '../../serialized-error.js';
 import type { Acceptor } from '../accept/acceptor.js';
-import type { WorkerContext } from '../base.js';
-import { closeIfIdle } from '../connections/closing.js';
 import { isStream, pendingOf, streamOf, transportOf } from '../connections/connection.js';
-import { attempt } from '../handlers/attempt.js';
+import { closeIfIdle } from '../connections/half-close.js';
+import { attempt } from '../handlers/call-handler.js';
 import type { Listener } from '../handlers/listener.js';
+import type { WorkerContext } from '../worker.js';
 import { breakOff, refuse } from './refusal.js';
 
 /** Tells the application that the drain begins. What it does about it is its own matter. */
