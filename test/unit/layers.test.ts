@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /*
- * The floors of docs/DESIGN.md: an import goes to the same floor or a lower one, never in a circle, and the two
- * sides of the control pipe know nothing of each other but the protocol.
+ * The floors and wings of docs/DESIGN.md: an import goes to the same floor or a lower one, within a house to the same wing or one that
+ * stands below it, never in a circle, and the two sides of the control pipe know nothing of each other but the protocol.
  */
 
 const LIB = fileURLToPath(new URL('../../lib/', import.meta.url));
@@ -21,6 +21,29 @@ const FLOORS: readonly (readonly [floor: number, where: RegExp])[] = [
   [0, /^(?:adoption|backoff|delay|errors|monotonic|protocol|scoreboard|serialized-error|debug|warning|orders)\.ts$/],
 ];
 const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) => where.test(file))?.[0];
+
+/**
+ * The wings of the two big houses, from the top down. A name that ends with `.ts` is a file beside the wings; what no line names stands at
+ * the top of the master, and is the ground of the worker.
+ */
+const WINGS: Readonly<Record<string, readonly string[]>> = {
+  master: ['', 'crew', 'site', 'tell', 'scoreboard', 'workers', 'sockets', 'loop', 'common'],
+  worker: [
+    ...['entry', 'threads', 'lifecycle', 'classes', 'http', 'requests', 'admission', 'handlers', 'connections'],
+    ...['worker.ts', 'accept', 'watchdog', 'vitals', ''],
+  ],
+};
+/** So many files may stand beside the wings of a house. */
+const BESIDE = 8;
+
+/** The house of a file, and which of its wings it is in, counted from the top; undefined where there are none. */
+function placeOf(file: string): { house: string; wing: number } | undefined {
+  const [house = '', first = '', second] = file.split('/');
+  const wings = WINGS[house];
+  if (wings === undefined) return undefined;
+  const named = wings.indexOf(first);
+  return { house, wing: second !== undefined || named >= 0 ? named : wings.indexOf('') };
+}
 
 const files = readdirSync(LIB, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 /** The files of ours that each file imports; types and `import()` count too. */
@@ -40,6 +63,18 @@ test('every file has a floor', () => {
   );
 });
 
+for (const [house, wings] of Object.entries(WINGS)) {
+  test(`every folder of ${house}/ is a wing with a file, and few files stand beside them`, () => {
+    const inside = files.filter((file) => file.startsWith(`${house}/`)).map((file) => file.slice(house.length + 1));
+    const folders = new Set(inside.filter((file) => file.includes('/')).map((file) => file.split('/')[0]));
+    assert.deepEqual([...folders].sort(), wings.filter((wing) => wing !== '' && !wing.endsWith('.ts')).sort());
+    assert.ok(
+      inside.filter((file) => !file.includes('/')).length <= BESIDE,
+      `${house}/ has more than ${BESIDE} files beside its wings`,
+    );
+  });
+}
+
 test('every import is of a file that exists', () => {
   for (const [file, targets] of imports) {
     for (const target of targets) assert.ok(imports.has(target), `${file} imports ${target}`);
@@ -52,6 +87,9 @@ for (const [file, targets] of imports) {
       assert.ok(Number(floorOf(target)) <= Number(floorOf(file)), `${file} imports ${target}`);
       const sides = new Set([file, target].map((name) => name.split('/')[0]));
       assert.ok(!(sides.has('master') && sides.has('worker')), `${file} imports ${target}: across the control pipe`);
+      const [from, to] = [placeOf(file), placeOf(target)];
+      if (from && from.house === to?.house)
+        assert.ok(to.wing >= from.wing, `${file} imports ${target}: a wing above its own`);
     }
   });
 }

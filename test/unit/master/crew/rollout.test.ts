@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ArbiterError } from '../../../../dist/errors.js';
+import { type Candidate, type Post, type Progress, Rollout } from '../../../../dist/master/crew/rollout.js';
+import { generation } from '../../../helpers/rollout.js';
+
+const NOW = 10_000;
+const [OLD, NEW] = [generation(1), generation(2)];
+const FAILURE = new ArbiterError('ERR_RELOAD_FAILED', 'it failed');
+
+/** A worker in a slot: of the old generation, and of the new one when it boots, soaks, or is proven. */
+const old = (id: number): Candidate => ({ id, generation: 1, provenAt: 0 });
+const oldBooting = (id: number): Candidate => ({ id, generation: 1, provenAt: undefined });
+const booting = (id: number): Candidate => ({ id, generation: 2, provenAt: undefined });
+const soaking = (id: number): Candidate => ({ id, generation: 2, provenAt: NOW + 1 });
+const proven = (id: number): Candidate => ({ id, generation: 2, provenAt: NOW });
+
+/** Slots 1 to n with these holders. */
+const posts = (...slots: readonly (readonly Candidate[])[]): Post<Candidate>[] =>
+  slots.map((holders, index) => ({ id: index + 1, holders, notBefore: undefined }));
+const waiting = (post: Post<Candidate>, notBefore: number): Post<Candidate> => ({ ...post, notBefore });
+
+/** One that began when each of so many slots had an old worker. */
+function begun(slots: number, surge: number): Rollout<Candidate> {
+  const rollout = new Rollout<Candidate>(OLD, NEW, surge);
+  rollout.plan(posts(...Array.from({ length: slots }, (_, index) => [old(index + 1)])), NOW);
+  return rollout;
+}
+
+/** What is spawned, as `slot:generation`. */
+function orders(rollout: Rollout<Candidate>, of: readonly Post<Candidate>[], now = NOW): string[] {
+  return rollout.plan(of, now).orders.map(({ id, generation: { number } }) => `${id}:${number}`);
+}
+
+for (const { surge, spawned } of [
+  { surge: 1, spawned: ['1:2'] },
+  { surge: 2, spawned: ['1:2', '2:2'] },
+  { surge: 9, spawned: ['1:2', '2:2', '3:2'] },
+]) {
+  test(`a surge of ${surge}: the first batch is of the lowest slots`, () => {
+    assert.deepEqual(orders(new Rollout<Candidate>(OLD, NEW, surge), posts([old(1)], [old(2)], [old(3)])), spawned);
+  });
+}
+
+test('no batch begins before all of the last one are proven', () => {
+  const rollout = begun(4, 2);
+  const rest = [[old(3)], [old(4)]];
+  const batch = (first: Candidate, second: Candidate): string[] =>
+    orders(rollout, posts([old(1), first], [old(2), second], ...rest));
+  assert.deepEqual(batch(booting(1), booting(2)), []);
+  assert.deepEqual(batch(soaking(1), booting(2)), []);
+  assert.deepEqual(batch(proven(1), soaking(2)), []);
+  // The old ones of those slots are on their way out by now.
+  assert.deepEqual(orders(rollout, posts([proven(1)], [proven(2)], ...rest)), ['3:2', '4:2']);
+  assert.equal(rollout.won, 2);
+});
+
+test('what stays beside others for another reason takes room', () => {
+  // A worker that is being recycled.
+  const recycled = posts([old(1), oldBooting(1)], [old(2)], [old(3)]);
+  assert.deepEqual(orders(begun(3, 1), recycled), []);
+  assert.deepEqual(orders(begun(3, 2), recycled), ['1:2']);
+});
+
+test('slots that had none when it began get a new one at once, all of them, whatever they waited for', () => {
+  const rollout = new Rollout<Candidate>(OLD, NEW, 1);
+  const [first, second, third] = posts([], [old(2)], []) as [Post<Candidate>, Post<Candidate>, Post<Candidate>];
+  assert.deepEqual(orders(rollout, [waiting(first, NOW + 1), second, third]), ['1:2', '3:2', '2:2']);
+});
+
+test('an old one that dies is replaced by the old generation, also beside one that is tried', () => {
+  for (const tried of [booting(1), soaking(1)]) {
+    assert.deepEqual(orders(begun(2, 1), posts([tried], [old(2)])), ['1:1']);
+    assert.deepEqual(orders(begun(2, 1), posts([oldBooting(1), tried], [old(2)])), []);
+  }
+  assert.deepEqual(orders(begun(2, 1), posts([old(1), booting(1)], [])), ['2:1']);
+});
+
+test('an old one that dies again waits; the next batch takes its slot meanwhile', () => {
+  const [first, second] = posts([], [old(2)]) as [Post<Candidate>, Post<Candidate>];
+  const rollout = begun(2, 1);
+  const { orders: spawned, wakeAt } = rollout.plan([waiting(first, NOW + 50), second], NOW);
+  assert.deepEqual([spawned, wakeAt], [[{ id: 1, generation: NEW }], NOW + 50]);
+  const beside = waiting(posts([booting(1)])[0] as Post<Candidate>, NOW + 50);
+  assert.deepEqual(rollout.plan([beside, second], NOW), { orders: [], wakeAt: NOW + 50 });
+  assert.deepEqual(orders(rollout, [beside, second], NOW + 50), ['1:1']);
+});
+
+test('a proven one that dies is replaced by the new generation, after the wait of its slot, and tried again', () => {
+  const rollout = begun(2, 1);
+  rollout.plan(posts([proven(1)], [old(2)]), NOW);
+  const [empty] = posts([]) as [Post<Candidate>];
+  assert.deepEqual(orders(rollout, posts([], [old(2), booting(2)])), ['1:2']);
+  assert.deepEqual(orders(rollout, [waiting(empty, NOW + 1), ...posts([], [proven(2)]).slice(1)]), []);
+  assert.equal(rollout.tries(soaking(1), NOW), true);
+});
+
+test('a slot that comes later has an old one first', () => {
+  assert.deepEqual(orders(begun(1, 1), posts([old(1), booting(1)], [])), ['2:1']);
+});
+
+test('who is tried: the new ones that are not proven', () => {
+  const rollout = begun(1, 1);
+  for (const worker of [booting(1), soaking(1)]) assert.equal(rollout.tries(worker, NOW), true);
+  for (const worker of [proven(1), old(1), oldBooting(1)]) assert.equal(rollout.tries(worker, NOW), false);
+});
+
+test('it is over when all slots are won and no old one lives any more', () => {
+  const rollout = begun(2, 2);
+  const is = (expected: Progress, of: readonly Post<Candidate>[], ...leaving: readonly Candidate[]): void => {
+    rollout.plan(of, NOW);
+    assert.equal(rollout.progress(of, [...of.flatMap(({ holders }) => holders), ...leaving], NOW), expected);
+  };
+  is('on', posts([old(1)], [old(2)]));
+  is('on', posts([old(1), booting(1)], [old(2), booting(2)]));
+  is('on', posts([proven(1)], [soaking(2)]));
+  is('on', posts([proven(1)], [old(2), proven(2)]));
+  is('on', posts([proven(1)], [proven(2)]), old(1));
+  is('over', posts([proven(1)], [proven(2)]));
+  // One that has died meanwhile comes back as any other does.
+  is('over', posts([proven(1)], []));
+});
+
+test('the first failure turns it round: slots that were won are taken back, a batch at a time', () => {
+  const rollout = begun(4, 2);
+  rollout.plan(posts([proven(1)], [proven(2)], [proven(3)], [old(4)]), NOW);
+  rollout.fail(FAILURE);
+  rollout.fail(new ArbiterError('ERR_RELOAD_FAILED', 'a second one'));
+  assert.deepEqual([rollout.failure, rollout.wanted], [FAILURE, OLD]);
+  const rest = [[proven(3)], [old(4)]];
+  assert.deepEqual(orders(rollout, posts([proven(1)], [proven(2)], ...rest)), ['1:1', '2:1']);
+  assert.deepEqual(orders(rollout, posts([proven(1), old(1)], [proven(2), oldBooting(2)], ...rest)), []);
+  assert.deepEqual(orders(rollout, posts([old(1)], [old(2)], ...rest)), ['3:1']);
+});
+
+test('it is back when the old generation has all slots, and no new one lives any more', () => {
+  const rollout = begun(2, 1);
+  rollout.fail(FAILURE);
+  const is = (expected: Progress, of: readonly Post<Candidate>[], ...leaving: readonly Candidate[]): void =>
+    assert.equal(rollout.progress(of, [...of.flatMap(({ holders }) => holders), ...leaving], NOW), expected);
+  is('on', posts([old(1)], [old(2)]), booting(1));
+  is('on', posts([old(1)], [old(2), proven(2)]));
+  is('on', posts([old(1)], [oldBooting(2)]));
+  is('back', posts([old(1)], [old(2)]));
+  // A slot that waits for its next attempt keeps nobody waiting.
+  is('back', posts([old(1)], []));
+});
+
+test('all that are missing when it is turned round are of the old generation, after the wait of their slots', () => {
+  const rollout = new Rollout<Candidate>(OLD, NEW, 1);
+  rollout.plan(posts([], []), NOW);
+  rollout.fail(FAILURE);
+  const [first, second] = posts([], []) as [Post<Candidate>, Post<Candidate>];
+  assert.deepEqual(rollout.plan([first, waiting(second, NOW + 5)], NOW), {
+    orders: [{ id: 1, generation: OLD }],
+    wakeAt: NOW + 5,
+  });
+});
+
+test('the old generation tries once to get a slot back', () => {
+  const rollout = begun(2, 1);
+  rollout.plan(posts([proven(1)], [old(2)]), NOW);
+  // Before it is turned round, nothing is given up.
+  rollout.giveUp(old(1));
+  rollout.fail(FAILURE);
+  assert.deepEqual(orders(rollout, posts([proven(1)], [old(2)])), ['1:1']);
+  // It was the new one that died: the old one is still to come.
+  rollout.giveUp(proven(1));
+  assert.equal(rollout.progress(posts([oldBooting(1)], [old(2)]), [oldBooting(1), old(2)], NOW), 'on');
+  rollout.giveUp(oldBooting(1));
+  assert.deepEqual(orders(rollout, posts([proven(1)], [old(2)])), []);
+  assert.equal(rollout.progress(posts([proven(1)], [old(2)]), [proven(1), old(2)], NOW), 'back');
+});
+
+test('losses of workers that had served before they were ready are excused four times in a slot, and its next attempt waits', () => {
+  const rollout = begun(2, 2);
+  const [lost, other] = posts([old(1)], [old(2), booting(2)]) as [Post<Candidate>, Post<Candidate>];
+  assert.deepEqual([rollout.excuses(booting(1)), rollout.excuses(booting(2))], [true, true]);
+  assert.deepEqual(rollout.plan([waiting(lost, NOW + 5), { ...other, holders: [old(2), proven(2)] }], NOW), {
+    orders: [],
+    wakeAt: NOW + 5,
+  });
+  assert.deepEqual(orders(rollout, [waiting(lost, NOW), { ...other, holders: [proven(2)] }]), ['1:2']);
+  assert.deepEqual(
+    Array.from({ length: 4 }, () => rollout.excuses(booting(1))),
+    [true, true, true, false],
+  );
+  assert.equal(rollout.excuses(booting(2)), true);
+});
+
+test('an empty slot waits too when it has lost a worker that had served', () => {
+  const rollout = new Rollout<Candidate>(OLD, NEW, 1);
+  const [first] = posts([]) as [Post<Candidate>];
+  assert.deepEqual(orders(rollout, [waiting(first, NOW + 1)]), ['1:2']);
+  rollout.excuses(booting(1));
+  assert.deepEqual(rollout.plan([waiting(first, NOW + 1)], NOW), { orders: [], wakeAt: NOW + 1 });
+});

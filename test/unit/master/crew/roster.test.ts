@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { STABLE_AFTER } from '../../../../dist/backoff.js';
+import { type Member, Roster } from '../../../../dist/master/crew/roster.js';
+
+const NOW = 10_000;
+
+function rosterOf(...members: readonly Member[]): Roster<Member> {
+  const roster = new Roster<Member>();
+  for (const member of members) roster.add(member);
+  return roster;
+}
+const staying = (id: number, age: number = id): Member => ({
+  ...{ id, age, term: 0, leaving: false, ready: true, readySince: 0, provenAt: 0, due: false },
+});
+const leaving = (id: number, age: number = id): Member => ({ ...staying(id, age), leaving: true });
+
+test('members are listed oldest first, in whatever order they came', () => {
+  const [a, b, c] = [staying(2, 1), leaving(1, 2), staying(3, 7)];
+  const roster = rosterOf(c, a, b);
+  assert.deepEqual(roster.all(), [a, b, c]);
+  assert.deepEqual(roster.staying(), [a, c]);
+  assert.equal(roster.size, 3);
+});
+
+test('a member is known by identity, not by a number that was used again', () => {
+  const [first, second] = [staying(1, 1), staying(1, 2)];
+  const roster = rosterOf(first);
+  roster.remove(first);
+  roster.add(second);
+  assert.equal(roster.has(first), false);
+  assert.equal(roster.has({ ...second }), false);
+  assert.equal(roster.has(second), true);
+});
+
+test('an empty roster wants slots 1 to n', () => {
+  assert.deepEqual(rosterOf().plan(3, NOW), { spawn: [1, 2, 3], retire: [], relieve: [], wakeAt: undefined });
+});
+
+test('the lowest free slots are filled, and one that is draining is free', () => {
+  const roster = rosterOf(staying(2, 5), leaving(1, 1), staying(4, 3));
+  assert.deepEqual(roster.plan(4, NOW).spawn, [1, 3]);
+});
+
+test('the surplus goes oldest first, and who leaves already is not counted', () => {
+  const [old, older, young] = [staying(1, 5), staying(2, 4), staying(3, 9)];
+  const roster = rosterOf(old, older, young, leaving(4, 1));
+  assert.deepEqual(roster.plan(1, NOW), { spawn: [], retire: [older, old], relieve: [], wakeAt: undefined });
+});
+
+test('a slot that fails and serves nobody goes before the oldest that serves', () => {
+  const [old, young, broken] = [staying(1, 1), staying(2, 2), { ...staying(3, 9), ready: false }];
+  const roster = rosterOf(old, young, broken);
+  assert.deepEqual(roster.plan(2, NOW).retire, [old]);
+  roster.fail({ id: 3, term: 0 }, 'boot', 0, NOW, 0.5);
+  assert.deepEqual(roster.plan(2, NOW).retire, [broken]);
+  assert.deepEqual(roster.plan(1, NOW).retire, [broken, old]);
+});
+
+test('a slot that failed waits, the others do not, and no other slot takes its place', () => {
+  const roster = rosterOf();
+  assert.deepEqual(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5), { delay: 0, failures: 1 });
+  assert.deepEqual(roster.plan(2, NOW).spawn, [1, 2]);
+  assert.deepEqual(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5), { delay: 125, failures: 2 });
+  assert.deepEqual(roster.plan(2, NOW), { spawn: [2], retire: [], relieve: [], wakeAt: NOW + 125 });
+  assert.deepEqual(roster.plan(2, NOW + 124), { spawn: [2], retire: [], relieve: [], wakeAt: NOW + 125 });
+  assert.deepEqual(roster.plan(2, NOW + 125), { spawn: [1, 2], retire: [], relieve: [], wakeAt: undefined });
+});
+
+test('the next wake-up is that of the first slot whose wait ends, of those that are wanted', () => {
+  const roster = rosterOf();
+  for (const [id, chance] of [
+    [1, 0.8],
+    [2, 0.4],
+    [3, 0.1],
+  ] as const) {
+    for (let n = 0; n < 2; n++) roster.fail({ id, term: 0 }, 'boot', 0, NOW, chance);
+  }
+  assert.equal(roster.plan(2, NOW).wakeAt, NOW + 100);
+  assert.equal(roster.plan(3, NOW).wakeAt, NOW + 25);
+});
+
+const readyAt = (id: number, readySince: number | undefined, age: number = id): Member => ({
+  ...staying(id, age),
+  ...{ readySince, ready: readySince !== undefined },
+});
+
+test('a slot fails from the death of its worker until another one is stable', () => {
+  const roster = rosterOf(staying(2));
+  assert.deepEqual(roster.failing(2, NOW), []);
+  roster.fail({ id: 1, term: 0 }, 'crash', 0, NOW, 0.5);
+  assert.deepEqual(roster.failing(2, NOW), [{ id: 1, failures: 1, wait: 0 }]);
+  roster.fail({ id: 1, term: 0 }, 'crash', 0, NOW, 0.5);
+  assert.deepEqual(roster.failing(2, NOW + 25), [{ id: 1, failures: 2, wait: 100 }]);
+  assert.deepEqual(roster.failing(2, NOW + 125), [{ id: 1, failures: 2, wait: 0 }]);
+  assert.equal(roster.settle(NOW + 125), undefined);
+
+  const booting = readyAt(1, undefined, 3);
+  roster.add(booting);
+  assert.equal(roster.settle(NOW + 60_000), undefined);
+  roster.remove(booting);
+  roster.add(readyAt(1, NOW + 200, 3));
+  const stableAt = NOW + 200 + STABLE_AFTER;
+  assert.equal(roster.settle(stableAt - 1), stableAt);
+  assert.equal(roster.failing(2, stableAt - 1).length, 1);
+  assert.equal(roster.settle(stableAt), undefined);
+  assert.deepEqual(roster.failing(2, stableAt), []);
+  // What was forgotten is not counted again.
+  assert.deepEqual(roster.fail({ id: 1, term: 0 }, 'crash', STABLE_AFTER, stableAt, 0.5), { delay: 0, failures: 1 });
+});
+
+test('a slot whose substitutes fail is not settled by the worker that they are for', () => {
+  const roster = rosterOf(readyAt(1, NOW - 60_000));
+  for (let n = 0; n < 3; n++) roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5);
+  assert.equal(roster.settle(NOW + 60_000), undefined);
+  assert.deepEqual(roster.failing(1, NOW), [{ id: 1, failures: 3, wait: 250 }]);
+  roster.add(readyAt(1, NOW + 1_000, 2));
+  assert.equal(roster.settle(NOW + 1_000 + STABLE_AFTER), undefined);
+  assert.deepEqual(roster.failing(1, NOW + 60_000), []);
+});
+
+test('a worker that leaves settles nothing', () => {
+  const roster = rosterOf({ ...readyAt(1, NOW + 10), leaving: true });
+  roster.fail({ id: 1, term: 0 }, 'crash', 0, NOW, 0.5);
+  assert.equal(roster.settle(NOW + 60_000), undefined);
+  assert.equal(roster.failing(1, NOW + 60_000).length, 1);
+});
+
+test('a slot that is not wanted does not fail', () => {
+  const roster = rosterOf(staying(1), staying(3));
+  for (const id of [2, 4, 5]) roster.fail({ id, term: 0 }, 'spawn', 0, NOW, 0.5);
+  const failing = (target: number): number[] => roster.failing(target, NOW).map(({ id }) => id);
+  assert.deepEqual([failing(2), failing(3), failing(4), failing(5)], [[], [2], [2, 4], [2, 4, 5]]);
+});
+
+// One failure history per slot: how many deaths in a row, and the chance of the last wait.
+const history = fc.record({
+  deaths: fc.nat(8),
+  chance: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+});
+
+test('any plan: what stays and what is spawned or waits makes up the target', () => {
+  fc.assert(
+    fc.property(
+      // Several members may share a slot (a new one beside one that drains), but of those that stay each has its own.
+      fc.uniqueArray(fc.integer({ min: 1, max: 12 })),
+      fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 6 }),
+      fc.array(history, { maxLength: 12 }),
+      fc.nat(12),
+      fc.nat(20_000),
+      fc.infiniteStream(fc.nat()),
+      (stayingIds, leavingIds, histories, target, later, random) => {
+        const members = [...stayingIds.map((id) => staying(id)), ...leavingIds.map((id) => leaving(id))];
+        const shuffled = members.map((member) => ({ member, key: random.next().value as number }));
+        shuffled.sort((a, b) => a.key - b.key);
+        const roster = rosterOf(...shuffled.map(({ member }, index) => ({ ...member, age: index })));
+        const notBefore = new Map<number, number>();
+        for (const [index, { deaths, chance }] of histories.entries()) {
+          for (let n = 0; n < deaths; n++) {
+            notBefore.set(index + 1, NOW + roster.fail({ id: index + 1, term: 0 }, 'crash', 0, NOW, chance).delay);
+          }
+        }
+
+        const now = NOW + later;
+        const plan = roster.plan(target, now);
+
+        const stay = roster.staying();
+        const free = Array.from({ length: 40 }, (_, index) => index + 1).filter((id) => !stayingIds.includes(id));
+        const wanted = free.slice(0, Math.max(0, target - stay.length));
+        const waiting = wanted.filter((id) => (notBefore.get(id) ?? 0) > now);
+        assert.equal(stay.length - plan.retire.length + plan.spawn.length + waiting.length, target);
+        assert.deepEqual(
+          plan.spawn,
+          wanted.filter((id) => !waiting.includes(id)),
+        );
+        assert.deepEqual(plan.retire, stay.slice(0, Math.max(0, stay.length - target)));
+        const wakes = waiting.map((id) => notBefore.get(id) as number);
+        assert.equal(plan.wakeAt, wakes.length > 0 ? Math.min(...wakes) : undefined);
+        // To plan is not to act: asked again, it says the same.
+        assert.deepEqual(roster.plan(target, now), plan);
+      },
+    ),
+  );
+});
+
+test('in a slot, one of a later term takes over from one of an earlier, whatever their ages', () => {
+  const tried: Member = { ...staying(1, 2), term: 2, provenAt: NOW + 5 };
+  // Spawned after it, in place of a dead one of the earlier term.
+  const standIn: Member = { ...staying(1, 3), term: 1 };
+  const roster = rosterOf(tried, standIn);
+  assert.deepEqual(roster.plan(1, NOW), { spawn: [], retire: [], relieve: [], wakeAt: NOW + 5 });
+  assert.deepEqual(roster.plan(1, NOW + 5).relieve, [{ worker: standIn, by: tried }]);
+  assert.deepEqual(roster.posts(1), [{ id: 1, holders: [standIn, tried], notBefore: undefined }]);
+});
+
+test('one that took over from what failed settles its slot, though it was ready before', () => {
+  const roster = rosterOf({ ...readyAt(1, NOW - 100), term: 2 });
+  for (let n = 0; n < 2; n++) roster.fail({ id: 1, term: 1 }, 'boot', 0, NOW, 0.5);
+  assert.equal(roster.settle(NOW), NOW - 100 + STABLE_AFTER);
+  roster.settle(NOW - 100 + STABLE_AFTER);
+  assert.deepEqual(roster.failing(1, NOW), []);
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Tally, workerStats } from '../../../../dist/master/scoreboard/stats.js';
+import type { WorkerInfo } from '../../../../dist/master/workers/worker-handle.js';
+import { type SlotRecord, STATE } from '../../../../dist/scoreboard.js';
+
+const info: WorkerInfo = { id: 1, pid: 42, age: 3, generation: 1, state: 'ready', spawnedAt: 5, readyAt: 6 };
+const record = (requests: number, errors: number, abandoned = errors - 1): SlotRecord => ({
+  ...{ pid: 42, state: STATE.SERVING, active: 1, connections: 2, exitCode: undefined },
+  ...{ beat: 9, requests, errors, abandoned, rss: 1000, elu: 0.5, patientUntil: 0, request: undefined },
+});
+
+test('a worker shows who it is and what its slot says', () => {
+  assert.deepEqual(workerStats(info, record(10, 1)), {
+    ...info,
+    ...{ requests: 10, errors: 1, abandoned: 0, active: 1, connections: 2, rss: 1000, elu: 0.5 },
+  });
+});
+
+test('a worker that has not written yet has done nothing', () => {
+  const nothing = { requests: 0, errors: 0, abandoned: 0, active: 0, connections: 0, rss: 0, elu: 0 };
+  assert.deepEqual(workerStats(info, undefined), { ...info, ...nothing });
+});
+
+test('totals are those of the living and the dead, and never sink when one dies', () => {
+  const tally = new Tally();
+  const before = tally.totals([workerStats(info, record(10, 1)), workerStats(info, record(5, 2))]);
+  assert.deepEqual(before, {
+    requests: 15,
+    errors: 3,
+    abandoned: 1,
+    timeouts: 0,
+    crashes: 0,
+    respawns: 0,
+    reloads: 0,
+    recycles: 0,
+  });
+  tally.bury(record(10, 1));
+  // Killed before its first write.
+  tally.bury(undefined);
+  tally.crashes++;
+  tally.respawns += 2;
+  tally.recycles += 3;
+  const after = tally.totals([workerStats(info, record(5, 2))]);
+  assert.deepEqual(after, {
+    requests: 15,
+    errors: 3,
+    abandoned: 1,
+    timeouts: 0,
+    crashes: 1,
+    respawns: 2,
+    reloads: 0,
+    recycles: 3,
+  });
+});

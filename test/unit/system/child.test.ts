@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import test, { type TestContext } from 'node:test';
+import { type Child, insist, signalChild, spawnChild, unbornChild } from '../../../dist/system/child.js';
+import { type System, system } from '../../../dist/system/system.js';
+
+function replace<N extends 'spawn' | 'kill'>(t: TestContext, name: N, stand: System[N]): void {
+  const real = system[name];
+  system[name] = stand;
+  t.after(() => {
+    system[name] = real;
+  });
+}
+
+/** The error that a child tells of, and everything else that it did by then. */
+async function failureOf(child: Child): Promise<NodeJS.ErrnoException> {
+  assert.equal(child.pid, undefined);
+  assert.deepEqual([child.stdin, child.stderr, child.stdio.length], [null, null, 0]);
+  // Nothing of it throws, whatever is done with it before it is known.
+  child.ref();
+  child.unref();
+  assert.equal(child.kill('SIGTERM'), false);
+  const [error] = await once(child, 'error');
+  return error;
+}
+
+test('a process that starts is the child itself', async () => {
+  const child = spawnChild(process.execPath, ['-e', ''], { stdio: ['pipe', 'ignore', 'pipe', 'pipe'] });
+  assert.ok(child instanceof ChildProcess);
+  assert.deepEqual(await once(child, 'close'), [0, null]);
+});
+
+test('what Node throws is told a moment later', async () => {
+  const env = { LONG: 'x'.repeat(200_000) };
+  // Linux takes no variable of more than 128 KiB; elsewhere it may take this one.
+  const child = spawnChild(process.execPath, ['-e', ''], { env, stdio: ['pipe', 'ignore', 'ignore', 'pipe'] });
+  if (process.platform === 'linux') assert.equal((await failureOf(child)).code, 'E2BIG');
+});
+
+test('what Node refuses is told a moment later', async () => {
+  const child = spawnChild(process.execPath, [], { env: { BAD: 'a\0b' } });
+  assert.equal((await failureOf(child)).code, 'ERR_INVALID_ARG_VALUE');
+});
+
+test('what Node tells later is told, without its streams', async () => {
+  const child = spawnChild('/no/such/program', [], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  assert.equal((await failureOf(child)).code, 'ENOENT');
+});
+
+test('a child that has not even the properties of its streams', async (t) => {
+  replace(t, 'spawn', () => {
+    const bare = new ChildProcess();
+    process.nextTick(() => bare.emit('error', Object.assign(new Error('spawn EMFILE'), { code: 'EMFILE' })));
+    return bare;
+  });
+  assert.equal((await failureOf(spawnChild('true', [], {}))).code, 'EMFILE');
+});
+
+test('one that is not even tried', async () => {
+  const error = new Error('no room');
+  assert.equal(await failureOf(unbornChild(error)), error);
+});
+
+test('where nobody listens, nothing is thrown', async () => {
+  spawnChild('/no/such/program', [], {});
+  unbornChild(new Error('no room'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+});
+
+test('a signal that is refused says why; to one that has ended, it is none', async (t) => {
+  const child = spawnChild(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' });
+  child.on('error', () => undefined);
+  let refusals = 2;
+  const asked: string[] = [];
+  replace(t, 'kill', (to, signal) => {
+    asked.push(signal);
+    if (refusals-- > 1) throw Object.assign(new Error('kill EINVAL'), { code: 'EINVAL' });
+    return refusals < 0 ? to.kill(signal) : false;
+  });
+  assert.match(signalChild(child, 'SIGTERM')?.message ?? '', /EINVAL/);
+  assert.match(signalChild(child, 'SIGTERM')?.message ?? '', /could not be sent/);
+  refusals = 2;
+  const told: string[] = [];
+  // Twice refused, it arrives at the third attempt.
+  insist(child, 'SIGKILL', ({ message }) => told.push(message));
+  assert.deepEqual(await once(child, 'exit'), [null, 'SIGKILL']);
+  assert.deepEqual([told, asked.slice(2)], [['kill EINVAL'], ['SIGKILL', 'SIGKILL', 'SIGKILL']]);
+  assert.equal(signalChild(child, 'SIGTERM'), undefined);
+});

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { type Actor, COMMAND } from '../../../helpers/duty-actor.js';
+import { DutyModel, type ModelSettings, type MoveKind, type Scene } from '../../../helpers/duty-model.js';
+
+/*
+ * No client may wait in the queue while an acceptor that has room rests: when all that was under way has come to its
+ * end, and no clock has ticked, either nobody waits or nobody has room.
+ */
+
+interface Case extends ModelSettings {
+  /** What may happen beside clients that come and requests that end. */
+  readonly also: readonly MoveKind[];
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  processes: { acceptors: 6, roster: 'force', also: ['round'] },
+  'processes that die and drain': { acceptors: 8, roster: 'force', also: ['round', 'die', 'drain'] },
+  threads: { acceptors: 9, threads: 3, roster: 'force', also: ['round'] },
+  'room for several': { acceptors: 5, capacity: 2, roster: 'force', also: ['round', 'die'] },
+  'some far ahead of others': { acceptors: 3, capacity: 19, loads: [18, 9], roster: 'force', also: ['round'] },
+  'now enough for a roster, now too few': { acceptors: 10, also: ['round', 'die', 'drain'] },
+};
+
+/** Several acts of several scenes; at the end of each act, all comes to rest. */
+function plays({ acceptors, also }: Case): fc.Arbitrary<readonly (readonly Scene[])[]> {
+  const scene = fc.record({
+    choices: fc.array(fc.nat(9_999), { maxLength: 40, size: 'max' }),
+    also: fc.subarray<MoveKind>(['client', 'finish', ...also]),
+    slow: fc.nat(2 ** acceptors - 1),
+  });
+  const act = fc.array(scene, { minLength: 1, maxLength: 5, size: 'max' });
+  return fc.array(act, { minLength: 1, maxLength: 4, size: 'max' });
+}
+
+for (const [name, given] of Object.entries(CASES)) {
+  test(`no client waits while somebody could take it: ${name}`, async (t) => {
+    const model = await DutyModel.create(t, given);
+    fc.assert(
+      fc.property(plays(given), fc.infiniteStream(fc.nat(9_999)), (acts, more) => {
+        model.start();
+        for (const scenes of acts) {
+          for (const scene of scenes) model.play(scene);
+          model.rest(() => more.next().value as number);
+          assert.deepEqual(model.forgotten(), [], model.history);
+        }
+      }),
+      // What makes a play shorter makes it another one.
+      { numRuns: 100, endOnFailure: true, includeErrorInReport: true },
+    );
+  });
+}
+
+test('one goes off duty while the last that listen turn away: every order of their steps', async (t) => {
+  const model = await DutyModel.create(t, { acceptors: 5, roster: 'force' });
+  const [one, ...others] = model.actors as [Actor, Actor, Actor, Actor, Actor];
+  const { ACCEPT, CLOSE, FINISH } = COMMAND;
+  const orders = model.everyOrder(
+    () => {
+      model.start();
+      model.waiting = 5;
+      model.rest();
+      for (const other of others) other.complete(FINISH);
+      // It sees four that listen.
+      one.begin(FINISH);
+      one.step();
+      const [first, second, third, fourth] = others as [Actor, Actor, Actor, Actor];
+      first.complete(ACCEPT);
+      second.complete(ACCEPT);
+      model.begin(third, ACCEPT);
+      model.begin(fourth, CLOSE);
+      model.waiting = 1;
+    },
+    () => {
+      model.rest();
+      assert.deepEqual([model.forgotten(), model.waiting], [[], 0], model.history);
+    },
+  );
+  // Each has two steps at least.
+  assert.ok(orders >= 90, `${orders} orders`);
+});

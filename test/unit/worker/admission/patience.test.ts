@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Patience } from '../../../../dist/worker/admission/patience.js';
+
+const make = (): Patience => new Patience(() => undefined);
+
+/** Of so many silent newcomers at that moment, how many are waited for. */
+function waits(patience: Patience, now: number, count = 30): number {
+  let waited = 0;
+  for (let index = 0; index < count; index++) if (patience.begin(now) > 0) waited++;
+  return waited;
+}
+
+test('silent newcomers are waited for once for long, and a few times shortly; and again as time goes by', () => {
+  const patience = make();
+  assert.equal(waits(patience, 1_000), 11);
+  // A hundredth of the time: nine short ones.
+  assert.equal(waits(patience, 1_950), 9);
+  // And the long one, after five seconds.
+  assert.equal(waits(patience, 6_001), 11);
+  // As in the beginning, and not more.
+  assert.equal(waits(patience, 1_000_000), 11);
+});
+
+test('patience does not end while it is worth it', () => {
+  const patience = make();
+  for (let count = 0; count < 1_000; count++) {
+    assert.ok(patience.begin(0) > 0);
+    patience.end(0);
+  }
+});
+
+test('one that was in vain does not end it for those that come at once', () => {
+  const patience = make();
+  assert.ok(patience.begin(0) > 0);
+  for (let count = 0; count < 1_000; count++) {
+    assert.ok(patience.begin(0) > 0);
+    patience.end(0);
+  }
+});
+
+test('where requests come some time behind their connections, a silent one does not end it for long', () => {
+  const patience = make();
+  let came = 0;
+  for (let now = 0; now < 20_000; now += 50) {
+    // The first one is silent, and the others are too late for a short wait.
+    if (patience.begin(now) < 20 || now === 0) continue;
+    patience.end(now + 20);
+    came++;
+  }
+  assert.ok(came >= 299, `${came} of 400`);
+});
