@@ -1,3 +1,4 @@
+/* What every wing needs and none owns. */
 import { ArbiterError } from '../../errors.js';
 
 /** Orders to end: they must arrive. */

@@ -1,3 +1,4 @@
+/* Which workers should live, and which of them should go. What decides is pure and stands apart; what acts is the crew alone. */
 import type { FailureKind } from '../../backoff.js';
 import { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';

@@ -1,3 +1,4 @@
+/* How one thing happens after another: a queue of turns, an alarm, signals, and the states. What a turn does stands elsewhere. */
 interface Wait {
   /** The number of the last turn that was queued before it. */
   readonly after: number;

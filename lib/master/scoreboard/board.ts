@@ -1,3 +1,4 @@
+/* What workers say of themselves in shared memory, how it is added up, and which of them have been silent for too long. */
 import { ArbiterError } from '../../errors.js';
 import {
   DUTY,

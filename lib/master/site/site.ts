@@ -1,3 +1,4 @@
+/* What is bound, inherited and handed on: all that there is once for all workers, and is undone at the end. */
 import { debugArbiter } from '../../debug.js';
 import type { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';

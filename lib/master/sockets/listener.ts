@@ -1,3 +1,4 @@
+/* Where clients come in: sockets are bound, taken over, measured and given back. Nobody accepts here. */
 import net from 'node:net';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,3 +1,4 @@
+/* Who learns of what happens: listeners of events, the log, the service manager. Nothing is decided here. */
 import { inspect } from 'node:util';
 import { ArbiterError } from '../../errors.js';
 import { emitWarning } from '../../log/process-warning.js';

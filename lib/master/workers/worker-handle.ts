@@ -1,3 +1,4 @@
+/* One process, as the master sees it: how it is started, told, limited in time and ended. Why it lives is for the crew to know. */
 import { debugWorker } from '../../debug.js';
 import type { ArbiterError } from '../../errors.js';
 import { monotonic } from '../../monotonic.js';

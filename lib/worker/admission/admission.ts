@@ -1,3 +1,4 @@
+/* Which request has the place, where places are for requests. It moves connections and applicants about, and knows no HTTP. */
 import type { Socket } from 'node:net';
 import type { Acceptor } from '../accept/acceptor.js';
 import { afterTurn, Backlog, LOOP_TIME, type LoopTime } from '../vitals/loop-time.js';

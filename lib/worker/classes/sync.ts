@@ -1,3 +1,6 @@
+/*
+ * What the three classes differ in, and nothing else: how many requests have a place, and what becomes of a connection behind an answer.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../../options/types.js';
 import { connectionOf, servedOf } from '../connections/connection.js';

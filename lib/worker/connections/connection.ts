@@ -1,3 +1,4 @@
+/* How a connection begins, idles and ends, and what its bytes must look like at its end. It knows requests only as a count. */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

@@ -1,3 +1,4 @@
+/* How an application, in whatever form it is exported, becomes a listener for requests. It knows nothing of places and connections. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { checkServer, isServer, type Refuse, recognizeApp } from '../../options/application.js';

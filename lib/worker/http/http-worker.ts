@@ -1,3 +1,7 @@
+/*
+ * How a server of Node that never listens is fed with connections, and what becomes of what it tells. When a request is served is
+ * said by requests/ and admission/.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Handler, RequestListener } from '../../options/types.js';

@@ -1,3 +1,7 @@
+/*
+ * What a worker is told, and how it ends: orders of the master, signals, errors that nobody caught, exits. It knows no requests; it asks the
+ * worker to stop.
+ */
 import { AsyncResource } from 'node:async_hooks';
 import type { TlsOptions } from 'node:tls';
 import { inspect } from 'node:util';

@@ -1,3 +1,6 @@
+/*
+ * What becomes of a request from when its head is here until its answer is sent or given up. Whether it may begin is for admission/ to say.
+ */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

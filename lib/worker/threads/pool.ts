@@ -1,3 +1,7 @@
+/*
+ * How one process supervises its threads, as the master does its processes: it starts, watches and replaces them, and serves nothing itself.
+ * What a thread does with a request is not its business.
+ */
 import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 import { monotonic } from '../../monotonic.js';

@@ -1,3 +1,7 @@
+/*
+ * Which signs of life a worker gives, in memory that others read while it hangs, and who judges by them. It knows no more of requests than
+ * when they began.
+ */
 import { monotonic } from '../../monotonic.js';
 
 /** Indices of 64 bit floats, then of 32 bit words, then one byte for each descriptor. */

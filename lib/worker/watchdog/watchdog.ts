@@ -1,3 +1,6 @@
+/*
+ * Who watches a thread that hangs: another thread, which reads its signs of life and names where it stands. It must not need what it watches.
+ */
 import { Worker as Thread } from 'node:worker_threads';
 import { descriptor, say } from '../../log/standard-error.js';
 import type { WorkerSpec } from '../../protocol.js';
