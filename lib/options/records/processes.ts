@@ -1,0 +1,108 @@
+import { resolve } from 'node:path';
+import { accounts, type Check, flag, integer, invalid, plainObject, string, strings, text } from '../checks.js';
+import { MASTER_SIGNALS } from '../defaults.js';
+import { logger } from '../logger.js';
+import type { OptionRecords } from '../record.js';
+import type { MasterSignal } from '../types.js';
+import { workingFolder } from '../working-folder.js';
+
+const folder: Check<string> = (value, option) => resolve(workingFolder(), text(value, option));
+
+const environment: Check<Readonly<Record<string, string | undefined>>> = (value, option) => {
+  // The host's own environment is an object of a kind of its own. No message shows one: it is full of secrets.
+  const variables = value === process.env ? process.env : plainObject(value, option);
+  for (const [name, content] of Object.entries(variables)) {
+    if (name === '' || /[=\0]/.test(name)) throw invalid(option, "names without '=' and NUL", name);
+    if (content !== undefined && (typeof content !== 'string' || content.includes('\0'))) {
+      throw invalid(`${option}.${name}`, 'a string without NUL, or undefined', content);
+    }
+  }
+  return { ...(variables as Record<string, string | undefined>) };
+};
+
+/** What the processes of the workers are started with. */
+export const PROCESSES: OptionRecords = {
+  cwd: {
+    about: 'Working directory of the workers, and where module specifiers are resolved.',
+    kind: { type: 'string', check: folder },
+    defaultValue: () => resolve(workingFolder()),
+    defaultText: '`process.cwd()`, by its name in `PWD` where that is the same folder',
+    reload: 'where its links lead',
+    gunicorn: 'chdir',
+  },
+  env: {
+    about: "Variables that the workers get on top of the host's own; `undefined` removes one.",
+    kind: { type: 'object', check: environment },
+    defaultValue: {},
+    reload: 'the variables of the host below it, and what files of variables say',
+    gunicorn: 'raw_env',
+  },
+  execArgv: {
+    about: 'Flags of node for the workers.',
+    kind: { type: 'array of strings', check: strings },
+    // The same array: who gives it for himself means other files of variables than the host's own.
+    defaultValue: () => process.execArgv,
+    defaultText: '`process.execArgv`',
+    reload: 'the files of variables that it names',
+  },
+  user: {
+    about: 'User of the workers; the master must be root.',
+    kind: accounts,
+    defaultValue: undefined,
+    defaultText: "the master's",
+    gunicorn: 'user',
+  },
+  group: {
+    about: 'Group of the workers; the master must be root.',
+    kind: accounts,
+    defaultValue: undefined,
+    defaultText: "the user's own, else the master's",
+    gunicorn: 'group',
+  },
+  umask: {
+    about: 'File mode mask of the workers.',
+    kind: { type: 'integer, 0 to 0o777', check: integer(0, 0o777) },
+    defaultValue: undefined,
+    defaultText: "the master's",
+    gunicorn: 'umask',
+  },
+};
+
+const signalList: Check<readonly MasterSignal[]> = (value, option) => {
+  if (typeof value === 'boolean') return value ? MASTER_SIGNALS : [];
+  const map = plainObject(value, option);
+  for (const [name, wanted] of Object.entries(map)) {
+    if (!MASTER_SIGNALS.includes(name as MasterSignal)) {
+      throw invalid(option, `signals out of ${MASTER_SIGNALS.join(', ')}`, name);
+    }
+    if (typeof wanted !== 'boolean') throw invalid(`${option}.${name}`, 'true or false', wanted);
+  }
+  return MASTER_SIGNALS.filter((name) => map[name] !== false);
+};
+
+/** What the master does to the process that it is in, and says to others there. */
+export const HOST: OptionRecords = {
+  pidFile: {
+    about: 'A file for the pid of the master, relative to `cwd`.',
+    kind: string,
+    defaultValue: undefined,
+    defaultText: 'none',
+    gunicorn: 'pidfile',
+  },
+  notify: {
+    about: 'Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`) how things are.',
+    kind: flag,
+    defaultValue: true,
+  },
+  signals: {
+    about: 'Whether `start()` installs handlers for the signals of the master, or which not: `{ SIGINT: false }`.',
+    kind: { type: '`true`, `false` or object', check: signalList },
+    defaultValue: true,
+  },
+  logger: {
+    about: 'What the Arbiter logs to; `true` = to standard error, `false` = to nothing.',
+    kind: { type: '`true`, `false`, a logger or `console`', check: logger },
+    defaultValue: true,
+    gunicorn: 'logger_class, errorlog',
+  },
+};
