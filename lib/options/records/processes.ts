@@ -40,7 +40,7 @@ export const PROCESSES: OptionRecords = {
   execArgv: {
     about: 'Flags of node for the workers.',
     kind: { type: 'array of strings', check: strings },
-    // The same array: who gives it for himself means other files of variables than the host's own.
+    // The very array, by which a new generation knows that nothing else was said (generation.ts).
     defaultValue: () => process.execArgv,
     defaultText: '`process.execArgv`',
     reload: 'the files of variables that it names',
