@@ -8,7 +8,7 @@ import type { ArbiterOptions } from './types.js';
  * of options is made from it, and a test holds the TSDoc in `types.ts` to it. Like a setting of Gunicorn.
  */
 export interface OptionRecord<Name extends OptionName = OptionName> {
-  /** What it is, on one line, and what 0 means where that is no number like others. */
+  /** What it is, on one line, and what 0 means where that is no number like others: sentences of the TSDoc, which may go on where these end. */
   readonly about: string;
   readonly kind: Kind<Exclude<OptionValues[Name], undefined>>;
   /** As a user would say it, or found out when it is wanted. Undefined where nothing stands in. */

@@ -1,28 +1,28 @@
 import { resolve } from 'node:path';
 import { ArbiterError } from '../errors.js';
 import { plainObject } from './checks.js';
-import { LATER_OPTIONS } from './defaults.js';
 import { namedLibrary } from './library.js';
 import type { OptionRecord, OptionRecords, PartName } from './record.js';
-import { APPLICATION, appSource } from './records/application.js';
-import { CLOCKS, RECYCLING } from './records/clocks.js';
-import { HTTP, nodeOptions } from './records/http.js';
-import { HOST, PROCESSES } from './records/processes.js';
-import { BINDING, SERVING } from './records/serving.js';
+import { APPLICATION, appSource, classSource } from './records/application.js';
+import { CLOCKS, RECYCLING, STOPS } from './records/clocks.js';
+import { HOST, PROCESSES, SERVICE } from './records/processes.js';
+import { BINDING, LIMITS, nodeOptions, SERVER, SERVING } from './records/serving.js';
 import type { OptionName, OptionValues, ResolvedOptions } from './resolved.js';
-import { classSource } from './worker-class.js';
 import { commandLine } from './working-folder.js';
 
-/** All options by subject, with what the guide calls it: the order in which they are checked and shown. */
+/** All options by subject, with what the guide calls it. They are checked, listed in messages and shown in this order. */
 export const SUBJECTS: readonly (readonly [title: string, records: OptionRecords])[] = [
   ['The application and its workers', APPLICATION],
-  ['How a worker serves', SERVING],
   ['Where to serve', BINDING],
-  ['Clocks, stops and reloads', CLOCKS],
-  ['Recycling', RECYCLING],
-  ["Node's own limits", HTTP],
+  ['Stops and reloads', STOPS],
+  ["Node's server", SERVER],
+  ['Workers that do not get ready, or hang', CLOCKS],
+  ['How a worker serves', SERVING],
   ['The processes of the workers', PROCESSES],
   ['The process of the master', HOST],
+  ['Limits of a request', LIMITS],
+  ['Recycling', RECYCLING],
+  ['The service on the machine', SERVICE],
 ];
 
 /** The record of each option. That there is one of every name in `ArbiterOptions`, a test knows. */
@@ -31,6 +31,9 @@ export const OPTIONS: ReadonlyMap<OptionName, OptionRecord> = new Map(
 );
 
 const NAMES: readonly OptionName[] = [...OPTIONS.keys()];
+
+/** Options of the documented API that this version does not know yet: refused, not ignored. */
+export const LATER_OPTIONS: ReadonlySet<string> = new Set(['accessLog', 'accessLogFormat']);
 
 /** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
 export function validateOptions(value: unknown): ResolvedOptions {

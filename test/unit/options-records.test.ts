@@ -6,9 +6,8 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import ts from 'typescript';
-import { LATER_OPTIONS } from '../../dist/options/defaults.js';
 import type { OptionRecord } from '../../dist/options/record.js';
-import { OPTIONS, SUBJECTS, validateOptions } from '../../dist/options/validate.js';
+import { LATER_OPTIONS, OPTIONS, SUBJECTS, validateOptions } from '../../dist/options/validate.js';
 
 /* An option is said twice: in its record, and as TSDoc where users read it. Here the two are held together, and the guide to both. */
 
@@ -30,7 +29,10 @@ function readTypes(text: string): ReadonlyMap<string, Said> {
     .filter(ts.isInterfaceDeclaration)
     .find(({ name }) => name.text === 'ArbiterOptions');
   const oneLine = (comment: ts.JSDoc['comment']): string =>
-    (ts.getTextOfJSDocComment(comment) ?? '').replace(/\s+/g, ' ').trim();
+    (ts.getTextOfJSDocComment(comment) ?? '')
+      .replace(/\{@link (?:ArbiterOptions\.)?(\w+)\}/g, '`$1`')
+      .replace(/\s+/g, ' ')
+      .trim();
   return new Map(
     options?.members.map((member) => {
       const [doc] = ts.getJSDocCommentsAndTags(member).filter(ts.isJSDoc);
@@ -52,6 +54,13 @@ test('there is one record of each option of the public type, and of nothing else
   for (const name of LATER_OPTIONS) assert.ok(!names.includes(name), name);
 });
 
+/** Whether a text has a sentence, or the beginning of one up to a comma or the like. */
+function isSaidIn(text: string, sentence: string): boolean {
+  const at = ` ${text}`.indexOf(` ${sentence}`);
+  const before = text.slice(0, Math.max(0, at));
+  return at >= 0 && /(?:^|[.:] )$/.test(before) && /^(?:[.,;:]| \()/.test(text.slice(at + sentence.length));
+}
+
 /** How TSDoc says what numbers count. Durations are milliseconds wherever nothing else is said, as the interface says. */
 const UNITS: Readonly<Record<string, RegExp>> = {
   bytes: /\bbytes of\b/i,
@@ -61,6 +70,12 @@ const UNITS: Readonly<Record<string, RegExp>> = {
 
 for (const [name, record] of OPTIONS) {
   const { about = '', defaultValue = '' } = said.get(name) ?? {};
+
+  test(`${name}: the TSDoc says what the record says`, () => {
+    for (const sentence of record.about.slice(0, -1).split('. ')) {
+      assert.ok(isSaidIn(about, sentence), `${sentence}\nis not in: ${about}`);
+    }
+  });
 
   test(`${name}: the TSDoc says the default of the record`, () => {
     // An application has none, and the type says that it is required.
@@ -79,7 +94,7 @@ for (const [name, record] of OPTIONS) {
   });
 
   test(`${name}: the record is fit to be shown`, () => {
-    assert.match(record.about, /^[A-Z].{10,118}\.$/);
+    assert.match(record.about, /^[A-Z].{8,200}\.$/);
     const { defaultText, defaultValue: value } = record;
     // What is found out when it is wanted, or is not there, has no other text.
     assert.equal(defaultText !== undefined, value === undefined || typeof value === 'function', 'defaultText');

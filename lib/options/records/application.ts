@@ -4,8 +4,8 @@ import { ArbiterError } from '../../errors.js';
 import { type Refuse, recognizeApp } from '../application.js';
 import { type Check, integers, invalid, text } from '../checks.js';
 import type { Contradiction, OptionRecords } from '../record.js';
-import type { AppSource } from '../resolved.js';
-import { isBuiltIn, workerClass } from '../worker-class.js';
+import type { AppSource, ClassSource } from '../resolved.js';
+import type { BuiltInClass, WorkerClass } from '../types.js';
 
 const refuseApp: Refuse = (expected, got) =>
   new ArbiterError('ERR_INVALID_OPTION', `option 'app': expected a module specifier, a URL, ${expected}, got ${got}`);
@@ -23,6 +23,57 @@ const application: Check<unknown> = (value, option) => {
 export function appSource(app: unknown): AppSource {
   if (typeof app === 'string') return { form: 'module', specifier: app };
   return app instanceof URL ? { form: 'module', specifier: app.href } : { form: 'inline' };
+}
+
+/** The classes that have a name. */
+export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
+
+const CLASS_EXPECTED = `${BUILT_IN_CLASSES.map((name) => `'${name}'`).join(', ')}, a subclass of Worker, or a module specifier such as './my-worker.js#MyWorker'`;
+
+/** The value of `workerClass`, as given. */
+const workerClass: Check<string | WorkerClass<never>> = (value, option) => {
+  if (typeof value === 'function' && isWorkerClass(value)) return value;
+  // A bare word is more likely a misspelt class than a package.
+  if (typeof value === 'string' && (isBuiltIn(value) || (/^[./]|^file:|.#./.test(value) && !value.includes('\0')))) {
+    return value;
+  }
+  throw invalid(option, CLASS_EXPECTED, value);
+};
+
+function isWorkerClass(value: { readonly kind?: unknown; readonly prototype?: unknown }): value is WorkerClass<never> {
+  const { run, stop } = (value.prototype ?? {}) as { run?: unknown; stop?: unknown };
+  const known = value.kind === 'process' || value.kind === 'threads';
+  return known && typeof run === 'function' && typeof stop === 'function';
+}
+
+/** Whether a worker of this class serves HTTP in a way that is known here. */
+export function isBuiltIn(value: unknown): value is BuiltInClass {
+  return BUILT_IN_CLASSES.includes(value as BuiltInClass);
+}
+
+/** What the master and the workers need to know of the class. */
+export function classSource(given: string | WorkerClass<never>, threads: number): ClassSource {
+  if (typeof given === 'string') {
+    // What a module's class is, only the workers learn: it may have threads.
+    const single = given === 'sync' || given === 'async';
+    return { name: given, inline: undefined, threads: single ? 0 : threads };
+  }
+  return { name: undefined, inline: given, threads: given.kind === 'threads' ? threads : 0 };
+}
+
+/** An option that means something to some built-in classes alone. A class of the user's may want any of it. */
+export function onlyFor(...classes: readonly BuiltInClass[]): Contradiction {
+  const named = classes.map((name) => `'${name}'`).join(' or ');
+  return {
+    with: 'workerClass',
+    says: `of the built-in classes, ${classes.map((name) => `\`'${name}'\``).join(' and ')} alone`,
+    refuse: (option, { given, values: { workerClass } }) => {
+      // To switch off what is not there is no fault.
+      if (given[option] === undefined || given[option] === false) return;
+      if (!isBuiltIn(workerClass) || classes.includes(workerClass)) return;
+      throw invalid('workerClass', `${named}, since the option '${option}' is for that class`, workerClass);
+    },
+  };
 }
 
 const servedByClass: Contradiction = {
@@ -63,7 +114,8 @@ function defaultWorkers(): number {
 /** What is served, and by how many of which workers. */
 export const APPLICATION: OptionRecords = {
   app: {
-    about: 'The application: the specifier of its module, or inline the handler itself, or a promise of it.',
+    about:
+      'The application. *Module form*, a string or URL. *Inline form*, anything else: the handler itself, or a promise of it.',
     kind: { type: 'string, URL, handler or promise', check: application },
     defaultValue: () => recognizeApp(undefined, refuseApp),
     defaultText: 'none: required',
@@ -84,7 +136,7 @@ export const APPLICATION: OptionRecords = {
   },
   workerClass: {
     about:
-      'How a worker serves: a built-in class, or a subclass of `Worker`, by itself or by the specifier of its module.',
+      "How a worker serves. `'sync'`: one request at a time. `'threaded'`: so many `threads`. `'async'`: many at once.",
     kind: { type: "`'sync'`, `'threaded'`, `'async'`, specifier or class", check: workerClass },
     defaultValue: 'sync',
     reload: 'the module of a class of yours, with all links followed',

@@ -2,27 +2,8 @@ import { type Check, flag, integers, invalid, type Kind, milliseconds } from '..
 import type { Contradiction, OptionRecords } from '../record.js';
 import { surge } from '../surge.js';
 
-/** How long what may take, and how workers are replaced. */
-export const CLOCKS: OptionRecords = {
-  timeout: {
-    about: 'How long a request may take where one is served at a time, and the event loop stand still; 0 = no limit.',
-    kind: milliseconds,
-    defaultValue: 30_000,
-    gunicorn: 'timeout',
-    part: 'clocks',
-  },
-  watchdog: {
-    about: 'Whether a thread finds where a sync or async worker hangs, and answers its clients.',
-    kind: flag,
-    defaultValue: true,
-    part: 'clocks',
-  },
-  bootTimeout: {
-    about: 'From the spawn of a worker until it is ready; 0 = no limit.',
-    kind: milliseconds,
-    defaultValue: 60_000,
-    part: 'clocks',
-  },
+/** How workers end, and are replaced by a reload. */
+export const STOPS: OptionRecords = {
   gracefulTimeout: {
     about: 'From the order to drain until a worker is killed.',
     kind: milliseconds,
@@ -30,7 +11,7 @@ export const CLOCKS: OptionRecords = {
     gunicorn: 'graceful_timeout',
   },
   drainDelay: {
-    about: 'How long a graceful stop goes on serving before it drains.',
+    about: 'How long a graceful stop waits before it drains.',
     kind: milliseconds,
     defaultValue: 0,
   },
@@ -38,6 +19,30 @@ export const CLOCKS: OptionRecords = {
     about: 'How many workers of a new generation a reload starts beside the old ones at once.',
     kind: { type: "integer, at least 1, or a share, `'1%'` to `'100%'`", check: surge },
     defaultValue: '25%',
+  },
+};
+
+/** What is waited for in a worker that works, and no longer. */
+export const CLOCKS: OptionRecords = {
+  timeout: {
+    about:
+      'How long one request of a sync worker, or of a thread of a threaded one, may take, and how long the event loop of any worker may stand still. 0 = no limit.',
+    kind: milliseconds,
+    defaultValue: 30_000,
+    gunicorn: 'timeout',
+    part: 'clocks',
+  },
+  watchdog: {
+    about: 'Whether each sync or async worker has a thread that watches its main thread, for 9 to 14 MB of memory.',
+    kind: flag,
+    defaultValue: true,
+    part: 'clocks',
+  },
+  bootTimeout: {
+    about: 'From the spawn of a worker until it is ready; then it is killed. 0 = no limit.',
+    kind: milliseconds,
+    defaultValue: 60_000,
+    part: 'clocks',
   },
 };
 
@@ -64,7 +69,7 @@ const addsToSome: Contradiction = {
 /** When a worker that works is replaced all the same. */
 export const RECYCLING: OptionRecords = {
   maxRequests: {
-    about: 'After so many requests a worker is replaced; 0 = never.',
+    about: 'After so many requests a worker is replaced: a new one is ready before it drains. 0 = never.',
     kind: requests,
     defaultValue: 0,
     gunicorn: 'max_requests',
@@ -79,7 +84,8 @@ export const RECYCLING: OptionRecords = {
     part: 'recycle',
   },
   maxMemory: {
-    about: 'Resident memory above which a worker is replaced; 0 = no limit.',
+    about:
+      'Bytes of resident memory, at least 1 MiB: a worker that is above it in three samples in a row, one a second, is replaced as with `maxRequests`. 0 = no limit.',
     kind: { type: `0 or an integer, at least ${MIN_MEMORY}`, unit: 'bytes', check: memory },
     defaultValue: 0,
     part: 'recycle',

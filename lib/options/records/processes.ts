@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { accounts, type Check, flag, integer, invalid, plainObject, string, strings, text } from '../checks.js';
-import { MASTER_SIGNALS } from '../defaults.js';
-import { logger } from '../logger.js';
+import type { Logger, LogLevel } from '../logger.js';
 import type { OptionRecords } from '../record.js';
 import type { MasterSignal } from '../types.js';
 import { workingFolder } from '../working-folder.js';
@@ -38,7 +37,7 @@ export const PROCESSES: OptionRecords = {
     gunicorn: 'raw_env',
   },
   execArgv: {
-    about: 'Flags of node for the workers.',
+    about: 'Flags of node for the workers. A fixed inspector port becomes a free one.',
     kind: { type: 'array of strings', check: strings },
     // The very array, by which a new generation knows that nothing else was said (generation.ts).
     defaultValue: () => process.execArgv,
@@ -46,27 +45,33 @@ export const PROCESSES: OptionRecords = {
     reload: 'the files of variables that it names',
   },
   user: {
-    about: 'User of the workers; the master must be root.',
+    about: 'User of the workers, name or number; the master must be root.',
     kind: accounts,
     defaultValue: undefined,
     defaultText: "the master's",
     gunicorn: 'user',
   },
   group: {
-    about: 'Group of the workers; the master must be root.',
+    about: 'Group of the workers, name or number; the master must be root.',
     kind: accounts,
     defaultValue: undefined,
     defaultText: "the user's own, else the master's",
     gunicorn: 'group',
   },
   umask: {
-    about: 'File mode mask of the workers.',
+    about: 'File mode mask of the workers, 0 to 0o777.',
     kind: { type: 'integer, 0 to 0o777', check: integer(0, 0o777) },
     defaultValue: undefined,
     defaultText: "the master's",
     gunicorn: 'umask',
   },
 };
+
+/** What the master acts on, unless told to leave it alone. */
+export const MASTER_SIGNALS: readonly MasterSignal[] = [
+  ...(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'] as const),
+  ...(['SIGHUP', 'SIGWINCH', 'SIGUSR1', 'SIGUSR2'] as const),
+];
 
 const signalList: Check<readonly MasterSignal[]> = (value, option) => {
   if (typeof value === 'boolean') return value ? MASTER_SIGNALS : [];
@@ -80,29 +85,55 @@ const signalList: Check<readonly MasterSignal[]> = (value, option) => {
   return MASTER_SIGNALS.filter((name) => map[name] !== false);
 };
 
-/** What the master does to the process that it is in, and says to others there. */
+/** What a logger must have. */
+const METHODS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+/** A logger, or whether to use the built-in one. No message shows a logger: it may be huge. */
+const logger: Check<Logger | boolean> = (value, option) => {
+  if (typeof value === 'boolean') return value;
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null || Array.isArray(value)) {
+    throw invalid(option, `true, false, or a logger with the methods ${METHODS.join(', ')}`, value);
+  }
+  for (const method of METHODS) {
+    const found = (value as Partial<Record<LogLevel, unknown>>)[method];
+    if (typeof found !== 'function')
+      throw invalid(`${option}.${method}`, `a method, since a logger has ${METHODS.join(', ')}`, found);
+  }
+  const { reopen } = value as { readonly reopen?: unknown };
+  if (reopen !== undefined && typeof reopen !== 'function') throw invalid(`${option}.reopen`, 'a method', reopen);
+  return value as unknown as Logger;
+};
+
+/** What the master does in the process that it is in. */
 export const HOST: OptionRecords = {
+  signals: {
+    about:
+      'Whether `start()` installs handlers for the signals of the master: `false` for hosts that own their signals, or a map of those to leave alone, `{ SIGINT: false }`.',
+    kind: { type: '`true`, `false` or object', check: signalList },
+    defaultValue: true,
+  },
+  logger: {
+    about:
+      'What the Arbiter logs to. `true`: to standard error. `false`: to nothing. Else a `Logger`, for example one of pino, or `console`.',
+    kind: { type: '`true`, `false`, a logger or `console`', check: logger },
+    defaultValue: true,
+    gunicorn: 'logger_class, errorlog',
+  },
+};
+
+/** What tells others on the machine that the master is there, and how it is. */
+export const SERVICE: OptionRecords = {
   pidFile: {
-    about: 'A file for the pid of the master, relative to `cwd`.',
+    about: 'A file for the pid of this process, from before anything is bound until the stop; relative to `cwd`.',
     kind: string,
     defaultValue: undefined,
     defaultText: 'none',
     gunicorn: 'pidfile',
   },
   notify: {
-    about: 'Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`) how things are.',
+    about:
+      "Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers are ready, of reloads, of the stop and of how they are, and to feed its watchdog.",
     kind: flag,
     defaultValue: true,
-  },
-  signals: {
-    about: 'Whether `start()` installs handlers for the signals of the master, or which not: `{ SIGINT: false }`.',
-    kind: { type: '`true`, `false` or object', check: signalList },
-    defaultValue: true,
-  },
-  logger: {
-    about: 'What the Arbiter logs to; `true` = to standard error, `false` = to nothing.',
-    kind: { type: '`true`, `false`, a logger or `console`', check: logger },
-    defaultValue: true,
-    gunicorn: 'logger_class, errorlog',
   },
 };
