@@ -112,10 +112,10 @@ export const SERVING: OptionRecords = {
   },
 };
 
-/** What was passed is what somebody has configured this process to serve. */
-function defaultBind(): readonly BindAddress[] {
-  return parseBind('127.0.0.1:8000', 'bind').map((otherwise) => ({ kind: 'systemd', name: undefined, otherwise }));
-}
+/** What was passed is what somebody has configured this process to serve. As it is when parsed, since that costs every start. */
+const DEFAULT_BIND: readonly BindAddress[] = [
+  { kind: 'systemd', name: undefined, otherwise: { kind: 'tcp', host: '127.0.0.1', port: 8000 } },
+];
 
 const someAddress: Contradiction = {
   with: 'workerClass',
@@ -134,7 +134,7 @@ export const BINDING: OptionRecords = {
       type: "`'host:port'`, `'unix:/path'`, `'fd://3'`, `'systemd'`, `'systemd:NAME'`, `{ host, port }`, `{ path, mode, user, group }`, `{ fd }`, or an array of these",
       check: parseBind,
     },
-    defaultValue: defaultBind,
+    defaultValue: () => DEFAULT_BIND,
     defaultText: "the sockets that systemd passed to this process, else `'127.0.0.1:8000'`",
     gunicorn: 'bind',
     contradicts: [someAddress],
