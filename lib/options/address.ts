@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { account, integer, invalid, plainObject, text } from './checks.js';
-import { DEFAULTS } from './defaults.js';
 import type { BindAddress } from './resolved.js';
 
 const EXPECTED =
@@ -37,11 +36,6 @@ export function parseBind(value: unknown, option: string): readonly BindAddress[
   }
   return addresses;
 }
-
-/** What was passed is what somebody has configured this process to serve. */
-export const DEFAULT_BIND: readonly BindAddress[] = [
-  { kind: 'systemd', name: undefined, otherwise: parseString(DEFAULTS.bind, 'bind') },
-];
 
 /** How messages name an address: the form that `bind` takes as a string. */
 export function formatAddress(address: BindAddress): string {

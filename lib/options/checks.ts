@@ -62,3 +62,27 @@ export const account: Check<string | number> = (value, option) => {
   if (typeof value === 'string' && /^[^\s:/]+$/.test(value) && !value.startsWith('-')) return value;
   throw invalid(option, 'a name or a number', value);
 };
+
+/** What numbers count where they count anything but things. */
+export type Unit = 'ms' | 'bytes' | 'MB';
+
+/** What an option may be: in words, and as a check. */
+export interface Kind<T> {
+  readonly type: string;
+  readonly unit?: Unit;
+  readonly check: Check<T>;
+}
+
+/** What a descriptor, a length or a size may be at most where it ends up in 32 bits with a sign. */
+export const INT_32: number = 2 ** 31 - 1;
+
+export const flag: Kind<boolean> = { type: '`true` or `false`', check: boolean };
+export const string: Kind<string> = { type: 'string', check: text };
+export const accounts: Kind<string | number> = { type: 'name or number', check: account };
+export const milliseconds: Kind<number> = { type: 'number', unit: 'ms', check: duration };
+export const bytes: Kind<number> = { type: 'integer', unit: 'bytes', check: integer(0, INT_32) };
+
+export function integers(min: number, max?: number): Kind<number> {
+  const range = max === undefined || max === INT_32 ? `at least ${min}` : `${min} to ${max}`;
+  return { type: `integer, ${range}`, check: integer(min, max) };
+}

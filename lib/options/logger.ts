@@ -1,5 +1,3 @@
-import { type Check, invalid } from './checks.js';
-
 /** The levels that are used, the least important first. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -30,21 +28,3 @@ export interface Logger {
   // With an argument, since TypeScript takes every name that it expects of a logger of pino's for a level of that.
   reopen?(signal: string): void;
 }
-
-const METHODS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
-
-/** A logger, or whether to use the built-in one. No message shows a logger: it may be huge. */
-export const logger: Check<Logger | boolean> = (value, option) => {
-  if (typeof value === 'boolean') return value;
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null || Array.isArray(value)) {
-    throw invalid(option, `true, false, or a logger with the methods ${METHODS.join(', ')}`, value);
-  }
-  for (const method of METHODS) {
-    const found = (value as Partial<Record<LogLevel, unknown>>)[method];
-    if (typeof found !== 'function')
-      throw invalid(`${option}.${method}`, `a method, since a logger has ${METHODS.join(', ')}`, found);
-  }
-  const { reopen } = value as { readonly reopen?: unknown };
-  if (reopen !== undefined && typeof reopen !== 'function') throw invalid(`${option}.reopen`, 'a method', reopen);
-  return value as unknown as Logger;
-};

@@ -1,8 +1,6 @@
 import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol.js';
-import type { Logger } from './logger.js';
 import type { Surge } from './surge.js';
-import type { TlsSettings } from './tls.js';
-import type { MasterSignal, WorkerClass } from './types.js';
+import type { ArbiterOptions, MasterSignal, WorkerClass } from './types.js';
 
 /** Whose a file is to be, as the system counts users and groups; what is undefined stays as it is. */
 export interface FileOwner {
@@ -44,35 +42,49 @@ export interface ClassSource {
   readonly threads: number;
 }
 
-/** Every option with its value, checked. */
-export interface ResolvedOptions {
+export type OptionName = keyof ArbiterOptions;
+
+/** Of Node's `http.Server`: all that is said of it, and what further options are in `server`. */
+export type HttpValues = Pick<
+  OptionValues,
+  'server' | 'headersTimeout' | 'requestTimeout' | 'maxHeaderSize' | 'maxHeadersCount'
+>;
+
+/** Options that have another form when they have been checked than the one that users write. */
+interface Parsed {
+  readonly app: unknown;
+  readonly workerClass: string | WorkerClass<never>;
+  readonly bind: readonly BindAddress[];
+  readonly surge: Surge;
+  readonly server: Readonly<Record<string, unknown>>;
+  readonly signals: readonly MasterSignal[];
+}
+
+/** Options that have no value where nothing is said: Node, the system or the master decides. */
+type Undecided =
+  | ('resourceLimits' | 'tls' | 'user' | 'group' | 'umask' | 'pidFile')
+  | ('headersTimeout' | 'requestTimeout' | 'maxHeaderSize' | 'maxHeadersCount');
+
+/** Every option by itself, checked. */
+export type OptionValues = {
+  readonly [Name in OptionName]: Name extends keyof Parsed
+    ? Parsed[Name]
+    : Required<ArbiterOptions>[Name] | (Name extends Undecided ? undefined : never);
+};
+
+/** Those that the resolved options have in a part of its own, or in another form. */
+type Elsewhere = keyof (ServingOptions & ClockLimits & RecycleLimits & HttpValues) | 'workerClass';
+
+/** Every option with its value, checked, and what follows from several. */
+export interface ResolvedOptions extends Omit<OptionValues, Elsewhere> {
   readonly source: AppSource;
   readonly workerClass: ClassSource;
   readonly serving: ServingOptions;
-  readonly tls: TlsSettings | undefined;
-  readonly app: unknown;
-  readonly name: string;
-  readonly workers: number;
-  readonly bind: readonly BindAddress[];
-  readonly backlog: number;
   readonly clocks: ClockLimits;
-  readonly gracefulTimeout: number;
-  readonly drainDelay: number;
-  readonly surge: Surge;
   readonly recycle: RecycleLimits;
   readonly http: HttpOptions;
-  readonly cwd: string;
   /** Of the host, see {@link commandLine}. */
   readonly argv: readonly string[];
   /** The folder of this library, see {@link namedLibrary}. */
   readonly library: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly execArgv: readonly string[];
-  readonly user: string | number | undefined;
-  readonly group: string | number | undefined;
-  readonly umask: number | undefined;
-  readonly pidFile: string | undefined;
-  readonly notify: boolean;
-  readonly signals: readonly MasterSignal[];
-  readonly logger: Logger | boolean;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import test from 'node:test';
 import fc from 'fast-check';
-import { BUILT_IN_CLASSES } from '../../../dist/options/defaults.js';
+import { BUILT_IN_CLASSES } from '../../../dist/options/records/application.js';
 import type { ResolvedOptions } from '../../../dist/options/resolved.js';
 import { validateOptions } from '../../../dist/options/validate.js';
 import { AsyncWorker } from '../../../dist/worker/classes/async.js';

@@ -3,9 +3,8 @@ import test from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { Arbiter } from 'prefork';
-import { LATER_OPTIONS } from '../../../dist/options/defaults.js';
 import type { ArbiterOptions } from '../../../dist/options/types.js';
-import { validateOptions } from '../../../dist/options/validate.js';
+import { LATER_OPTIONS, validateOptions } from '../../../dist/options/validate.js';
 import { SyncWorker } from '../../../dist/worker/classes/sync.js';
 import { assertInvalid, passesOrIsRefused } from '../invalid.js';
 

@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import test, { beforeEach } from 'node:test';
 import pino from 'pino';
-import { MASTER_SIGNALS } from '../../../dist/options/defaults.js';
 import { LIBRARY } from '../../../dist/options/library.js';
+import { MASTER_SIGNALS } from '../../../dist/options/records/processes.js';
 import { validateOptions } from '../../../dist/options/validate.js';
 import { assertInvalid } from '../invalid.js';
 

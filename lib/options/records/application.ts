@@ -1,0 +1,146 @@
+import { availableParallelism } from 'node:os';
+import { types } from 'node:util';
+import { ArbiterError } from '../../errors.js';
+import { type Refuse, recognizeApp } from '../application.js';
+import { type Check, integers, invalid, text } from '../checks.js';
+import type { Contradiction, OptionRecords } from '../record.js';
+import type { AppSource, ClassSource } from '../resolved.js';
+import type { BuiltInClass, WorkerClass } from '../types.js';
+
+const refuseApp: Refuse = (expected, got) =>
+  new ArbiterError('ERR_INVALID_OPTION', `option 'app': expected a module specifier, a URL, ${expected}, got ${got}`);
+
+const application: Check<unknown> = (value, option) => {
+  if (value instanceof URL && value.protocol !== 'file:') throw invalid(option, 'a file: URL', value.href);
+  // A bare '#name' would be an import of the package around us, not of the application.
+  if (typeof value === 'string' && text(value, option).startsWith('#')) {
+    throw invalid(option, "a module specifier such as './app.js#name'", value);
+  }
+  return value;
+};
+
+/** An application that was checked, as the master needs it. */
+export function appSource(app: unknown): AppSource {
+  if (typeof app === 'string') return { form: 'module', specifier: app };
+  return app instanceof URL ? { form: 'module', specifier: app.href } : { form: 'inline' };
+}
+
+/** The classes that have a name. */
+export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
+
+const CLASS_EXPECTED = `${BUILT_IN_CLASSES.map((name) => `'${name}'`).join(', ')}, a subclass of Worker, or a module specifier such as './my-worker.js#MyWorker'`;
+
+/** The value of `workerClass`, as given. */
+const workerClass: Check<string | WorkerClass<never>> = (value, option) => {
+  if (typeof value === 'function' && isWorkerClass(value)) return value;
+  // A bare word is more likely a misspelt class than a package.
+  if (typeof value === 'string' && (isBuiltIn(value) || (/^[./]|^file:|.#./.test(value) && !value.includes('\0')))) {
+    return value;
+  }
+  throw invalid(option, CLASS_EXPECTED, value);
+};
+
+function isWorkerClass(value: { readonly kind?: unknown; readonly prototype?: unknown }): value is WorkerClass<never> {
+  const { run, stop } = (value.prototype ?? {}) as { run?: unknown; stop?: unknown };
+  const known = value.kind === 'process' || value.kind === 'threads';
+  return known && typeof run === 'function' && typeof stop === 'function';
+}
+
+/** Whether a worker of this class serves HTTP in a way that is known here. */
+export function isBuiltIn(value: unknown): value is BuiltInClass {
+  return BUILT_IN_CLASSES.includes(value as BuiltInClass);
+}
+
+/** What the master and the workers need to know of the class. */
+export function classSource(given: string | WorkerClass<never>, threads: number): ClassSource {
+  if (typeof given === 'string') {
+    // What a module's class is, only the workers learn: it may have threads.
+    const single = given === 'sync' || given === 'async';
+    return { name: given, inline: undefined, threads: single ? 0 : threads };
+  }
+  return { name: undefined, inline: given, threads: given.kind === 'threads' ? threads : 0 };
+}
+
+/** An option that means something to some built-in classes alone. A class of the user's may want any of it. */
+export function onlyFor(...classes: readonly BuiltInClass[]): Contradiction {
+  const named = classes.map((name) => `'${name}'`).join(' or ');
+  return {
+    with: 'workerClass',
+    says: `of the built-in classes, ${classes.map((name) => `\`'${name}'\``).join(' and ')} alone`,
+    refuse: (option, { given, values: { workerClass } }) => {
+      // To switch off what is not there is no fault.
+      if (given[option] === undefined || given[option] === false) return;
+      if (!isBuiltIn(workerClass) || classes.includes(workerClass)) return;
+      throw invalid('workerClass', `${named}, since the option '${option}' is for that class`, workerClass);
+    },
+  };
+}
+
+const servedByClass: Contradiction = {
+  with: 'workerClass',
+  says: 'what a built-in class serves is a handler; a class of yours may serve anything',
+  refuse: (_option, { values: { app, workerClass: chosen } }) => {
+    // What a promise brings is looked at in the workers. What a class of the user serves, only that class knows.
+    if (appSource(app).form === 'inline' && isBuiltIn(chosen) && !types.isPromise(app)) recognizeApp(app, refuseApp);
+  },
+};
+
+const classNeedsScript: Contradiction = {
+  with: 'app',
+  says: 'the class itself is for the inline form; beside a module, give the specifier of its module',
+  refuse: (option, { values: { app, workerClass: chosen } }) => {
+    if (typeof chosen === 'string' || appSource(app).form === 'inline') return;
+    throw invalid(
+      option,
+      "a module specifier such as './my-worker.js#MyWorker', since with the module form of 'app' the workers do not run the script that has the class",
+      chosen,
+    );
+  },
+};
+
+/** `ps` and the guard read titles line by line, so no control characters. */
+const title: Check<string> = (value, option) => {
+  if (typeof value === 'string' && /^[^\p{Cc}]{1,64}$/u.test(value)) return value;
+  throw invalid(option, '1 to 64 printable characters', value);
+};
+
+function defaultWorkers(): number {
+  const variable = process.env['WEB_CONCURRENCY'];
+  if (variable === undefined || variable === '') return availableParallelism();
+  if (/^[1-9]\d{0,5}$/.test(variable)) return Number(variable);
+  throw invalid('workers', 'an integer of at least 1 in the variable WEB_CONCURRENCY', variable);
+}
+
+/** What is served, and by how many of which workers. */
+export const APPLICATION: OptionRecords = {
+  app: {
+    about:
+      'The application. *Module form*, a string or URL. *Inline form*, anything else: the handler itself, or a promise of it.',
+    kind: { type: 'string, URL, handler or promise', check: application },
+    defaultValue: () => recognizeApp(undefined, refuseApp),
+    defaultText: 'none: required',
+    reload: 'the module, with all links followed; inline, the script of the host',
+    contradicts: [servedByClass],
+  },
+  name: {
+    about: 'Tells Arbiters of one host apart; part of the process titles.',
+    kind: { type: '1 to 64 printable characters', check: title },
+    defaultValue: 'prefork',
+  },
+  workers: {
+    about: 'Number of worker processes.',
+    kind: integers(1),
+    defaultValue: defaultWorkers,
+    defaultText: '`WEB_CONCURRENCY`, else `os.availableParallelism()`',
+    gunicorn: 'workers',
+  },
+  workerClass: {
+    about:
+      "How a worker serves. `'sync'`: one request at a time. `'threaded'`: so many `threads`. `'async'`: many at once.",
+    kind: { type: "`'sync'`, `'threaded'`, `'async'`, specifier or class", check: workerClass },
+    defaultValue: 'sync',
+    reload: 'the module of a class of yours, with all links followed',
+    gunicorn: 'worker_class',
+    contradicts: [classNeedsScript],
+  },
+};

@@ -1,0 +1,93 @@
+import { type Check, flag, integers, invalid, type Kind, milliseconds } from '../checks.js';
+import type { Contradiction, OptionRecords } from '../record.js';
+import { surge } from '../surge.js';
+
+/** How workers end, and are replaced by a reload. */
+export const STOPS: OptionRecords = {
+  gracefulTimeout: {
+    about: 'From the order to drain until a worker is killed.',
+    kind: milliseconds,
+    defaultValue: 30_000,
+    gunicorn: 'graceful_timeout',
+  },
+  drainDelay: {
+    about: 'How long a graceful stop waits before it drains.',
+    kind: milliseconds,
+    defaultValue: 0,
+  },
+  surge: {
+    about: 'How many workers of a new generation a reload starts beside the old ones at once.',
+    kind: { type: "integer, at least 1, or a share, `'1%'` to `'100%'`", check: surge },
+    defaultValue: '25%',
+  },
+};
+
+/** What is waited for in a worker that works, and no longer. */
+export const CLOCKS: OptionRecords = {
+  timeout: {
+    about:
+      'How long one request of a sync worker, or of a thread of a threaded one, may take, and how long the event loop of any worker may stand still. 0 = no limit.',
+    kind: milliseconds,
+    defaultValue: 30_000,
+    gunicorn: 'timeout',
+    part: 'clocks',
+  },
+  watchdog: {
+    about: 'Whether each sync or async worker has a thread that watches its main thread, for 9 to 14 MB of memory.',
+    kind: flag,
+    defaultValue: true,
+    part: 'clocks',
+  },
+  bootTimeout: {
+    about: 'From the spawn of a worker until it is ready; then it is killed. 0 = no limit.',
+    kind: milliseconds,
+    defaultValue: 60_000,
+    part: 'clocks',
+  },
+};
+
+/** The threads of a process count together in 32 bits. */
+const requests: Kind<number> = integers(0, 1_000_000_000);
+
+/** No process of node is that small: whoever says less has another unit in mind. */
+const MIN_MEMORY = 2 ** 20;
+
+const memory: Check<number> = (value, option) => {
+  if (value === 0 || (Number.isSafeInteger(value) && (value as number) >= MIN_MEMORY)) return value as number;
+  throw invalid(option, `0 or an integer of at least ${MIN_MEMORY} bytes`, value);
+};
+
+const addsToSome: Contradiction = {
+  with: 'maxRequests',
+  says: 'there is nothing to add to where that is 0',
+  refuse: (option, { values: { maxRequests, maxRequestsJitter } }) => {
+    if (maxRequestsJitter === 0 || maxRequests > 0) return;
+    throw invalid(option, '0, since maxRequests is 0', maxRequestsJitter);
+  },
+};
+
+/** When a worker that works is replaced all the same. */
+export const RECYCLING: OptionRecords = {
+  maxRequests: {
+    about: 'After so many requests a worker is replaced: a new one is ready before it drains. 0 = never.',
+    kind: requests,
+    defaultValue: 0,
+    gunicorn: 'max_requests',
+    part: 'recycle',
+  },
+  maxRequestsJitter: {
+    about: 'Each worker adds a random number from 0 to this to its `maxRequests`.',
+    kind: requests,
+    defaultValue: 0,
+    gunicorn: 'max_requests_jitter',
+    contradicts: [addsToSome],
+    part: 'recycle',
+  },
+  maxMemory: {
+    about:
+      'Bytes of resident memory, at least 1 MiB: a worker that is above it in three samples in a row, one a second, is replaced as with `maxRequests`. 0 = no limit.',
+    kind: { type: `0 or an integer, at least ${MIN_MEMORY}`, unit: 'bytes', check: memory },
+    defaultValue: 0,
+    part: 'recycle',
+  },
+};
