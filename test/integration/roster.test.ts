@@ -61,11 +61,13 @@ test('an idle worker without a timeout wakes a few times a second, not for its b
   const host = new RosterHost(t, { workers: 1, timeout: 0 });
   await host.ready();
   const [{ pid = 0 } = {}] = await host.workers();
+  // What comes right behind a boot is none of it.
+  await passing(host, 1_000);
   const [from, before] = [(await host.stats()).uptime, waits(pid)];
   await passing(host, 2_000);
   const [seconds, wakes] = [((await host.stats()).uptime - from) / 1_000, waits(pid) - before];
   // About 4 a second. The beat of the event loop, which nobody asks for, would be 20 more.
-  assert.ok(wakes < 10 * seconds, `${wakes} wake-ups in ${seconds} s`);
+  assert.ok(wakes < 15 * seconds, `${wakes} wake-ups in ${seconds} s`);
 });
 
 test('nobody counts on workers that were busy before they knew of a roster', linux, async (t) => {
