@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { ArbiterOptions, ArbiterStats, WorkerInfo } from 'prefork';
 import { alive, kill } from './process.js';
 import { DEADLINE, eventually, inTime } from './wait.js';
+import { watchOver } from './warden.js';
 
 export { alive, DEADLINE };
 
@@ -58,6 +59,7 @@ export class Host {
       ...(settings.execPath && { execPath: settings.execPath }),
       ...(settings.cwd && { cwd: settings.cwd }),
     });
+    const release = this.child.pid === undefined ? undefined : watchOver(this.child.pid);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#note(text));
     }
@@ -65,6 +67,7 @@ export class Host {
       this.#onMessage(message),
     );
     this.child.on('exit', (code, signal) => {
+      release?.();
       this.#exit = { code, signal };
       this.#note(`host ended: code ${code}, signal ${signal}\n`);
       for (const { reject } of this.#calls.values())

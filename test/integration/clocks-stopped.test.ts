@@ -29,6 +29,22 @@ for (const { name, options } of classes(2)) {
   }
 }
 
+for (const { name, options } of classes(1)) {
+  test(`a request whose calculation is stopped has its time, as those who watch have counted it: ${name}`, async (t) => {
+    const host = new Host(t, { ...options, workers: 1, timeout: LIMIT, app: fixture('works-in-slices.js') });
+    const url = await host.ready();
+    const [worker] = await host.workers();
+    for (let round = 0; round < 2; round++) {
+      const answer = get(`${url}/?ms=${LIMIT / 2}`);
+      await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+      await stopAll([host.pid, worker?.pid as number]);
+      const { status, body } = await answer;
+      assert.deepEqual([status, body], [200, `worked ${worker?.pid}`], host.log);
+    }
+    await assertNobodyTimedOut(host);
+  });
+}
+
 for (const workerClass of CLASSES) {
   test(`a boot during which all is stopped has its time, and so has the reload: ${workerClass}`, async (t) => {
     const gate = await createLoadGate(t);

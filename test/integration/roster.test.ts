@@ -5,6 +5,7 @@ import { Gate } from '../helpers/gate.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
+import { passing } from '../helpers/passing.js';
 import { gone } from '../helpers/process.js';
 import { MOST_LISTENING, RosterHost, waits } from '../helpers/roster.js';
 import { eventually } from '../helpers/wait.js';
@@ -54,6 +55,19 @@ test('of 12 idle workers a few listen, and no client wakes the others', linux, a
   const [on, off] = [sum(resting), sum(leastWoken)];
   assert.ok(on < off / 5, `those that rest woke up ${on} times, and without a roster ${off} times`);
   t.diagnostic(`${on} wake-ups instead of ${off}`);
+});
+
+test('an idle worker without a timeout wakes a few times a second, not for its beat', linux, async (t) => {
+  const host = new RosterHost(t, { workers: 1, timeout: 0 });
+  await host.ready();
+  const [{ pid = 0 } = {}] = await host.workers();
+  // What comes right behind a boot is none of it.
+  await passing(host, 1_000);
+  const [from, before] = [(await host.stats()).uptime, waits(pid)];
+  await passing(host, 2_000);
+  const [seconds, wakes] = [((await host.stats()).uptime - from) / 1_000, waits(pid) - before];
+  // About 4 a second. The beat of the event loop, which nobody asks for, would be 20 more.
+  assert.ok(wakes < 15 * seconds, `${wakes} wake-ups in ${seconds} s`);
 });
 
 test('nobody counts on workers that were busy before they knew of a roster', linux, async (t) => {

@@ -170,6 +170,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     });
     departures.watch(fed.front);
     if (this.places === 'requests') this.#answers.admitWith(acceptor, departures.idle);
+    else this.#answers.admitAll();
     this.#fed = fed;
     this.#departures = departures;
     // Of what serves much per second, the record must not be what costs.

@@ -42,10 +42,10 @@ export class Answers {
   /** Those that handlers have ended, and that are sent without a place. */
   readonly #sending = new Chain<Arrival>();
   readonly #reception: Reception;
-  readonly #stall: Stall<Arrival>;
   /** Of every response: listeners that need no closure of their own. */
   readonly #onPrefinish: (this: ServerResponse) => void;
   readonly #onClose: (this: ServerResponse) => void;
+  #stall: Stall<Arrival> | undefined;
   #admission: Admission | undefined;
   #intake: Intake | undefined;
   #slow: SlowClients | undefined;
@@ -53,7 +53,6 @@ export class Answers {
   constructor(options: AnswersOptions) {
     this.#options = options;
     this.#reception = { begin: (arrival) => this.#begin(arrival), drop: (arrival) => this.#drop(arrival) };
-    this.#stall = new Stall(options.context.pulse, ({ request, socket }) => isStream(request) || socket.destroy());
     const ended = (arrival: Arrival): void => this.#ended(arrival);
     const close = (arrival: Arrival): void => this.#close(arrival);
     this.#onPrefinish = function () {
@@ -62,6 +61,12 @@ export class Answers {
     this.#onClose = function () {
       close(arrivalOf(this));
     };
+  }
+
+  /** From now on each request begins as it comes. What tells of a loop that stood still costs 20 wake-ups a second where there is no `timeout`. */
+  admitAll(): void {
+    const { pulse } = this.#options.context;
+    this.#stall = new Stall(pulse, ({ request, socket }) => isStream(request) || socket.destroy());
   }
 
   /** From now on requests need places. */
@@ -167,7 +172,7 @@ export class Answers {
   /** The request is here, and wants a place where it needs one. */
   #apply(arrival: Arrival): void {
     if (this.#admission) this.#admission.request(arrival.socket, arrival, pendingOf(arrival.socket) > 1);
-    else this.#stall.pass(arrival);
+    else this.#stall?.pass(arrival);
   }
 
   /** Returns whether the answer is still to come. */

@@ -39,6 +39,7 @@ export class ThreadWatch {
     this.#limits = limits;
     this.#judge = new Judge(limits, spawnedAt);
     this.#act = act;
+    this.vitals.watch(monotonic());
     this.#timer = this.#lookIn(LONGEST_REST);
   }
 
@@ -76,8 +77,7 @@ export class ThreadWatch {
   #look(): void {
     const now = monotonic();
     const signs = this.vitals.read();
-    const away = this.#away(now);
-    this.vitals.watched(now, away);
+    const away = this.#away(now, signs.beat);
     let rest = LONGEST_REST;
     if (signs.stage === STAGE.ENDING) {
       this.#endingSince ??= now - away;
@@ -88,6 +88,7 @@ export class ThreadWatch {
       }
     } else {
       const verdict = this.#judge.look(now, signs, away);
+      this.vitals.looked(now, signs, typeof verdict === 'number' ? undefined : verdict.elapsed);
       if (typeof verdict === 'number') rest = Math.min(verdict, this.#limits.timeout / 4 || LONGEST_REST);
       // One that is alive ends by itself, a beat later.
       else if (verdict.alive) rest = STEP;
@@ -104,8 +105,8 @@ export class ThreadWatch {
     return setTimeout(() => this.#look(), pause).unref();
   }
 
-  #away(now: number): number {
-    const away = this.#awayBefore + this.#absence.measure(now);
+  #away(now: number, turnedAt?: number): number {
+    const away = this.#awayBefore + this.#absence.measure(now, turnedAt);
     // Of a boot, the master knows only how long the main thread waits for a CPU, and it would come first.
     if (this.#counts || this.vitals.systemThread <= 0 || this.vitals.read().stage === STAGE.BOOTING) return away;
     this.#counts = true;

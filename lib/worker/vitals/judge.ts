@@ -70,7 +70,8 @@ export class Judge {
   #used(mark: { at: number; away: number }, at: number, now: number, away: number): number {
     if (mark.at !== at) {
       mark.at = at;
-      mark.away = this.#awayBefore;
+      // No more of it can have hit what began since then than has passed.
+      mark.away = Math.max(this.#awayBefore, away - Math.max(0, now - at));
     }
     return now - at - (away - mark.away);
   }

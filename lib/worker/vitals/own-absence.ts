@@ -1,5 +1,5 @@
 import type { ThreadFigures } from '../../system/thread-figures.js';
-import { LOOP_TIME } from './loop-time.js';
+import { LOOP_TIME, type LoopTime } from './loop-time.js';
 
 /** A timer is hardly ever that late where nothing kept the thread from running. Milliseconds. */
 const PUNCTUAL = 10;
@@ -13,7 +13,8 @@ const PUNCTUAL = 10;
  * blocks there for too long is ended by those who watch from outside.
  */
 export class OwnAbsence {
-  readonly #figures: ThreadFigures;
+  readonly #figures: Pick<ThreadFigures, 'own'>;
+  readonly #time: Pick<LoopTime, 'idle'>;
   readonly #interval: number;
   #at: number;
   #cpu: number;
@@ -22,14 +23,20 @@ export class OwnAbsence {
   #total = 0;
 
   /** @param interval - of the beats, milliseconds. */
-  constructor(figures: ThreadFigures, interval: number, now: number) {
+  constructor(
+    figures: Pick<ThreadFigures, 'own'>,
+    interval: number,
+    now: number,
+    time: Pick<LoopTime, 'idle'> = LOOP_TIME,
+  ) {
     this.#figures = figures;
+    this.#time = time;
     this.#interval = interval;
     this.#at = now;
     const { cpu, waited } = figures.own;
     this.#cpu = cpu;
     this.#waited = waited;
-    this.#idle = LOOP_TIME.idle();
+    this.#idle = this.#time.idle();
     // Of a thread that has just begun, what it waited before is part of its boot.
     this.#total = waited;
   }
@@ -37,7 +44,7 @@ export class OwnAbsence {
   /** To be called at each beat. Returns the milliseconds so far. */
   measure(now: number, boots: boolean): number {
     const { cpu, waited } = this.#figures.own;
-    const idle = LOOP_TIME.idle();
+    const idle = this.#time.idle();
     const passed = now - this.#at;
     let away = waited - this.#waited;
     if (passed > this.#interval + PUNCTUAL) {

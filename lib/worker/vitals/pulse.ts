@@ -1,17 +1,13 @@
 import { monotonic } from '../../monotonic.js';
 import type { ClockLimits } from '../../protocol.js';
 import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
-import { Judge, pulseInterval, type Verdict } from './judge.js';
+import { pulseInterval, type Verdict } from './judge.js';
 import { OwnAbsence } from './own-absence.js';
+import { OwnJudge } from './own-judge.js';
 import { STAGE, Vitals } from './vitals.js';
 
 /** A beat that comes so much later than it should is told of. Milliseconds. */
 const LATE = 50;
-/**
- * After one, whoever watches has so long to say whether the whole process was stopped. It may have to wait for a CPU itself: one that has not looked
- * since gets the longer time. Milliseconds.
- */
-const DOUBT = { least: 100, longest: 2_000 } as const;
 
 /**
  * The clocks of a thread that serves, as far as it can see to them itself: it beats, so that whoever watches it knows that its event loop
@@ -20,23 +16,19 @@ const DOUBT = { least: 100, longest: 2_000 } as const;
 export class Pulse {
   readonly vitals: Vitals;
   readonly limits: ClockLimits;
-  readonly #judge: Judge;
-  /** It is told what whoever watches this thread has counted. Both must find the same. */
-  readonly #second: Judge;
+  readonly #judge: OwnJudge;
   readonly #absence: OwnAbsence;
   readonly #timer: NodeJS.Timeout;
   #onOverdue: (verdict: Verdict) => void = () => undefined;
   #onLate: ((duration: number) => void) | undefined;
   #beatAt = monotonic();
   #away = 0;
-  #doubtedAt = Number.NEGATIVE_INFINITY;
 
   /** @param memory - where the signs of life are kept, if somebody watches already. */
   constructor(limits: ClockLimits, spawnedAt: number, memory?: SharedArrayBuffer) {
     this.limits = limits;
     this.vitals = new Vitals(memory);
-    this.#judge = new Judge(limits, spawnedAt);
-    this.#second = new Judge(limits, spawnedAt);
+    this.#judge = new OwnJudge(limits, spawnedAt);
     this.vitals.systemThread = ownThread();
     this.#absence = new OwnAbsence(ThreadFigures.of(this.vitals.systemThread), pulseInterval(limits), this.#beatAt);
     this.vitals.beat();
@@ -92,20 +84,10 @@ export class Pulse {
     if (still > LATE + pulseInterval(this.limits)) this.#onLate?.(still);
     this.#beatAt = now;
     const signs = this.vitals.read();
-    const verdicts = [
-      this.#judge.look(now, signs, this.#measure(now)),
-      this.#second.look(now, signs, this.vitals.away),
-    ];
-    if (still > LATE + pulseInterval(this.limits) && now > this.#doubtedAt + 2 * DOUBT.least) this.#doubtedAt = now;
-    if (this.#isDoubtful(now) || !verdicts.every((verdict) => typeof verdict === 'object')) return;
+    const verdict = this.#judge.look(now, signs, this.#measure(now), still, this.vitals);
+    if (verdict === undefined) return;
     this.stop();
-    this.#onOverdue(verdicts.reduce((one, other) => (one.elapsed < other.elapsed ? one : other)));
-  }
-
-  #isDoubtful(now: number): boolean {
-    const passed = now - this.#doubtedAt;
-    const { lookedAt } = this.vitals;
-    return passed < DOUBT.least || (passed < DOUBT.longest && lookedAt > 0 && lookedAt < this.#doubtedAt);
+    this.#onOverdue(verdict);
   }
 
   #measure(now: number): number {

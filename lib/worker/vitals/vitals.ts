@@ -5,12 +5,14 @@
 import { monotonic } from '../../monotonic.js';
 
 /** Indices of 64 bit floats, then of 32 bit words, then one byte for each descriptor. */
-const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3, AWAY: 5, LOOKED_AT: 6 } as const;
+const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3, FOUND: 5, LOOKED_AT: 6, ELAPSED: 7 } as const;
 const WORD = { STAGE: 8, SYSTEM_THREAD: 9 } as const;
-const CLIENTS = 56;
+const CLIENTS = 64;
 /** Clients on descriptors above these get no answer from a watchdog. */
 const DESCRIPTORS = 65_536;
 const SIZE = CLIENTS + DESCRIPTORS;
+/** The subject of a verdict on a boot; that of one on a request is when it began. */
+const BOOT = -1;
 
 /** How far a watched thread is: what ends by itself needs no watchdog, the master sees to it that it does. */
 export const STAGE = { BOOTING: 0, SERVING: 1, ENDING: 2 } as const;
@@ -27,6 +29,11 @@ export interface Signs {
   readonly extra: number;
   /** The event loop may stand still until then. */
   readonly patientUntil: number;
+}
+
+/** What a verdict is about. A request that was given more time is another one: who judged it before did not know of that. */
+function subjectOf({ stage, request, extra }: Signs): number {
+  return stage === STAGE.BOOTING ? BOOT : request + extra;
 }
 
 /**
@@ -58,19 +65,34 @@ export class Vitals {
     };
   }
 
-  /** For how long the thread has been kept from running, as whoever watches it has counted, milliseconds; 0 where nobody does. */
-  get away(): number {
-    return this.#floats[FLOAT.AWAY] as number;
-  }
-
-  /** When that was, of {@link monotonic}; 0 where nobody does. */
+  /** When whoever watches has looked last, or began to watch, of {@link monotonic}; 0 where nobody does. */
   get lookedAt(): number {
     return this.#floats[FLOAT.LOOKED_AT] as number;
   }
 
-  /** Whoever watches has looked, and so long has the thread been kept from running. */
-  watched(now: number, away: number): void {
-    this.#floats[FLOAT.AWAY] = away;
+  /** The milliseconds that this very request, or this boot, has had, if it has found that they are too many. */
+  found(signs: Signs): number | undefined {
+    return this.#floats[FLOAT.FOUND] === subjectOf(signs) ? this.#floats[FLOAT.ELAPSED] : undefined;
+  }
+
+  /** Somebody watches from now on, though it may take a while until it looks. */
+  watch(now: number): void {
+    this.#floats[FLOAT.LOOKED_AT] = now;
+  }
+
+  /** Nobody watches any more. */
+  unwatch(): void {
+    this.#floats[FLOAT.LOOKED_AT] = 0;
+  }
+
+  /**
+   * Whoever watches has looked.
+   *
+   * @param over - if the time of what these signs are of has run out: the milliseconds that it has had.
+   */
+  looked(now: number, signs: Signs, over?: number): void {
+    this.#floats[FLOAT.ELAPSED] = over ?? 0;
+    this.#floats[FLOAT.FOUND] = over === undefined ? 0 : subjectOf(signs);
     this.#floats[FLOAT.LOOKED_AT] = now;
   }
 

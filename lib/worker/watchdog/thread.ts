@@ -23,6 +23,8 @@ export interface WatchdogData {
   readonly slot: number;
   readonly limits: ClockLimits;
   readonly spawnedAt: number;
+  /** When this thread was started. */
+  readonly since: number;
   /** The listening sockets, see `namesOf()`. */
   readonly sockets: readonly (string | number)[];
   /** Where standard error has been opened, see `descriptor()`. */
@@ -34,19 +36,19 @@ const LONGEST_REST = 500;
 /** The clients' answers do not wait longer for the stack. Milliseconds. */
 const HEAD_START = 50;
 
-const { vitals: memory, image, slot, limits, spawnedAt, sockets, log } = workerData as WatchdogData;
+const { vitals: memory, image, slot, limits, spawnedAt, since, sockets, log } = workerData as WatchdogData;
 const vitals = new Vitals(memory);
 const judge = new Judge(limits, spawnedAt);
-const absence = new Absence(ThreadFigures.of(vitals.systemThread), monotonic());
+const absence = new Absence(ThreadFigures.of(vitals.systemThread), since);
 
 function look(): void {
   const now = monotonic();
   const signs = vitals.read();
   // The boot is over, and nothing else is limited: this thread ends.
   if (signs.stage !== STAGE.BOOTING && limits.timeout === 0) return;
-  const away = absence.measure(now);
-  vitals.watched(now, away);
+  const away = absence.measure(now, signs.beat);
   const verdict = judge.look(now, signs, away);
+  vitals.looked(now, signs, typeof verdict === 'number' ? undefined : verdict.elapsed);
   if (typeof verdict !== 'number' && !verdict.alive) {
     void act(verdict).catch(giveUp);
     return;

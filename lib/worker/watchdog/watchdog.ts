@@ -3,6 +3,7 @@
  */
 import { Worker as Thread } from 'node:worker_threads';
 import { descriptor, say } from '../../log/standard-error.js';
+import { monotonic } from '../../monotonic.js';
 import type { WorkerSpec } from '../../protocol.js';
 import { namesOf } from '../sockets.js';
 import type { Pulse } from '../vitals/pulse.js';
@@ -13,12 +14,15 @@ const LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
 /** Has a thread watch this one. Returns what ends it; it ends with the process anyway. */
 export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArrayBuffer): () => void {
+  const since = monotonic();
+  pulse.vitals.watch(since);
   const data: WatchdogData = {
     vitals: pulse.vitals.memory,
     image,
     slot: spec.slot,
     limits: spec.clocks,
     spawnedAt: spec.spawnedAt,
+    since,
     sockets: namesOf(spec, 0),
     log: descriptor(),
   };
@@ -34,5 +38,6 @@ export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArray
   thread.on('error', (error) => {
     say(`prefork: worker ${process.pid}: its watchdog ended: ${error.stack}\n`);
   });
+  thread.on('exit', () => pulse.vitals.unwatch());
   return () => void thread.terminate();
 }

@@ -1,0 +1,154 @@
+import { Judge, pulseInterval, type Verdict } from '../../dist/worker/vitals/judge.js';
+import { OwnAbsence } from '../../dist/worker/vitals/own-absence.js';
+import { OwnJudge } from '../../dist/worker/vitals/own-judge.js';
+import { type Signs, STAGE, Vitals } from '../../dist/worker/vitals/vitals.js';
+import { Absence } from '../../dist/worker/watchdog/absence.js';
+
+export const LIMITS = { timeout: 1_000, bootTimeout: 0, watchdog: true };
+/** The longest rest of a watchdog with these limits, and by how much a timer may be late. Milliseconds. */
+export const REST: number = LIMITS.timeout / 4;
+export const PUNCTUAL = 10;
+/** How finely the world turns, milliseconds. */
+export const QUANTUM = 5;
+
+export interface Plan {
+  /** What a handler calculates without a turn of the event loop, and how long it then waits for something; without a slice, it only waits. Milliseconds. */
+  readonly slice: number;
+  readonly pause: number;
+  /** What the watchdog needs of a CPU until its first look, and when the request begins. Milliseconds. */
+  readonly boot: number;
+  readonly begins: number;
+  readonly watches: boolean;
+}
+
+/** What the kernel does for a while: nobody is stopped, or all are; and who of the two gets a CPU, if it wants one. */
+export interface Step {
+  readonly length: number;
+  readonly stopped: boolean;
+  readonly main: boolean;
+  readonly watchdog: boolean;
+}
+
+/**
+ * A process with a request that never ends, in a time of its own: its main thread, which beats and judges itself, and its watchdog. They decide by the
+ * product's own code; what it is told of the kernel is made up here, as proc(5) counts it.
+ */
+export class StoppedWorld {
+  now = 1_000;
+  verdict: (Verdict & { readonly by: 'main' | 'watchdog' }) | undefined;
+  /** Of the request, milliseconds: in which its thread could run, or sleep as it likes. */
+  used = 0;
+  /** How often all were stopped since the request began, and for how long the two threads wanted a CPU in vain, whenever. */
+  stops = 0;
+  readonly starved = { main: 0, watchdog: 0 };
+  readonly #plan: Plan;
+  readonly #start = this.now;
+  readonly #vitals = new Vitals();
+  readonly #interval = pulseInterval(LIMITS);
+  readonly #own = { judge: new OwnJudge(LIMITS, this.now), absence: undefined as unknown as OwnAbsence };
+  readonly #judge = new Judge(LIMITS, this.now);
+  #absence: Absence | undefined;
+  #beat = this.now;
+  #request = 0;
+  #boot: number;
+  #lookAt = 0;
+  /** Until the event loop turns: of a CPU. */
+  #slice = 0;
+  #resumesAt = 0;
+  #cpu = 0;
+  #waited = 0;
+  /** A wait that is not over. */
+  #waits = 0;
+  #idle = 0;
+  #stopped = false;
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    this.#boot = plan.boot;
+    const figures = { own: { cpu: 0, waited: 0 } };
+    Object.defineProperty(figures, 'own', { get: () => ({ cpu: this.#cpu, waited: this.#waited }) });
+    this.#own.absence = new OwnAbsence(figures, this.#interval, this.now, { idle: () => this.#idle });
+    if (plan.watches) this.#vitals.watch(this.now);
+  }
+
+  step({ length, stopped, main, watchdog }: Step): void {
+    if (stopped && !this.#stopped && this.#request > 0) this.stops++;
+    this.#stopped = stopped;
+    for (let left = length; left > 0 && !this.verdict; left -= QUANTUM) {
+      this.now += QUANTUM;
+      if (stopped) {
+        if (this.#slice <= 0) this.#idle += QUANTUM;
+        continue;
+      }
+      // Who runs first is not said by anybody: the plan's steps have both orders, since each may be kept waiting.
+      if (watchdog) this.#runWatchdog();
+      else if (this.now >= this.#lookAt) this.starved.watchdog += QUANTUM;
+      this.#runMain(main);
+    }
+  }
+
+  get #signs(): Signs {
+    return { stage: STAGE.SERVING, beat: this.#beat, request: this.#request, extra: 0, patientUntil: 0 };
+  }
+
+  #runMain(hasCpu: boolean): void {
+    const begins = this.#request === 0 && this.now >= this.#start + this.#plan.begins;
+    const resumes = this.#request > 0 && this.#plan.slice > 0 && this.now >= this.#resumesAt;
+    const isDue = begins || resumes || this.now >= this.#beat + this.#interval;
+    if (this.#slice <= 0) this.#idle += QUANTUM;
+    if (this.#slice <= 0 && !isDue) {
+      if (this.#request > 0) this.used += QUANTUM;
+      return;
+    }
+    if (!hasCpu) {
+      this.#waits += QUANTUM;
+      this.starved.main += QUANTUM;
+      return;
+    }
+    this.#waited += this.#waits;
+    this.#waits = 0;
+    if (this.#request > 0) this.used += QUANTUM;
+    if (this.#slice > 0) {
+      this.#cpu += QUANTUM;
+      this.#slice -= QUANTUM;
+      if (this.#slice > 0) return;
+      this.#resumesAt = this.now + this.#plan.pause;
+    }
+    if (begins) this.#request = this.now;
+    if (this.now >= this.#beat + this.#interval) this.#judgeItself();
+    if (this.#request > 0 && this.now >= this.#resumesAt) this.#slice = this.#plan.slice;
+  }
+
+  #judgeItself(): void {
+    const still = this.now - this.#beat;
+    this.#beat = this.now;
+    const away = this.#own.absence.measure(this.now, false);
+    const verdict = this.#own.judge.look(this.now, this.#signs, away, still, this.#vitals);
+    if (verdict) this.verdict = { ...verdict, by: 'main' };
+  }
+
+  #runWatchdog(): void {
+    if (!this.#plan.watches || this.now < this.#lookAt) return;
+    if (this.#boot > 0) {
+      this.#boot -= QUANTUM;
+      return;
+    }
+    this.#absence ??= new Absence({ read: () => this.#figures }, this.#start);
+    const away = this.#absence.measure(this.now, this.#beat);
+    const verdict = this.#judge.look(this.now, this.#signs, away);
+    const isOver = typeof verdict !== 'number';
+    this.#vitals.looked(this.now, this.#signs, isOver ? verdict.elapsed : undefined);
+    if (isOver && !verdict.alive) {
+      this.verdict = { ...verdict, by: 'watchdog' };
+      return;
+    }
+    // As in its thread.
+    const rest = Math.max(5, Math.ceil(isOver ? 20 : Math.min(REST, verdict)));
+    this.#lookAt = this.now + rest;
+    this.#absence.expect(this.#lookAt);
+  }
+
+  get #figures(): { cpu: number; waited: number; runnable: boolean } {
+    return { cpu: this.#cpu, waited: this.#waited, runnable: this.#slice > 0 || this.#waits > 0 };
+  }
+}

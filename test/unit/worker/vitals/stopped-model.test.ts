@@ -1,0 +1,104 @@
+/* A thread that serves, the one that watches it, and a kernel that stops both or gives either a CPU as it likes: whose time is counted, and how long. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { LIMITS, type Plan, PUNCTUAL, QUANTUM, REST, type Step, StoppedWorld } from '../../../helpers/stopped-world.js';
+
+/** Milliseconds in whole quanta. */
+const time = (min: number, max: number): fc.Arbitrary<number> =>
+  fc.integer({ min: Math.ceil(min / QUANTUM), max: Math.floor(max / QUANTUM) }).map((count) => count * QUANTUM);
+
+const plans = (watches: boolean): fc.Arbitrary<Plan> =>
+  fc.record({
+    // The longest never comes back.
+    slice: fc.oneof(fc.constantFrom(0, 60, 1_000_000), time(5, 700)),
+    pause: fc.oneof(fc.constant(0), time(5, 700)),
+    boot: time(0, 400),
+    begins: time(0, 1_500),
+    watches: fc.constant(watches),
+  });
+const stops = (min: number): fc.Arbitrary<Step> =>
+  fc.record({
+    length: time(min, 5_000),
+    stopped: fc.constant(true),
+    main: fc.constant(false),
+    watchdog: fc.constant(false),
+  });
+const runs: fc.Arbitrary<Step> = fc.record({
+  length: time(5, 400),
+  stopped: fc.constant(false),
+  main: fc.boolean(),
+  watchdog: fc.boolean(),
+});
+const FREE: Step = { length: 50, stopped: false, main: true, watchdog: true };
+const histories = (min: number): fc.Arbitrary<Step[]> =>
+  fc.array(fc.oneof(runs, fc.constant(FREE), stops(min)), { maxLength: 40 });
+
+/** Two timers, of the beat and of a look, and the ends of slices lie within a quantum each. */
+const ROUNDED = 4 * QUANTUM;
+
+function live(plan: Plan, steps: readonly Step[]): StoppedWorld {
+  const world = new StoppedWorld(plan);
+  for (const step of steps) world.step(step);
+  return world;
+}
+
+test('of a stop that lasts two rests of the watchdog, nothing is ever counted', () => {
+  fc.assert(
+    fc.property(plans(true), histories(2 * REST + 2 * PUNCTUAL), (plan, steps) => {
+      const { verdict, used } = live(plan, steps);
+      if (verdict) assert.ok(used >= LIMITS.timeout - ROUNDED, `${verdict.by}: ${used} ms used`);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test('of a shorter one, no more than one rest', () => {
+  fc.assert(
+    fc.property(plans(true), histories(5), (plan, steps) => {
+      const { verdict, used, stops } = live(plan, steps);
+      const least = LIMITS.timeout - stops * (REST + PUNCTUAL) - ROUNDED;
+      if (verdict) assert.ok(used >= least, `${verdict.by}: ${used} ms used, with ${stops} stops`);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+/** Lets it go on undisturbed until somebody finds that its time is over. */
+function ended(plan: Plan, steps: readonly Step[], limit: number): StoppedWorld {
+  const world = live(plan, steps);
+  for (let left = limit; left > 0 && !world.verdict; left -= FREE.length) world.step(FREE);
+  assert.ok(world.verdict, `never, ${world.used} ms used`);
+  return world;
+}
+
+/**
+ * Until a loop is taken to stand still, a look and a beat; and what was idle before the request began is taken for a wait at the first look, if its thread
+ * would run then.
+ */
+const FOUND = 250 + REST + ROUNDED;
+
+test('a request that never ends is ended, however often it was stopped: each stop costs a rest, and a wait for a CPU twice itself', () => {
+  fc.assert(
+    fc.property(plans(true), histories(5), (plan, steps) => {
+      const { used, stops, starved } = ended(plan, steps, 100_000);
+      const waits = 2 * (starved.main + starved.watchdog + plan.boot);
+      // One that was just woken at a look may have waited for a CPU since its last beat.
+      const share = plan.pause > 0 ? 1.3 : 1;
+      const most = share * LIMITS.timeout + FOUND + stops * (REST + PUNCTUAL) + waits;
+      assert.ok(used <= most, `${used} ms used of ${most}`);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test('so it is by its own thread, where nobody watches, or where who watches is never there', () => {
+  const turning = plans(true).filter(({ slice }) => slice <= 60);
+  fc.assert(
+    fc.property(turning, histories(5), fc.boolean(), (plan, steps, watches) => {
+      const { used, stops, starved } = ended({ ...plan, watches, boot: 1e9 }, steps, 100_000);
+      const most = LIMITS.timeout + FOUND + (watches ? 3_000 : 0) + stops * (REST + PUNCTUAL) + 2 * starved.main;
+      assert.ok(used <= most, `${used} ms used of ${most}`);
+    }),
+  );
+});
