@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { FD } from '../dist/protocol.js';
+import { FD } from '../dist/protocol/messages.js';
 import { STATE } from '../dist/scoreboard.js';
 import { Slot } from '../dist/worker/vitals/slot.js';
 import { atMost, report, table } from './harness/report.mjs';

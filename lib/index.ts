@@ -30,9 +30,9 @@ export type {
   ThreadExitReason,
   TimedOutRequest,
   TimeoutReport,
-} from './protocol.js';
+} from './protocol/messages.js';
 export type { SlotRequest } from './scoreboard.js';
-export type { WarningCode, WorkerWarning } from './warning.js';
+export type { WarningCode, WorkerWarning } from './protocol/warning.js';
 export type { AcceptOptions } from './worker/accept/accept-options.js';
 export type { Acceptor } from './worker/accept/acceptor.js';
 export { AsyncWorker } from './worker/classes/async.js';

@@ -1,6 +1,6 @@
 import type { ArbiterError } from '../errors.js';
 import { emitWarning } from '../log/process-warning.js';
-import type { TimeoutReport } from '../protocol.js';
+import type { TimeoutReport } from '../protocol/messages.js';
 import {
   bootTimeoutFailure,
   earlyThreadDeath,

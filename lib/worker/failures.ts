@@ -1,4 +1,4 @@
-import type { BootPhase, FailedMessage } from '../protocol.js';
+import type { BootPhase, FailedMessage } from '../protocol/messages.js';
 import { serializeError } from '../serialized-error.js';
 import { explained } from './own-script.js';
 

@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
-import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol.js';
+import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol/messages.js';
 import { serializeError } from '../serialized-error.js';
-import type { WarningCode } from '../warning.js';
+import type { WarningCode } from '../protocol/warning.js';
 import type { AcceptOptions } from './accept/accept-options.js';
 import { Acceptor } from './accept/acceptor.js';
 import { departure } from './drain-signal.js';

@@ -1,5 +1,5 @@
 import { ArbiterError } from '../../errors.js';
-import type { BootPhase, WorkerMessage } from '../../protocol.js';
+import type { BootPhase, WorkerMessage } from '../../protocol/messages.js';
 import { reviveError, type SerializedError } from '../../serialized-error.js';
 import { bindError } from '../sockets/listener.js';
 import type { ThreadExit, WorkerExit } from '../tell/events.js';

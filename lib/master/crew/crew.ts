@@ -3,7 +3,7 @@ import type { FailureKind } from '../../backoff.js';
 import { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
 import { type Surge, surgeOf } from '../../options/surge.js';
-import type { TimeoutReport } from '../../protocol.js';
+import type { TimeoutReport } from '../../protocol/messages.js';
 import { type CrewStats, Tally, workerStats } from '../scoreboard/stats.js';
 import { Watch } from '../scoreboard/watch.js';
 import type { Site } from '../site/site.js';

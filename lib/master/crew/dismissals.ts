@@ -1,4 +1,4 @@
-import type { Order } from '../../orders.js';
+import type { Order } from '../../protocol/orders.js';
 
 /** What is sent to all of a process group, or of a cgroup, reaches this process too within that time. Milliseconds. */
 const ALL_WITHIN = 100;

@@ -1,6 +1,6 @@
 import { monotonic } from '../../monotonic.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
-import { beatInterval, type ClockLimits, type TimeoutReport } from '../../protocol.js';
+import { beatInterval, type ClockLimits, type TimeoutReport } from '../../protocol/messages.js';
 import type { SlotRecord } from '../../scoreboard.js';
 import { figuresOf } from '../../system/thread-figures.js';
 import { countSilence, type Silence, silenceLimit, spanOfTick } from '../workers/clocks.js';

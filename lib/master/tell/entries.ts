@@ -2,7 +2,7 @@ import type { LogEntry } from '../../log/lines.js';
 import { errorTitle } from '../../log/stack.js';
 import { duration, printable, quoted } from '../../log/text.js';
 import type { LogLevel } from '../../options/logger.js';
-import type { Hung, TimedOutRequest } from '../../protocol.js';
+import type { Hung, TimedOutRequest } from '../../protocol/messages.js';
 import type { BoundAddress } from '../sockets/listener.js';
 import type { ExitReason, WorkerInfo } from '../workers/worker-handle.js';
 import type { ArbiterEvents, WorkerExit, WorkerTimeout } from './events.js';

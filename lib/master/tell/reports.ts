@@ -1,4 +1,4 @@
-import type { WorkerMessage } from '../../protocol.js';
+import type { WorkerMessage } from '../../protocol/messages.js';
 import { reviveError } from '../../serialized-error.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 import { threadExit, warningOf } from './events.js';

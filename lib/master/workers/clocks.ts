@@ -1,4 +1,4 @@
-import { beatInterval, type ClockLimits } from '../../protocol.js';
+import { beatInterval, type ClockLimits } from '../../protocol/messages.js';
 import type { Figures } from '../../system/thread-figures.js';
 
 /**

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
-import { encodeOrder, type Order } from '../../orders.js';
-import { encodeTls, FD, parseMessage, type WorkerMessage } from '../../protocol.js';
+import { encodeOrder, type Order } from '../../protocol/orders.js';
+import { encodeTls, FD, parseMessage, type WorkerMessage } from '../../protocol/messages.js';
 import type { Child } from '../../system/child.js';
 import { system } from '../../system/system.js';
 import { readLines } from '../common/read-lines.js';

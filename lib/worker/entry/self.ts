@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { userMessage } from '../../protocol.js';
+import { userMessage } from '../../protocol/messages.js';
 import { rowOf } from '../../system/process-table.js';
 import { spec } from '../context.js';
 import { departure } from '../drain-signal.js';

@@ -1,5 +1,5 @@
 import { monotonic } from '../../monotonic.js';
-import type { WarningCode, WarningMessage } from '../../warning.js';
+import type { WarningCode, WarningMessage } from '../../protocol/warning.js';
 
 /** What happens for each client must not fill the log. Milliseconds. */
 const PAUSE = 60_000;

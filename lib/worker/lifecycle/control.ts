@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { type Order, parseOrder } from '../../orders.js';
-import { decodeTls, encodeMessage, FD, type WorkerMessage, type WorkerSpec } from '../../protocol.js';
+import { type Order, parseOrder } from '../../protocol/orders.js';
+import { decodeTls, encodeMessage, FD, type WorkerMessage, type WorkerSpec } from '../../protocol/messages.js';
 import { closeSockets } from '../sockets.js';
 import type { Link, Orders } from './lifecycle.js';
 import { sharedBuffer } from './shared.js';

@@ -1,4 +1,4 @@
-import type { WarningMessage } from '../../warning.js';
+import type { WarningMessage } from '../../protocol/warning.js';
 
 /** Frames of the stack of an exit. */
 const FRAMES = 50;

@@ -6,7 +6,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { TlsOptions } from 'node:tls';
 import { inspect } from 'node:util';
 import { say } from '../../log/standard-error.js';
-import type { BootPhase, WorkerMessage, WorkerSpec } from '../../protocol.js';
+import type { BootPhase, WorkerMessage, WorkerSpec } from '../../protocol/messages.js';
 import { STATE } from '../../scoreboard.js';
 import { serializeError } from '../../serialized-error.js';
 import { departure, drainTimes } from '../drain-signal.js';

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { quoted } from '../../log/text.js';
-import type { WorkerMessage } from '../../protocol.js';
+import type { WorkerMessage } from '../../protocol/messages.js';
 import { serializeError } from '../../serialized-error.js';
 import type { Acceptor } from '../accept/acceptor.js';
 import { isStream, pendingOf, streamOf, transportOf } from '../connections/connection.js';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Hung, TimedOutRequest, TimeoutReport } from '../../protocol.js';
+import type { Hung, TimedOutRequest, TimeoutReport } from '../../protocol/messages.js';
 import { peersOf } from '../../system/peers.js';
 import type { Refusal } from '../raw-response.js';
 import { readImage } from '../vitals/board.js';

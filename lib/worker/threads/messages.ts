@@ -1,6 +1,6 @@
 import type { TlsOptions } from 'node:tls';
 import type { MessagePort } from 'node:worker_threads';
-import type { WorkerMessage } from '../../protocol.js';
+import type { WorkerMessage } from '../../protocol/messages.js';
 
 /** What a thread says to its process: what a worker says to its master, and a wish. */
 export type ThreadMessage =

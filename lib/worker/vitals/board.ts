@@ -1,6 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
 import { monotonic } from '../../monotonic.js';
-import { FD } from '../../protocol.js';
+import { FD } from '../../protocol/messages.js';
 import {
   DUTY_BYTES,
   DUTY_SLOTS,

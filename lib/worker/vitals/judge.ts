@@ -1,4 +1,4 @@
-import type { Clock, ClockLimits } from '../../protocol.js';
+import type { Clock, ClockLimits } from '../../protocol/messages.js';
 import { type Signs, STAGE } from './vitals.js';
 
 /** A clock that has run out. */

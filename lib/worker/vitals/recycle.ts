@@ -1,4 +1,4 @@
-import type { RecycleCause, RecycleLimits } from '../../protocol.js';
+import type { RecycleCause, RecycleLimits } from '../../protocol/messages.js';
 import type { SlotObserver } from './slot.js';
 
 /** A peak that is collected soon is no leak: so many samples in a row must be above the limit. */

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openStandardError, say } from '../../log/standard-error.js';
 import { monotonic } from '../../monotonic.js';
-import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../../protocol.js';
+import { type ClockLimits, encodeMessage, FD, type TimedOutRequest } from '../../protocol/messages.js';
 import { peersOf } from '../../system/peers.js';
 import { killOwnGroup } from '../../system/process-group.js';
 import { ThreadFigures } from '../../system/thread-figures.js';

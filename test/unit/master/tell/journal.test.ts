@@ -9,7 +9,7 @@ import type { ArbiterEvents } from '../../../../dist/master/tell/events.js';
 import { createJournal } from '../../../../dist/master/tell/journal.js';
 import type { ExitReason, WorkerInfo } from '../../../../dist/master/workers/worker-handle.js';
 import type { LogFields, LogLevel } from '../../../../dist/options/logger.js';
-import type { TimeoutReport } from '../../../../dist/protocol.js';
+import type { TimeoutReport } from '../../../../dist/protocol/messages.js';
 
 const NOW = 1_000_000;
 const moment = { now: NOW, workers: 4 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { RecycleCause, RecycleLimits } from '../../../../dist/protocol.js';
+import type { RecycleCause, RecycleLimits } from '../../../../dist/protocol/messages.js';
 import { RecycleWatch } from '../../../../dist/worker/vitals/recycle.js';
 
 const MEBIBYTE = 2 ** 20;

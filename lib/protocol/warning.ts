@@ -1,4 +1,4 @@
-import { isRecord } from './serialized-error.js';
+import { isRecord } from '../serialized-error.js';
 
 /**
  * What a worker warns of. `connections`: all that it may hold were taken, and idle ones had to go; `slow-client`: a connection was cut

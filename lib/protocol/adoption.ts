@@ -1,4 +1,4 @@
-import { isRecord } from './serialized-error.js';
+import { isRecord } from '../serialized-error.js';
 
 /** A worker has started a process that is in a group of its own, and that is to end with it; `born` as in the process table. */
 export interface AdoptMessage {

@@ -3,8 +3,8 @@ import type { TlsOptions } from 'node:tls';
 import { deserialize, serialize } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
 import { type AdoptMessage, parseAdoption } from './adoption.js';
-import type { SlotRequest } from './scoreboard.js';
-import { isRecord, parseError, type SerializedError } from './serialized-error.js';
+import type { SlotRequest } from '../scoreboard.js';
+import { isRecord, parseError, type SerializedError } from '../serialized-error.js';
 import { parseWarning, type WarningMessage } from './warning.js';
 
 /**

@@ -12,8 +12,8 @@ import {
   takeSpec,
   type WorkerMessage,
   type WorkerSpec,
-} from '../../dist/protocol.js';
-import { reviveError, type SerializedError, serializeError } from '../../dist/serialized-error.js';
+} from '../../../dist/protocol/messages.js';
+import { reviveError, type SerializedError, serializeError } from '../../../dist/serialized-error.js';
 
 const PHASES: readonly BootPhase[] = ['bind', 'load', 'boot'];
 const plain = { noNullPrototype: true };
