@@ -23,16 +23,10 @@ export type {
   WorkerKind,
   WorkerModule,
 } from './options/types.js';
-export type {
-  Clock,
-  Hung,
-  ServingOptions,
-  ThreadExitReason,
-  TimedOutRequest,
-  TimeoutReport,
-} from './protocol/messages.js';
-export type { SlotRequest } from './scoreboard.js';
+export type { Clock, Hung, ThreadExitReason, TimedOutRequest, TimeoutReport } from './protocol/messages.js';
+export type { ServingOptions } from './protocol/spec.js';
 export type { WarningCode, WorkerWarning } from './protocol/warning.js';
+export type { SlotRequest } from './scoreboard.js';
 export type { AcceptOptions } from './worker/accept/accept-options.js';
 export type { Acceptor } from './worker/accept/acceptor.js';
 export { AsyncWorker } from './worker/classes/async.js';

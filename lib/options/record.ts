@@ -1,4 +1,4 @@
-import type { ClockLimits, RecycleLimits, ServingOptions } from '../protocol/messages.js';
+import type { ClockLimits, RecycleLimits, ServingOptions } from '../protocol/spec.js';
 import type { Kind } from './checks.js';
 import type { HttpValues, OptionName, OptionValues } from './resolved.js';
 import type { ArbiterOptions } from './types.js';

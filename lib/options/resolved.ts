@@ -1,4 +1,4 @@
-import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol/messages.js';
+import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol/spec.js';
 import type { Surge } from './surge.js';
 import type { ArbiterOptions, MasterSignal, WorkerClass } from './types.js';
 

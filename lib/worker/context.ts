@@ -1,4 +1,4 @@
-import { takeSpec, type WorkerSpec } from '../protocol/messages.js';
+import { takeSpec, type WorkerSpec } from '../protocol/spec.js';
 
 /**
  * What this process was started for; undefined in the master and in every other program. Whoever imports

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { FD, type WorkerSpec } from '../protocol/messages.js';
+import { FD, type WorkerSpec } from '../protocol/spec.js';
 
 /** The descriptors of the listening sockets that one acceptor has: fd 0, and a copy of each further one. */
 export function socketsOf({ sockets }: WorkerSpec, copy: number): number[] {

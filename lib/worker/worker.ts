@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
-import { type ServingOptions, userMessage, type WorkerMessage, type WorkerSpec } from '../protocol/messages.js';
-import { serializeError } from '../serialized-error.js';
+import { userMessage, type WorkerMessage } from '../protocol/messages.js';
+import type { ServingOptions, WorkerSpec } from '../protocol/spec.js';
 import type { WarningCode } from '../protocol/warning.js';
+import { serializeError } from '../serialized-error.js';
 import type { AcceptOptions } from './accept/accept-options.js';
 import { Acceptor } from './accept/acceptor.js';
 import { departure } from './drain-signal.js';

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { ArbiterOptions } from 'prefork';
-import { FD } from '../../dist/protocol/messages.js';
+import { FD } from '../../dist/protocol/spec.js';
 import { DUTY, DUTY_SLOTS, type DutyState, dutyState } from '../../dist/scoreboard.js';
 import { fixture, Host } from './host.js';
 import { alive } from './process.js';

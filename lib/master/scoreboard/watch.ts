@@ -1,6 +1,7 @@
 import { monotonic } from '../../monotonic.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
-import { beatInterval, type ClockLimits, type TimeoutReport } from '../../protocol/messages.js';
+import type { TimeoutReport } from '../../protocol/messages.js';
+import { beatInterval, type ClockLimits } from '../../protocol/spec.js';
 import type { SlotRecord } from '../../scoreboard.js';
 import { figuresOf } from '../../system/thread-figures.js';
 import { countSilence, type Silence, silenceLimit, spanOfTick } from '../workers/clocks.js';

@@ -1,8 +1,8 @@
 import type { ArbiterError } from '../../errors.js';
 import type { MasterSignal } from '../../options/types.js';
 import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../../protocol/messages.js';
-import type { SlotRequest } from '../../scoreboard.js';
 import type { WarningMessage, WorkerWarning } from '../../protocol/warning.js';
+import type { SlotRequest } from '../../scoreboard.js';
 import type { FailingSlot } from '../scoreboard/stats.js';
 import type { BoundAddress } from '../sockets/listener.js';
 import type { QueueReport } from '../sockets/queue-level.js';

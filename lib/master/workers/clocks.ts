@@ -1,4 +1,4 @@
-import { beatInterval, type ClockLimits } from '../../protocol/messages.js';
+import { beatInterval, type ClockLimits } from '../../protocol/spec.js';
 import type { Figures } from '../../system/thread-figures.js';
 
 /**

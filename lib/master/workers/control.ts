@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
+import { parseMessage, type WorkerMessage } from '../../protocol/messages.js';
 import { encodeOrder, type Order } from '../../protocol/orders.js';
-import { encodeTls, FD, parseMessage, type WorkerMessage } from '../../protocol/messages.js';
+import { encodeTls, FD } from '../../protocol/spec.js';
 import type { Child } from '../../system/child.js';
 import { system } from '../../system/system.js';
 import { readLines } from '../common/read-lines.js';

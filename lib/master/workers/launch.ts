@@ -1,7 +1,7 @@
 import type { TlsOptions } from 'node:tls';
 import { monotonic } from '../../monotonic.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
-import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/messages.js';
+import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.js';
 import type { resolveAccount } from '../../system/account.js';
 import { type Child, spawnChild, unbornChild } from '../../system/child.js';
 import { localName } from '../../system/peers.js';

@@ -2,8 +2,8 @@
 import { debugWorker } from '../../debug.js';
 import type { ArbiterError } from '../../errors.js';
 import { monotonic } from '../../monotonic.js';
-import type { Order } from '../../protocol/orders.js';
 import type { RecycleCause, WorkerMessage } from '../../protocol/messages.js';
+import type { Order } from '../../protocol/orders.js';
 import { type Child, hasEnded, insist, signalChild } from '../../system/child.js';
 import { ENDS, unsignalled } from '../common/trouble.js';
 import { Control } from './control.js';

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ResourceLimits } from 'node:worker_threads';
 import { LONGEST_DELAY } from '../../delay.js';
 import { ArbiterError } from '../../errors.js';
-import type { HttpOptions } from '../../protocol/messages.js';
+import type { HttpOptions } from '../../protocol/spec.js';
 import { parseBind } from '../address.js';
 import {
   bytes,

@@ -1,7 +1,7 @@
 /* Whose turn it is to accept, and how a socket is shut that Node cannot pause. What is spoken on a connection it never knows. */
 import { AsyncResource } from 'node:async_hooks';
 import net from 'node:net';
-import { FD } from '../../protocol/messages.js';
+import { FD } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { AcceptorOptions } from './accept-options.js';

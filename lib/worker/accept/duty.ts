@@ -1,5 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
-import { FD } from '../../protocol/messages.js';
+import { FD } from '../../protocol/spec.js';
 import { DUTY, DUTY_BYTES, DUTY_SLOTS, type DutyState, dutyLoad, dutyState, dutyWord } from '../../scoreboard.js';
 import { readSlotAt } from '../vitals/board.js';
 

@@ -5,7 +5,7 @@
 import { createServer } from 'node:net';
 import { threadId } from 'node:worker_threads';
 import { openStandardError } from '../../log/standard-error.js';
-import { FD, type WorkerSpec } from '../../protocol/messages.js';
+import { FD, type WorkerSpec } from '../../protocol/spec.js';
 import { SLOT_SIZE, STATE } from '../../scoreboard.js';
 import { replaceDeadTerminals } from '../../system/dead-terminal.js';
 import { spec } from '../context.js';

@@ -1,5 +1,5 @@
 import type { ResolvedOptions } from '../../options/resolved.js';
-import type { WorkerSpec } from '../../protocol/messages.js';
+import type { WorkerSpec } from '../../protocol/spec.js';
 import { spec as ownSpec } from '../context.js';
 import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ownScript } from '../own-script.js';

@@ -1,6 +1,6 @@
 import http, { type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { HttpOptions } from '../../protocol/messages.js';
+import type { HttpOptions } from '../../protocol/spec.js';
 import type { Acceptor } from '../accept/acceptor.js';
 import { pendingOf, servedOf, streamOf } from '../connections/connection.js';
 import { closeIfIdle } from '../connections/half-close.js';

@@ -3,7 +3,7 @@ import type { Http2SecureServer } from 'node:http2';
 import type https from 'node:https';
 import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
-import type { HttpOptions } from '../../protocol/messages.js';
+import type { HttpOptions } from '../../protocol/spec.js';
 import { MAX_PENDING } from '../connections/connection.js';
 import type { SessionSettings, Sessions } from '../connections/sessions.js';
 import type { Listener } from '../handlers/listener.js';

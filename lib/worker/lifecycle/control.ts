@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { encodeMessage, type WorkerMessage } from '../../protocol/messages.js';
 import { type Order, parseOrder } from '../../protocol/orders.js';
-import { decodeTls, encodeMessage, FD, type WorkerMessage, type WorkerSpec } from '../../protocol/messages.js';
+import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { closeSockets } from '../sockets.js';
 import type { Link, Orders } from './lifecycle.js';
 import { sharedBuffer } from './shared.js';

@@ -1,4 +1,4 @@
-import { FD } from '../../protocol/messages.js';
+import { FD } from '../../protocol/spec.js';
 
 /** Opened by name, since Node knows no other way; see the master's side. */
 const PATH = `/dev/fd/${FD.REPORT}`;

@@ -5,7 +5,8 @@
 import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 import { monotonic } from '../../monotonic.js';
-import type { FailedMessage, RecycleCause, WorkerMessage, WorkerSpec } from '../../protocol/messages.js';
+import type { FailedMessage, RecycleCause, WorkerMessage } from '../../protocol/messages.js';
+import type { WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { reviveError, serializeError } from '../../serialized-error.js';
 import { ReportedFailure } from '../failures.js';

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker as Thread } from 'node:worker_threads';
 import { descriptor } from '../../log/standard-error.js';
-import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/messages.js';
+import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.js';
 import { SLOT_SIZE } from '../../scoreboard.js';
 import { namesOf } from '../sockets.js';
 import { Vitals } from '../vitals/vitals.js';

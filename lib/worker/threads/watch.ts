@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonic } from '../../monotonic.js';
-import type { ClockLimits } from '../../protocol/messages.js';
+import type { ClockLimits } from '../../protocol/spec.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import { Judge, type Verdict } from '../vitals/judge.js';
 import { STAGE, Vitals } from '../vitals/vitals.js';

@@ -1,6 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
 import { monotonic } from '../../monotonic.js';
-import { FD } from '../../protocol/messages.js';
+import { FD } from '../../protocol/spec.js';
 import {
   DUTY_BYTES,
   DUTY_SLOTS,

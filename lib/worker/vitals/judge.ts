@@ -1,4 +1,5 @@
-import type { Clock, ClockLimits } from '../../protocol/messages.js';
+import type { Clock } from '../../protocol/messages.js';
+import type { ClockLimits } from '../../protocol/spec.js';
 import { type Signs, STAGE } from './vitals.js';
 
 /** A clock that has run out. */

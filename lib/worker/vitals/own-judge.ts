@@ -1,4 +1,4 @@
-import type { ClockLimits } from '../../protocol/messages.js';
+import type { ClockLimits } from '../../protocol/spec.js';
 import { Judge, pulseInterval, type Verdict } from './judge.js';
 import type { Signs, Vitals } from './vitals.js';
 

@@ -1,5 +1,5 @@
 import { monotonic } from '../../monotonic.js';
-import type { ClockLimits } from '../../protocol/messages.js';
+import type { ClockLimits } from '../../protocol/spec.js';
 import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
 import { pulseInterval, type Verdict } from './judge.js';
 import { OwnAbsence } from './own-absence.js';

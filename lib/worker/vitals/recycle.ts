@@ -1,4 +1,5 @@
-import type { RecycleCause, RecycleLimits } from '../../protocol/messages.js';
+import type { RecycleCause } from '../../protocol/messages.js';
+import type { RecycleLimits } from '../../protocol/spec.js';
 import type { SlotObserver } from './slot.js';
 
 /** A peak that is collected soon is no leak: so many samples in a row must be above the limit. */

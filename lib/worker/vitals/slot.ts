@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { monotonic } from '../../monotonic.js';
-import { beatInterval, FD } from '../../protocol/messages.js';
+import { beatInterval, FD } from '../../protocol/spec.js';
 import { SlotImage, type SlotRecord, type SlotState, slotPosition } from '../../scoreboard.js';
 import { spec } from '../context.js';
 import { Named } from './named.js';

@@ -4,7 +4,7 @@
 import { Worker as Thread } from 'node:worker_threads';
 import { descriptor, say } from '../../log/standard-error.js';
 import { monotonic } from '../../monotonic.js';
-import type { WorkerSpec } from '../../protocol/messages.js';
+import type { WorkerSpec } from '../../protocol/spec.js';
 import { namesOf } from '../sockets.js';
 import type { Pulse } from '../vitals/pulse.js';
 import type { WatchdogData } from './thread.js';

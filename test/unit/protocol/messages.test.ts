@@ -5,14 +5,11 @@ import fc from 'fast-check';
 import {
   type BootPhase,
   encodeMessage,
-  encodeSpec,
   MAX_LINE,
   parseMessage,
-  SPEC_VARIABLE,
-  takeSpec,
   type WorkerMessage,
-  type WorkerSpec,
 } from '../../../dist/protocol/messages.js';
+import { encodeSpec, SPEC_VARIABLE, takeSpec, type WorkerSpec } from '../../../dist/protocol/spec.js';
 import { reviveError, type SerializedError, serializeError } from '../../../dist/serialized-error.js';
 
 const PHASES: readonly BootPhase[] = ['bind', 'load', 'boot'];

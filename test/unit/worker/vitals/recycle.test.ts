@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { RecycleCause, RecycleLimits } from '../../../../dist/protocol/messages.js';
+import type { RecycleCause } from '../../../../dist/protocol/messages.js';
+import type { RecycleLimits } from '../../../../dist/protocol/spec.js';
 import { RecycleWatch } from '../../../../dist/worker/vitals/recycle.js';
 
 const MEBIBYTE = 2 ** 20;
