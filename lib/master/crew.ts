@@ -60,7 +60,7 @@ export class Crew {
     this.#surge = options.surge;
     this.#generation = generation;
     this.#watch = new Watch(options);
-    this.#retreat = new Retreat({ gracefulTimeout: options.gracefulTimeout, lastCall: site.lastCall });
+    this.#retreat = new Retreat(options.gracefulTimeout, site);
     this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
     this.#notifier = notifier;
     this.#health = new Health((target, now) => this.#roster.failing(target, now), notifier);
