@@ -219,7 +219,8 @@ for (const [mode, flags] of Object.entries(MODES)) {
       served++;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    assert.ok(served > 100, `${served} others were served`);
+    // Hundreds; where the machine has no CPU, fewer. Behind slow clients that hold the workers it would be a few.
+    assert.ok(served > 30, `${served} others were served`);
     // Its own probe.
     assert.doesNotMatch(program.output, /service available:\s+NO/);
     await assertUnharmed(host);
