@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ArbiterStats } from 'prefork';
 import { fixture, type HostOptions } from './host.js';
+import { PACE } from './pace.js';
 import { temporaryFolder } from './place.js';
 import { alive, allPids, type Child, commandOf, gone } from './process.js';
 import { Program } from './program.js';
@@ -77,7 +78,7 @@ export class Succession {
     const [file = '', ...args] = command ?? [process.execPath, fixture('succession-host.js')];
     const program = new Program(t, file, [...args, options], {
       env: {
-        ...{ ...process.env, ...env, CONTROL: String((server.address() as AddressInfo).port) },
+        ...{ ...PACE, ...process.env, ...env, CONTROL: String((server.address() as AddressInfo).port) },
         // The only variable that a guard has.
         PATH: `${process.env['PATH']}:${mark}`,
       },

@@ -1,7 +1,11 @@
-/* Tests of the suite with many more repetitions: the long forms of test/helpers/amount.ts. */
+/* Tests of the suite with many more repetitions: the long forms of test/helpers/amount.ts, and with the library's own times. */
+import { ownPace } from '../helpers/pace.js';
+
 process.env['TEST_FORM'] = 'long';
+ownPace();
 
 const TESTS = [
+  '../alone/soak',
   'client-schedules',
   'departures',
   'early-answers',
@@ -14,8 +18,8 @@ const TESTS = [
   'long-lived',
   'next',
   'recycling',
+  'reload-broken',
   'reload-leaks',
-  'soak',
   'threads-hangs-under-load',
 ] as const;
 
