@@ -14,6 +14,7 @@ import { atRest, CLASSES, single } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { temporaryFolder } from '../helpers/place.js';
+import { shared } from '../helpers/shared.js';
 import { upload, uploads } from '../helpers/uploader.js';
 import { eventually } from '../helpers/wait.js';
 
@@ -45,6 +46,8 @@ async function requests(ask: () => Promise<unknown>): Promise<Record<string, num
 }
 
 for (const workerClass of CLASSES) {
+  const usual = shared((t) => early(t, workerClass));
+
   test(`early_answers_arrive: ${5 * REQUESTS} of ${5 * REQUESTS}, ${workerClass}`, async (t) => {
     const host = early(t, workerClass, { workers: 2 });
     const url = await host.ready();
@@ -102,8 +105,8 @@ for (const workerClass of CLASSES) {
     await atRest(host);
   });
 
-  test(`early_answers_arrive: ${LARGE} large ones, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+  test(`early_answers_arrive: ${LARGE} large ones, ${workerClass}`, async () => {
+    const host = usual();
     const url = await host.ready();
     assert.deepEqual(await uploads(LARGE, { url, bytes: 20_000_000, headers: CLOSE }, 2), { '413 FIN': LARGE });
   });
@@ -128,16 +131,16 @@ for (const workerClass of CLASSES) {
   });
 
   for (const path of ['/pause', '/hold']) {
-    test(`early_answers_arrive: where the handler has stopped to read, ${path}, ${workerClass}`, async (t) => {
-      const host = early(t, workerClass);
+    test(`early_answers_arrive: where the handler has stopped to read, ${path}, ${workerClass}`, async () => {
+      const host = usual();
       const url = await host.ready();
       assert.deepEqual(await uploads(4, { url, path, bytes: 20_000_000, headers: CLOSE }), { '413 FIN': 4 });
       await atRest(host);
     });
   }
 
-  test(`early_answers_arrive: the answers that are no handler's, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+  test(`early_answers_arrive: the answers that are no handler's, ${workerClass}`, async () => {
+    const host = usual();
     const url = await host.ready();
     const headers = { ...CLOSE, Expect: 'the impossible' };
     assert.deepEqual(await uploads(20, { url, bytes: BYTES, headers }), { '417 FIN': 20 });
@@ -177,8 +180,8 @@ for (const workerClass of CLASSES) {
     assert.equal((await host.stats()).totals.errors, 0);
   });
 
-  test(`early_answers_arrive: what an application destroys is broken, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+  test(`early_answers_arrive: what an application destroys is broken, ${workerClass}`, async () => {
+    const host = usual();
     const url = await host.ready();
     const { received } = await upload({ url, path: '/destroy', bytes: 20_000_000 });
     assert.equal(received, '');
@@ -186,7 +189,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: the place is free while the client goes on, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+    const host = usual();
     const url = await host.ready();
     const slow = await RawClient.connect(t, url, { allowHalfOpen: true });
     slow.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);
@@ -232,7 +235,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: a client that stops to send is closed, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+    const host = usual();
     const url = await host.ready();
     const client = await RawClient.connect(t, url, { allowHalfOpen: true });
     client.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);
