@@ -1,3 +1,7 @@
+/*
+ * Who counts what is lost to a kill must know that its clients had the CPU: one that is held up between its connect and its request has the worker hold
+ * a second connection, which the kill takes too. So nothing runs beside this.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { amount } from '../helpers/amount.js';

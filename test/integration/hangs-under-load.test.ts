@@ -5,7 +5,7 @@ import { loadWithHangs } from '../helpers/hanging-load.js';
 import { fixture, Host } from '../helpers/host.js';
 
 /** The documentation speaks of 200. */
-const HANGS = amount({ suite: 8, long: 200 });
+const HANGS = amount({ suite: 6, long: 200 });
 const WORKERS = 4;
 
 test(`${HANGS} hangs under load: each has its 504 and its stack, and nobody else fails`, async (t) => {
