@@ -129,7 +129,7 @@ class LoadBalancer {
 }
 
 /** How often both are replaced. An async host takes longer: it waits until the connections that HAProxy keeps have been idle for long. */
-const ROUNDS = amount({ suite: { sync: 1, async: 1 }, long: { sync: 10, async: 3 } });
+const ROUNDS = amount({ suite: { sync: 3, async: 1 }, long: { sync: 10, async: 3 } });
 
 for (const workerClass of ['sync', 'async'] as const) {
   const rounds = ROUNDS[workerClass];
