@@ -2,6 +2,7 @@ import type { FailureKind } from '../backoff.js';
 import { ArbiterError } from '../errors.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { type Surge, surgeOf } from '../options/surge.js';
+import { pace } from '../pace.js';
 import type { TimeoutReport } from '../protocol.js';
 import { earlyDeath, earlyDismissal } from './boot-failure.js';
 import { Dismissals } from './dismissals.js';
@@ -21,9 +22,9 @@ import type { EndStage, WorkerHandle, WorkerInfo, WorkerTurn } from './worker-ha
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
 /** How long a worker of a new generation must be ready, and alive, before the old one of its slot drains. Milliseconds. */
-const SOAK = 1_000;
+const SOAK: number = pace('soak', 1_000);
 /** For so much of that it leaves the clients to the old one: what dies by itself dies before it has any. Milliseconds. */
-const REST = 500;
+const REST: number = pace('rest', 500);
 /** A host without workers has nothing else that keeps it alive. Milliseconds. */
 const HELD_LOOK = 3_600_000;
 

@@ -18,7 +18,10 @@ const FLOORS: readonly (readonly [floor: number, where: RegExp])[] = [
   [3, /^(?:master|worker)\//],
   [2, /^(?:system|log)\//],
   [1, /^options\//],
-  [0, /^(?:adoption|backoff|delay|errors|monotonic|protocol|scoreboard|serialized-error|debug|warning|orders)\.ts$/],
+  [
+    0,
+    /^(?:adoption|backoff|delay|errors|monotonic|pace|protocol|scoreboard|serialized-error|debug|warning|orders)\.ts$/,
+  ],
 ];
 const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) => where.test(file))?.[0];
 
