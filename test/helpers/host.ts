@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ArbiterOptions, ArbiterStats, WorkerInfo } from 'prefork';
+import { PACE } from './pace.js';
 import { alive, kill } from './process.js';
 import { DEADLINE, eventually, inTime } from './wait.js';
 import { watchOver } from './warden.js';
@@ -55,7 +56,7 @@ export class Host {
       // A session, and so a process group, of its own: without a controlling terminal, as in a service.
       detached: true,
       execArgv: settings.execArgv ?? [],
-      env: { ...process.env, ...settings.env },
+      env: { ...PACE, ...process.env, ...settings.env },
       ...(settings.execPath && { execPath: settings.execPath }),
       ...(settings.cwd && { cwd: settings.cwd }),
     });

@@ -1,18 +1,29 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { eventually } from './wait.js';
+
+const linux = existsSync('/proc/self/stat');
+
+/** The state and the parent of a process, on Linux; undefined if there is none of that pid. */
+function statOf(pid: number): { state: string; parent: number } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // They follow the name, which may hold anything, parentheses too.
+    const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 2);
+    return { state, parent: Number(parent) };
+  } catch {
+    return undefined;
+  }
+}
 
 /** Whether a process runs. One that has ended and that nobody has reaped yet does not, though it can be signalled. */
 export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    if (!existsSync('/proc/self/stat')) return true;
-    // The state follows the name, which may hold anything, parentheses too.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+  return !linux || /^[^ZX]/.test(statOf(pid)?.state ?? '');
 }
 
 /** Resolves when none of the processes runs any more. */
@@ -25,8 +36,35 @@ export interface Child {
   readonly command: string;
 }
 
-/** The children of a process, without those that have ended. */
+/** The command line of a process as ps(1) prints it; nothing if it has just ended. */
+export function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** The pids of all processes, on Linux. */
+export function allPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/**
+ * The children of a process, without those that have ended. It is asked again and again until something holds: to start ps(1) each time
+ * would take most of a CPU.
+ */
 export function childrenOf(parent: number): Child[] {
+  if (!linux) return childrenByPs(parent);
+  return allPids().flatMap((pid) => {
+    const stat = statOf(pid);
+    return stat?.parent === parent && /[^ZX]/.test(stat.state) ? [{ pid, command: commandOf(pid) }] : [];
+  });
+}
+
+function childrenByPs(parent: number): Child[] {
   const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
   return table
     .split('\n')

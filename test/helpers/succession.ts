@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -6,8 +5,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ArbiterStats } from 'prefork';
 import { fixture, type HostOptions } from './host.js';
+import { PACE } from './pace.js';
 import { temporaryFolder } from './place.js';
-import { gone } from './process.js';
+import { alive, allPids, type Child, commandOf, gone } from './process.js';
 import { Program } from './program.js';
 import { DEADLINE, eventually } from './wait.js';
 
@@ -78,7 +78,7 @@ export class Succession {
     const [file = '', ...args] = command ?? [process.execPath, fixture('succession-host.js')];
     const program = new Program(t, file, [...args, options], {
       env: {
-        ...{ ...process.env, ...env, CONTROL: String((server.address() as AddressInfo).port) },
+        ...{ ...PACE, ...process.env, ...env, CONTROL: String((server.address() as AddressInfo).port) },
         // The only variable that a guard has.
         PATH: `${process.env['PATH']}:${mark}`,
       },
@@ -170,16 +170,13 @@ export class Succession {
   }
 
   /** All processes that run. */
-  living(): { pid: number; command: string }[] {
-    const table = execFileSync('ps', ['-A', '-o', 'pid=,stat=,args='], { encoding: 'utf8' });
-    return table
-      .split('\n')
-      .map((line) => /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [])
-      .filter(([, pid, state]) => pid !== undefined && !/^[ZX]/.test(state ?? '') && this.#owns(pid))
-      .map(([, pid, , command]) => ({ pid: Number(pid), command: command ?? '' }));
+  living(): Child[] {
+    return allPids()
+      .filter((pid) => this.#owns(pid) && alive(pid))
+      .map((pid) => ({ pid, command: commandOf(pid) }));
   }
 
-  #owns(pid: string): boolean {
+  #owns(pid: number): boolean {
     try {
       return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`:${this.#mark}\0`);
     } catch {

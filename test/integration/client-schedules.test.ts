@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { chances } from '../helpers/chances.js';
 import { assertUnharmed, atRest, CLASSES } from '../helpers/classes.js';
@@ -11,6 +12,7 @@ import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 
 const CLIENTS = 120;
+const SEEDS = amount({ suite: [1], long: [1, 2, 3, 4, 5, 6] });
 const AT_ONCE = 30;
 const OPTIONS: Readonly<Record<string, HostOptions>> = {
   sync: { workers: 2, requestBuffer: 5_000 },
@@ -96,7 +98,7 @@ class Schedule {
 }
 
 for (const workerClass of CLASSES) {
-  for (const seed of [1, 2, 3]) {
+  for (const seed of SEEDS) {
     test(`schedules: whoever stays has its answer, ${workerClass}, seed ${seed}`, async (t) => {
       const host = new Host(t, { workerClass, ...OPTIONS[workerClass], app: fixture('patience.js') });
       const url = await host.ready();

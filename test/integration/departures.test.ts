@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
 import { openSockets } from '../helpers/descriptors.js';
 import { get } from '../helpers/http.js';
 import { eventually } from '../helpers/wait.js';
 
-const COUNT = 500;
+const COUNT = amount({ suite: 150, long: 500 });
 const HALF_HEAD = 'GET / HTTP/1.1\r\nHost: a\r\nX-';
 const HALF_BODY = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc';
 

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
@@ -13,6 +14,7 @@ import { uploads } from '../helpers/uploader.js';
 import { eventually } from '../helpers/wait.js';
 
 const BYTES = 3_000_000;
+const [REFUSED, FAILED] = amount({ suite: [80, 20], long: [400, 100] } as const);
 
 interface Proxy {
   readonly program: string;
@@ -77,8 +79,8 @@ for (const [name, proxy] of Object.entries(PROXIES)) {
       const host = new Host(t, { workers: 2, workerClass, app: fixture('early.js') });
       const { url, log } = await start(t, proxy, await host.ready());
       const order = { url, bytes: BYTES, headers: { Connection: 'close' } };
-      const seen = [await uploads(400, order), await uploads(100, { ...order, path: '/throw' })];
-      assert.deepEqual(seen, [{ '413 FIN': 400 }, { '500 FIN': 100 }], log.output);
+      const seen = [await uploads(REFUSED, order), await uploads(FAILED, { ...order, path: '/throw' })];
+      assert.deepEqual(seen, [{ '413 FIN': REFUSED }, { '500 FIN': FAILED }], log.output);
     });
   }
 }

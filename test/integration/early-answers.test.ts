@@ -7,17 +7,22 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import type { BuiltInClass } from 'prefork';
+import { amount } from '../helpers/amount.js';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { atRest, CLASSES, single } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { temporaryFolder } from '../helpers/place.js';
+import { shared } from '../helpers/shared.js';
 import { upload, uploads } from '../helpers/uploader.js';
 import { eventually } from '../helpers/wait.js';
 
 /** Above what a class may read of a body before it calls the handler. */
 const BYTES = 3_000_000;
+/** Of each client. */
+const REQUESTS = amount({ suite: 40, long: 100 });
+const LARGE = amount({ suite: 10, long: 30 });
 const CLOSE = { Connection: 'close' };
 /** As much of it as brings the handler on. */
 const ENOUGH = Buffer.alloc(2_000_000, 'x');
@@ -26,10 +31,10 @@ function early(t: TestContext, workerClass: BuiltInClass, options: HostOptions =
   return new Host(t, { ...single(workerClass), workerConnections: 100, app: fixture('early.js'), ...options });
 }
 
-/** Counts what a hundred requests of a client got. */
-async function hundred(ask: () => Promise<unknown>): Promise<Record<string, number>> {
+/** Counts what the requests of a client got. */
+async function requests(ask: () => Promise<unknown>): Promise<Record<string, number>> {
   const seen: Record<string, number> = {};
-  let left = 100;
+  let left = REQUESTS;
   const client = async (): Promise<void> => {
     while (left-- > 0) {
       const result = String(await ask().catch((error) => error.cause?.code ?? error.code ?? error.message));
@@ -41,7 +46,9 @@ async function hundred(ask: () => Promise<unknown>): Promise<Record<string, numb
 }
 
 for (const workerClass of CLASSES) {
-  test(`early_answers_arrive: 500 of 500, ${workerClass}`, async (t) => {
+  const usual = shared((t) => early(t, workerClass));
+
+  test(`early_answers_arrive: ${5 * REQUESTS} of ${5 * REQUESTS}, ${workerClass}`, async (t) => {
     const host = early(t, workerClass, { workers: 2 });
     const url = await host.ready();
     const file = join(temporaryFolder(t), 'body');
@@ -87,28 +94,28 @@ for (const workerClass of CLASSES) {
         ).stdout,
     };
     const seen: Record<string, Record<string, number>> = {};
-    for (const [name, ask] of Object.entries(clients)) seen[name] = await hundred(ask);
+    for (const [name, ask] of Object.entries(clients)) seen[name] = await requests(ask);
     assert.deepEqual(seen, {
-      raw: { '413 FIN': 100 },
-      thrown: { '500 FIN': 100 },
-      fetch: { '413 refused by the application\n': 100 },
-      http: { 413: 100 },
-      curl: { 413: 100 },
+      raw: { '413 FIN': REQUESTS },
+      thrown: { '500 FIN': REQUESTS },
+      fetch: { '413 refused by the application\n': REQUESTS },
+      http: { 413: REQUESTS },
+      curl: { 413: REQUESTS },
     });
     await atRest(host);
   });
 
-  test(`early_answers_arrive: 30 large ones, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+  test(`early_answers_arrive: ${LARGE} large ones, ${workerClass}`, async () => {
+    const host = usual();
     const url = await host.ready();
-    assert.deepEqual(await uploads(30, { url, bytes: 20_000_000, headers: CLOSE }, 2), { '413 FIN': 30 });
+    assert.deepEqual(await uploads(LARGE, { url, bytes: 20_000_000, headers: CLOSE }, 2), { '413 FIN': LARGE });
   });
 
   test(`early_answers_arrive: with TLS, ${workerClass}`, { skip: noCertificates }, async (t) => {
     const { cert, key } = certificate();
     const host = early(t, workerClass, { tls: { cert, key } });
     const url = await host.ready();
-    assert.deepEqual(await uploads(100, { url, bytes: BYTES, headers: CLOSE, ca: cert }), { '413 FIN': 100 });
+    assert.deepEqual(await uploads(REQUESTS, { url, bytes: BYTES, headers: CLOSE, ca: cert }), { '413 FIN': REQUESTS });
     assert.deepEqual(await uploads(20, { url, path: '/throw', bytes: BYTES, ca: cert }), { '500 FIN': 20 });
     await atRest(host);
   });
@@ -124,16 +131,16 @@ for (const workerClass of CLASSES) {
   });
 
   for (const path of ['/pause', '/hold']) {
-    test(`early_answers_arrive: where the handler has stopped to read, ${path}, ${workerClass}`, async (t) => {
-      const host = early(t, workerClass);
+    test(`early_answers_arrive: where the handler has stopped to read, ${path}, ${workerClass}`, async () => {
+      const host = usual();
       const url = await host.ready();
       assert.deepEqual(await uploads(4, { url, path, bytes: 20_000_000, headers: CLOSE }), { '413 FIN': 4 });
       await atRest(host);
     });
   }
 
-  test(`early_answers_arrive: the answers that are no handler's, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+  test(`early_answers_arrive: the answers that are no handler's, ${workerClass}`, async () => {
+    const host = usual();
     const url = await host.ready();
     const headers = { ...CLOSE, Expect: 'the impossible' };
     assert.deepEqual(await uploads(20, { url, bytes: BYTES, headers }), { '417 FIN': 20 });
@@ -173,8 +180,8 @@ for (const workerClass of CLASSES) {
     assert.equal((await host.stats()).totals.errors, 0);
   });
 
-  test(`early_answers_arrive: what an application destroys is broken, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+  test(`early_answers_arrive: what an application destroys is broken, ${workerClass}`, async () => {
+    const host = usual();
     const url = await host.ready();
     const { received } = await upload({ url, path: '/destroy', bytes: 20_000_000 });
     assert.equal(received, '');
@@ -182,7 +189,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: the place is free while the client goes on, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+    const host = usual();
     const url = await host.ready();
     const slow = await RawClient.connect(t, url, { allowHalfOpen: true });
     slow.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);
@@ -228,7 +235,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: a client that stops to send is closed, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+    const host = usual();
     const url = await host.ready();
     const client = await RawClient.connect(t, url, { allowHalfOpen: true });
     client.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);

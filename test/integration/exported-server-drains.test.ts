@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { BuiltInClass } from 'prefork';
 import { CLASSES, KEEPING } from '../helpers/classes.js';
+import { untilRefused } from '../helpers/connector.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { eventually } from '../helpers/wait.js';
@@ -92,7 +93,8 @@ for (const workerClass of KEEPING) {
     }
     const [first, second, third] = clients as [RawClient, RawClient, RawClient];
     const stopped = host.call('stop');
-    await host.event('stop');
+    // The master's own event comes before the worker has heard of it.
+    await untilRefused({ host: '127.0.0.1', port: Number(new URL(url).port) });
     assert.match(await first.send(MIRACLE).all(), /\r\nConnection: close\r\n.*expectation, own answer$/s);
     assert.match(await second.send(NONSENSE).all(), /HTTP\/1\.1 400 Own Words\r\n\r\n$/);
     assert.match(await third.get('/told').all(), /\r\nConnection: close\r\n.*connection.*own answer$/s);

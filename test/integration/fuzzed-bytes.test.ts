@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
 import { openSockets } from '../helpers/descriptors.js';
 import { mutated, randomBytes, randomFrom } from '../helpers/fuzz.js';
@@ -9,7 +10,7 @@ import { get } from '../helpers/http.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 20);
-const CONNECTIONS = 2000;
+const CONNECTIONS = amount({ suite: 1_000, long: 20_000 });
 const AT_ONCE = 40;
 
 /** One connection with bytes of the fuzzer, which goes in one of three ways. Resolves when it has gone. */

@@ -11,15 +11,18 @@ import { assertUnharmed, atRest, CLASSES, KEEPING, single } from '../helpers/cla
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { pace } from '../helpers/pace.js';
 import { StubbornClient } from '../helpers/stubborn-client.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const LIMIT = 20;
+/** Who has never had a request is waited for in a drain, but not for five seconds. */
+const SOON = { env: pace({ firstRequest: 1_500 }) };
 const CROWDED = { workerConnections: LIMIT, keepAlive: 75_000, gracefulTimeout: 2 ** 31 - 1 };
 
 function crowded(t: TestContext, workerClass: BuiltInClass, options: HostOptions = {}): Host {
-  return new Host(t, { ...single(workerClass), ...CROWDED, ...options });
+  return new Host(t, { ...single(workerClass), ...CROWDED, ...options }, SOON);
 }
 
 async function silent(url: string, count = LIMIT): Promise<ByteClient[]> {

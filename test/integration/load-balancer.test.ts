@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { get } from '../helpers/http.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
@@ -128,10 +129,10 @@ class LoadBalancer {
 }
 
 /** How often both are replaced. An async host takes longer: it waits until the connections that HAProxy keeps have been idle for long. */
-const ROUNDS = { sync: 3, async: 1 };
+const ROUNDS = amount({ suite: { sync: 3, async: 1 }, long: { sync: 10, async: 3 } });
 
 for (const workerClass of ['sync', 'async'] as const) {
-  const rounds = Number(process.env['ROUNDS'] ?? ROUNDS[workerClass]);
+  const rounds = ROUNDS[workerClass];
   const name = 'haproxy_two_arbiters_replaced_in_turn';
   test(workerClass === 'sync' ? name : `${name}, ${workerClass}`, { skip }, async (t) => {
     const ports = async (): Promise<Ports> => ({ serving: await freePort(t), readiness: await freePort(t) });

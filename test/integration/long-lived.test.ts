@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { assertUnharmed, classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
@@ -12,11 +13,11 @@ import { type ManyAnswers, manyOverHttp1, manyOverHttp2 } from '../helpers/many-
 const needed = { skip: noCertificates };
 const app = fixture('heap-app.js');
 
-const MANY = 100_000;
+const MANY = amount({ suite: 40_000, long: 100_000 });
 /** Over TLS: HTTP/1.1 does with it what it does without, so the number is for what may pile up. */
 const FEWER = 20_000;
 const WARM_UP = 5_000;
-/** What the heap may have grown by: a tenth of what a closure for each request would hold. Bytes. */
+/** What the heap may have grown by: a quarter, in the long form a tenth, of what a closure for each request would hold. Bytes. */
 const GROWTH = 1 << 20;
 
 const heap = async (url: string, ca?: string): Promise<number> => Number((await get(`${url}/heap`, ca)).body);

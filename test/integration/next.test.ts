@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
 import { answersInDrain, DRAINS, type Unpacked } from '../helpers/drains.js';
 import { fixture, type HostOptions } from '../helpers/host.js';
@@ -36,8 +37,15 @@ function assertWhole(path: string, { status, headers, text }: Unpacked): void {
   if (path !== '/') assert.equal(headers.connection, 'close', path);
 }
 
+const WAYS = [...(Object.keys(DRAINS) as (keyof typeof DRAINS)[]), 'recycle'] as const;
+/** To start it takes a second of CPU for each worker. What does not hang on Next, each way of each class, is with other middleware in the suite. */
+const OF_CLASS = amount({
+  suite: { sync: ['reload'], threaded: ['TERM'], async: WAYS },
+  long: { sync: WAYS, threaded: WAYS, async: WAYS },
+} as const);
+
 for (const workerClass of CLASSES) {
-  for (const way of [...(Object.keys(DRAINS) as (keyof typeof DRAINS)[]), 'recycle'] as const) {
+  for (const way of OF_CLASS[workerClass]) {
     test(`drain_keeps_next: ${way}, ${workerClass}`, async (t) => {
       // Several workers are recycled one after the other.
       const alone = way === 'recycle' && workerClass === 'sync';

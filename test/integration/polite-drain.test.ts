@@ -9,10 +9,13 @@ import { untilRefused } from '../helpers/connector.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { pace } from '../helpers/pace.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const OPEN = { workerConnections: 100, gracefulTimeout: 2 ** 31 - 1 };
+/** Who has never had a request is waited for in a drain, but not for five seconds. */
+const SOON = { env: pace({ firstRequest: 1_500 }) };
 /** Node keeps a connection for a second longer than it says, from version 24.6 on. */
 const LONGER = 1_000;
 const closings = (received: string): (string | undefined)[] =>
@@ -123,7 +126,7 @@ for (const workerClass of KEEPING) {
 
   test(`keepalive_drain_polite: with TLS, ${workerClass}`, { skip: noCertificates }, async (t) => {
     const { cert, key } = certificate();
-    const host = new Host(t, { ...options, keepAlive: 1_000, tls: { cert, key } });
+    const host = new Host(t, { ...options, keepAlive: 1_000, tls: { cert, key } }, SOON);
     const url = await host.ready();
     const [last, idle] = [await RawClient.secure(t, url, cert), await RawClient.secure(t, url, cert)];
     const silent = [await RawClient.secure(t, url, cert), await RawClient.connect(t, url)];
@@ -144,7 +147,7 @@ for (const workerClass of KEEPING) {
 
 for (const workerClass of CLASSES) {
   test(`keepalive_drain_polite: a connection without a request ends without a reset, ${workerClass}`, async (t) => {
-    const host = new Host(t, { ...single(workerClass), ...OPEN, keepAlive: 300 });
+    const host = new Host(t, { ...single(workerClass), ...OPEN, keepAlive: 300 }, SOON);
     const url = await host.ready();
     const silent = [await ByteClient.connect(url), (await ByteClient.connect(url)).send('GET / HTTP/1.1\r\n')];
     // These have been accepted before.

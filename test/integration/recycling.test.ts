@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { temporaryFolder } from '../helpers/place.js';
@@ -25,8 +26,8 @@ async function load(url: string, clients: number, goOn: () => boolean): Promise<
 }
 
 test('max_requests_with_jitter_drops_nothing', async (t) => {
-  const requests = 10_000;
-  const host = new Host(t, { workers: 8, maxRequests: 50, maxRequestsJitter: 20 }, { env: { HOST_STAYS: '1' } });
+  const [requests, workers] = amount({ suite: [2_500, 4], long: [10_000, 8] } as const);
+  const host = new Host(t, { workers, maxRequests: 50, maxRequestsJitter: 20 }, { env: { HOST_STAYS: '1' } });
   const url = await host.ready();
   let sent = 0;
   const bodies = await load(`${url}/pid`, 16, () => sent++ < requests);
@@ -36,7 +37,7 @@ test('max_requests_with_jitter_drops_nothing', async (t) => {
   const { recycles, ...others } = (await host.stats()).totals;
   assert.ok(recycles >= 5, `only ${recycles} were recycled`);
   assert.deepEqual(others, { requests, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0 });
-  assert.deepEqual(replay(host), { fewestServing: 8, mostLiving: 9, overlaps: 0 });
+  assert.deepEqual(replay(host), { fewestServing: workers, mostLiving: workers + 1, overlaps: 0 });
   const recycled = host.of('worker:exit').filter(({ args }) => args[1].reason === 'recycle');
   assert.equal(recycled.length, recycles);
   // Nobody had to leave before it had had its share.
@@ -50,7 +51,7 @@ test('max_requests_with_jitter_drops_nothing', async (t) => {
 
 for (const workerClass of ['threaded', 'async'] as const) {
   test(`max_requests_with_jitter_drops_nothing: ${workerClass}`, async (t) => {
-    const requests = 3_000;
+    const requests = amount({ suite: 1_000, long: 3_000 });
     const options = { workers: 2, workerClass, maxRequests: 50, maxRequestsJitter: 20 };
     const host = new Host(t, options, { env: { HOST_STAYS: '1' } });
     const url = await host.ready();

@@ -3,11 +3,15 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { Host, type HostOptions } from '../helpers/host.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
+import { ownPace } from '../helpers/pace.js';
 import { replay } from '../helpers/recycling.js';
 import { gated, Releases, source } from '../helpers/releases.js';
+
+ownPace();
 
 interface Service {
   readonly host: Host;
@@ -59,8 +63,11 @@ const BROKEN = {
   dies_after_ready: { code: `${source('2')}setTimeout(() => process.exit(1), 200);`, cause: 'ERR_WORKER_BOOT' },
 };
 
+/** One, and several. */
+const WORKERS = amount({ suite: [1, 4], long: [1, 2, 8] });
+
 for (const [name, { code, cause }] of Object.entries(BROKEN)) {
-  for (const workers of [1, 2, 8]) {
+  for (const workers of WORKERS) {
     test(`new_generation_${name}, workers: ${workers}`, async (t) => {
       const service = await serve(t, { workers, ...(name === 'hangs' && { bootTimeout: 2_000, watchdog: false }) });
       const { host, releases } = service;

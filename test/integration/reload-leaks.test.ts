@@ -1,11 +1,9 @@
-/*
- * Many reloads under every kind of load at once: nothing fails, and nothing is left of them. RELOADS is their number for all
- * classes, 100 for the whole proof.
- */
+/* Many reloads under every kind of load at once: nothing fails, and nothing is left of them. The long form is the whole proof. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { targets } from '../helpers/descriptors.js';
 import { fixture, Host } from '../helpers/host.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
@@ -13,14 +11,13 @@ import { temporaryFolder } from '../helpers/place.js';
 import { childrenOf } from '../helpers/process.js';
 import { eventually } from '../helpers/wait.js';
 
-const WORKERS = 4;
+const WORKERS = amount({ suite: 2, long: 4 });
 const MEGABYTE = 2 ** 20;
 /** What the heap of a master may take before its first large collection, and a little more for each reload. Bytes. */
 const ROOM = 24 * MEGABYTE;
 const PER_RELOAD = MEGABYTE / 8;
 
-const given = process.env['RELOADS'];
-const CASES = { sync: 4, threaded: 2, async: 2 };
+const CASES = amount({ suite: { sync: 3, threaded: 2, async: 2 }, long: { sync: 100, threaded: 100, async: 100 } });
 
 function rssOf(pid: number): number {
   return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024;
@@ -36,8 +33,7 @@ function descriptors(pid: number): Record<string, number> {
   return kinds;
 }
 
-for (const [workerClass, few] of Object.entries(CASES)) {
-  const reloads = Number(given ?? few);
+for (const [workerClass, reloads] of Object.entries(CASES)) {
   test(`reload_x100_no_fd_or_memory_leak: ${reloads} of ${workerClass}`, {
     skip: process.platform !== 'linux',
   }, async (t) => {

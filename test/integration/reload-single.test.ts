@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
+import { ownPace } from '../helpers/pace.js';
 import { replay } from '../helpers/recycling.js';
+
+ownPace();
 
 test('reload_single_worker_zero_drop', async (t) => {
   const host = new Host(t, { workers: 1, app: fixture('deploy.js') }, { env: { HOST_STAYS: '1' } });

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { type ClientKind, MixedLoad } from '../helpers/mixed-load.js';
+import { ownPace } from '../helpers/pace.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { replay } from '../helpers/recycling.js';
+
+ownPace();
 
 const UPLOAD = 10_000_000;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { openSockets } from '../helpers/descriptors.js';
 import { loadWithHangs } from '../helpers/hanging-load.js';
 import { fixture, Host } from '../helpers/host.js';
@@ -8,7 +9,7 @@ import { eventually } from '../helpers/wait.js';
 /** What the stack must name, by the way to hang. */
 const GUILTY = { spin: 'spinForEver', regex: 'matchCatastrophically', atomics: 'waitForNobody' } as const;
 const KINDS = Object.keys(GUILTY) as (keyof typeof GUILTY)[];
-const HANGS = Number(process.env['HANGS'] ?? 24);
+const HANGS = amount({ suite: 6, long: 200 });
 const PROCESSES = 2;
 const THREADS = 4;
 

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { ArbiterOptions } from 'prefork';
 import { type ClassUnderTest, classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { limitedNode } from '../helpers/limited-node.js';
 import { createLoadGate } from '../helpers/load-gate.js';
-import { temporaryFolder } from '../helpers/place.js';
 import { eventually } from '../helpers/wait.js';
 
 /*
@@ -17,14 +15,6 @@ import { eventually } from '../helpers/wait.js';
 const linuxOnly = { skip: process.platform !== 'linux' && 'the limit is found in /proc' };
 /** Node opens all modules at once that it has heard of, of each thread. */
 const LIMIT = 250;
-
-/** A program that is node, with a limit of open files for it and all its children. */
-function limitedNode(t: TestContext, limit: number): string {
-  const path = join(temporaryFolder(t), 'node');
-  writeFileSync(path, `#!/bin/sh\nulimit -n ${limit}\nexec ${process.execPath} "$@"\n`);
-  chmodSync(path, 0o755);
-  return path;
-}
 
 interface More {
   readonly options?: Partial<ArbiterOptions>;

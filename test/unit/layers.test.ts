@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly [floor: number, where: RegExp])[] = [
   [3, /^(?:master|worker)\//],
   [2, /^(?:system|log)\//],
   [1, /^options\//],
-  [0, /^protocol\/|^(?:backoff|delay|errors|monotonic|scoreboard|serialized-error|debug)\.ts$/],
+  [0, /^protocol\/|^(?:backoff|delay|errors|monotonic|pace|scoreboard|serialized-error|debug)\.ts$/],
 ];
 const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) => where.test(file))?.[0];
 

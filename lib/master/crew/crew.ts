@@ -3,6 +3,7 @@ import type { FailureKind } from '../../backoff.js';
 import { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
 import { type Surge, surgeOf } from '../../options/surge.js';
+import { pace } from '../../pace.js';
 import type { TimeoutReport } from '../../protocol/messages.js';
 import { type CrewStats, Tally, workerStats } from '../scoreboard/stats.js';
 import { Watch } from '../scoreboard/watch.js';
@@ -22,9 +23,9 @@ import { Roster } from './roster.js';
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
 /** How long a worker of a new generation must be ready, and alive, before the old one of its slot drains. Milliseconds. */
-const SOAK = 1_000;
+const SOAK: number = pace('soak', 1_000);
 /** For so much of that it leaves the clients to the old one: what dies by itself dies before it has any. Milliseconds. */
-const REST = 500;
+const REST: number = pace('rest', 500);
 /** A host without workers has nothing else that keeps it alive. Milliseconds. */
 const HELD_LOOK = 3_600_000;
 
@@ -61,7 +62,7 @@ export class Crew {
     this.#surge = options.surge;
     this.#generation = generation;
     this.#watch = new Watch(options);
-    this.#retreat = new Retreat({ gracefulTimeout: options.gracefulTimeout, lastCall: site.lastCall });
+    this.#retreat = new Retreat(options.gracefulTimeout, site);
     this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
     this.#notifier = notifier;
     this.#health = new Health((target, now) => this.#roster.failing(target, now), notifier);

@@ -5,24 +5,21 @@ import type { EndStage, WorkerHandle } from '../workers/worker-handle.js';
 /** A quick stop lets no request end, so it needs no longer than this. Milliseconds. */
 const QUICK_LIMIT = 5_000;
 
-/** What a {@link Retreat} is for. */
-export interface Retreating extends Pick<Site, 'lastCall'> {
-  /** In milliseconds, as of the option. */
-  readonly gracefulTimeout: number;
-}
-
 /**
  * The end of all workers. Those that serve accept what waits at the sockets before they leave. If none does, those that boot are not ended
- * but get to serve: who has connected before would be reset.
+ * but get to serve: who has connected before would be reset. What boots and is ended has the sockets until it is gone, so the last of those that serve waits for that.
  */
 export class Retreat {
-  readonly #settings: Retreating;
+  readonly #gracefulTimeout: number;
+  readonly #site: Pick<Site, 'lastCall' | 'awaitEnd'>;
   #heirs: readonly WorkerHandle[] = [];
   /** When what has not ended by then is killed, of `monotonic()`. */
   #endsAt: number | undefined;
 
-  constructor(settings: Retreating) {
-    this.#settings = settings;
+  /** @param gracefulTimeout - as of the option, milliseconds. */
+  constructor(gracefulTimeout: number, site: Pick<Site, 'lastCall' | 'awaitEnd'>) {
+    this.#gracefulTimeout = gracefulTimeout;
+    this.#site = site;
   }
 
   /** Whether all have been told to end. */
@@ -34,8 +31,10 @@ export class Retreat {
   begin(stage: EndStage, workers: readonly WorkerHandle[], serves: (worker: WorkerHandle) => boolean): void {
     const limit = this.#limit(stage);
     this.#endsAt = monotonic() + limit;
-    const inherits = stage === 'drain' && this.#call() && !workers.some(serves);
-    this.#heirs = inherits ? workers.filter(({ ready, leaving, failure }) => !ready && !leaving && !failure) : [];
+    const calls = stage === 'drain' && this.#call();
+    const booting = workers.filter(({ ready }) => !ready);
+    this.#heirs = calls && !workers.some(serves) ? booting.filter(({ leaving, failure }) => !leaving && !failure) : [];
+    if (calls && this.#heirs.length === 0) this.#awaitEnds(booting);
     for (const worker of workers) {
       if (this.#heirs.includes(worker)) worker.leave('stop', stage, limit);
       else worker.end('stop', stage, limit);
@@ -51,19 +50,23 @@ export class Retreat {
   welcome(worker: WorkerHandle): void {
     if (!this.#heirs.includes(worker)) return;
     this.#call();
+    this.#awaitEnds(this.#heirs.filter(({ ready }) => !ready));
     for (const heir of this.#heirs) heir.order('drain');
     this.#heirs = [];
   }
 
+  #awaitEnds(workers: readonly WorkerHandle[]): void {
+    for (const worker of workers) if (!worker.exited) this.#site.awaitEnd(worker);
+  }
+
   /** How long a worker may take to end, milliseconds. */
   #limit(stage: EndStage): number {
-    const { gracefulTimeout } = this.#settings;
-    return stage === 'drain' ? gracefulTimeout : Math.min(gracefulTimeout, QUICK_LIMIT);
+    return stage === 'drain' ? this.#gracefulTimeout : Math.min(this.#gracefulTimeout, QUICK_LIMIT);
   }
 
   /** The second half of the time is for what has been accepted by then. */
   #call(): boolean {
     const now = monotonic();
-    return this.#settings.lastCall(now + Math.max(0, (this.#endsAt ?? now) - now) / 2);
+    return this.#site.lastCall(now + Math.max(0, (this.#endsAt ?? now) - now) / 2);
   }
 }

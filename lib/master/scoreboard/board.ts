@@ -4,6 +4,7 @@ import {
   DUTY,
   DUTY_SLOTS,
   dutyState,
+  dutyWord,
   encodeLastCall,
   LAST_CALL_POSITION,
   readSlot,
@@ -27,6 +28,8 @@ export interface Board {
   read(slot: number): SlotRecord | undefined;
   /** Workers that drain from now on accept what waits at these sockets first, until that moment of `monotonic()`. */
   lastCall(until: number, sockets: readonly number[]): void;
+  /** In the last call, nobody leaves as the last one before this slot is given back. */
+  await(slot: number): void;
   close(): void;
 }
 
@@ -113,6 +116,10 @@ export function openBoard(slots = 0): Board {
     },
     lastCall(until, sockets) {
       files.writeSync(fd, encodeLastCall(until, sockets), 0, SLOT_SIZE, LAST_CALL_POSITION);
+    },
+    await(slot) {
+      const busy = new Uint32Array([dutyWord(DUTY.BUSY, 0)]);
+      if (slot !== NO_SLOT && slot < DUTY_SLOTS) files.writeSync(fd, busy, 0, 4, slot * 4);
     },
     close() {
       files.closeSync(fd);

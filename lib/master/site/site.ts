@@ -67,6 +67,8 @@ export interface Site {
    * May be said again. Returns whether nobody else serves what waits there.
    */
   lastCall(until: number): boolean;
+  /** Has those that serve go on until this one has ended, which never will: as long as it has the sockets, clients can connect. */
+  awaitEnd(worker: WorkerHandle): void;
   /** It could not start: a process before this one is told. Returns how to end. */
   failStart(failure: Error): EndStage;
   /** Closes and removes everything. All workers must have ended. */
@@ -228,6 +230,9 @@ function assemble(
       undoNow([['those who wait at the sockets may be reset', () => board.lastCall(until, own)]], events.onError);
       closeListeners(listeners, events.onError);
       return own.length > 0;
+    },
+    awaitEnd({ slot }) {
+      undoNow([['those who connect now may be reset', () => board.await(slot)]], events.onError);
     },
     serves() {
       estate.serves = true;

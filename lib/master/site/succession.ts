@@ -4,6 +4,7 @@ import { asDelay } from '../../delay.js';
 import { ArbiterError } from '../../errors.js';
 import { envFiles, splitEnvFiles } from '../../options/env-files.js';
 import { commandLine, workingFolder } from '../../options/working-folder.js';
+import { pace } from '../../pace.js';
 import { type Child, hasEnded, insist, spawnChild } from '../../system/child.js';
 import { system } from '../../system/system.js';
 import { readLines } from '../common/read-lines.js';
@@ -21,7 +22,7 @@ import type { Listener } from '../sockets/listener.js';
 import { startFolder } from './start-folder.js';
 
 /** How long binding and loading the host's own script may take beyond the boot of the workers. Milliseconds. */
-const HOST_BOOT = 30_000;
+const HOST_BOOT: number = pace('hostBoot', 30_000);
 /** How long a successor that is not wanted may take to end, beyond what its clients may take. Milliseconds. */
 const FAREWELL = 5_000;
 

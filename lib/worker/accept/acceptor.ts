@@ -170,7 +170,7 @@ export class Acceptor {
    * the duty roster, and lasts for a moment only: who has room comes first.
    */
   look(): void {
-    if (!this.#shut || this.left || this.hasRoom || this.#short) return;
+    if (!this.#shut || this.left || this.hasRoom || this.#isShort()) return;
     for (const entrance of this.#entrances) entrance.unshut();
     const end = (): void => {
       if (this.#shut && !this.left) for (const entrance of this.#entrances) entrance.shut();
@@ -233,6 +233,7 @@ export class Acceptor {
     }
     this.shut();
     descriptors.opened(numberOf(socket));
+    if (!this.#shut) descriptors.look(performance.now());
   }
 
   #admit(socket: net.Socket): void {
@@ -255,21 +256,26 @@ export class Acceptor {
     this.#entrances.push(entrance);
   }
 
+  /** Asked before it opens: while it was shut, the application may have run. */
+  #isShort(): boolean {
+    if (!this.#short) descriptors.look(performance.now());
+    return this.#short;
+  }
+
   #pause(): void {
     this.#shut = true;
     for (const entrance of this.#entrances) entrance.shut();
   }
 
   #resume(): void {
-    if (!this.#shut || this.left || this.#short || !this.hasRoom || this.#duty?.comes(this.#taken) === false) return;
+    if (!this.#shut || this.left || !this.hasRoom || this.#isShort() || this.#duty?.comes(this.#taken) === false)
+      return;
     this.#shut = false;
     for (const entrance of this.#entrances) entrance.unshut();
   }
 
   async #leave(): Promise<void> {
-    // What waits at the sockets may take the last of them.
-    this.#short = false;
-    descriptors.remove(this);
+    descriptors.letInLast();
     const calls = this.#entrances.map((entrance) => ({ entrance, until: this.#options.lastCall(entrance.index) }));
     const end = Math.max(0, ...calls.map(({ until }) => until));
     // While all of them leave, nobody would wake one that rests.

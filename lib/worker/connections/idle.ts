@@ -1,6 +1,7 @@
 import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { pace } from '../../pace.js';
 import type { Acceptor } from '../accept/acceptor.js';
 import { idleSince, pendingOf, servedOf, streamOf, transportOf } from './connection.js';
 import { closeIfIdle, halfCloseIdle, isRest } from './half-close.js';
@@ -17,7 +18,7 @@ const LOOK = 10;
  * How long connections may be idle in a worker that drains. The first request of one may be on its way for long: on a busy machine, a client
  * has taken more than a second from its connect to its first byte. Milliseconds.
  */
-const DRAIN = { first: 5_000, kept: 2_000, look: 250 } as const;
+const DRAIN = { first: pace('firstRequest', 5_000), kept: 2_000, look: 250 } as const;
 
 export interface IdleSettings {
   /** How many connections there may be. */

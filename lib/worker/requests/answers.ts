@@ -198,12 +198,14 @@ export class Answers {
       },
     );
     if (!response.writableEnded) {
+      descriptors.look(performance.now());
       this.#options.guard(socket);
       if (this.#admission) response.on('prefinish', this.#onPrefinish);
       return true;
     }
     // Most have: a listener more would cost them.
     const now = performance.now();
+    descriptors.look(now);
     if (response.writableFinished) arrival.ended = now;
     else if (this.#admission) this.#ended(arrival);
     // What is not read yet, or may have come meanwhile, would make the close a reset.

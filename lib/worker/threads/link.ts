@@ -20,10 +20,11 @@ export interface ThreadLink extends Link {
 
 /** The link of a thread: a port to the main thread of its process. */
 export function linkToProcess(): ThreadLink {
-  const { port, tls, requests, slot, vitals, offspring, log } = (workerData as ThreadData).prefork;
+  const { port, tls, requests, shortages, slot, vitals, offspring, log } = (workerData as ThreadData).prefork;
   const tell = (message: ThreadMessage): void => port.postMessage(message);
   const orders = listen(port);
-  orders.set('short', () => descriptors.ranOut());
+  descriptors.share(shortages, () => tell({ type: 'short' }));
+  orders.set('short', () => descriptors.hear());
   let kept = false;
   orders.set('usr1', () => process.emit('SIGUSR1', 'SIGUSR1'));
   return {

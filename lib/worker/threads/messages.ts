@@ -7,6 +7,8 @@ export type ThreadMessage =
   | WorkerMessage
   /** It accepts no more. */
   | { readonly type: 'left' }
+  /** It has found out that descriptors are short. */
+  | { readonly type: 'short' }
   /** It wants the buffer of that name, of so many bytes. */
   | { readonly type: 'share'; readonly name: string; readonly bytes: number };
 
@@ -17,7 +19,7 @@ export type ThreadOrder =
   | { readonly type: 'hurry'; readonly farewell: number }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
-  /** Another thread has found out that descriptors are short. */
+  /** Another thread has said so. */
   | { readonly type: 'short' }
   /** The process got USR1; signals come to its main thread alone. */
   | { readonly type: 'usr1' }
@@ -38,5 +40,7 @@ export interface ThreadData {
     readonly offspring: SharedArrayBuffer;
     /** How many requests all threads have finished, and at how many the process wants to be replaced. */
     readonly requests: { readonly count: Int32Array; readonly limit: number };
+    /** How often one of them has found out that descriptors are short. */
+    readonly shortages: Int32Array<SharedArrayBuffer>;
   };
 }

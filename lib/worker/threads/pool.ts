@@ -52,6 +52,7 @@ export class ThreadPool implements Servant {
   #ended: (() => void) | undefined;
   #stopping = false;
   readonly #requests: { count: Int32Array; limit: number };
+  readonly #shortages = new Int32Array(new SharedArrayBuffer(4));
   since: number | undefined;
   #started = 0;
   #closed = false;
@@ -129,7 +130,7 @@ export class ThreadPool implements Servant {
       if (spec.copies >= this.#spec.copies) return;
       if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');
     }
-    const data = { tls: this.#tls, requests: this.#requests };
+    const data = { tls: this.#tls, requests: this.#requests, shortages: this.#shortages };
     const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
       onError: (error) => this.#onError(thread, error),
@@ -143,6 +144,8 @@ export class ThreadPool implements Servant {
     if (message.type === 'share') {
       const { name, bytes } = message;
       thread.order({ type: 'shared', name, buffer: sharedBuffer(name, bytes) });
+    } else if (message.type === 'short') {
+      for (const other of this.#threads.values()) if (other !== thread) other.order(message);
     } else if (message.type === 'left') {
       thread.left = true;
       this.#settle();
@@ -166,7 +169,6 @@ export class ThreadPool implements Servant {
     } else if (!this.#short) {
       // All threads have the same descriptors.
       this.#short = true;
-      for (const other of this.#threads.values()) other.order({ type: 'short' });
       this.#lifecycle.tell(message);
     }
   }

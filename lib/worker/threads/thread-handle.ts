@@ -38,7 +38,11 @@ export class ThreadHandle {
   readonly #port: MessagePort;
 
   /** Runs the script that the process runs: the module form's entry, or the host's with its arguments. */
-  constructor(spec: WorkerSpec, data: Pick<ThreadData['prefork'], 'tls' | 'requests'>, events: ThreadEvents) {
+  constructor(
+    spec: WorkerSpec,
+    data: Pick<ThreadData['prefork'], 'tls' | 'requests' | 'shortages'>,
+    events: ThreadEvents,
+  ) {
     this.number = spec.thread as number;
     this.sockets = namesOf(spec, spec.copies);
     const vitals = new Vitals().memory;

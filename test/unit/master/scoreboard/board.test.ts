@@ -8,6 +8,7 @@ import { type Board, NO_SLOT, openBoard } from '../../../../dist/master/scoreboa
 import {
   DUTY,
   DUTY_SLOTS,
+  dutyState,
   dutyWord,
   LAST_CALL_POSITION,
   readLastCall,
@@ -143,6 +144,22 @@ test('a last call is for the sockets that it names, and leaves the slots alone',
   assert.deepEqual(until(), [1234.5, 0, 1234.5, 1234.5, 0, 0]);
   assert.equal(board.read(slot)?.pid, 7);
   assert.equal(board.rests(DUTY_SLOTS - 1, 1), true);
+});
+
+test('who waits for a slot to be given back sees it as busy until then', (t) => {
+  const board = boardFor(t);
+  const [one, other] = [board.claim(1), board.claim(3)];
+  const duties = (): number[] => {
+    const words = new Uint32Array(4);
+    readSync(board.fd, words, 0, 16, 0);
+    return Array.from(words, dutyState);
+  };
+  board.await(other);
+  board.await(NO_SLOT);
+  assert.deepEqual(duties(), [DUTY.NONE, DUTY.BUSY, DUTY.NONE, DUTY.NONE]);
+  board.release(one, 1);
+  board.release(other, 3);
+  assert.deepEqual(duties(), [DUTY.NONE, DUTY.NONE, DUTY.NONE, DUTY.NONE]);
 });
 
 test('the file has no name any more', { skip: process.platform !== 'linux' && 'needs /proc' }, (t) => {
