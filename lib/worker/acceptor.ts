@@ -286,7 +286,7 @@ export class Acceptor {
     }
     if (end > 0) {
       this.#resume();
-      await lastCall(this, end);
+      await lastCall(this, end, this.#options.mates);
     }
     this.abandon();
   }

@@ -2,6 +2,8 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type Order, parseOrder } from '../orders.js';
 import { decodeTls, encodeMessage, FD, type WorkerMessage, type WorkerSpec } from '../protocol.js';
+import { DUTY } from '../scoreboard.js';
+import { writeDuty } from './board.js';
 import type { Link, Orders } from './lifecycle.js';
 import { sharedBuffer } from './shared.js';
 import { closeSockets } from './sockets.js';
@@ -57,7 +59,10 @@ export function linkToMaster(spec: WorkerSpec): Link {
       return decodeTls(tls ?? '');
     },
     onWake: (act) => void process.on('SIGURG', act),
-    leaveSockets: () => closeSockets(spec),
+    leaveSockets() {
+      closeSockets(spec);
+      writeDuty(spec.slot, DUTY.NONE);
+    },
     shared: async (name, bytes) => sharedBuffer(name, bytes),
     /** Nobody but the master holds the other end. */
     onGone: (act) => void control.once('close', act),
