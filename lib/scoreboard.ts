@@ -50,8 +50,8 @@ export function readLastCall(bytes: Uint8Array, socket: number): number {
   return new Float64Array(bytes.buffer, bytes.byteOffset, 1)[0] ?? 0;
 }
 
-/** What an acceptor does: accepts, has no room, or has room and leaves the accepting to others. 0 is none. */
-export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3 } as const;
+/** What an acceptor does: accepts, has no room, has room and leaves the accepting to others, or accepts no more and is about to close. 0 is none. */
+export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3, LEAVING: 4 } as const;
 export type DutyState = (typeof DUTY)[keyof typeof DUTY];
 
 /** What an acceptor does, and how many of its places are taken, in one word: a store of it cannot be torn. */

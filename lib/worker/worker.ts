@@ -155,6 +155,10 @@ export abstract class Worker<App = unknown> {
       backlog: spec.backlog,
       direct: spec.direct,
       slot: spec.slot + (spec.thread ?? 0),
+      mates:
+        spec.thread === undefined
+          ? []
+          : Array.from({ length: spec.serving.threads }, (_, index) => spec.slot + 1 + index),
       rest: spec.rest,
       onWake,
       onError: fail,

@@ -33,6 +33,8 @@ export interface AcceptorOptions extends AcceptOptions {
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
   /** Until when to go on accepting what waits at a socket of the `bind`s, of `monotonic()`; 0 where others will. Asked once. */
+  /** The places of the threads of the same process. */
+  readonly mates: readonly number[];
   readonly lastCall: (index: number) => number;
   /** It accepts no more; its sockets may be closed. */
   readonly onLeft: () => void;

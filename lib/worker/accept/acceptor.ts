@@ -1,15 +1,13 @@
 /* Whose turn it is to accept, and how a socket is shut that Node cannot pause. What is spoken on a connection it never knows. */
 import { AsyncResource } from 'node:async_hooks';
-import net from 'node:net';
-import { FD } from '../../protocol/spec.js';
+import type net from 'node:net';
 import { DUTY } from '../../scoreboard.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { AcceptorOptions } from './accept-options.js';
 import { isExhaustion, keepUnread, numberOf } from './accepted.js';
 import { Duty } from './duty.js';
-import { Entrance } from './entrance.js';
+import { Entrances } from './entrances.js';
 import { lastCall } from './last-call.js';
-import { markNoDelay } from './no-delay.js';
 
 interface Waiting {
   readonly socket: net.Socket;
@@ -25,8 +23,7 @@ type Placed = net.Socket & { [PLACED]?: boolean };
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
-  /** In the order in which they are opened after a pause. */
-  readonly #entrances: Entrance[] = [];
+  readonly #entrances: Entrances;
   /** Accepted where an entrance cannot be shut, and not looked at yet. */
   readonly #waiting: Waiting[] = [];
   readonly #connections = new Set<net.Socket>();
@@ -50,17 +47,7 @@ export class Acceptor {
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.index = options.slot;
-    const { sockets, copy, backlog, direct, socket } = options;
-    for (let index = 0; index < sockets; index++) {
-      const server = net.createServer({ allowHalfOpen: true, noDelay: true, ...socket }, (connection) => {
-        if (entrance.givesNoDelay) markNoDelay(connection);
-        if (sockets > 1) this.#moveBack(entrance);
-        this.#accept(connection);
-      });
-      const fd = index === 0 ? FD.SOCKET : FD.EXTRA_SOCKETS + copy * (sockets - 1) + index - 1;
-      const entrance = new Entrance(server, { index, fd, backlog, direct });
-      this.#entrances.push(entrance);
-    }
+    this.#entrances = new Entrances(options, (connection) => this.#accept(connection));
     const forget = (socket: net.Socket): void => this.#forget(socket);
     this.#onClose = function () {
       forget(this);
@@ -84,7 +71,7 @@ export class Acceptor {
 
   /** @internal Of the first of the `bind`s. */
   get address(): net.AddressInfo | string | null {
-    return this.#entrances.find(({ index }) => index === 0)?.address ?? null;
+    return this.#entrances.address;
   }
 
   /** @internal */
@@ -94,12 +81,8 @@ export class Acceptor {
 
   /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
   async open(): Promise<void> {
-    // A copy, since the first connection may come before the last is open.
     const { rest, onError, onWake } = this.#options;
-    for (const entrance of [...this.#entrances]) {
-      await entrance.open((error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
-      if (rest > 0) entrance.shut();
-    }
+    await this.#entrances.open(rest > 0, (error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
     onWake(() => this.#duty?.called());
     descriptors.add(this);
     this.#shut = rest > 0;
@@ -131,7 +114,7 @@ export class Acceptor {
 
   /** @internal */
   shorten(): void {
-    for (const entrance of this.#entrances) entrance.shorten();
+    this.#entrances.shorten();
   }
 
   /** @internal Accepts no more, whatever waits. */
@@ -139,7 +122,7 @@ export class Acceptor {
     if (this.left) return;
     this.left = true;
     descriptors.remove(this);
-    for (const entrance of this.#entrances) entrance.close();
+    this.#entrances.close();
     this.#offDuty(DUTY.NONE);
     this.#options.onLeft();
   }
@@ -171,9 +154,9 @@ export class Acceptor {
    */
   look(): void {
     if (!this.#shut || this.left || this.hasRoom || this.#isShort()) return;
-    for (const entrance of this.#entrances) entrance.unshut();
+    this.#entrances.unshut();
     const end = (): void => {
-      if (this.#shut && !this.left) for (const entrance of this.#entrances) entrance.shut();
+      if (this.#shut && !this.left) this.#entrances.shut();
     };
     setImmediate(() => setImmediate(end));
   }
@@ -250,12 +233,6 @@ export class Acceptor {
     if (this.left && this.#connections.size === 0) this.#drained?.();
   }
 
-  /** The one that is opened first is served first: without turns, a busy address would starve the others. */
-  #moveBack(entrance: Entrance): void {
-    this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
-    this.#entrances.push(entrance);
-  }
-
   /** Asked before it opens: while it was shut, the application may have run. */
   #isShort(): boolean {
     if (!this.#short) descriptors.look(performance.now());
@@ -264,30 +241,24 @@ export class Acceptor {
 
   #pause(): void {
     this.#shut = true;
-    for (const entrance of this.#entrances) entrance.shut();
+    this.#entrances.shut();
   }
 
   #resume(): void {
     if (!this.#shut || this.left || !this.hasRoom || this.#isShort() || this.#duty?.comes(this.#taken) === false)
       return;
     this.#shut = false;
-    for (const entrance of this.#entrances) entrance.unshut();
+    this.#entrances.unshut();
   }
 
   async #leave(): Promise<void> {
     descriptors.letInLast();
-    const calls = this.#entrances.map((entrance) => ({ entrance, until: this.#options.lastCall(entrance.index) }));
-    const end = Math.max(0, ...calls.map(({ until }) => until));
+    const end = this.#entrances.keepCalled(this.#options.lastCall);
     // While all of them leave, nobody would wake one that rests.
     this.#offDuty(end > 0 ? DUTY.BUSY : DUTY.NONE);
-    for (const { entrance, until } of calls) {
-      if (until > 0) continue;
-      entrance.close();
-      this.#entrances.splice(this.#entrances.indexOf(entrance), 1);
-    }
     if (end > 0) {
       this.#resume();
-      await lastCall(this, end);
+      await lastCall(this, end, this.#options.mates);
     }
     this.abandon();
   }

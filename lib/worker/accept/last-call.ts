@@ -28,9 +28,12 @@ export interface Caller {
  *
  * What waits at that moment would be reset. So the last one to leave must have seen the queues empty; one that has no room
  * may go when another one has, so that no socket stays open for a slow request. On the duty roster LISTENING means here: nobody waits. As everywhere
- * there, the own word is written before the others are read.
+ * there, the own word is written before the others are read. It stays LEAVING until the sockets are closed, or an earlier one that is slow to close them would
+ * keep them open behind the last one; threads of one process close them together, when all have left.
+ *
+ * @param mates - the places of the threads of this process.
  */
-export async function lastCall(caller: Caller, until: number): Promise<void> {
+export async function lastCall(caller: Caller, until: number, mates: readonly number[]): Promise<void> {
   const shortAt = monotonic() + PATIENCE;
   let short = false;
   writeDuty(caller.index, DUTY.BUSY);
@@ -42,16 +45,17 @@ export async function lastCall(caller: Caller, until: number): Promise<void> {
     const empty = await seesNobody(caller);
     const own = empty ? DUTY.LISTENING : DUTY.BUSY;
     writeDuty(caller.index, own);
-    if (empty && othersOf(caller).length === 0) break;
+    if (empty && othersOf(caller).every(([index, state]) => state === DUTY.LEAVING && mates.includes(index))) break;
     if ((empty || !caller.isOpen) && isRelieved(caller, empty)) {
-      writeDuty(caller.index, DUTY.NONE);
+      writeDuty(caller.index, DUTY.LEAVING);
       // That one may do the same at this moment; or it saw nobody wait, and this one gone, and has left as the last.
       if (isRelieved(caller, empty) || othersOf(caller).length === 0) return;
       writeDuty(caller.index, own);
     }
     if (empty || !caller.isOpen) await delay(PAUSE);
   }
-  writeDuty(caller.index, DUTY.NONE);
+  // One that has broken it off has closed them.
+  writeDuty(caller.index, caller.left ? DUTY.NONE : DUTY.LEAVING);
 }
 
 /** While the doors were open, a whole turn of the event loop brought nobody. */

@@ -3,7 +3,9 @@ import { Socket } from 'node:net';
 import { encodeMessage, type WorkerMessage } from '../../protocol/messages.js';
 import { type Order, parseOrder } from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
+import { DUTY } from '../../scoreboard.js';
 import { closeSockets } from '../sockets.js';
+import { writeDuty } from '../vitals/board.js';
 import type { Link, Orders } from './lifecycle.js';
 import { sharedBuffer } from './shared.js';
 
@@ -58,7 +60,10 @@ export function linkToMaster(spec: WorkerSpec): Link {
       return decodeTls(tls ?? '');
     },
     onWake: (act) => void process.on('SIGURG', act),
-    leaveSockets: () => closeSockets(spec),
+    leaveSockets() {
+      closeSockets(spec);
+      writeDuty(spec.slot, DUTY.NONE);
+    },
     shared: async (name, bytes) => sharedBuffer(name, bytes),
     /** Nobody but the master holds the other end. */
     onGone: (act) => void control.once('close', act),

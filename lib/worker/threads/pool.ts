@@ -277,6 +277,8 @@ export class ThreadPool implements Servant {
     if (this.#stopping && !this.#closed && [...this.#threads.values()].every(({ left }) => left)) {
       this.#closed = true;
       closeSockets(this.#spec, this.#started);
+      for (let thread = 1; thread <= this.#spec.serving.threads; thread++)
+        writeDuty(this.#spec.slot + thread, DUTY.NONE);
     }
     if (this.#stopping && this.#threads.size === 0) this.#ended?.();
     if (this.#booted && this.#proven.size === this.#spec.serving.threads) {
