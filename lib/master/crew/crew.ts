@@ -2,8 +2,6 @@
 import type { FailureKind } from '../../backoff.js';
 import { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
-import { type Surge, surgeOf } from '../../options/surge.js';
-import { pace } from '../../pace.js';
 import type { TimeoutReport } from '../../protocol/messages.js';
 import { type CrewStats, Tally, workerStats } from '../scoreboard/stats.js';
 import { Watch } from '../scoreboard/watch.js';
@@ -17,15 +15,11 @@ import { Dismissals } from './dismissals.js';
 import { Evidence } from './evidence.js';
 import { Health } from './health.js';
 import { Retreat } from './retreat.js';
-import { Rollout } from './rollout.js';
 import { Roster } from './roster.js';
+import { Takeover } from './takeover.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
-/** How long a worker of a new generation must be ready, and alive, before the old one of its slot drains. Milliseconds. */
-const SOAK: number = pace('soak', 1_000);
-/** For so much of that it leaves the clients to the old one: what dies by itself dies before it has any. Milliseconds. */
-const REST: number = pace('rest', 500);
 /** A host without workers has nothing else that keeps it alive. Milliseconds. */
 const HELD_LOOK = 3_600_000;
 
@@ -34,7 +28,6 @@ export class Crew {
   readonly evidence: Evidence;
   readonly #site: Site;
   readonly #gracefulTimeout: number;
-  readonly #surge: Surge;
   readonly #notifier: Notifier;
   readonly #roster = new Roster<WorkerHandle>();
   readonly #tally = new Tally();
@@ -42,11 +35,7 @@ export class Crew {
   /** Slots whose worker ended without being told to. */
   readonly #vacated = new Set<number>();
   #ages = 0;
-  /** The one that serves, and that a dead worker's replacement is of. */
-  #generation: Generation;
-  #rollout: Rollout<WorkerHandle> | undefined;
-  /** Counts the takeovers of the slots, forth and back. */
-  #term = 1;
+  readonly #takeover: Takeover;
   /** Nobody is to serve for now, see `hold`. */
   #held = false;
   #listening = false;
@@ -59,8 +48,7 @@ export class Crew {
     this.evidence = new Evidence(site);
     this.#site = site;
     this.#gracefulTimeout = options.gracefulTimeout;
-    this.#surge = options.surge;
-    this.#generation = generation;
+    this.#takeover = new Takeover(generation, options);
     this.#watch = new Watch(options);
     this.#retreat = new Retreat(options.gracefulTimeout, site);
     this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
@@ -105,7 +93,7 @@ export class Crew {
   fill(target: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
     const askAt = this.#dismissals.settle(this.#roster.all(), now, ordered !== undefined);
     const stableAt = this.#roster.settle(now);
-    const wanted = this.#held && !this.#rollout ? 0 : target;
+    const wanted = this.#held && !this.#takeover.rollout ? 0 : target;
     const plan = this.#roster.plan(wanted, now);
     for (const { worker, by } of plan.relieve) {
       const reason = worker.generation === by.generation ? 'recycle' : 'reload';
@@ -114,8 +102,8 @@ export class Crew {
     }
     for (const worker of plan.retire) worker.end(wanted === 0 ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
     // A rollout knows of which generation a worker is missing.
-    const rollout = this.#rollout?.plan(this.#roster.posts(wanted), now);
-    const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.#generation }));
+    const rollout = this.#takeover.rollout?.plan(this.#roster.posts(wanted), now);
+    const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.#takeover.generation }));
     for (const { id, generation } of orders) this.#spawn(id, generation);
     this.#health.tell(wanted, now);
     return [askAt, stableAt, plan.wakeAt, rollout?.wakeAt, wanted === 0 ? now + HELD_LOOK : undefined];
@@ -123,29 +111,24 @@ export class Crew {
 
   /** Begins to replace all workers by those of another generation. */
   rollOut(next: Generation, target: number): void {
-    this.#term++;
-    this.#rollout = new Rollout(this.#generation, next, surgeOf(this.#surge, target));
+    this.#takeover.begin(next, target);
   }
 
   /** The end of a rollout, once it has come. */
   rolledOut(target: number, now: number): ReloadResult | ArbiterError | undefined {
-    const rollout = this.#rollout;
-    if (!rollout || rollout.progress(this.#roster.posts(target), this.#roster.all(), now) === 'on') return undefined;
-    this.#rollout = undefined;
-    this.#generation = rollout.wanted;
-    if (rollout.failure) return rollout.failure;
-    this.#tally.reloads++;
-    return { generation: this.#generation.number, replaced: rollout.won };
+    const result = this.#takeover.end(this.#roster.posts(target), this.#roster.all(), now);
+    if (result && !(result instanceof ArbiterError)) this.#tally.reloads++;
+    return result;
   }
 
   /** A worker could not boot, or has lost a thread; a rollout that tries it turns round. */
   failTrial(worker: WorkerHandle, failure: Error): void {
-    if (this.tries(worker)) this.#turnRound(failure);
+    if (this.tries(worker)) this.#takeover.turnRound(failure, this.#roster.staying());
   }
 
   /** Whether a rollout tries this worker. */
   tries(worker: WorkerHandle): boolean {
-    return this.#rollout?.tries(worker, performance.now()) === true;
+    return this.#takeover.tries(worker);
   }
 
   /** Lets all workers go, after a rollout if there is one, and starts no others; the sockets stay bound, and clients wait. Until `resume`. */
@@ -168,13 +151,13 @@ export class Crew {
   /** Begins to recycle a worker, if one is due and nothing else changes. Returns when to look again. */
   recycle(target: number, now: number): number | undefined {
     const plan = this.#roster.planRecycling(target, now);
-    for (const id of plan.spawn) this.#spawn(id, this.#generation);
+    for (const id of plan.spawn) this.#spawn(id, this.#takeover.generation);
     return plan.wakeAt;
   }
 
   /** Tells all workers to end. */
   end(stage: EndStage): void {
-    this.#rollout = undefined;
+    this.#takeover.drop();
     const serves = (worker: WorkerHandle): boolean =>
       !this.#listening || (worker.ready && !worker.exited && (!worker.leaving || this.#dismissals.keeps(worker)));
     this.#retreat.begin(stage, this.#roster.all(), serves);
@@ -213,7 +196,7 @@ export class Crew {
 
   /** A worker that is not ready was lost, or a thread of it: if it has served, a rollout may try another one. */
   excuses(worker: WorkerHandle, served: boolean): boolean {
-    return served && !worker.ready && this.tries(worker) && this.#rollout?.excuses(worker) === true;
+    return this.#takeover.excuses(worker, served);
   }
 
   /**
@@ -229,7 +212,7 @@ export class Crew {
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
     if (this.tries(worker) && !this.excuses(worker, served)) {
-      this.#turnRound(worker.failure ?? earlyDeath(worker, exit));
+      this.#takeover.turnRound(worker.failure ?? earlyDeath(worker, exit), this.#roster.staying());
       return;
     }
     const replaced = this.#vacate(worker);
@@ -245,14 +228,14 @@ export class Crew {
     const trial = this.tries(worker);
     worker.dismissed = true;
     worker.leave('stop', 'drain', this.#gracefulTimeout);
-    if (trial) this.#turnRound(earlyDismissal(worker));
+    if (trial) this.#takeover.turnRound(earlyDismissal(worker), this.#roster.staying());
     else this.#vacate(worker);
   }
 
   /** A worker gives up its slot, ordered by nobody here. Returns whether a younger one has it already. */
   #vacate(worker: WorkerHandle): boolean {
     const partner = this.#roster.partner(worker, (other) => !this.tries(other));
-    if (partner) this.#rollout?.giveUp(worker);
+    if (partner) this.#takeover.rollout?.giveUp(worker);
     const replaced = partner !== undefined && (partner.term - worker.term || partner.age - worker.age) > 0;
     if (replaced) this.#tally.respawns++;
     else if (!partner) this.#vacated.add(worker.id);
@@ -264,7 +247,7 @@ export class Crew {
     const now = performance.now();
     const failing = this.#health.failing(target, now);
     return {
-      generation: this.#generation.number,
+      generation: this.#takeover.generation.number,
       uptime: now - this.#startedAt,
       degraded: this.#health.degraded,
       held: this.#held,
@@ -274,26 +257,14 @@ export class Crew {
     };
   }
 
-  /** A worker of the new generation has failed: all of them go that are not proven, and the old ones stay. */
-  #turnRound(cause: Error): void {
-    const rollout = this.#rollout;
-    if (!rollout || rollout.failure) return;
-    const { number } = rollout.wanted;
-    const message = `the reload to generation ${number} failed, and generation ${this.#generation.number} stays: ${cause.message}`;
-    const now = performance.now();
-    for (const other of this.#roster.staying()) {
-      if (rollout.tries(other, now) && !other.failure) other.end('reload', 'drain', this.#gracefulTimeout);
-    }
-    rollout.fail(new ArbiterError('ERR_RELOAD_FAILED', message, { cause }));
-    this.#term++;
-  }
-
   #spawn(id: number, generation: Generation): void {
     if (this.#vacated.delete(id)) this.#tally.respawns++;
-    const probation = generation === this.#generation ? 0 : SOAK;
-    const rest = probation > 0 && this.#roster.staying().some((other) => other.id === id && other.ready) ? REST : 0;
-    const term = generation === (this.#rollout?.wanted ?? generation) ? this.#term : this.#term - 1;
-    const worker = this.#site.spawn(generation, { id, age: ++this.#ages, term, probation, rest });
+    const isBeside = (): boolean => this.#roster.staying().some((other) => other.id === id && other.ready);
+    const worker = this.#site.spawn(generation, {
+      id,
+      age: ++this.#ages,
+      ...this.#takeover.standing(generation, isBeside),
+    });
     this.#roster.add(worker);
     this.#notifier.emit('worker:spawn', worker.info());
   }
