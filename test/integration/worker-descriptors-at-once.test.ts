@@ -5,7 +5,7 @@ import type { ArbiterOptions } from 'prefork';
 import { classes } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
-import { get, RawClient } from '../helpers/http.js';
+import { get } from '../helpers/http.js';
 import { limitedNode } from '../helpers/limited-node.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { eventually } from '../helpers/wait.js';
@@ -111,22 +111,6 @@ for (const { name, options } of classes()) {
     },
   );
 }
-
-test('worker_descriptors: the last of many short requests in one turn is looked at, too', linuxOnly, async (t) => {
-  const host = taking(t, { workerClass: 'async', workers: 1 });
-  const url = await host.ready();
-  for (let before = 8; before < 24; before += 2) {
-    const piper = await RawClient.connect(t, url);
-    piper.get('/spin/150');
-    for (let request = 0; request < before; request++) piper.get('/');
-    piper.get('/take/at-once/50');
-    // They come while it spins, so that they wait when all have been taken.
-    await delay(50);
-    await Promise.all(Array.from({ length: CLIENTS }, () => get(`${url}/`)));
-    piper.leave();
-  }
-  assert.ok(host.of('worker:error').length > 0);
-});
 
 for (const { name, options } of classes()) {
   test(

@@ -4,6 +4,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Arbiter } from 'prefork';
+import { PACE_VARIABLE } from '../../dist/pace.js';
 import { type Address, getFrom } from '../helpers/address.js';
 import { fixture, Host, type HostSettings } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
@@ -45,7 +46,7 @@ async function refusal(
 }
 
 test('the environment: inherited, added, replaced, and without our variable', async (t) => {
-  const env = { KEPT: 'kept', REPLACED: 'old' };
+  const env = { KEPT: 'kept', REPLACED: 'old', [PACE_VARIABLE]: undefined };
   const told = await tell(t, { env: { ADDED: 'added', REPLACED: 'new' } }, { env });
   const { KEPT, REPLACED, ADDED } = told.env;
   assert.deepEqual({ KEPT, REPLACED, ADDED }, { KEPT: 'kept', REPLACED: 'new', ADDED: 'added' });

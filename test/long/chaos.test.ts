@@ -45,7 +45,7 @@ const COUNT = 2 * CLIENTS.length + 3;
 const CLOSED = 'closed by another thread, before the handler that took all descriptors had returned';
 const TOLD = 500;
 /** How many may connect between the last look at a queue and its close; threads leave that to the main thread, which may be slow to get a CPU. */
-const AT_CLOSE = { sync: 2, threaded: COUNT, async: 2 } as const;
+const AT_CLOSE = { sync: COUNT / 2, threaded: COUNT, async: COUNT / 2 } as const;
 
 /** What can go wrong. Each begins it, and ends it by itself. */
 const DISTURBANCES: Readonly<Record<string, (world: World) => void | Promise<void>>> = {
@@ -193,7 +193,10 @@ test(
       current.signalGroup('SIGTERM');
       await current.ended(GRACE + 30_000);
       closed();
-      assertNoLoss(ledger, () => `${workerClass}, in the stop of the host\n${current.text}`);
+      assertNoLoss(
+        ledger,
+        () => `${workerClass}, in the stop of the host, during ${[...busy].join(', ')}\n${current.text}`,
+      );
       const said = current.of('worker:error').some(({ args }) => args.includes('ERR_WORKER_DESCRIPTORS'));
       assert.ok(said || ledger.excused.get(CLOSED) === before, `${CLOSED}, and no word of it\n${current.text}`);
       const stays = busy.has('the folder of the socket is gone');

@@ -1,3 +1,4 @@
+/* How often workers wake up is counted: on a busy machine those that rest are woken by what is no client. So nothing runs beside this. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DUTY, dutyState } from '../../dist/scoreboard.js';
