@@ -107,7 +107,8 @@ export class WorkerHandle {
   #due = false;
   readonly #probation: number;
   readonly #spawnedAt: number = Date.now();
-  readonly #spawnedTick: number = performance.now();
+  /** As of the launch, on the clock by which its boot is limited. */
+  readonly #spawnedTick: number;
   #readyAt: number | undefined;
   #readyTick: number | undefined;
   #beganTick = 0;
@@ -126,6 +127,7 @@ export class WorkerHandle {
     this.generation = spec.generation;
     this.term = term;
     this.#probation = probation;
+    this.#spawnedTick = spec.spawnedAt;
     this.#enqueue = enqueue;
     this.#child = spawnWorker(launch, this.#fatal.fd);
     this.family = new Family(this.#child);
@@ -134,10 +136,7 @@ export class WorkerHandle {
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
     if (launch.tls !== undefined) this.#control.sendTls(launch.tls);
-    if (launch.bootLimit > 0) {
-      const left = Math.max(0, spec.spawnedAt + launch.bootLimit - monotonic());
-      this.#countBoot(left);
-    }
+    if (launch.bootLimit > 0) this.#countBoot(Math.max(0, launch.bootLimit - this.lived));
   }
 
   get leaving(): boolean {
@@ -175,7 +174,7 @@ export class WorkerHandle {
 
   /** How long it has been spawned, and how long ready, milliseconds of the monotonic clock. */
   get lived(): number {
-    return performance.now() - this.#spawnedTick;
+    return monotonic() - this.#spawnedTick;
   }
 
   get readySince(): number | undefined {
