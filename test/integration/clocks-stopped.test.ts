@@ -6,7 +6,7 @@ import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { assertNobodyTimedOut, passing } from '../helpers/passing.js';
-import { LIMIT, STOPPED, stopAll } from '../helpers/stops.js';
+import { BOOT, LIMIT, STOPPED, stopAll } from '../helpers/stops.js';
 import { eventually } from '../helpers/wait.js';
 
 for (const { name, options } of classes(2)) {
@@ -50,14 +50,14 @@ for (const workerClass of CLASSES) {
     const gate = await createLoadGate(t);
     const host = new Host(
       t,
-      { workerClass, workers: 1, bootTimeout: LIMIT, ...(workerClass === 'threaded' && { threads: 2 }) },
+      { workerClass, workers: 1, bootTimeout: BOOT.limit, ...(workerClass === 'threaded' && { threads: 2 }) },
       { entry: 'gated-script.js', env: gate.env },
     );
     for (const generation of [1, 2]) {
       if (generation === 2) host.call('reload').catch(() => undefined);
       const [{ pid }] = await host.event('worker:spawn', (worker) => worker.generation === generation);
       await eventually(() => gate.waits(pid), 'a worker that boots');
-      await stopAll([host.pid, pid]);
+      await stopAll([host.pid, pid], BOOT.stopped);
       gate.admit(pid);
       await host.event('worker:ready', (worker) => worker.generation === generation);
     }
