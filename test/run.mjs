@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 /** Most of the time of most tests is that of processes that boot, on all CPUs, and of waits. What counts what is lost while it is busy itself runs alone, and first. */
 const STEPS = [
   { folders: ['alone'], atOnce: 1 },
-  { folders: ['unit', 'integration'], atOnce: 6 },
+  { folders: ['unit', 'integration'], atOnce: 4 },
 ];
 
 for (const { folders, atOnce } of STEPS) {
