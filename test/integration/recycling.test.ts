@@ -56,11 +56,26 @@ for (const workerClass of ['threaded', 'async'] as const) {
     const host = new Host(t, options, { env: { HOST_STAYS: '1' } });
     const url = await host.ready();
     let sent = 0;
-    assert.equal((await load(url, 8, () => sent++ < requests)).length, requests);
+    // On a busy machine, many are served while a replacement boots.
+    const isEnough = (): boolean => sent >= requests && (host.of('worker:exit').length >= 2 || sent >= 20 * requests);
+    const goesOn = (): boolean => {
+      if (isEnough()) return false;
+      sent++;
+      return true;
+    };
+    assert.equal((await load(url, 8, goesOn)).length, sent);
     await host.call('stop');
     const { recycles, ...others } = (await host.stats()).totals;
     assert.ok(recycles >= 2, `only ${recycles} were recycled`);
-    assert.deepEqual(others, { requests, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0 });
+    assert.deepEqual(others, {
+      requests: sent,
+      errors: 0,
+      abandoned: 0,
+      timeouts: 0,
+      crashes: 0,
+      respawns: 0,
+      reloads: 0,
+    });
     assert.deepEqual(replay(host), { fewestServing: 2, mostLiving: 3, overlaps: 0 });
   });
 }
