@@ -125,7 +125,7 @@ for (const { name, options } of classes()) {
       const host = taking(t, { ...options, ...single, drainDelay: 0 }, { ...gate.env, LOAD_GATE: load.env.GATE });
       const url = await host.ready();
       load.close();
-      const taken = Number((await get(`${url}/take/at-once/0`)).body);
+      const taken = Number((await get(`${url}/take/and-keeps-on/0`)).body);
       await host.event('worker:error');
       const { arrival, answer } = await gate.hold(`${url}/gated`);
       assert.notEqual(arrival.pid, taken);
