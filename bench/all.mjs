@@ -53,5 +53,8 @@ async function run(name) {
   const [code, signal] = await ended;
   if (code === 0) return text;
   process.exitCode = 1;
-  return `${text}\n**${name}.mjs failed: ${signal ?? `exit code ${code}`}**\n`;
+  const failed = `**${name}.mjs failed: ${signal ?? `exit code ${code}`}**`;
+  console.error(failed);
+  // What has measured nothing takes no earlier result away.
+  return text === '' && sections.get(name) ? sections.get(name) : `${text}\n${failed}\n`;
 }
