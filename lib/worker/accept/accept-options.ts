@@ -8,6 +8,12 @@ export interface AcceptOptions {
   readonly onConnection: (socket: net.Socket) => void;
   /** A connection has closed; its place is still taken. */
   readonly onClose?: (socket: net.Socket) => void;
+  /**
+   * @internal
+   * Who is served within {@link AcceptOptions.onConnection} takes no turn of the event loop, so nothing is shut for it: says whether a connection that has a place will
+   * have closed before this turn is over.
+   */
+  readonly isOver?: (socket: net.Socket) => boolean;
   /** @internal All places are taken, and may be so for long: it may make room, and {@link Acceptor.look} whether somebody waits. */
   readonly onFull?: () => void;
   /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true, allowHalfOpen: true }` */

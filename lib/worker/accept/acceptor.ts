@@ -18,6 +18,9 @@ interface Waiting {
 const PLACED: unique symbol = Symbol('placed');
 type Placed = net.Socket & { [PLACED]?: boolean };
 
+/** What a callback of the event loop sets off, ticks and promises by turns, is over after so many of these. What takes longer waits for something. */
+const STEPS = 8;
+
 /**
  * Accepts connections while there is room, and leaves them in the kernel's queue, for a sibling, while there is none.
  */
@@ -203,6 +206,7 @@ export class Acceptor {
     this.accepted++;
     this.#connections.add(socket);
     socket.on('close', this.#onClose);
+    const fd = numberOf(socket);
     if (this.hasRoom) this.#admit(socket);
     else {
       const read = keepUnread(socket);
@@ -213,18 +217,30 @@ export class Acceptor {
       });
       this.#waiting.push({ socket, admit });
       this.#pause();
+      this.shut();
     }
-    this.shut();
-    descriptors.opened(numberOf(socket));
+    descriptors.opened(fd);
     if (!this.#shut) descriptors.look(performance.now());
   }
 
   #admit(socket: net.Socket): void {
     this.enter(socket);
-    this.shut();
+    const { isOver, onConnection } = this.#options;
+    // Nothing is accepted before this turn of the loop is over. But whom others count on must say before that it is busy.
+    const isFast = isOver !== undefined && !this.#shut && this.#duty?.isCountedOn !== true;
+    if (!isFast) this.shut();
     if (this.hasRoom && this.#duty?.givesWay(this.#taken)) this.#pause();
-    this.#options.onConnection(socket);
+    onConnection(socket);
+    if (isFast && !this.hasRoom) process.nextTick(this.#settle, socket, isOver, STEPS);
   }
+
+  /** Shuts, unless the place of this connection is free again, or will be, when the callback is over that has accepted it. */
+  readonly #settle = (socket: Placed, isOver: (socket: net.Socket) => boolean, steps: number): void => {
+    if (this.hasRoom || this.#shut || (socket[PLACED] === true && isOver(socket))) return;
+    if (steps === 0) this.shut();
+    else if (steps % 2 === 0) process.nextTick(this.#settle, socket, isOver, steps - 1);
+    else queueMicrotask(() => this.#settle(socket, isOver, steps - 1));
+  };
 
   #forget(socket: net.Socket): void {
     this.#connections.delete(socket);

@@ -65,6 +65,11 @@ export class Duty {
     return this.#mustStay(load) && this.#goOn(load);
   }
 
+  /** Others rest because this one listens. */
+  get isCountedOn(): boolean {
+    return this.#active;
+  }
+
   /** There is no room any more. */
   leaves(load: number): void {
     this.#state = DUTY.BUSY;

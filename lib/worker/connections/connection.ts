@@ -126,6 +126,11 @@ export function settled(socket: Marked): Promise<void> {
   });
 }
 
+/** Whether it has been closed, or its own side has been ended with nothing left to send: then Node closes it before the event loop waits. */
+export function isSent(socket: Socket): boolean {
+  return socket.destroyed || (socket.writableEnded && socket.writableLength === 0);
+}
+
 /** Notes the descriptor of a plain connection that has just been accepted: to ask for it is a call into native code. */
 export function noteDescriptor(socket: Marked): void {
   marksOf(socket).descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;

@@ -11,6 +11,7 @@ import {
   countPending,
   descriptorOf,
   isOver,
+  isSent,
   isStream,
   MAX_PENDING,
   markServed,
@@ -20,6 +21,7 @@ import {
   streamOf,
   transportOf,
 } from '../connections/connection.js';
+import { createFirstBytes } from '../connections/first-bytes.js';
 import { closeIfIdle } from '../connections/half-close.js';
 import { ownHead } from '../connections/response-head.js';
 import { departure } from '../drain-signal.js';
@@ -148,6 +150,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
       connections: () => this.#acceptor?.connections ?? [],
     });
+    const firstBytes = this.places === 'requests' && tls === undefined ? createFirstBytes() : undefined;
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
@@ -157,7 +160,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         departures.add(socket, now);
         this.#answers.welcome(socket, now);
         fed.front.emit('connection', socket);
+        firstBytes?.take(socket);
       },
+      ...(firstBytes && { isOver: (socket) => pendingOf(socket) === 0 && isSent(socket) }),
       onClose: (socket) => {
         const fd = descriptorOf(socket);
         if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);

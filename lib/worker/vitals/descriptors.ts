@@ -20,8 +20,8 @@ const PATIENCE = 50;
  * A look costs a microsecond or two, so there is one in so many milliseconds; sooner where all that are left could be used up by then. In one thread, nothing opens so many
  * in a millisecond: JavaScript comes to 500 to 1,000.
  */
-const LOOK_PAUSE = 1;
-const FASTEST = 10_000;
+const LOOK_PAUSE = 10;
+const FASTEST = 2_000;
 /** With fewer than that left, there is a look in each turn of the event loop besides: one callback of the application can use them up. */
 const FEW = 1_000;
 

@@ -1,0 +1,70 @@
+import { readSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { descriptorOf } from './connection.js';
+
+/** As much as libuv reads at once, bytes. */
+const SIZE = 65_536;
+/**
+ * A look in vain costs an exception, 3 µs, about as much as one that is not is worth. So there is a look as long as most are worth it: each adds a point or takes one.
+ * Without points one connection in so many is looked at, and more of them when its bytes were there.
+ */
+const MOST = 16;
+const RARE = 16;
+const AGAIN = 4;
+/** Of this library's tests alone: whether each connection is looked at, or none. */
+const MODE = process.env['PREFORK_FAST_TURN'];
+
+/** How much of a connection has been read past its handle, which counts the rest. */
+const AHEAD: unique symbol = Symbol('ahead');
+type Ahead = Socket & { [AHEAD]?: number };
+
+/**
+ * The fast turn: under load, the request of a connection is there when the connection is accepted. So it is read at once and handed to the
+ * parser, and its handler runs in the callback that accepts, instead of a turn of the event loop and a call of `epoll_wait` later.
+ */
+export class FirstBytes {
+  readonly #buffer = Buffer.allocUnsafeSlow(SIZE);
+  #points = MOST;
+  #passed = 0;
+
+  /** Reads what has come with a plain connection that an HTTP server has just been given. */
+  take(socket: Socket): void {
+    if (this.#points === 0 && ++this.#passed < RARE) return;
+    this.#passed = 0;
+    // Who else listens, or has paused it, wants to have it in another way.
+    if (socket.readableFlowing !== true || socket.listenerCount('data') !== 1) return;
+    const fd = descriptorOf(socket);
+    if (fd < 0) return;
+    let count: number;
+    try {
+      count = readSync(fd, this.#buffer);
+    } catch (error) {
+      if (this.#points > 0 && MODE !== 'force') this.#points--;
+      // The system tells of it once, and has told now.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') socket.destroy(error as Error);
+      return;
+    }
+    // Of an end the system tells again.
+    if (count === 0) return;
+    this.#points = Math.min(MOST, this.#points === 0 ? AGAIN : this.#points + 1);
+    (socket as Ahead)[AHEAD] = count;
+    Object.defineProperty(socket, 'bytesRead', BYTES_READ);
+    // A copy: of what follows an upgrade, the application gets the bytes themselves.
+    socket.emit('data', Buffer.from(this.#buffer.subarray(0, count)));
+  }
+}
+
+/** Undefined where it is not to be done. */
+export function createFirstBytes(): FirstBytes | undefined {
+  return MODE === 'off' || ownBytesRead === undefined ? undefined : new FirstBytes();
+}
+
+/** Of a connection: what has been read of it ahead, its handle has not counted. */
+const BYTES_READ: PropertyDescriptor & ThisType<Ahead> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return (ownBytesRead?.call(this) as number) + (this[AHEAD] ?? 0);
+  },
+};
+const ownBytesRead = Object.getOwnPropertyDescriptor(Socket.prototype, 'bytesRead')?.get;
