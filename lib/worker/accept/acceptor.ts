@@ -226,18 +226,20 @@ export class Acceptor {
   #admit(socket: net.Socket): void {
     this.enter(socket);
     const { isOver, onConnection } = this.#options;
-    // Nothing is accepted before this turn of the loop is over. But whom others count on must say before that it is busy.
-    const isFast = isOver !== undefined && !this.#shut && this.#duty?.isCountedOn !== true;
-    if (!isFast) this.shut();
+    // Nothing is accepted before this turn of the loop is over.
+    const isFast = isOver !== undefined && !this.#shut && !this.hasRoom;
+    if (isFast) this.#duty?.begins(this.#taken);
+    else this.shut();
     if (this.hasRoom && this.#duty?.givesWay(this.#taken)) this.#pause();
     onConnection(socket);
-    if (isFast && !this.hasRoom) process.nextTick(this.#settle, socket, isOver, STEPS);
+    if (isFast) process.nextTick(this.#settle, socket, isOver, STEPS);
   }
 
   /** Shuts, unless the place of this connection is free again, or will be, when the callback is over that has accepted it. */
   readonly #settle = (socket: Placed, isOver: (socket: net.Socket) => boolean, steps: number): void => {
-    if (this.hasRoom || this.#shut || (socket[PLACED] === true && isOver(socket))) return;
-    if (steps === 0) this.shut();
+    if (this.#shut) return;
+    if (this.hasRoom || (socket[PLACED] === true && isOver(socket))) this.#duty?.ends(0);
+    else if (steps === 0) this.shut();
     else if (steps % 2 === 0) process.nextTick(this.#settle, socket, isOver, steps - 1);
     else queueMicrotask(() => this.#settle(socket, isOver, steps - 1));
   };

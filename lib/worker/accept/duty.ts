@@ -2,6 +2,7 @@ import { readSync, writeSync } from 'node:fs';
 import { FD } from '../../protocol/spec.js';
 import { DUTY, DUTY_BYTES, DUTY_SLOTS, type DutyState, dutyLoad, dutyState, dutyWord } from '../../scoreboard.js';
 import { readSlotAt } from '../vitals/board.js';
+import { Moments } from './moments.js';
 
 /** With fewer listening, one that turns busy wakes another; with as many, one that turns idle rests. */
 const LOW = 2;
@@ -11,6 +12,10 @@ const FEW = { off: Number.POSITIVE_INFINITY, force: 0 }[process.env['PREFORK_ROS
 /** How often the roster is looked at whatever happens, and how long the look of one that rests takes. Milliseconds. */
 const ROUND = 1_000;
 const LOOK = 10;
+/** How long one that does not come on is waited for. On a machine that is short of CPUs it may have none for as long. Milliseconds. */
+const PATIENCE = 10;
+/** How often one that is busy for moments only looks whether too many listen: each so many. */
+const SELDOM = 16;
 /** From which load on it is to be balanced, by how much one may be ahead, and how long it then waits, milliseconds. */
 const BALANCE = { from: 16, slack: 8, share: 0.05, pause: 2 } as const;
 
@@ -32,6 +37,10 @@ export interface DutyOrders {
  * One that takes no part says BUSY, so that nobody counts on it: where there are few acceptors, and in its first round,
  * since the others notice in theirs that it is there.
  *
+ * To wake one is dear, above all where there are more acceptors than CPUs: each has caches of its own to fill. So one whose places are taken for moments only
+ * says BRIEF instead of BUSY, and who is woken because of that is ALERT first: it looks on, and accepts when those that are busy do not come on, which the words tell by a
+ * number. So as long as requests are short, the same few serve all of them; and a long one that nobody expected keeps others waiting for 10 ms at most.
+ *
  * The words hold the load too: an acceptor that is far ahead of the least loaded one lets others go first.
  */
 export class Duty {
@@ -48,6 +57,12 @@ export class Duty {
   #waited = false;
   /** It is waiting for them. */
   #aside = false;
+  /** How often it has been busy. */
+  #turn = 0;
+  readonly #moments = new Moments(FEW === 0);
+  /** The words of the others when it was alert and looked last. */
+  #seen = new Uint32Array(0);
+  #isOnCall = false;
   readonly #round: NodeJS.Timeout;
 
   constructor(index: number, orders: DutyOrders) {
@@ -59,21 +74,38 @@ export class Duty {
 
   /** There is room: whether to accept now. If not, it is told when. `load` is how many places are taken. */
   comes(load: number): boolean {
+    if (this.#isBusy) this.#moments.end();
     if (this.#waited) return this.#goOn(load);
     if (this.#aside || this.#isAhead(load)) return false;
     if (!this.#active || this.#listening() < HIGH) return this.#goOn(load);
     return this.#mustStay(load) && this.#goOn(load);
   }
 
-  /** Others rest because this one listens. */
-  get isCountedOn(): boolean {
-    return this.#active;
-  }
-
   /** There is no room any more. */
   leaves(load: number): void {
-    this.#state = DUTY.BUSY;
-    if (this.#active) this.#handOver(DUTY.BUSY, load);
+    if (!this.#isBusy) this.#begin();
+    if (this.#active) this.#handOver(this.#state, load);
+  }
+
+  /** There is none until this turn of the event loop is over. {@link Duty.ends} or {@link Duty.leaves} follows. */
+  begins(load: number): void {
+    if (!this.#active) return;
+    this.#begin();
+    this.#handOver(this.#state, load);
+  }
+
+  /** There is room again, within that turn. */
+  ends(load: number): void {
+    if (!this.#active || !this.#isBusy) return;
+    this.#moments.end();
+    this.#set(DUTY.LISTENING, load);
+    if (this.#turn % SELDOM === 0) this.#trim();
+  }
+
+  #begin(): void {
+    this.#turn++;
+    this.#moments.begin();
+    this.#state = this.#moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
   }
 
   /** A connection has been accepted and there is room: whether to leave the next one to others. */
@@ -91,9 +123,8 @@ export class Duty {
 
   /** Another acceptor asks for help. */
   called(): void {
-    if (this.#state !== DUTY.OFF || this.#listening() >= HIGH) return;
-    this.#waited = true;
-    this.#orders.listen();
+    if (this.#state === DUTY.OFF) this.#seen = new Uint32Array(0);
+    if (this.#state === DUTY.OFF || this.#state === DUTY.ALERT) this.#lookOn();
   }
 
   /** It takes no part any more: `BUSY` while it still accepts, for others must not take it for gone. */
@@ -120,6 +151,44 @@ export class Duty {
   #mustStay(load: number): boolean {
     this.#set(DUTY.OFF, load);
     return this.#listening() < LOW;
+  }
+
+  get #isBusy(): boolean {
+    return this.#state === DUTY.BUSY || this.#state === DUTY.BRIEF;
+  }
+
+  /** Too few listen, or did when it was called: accepts, if those that are busy do not come on. */
+  #lookOn(): void {
+    const load = dutyLoad(this.#own[0] as number);
+    if (this.#listening() >= LOW) {
+      // Else it is off already.
+      if (this.#state !== DUTY.ALERT || !this.#mustStay(load)) return;
+    }
+    if (this.#able() < LOW) {
+      this.#waited = true;
+      this.#orders.listen();
+      return;
+    }
+    this.#seen = this.#all.slice(0, this.#span);
+    this.#set(DUTY.ALERT, load);
+    if (this.#isOnCall) return;
+    this.#isOnCall = true;
+    setTimeout(() => {
+      this.#isOnCall = false;
+      if (this.#state === DUTY.ALERT) this.#lookOn();
+    }, PATIENCE).unref();
+  }
+
+  /** How many others listen, as of the last look, or are busy for a moment and have come on since the one before. */
+  #able(): number {
+    let count = 0;
+    for (let index = 0; index < this.#span; index++) {
+      const word = this.#all[index] as number;
+      const state = dutyState(word);
+      if (index === this.#index) continue;
+      if (state === DUTY.LISTENING || (state === DUTY.BRIEF && word !== this.#seen[index])) count++;
+    }
+    return count;
   }
 
   #isAhead(load: number): boolean {
@@ -169,14 +238,21 @@ export class Duty {
     else this.#orders.rest();
   }
 
-  /** Of those that rest, the one with the least load, counted from the own place so that they take turns. */
+  /** The one that is alert, or of those that rest the one with the least load, counted from the own place so that they take turns. */
   #wakeOne(): void {
     let chosen = -1;
     let least = Number.POSITIVE_INFINITY;
     for (let step = 1; step < this.#span; step++) {
       const index = (this.#index + step) % this.#span;
       const word = this.#all[index] as number;
-      if (dutyState(word) !== DUTY.OFF || dutyLoad(word) >= least) continue;
+      const state = dutyState(word);
+      if (state === DUTY.ALERT) {
+        // It looks on anyway.
+        if (this.#state === DUTY.BRIEF) return;
+        chosen = index;
+        break;
+      }
+      if (state !== DUTY.OFF || dutyLoad(word) >= least) continue;
       [chosen, least] = [index, dutyLoad(word)];
     }
     const pid = chosen < 0 ? undefined : readSlotAt(chosen)?.pid;
@@ -207,7 +283,7 @@ export class Duty {
   }
 
   #say(state: DutyState, load: number): void {
-    this.#own[0] = dutyWord(state, load);
+    this.#own[0] = dutyWord(state, load, this.#turn);
     if (this.#index < DUTY_SLOTS) writeSync(FD.SCOREBOARD, this.#own, 0, 4, this.#index * 4);
   }
 }
