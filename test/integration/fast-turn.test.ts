@@ -51,7 +51,11 @@ for (const each of TURNED) {
         const answers = (await Promise.all(clients.map(said))).flat();
         assert.equal(answers.length, 20);
         // On a busy machine not all: behind one that took long, a request begins when it is known that its client is still there.
-        assert.equal(answers.some((answer) => answer.fast), fast, host.log);
+        assert.equal(
+          answers.some((answer) => answer.fast),
+          fast,
+          host.log,
+        );
         for (const { atFirst, others } of answers) assert.deepEqual([atFirst, others], [head(path).length, 0]);
       }
       await assertUnharmed(host);

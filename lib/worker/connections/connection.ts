@@ -131,12 +131,26 @@ export function isSent(socket: Socket): boolean {
   return socket.destroyed || (socket.writableEnded && socket.writableLength === 0);
 }
 
-/** Notes the descriptor of a plain connection that has just been accepted: to ask for it is a call into native code. */
-export function noteDescriptor(socket: Marked): void {
-  marksOf(socket).descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+/** Whose a descriptor is: the next connection may have that number before the one that had it has told of its close. */
+const owners: (Socket | undefined)[] = [];
+
+/** Notes the descriptor of a plain connection that has just been accepted, and returns it: to ask for it is a call into native code. */
+export function noteDescriptor(socket: Marked): number {
+  const descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+  marksOf(socket).descriptor = descriptor;
+  if (descriptor >= 0) owners[descriptor] = socket;
+  return descriptor;
 }
 
 /** -1 when there is none on which a plain answer could be written. */
 export function descriptorOf(socket: Marked): number {
-  return socket[MARKS]?.descriptor ?? -1;
+  const descriptor = socket[MARKS]?.descriptor ?? -1;
+  return owners[descriptor] === socket ? descriptor : -1;
+}
+
+/** The connection has closed. Returns the descriptor that it had, if no other one has it. */
+export function forgetDescriptor(socket: Marked): number {
+  const descriptor = descriptorOf(socket);
+  if (descriptor >= 0) owners[descriptor] = undefined;
+  return descriptor;
 }

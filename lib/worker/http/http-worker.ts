@@ -10,6 +10,7 @@ import {
   connectionOf,
   countPending,
   descriptorOf,
+  forgetDescriptor,
   isOver,
   isSent,
   isStream,
@@ -77,7 +78,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   );
   readonly #heads: Heads = {
     closes: (response) => this.closes(response),
-    clientHasHead: (fd) => this.context.pulse.vitals.clientHasHead(fd),
+    clientHasHead: (fd) => fd >= 0 && this.context.pulse.vitals.clientHasHead(fd),
   };
 
   /**
@@ -126,6 +127,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   override async run(): Promise<void> {
     const listener = await this.#load();
     const { tls, spec } = this.context;
+    const { clientHasHead } = this.#heads;
     const { keepAlive, http2, allowHalfOpen } = spec.serving;
     const fed = await createServer({
       http: spec.http,
@@ -155,7 +157,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       capacity: this.capacity,
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
       onConnection: (socket) => {
-        if (tls === undefined) noteDescriptor(socket);
+        if (tls === undefined) clientHasHead(noteDescriptor(socket));
         const now = performance.now();
         departures.add(socket, now);
         this.#answers.welcome(socket, now);
@@ -164,8 +166,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       },
       ...(firstBytes && { isOver: (socket) => pendingOf(socket) === 0 && isSent(socket) }),
       onClose: (socket) => {
-        const fd = descriptorOf(socket);
-        if (fd >= 0) this.context.pulse.vitals.clientHasHead(fd);
+        clientHasHead(forgetDescriptor(socket));
         this.#answers.closed(socket);
       },
       ...(this.places === 'connections' && { onFull: () => departures.idle.onFull() }),

@@ -14,7 +14,8 @@ import { hasBody } from './intake.js';
 export interface Heads {
   /** Whether the connection ends with this answer. */
   readonly closes: (response: ServerResponse) => boolean;
-  readonly clientHasHead: (fd: number) => void;
+  /** @param fd - -1 where there is none. */
+  readonly clientHasHead: (fd: number) => unknown;
 }
 
 /** What becomes of an arrival. */
@@ -95,8 +96,7 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
 
   headSent(): void {
     if (endsConnection(this.response)) markOver(this.socket);
-    const fd = descriptorOf(this.socket);
-    if (fd >= 0) this.#heads.clientHasHead(fd);
+    this.#heads.clientHasHead(descriptorOf(this.socket));
   }
 
   drop(): void {
