@@ -138,6 +138,12 @@ export interface ArbiterOptions<App = Handler> {
   readonly allowHalfOpen?: boolean;
   /** Serve TLS. @defaultValue none: plain */
   readonly tls?: TlsSettings;
+  /**
+   * How long the tickets of TLS sessions have the same keys, in all workers. 0 = as long as the certificate. A reload with another certificate
+   * brings new ones at once. A client with a ticket of before has a full handshake. Not with `ticketKeys` of your own in `tls`. Caddy:
+   * `rotation_interval`. @defaultValue `43200000`
+   */
+  readonly ticketKeyRotation?: number;
   /** Speak HTTP/2, and HTTP/1.1 beside it, over `tls`; for the async class. @defaultValue `false` */
   readonly http2?: boolean;
   /**

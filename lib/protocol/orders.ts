@@ -9,6 +9,18 @@ export function encodeOrder(order: Order): string {
   return `${order}\n`;
 }
 
+const TICKETS = 'tickets ';
+
+/** All workers decrypt the tickets of TLS sessions with these from now on. The first ones come with the `tls` options. */
+export function encodeTicketKeys(keys: Buffer): string {
+  return `${TICKETS}${keys.toString('base64')}\n`;
+}
+
+/** Undefined for a line that says something else. */
+export function parseTicketKeys(line: string): Buffer | undefined {
+  return line.startsWith(TICKETS) ? Buffer.from(line.slice(TICKETS.length), 'base64') : undefined;
+}
+
 /** Undefined for a line of a newer master, or of nobody. */
 export function parseOrder(line: string): Order | undefined {
   return ORDERS.find((order) => order === line);

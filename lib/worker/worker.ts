@@ -33,6 +33,8 @@ export interface WorkerContext {
   readonly leaveSockets: () => void;
   /** @internal */
   readonly tls: TlsOptions | undefined;
+  /** @internal Calls back with ticket keys that are to be used from then on. */
+  readonly onTicketKeys: (take: (keys: Uint8Array) => void) => void;
 }
 
 /** What a worker whose time is over did, and does about it. */

@@ -3,5 +3,6 @@ import type { Generation } from '../../dist/master/workers/generation.js';
 /** A generation of which nothing but the number is looked at. */
 export function generation(number: number): Generation {
   const command = { file: '', args: [] };
-  return { number, command, cwd: '', env: {}, app: undefined, workerClass: undefined, tls: undefined };
+  const none = { app: undefined, workerClass: undefined, tls: undefined, tickets: undefined };
+  return { number, command, cwd: '', env: {}, ...none };
 }

@@ -88,6 +88,7 @@ export function options(): void {
     workerConnections: 10,
     keepAlive: 1,
     tls: { key: new URL('file:///key.pem'), cert: 'x', minVersion: 'TLSv1.3' },
+    ticketKeyRotation: 3_600_000,
     http2: false,
     requestBuffer: 0,
     allowHalfOpen: true,

@@ -64,6 +64,11 @@ export class Rollout<C extends Candidate> {
     return this.#failure ? this.#old : this.#new;
   }
 
+  /** The other one. */
+  get unwanted(): Generation {
+    return this.#failure ? this.#new : this.#old;
+  }
+
   get failure(): ArbiterError | undefined {
     return this.#failure;
   }

@@ -53,6 +53,8 @@ export class Takeover {
     if (!rollout || rollout.progress(...now) === 'on') return undefined;
     this.#rollout = undefined;
     this.#generation = rollout.wanted;
+    const { tickets } = rollout.unwanted;
+    if (tickets !== this.#generation.tickets) tickets?.retire();
     return rollout.failure ?? { generation: this.#generation.number, replaced: rollout.won };
   }
 

@@ -22,6 +22,7 @@ import { type Service, startService } from '../tell/service.js';
 import type { Generation } from '../workers/generation.js';
 import { startGuard } from '../workers/guard.js';
 import { type Place, planLaunch } from '../workers/launch.js';
+import { retireTicketKeys } from '../workers/ticket-keys.js';
 import { type EndStage, type Standing, WorkerHandle, type WorkerTurn } from '../workers/worker-handle.js';
 import {
   abandonUpgrade,
@@ -254,6 +255,7 @@ function assemble(
         // Before a successor learns of the end: it gives its own file this name then.
         [PID_FILE, () => pidFile?.remove()],
         ['the Arbiter could not be signed off', disown],
+        ['the ticket keys could not be forgotten', () => retireTicketKeys(options)],
         ...undo.reverse(),
       ];
       await undoAll(steps, events.onError);

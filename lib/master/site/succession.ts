@@ -19,6 +19,7 @@ import {
   newsLine,
 } from '../sockets/heritage.js';
 import type { Listener } from '../sockets/listener.js';
+import { hasTicketKeys, hearTicketKeys, shareTicketKeys } from '../workers/ticket-keys.js';
 import { startFolder } from './start-folder.js';
 
 /** How long binding and loading the host's own script may take beyond the boot of the workers. Milliseconds. */
@@ -164,6 +165,7 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   const bequest: Bequest = {
     predecessor: process.pid,
     arbiters: all.length,
+    tickets: hasTicketKeys(),
     sockets: sockets.map(({ name, listener: { bind, address, foreign } }, index) => {
       const path = typeof address === 'string' && !foreign ? { path: address } : {};
       return { name, bind, fd: FIRST_SOCKET_FD + index, foreign, ...path };
@@ -191,7 +193,9 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   child.on('error', () => undefined);
   const line = child.stdio[LINE_FD] as Duplex;
   line.on('error', () => undefined);
+  const endShare = shareTicketKeys((tickets) => system.write(line, newsLine({ tickets })));
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  line.once('close', endShare);
   return { pid, child, line, ended, left: new Set(), abandon: new AbortController() };
 }
 
@@ -222,7 +226,8 @@ function allServed(
     });
     abandon.signal.addEventListener('abort', () => fail('this process was told to stop meanwhile'));
     readLines(line, (text) => {
-      const { serves, fails, leaves } = newsIn(text);
+      const { serves, fails, leaves, tickets } = newsIn(text);
+      if (Array.isArray(tickets)) hearTicketKeys(tickets);
       if (leaves !== undefined) left.add(leaves);
       if (fails !== undefined) fail(fails);
       const index = missing.indexOf(serves ?? '');

@@ -29,17 +29,30 @@ export interface Bequest {
   readonly predecessor: number;
   /** How many Arbiters it has. */
   readonly arbiters: number;
+  /** Whether its ticket keys are the first that it says on the line; absent in one of an earlier version. */
+  readonly tickets?: boolean;
   readonly sockets: readonly (Heirloom & { readonly name: string; readonly bind: string })[];
+}
+
+/** Keys of TLS session tickets. They go over the line: what stands in an environment can be read by others. */
+export interface TicketNews {
+  /** What they are for, see `ticketKeysFor()`. */
+  readonly purpose: string;
+  /** In base64. */
+  readonly keys: string;
+  /** When they were made, of `monotonic()`. */
+  readonly since: number;
 }
 
 /**
  * What the processes tell each other, each as a line of JSON. The successor: one of its duties that it does, or why it never will. Both: a duty
- * that they are about to give up.
+ * that they are about to give up, and which ticket keys they use.
  */
 export interface News {
   readonly serves: string;
   readonly fails: string;
   readonly leaves: string;
+  readonly tickets: readonly Partial<TicketNews>[];
 }
 
 /** It may be of another version of this library. */
@@ -67,8 +80,11 @@ export class Heritage {
   readonly #bound: (readonly string[])[] = [];
   #binding = 0;
   #alone = false;
+  #onTickets: (news: News['tickets']) => void = () => undefined;
+  /** Its first ticket keys have come, or none will. */
+  readonly #ticketsCame: Promise<void>;
 
-  constructor({ predecessor, arbiters, sockets }: Bequest) {
+  constructor({ predecessor, arbiters, tickets = false, sockets }: Bequest) {
     this.predecessor = predecessor;
     // One of an earlier version does not say so.
     this.#arbiters = arbiters ?? Number.POSITIVE_INFINITY;
@@ -76,9 +92,18 @@ export class Heritage {
     this.#line.on('error', () => undefined);
     const left = new Set<string>();
     this.left = left;
-    readLines(this.#line, (line) => left.add(newsIn(line).leaves ?? ''));
+    let came = (): void => undefined;
+    this.#ticketsCame = tickets ? new Promise((resolve) => (came = resolve)) : Promise.resolve();
+    readLines(this.#line, (line) => {
+      const news = newsIn(line);
+      if (news.leaves !== undefined) left.add(news.leaves);
+      if (!Array.isArray(news.tickets)) return;
+      this.#onTickets(news.tickets);
+      came();
+    });
     this.#line.on('close', () => {
       this.#alone = true;
+      came();
     });
     // It must not keep a host alive.
     this.#line.unref();
@@ -123,6 +148,23 @@ export class Heritage {
     const left = this.#sockets.map(({ bind }) => bind).join(', ');
     const instead = this.#bound.flat().join(', ') || 'nothing';
     this.#tell({ fails: `it binds ${instead}, and not ${left}; to give up an address takes a restart` });
+  }
+
+  /** Calls back with the ticket keys of the predecessor, each time that it tells of some. */
+  onTickets(act: (news: News['tickets']) => void): void {
+    this.#onTickets = act;
+  }
+
+  /** Resolves when it has told of the first, or will not. */
+  async ticketsHeard(): Promise<void> {
+    if (!this.#alone) this.#line.ref();
+    await this.#ticketsCame;
+    this.#line.unref();
+  }
+
+  /** Tells the predecessor which ticket keys are used here. */
+  tellTickets(tickets: News['tickets']): void {
+    this.#tell({ tickets });
   }
 
   /** Tells the predecessor what is served. */

@@ -1,16 +1,18 @@
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { parseMessage, type WorkerMessage } from '../../protocol/messages.js';
-import { encodeOrder, type Order } from '../../protocol/orders.js';
+import { encodeOrder, encodeTicketKeys, type Order } from '../../protocol/orders.js';
 import { encodeTls, FD } from '../../protocol/spec.js';
 import type { Child } from '../../system/child.js';
 import { system } from '../../system/system.js';
 import { readLines } from '../common/read-lines.js';
+import type { TicketKeys } from './ticket-keys.js';
 
 /** The master's end of the control pipe of one worker. */
 export class Control {
   /** Undefined when the process could not be spawned. */
   readonly #pipe: Duplex | undefined;
+  #unwatch: (() => void) | undefined;
 
   constructor(child: Child) {
     this.#pipe = (child.stdio[FD.CONTROL] ?? undefined) as Duplex | undefined;
@@ -27,9 +29,11 @@ export class Control {
     });
   }
 
-  sendTls(tls: TlsOptions): void {
+  /** With the ticket keys of now, if they are the master's; those that follow are sent when they are there. */
+  sendTls(tls: TlsOptions, tickets: TicketKeys | undefined): void {
     // Without them it cannot boot: as if the pipe had failed.
-    this.#write(encodeTls(tls));
+    this.#write(encodeTls(tickets ? { ...tls, ticketKeys: tickets.keys } : tls));
+    this.#unwatch = tickets?.watch((keys) => this.#write(encodeTicketKeys(keys)));
   }
 
   /** Returns false where nothing can be said any more: the worker has closed its end. */
@@ -49,6 +53,7 @@ export class Control {
   }
 
   close(): void {
+    this.#unwatch?.();
     this.#pipe?.destroy();
   }
 }

@@ -8,6 +8,7 @@ import { files } from '../../system/files.js';
 import { system } from '../../system/system.js';
 import { withoutServiceVariables } from '../../system/systemd.js';
 import { type Command, SHELL, workerCommand } from './command.js';
+import { type TicketKeys, ticketKeysFor, withSessionContext } from './ticket-keys.js';
 
 /**
  * What the workers of one generation are started with. It is settled when the generation begins, with all symbolic links
@@ -26,6 +27,8 @@ export interface Generation {
   readonly workerClass: string | undefined;
   /** With the contents of the files: a certificate that is just being replaced keeps no worker from serving. */
   readonly tls: TlsOptions | undefined;
+  /** The same as those of the generation before, unless that has another certificate. */
+  readonly tickets: TicketKeys | undefined;
 }
 
 /**
@@ -45,6 +48,7 @@ export function newGeneration(number: number, options: ResolvedOptions): Generat
   const host = entry === undefined ? argv : [program, follow(entry), ...args];
   // Without a socket there is nothing to move.
   const shell = options.bind.length === 0 ? undefined : SHELL;
+  const secure = tls && withSessionContext(options, system.readTls(tls));
   return {
     number,
     command: workerCommand(source, execArgv, host, shell, libraryAt(library)),
@@ -55,7 +59,8 @@ export function newGeneration(number: number, options: ResolvedOptions): Generat
     },
     app: source.form === 'module' ? pin(source.specifier) : undefined,
     workerClass: workerClass.name === undefined ? undefined : pin(workerClass.name),
-    tls: tls && system.readTls(tls),
+    tls: secure,
+    tickets: secure && ticketKeysFor(options, secure),
   };
 }
 

@@ -9,6 +9,7 @@ import { boundName, type Listener } from '../sockets/listener.js';
 import { bootLimit } from './clocks.js';
 import { type Command, SHELL } from './command.js';
 import type { Generation } from './generation.js';
+import type { TicketKeys } from './ticket-keys.js';
 
 /** How to start one worker process. */
 export interface Launch {
@@ -22,6 +23,7 @@ export interface Launch {
   /** From `spawnedAt` of the spec until it is killed when it is not ready; 0 for never. */
   readonly bootLimit: number;
   readonly tls: TlsOptions | undefined;
+  readonly tickets: TicketKeys | undefined;
   /** Why it cannot be started, where that is known before. */
   readonly failure?: Error;
 }
@@ -52,7 +54,7 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
   const [first, ...further] = listeners.map(({ fd }) => fd);
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
   const { name, serving, clocks, gracefulTimeout, backlog, http, recycle, logger, umask } = options;
-  const { command, cwd, env, app, workerClass, tls } = generation;
+  const { command, cwd, env, app, workerClass, tls, tickets } = generation;
   return {
     command,
     spec: {
@@ -83,6 +85,7 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
     scoreboard,
     bootLimit: bootLimit(clocks),
     tls,
+    tickets,
   };
 }
 

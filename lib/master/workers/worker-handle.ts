@@ -135,7 +135,7 @@ export class WorkerHandle {
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
-    if (launch.tls !== undefined) this.#control.sendTls(launch.tls);
+    if (launch.tls !== undefined) this.#control.sendTls(launch.tls, launch.tickets);
     if (launch.bootLimit > 0) this.#countBoot(Math.max(0, launch.bootLimit - this.lived));
   }
 

@@ -49,6 +49,16 @@ const overTls: Contradiction = {
   },
 };
 
+const keysOfOurs: Contradiction = {
+  with: 'tls',
+  says: 'there are tickets with TLS only, and `ticketKeys` of your own are never replaced',
+  refuse: (option, { given: { [option]: rotation }, values: { tls } }) => {
+    if (rotation === undefined || rotation === 0) return;
+    if (tls === undefined) throw invalid('tls', `key and certificate, since '${option}' is for TLS only`, undefined);
+    if (tls.ticketKeys) throw invalid(option, "0, since 'tls.ticketKeys' are never replaced", rotation);
+  },
+};
+
 /** How a worker serves. */
 export const SERVING: OptionRecords = {
   threads: {
@@ -88,6 +98,12 @@ export const SERVING: OptionRecords = {
     defaultValue: undefined,
     defaultText: 'none: plain',
     reload: 'the files that it names',
+  },
+  ticketKeyRotation: {
+    about: 'How long the tickets of TLS sessions have the same keys, in all workers. 0 = as long as the certificate.',
+    kind: milliseconds,
+    defaultValue: 43_200_000,
+    contradicts: [keysOfOurs],
   },
   http2: {
     about: 'Speak HTTP/2, and HTTP/1.1 beside it, over `tls`; for the async class.',

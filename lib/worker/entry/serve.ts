@@ -22,7 +22,7 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
   try {
     lifecycle.phase = 'load';
     const Class = await loadClass(spec.workerClass ?? inline?.workerClass);
-    const { slot, pulse, fail, tell, onWake, leaveSockets } = lifecycle;
+    const { slot, pulse, fail, tell, onWake, leaveSockets, onTicketKeys } = lifecycle;
     const tls = spec.tls ? await lifecycle.tls() : undefined;
     if (Class.kind === 'threads' && spec.thread === undefined) {
       const { ThreadPool } = await import('../threads/pool.js');
@@ -34,7 +34,7 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
       const app = await (spec.app === undefined ? inline?.app : loadApp(spec.app));
       lifecycle.phase = 'boot';
       const warn = createWarner(tell, spec.thread);
-      const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls }, app);
+      const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls, onTicketKeys }, app);
       await worker.init();
       await worker.run();
       lifecycle.serving(worker);

@@ -126,12 +126,12 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   override async run(): Promise<void> {
     const listener = await this.#load();
-    const { tls, spec } = this.context;
+    const { tls, onTicketKeys, spec } = this.context;
     const { clientHasHead } = this.#heads;
     const { keepAlive, http2, allowHalfOpen } = spec.serving;
     const fed = await createServer({
       http: spec.http,
-      ...{ keepAlive, tls, http2, listener },
+      ...{ keepAlive, tls, onTicketKeys, http2, listener },
       onBroken: (client = 'a client', { message }) =>
         this.context.warn('pipelining', `an HTTP/2 connection of ${client} broke a limit, and was ended: ${message}`),
     });

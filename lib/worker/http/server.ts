@@ -2,7 +2,7 @@ import http from 'node:http';
 import type { Http2SecureServer } from 'node:http2';
 import type https from 'node:https';
 import type { Socket } from 'node:net';
-import type { TlsOptions } from 'node:tls';
+import type { TlsOptions, Server as TlsServer } from 'node:tls';
 import type { HttpOptions } from '../../protocol/spec.js';
 import { MAX_PENDING } from '../connections/connection.js';
 import type { SessionSettings, Sessions } from '../connections/sessions.js';
@@ -16,6 +16,8 @@ export interface ServerSettings {
   /** Milliseconds; for a server that has none of its own. */
   readonly keepAlive: number;
   readonly tls: TlsOptions | undefined;
+  /** Calls back with other ticket keys than those in `tls`. */
+  readonly onTicketKeys: (take: (keys: Uint8Array) => void) => void;
   readonly http2: boolean;
   readonly listener: Pick<Listener, 'own' | 'beside'>;
   readonly onBroken: SessionSettings['onBroken'];
@@ -33,6 +35,23 @@ export interface FedServer {
 
 /** The server for what is spoken. Modules that plain HTTP does not need are loaded when they are. */
 export async function createServer(settings: ServerSettings): Promise<FedServer> {
+  const { tls } = settings;
+  if (tls === undefined) return serverFor(settings);
+  // Not as an option: the server would keep them.
+  const { ticketKeys, ...rest } = tls;
+  const fed = await serverFor({ ...settings, tls: rest });
+  let keys: Uint8Array | undefined = ticketKeys;
+  const front = fed.front as TlsServer;
+  if (ticketKeys) front.setTicketKeys(ticketKeys);
+  settings.onTicketKeys((next) => {
+    front.setTicketKeys(next as Buffer);
+    keys?.fill(0);
+    keys = next;
+  });
+  return fed;
+}
+
+async function serverFor(settings: Omit<ServerSettings, 'onTicketKeys'>): Promise<FedServer> {
   const { http: given, keepAlive, tls, http2, onBroken } = settings;
   const { own, beside } = settings.listener;
   const copied = beside && optionsOf(beside);

@@ -1,12 +1,13 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { encodeMessage, type WorkerMessage } from '../../protocol/messages.js';
-import { type Order, parseOrder } from '../../protocol/orders.js';
+import { type Order, parseOrder, parseTicketKeys } from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { closeSockets } from '../sockets.js';
 import { writeDuty } from '../vitals/board.js';
 import type { Link, Orders } from './lifecycle.js';
+import { Renewals } from './renewals.js';
 import { sharedBuffer } from './shared.js';
 
 /**
@@ -31,6 +32,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
   let rest = '';
   let tls: string | undefined;
   let onTls: (() => void) | undefined;
+  const renewals = new Renewals();
   let orders: Pick<Orders, Order> | undefined;
   const take = (line: string): void => {
     if (spec.tls && tls === undefined) {
@@ -40,6 +42,8 @@ export function linkToMaster(spec: WorkerSpec): Link {
     }
     const order = parseOrder(line);
     if (order) orders?.[order]();
+    const keys = parseTicketKeys(line);
+    if (keys) renewals.bring(keys);
   };
   control.setEncoding('latin1').on('data', (text: string) => {
     const lines = (rest + text).split('\n');
@@ -59,6 +63,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
       control.unref();
       return decodeTls(tls ?? '');
     },
+    onTicketKeys: renewals.onTicketKeys,
     onWake: (act) => void process.on('SIGURG', act),
     leaveSockets() {
       closeSockets(spec);

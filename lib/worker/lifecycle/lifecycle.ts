@@ -44,6 +44,8 @@ export interface Link {
   readonly tell: (message: WorkerMessage) => void;
   /** Comes only where the spec says so. */
   readonly tls: () => Promise<TlsOptions>;
+  /** Calls back with ticket keys that are to be used instead of those before; who takes them overwrites them. */
+  readonly onTicketKeys: (take: (keys: Uint8Array) => void) => void;
   /** Calls back when whoever gives the orders is gone. */
   readonly onGone: (act: () => void) => void;
   /** Calls back when another acceptor asks for help, see the duty roster. */
@@ -85,7 +87,7 @@ export interface Servant {
 }
 
 /** The signals, errors and exits of a worker process, or of a thread of one, from its first line to its last. */
-export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onWake' | 'shared' | 'leaveSockets'> {
+export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onTicketKeys' | 'onWake' | 'shared' | 'leaveSockets'> {
   readonly slot: Slot;
   readonly pulse: Pulse;
   /** What an error before readiness is blamed on. */

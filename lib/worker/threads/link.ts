@@ -1,6 +1,7 @@
 import type { TlsOptions } from 'node:tls';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import type { Link } from '../lifecycle/lifecycle.js';
+import { Renewals } from '../lifecycle/renewals.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 
@@ -26,6 +27,8 @@ export function linkToProcess(): ThreadLink {
   descriptors.share(shortages, () => tell({ type: 'short' }));
   orders.set('short', () => descriptors.hear());
   let kept = false;
+  const renewals = new Renewals();
+  orders.set('tickets', (order) => order.type === 'tickets' && renewals.bring(order.keys));
   orders.set('usr1', () => process.emit('SIGUSR1', 'SIGUSR1'));
   return {
     tell,
@@ -38,6 +41,7 @@ export function linkToProcess(): ThreadLink {
       if (before < requests.limit && before + count >= requests.limit) tell({ type: 'recycle', why: 'requests' });
     },
     tls: async () => tls as TlsOptions,
+    onTicketKeys: renewals.onTicketKeys,
     // The process takes its threads with it.
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),

@@ -23,6 +23,8 @@ export type ThreadOrder =
   | { readonly type: 'short' }
   /** The process got USR1; signals come to its main thread alone. */
   | { readonly type: 'usr1' }
+  /** To be used from now on. */
+  | { readonly type: 'tickets'; readonly keys: Uint8Array }
   | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer | undefined };
 
 /** The `workerData` of a thread. */

@@ -38,7 +38,7 @@ const TERMINATED = 1;
 export class ThreadPool implements Servant {
   readonly #spec: WorkerSpec;
   readonly #lifecycle: Lifecycle;
-  readonly #tls: TlsOptions | undefined;
+  #tls: TlsOptions | undefined;
   readonly #threads = new Map<number, ThreadHandle>();
   /** Threads that could not be terminated. Others have their numbers and slots now; they hold nothing but memory, and the process. */
   readonly #lost = new Set<ThreadHandle>();
@@ -84,6 +84,12 @@ export class ThreadPool implements Servant {
       for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
       this.#lifecycle.onWake(() => {
         for (const thread of this.#threads.values()) thread.order({ type: 'wake' });
+      });
+      this.#lifecycle.onTicketKeys((keys) => {
+        (this.#tls?.ticketKeys as Uint8Array | undefined)?.fill(0);
+        // For threads that are still to be started.
+        this.#tls = { ...this.#tls, ticketKeys: keys as Buffer };
+        for (const thread of this.#threads.values()) thread.order({ type: 'tickets', keys });
       });
       process.on('SIGUSR1', () => {
         for (const thread of this.#threads.values()) thread.order({ type: 'usr1' });

@@ -52,6 +52,19 @@ test('http2 is for the class async, and over TLS', { skip: noCertificates }, () 
   assert.equal(validateOptions({ app, workerClass: 'async', http2: true, tls }).serving.http2, true);
 });
 
+test('ticket keys are renewed where there is TLS, and where the user has brought none', {
+  skip: noCertificates,
+}, () => {
+  const tls = certificate();
+  const own = { ...tls, ticketKeys: Buffer.alloc(48, 7) };
+  assertInvalid(() => validateOptions({ app, ticketKeyRotation: 1 }), "option 'tls'", "'ticketKeyRotation'");
+  const both = (): unknown => validateOptions({ app, tls: own, ticketKeyRotation: 1 });
+  assertInvalid(both, "option 'ticketKeyRotation'", "'tls.ticketKeys'", 'got 1');
+  // To switch off what is not there is no fault.
+  for (const more of [{}, { tls: own }, { tls }]) validateOptions({ app, ticketKeyRotation: 0, ...more });
+  assert.equal(validateOptions({ app, tls, ticketKeyRotation: 1 }).ticketKeyRotation, 1);
+});
+
 test('a worker without sockets is one of a class of the user', () => {
   for (const workerClass of [undefined, ...BUILT_IN_CLASSES]) {
     const check = (): unknown => validateOptions({ app, workerClass, bind: [] });

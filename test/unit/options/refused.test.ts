@@ -75,6 +75,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ SNICallback: () => undefined }, 'plain data or a file URL', '', 'tls.SNICallback'],
     [{ key: new URL('https://example.org/key.pem') }, 'plain data or a file URL', '', 'tls.key'],
   ],
+  ticketKeyRotation: wrongDurations,
   http2: [[1, 'true or false', 'got 1']],
   requestBuffer: [-1, 1.5, 2 ** 31, '1', null].map(
     (value): Wrong => [value, 'an integer from 0 to 2147483647', 'got '],

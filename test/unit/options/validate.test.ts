@@ -30,6 +30,7 @@ test('defaults', () => {
       allowHalfOpen: false,
     },
     tls: undefined,
+    ticketKeyRotation: 43_200_000,
     app,
     name: 'prefork',
     workers: availableParallelism(),

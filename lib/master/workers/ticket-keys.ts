@@ -1,0 +1,184 @@
+/*
+ * What the tickets of TLS sessions are encrypted with. Each worker would make keys of its own, and know no ticket of another one; so the master makes
+ * them, and all workers have the same. With its keys, recorded traffic of TLS 1.2 can be read; so they are nowhere but in memory and in
+ * pipes, and they are replaced. Node has one set of keys at a time, and none to read old tickets with: whoever brings one of before a renewal gets a full handshake.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import type { TlsOptions } from 'node:tls';
+import { serialize } from 'node:v8';
+import { asDelay } from '../../delay.js';
+import { monotonic } from '../../monotonic.js';
+import type { ResolvedOptions } from '../../options/resolved.js';
+import { heritage, type TicketNews } from '../sockets/heritage.js';
+
+/** A name, a key for the HMAC, and one for AES. */
+const LENGTH = 48;
+/** Longest `sessionIdContext`, RFC 5077 leaves it to the server; OpenSSL: `SSL_MAX_SID_CTX_LENGTH`. */
+const CONTEXT_LENGTH = 32;
+
+type Take = (keys: Buffer) => void;
+type Owner = Pick<ResolvedOptions, 'name' | 'ticketKeyRotation'>;
+
+/** Those that are used now, for one certificate and all else that `tls` says: a ticket for one is none for another. */
+export class TicketKeys {
+  readonly owner: Owner;
+  /** What they are for, so that another process can tell; a digest. */
+  readonly purpose: string;
+  readonly #watchers = new Set<Take>();
+  #keys: Buffer;
+  /** When they were made, of `monotonic()`. */
+  #since: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(owner: Owner, purpose: string, inherited: { readonly keys: Buffer; readonly since: number }) {
+    this.owner = owner;
+    this.purpose = purpose;
+    this.#keys = inherited.keys;
+    this.#since = inherited.since;
+    inUse.add(this);
+  }
+
+  /** As they are now, for a worker that begins. They are overwritten when they are replaced. */
+  get keys(): Buffer {
+    // Nobody renews them while there is no worker.
+    if (this.#left <= 0) this.#renew();
+    return this.#keys;
+  }
+
+  get news(): TicketNews {
+    return { purpose: this.purpose, keys: this.keys.toString('base64'), since: this.#since };
+  }
+
+  /** Calls back with all that come after those of now. Returns what ends that. */
+  watch(take: Take): () => void {
+    this.#watchers.add(take);
+    this.#arm();
+    return () => {
+      this.#watchers.delete(take);
+      if (this.#watchers.size > 0) return;
+      clearTimeout(this.#timer);
+      if (!inUse.has(this)) this.#keys.fill(0);
+    };
+  }
+
+  /** Those of another process that has the same, if they are newer. */
+  adopt(keys: Buffer, since: number): void {
+    if (since > this.#since) this.#replace(keys, since);
+    else keys.fill(0);
+  }
+
+  /** No worker will be started with them any more. Those that run have them until they end. */
+  retire(): void {
+    inUse.delete(this);
+    if (this.#watchers.size === 0) this.#keys.fill(0);
+  }
+
+  /** How long they are used, milliseconds. */
+  get #left(): number {
+    const { ticketKeyRotation } = this.owner;
+    return ticketKeyRotation === 0 ? Number.POSITIVE_INFINITY : this.#since + ticketKeyRotation - monotonic();
+  }
+
+  #renew(): void {
+    this.#replace(randomBytes(LENGTH), monotonic());
+    announce(this);
+  }
+
+  #replace(keys: Buffer, since: number): void {
+    this.#keys.fill(0);
+    this.#keys = keys;
+    this.#since = since;
+    for (const take of this.#watchers) take(keys);
+    this.#arm();
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const left = this.#left;
+    if (this.#watchers.size === 0 || left === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.#renew(), asDelay(left)).unref();
+  }
+}
+
+/** All of this process. */
+const inUse = new Set<TicketKeys>();
+/** How the processes beside this one are told, see `succession.ts`. */
+const beside = new Set<(news: readonly TicketNews[]) => void>();
+/** What these have, and nobody here uses. */
+const heirlooms = new Map<string, { readonly keys: Buffer; readonly since: number }>();
+
+if (heritage) {
+  const predecessor = heritage;
+  predecessor.onTickets(hearTicketKeys);
+  beside.add((news) => predecessor.tellTickets(news));
+  predecessor.onAlone(forgetHeirlooms);
+}
+
+/**
+ * The keys for what an Arbiter serves: those that it uses for the same already, that another process does, or new ones. None where the user has
+ * brought some.
+ */
+export function ticketKeysFor(owner: Owner, tls: TlsOptions): TicketKeys | undefined {
+  if (tls.ticketKeys) return undefined;
+  const purpose = createHash('sha256')
+    .update(serialize([owner.name, tls]))
+    .digest('base64');
+  for (const used of inUse) if (used.owner === owner && used.purpose === purpose) return used;
+  const heirloom = heirlooms.get(purpose);
+  if (heirloom) {
+    heirlooms.delete(purpose);
+    return new TicketKeys(owner, purpose, heirloom);
+  }
+  const made = new TicketKeys(owner, purpose, { keys: randomBytes(LENGTH), since: monotonic() });
+  announce(made);
+  return made;
+}
+
+/**
+ * What else must be the same where a ticket is to be taken. Node makes it of the command line, which has another path in it after a deploy.
+ */
+export function withSessionContext({ name }: Pick<Owner, 'name'>, tls: TlsOptions): TlsOptions {
+  const digest = createHash('sha256').update(`prefork ${name}`).digest('hex');
+  return { ...tls, sessionIdContext: tls.sessionIdContext ?? digest.slice(0, CONTEXT_LENGTH) };
+}
+
+/** An Arbiter has ended. */
+export function retireTicketKeys(owner: Owner): void {
+  for (const keys of [...inUse]) if (keys.owner === owner) keys.retire();
+}
+
+export function hasTicketKeys(): boolean {
+  return inUse.size > 0;
+}
+
+/** Tells another process by that function what is in use now, and whatever comes. Returns what ends that. */
+export function shareTicketKeys(tell: (news: readonly TicketNews[]) => void): () => void {
+  tell([...inUse].map(({ news }) => news));
+  beside.add(tell);
+  return () => {
+    beside.delete(tell);
+    forgetHeirlooms();
+  };
+}
+
+/** Another process tells of its own. It may be of another version of this library. */
+export function hearTicketKeys(news: readonly Partial<TicketNews>[]): void {
+  for (const one of news) {
+    const { purpose, keys: text, since } = Object(one) as Partial<TicketNews>;
+    const keys = Buffer.from(String(text), 'base64');
+    if (typeof purpose !== 'string' || typeof since !== 'number' || keys.length !== LENGTH) continue;
+    const users = [...inUse].filter((used) => used.purpose === purpose);
+    for (const user of users) user.adopt(Buffer.from(keys), since);
+    if (users.length > 0) keys.fill(0);
+    else heirlooms.set(purpose, { keys, since });
+  }
+}
+
+function announce({ news }: TicketKeys): void {
+  for (const tell of beside) tell([news]);
+}
+
+function forgetHeirlooms(): void {
+  for (const { keys } of heirlooms.values()) keys.fill(0);
+  heirlooms.clear();
+}

@@ -1,0 +1,72 @@
+import tls, { type SecureVersion } from 'node:tls';
+import { inTime } from './wait.js';
+
+export const VERSIONS: readonly SecureVersion[] = ['TLSv1.2', 'TLSv1.3'];
+
+export interface Visit {
+  /** The pid of the worker. */
+  readonly body: string;
+  /** Whether the ticket was taken. */
+  readonly resumed: boolean;
+  /** With the last ticket that came, or the one that was offered. */
+  readonly session: Buffer | undefined;
+}
+
+/** One request over a connection of its own, with HTTP/1.1. Any certificate will do: which one it is shows the ticket. */
+export async function visit(url: string, version: SecureVersion, offered?: Buffer, path = '/pid'): Promise<Visit> {
+  const { hostname, port } = new URL(url);
+  const socket = tls.connect({
+    ...{ host: hostname, port: Number(port), rejectUnauthorized: false },
+    ...{ minVersion: version, maxVersion: version, ...(offered && { session: offered }) },
+  });
+  let session = offered;
+  let text = '';
+  let resumed = false;
+  socket.on('session', (given: Buffer) => {
+    session = given;
+  });
+  socket.on('secureConnect', () => {
+    resumed = socket.isSessionReused();
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
+  });
+  socket.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+  });
+  await inTime(
+    new Promise<void>((resolve, reject) => {
+      socket.on('error', reject);
+      socket.on('close', () => resolve());
+    }),
+    'an answer over TLS',
+  );
+  const [head = '', body = ''] = text.split('\r\n\r\n');
+  if (!head.startsWith('HTTP/1.1 200 ')) throw new Error(`expected an answer, got '${text}'`);
+  // A Unix-like chunk: the length, the body, and the last one.
+  return { body: /chunked/i.test(head) ? (body.split('\r\n')[1] ?? '') : body, resumed, session };
+}
+
+/** So many visits, one after the other, each with the ticket that the one before has got: how many were resumed, and by which workers. */
+export async function chain(
+  url: string,
+  version: SecureVersion,
+  visits: number,
+  first?: Buffer,
+): Promise<{ resumed: number; session: Buffer; workers: Set<string> }> {
+  let session = first ?? (await visit(url, version)).session;
+  let resumed = 0;
+  const workers = new Set<string>();
+  for (let count = 0; count < visits; count++) {
+    const seen = await visit(url, version, session);
+    if (seen.resumed) resumed++;
+    workers.add(seen.body);
+    session = seen.session;
+  }
+  return { resumed, session: session as Buffer, workers };
+}
+
+/** How many of so many visits are resumed, each with the same ticket. */
+export async function offer(url: string, version: SecureVersion, session: Buffer, visits: number): Promise<number> {
+  let resumed = 0;
+  for (let count = 0; count < visits; count++) if ((await visit(url, version, session)).resumed) resumed++;
+  return resumed;
+}

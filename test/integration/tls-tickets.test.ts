@@ -1,0 +1,190 @@
+/* A ticket of any worker is taken by any other, as long as the certificate is the same. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import http2 from 'node:http2';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import tls from 'node:tls';
+import { Arbiter, type TlsSettings } from 'prefork';
+import type { Address } from '../helpers/address.js';
+import { CertificateFiles, certificate, noCertificates } from '../helpers/certificate.js';
+import { classes } from '../helpers/classes.js';
+import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { chain, offer, VERSIONS, visit } from '../helpers/tickets.js';
+import { eventually, inTime } from '../helpers/wait.js';
+
+const needed = { skip: noCertificates };
+const WORKERS = 4;
+const VISITS = 100;
+const FEW = 20;
+/** Of a hundred, at least so many; the two are for what a loaded machine does to a client. */
+const MOST = 0.98;
+
+const LONG = 2 ** 31 - 1;
+
+function most(resumed: number, visits: number, what: string): void {
+  assert.ok(resumed >= MOST * visits, `${what}: ${resumed} of ${visits} were resumed`);
+}
+
+for (const { name, options } of classes()) {
+  for (const version of VERSIONS) {
+    test(`tickets_any_worker: ${name}, ${version}, also right after a reload`, needed, async (t) => {
+      const host = new Host(t, { ...options, workers: WORKERS, tls: certificate() });
+      const url = await host.ready();
+      const before = await chain(url, version, VISITS);
+      most(before.resumed, VISITS, 'before');
+      assert.ok(before.workers.size > 1, 'several workers have served');
+      await host.call('reload');
+      const after = await chain(url, version, VISITS, before.session);
+      most(after.resumed, VISITS, 'after the reload');
+      assert.deepEqual(
+        [...after.workers].filter((pid) => before.workers.has(pid)),
+        [],
+      );
+    });
+  }
+}
+
+/** An HTTP/2 connection with one request; the ticket is that of before. */
+async function visitHttp2(url: string, offered?: Buffer): Promise<{ resumed: boolean; session: Buffer | undefined }> {
+  const { hostname, port } = new URL(url);
+  const socket = tls.connect({
+    ...{ host: hostname, port: Number(port), rejectUnauthorized: false, ALPNProtocols: ['h2'] },
+    ...(offered && { session: offered }),
+  });
+  let session = offered;
+  socket.on('session', (given: Buffer) => {
+    session = given;
+  });
+  await inTime(new Promise((resolve) => socket.once('secureConnect', resolve)), 'a handshake');
+  const resumed = socket.isSessionReused();
+  const client = http2.connect(url, { createConnection: () => socket });
+  const stream = client.request({ ':path': '/pid' });
+  const ended = new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject).resume());
+  await inTime(ended, 'an answer over HTTP/2');
+  client.destroy();
+  return { resumed, session };
+}
+
+test('tickets_any_worker: HTTP/2', needed, async (t) => {
+  const tlsOptions = { workerClass: 'async', http2: true, tls: certificate() } as const;
+  const host = new Host(t, { ...tlsOptions, workers: WORKERS });
+  const url = await host.ready();
+  let { session } = await visitHttp2(url);
+  let resumed = 0;
+  for (let count = 0; count < VISITS; count++) {
+    const seen = await visitHttp2(url, session);
+    if (seen.resumed) resumed++;
+    session = seen.session;
+  }
+  most(resumed, VISITS, 'HTTP/2');
+});
+
+test('tickets_any_worker: of a server that the application exports', needed, async (t) => {
+  const host = new Host(t, {
+    ...{ workers: WORKERS, workerClass: 'async', tls: certificate(), app: fixture('exported-server.js') },
+  });
+  const url = await host.ready();
+  let { session } = await visit(url, 'TLSv1.3', undefined, '/');
+  for (let count = 0; count < FEW; count++) {
+    const seen = await visit(url, 'TLSv1.3', session, '/');
+    assert.ok(seen.resumed, `visit ${count}`);
+    session = seen.session;
+  }
+});
+
+for (const version of VERSIONS) {
+  test(`tickets_of_a_certificate: another one, and one that is rolled back, ${version}`, needed, async (t) => {
+    const files = new CertificateFiles(t);
+    const broken = join(temporaryFolder(t), 'broken');
+    const options: HostOptions = { workers: WORKERS, app: fixture('broken-while.js'), env: { BROKEN: broken } };
+    const { arbiter, url } = await serve(t, { key: files.key, cert: files.cert }, options);
+    const first = await chain(url, version, FEW);
+    assert.equal(first.resumed, FEW);
+
+    // The workers of the old certificate serve on, with their keys.
+    files.write(certificate(1));
+    writeFileSync(broken, '');
+    await assert.rejects(arbiter.reload(), { code: 'ERR_RELOAD_FAILED' });
+    const kept = await chain(url, version, FEW, first.session);
+    assert.equal(kept.resumed, FEW, 'after the rollback');
+    rmSync(broken);
+
+    // A visit throws where a handshake fails.
+    await arbiter.reload();
+    assert.equal(await offer(url, version, kept.session, FEW), 0, 'with the other certificate');
+    const second = await chain(url, version, FEW);
+    assert.equal(second.resumed, FEW, 'tickets of the other certificate');
+    files.write(certificate());
+    await arbiter.reload();
+    assert.equal(await offer(url, version, second.session, FEW), 0, 'with the first certificate again');
+    assert.equal(await offer(url, version, kept.session, FEW), 0, 'tickets of the first keys');
+  });
+}
+
+for (const { name, options } of classes()) {
+  test(`tickets_renewed: all workers at about the same time, ${name}`, needed, async (t) => {
+    const host = new Host(t, { ...options, workers: WORKERS, tls: certificate(), ticketKeyRotation: 3_000 });
+    const url = await host.ready();
+    let { session } = await chain(url, 'TLSv1.3', 1);
+    for (let renewal = 0; renewal < 2; renewal++) {
+      const old = session;
+      // What one worker takes, and another one does not, is a moment.
+      await eventually(async () => (await offer(url, 'TLSv1.3', old, FEW)) === 0, 'the end of the old tickets');
+      await eventually(async () => {
+        const seen = await chain(url, 'TLSv1.3', FEW);
+        session = seen.session;
+        return seen.resumed === FEW && seen.workers.size > 1;
+      }, 'tickets of the new keys that all workers take');
+    }
+    assert.deepEqual(host.of('worker:exit'), []);
+  });
+}
+
+/** An Arbiter of this process with these settings. */
+async function serve(
+  t: TestContext,
+  settings: TlsSettings,
+  options: HostOptions = {},
+): Promise<{ arbiter: Arbiter; url: string }> {
+  const arbiter = new Arbiter({
+    ...{ app: fixture('app.js'), workers: WORKERS, bind: '127.0.0.1:0', signals: false, logger: false, surge: '100%' },
+    ...{ ...(options as object), tls: settings },
+  });
+  t.after(() => arbiter.stop({ graceful: false }));
+  await arbiter.start();
+  const { port } = arbiter.addresses[0] as Exclude<Address, string>;
+  return { arbiter, url: `https://127.0.0.1:${port}` };
+}
+
+for (const version of VERSIONS) {
+  test(
+    `tickets_of_own_keys: two masters take each other's, and no reload changes that, ${version}`,
+    needed,
+    async (t) => {
+      const ticketKeys = randomBytes(48);
+      const files = new CertificateFiles(t);
+      const settings = { key: files.key, cert: files.cert };
+      const own = await serve(t, { ...settings, ticketKeys });
+      const same = await serve(t, { ...settings, ticketKeys });
+      const other = await serve(t, settings);
+      const { session } = await chain(own.url, version, 1);
+      assert.equal(await offer(same.url, version, session, FEW), FEW);
+      assert.equal(await offer(other.url, version, session, FEW), 0);
+      await own.arbiter.reload();
+      assert.equal(await offer(own.url, version, session, FEW), FEW);
+      assert.equal(ticketKeys.equals(Buffer.alloc(48)), false, 'the keys of the user are left alone');
+    },
+  );
+}
+
+test('tickets_switched_off: nothing is resumed, and everything is served', needed, async (t) => {
+  const { SSL_OP_NO_TICKET } = (await import('node:crypto')).constants;
+  const host = new Host(t, {
+    ...{ workers: WORKERS, tls: { ...certificate(), secureOptions: SSL_OP_NO_TICKET }, ticketKeyRotation: LONG },
+  });
+  const url = await host.ready();
+  for (const version of VERSIONS) assert.equal((await chain(url, version, FEW)).resumed, 0, version);
+});
