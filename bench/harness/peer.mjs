@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -65,7 +66,7 @@ export const PEERS = {
 /** @typedef {{ name: string, pid: number, port: number, stop: () => Promise<void> }} Peer */
 /**
  * What a peer serves and how; the head of each program in peers/ says what it knows.
- * @typedef {{ app?: string, keepAlive?: boolean, options?: object, server?: object, socketPath?: string }} Setup
+ * @typedef {{ app?: string, keepAlive?: boolean, options?: object, server?: object, socketPath?: string, tls?: object }} Setup
  */
 
 /** A peer's build does not know an option that it was given. */
@@ -111,7 +112,7 @@ export async function startPeer(name, workers, setup, env) {
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
     }),
   );
-  await answering(name, child, port);
+  await answering(name, child, port, setup?.tls !== undefined);
   await resting(child.pid);
   return { name, pid: child.pid, port, stop: () => stopChild(child) };
 }
@@ -154,9 +155,9 @@ export async function stopChild(child) {
   clearTimeout(limit);
 }
 
-async function answering(name, child, port) {
+async function answering(name, child, port, secure) {
   const deadline = Date.now() + START_LIMIT;
-  while ((await get(port)) !== 'hello\n') {
+  while ((await get(port, secure)) !== 'hello\n') {
     if (child.exitCode === REFUSED) throw new RefusedError(`this build refuses ${name}`);
     if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode}`);
     if (Date.now() > deadline) throw new Error(`${name} did not answer within ${START_LIMIT} ms`);
@@ -164,9 +165,10 @@ async function answering(name, child, port) {
   }
 }
 
-function get(port) {
+function get(port, secure) {
+  const to = { port, host: '127.0.0.1', agent: false, timeout: 5_000, rejectUnauthorized: false };
   return new Promise((resolve) => {
-    const request = http.get({ port, host: '127.0.0.1', agent: false, timeout: 5_000 }, async (response) => {
+    const request = (secure ? https : http).get(to, async (response) => {
       resolve((await response.setEncoding('utf8').toArray()).join(''));
     });
     request.on('timeout', () => request.destroy()).on('error', () => resolve(undefined));
