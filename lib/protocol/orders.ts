@@ -10,15 +10,19 @@ export function encodeOrder(order: Order): string {
 }
 
 const TICKETS = 'tickets ';
+/** Bytes: a name, a key for the HMAC, and one for AES; as Node takes them. */
+export const TICKET_KEYS = 48;
 
 /** All workers decrypt the tickets of TLS sessions with these from now on. The first ones come with the `tls` options. */
 export function encodeTicketKeys(keys: Buffer): string {
   return `${TICKETS}${keys.toString('base64')}\n`;
 }
 
-/** Undefined for a line that says something else. */
+/** Undefined for a line that says something else, or of a newer master. */
 export function parseTicketKeys(line: string): Buffer | undefined {
-  return line.startsWith(TICKETS) ? Buffer.from(line.slice(TICKETS.length), 'base64') : undefined;
+  if (!line.startsWith(TICKETS)) return undefined;
+  const keys = Buffer.from(line.slice(TICKETS.length), 'base64');
+  return keys.length === TICKET_KEYS ? keys : undefined;
 }
 
 /** Undefined for a line of a newer master, or of nobody. */

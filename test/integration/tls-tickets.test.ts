@@ -12,6 +12,7 @@ import { CertificateFiles, certificate, noCertificates } from '../helpers/certif
 import { classes } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { temporaryFolder } from '../helpers/place.js';
+import { hostSource, Releases } from '../helpers/releases.js';
 import { chain, offer, VERSIONS, visit } from '../helpers/tickets.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
@@ -46,6 +47,24 @@ for (const { name, options } of classes()) {
     });
   }
 }
+
+test('tickets_any_worker: of a release in another folder, whose host brings the application', needed, async (t) => {
+  const releases = new Releases(t);
+  releases.release('1', hostSource('1'), 'server.mjs');
+  const options = { app: undefined, workers: WORKERS, workerClass: 'async', tls: certificate() };
+  const host = new Host(t, options, { script: join(releases.current, 'server.mjs') });
+  const url = await host.ready();
+  const before = await chain(url, 'TLSv1.3', FEW);
+  releases.release('2', hostSource('2'), 'server.mjs');
+  await host.call('reload');
+  const after = await chain(url, 'TLSv1.3', FEW, before.session);
+  assert.deepEqual([before.resumed, after.resumed], [FEW, FEW]);
+  for (const [seen, version] of [
+    [before, 1],
+    [after, 2],
+  ] as const)
+    for (const body of seen.workers) assert.match(body, new RegExp(` ${version}$`));
+});
 
 /** An HTTP/2 connection with one request; the ticket is that of before. */
 async function visitHttp2(url: string, offered?: Buffer): Promise<{ resumed: boolean; session: Buffer | undefined }> {

@@ -139,6 +139,9 @@ async function succeed({ bootTimeout, gracefulTimeout }: UpgradeLimits): Promise
   const next = await launch([...estates]);
   candidate = next;
   try {
+    // It waits for these before all else.
+    const endShare = shareTicketKeys((tickets) => system.write(next.line, newsLine({ tickets })));
+    next.line.once('close', endShare);
     await allServed(next, [...estates].flatMap(dutiesOf), bootTimeout === 0 ? undefined : bootTimeout + HOST_BOOT);
   } catch (error) {
     // It may have clients already. Until it has ended, it is in the way of another attempt.
@@ -193,9 +196,7 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   child.on('error', () => undefined);
   const line = child.stdio[LINE_FD] as Duplex;
   line.on('error', () => undefined);
-  const endShare = shareTicketKeys((tickets) => system.write(line, newsLine({ tickets })));
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  line.once('close', endShare);
   return { pid, child, line, ended, left: new Set(), abandon: new AbortController() };
 }
 

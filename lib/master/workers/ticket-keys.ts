@@ -1,7 +1,8 @@
 /*
  * What the tickets of TLS sessions are encrypted with. Each worker would make keys of its own, and know no ticket of another one; so the master makes
- * them, and all workers have the same. With its keys, recorded traffic of TLS 1.2 can be read; so they are nowhere but in memory and in
- * pipes, and they are replaced. Node has one set of keys at a time, and none to read old tickets with: whoever brings one of before a renewal gets a full handshake.
+ * them, and all workers have the same. Whoever has them can read what was recorded of TLS 1.2; so they are nowhere but in memory and in
+ * pipes, and are replaced. Node has one set of keys at a time, and none for old tickets only: a client that brings one of those has a full
+ * handshake.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { TlsOptions } from 'node:tls';
@@ -9,11 +10,10 @@ import { serialize } from 'node:v8';
 import { asDelay } from '../../delay.js';
 import { monotonic } from '../../monotonic.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
+import { TICKET_KEYS } from '../../protocol/orders.js';
 import { heritage, type TicketNews } from '../sockets/heritage.js';
 
-/** A name, a key for the HMAC, and one for AES. */
-const LENGTH = 48;
-/** Longest `sessionIdContext`, RFC 5077 leaves it to the server; OpenSSL: `SSL_MAX_SID_CTX_LENGTH`. */
+/** So long a `sessionIdContext` may be. OpenSSL: `SSL_MAX_SID_CTX_LENGTH`. */
 const CONTEXT_LENGTH = 32;
 
 type Take = (keys: Buffer) => void;
@@ -80,7 +80,7 @@ export class TicketKeys {
   }
 
   #renew(): void {
-    this.#replace(randomBytes(LENGTH), monotonic());
+    this.#replace(randomBytes(TICKET_KEYS), monotonic());
     announce(this);
   }
 
@@ -129,7 +129,7 @@ export function ticketKeysFor(owner: Owner, tls: TlsOptions): TicketKeys | undef
     heirlooms.delete(purpose);
     return new TicketKeys(owner, purpose, heirloom);
   }
-  const made = new TicketKeys(owner, purpose, { keys: randomBytes(LENGTH), since: monotonic() });
+  const made = new TicketKeys(owner, purpose, { keys: randomBytes(TICKET_KEYS), since: monotonic() });
   announce(made);
   return made;
 }
@@ -166,7 +166,7 @@ export function hearTicketKeys(news: readonly Partial<TicketNews>[]): void {
   for (const one of news) {
     const { purpose, keys: text, since } = Object(one) as Partial<TicketNews>;
     const keys = Buffer.from(String(text), 'base64');
-    if (typeof purpose !== 'string' || typeof since !== 'number' || keys.length !== LENGTH) continue;
+    if (typeof purpose !== 'string' || typeof since !== 'number' || keys.length !== TICKET_KEYS) continue;
     const users = [...inUse].filter((used) => used.purpose === purpose);
     for (const user of users) user.adopt(Buffer.from(keys), since);
     if (users.length > 0) keys.fill(0);

@@ -61,7 +61,10 @@ export function linkToMaster(spec: WorkerSpec): Link {
       control.ref();
       if (tls === undefined) await new Promise<void>((resolve) => (onTls = resolve));
       control.unref();
-      return decodeTls(tls ?? '');
+      const line = tls ?? '';
+      // It holds secrets, and is asked for once.
+      tls = '';
+      return decodeTls(line);
     },
     onTicketKeys: renewals.onTicketKeys,
     onWake: (act) => void process.on('SIGURG', act),
