@@ -32,9 +32,11 @@ for (const { name, options } of classes()) {
       const before = await chain(url, version, FEW);
       assert.equal(before.resumed, FEW, 'before');
       const next = await succession.upgrade(old);
+      assert.equal(await offer(url, version, before.session, FEW), FEW, 'tickets of before, while both serve');
       const both = await chain(url, version, VISITS, before.session);
       most(both.resumed, 'while both serve');
       await succession.end(old);
+      assert.equal(await offer(url, version, before.session, FEW), FEW, 'tickets of before, after the upgrade');
       const after = await chain(url, version, VISITS, both.session);
       most(after.resumed, 'after the upgrade');
       assert.deepEqual(

@@ -38,6 +38,8 @@ for (const { name, options } of classes()) {
       most(before.resumed, VISITS, 'before');
       assert.ok(before.workers.size > 1, 'several workers have served');
       await host.call('reload');
+      // Of a chain, only the first ticket is one of before.
+      assert.equal(await offer(url, version, before.session, FEW), FEW, 'tickets of before the reload');
       const after = await chain(url, version, VISITS, before.session);
       most(after.resumed, VISITS, 'after the reload');
       assert.deepEqual(
