@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { OPTIONS, SUBJECTS } from '../dist/options/validate.js';
+import { OPTIONS, SUBJECTS } from '../build/options/validate.js';
 
 const code = (text) => `\`${text}\``;
 const cell = (text) => text.replaceAll('|', '\\|');

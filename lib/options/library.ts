@@ -1,9 +1,19 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** The folder of this library's code, with all links followed. */
-export const LIBRARY: string = fileURLToPath(new URL('..', import.meta.url));
+/**
+ * The folder of this library's code, with all links followed: `dist/`, or what the compiler has written, `build/`. It is found by its name,
+ * since in `dist/` this line may stand in a file of any depth.
+ */
+export const LIBRARY: string = fileURLToPath(
+  /^.*\/(?:dist|build)\//.exec(import.meta.url)?.[0] ?? new URL('..', import.meta.url),
+);
+
+/** The first code of a worker, in the copy of this library in that folder, as `--import` takes it. */
+export function preludeIn(library: string): string {
+  return pathToFileURL(join(library, 'worker/entry/prelude.js')).href;
+}
 
 /**
  * The same by the name of a link that one of these paths goes through, so that it is found again when the link is turned: releases

@@ -1,7 +1,7 @@
 /* How often workers wake up is counted: on a busy machine those that rest are woken by what is no client. So nothing runs beside this. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DUTY, dutyState } from '../../dist/scoreboard.js';
+import { DUTY, dutyState } from '../../build/scoreboard.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';

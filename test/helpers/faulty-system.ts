@@ -1,9 +1,9 @@
 import { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import { files } from '../../dist/system/files.js';
-import { processes } from '../../dist/system/processes.js';
-import { system } from '../../dist/system/system.js';
+import { files } from '../../build/system/files.js';
+import { processes } from '../../build/system/processes.js';
+import { system } from '../../build/system/system.js';
 
 /*
  * A stand-in for the record through which the master reaches the system: it notes who calls, and makes one of the calls fail.
@@ -137,7 +137,7 @@ Error.stackTraceLimit = 30;
 
 /** Who calls, `file:line` of the innermost frames in the library. */
 function caller(): string {
-  const frames = [...(new Error().stack ?? '').matchAll(/\/dist\/([\w/-]+\.js:\d+)/g)].map(
+  const frames = [...(new Error().stack ?? '').matchAll(/\/build\/([\w/-]+\.js:\d+)/g)].map(
     ([, place]) => place as string,
   );
   return frames.slice(0, DEPTH).join(' < ');

@@ -1,4 +1,4 @@
-import { PACE_VARIABLE, type Pace } from '../../dist/pace.js';
+import { PACE_VARIABLE, type Pace } from '../../build/pace.js';
 
 /** For the environment of a host: these times of the library are others in it and in its workers. Milliseconds. */
 export function pace(times: Partial<Record<Pace, number>>): Record<string, string> {

@@ -1,4 +1,4 @@
-import type { Generation } from '../../dist/master/workers/generation.js';
+import type { Generation } from '../../build/master/workers/generation.js';
 
 /** A generation of which nothing but the number is looked at. */
 export function generation(number: number): Generation {

@@ -1,8 +1,8 @@
-import { Judge, pulseInterval, type Verdict } from '../../dist/worker/vitals/judge.js';
-import { OwnAbsence } from '../../dist/worker/vitals/own-absence.js';
-import { OwnJudge } from '../../dist/worker/vitals/own-judge.js';
-import { type Signs, STAGE, Vitals } from '../../dist/worker/vitals/vitals.js';
-import { Absence } from '../../dist/worker/watchdog/absence.js';
+import { Judge, pulseInterval, type Verdict } from '../../build/worker/vitals/judge.js';
+import { OwnAbsence } from '../../build/worker/vitals/own-absence.js';
+import { OwnJudge } from '../../build/worker/vitals/own-judge.js';
+import { type Signs, STAGE, Vitals } from '../../build/worker/vitals/vitals.js';
+import { Absence } from '../../build/worker/watchdog/absence.js';
 
 export const LIMITS = { timeout: 1_000, bootTimeout: 0, watchdog: true };
 /** The longest rest of a watchdog with these limits, and by how much a timer may be late. Milliseconds. */

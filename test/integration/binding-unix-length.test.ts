@@ -3,7 +3,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Arbiter } from 'prefork';
-import { MAX_PATH } from '../../dist/options/address.js';
+import { MAX_PATH } from '../../build/options/address.js';
 import { getFrom } from '../helpers/address.js';
 import { fixture, Host } from '../helpers/host.js';
 import { occupy, temporaryFolder } from '../helpers/place.js';

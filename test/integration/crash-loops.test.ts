@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FailingSlot } from 'prefork';
-import { BACKOFF } from '../../dist/backoff.js';
+import { BACKOFF } from '../../build/backoff.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Arbiter } from 'prefork';
-import { bindTcp } from '../../dist/system/socket.js';
+import { bindTcp } from '../../build/system/socket.js';
 import { Connector } from '../helpers/connector.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';

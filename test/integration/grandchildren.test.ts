@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { FD } from '../../dist/protocol/spec.js';
+import { FD } from '../../build/protocol/spec.js';
 import { ODD_WAYS, WAYS } from '../fixtures/starts-children.js';
 import { isNonBlocking, target } from '../helpers/descriptors.js';
 import { fixture, Host } from '../helpers/host.js';

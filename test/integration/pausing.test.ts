@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { type BoundSocket, bindTcp, bindUnix } from '../../dist/system/socket.js';
+import { type BoundSocket, bindTcp, bindUnix } from '../../build/system/socket.js';
 import type { Order, Report } from '../fixtures/pauses.js';
 import { isNonBlocking, target, targets } from '../helpers/descriptors.js';
 import { fixture } from '../helpers/host.js';

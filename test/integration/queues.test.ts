@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Arbiter, type QueueStats } from 'prefork';
-import { bindTcp } from '../../dist/system/socket.js';
+import { bindTcp } from '../../build/system/socket.js';
 import type { Address } from '../helpers/address.js';
 import { Connector, where } from '../helpers/connector.js';
 import { Gate } from '../helpers/gate.js';

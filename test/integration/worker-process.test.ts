@@ -4,7 +4,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Arbiter } from 'prefork';
-import { PACE_VARIABLE } from '../../dist/pace.js';
+import { PACE_VARIABLE } from '../../build/pace.js';
 import { type Address, getFrom } from '../helpers/address.js';
 import { fixture, Host, type HostSettings } from '../helpers/host.js';
 import { get } from '../helpers/http.js';

@@ -8,7 +8,7 @@ import {
   type FailureCount,
   type FailureKind,
   STABLE_AFTER,
-} from '../../dist/backoff.js';
+} from '../../build/backoff.js';
 import { chances } from '../helpers/chances.js';
 
 const KINDS = Object.keys(BACKOFF) as FailureKind[];

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import { asDelay, LONGEST_DELAY } from '../../dist/delay.js';
-import { validateOptions } from '../../dist/options/validate.js';
+import { asDelay, LONGEST_DELAY } from '../../build/delay.js';
+import { validateOptions } from '../../build/options/validate.js';
 
 /* A timer of Node fires at once when its delay is longer than 24.8 days, which a sum of two options can be. */
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ArbiterError, type ArbiterErrorCode } from '../../dist/errors.js';
+import { ArbiterError, type ArbiterErrorCode } from '../../build/errors.js';
 
 // Users test for these, so the list is written out here a second time: a change must be meant. A code too many or
 // too few does not compile.

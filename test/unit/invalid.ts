@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ArbiterError } from '../../dist/errors.js';
+import { ArbiterError } from '../../build/errors.js';
 
 /** Runs a check that must fail with `ERR_INVALID_OPTION`, its message holding every fragment: who, expected what, got what. */
 export function assertInvalid(check: () => unknown, ...fragments: readonly string[]): void {

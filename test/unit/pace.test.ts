@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { PACE_VARIABLE, pace } from '../../dist/pace.js';
+import { PACE_VARIABLE, pace } from '../../build/pace.js';
 
-const PACE: string = new URL('../../dist/pace.js', import.meta.url).href;
+const PACE: string = new URL('../../build/pace.js', import.meta.url).href;
 
 test('a time of the library is its own where nobody has said otherwise', { skip: process.env[PACE_VARIABLE] }, () => {
   assert.equal(pace('soak', 1_000), 1_000);

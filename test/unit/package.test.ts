@@ -69,6 +69,21 @@ test('the values that the package exports', async () => {
   ]);
 });
 
+test('its classes have their names', async () => {
+  for (const [name, value] of Object.entries(await import('prefork')))
+    if (typeof value === 'function') assert.equal(value.name, name);
+});
+
+test('each module is in one file of the package, but for what the thread of the watchdog has of its own', () => {
+  const code = list('dist', '.js').filter((file) => !file.endsWith('thread.js'));
+  assert.equal(code.length, 5, code.join());
+  // The bundler writes it before each, and once more before its imports.
+  const modulesOf = (text: string) => new Set([...text.matchAll(/^\/\/ build\/(\S+)$/gm)].map(([, path]) => path));
+  const modules = code.flatMap((file) => [...modulesOf(read(file))]);
+  assert.ok(modules.length > 100, `${modules.length} modules`);
+  assert.deepEqual(modules.sort(), [...new Set(modules)].sort());
+});
+
 test('no declaration needs the types of debug, which users do not have', () => {
   const declarations = list('dist', '.d.ts');
   assert.ok(declarations.length > 20, 'the build is found');

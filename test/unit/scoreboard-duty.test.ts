@@ -11,7 +11,7 @@ import {
   LAST_CALL_POSITION,
   SLOT_SIZE,
   slotPosition,
-} from '../../dist/scoreboard.js';
+} from '../../build/scoreboard.js';
 
 const state = fc.constantFrom(...Object.values(DUTY));
 const MOST = 2 ** 24 - 1;

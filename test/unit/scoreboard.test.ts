@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { readSlot, SLOT_SIZE, SlotImage, type SlotRecord, STATE } from '../../dist/scoreboard.js';
+import { readSlot, SLOT_SIZE, SlotImage, type SlotRecord, STATE } from '../../build/scoreboard.js';
 
 function set(image: SlotImage, entry: SlotRecord): void {
   image.setPid(entry.pid);

@@ -1,8 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { ArbiterError } from '../../errors.js';
-import { LIBRARY } from '../../options/library.js';
+import { LIBRARY, preludeIn } from '../../options/library.js';
 import type { AppSource } from '../../options/resolved.js';
 
 /** A program and its arguments, as spawn(3) takes them. */
@@ -35,10 +34,9 @@ export function workerCommand(
   library: string = LIBRARY,
 ): Command {
   const script = source.form === 'module' ? [join(library, 'worker/entry/main.js')] : hostScript(host, execArgv);
-  const prelude = pathToFileURL(join(library, 'worker/entry/prelude.js')).href;
   // For an inspector in NODE_OPTIONS; one in execArgv comes later and has its own.
   const inspector = process.env['NODE_OPTIONS']?.includes('--inspect') ? ['--inspect-port=0'] : [];
-  const args = ['--import', prelude, ...inspector, ...workerExecArgv(execArgv), ...script];
+  const args = ['--import', preludeIn(library), ...inspector, ...workerExecArgv(execArgv), ...script];
   if (shell === undefined) return { file: process.execPath, args };
   return { file: shell, args: ['-c', MOVE_SOCKET, process.execPath, ...args] };
 }

@@ -1,5 +1,8 @@
 import { inspect } from 'node:util';
 import type { BuiltInClass, WorkerKind } from '../../options/types.js';
+import { AsyncWorker } from '../classes/async.js';
+import { SyncWorker } from '../classes/sync.js';
+import { ThreadedWorker } from '../classes/threaded.js';
 import type { Worker, WorkerContext } from '../worker.js';
 import { loadApp } from './app.js';
 
@@ -9,11 +12,11 @@ export interface LoadedClass {
   new (context: WorkerContext, app: unknown): Worker<unknown>;
 }
 
-/** Loaded when needed: each module costs a worker a part of a millisecond at its start. */
-const BUILT_IN: Readonly<Record<BuiltInClass, () => Promise<unknown>>> = {
-  sync: async () => (await import('../classes/sync.js')).SyncWorker,
-  threaded: async () => (await import('../classes/threaded.js')).ThreadedWorker,
-  async: async () => (await import('../classes/async.js')).AsyncWorker,
+/** All of them: a file of its own for each would cost a worker more time at its start than what it has no use for. */
+const BUILT_IN: Readonly<Record<BuiltInClass, unknown>> = {
+  sync: SyncWorker,
+  threaded: ThreadedWorker,
+  async: AsyncWorker,
 };
 
 function isLoadedClass(value: unknown): value is LoadedClass {
@@ -23,7 +26,7 @@ function isLoadedClass(value: unknown): value is LoadedClass {
 
 /** The class behind the name of a built-in one, a module specifier, or the class itself. Throws what a module throws. */
 export async function loadClass(source: unknown): Promise<LoadedClass> {
-  const found = typeof source === 'string' ? await (BUILT_IN[source as BuiltInClass]?.() ?? loadApp(source)) : source;
+  const found = typeof source === 'string' ? (BUILT_IN[source as BuiltInClass] ?? (await loadApp(source))) : source;
   if (isLoadedClass(found)) return found;
   throw new TypeError(
     `expected a subclass of Worker as the worker class${typeof source === 'string' ? ` in '${source}'` : ''}, got ${inspect(found, { depth: 0 })}`,

@@ -5,6 +5,7 @@
 import { createServer } from 'node:net';
 import { threadId } from 'node:worker_threads';
 import { openStandardError } from '../../log/standard-error.js';
+import { LIBRARY, preludeIn } from '../../options/library.js';
 import { FD, type WorkerSpec } from '../../protocol/spec.js';
 import { SLOT_SIZE, STATE } from '../../scoreboard.js';
 import { replaceDeadTerminals } from '../../system/dead-terminal.js';
@@ -27,7 +28,7 @@ import { guardOutput } from './output.js';
 export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
 if (spec && spec.app === undefined) ownScript.begin();
 // Loaded by the flag, but not by a worker: by a thread of one, which has modules of its own and the same fd 0.
-if (!spec && process.execArgv[1] === import.meta.url) {
+if (!spec && process.execArgv[1] === preludeIn(LIBRARY)) {
   process.execArgv.splice(0, 2);
   guardStdin();
   guardOutput();

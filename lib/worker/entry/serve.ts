@@ -3,6 +3,7 @@ import type { WorkerSpec } from '../../protocol/spec.js';
 import { spec as ownSpec } from '../context.js';
 import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ownScript } from '../own-script.js';
+import { ThreadPool } from '../threads/pool.js';
 import { loadApp } from './app.js';
 import { loadClass } from './classes.js';
 import { lifecycle as ownLifecycle } from './prelude.js';
@@ -25,7 +26,6 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
     const { slot, pulse, fail, tell, onWake, leaveSockets, onTicketKeys } = lifecycle;
     const tls = spec.tls ? await lifecycle.tls() : undefined;
     if (Class.kind === 'threads' && spec.thread === undefined) {
-      const { ThreadPool } = await import('../threads/pool.js');
       const pool = new ThreadPool(spec, lifecycle, tls);
       lifecycle.phase = 'boot';
       await pool.run();

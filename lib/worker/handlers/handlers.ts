@@ -3,7 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { checkServer, isServer, type Refuse, recognizeApp } from '../../options/application.js';
 import type { CallbackHandler, RequestListener, RoutingHandler } from '../../options/types.js';
+import { createClosing } from './fastify.js';
+import { createFetchListener } from './fetch-handler.js';
 import type { Listener } from './listener.js';
+import { createServerListener } from './server-handler.js';
 
 /**
  * Makes the listener of an application, or of a promise of one. Throws a TypeError for what nobody can serve, and what
@@ -18,13 +21,13 @@ export async function createListener(app: unknown): Promise<Listener> {
       // A listen() with a host takes effect a turn later.
       await turn();
       checkServer(known.app, 'server', refuse);
-      return (await import('./server-handler.js')).createServerListener(known.app);
+      return createServerListener(known.app);
     case 'routing':
       return createRoutingListener(known.app);
     case 'callback':
       return createCallbackListener(known.app);
     case 'fetch':
-      return (await import('./fetch-handler.js')).createFetchListener(known.app);
+      return createFetchListener(known.app);
   }
 }
 
@@ -40,7 +43,6 @@ async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
   await app.ready();
   const { server } = app as { server?: unknown };
   if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
-  const { createClosing } = await import('./fastify.js');
   return {
     // It is not fed, since its timeouts are Fastify's; but plugins hang their 'upgrade' listeners on it.
     ...(isServer(server) && { beside: server }),

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { TlsOptions, Server as TlsServer } from 'node:tls';
 import type { HttpOptions } from '../../protocol/spec.js';
 import { MAX_PENDING } from '../connections/connection.js';
-import type { SessionSettings, Sessions } from '../connections/sessions.js';
+import { type SessionSettings, Sessions } from '../connections/sessions.js';
 import type { Listener } from '../handlers/listener.js';
 import { applyOptions, beginTimeouts, optionsOf } from './exported-server.js';
 import { headerListPairs } from './header-count.js';
@@ -74,7 +74,7 @@ async function serverFor(settings: Omit<ServerSettings, 'onTicketKeys'>): Promis
     const count = maxHeadersCount ?? (copied?.limits['maxHeadersCount'] as number | undefined);
     const pairs = count !== undefined && { maxHeaderListPairs: headerListPairs(count) };
     const secure = createSecureServer({ ...pairs, ...rest, ...tls, settings: limits, allowHTTP1: true } as never);
-    sessions = new (await import('../connections/sessions.js')).Sessions(secure, {
+    sessions = new Sessions(secure, {
       keepAlive: rest.keepAliveTimeout ?? 0,
       onBroken,
     });

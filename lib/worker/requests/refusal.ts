@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { inspect } from 'node:util';
 import { say } from '../../log/standard-error.js';
 import { quoted } from '../../log/text.js';
@@ -45,7 +45,7 @@ export function breakOff(response: ServerResponse): void {
  */
 export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 | 503): void {
   const { fd } = (socket as { _handle?: { fd?: number } | null } | null)?._handle ?? {};
-  if (headersSent || fd === undefined || fd < 0 || socket instanceof TLSSocket) return;
+  if (headersSent || fd === undefined || fd < 0 || (socket as Partial<TLSSocket>).encrypted) return;
   writeRefusal(fd, status);
 }
 

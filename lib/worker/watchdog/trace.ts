@@ -1,7 +1,8 @@
 import type { Debugger, InspectorNotification } from 'node:inspector';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { monotonic } from '../../monotonic.js';
+import { LIBRARY } from '../../options/library.js';
 import type { Absence } from './absence.js';
 
 /** How long a thread is waited for, milliseconds: of the time that it could have used, and of all time. */
@@ -17,7 +18,7 @@ export const TRACE_LIMIT: TimeLimit = { used: 500, all: 10_000 };
 const PAUSE = 20;
 /** Recursion makes long stacks of which the ends tell all. */
 const FRAMES = 64;
-const OWN = new URL('../', import.meta.url).href;
+const OWN = pathToFileURL(LIBRARY).href;
 
 type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
 type Paused = InspectorNotification<Debugger.PausedEventDataType>;

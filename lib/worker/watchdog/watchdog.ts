@@ -1,9 +1,11 @@
 /*
  * Who watches a thread that hangs: another thread, which reads its signs of life and names where it stands. It must not need what it watches.
  */
+import { join } from 'node:path';
 import { Worker as Thread } from 'node:worker_threads';
 import { descriptor, say } from '../../log/standard-error.js';
 import { monotonic } from '../../monotonic.js';
+import { LIBRARY } from '../../options/library.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { namesOf } from '../sockets.js';
 import type { Pulse } from '../vitals/pulse.js';
@@ -26,7 +28,7 @@ export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArray
     sockets: namesOf(spec, 0),
     log: descriptor(),
   };
-  const thread = new Thread(new URL('./thread.js', import.meta.url), {
+  const thread = new Thread(join(LIBRARY, 'worker/watchdog/thread.js'), {
     workerData: data,
     name: 'prefork watchdog',
     resourceLimits: LIMITS,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { LineWriter } from '../../../dist/log/line-writer.js';
+import { LineWriter } from '../../../build/log/line-writer.js';
 
 const lossText = (count: number): string => `lost ${count}\n`;
 const failing = (code: string): never => {

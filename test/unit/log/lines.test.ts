@@ -4,12 +4,12 @@ import { PassThrough } from 'node:stream';
 import test from 'node:test';
 import fc from 'fast-check';
 import pino from 'pino';
-import { ArbiterError } from '../../../dist/errors.js';
-import { humanLines, humanText, jsonLine, type LogEntry } from '../../../dist/log/lines.js';
-import { builtIn, openSink } from '../../../dist/log/sink.js';
-import { errorLines, errorTitle, stackLines } from '../../../dist/log/stack.js';
-import { duration, printable, quoted } from '../../../dist/log/text.js';
-import type { LogFields, Logger, LogLevel } from '../../../dist/options/logger.js';
+import { ArbiterError } from '../../../build/errors.js';
+import { humanLines, humanText, jsonLine, type LogEntry } from '../../../build/log/lines.js';
+import { builtIn, openSink } from '../../../build/log/sink.js';
+import { errorLines, errorTitle, stackLines } from '../../../build/log/stack.js';
+import { duration, printable, quoted } from '../../../build/log/text.js';
+import type { LogFields, Logger, LogLevel } from '../../../build/options/logger.js';
 
 const TIME = new Date('2026-01-02T03:04:05.678Z');
 const entry = (fields: object = {}, level: LogLevel = 'info'): LogEntry => ({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Ending } from '../../../dist/master/ending.js';
+import { Ending } from '../../../build/master/ending.js';
 
 test('a drain begins after its delay, and is said once', () => {
   const ending = new Ending(500);

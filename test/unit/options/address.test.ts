@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import test from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { draftOf, formatAddress, MAX_PATH, parseBind } from '../../../dist/options/address.js';
-import type { BindAddress } from '../../../dist/options/resolved.js';
+import { draftOf, formatAddress, MAX_PATH, parseBind } from '../../../build/options/address.js';
+import type { BindAddress } from '../../../build/options/resolved.js';
 import { assertInvalid, passesOrIsRefused } from '../invalid.js';
 
 const tcp = (host: string | undefined, port: number): BindAddress => ({ kind: 'tcp', host, port });

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { type EnvFile, EnvFiles, readEnvFiles, splitEnvFiles } from '../../../dist/options/env-files.js';
+import { type EnvFile, EnvFiles, readEnvFiles, splitEnvFiles } from '../../../build/options/env-files.js';
 import { temporaryFolder } from '../../helpers/place.js';
 
 type Variables = Record<string, string>;

@@ -6,8 +6,8 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import ts from 'typescript';
-import type { OptionRecord } from '../../../dist/options/record.js';
-import { LATER_OPTIONS, OPTIONS, SUBJECTS, validateOptions } from '../../../dist/options/validate.js';
+import type { OptionRecord } from '../../../build/options/record.js';
+import { LATER_OPTIONS, OPTIONS, SUBJECTS, validateOptions } from '../../../build/options/validate.js';
 
 /* An option is said twice: in its record, and as TSDoc where users read it. Here the two are held together, and the guide to both. */
 

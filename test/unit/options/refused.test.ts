@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { Arbiter } from 'prefork';
-import type { ArbiterOptions } from '../../../dist/options/types.js';
-import { LATER_OPTIONS, validateOptions } from '../../../dist/options/validate.js';
-import { SyncWorker } from '../../../dist/worker/classes/sync.js';
+import { Arbiter } from '../../../build/index.js';
+import type { ArbiterOptions } from '../../../build/options/types.js';
+import { LATER_OPTIONS, validateOptions } from '../../../build/options/validate.js';
+import { SyncWorker } from '../../../build/worker/classes/sync.js';
 import { assertInvalid, passesOrIsRefused } from '../invalid.js';
 
 type Wrong = readonly [value: unknown, expected: string, got: string, option?: string];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { surge, surgeOf } from '../../../dist/options/surge.js';
+import { surge, surgeOf } from '../../../build/options/surge.js';
 
 for (const { option, sizes } of [
   { option: '25%', sizes: { 1: 1, 3: 1, 4: 1, 7: 1, 8: 2, 100: 25 } },

@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import test, { beforeEach } from 'node:test';
 import pino from 'pino';
-import { LIBRARY } from '../../../dist/options/library.js';
-import { MASTER_SIGNALS } from '../../../dist/options/records/processes.js';
-import { validateOptions } from '../../../dist/options/validate.js';
+import { LIBRARY } from '../../../build/options/library.js';
+import { MASTER_SIGNALS } from '../../../build/options/records/processes.js';
+import { validateOptions } from '../../../build/options/validate.js';
 import { assertInvalid } from '../invalid.js';
 
 const app = './app.js';

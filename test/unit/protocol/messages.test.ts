@@ -8,9 +8,9 @@ import {
   MAX_LINE,
   parseMessage,
   type WorkerMessage,
-} from '../../../dist/protocol/messages.js';
-import { encodeSpec, SPEC_VARIABLE, takeSpec, type WorkerSpec } from '../../../dist/protocol/spec.js';
-import { reviveError, type SerializedError, serializeError } from '../../../dist/serialized-error.js';
+} from '../../../build/protocol/messages.js';
+import { encodeSpec, SPEC_VARIABLE, takeSpec, type WorkerSpec } from '../../../build/protocol/spec.js';
+import { reviveError, type SerializedError, serializeError } from '../../../build/serialized-error.js';
 
 const PHASES: readonly BootPhase[] = ['bind', 'load', 'boot'];
 const plain = { noNullPrototype: true };

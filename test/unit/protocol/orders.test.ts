@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { encodeOrder, encodeTicketKeys, parseOrder, parseTicketKeys } from '../../../dist/protocol/orders.js';
+import { encodeOrder, encodeTicketKeys, parseOrder, parseTicketKeys } from '../../../build/protocol/orders.js';
 
 test('an order is a line, and comes back as it was', () => {
   for (const order of ['drain', 'quit', 'stay'] as const) {

@@ -9,7 +9,7 @@ import {
   type Waiting,
   waitingAtPaths,
   waitingAtPorts,
-} from '../../../dist/system/accept-queue.js';
+} from '../../../build/system/accept-queue.js';
 import { occupy } from '../../helpers/place.js';
 
 const linux = { skip: existsSync('/proc/net/tcp') ? false : 'this system has no /proc/net' };

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
-import { type Child, insist, signalChild, spawnChild, unbornChild } from '../../../dist/system/child.js';
-import { type System, system } from '../../../dist/system/system.js';
+import { type Child, insist, signalChild, spawnChild, unbornChild } from '../../../build/system/child.js';
+import { type System, system } from '../../../build/system/system.js';
 
 function replace<N extends 'spawn' | 'kill'>(t: TestContext, name: N, stand: System[N]): void {
   const real = system[name];

@@ -16,8 +16,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { ArbiterError } from '../../../dist/errors.js';
-import { claimPidFile } from '../../../dist/system/pid-file.js';
+import { ArbiterError } from '../../../build/errors.js';
+import { claimPidFile } from '../../../build/system/pid-file.js';
 import { fixture } from '../../helpers/host.js';
 import { temporaryFolder } from '../../helpers/place.js';
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
-import { Kindred } from '../../../dist/system/kindred.js';
-import { killGroup, killKin, sweepGroup } from '../../../dist/system/process-group.js';
-import { HAS_TABLE, rowOf } from '../../../dist/system/process-table.js';
+import { Kindred } from '../../../build/system/kindred.js';
+import { killGroup, killKin, sweepGroup } from '../../../build/system/process-group.js';
+import { HAS_TABLE, rowOf } from '../../../build/system/process-table.js';
 import { alive, gone } from '../../helpers/process.js';
 import { eventually } from '../../helpers/wait.js';
 

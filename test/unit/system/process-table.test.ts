@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'node:test';
-import { descends, HAS_TABLE, parseRow, readTable, rowOf } from '../../../dist/system/process-table.js';
+import { descends, HAS_TABLE, parseRow, readTable, rowOf } from '../../../build/system/process-table.js';
 
 const REST = '0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 123456 1000 200 18446744073709551615';
 

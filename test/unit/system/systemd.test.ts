@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { ArbiterError } from '../../../dist/errors.js';
-import { readActivation, watchdogInterval, withoutServiceVariables } from '../../../dist/system/systemd.js';
+import { ArbiterError } from '../../../build/errors.js';
+import { readActivation, watchdogInterval, withoutServiceVariables } from '../../../build/system/systemd.js';
 
 const PID = 17;
 const env = (LISTEN_FDS: string, LISTEN_FDNAMES?: string): NodeJS.ProcessEnv => ({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { watchTerminal } from '../../../dist/system/terminal.js';
+import { watchTerminal } from '../../../build/system/terminal.js';
 
 /** A terminal and a clock in the hands of the test. */
 function world(first: boolean | undefined): {

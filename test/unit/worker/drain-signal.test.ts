@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
 import fc from 'fast-check';
-import { Departure, drainTimes } from '../../../dist/worker/drain-signal.js';
+import { Departure, drainTimes } from '../../../build/worker/drain-signal.js';
 
 test('the times of a drain fit into its limit, and leave time for each step', () => {
   fc.assert(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ArbiterError } from '../../../../dist/errors.js';
-import { asTrouble, TroubleFilter } from '../../../../dist/master/common/trouble.js';
+import { ArbiterError } from '../../../../build/errors.js';
+import { asTrouble, TroubleFilter } from '../../../../build/master/common/trouble.js';
 
 test('what was thrown becomes an error of this library, unless it is one', () => {
   const own = new ArbiterError('ERR_BIND', 'cannot bind');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { ArbiterError } from '../../../../dist/errors.js';
-import { type Step, undoAll, undoNow } from '../../../../dist/master/common/undo.js';
+import type { ArbiterError } from '../../../../build/errors.js';
+import { type Step, undoAll, undoNow } from '../../../../build/master/common/undo.js';
 
 /** Steps of which the given ones fail, and what was done and told. */
 function steps(failing: readonly number[], how: 'throws' | 'rejects') {

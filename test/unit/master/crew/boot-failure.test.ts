@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bootTimeoutFailure, reportedFailure, silentFailure } from '../../../../dist/master/crew/boot-failure.js';
-import { bindError } from '../../../../dist/master/sockets/listener.js';
-import { serializeError } from '../../../../dist/serialized-error.js';
+import { bootTimeoutFailure, reportedFailure, silentFailure } from '../../../../build/master/crew/boot-failure.js';
+import { bindError } from '../../../../build/master/sockets/listener.js';
+import { serializeError } from '../../../../build/serialized-error.js';
 
 const ADDRESSES = ['127.0.0.1:80', 'unix:/s'];
 const error = serializeError(Object.assign(new TypeError('no such thing'), { code: 'EADDRINUSE' }));

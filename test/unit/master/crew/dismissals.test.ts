@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Dismissals } from '../../../../dist/master/crew/dismissals.js';
+import { Dismissals } from '../../../../build/master/crew/dismissals.js';
 
 class FakeWorker {
   leaving = false;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { type Member, Roster } from '../../../../dist/master/crew/roster.js';
+import { type Member, Roster } from '../../../../build/master/crew/roster.js';
 
 const NOW = 10_000;
 

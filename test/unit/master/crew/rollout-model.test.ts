@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { ArbiterError } from '../../../../dist/errors.js';
-import { Rollout } from '../../../../dist/master/crew/rollout.js';
-import { type Member, Roster } from '../../../../dist/master/crew/roster.js';
-import type { Generation } from '../../../../dist/master/workers/generation.js';
+import { ArbiterError } from '../../../../build/errors.js';
+import { Rollout } from '../../../../build/master/crew/rollout.js';
+import { type Member, Roster } from '../../../../build/master/crew/roster.js';
+import type { Generation } from '../../../../build/master/workers/generation.js';
 import { generation } from '../../../helpers/rollout.js';
 
 const SOAK = 1_000;

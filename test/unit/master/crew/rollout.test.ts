@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ArbiterError } from '../../../../dist/errors.js';
-import { type Candidate, type Post, type Progress, Rollout } from '../../../../dist/master/crew/rollout.js';
+import { ArbiterError } from '../../../../build/errors.js';
+import { type Candidate, type Post, type Progress, Rollout } from '../../../../build/master/crew/rollout.js';
 import { generation } from '../../../helpers/rollout.js';
 
 const NOW = 10_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { STABLE_AFTER } from '../../../../dist/backoff.js';
-import { type Member, Roster } from '../../../../dist/master/crew/roster.js';
+import { STABLE_AFTER } from '../../../../build/backoff.js';
+import { type Member, Roster } from '../../../../build/master/crew/roster.js';
 
 const NOW = 10_000;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Loop } from '../../../../dist/master/loop/loop.js';
+import { Loop } from '../../../../build/master/loop/loop.js';
 
 const noop = (): void => undefined;
 

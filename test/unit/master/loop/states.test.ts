@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ArbiterError } from '../../../../dist/errors.js';
-import { type ArbiterState, checkMove, refusal } from '../../../../dist/master/loop/states.js';
+import { ArbiterError } from '../../../../build/errors.js';
+import { type ArbiterState, checkMove, refusal } from '../../../../build/master/loop/states.js';
 
 const LEGAL: Readonly<Record<ArbiterState, readonly ArbiterState[]>> = {
   // Stopped before it was started, or while it could not be bound.

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { type Board, NO_SLOT, openBoard } from '../../../../dist/master/scoreboard/board.js';
+import { type Board, NO_SLOT, openBoard } from '../../../../build/master/scoreboard/board.js';
 import {
   DUTY,
   DUTY_SLOTS,
@@ -16,8 +16,8 @@ import {
   SlotImage,
   STATE,
   slotPosition,
-} from '../../../../dist/scoreboard.js';
-import { files } from '../../../../dist/system/files.js';
+} from '../../../../build/scoreboard.js';
+import { files } from '../../../../build/system/files.js';
 
 function boardFor(t: TestContext): Board {
   const board = openBoard();

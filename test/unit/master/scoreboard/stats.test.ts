@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Tally, workerStats } from '../../../../dist/master/scoreboard/stats.js';
-import type { WorkerInfo } from '../../../../dist/master/workers/worker-handle.js';
-import { type SlotRecord, STATE } from '../../../../dist/scoreboard.js';
+import { Tally, workerStats } from '../../../../build/master/scoreboard/stats.js';
+import type { WorkerInfo } from '../../../../build/master/workers/worker-handle.js';
+import { type SlotRecord, STATE } from '../../../../build/scoreboard.js';
 
 const info: WorkerInfo = { id: 1, pid: 42, age: 3, generation: 1, state: 'ready', spawnedAt: 5, readyAt: 6 };
 const record = (requests: number, errors: number, abandoned = errors - 1): SlotRecord => ({

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { Queues } from '../../../../dist/master/site/queues.js';
-import { type Level, LOOKS, nextLevel } from '../../../../dist/master/sockets/queue-level.js';
+import { Queues } from '../../../../build/master/site/queues.js';
+import { type Level, LOOKS, nextLevel } from '../../../../build/master/sockets/queue-level.js';
 
 const BACKLOG = 8;
 /** The levels after each of these looks. */

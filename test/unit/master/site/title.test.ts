@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { setTitle } from '../../../../dist/master/site/title.js';
+import { setTitle } from '../../../../build/master/site/title.js';
 
 /* The command line of a test is long enough for any of these titles. */
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { EventEmitter } from 'eventemitter3';
-import { callListeners } from '../../../../dist/master/tell/listeners.js';
+import { callListeners } from '../../../../build/master/tell/listeners.js';
 
 function setUp(): {
   emitter: EventEmitter;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { EventEmitter } from 'eventemitter3';
-import { ArbiterError } from '../../../../dist/errors.js';
-import { createNotifier, type Notifier } from '../../../../dist/master/tell/notify.js';
+import { ArbiterError } from '../../../../build/errors.js';
+import { createNotifier, type Notifier } from '../../../../build/master/tell/notify.js';
 
 function setUp(): { emitter: EventEmitter; notifier: Notifier } {
   const emitter = new EventEmitter();

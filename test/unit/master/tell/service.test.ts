@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { type ArbiterStats, EMPTY_STATS } from '../../../../dist/master/scoreboard/stats.js';
-import { type Service, startService, statusLine } from '../../../../dist/master/tell/service.js';
-import { openServiceManager } from '../../../../dist/system/systemd-notify.js';
+import { type ArbiterStats, EMPTY_STATS } from '../../../../build/master/scoreboard/stats.js';
+import { type Service, startService, statusLine } from '../../../../build/master/tell/service.js';
+import { openServiceManager } from '../../../../build/system/systemd-notify.js';
 import { NotifySocket, noNotifications } from '../../../helpers/notify-socket.js';
 
 const skip = noNotifications;

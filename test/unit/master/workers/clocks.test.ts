@@ -7,8 +7,8 @@ import {
   type Silence,
   silenceLimit,
   spanOfTick,
-} from '../../../../dist/master/workers/clocks.js';
-import { beatInterval } from '../../../../dist/protocol/spec.js';
+} from '../../../../build/master/workers/clocks.js';
+import { beatInterval } from '../../../../build/protocol/spec.js';
 
 test('beats are finer where the timeout is short, and there are some without one', () => {
   const given = [0, 1, 79, 80, 300, 2_000, 4_000, 30_000];

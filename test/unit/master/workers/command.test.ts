@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test, { beforeEach } from 'node:test';
-import { ArbiterError } from '../../../../dist/errors.js';
-import { hostScript, SHELL, workerCommand, workerExecArgv } from '../../../../dist/master/workers/command.js';
-import type { AppSource } from '../../../../dist/options/resolved.js';
+import { ArbiterError } from '../../../../build/errors.js';
+import { hostScript, SHELL, workerCommand, workerExecArgv } from '../../../../build/master/workers/command.js';
+import type { AppSource } from '../../../../build/options/resolved.js';
 
 const INLINE: AppSource = { form: 'inline' };
 const MODULE: AppSource = { form: 'module', specifier: './app.js' };
@@ -105,7 +105,7 @@ test('a worker of an inline app: prelude first, then the flags, then the host sc
   assert.equal(file, node);
   const [flag, prelude, ...rest] = args;
   assert.equal(flag, '--import');
-  assert.match(prelude ?? '', /^file:\/\/.*\/dist\/worker\/entry\/prelude\.js$/);
+  assert.match(prelude ?? '', /^file:\/\/.*\/build\/worker\/entry\/prelude\.js$/);
   assert.deepEqual(rest, ['--no-warnings', '/srv/host.js', '--port', '80']);
 });
 
@@ -113,7 +113,7 @@ test('a worker of a module app: the entry of the library, and nothing of the hos
   const { args } = workerCommand(MODULE, ['--no-warnings'], HOST, undefined);
   const [, , flag, entry, ...rest] = args;
   assert.equal(flag, '--no-warnings');
-  assert.match(entry ?? '', /^\/.*\/dist\/worker\/entry\/main\.js$/);
+  assert.match(entry ?? '', /^\/.*\/build\/worker\/entry\/main\.js$/);
   assert.deepEqual(rest, []);
 });
 

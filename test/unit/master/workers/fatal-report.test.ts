@@ -3,7 +3,7 @@ import { fstatSync, readdirSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import test from 'node:test';
 import fc from 'fast-check';
-import { openFatalReport, parseFatalReport } from '../../../../dist/master/workers/fatal-report.js';
+import { openFatalReport, parseFatalReport } from '../../../../build/master/workers/fatal-report.js';
 
 const OUT_OF_HEAP = 'Allocation failed - JavaScript heap out of memory';
 

@@ -3,9 +3,9 @@ import { mkdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Generation, newGeneration } from '../../../../dist/master/workers/generation.js';
-import { validateOptions } from '../../../../dist/options/validate.js';
-import { commandLine, workingFolder } from '../../../../dist/options/working-folder.js';
+import { type Generation, newGeneration } from '../../../../build/master/workers/generation.js';
+import { validateOptions } from '../../../../build/options/validate.js';
+import { commandLine, workingFolder } from '../../../../build/options/working-folder.js';
 import { temporaryFolder } from '../../../helpers/place.js';
 
 /** Folders `releases/1` and `releases/2` with an `app.mjs`, and a link `current` to the first; `deploy` turns it. */

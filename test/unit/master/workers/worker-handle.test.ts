@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Launch } from '../../../../dist/master/workers/launch.js';
-import { WorkerHandle, type WorkerTurn } from '../../../../dist/master/workers/worker-handle.js';
+import type { Launch } from '../../../../build/master/workers/launch.js';
+import { WorkerHandle, type WorkerTurn } from '../../../../build/master/workers/worker-handle.js';
 
 test('one that cannot be started ends by the turn of a worker, once, and nothing that is done with it before throws', async () => {
   const failure = new Error('no room on the scoreboard');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { createPausing } from '../../../../dist/worker/accept/pausing.js';
+import { createPausing } from '../../../../build/worker/accept/pausing.js';
 import { portOf } from '../../../helpers/place.js';
 
 async function listen(t: TestContext): Promise<Server> {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { Acceptor } from '../../../../dist/worker/accept/acceptor.js';
-import { Admission } from '../../../../dist/worker/admission/admission.js';
+import type { Acceptor } from '../../../../build/worker/accept/acceptor.js';
+import { Admission } from '../../../../build/worker/admission/admission.js';
 
 /*
  * Any order of what clients, handlers and time may do, against an acceptor that counts places as the real one does. The

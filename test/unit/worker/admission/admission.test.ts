@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import test from 'node:test';
-import type { Acceptor } from '../../../../dist/worker/accept/acceptor.js';
-import { Admission } from '../../../../dist/worker/admission/admission.js';
+import type { Acceptor } from '../../../../build/worker/accept/acceptor.js';
+import { Admission } from '../../../../build/worker/admission/admission.js';
 import { eventually } from '../../../helpers/wait.js';
 
 /** An acceptor with one place, and connections that are names. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Crowd } from '../../../../dist/worker/admission/crowd.js';
+import { Crowd } from '../../../../build/worker/admission/crowd.js';
 
 test('one connection gives way for three in a row that had waited', () => {
   const crowd = new Crowd();

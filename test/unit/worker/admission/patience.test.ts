@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Patience } from '../../../../dist/worker/admission/patience.js';
+import { Patience } from '../../../../build/worker/admission/patience.js';
 
 const make = (): Patience => new Patience(() => undefined);
 

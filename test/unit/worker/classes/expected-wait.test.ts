@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ExpectedWait } from '../../../../dist/worker/classes/expected-wait.js';
+import { ExpectedWait } from '../../../../build/worker/classes/expected-wait.js';
 
 /** Requests of such lengths, one after the other, so that they take the given share of the time. Returns the end. */
 function serve(wait: ExpectedWait, lengths: readonly number[], share: number, from = 0): number {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { Frames } from '../../../../dist/worker/connections/frames.js';
+import { Frames } from '../../../../build/worker/connections/frames.js';
 
 const ANSWER = Buffer.from('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n');
 

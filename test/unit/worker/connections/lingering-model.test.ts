@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import test from 'node:test';
 import fc from 'fast-check';
-import { noteIdle } from '../../../../dist/worker/connections/connection.js';
-import { type Departing, Lingering } from '../../../../dist/worker/connections/lingering.js';
+import { noteIdle } from '../../../../build/worker/connections/connection.js';
+import { type Departing, Lingering } from '../../../../build/worker/connections/lingering.js';
 import { Connection, StoppedWorld, TICK } from '../../../helpers/lingering-world.js';
 
 /* Any order of what clients, handlers, the system and time may do to connections that are closed. What really arrives: early-answers.test.ts. */

@@ -3,7 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import test from 'node:test';
 import fc from 'fast-check';
-import { closingHeaders, ownHead } from '../../../../dist/worker/connections/response-head.js';
+import { closingHeaders, ownHead } from '../../../../build/worker/connections/response-head.js';
 
 type Headers = Parameters<typeof closingHeaders>[0];
 

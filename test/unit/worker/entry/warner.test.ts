@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { WorkerMessage } from '../../../../dist/protocol/messages.js';
-import { createWarner } from '../../../../dist/worker/entry/warner.js';
+import type { WorkerMessage } from '../../../../build/protocol/messages.js';
+import { createWarner } from '../../../../build/worker/entry/warner.js';
 
 test('a warning is told at once, and again after a minute, with how often it was meanwhile', () => {
   const told: WorkerMessage[] = [];

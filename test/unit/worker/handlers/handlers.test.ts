@@ -13,11 +13,11 @@ import { Hono } from 'hono';
 import Koa from 'koa';
 import type { RequestListener } from 'prefork';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type AppKind, recognizeApp } from '../../../../dist/options/application.js';
-import { validateOptions } from '../../../../dist/options/validate.js';
-import { createListener } from '../../../../dist/worker/handlers/handlers.js';
-import type { Listener } from '../../../../dist/worker/handlers/listener.js';
-import { listenToOthers } from '../../../../dist/worker/http/special-requests.js';
+import { type AppKind, recognizeApp } from '../../../../build/options/application.js';
+import { validateOptions } from '../../../../build/options/validate.js';
+import { createListener } from '../../../../build/worker/handlers/handlers.js';
+import type { Listener } from '../../../../build/worker/handlers/listener.js';
+import { listenToOthers } from '../../../../build/worker/http/special-requests.js';
 import { assertInvalid } from '../../invalid.js';
 
 const SERVED =

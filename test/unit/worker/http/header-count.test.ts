@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { countsByItself, headerListPairs } from '../../../../dist/worker/http/header-count.js';
+import { countsByItself, headerListPairs } from '../../../../build/worker/http/header-count.js';
 
 for (const [version, counts] of [
   ['20.20.2', false],

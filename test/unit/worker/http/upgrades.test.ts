@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import http, { type IncomingMessage } from 'node:http';
 import test from 'node:test';
-import { isForApplication, isWebSocket } from '../../../../dist/worker/http/upgrades.js';
+import { isForApplication, isWebSocket } from '../../../../build/worker/http/upgrades.js';
 
 const request = (upgrade?: string): IncomingMessage =>
   Object.assign(Object.create(http.IncomingMessage.prototype), { headers: upgrade === undefined ? {} : { upgrade } });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { StdioOptions } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import test from 'node:test';
-import { withoutSocket } from '../../../../dist/worker/lifecycle/stdin.js';
+import { withoutSocket } from '../../../../build/worker/lifecycle/stdin.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: also shapes that the types of Node do not allow.
 type Shape = any;

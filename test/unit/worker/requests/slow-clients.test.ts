@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { SlowClients } from '../../../../dist/worker/requests/slow-clients.js';
+import { SlowClients } from '../../../../build/worker/requests/slow-clients.js';
 import { eventually } from '../../../helpers/wait.js';
 
 const MEGABYTE = 1024 * 1024;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { Descriptors } from '../../../../dist/worker/vitals/descriptors.js';
+import { Descriptors } from '../../../../build/worker/vitals/descriptors.js';
 
 /** A process with a limit of descriptors, and an acceptor in it. */
 class World {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { monotonic } from '../../../../dist/monotonic.js';
-import { Judge, pulseInterval, type Verdict } from '../../../../dist/worker/vitals/judge.js';
-import { Pulse } from '../../../../dist/worker/vitals/pulse.js';
-import { type Signs, STAGE } from '../../../../dist/worker/vitals/vitals.js';
-import { Absence } from '../../../../dist/worker/watchdog/absence.js';
+import { monotonic } from '../../../../build/monotonic.js';
+import { Judge, pulseInterval, type Verdict } from '../../../../build/worker/vitals/judge.js';
+import { Pulse } from '../../../../build/worker/vitals/pulse.js';
+import { type Signs, STAGE } from '../../../../build/worker/vitals/vitals.js';
+import { Absence } from '../../../../build/worker/watchdog/absence.js';
 
 const LIMITS = { timeout: 1_000, bootTimeout: 5_000, watchdog: true };
 const INTERVAL = pulseInterval(LIMITS);

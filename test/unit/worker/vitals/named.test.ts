@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { Named } from '../../../../dist/worker/vitals/named.js';
+import { Named } from '../../../../build/worker/vitals/named.js';
 
 test('only the request that is stored as being in flight is named', () => {
   const named = new Named();

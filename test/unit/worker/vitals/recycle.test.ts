@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { RecycleCause } from '../../../../dist/protocol/messages.js';
-import type { RecycleLimits } from '../../../../dist/protocol/spec.js';
-import { RecycleWatch } from '../../../../dist/worker/vitals/recycle.js';
+import type { RecycleCause } from '../../../../build/protocol/messages.js';
+import type { RecycleLimits } from '../../../../build/protocol/spec.js';
+import { RecycleWatch } from '../../../../build/worker/vitals/recycle.js';
 
 const MEBIBYTE = 2 ** 20;
 const NONE: RecycleLimits = { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 };

@@ -1,0 +1,84 @@
+/*
+ * Makes the package's code, dist/, of what the compiler has written to build/. The same code in few files: each file costs the process that
+ * loads it about half a millisecond of CPU, and there are as many processes as workers. Not minified: people read it in stack traces.
+ *
+ * What is loaded by its name keeps it. All else, and so each module that has a state, is in exactly one file that they share.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import ts from 'typescript';
+
+/** In the order in which a worker loads them. */
+const ENTRIES = ['worker/entry/prelude.js', 'worker/entry/main.js', 'index.js'];
+
+const COMMON = {
+  absWorkingDir: import.meta.dirname,
+  bundle: true,
+  outdir: 'dist',
+  outbase: 'build',
+  write: false,
+  metafile: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  packages: 'external',
+  logLevel: 'warning',
+};
+
+const { outputFiles, metafile } = await build({
+  ...COMMON,
+  entryPoints: ENTRIES.map((entry) => `build/${entry}`),
+  splitting: true,
+  chunkNames: '[name]-[hash]',
+});
+// A thread has modules of its own, so this one shares nothing, and is one file.
+const watchdog = await build({ ...COMMON, entryPoints: ['build/worker/watchdog/thread.js'] });
+
+/** Shared files are called `chunk-…` by the bundler; here, after the first entry that needs them. */
+function readableNames({ outputs }) {
+  const needs = (entry, path) => outputs[`dist/${entry}`].imports.some((needed) => needed.path === path);
+  const chunks = Object.keys(outputs).filter((path) => basename(path).startsWith('chunk-'));
+  return chunks.map((path) => {
+    const first = ENTRIES.find((entry) => needs(entry, path)) ?? ENTRIES[0];
+    const name = basename(path, '.js');
+    return [name, name.replace(/^chunk/, basename(first, '.js'))];
+  });
+}
+
+/** The declarations that lead from one file to the next, by its path in build/. */
+function declarationsFrom(path, found = new Map()) {
+  if (found.has(path)) return found;
+  const text = readFileSync(join(import.meta.dirname, 'build', path), 'utf8');
+  found.set(path, text);
+  for (const { fileName } of ts.preProcessFile(text).importedFiles)
+    if (fileName.startsWith('.')) declarationsFrom(join(dirname(path), fileName.replace(/\.js$/, '.d.ts')), found);
+  return found;
+}
+
+const names = readableNames(metafile);
+const rename = (text) => names.reduce((all, [from, to]) => all.replaceAll(from, to), text);
+const dist = join(import.meta.dirname, 'dist');
+const wanted = new Map([
+  ...[...outputFiles, ...watchdog.outputFiles].map(({ path, text }) => [rename(path), rename(text)]),
+  ...[...declarationsFrom('index.d.ts')].map(([path, text]) => [join(dist, path), text]),
+]);
+
+// What has not changed is not written: something may be running from it.
+mkdirSync(dist, { recursive: true });
+for (const name of readdirSync(dist, { recursive: true })) {
+  const path = join(dist, name);
+  if (/\.(?:js|ts)$/.test(name) && !wanted.has(path)) rmSync(path);
+}
+for (const [path, text] of wanted) {
+  mkdirSync(dirname(path), { recursive: true });
+  if (readIfThere(path) !== text) writeFileSync(path, text);
+}
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
