@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import { format } from 'node:util';
-import createDebug from 'debug';
+import type createDebug from 'debug';
 
 /** A printf-like function; does nothing unless `DEBUG` selects its namespace. */
 export type Log = (format: string, ...args: unknown[]) => void;
@@ -11,10 +12,18 @@ export function writeDebugWith(writer: (text: string) => void): void {
   write = writer;
 }
 
+/** Loaded when it is first needed: it costs a process about four milliseconds at its start. `debug.enable()` sets the variable too. */
 function open(namespace: string): Log {
-  const log = createDebug(namespace);
-  log.log = (...args: unknown[]) => write(`${format(...args)}\n`);
-  return log;
+  let log: createDebug.Debugger | undefined;
+  return (text, ...args) => {
+    if (log === undefined) {
+      if (!process.env['DEBUG']) return;
+      const create: typeof createDebug = createRequire(import.meta.url)('debug');
+      log = create(namespace);
+      log.log = (...line: unknown[]) => write(`${format(...line)}\n`);
+    }
+    log(text, ...args);
+  };
 }
 
 // The namespaces, selected with for example DEBUG=prefork:*

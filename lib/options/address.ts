@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { account, integer, invalid, plainObject, text } from './checks.js';
@@ -55,7 +54,10 @@ export function draftOf(path: string): string {
   if (Buffer.byteLength(path + DRAFT) <= MAX_PATH) return path + DRAFT;
   const begin = path.lastIndexOf('/') + 1;
   const name = path.slice(begin);
-  const digest = createHash('sha256')
+  // Loaded when it is needed.
+  const digest = process
+    .getBuiltinModule('node:crypto')
+    .createHash('sha256')
     .update(name)
     .digest('base64url')
     .slice(0, Buffer.byteLength(name) - 1);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type TlsOptions } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import { types } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import { type Check, plainObject } from './checks.js';
@@ -53,8 +53,8 @@ export function readTls(settings: TlsSettings): TlsOptions {
     throw refuse('tls', "expected 'key' and 'cert', or 'pfx'");
   }
   try {
-    // It looks at the certificate and at all else, and opens nothing.
-    createServer(read);
+    // Loaded when it is needed. It looks at the certificate and at all else, and opens nothing.
+    process.getBuiltinModule('node:tls').createServer(read);
     return read;
   } catch (error) {
     const { message } = error as Error;

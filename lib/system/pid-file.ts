@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { ArbiterError } from '../errors.js';
 import { files } from './files.js';
@@ -31,7 +30,8 @@ const claimed = new Set<string>();
  */
 export function claimPidFile(path: string): PidFile {
   if (claimed.has(path)) throw refused(path, 'another Arbiter of this process has it');
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  // Loaded when it is needed.
+  const draft = `${path}.${process.getBuiltinModule('node:crypto').randomBytes(6).toString('hex')}`;
   try {
     writeDraft(draft);
     publish(draft, path);
