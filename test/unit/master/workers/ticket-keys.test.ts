@@ -9,7 +9,7 @@ import {
   type TicketKeys,
   ticketKeysFor,
   withSessionContext,
-} from '../../../../dist/master/workers/ticket-keys.js';
+} from '../../../../build/master/workers/ticket-keys.js';
 import { eventually } from '../../../helpers/wait.js';
 
 type News = Parameters<Parameters<typeof shareTicketKeys>[0]>[0];

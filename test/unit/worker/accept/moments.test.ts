@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Moments } from '../../../../dist/worker/accept/moments.js';
+import { Moments } from '../../../../build/worker/accept/moments.js';
 
 /** Places that are taken for so long, one after the other. */
 function take(moments: Moments, ...durations: readonly number[]): Moments {

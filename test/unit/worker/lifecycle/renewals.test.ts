@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Renewals } from '../../../../dist/worker/lifecycle/renewals.js';
+import { Renewals } from '../../../../build/worker/lifecycle/renewals.js';
 
 const keys = (byte: number): Uint8Array => new Uint8Array(48).fill(byte);
 
