@@ -14,7 +14,7 @@ import {
 } from '../../build/scoreboard.js';
 
 const state = fc.constantFrom(...Object.values(DUTY));
-const MOST = 2 ** 24 - 1;
+const MOST = 0xffff;
 
 /** A word as it comes back from the file. */
 function stored(word: number): number {
@@ -27,6 +27,16 @@ test('a word says what its acceptor does, and how many places are taken', () => 
     fc.property(state, fc.nat(MOST), (given, load) => {
       const word = stored(dutyWord(given, load));
       assert.deepEqual([dutyState(word), dutyLoad(word)], [given, load]);
+    }),
+  );
+});
+
+test('a turn makes another word of the same state and load', () => {
+  fc.assert(
+    fc.property(state, fc.nat(MOST), fc.nat(), (given, load, turn) => {
+      const word = stored(dutyWord(given, load, turn));
+      assert.deepEqual([dutyState(word), dutyLoad(word)], [given, load]);
+      assert.notEqual(word, stored(dutyWord(given, load, turn + 1)));
     }),
   );
 });

@@ -127,7 +127,6 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   override async run(): Promise<void> {
     const listener = await this.#load();
     const { tls, onTicketKeys, spec } = this.context;
-    const { clientHasHead } = this.#heads;
     const { keepAlive, http2, allowHalfOpen } = spec.serving;
     const fed = await createServer({
       http: spec.http,
@@ -157,7 +156,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       capacity: this.capacity,
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
       onConnection: (socket) => {
-        if (tls === undefined) clientHasHead(noteDescriptor(socket));
+        if (tls === undefined) this.#heads.clientHasHead(noteDescriptor(socket));
         const now = performance.now();
         departures.add(socket, now);
         this.#answers.welcome(socket, now);
@@ -166,7 +165,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       },
       ...(firstBytes && { isOver: (socket) => pendingOf(socket) === 0 && isSent(socket) }),
       onClose: (socket) => {
-        clientHasHead(forgetDescriptor(socket));
+        this.#heads.clientHasHead(forgetDescriptor(socket));
         this.#answers.closed(socket);
       },
       ...(this.places === 'connections' && { onFull: () => departures.idle.onFull() }),
