@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { FD } from '../build/protocol/messages.js';
+import { FD } from '../build/protocol/spec.js';
 import { STATE } from '../build/scoreboard.js';
 import { Slot } from '../build/worker/vitals/slot.js';
 import { atMost, report, table } from './harness/report.mjs';
