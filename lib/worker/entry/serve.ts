@@ -6,6 +6,7 @@ import { ownScript } from '../own-script.js';
 import { ThreadPool } from '../threads/pool.js';
 import { loadApp } from './app.js';
 import { loadClass } from './classes.js';
+import { keepCompiled } from './compile-cache.js';
 import { lifecycle as ownLifecycle } from './prelude.js';
 import { createWarner } from './warner.js';
 
@@ -37,6 +38,7 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
       const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls, onTicketKeys }, app);
       await worker.init();
       await worker.run();
+      keepCompiled();
       lifecycle.serving(worker);
     }
   } catch (error) {
