@@ -119,7 +119,7 @@ export class Master {
       this.#loop.enqueue({ type: 'scale', to });
       await this.#until('scale', () => {
         if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
-        return this.#crew?.complete(to) === true && this.#crew.size === to;
+        return this.#crew?.holds(to) === true;
       });
     } finally {
       this.#changes--;
@@ -251,7 +251,7 @@ export class Master {
     // What was asked for meanwhile, a reload or a hold, begins on a turn of its own.
     if (this.#state !== before) this.#loop.enqueue({ type: 'wake' });
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
-    else if (this.#state === 'running' && this.#changes === 0) times.push(this.#crew.recycle(this.#target, now));
+    else if (this.#state === 'running' && this.#changes === 0) times.push(...this.#crew.tend(this.#target, now));
     this.#alarm.set(...times, this.#ending.drainAt);
   }
 

@@ -56,6 +56,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       // A worker that was reaped before its pipe had been read to the end.
       if (!crew.has(worker)) return;
       if (message.type === 'ready') crew.welcome(worker, message.since);
+      else if (message.type === 'spare') crew.keep(worker);
       else if (message.type === 'timeout') onTimeout(worker, timeoutReport(message));
       else if (message.type === 'term') crew.asked(worker);
       else if (message.type === 'adopt') onAdopt(worker, message);
@@ -78,7 +79,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
     exit: (turn) => {
       const { worker, error, fatal } = turn;
       if (!crew.has(worker)) return;
-      const boots = !worker.ready && !crew.evidence.hasServed(worker);
+      const boots = !worker.booted && !crew.evidence.hasServed(worker);
       if (fatal && boots) onBootFailure(worker, reportedFailure(worker.id, fatalFailure(fatal.error), sockets));
       else if (fatal) passOn(worker, { type: 'error', error: fatal.error }, notifier);
       const exit = crew.evidence.explain(turn);

@@ -96,6 +96,14 @@ export interface ArbiterOptions<App = Handler> {
   /** Number of worker processes, at least 1. Gunicorn: `workers`. @defaultValue `WEB_CONCURRENCY`, else `os.availableParallelism()` */
   readonly workers?: number;
   /**
+   * How many further workers have booted and wait, beside {@link ArbiterOptions.workers}. One takes over within milliseconds when a worker dies, gets
+   * TERM from outside, or one more is asked for; then another one is started. A spare has loaded the application, and has run `init` of a
+   * class of yours, so it has its memory, its connections to databases and its timers; it serves nobody, and its `worker.id` is 0 until
+   * it takes a slot. Gunicorn has no such setting.
+   * @defaultValue `0`
+   */
+  readonly spares?: number;
+  /**
    * How a worker serves. `'sync'`: one request at a time, the connection is closed after each. `'threaded'`: so many
    * {@link ArbiterOptions.threads}, each one request at a time, with keep-alive. `'async'`: many at once. Or a subclass of
    * one of these or of `Worker`: the class itself, where the app is in the inline form, or the specifier of its module,

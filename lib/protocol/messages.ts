@@ -69,6 +69,8 @@ const THREAD_EXIT_REASONS: readonly ThreadExitReason[] = ['crash', 'timeout'];
 export type WorkerMessage =
   /** `since`: when the first of its threads was, of `monotonic()`. */
   | { readonly type: 'ready'; readonly since?: number }
+  /** A spare has booted: it waits for the order to take a slot. */
+  | { readonly type: 'spare' }
   /** It has got TERM, and not from the master: it serves on until it is told what is meant. */
   | { readonly type: 'term' }
   | FailedMessage
@@ -119,6 +121,7 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   if (!isRecord(value)) return undefined;
   const { since } = value;
   if (value['type'] === 'ready') return { type: 'ready', ...(typeof since === 'number' && { since }) };
+  if (value['type'] === 'spare') return { type: 'spare' };
   if (value['type'] === 'term') return { type: 'term' };
   if (value['type'] === 'user') return { type: 'user', message: value['message'] };
   if (value['type'] === 'thread') return parseThread(value);

@@ -61,6 +61,7 @@ export interface ServingOptions {
 /** All that a worker process must know before it loads the application; a thread of one gets a copy. */
 export interface WorkerSpec {
   readonly name: string;
+  /** 0 of a spare, until it is told which slot it takes. */
   readonly id: number;
   readonly age: number;
   readonly generation: number;

@@ -6,6 +6,18 @@ import { takeSpec, type WorkerSpec } from '../protocol/spec.js';
  */
 export const spec: WorkerSpec | undefined = takeSpec(process.env);
 
+/** Of a process, as `ps` shows it. */
+export function titleOf({ name, id }: Pick<WorkerSpec, 'name' | 'id'>): string {
+  return id === 0 ? `prefork: spare [${name}]` : `prefork: worker [${name}] #${id}`;
+}
+
+/** This spare has got a slot: from now on it, and all that it starts, has its number. */
+export function takeSlot(id: number): void {
+  if (!spec) return;
+  Object.assign(spec, { id });
+  if (spec.thread === undefined) process.title = titleOf(spec);
+}
+
 /** Says so in every worker's process: a script that runs in it may import another copy of this library. */
 const MARK = Symbol.for('prefork.worker');
 if (spec) Object.defineProperty(process, MARK, { value: true });

@@ -4,6 +4,10 @@ import { setMaxListeners } from 'node:events';
 /** What remains of the time of a drain for what is not answered by then: a quarter, but so much, or half of the time. Milliseconds. */
 const REST = { least: 500, most: 3_000 } as const;
 
+/** Why a signal of the application fires. */
+export const LEAVES: string = 'this worker drains: it takes no more work, and ends when what is under way has ended';
+export const ORPHANED: string = 'the master of this worker is gone: it ends at once';
+
 /** How a drain divides its time, milliseconds. */
 export interface DrainTimes {
   /** For so long, everything that is under way may take its time. */

@@ -48,7 +48,7 @@ export interface Timeout {
 
 /**
  * The life of a worker inside its process (of a threaded one: inside its thread). `init` and `run` precede the report that
- * it is ready; then it serves until `stop`, after which the process exits. What these steps throw ends the worker, with
+ * it is ready; of a spare, hours may lie between them, and one that is not needed never gets to `run`, nor to `stop`. Then it serves until `stop`, after which the process exits. What these steps throw ends the worker, with
  * the error as the reason.
  *
  * Subclass it for work that is not HTTP; {@link HttpWorker} and the built-in classes for HTTP.
@@ -68,7 +68,7 @@ export abstract class Worker<App = unknown> {
     this.app = app;
   }
 
-  /** The stable slot, 1..n. */
+  /** The stable slot, 1..n; 0 in a spare until it takes one, so also in `init`. In `run` it is known. */
   get id(): number {
     return this.context.spec.id;
   }
@@ -102,6 +102,14 @@ export abstract class Worker<App = unknown> {
 
   /** Prepares what the worker needs before it serves: connections, caches, data. */
   init(): void | Promise<void> {}
+
+  /**
+   * @internal All that can be done before it serves, of a spare, which may wait for hours then. Returns what must be closed if it never
+   * gets to serve.
+   */
+  standBy(): Promise<{ readonly close?: () => unknown } | undefined> {
+    return Promise.resolve(undefined);
+  }
 
   /** Begins to serve; returns, or resolves, when it does. */
   abstract run(): void | Promise<void>;

@@ -100,6 +100,7 @@ export function options(): void {
     gracefulTimeout: 1,
     drainDelay: 1,
     surge: '25%',
+    spares: 1,
     maxRequests: 1,
     maxRequestsJitter: 1,
     maxMemory: 2 ** 30,

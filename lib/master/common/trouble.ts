@@ -1,5 +1,6 @@
 /* What every wing needs and none owns. */
 import { ArbiterError } from '../../errors.js';
+import { workerName } from './names.js';
 
 /** Orders to end: they must arrive. */
 export const ENDS: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGQUIT', 'SIGABRT', 'SIGKILL']);
@@ -9,7 +10,7 @@ export function unsignalled(
   { id, pid }: { readonly id: number; readonly pid: number | undefined },
   cause: Error,
 ): ArbiterError {
-  const message = `worker #${id} (pid ${pid}) could not be signalled, and will be again until it has ended: ${cause.message}`;
+  const message = `${workerName(id)} (pid ${pid}) could not be signalled, and will be again until it has ended: ${cause.message}`;
   return new ArbiterError('ERR_SYSTEM', message, { cause });
 }
 

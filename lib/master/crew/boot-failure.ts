@@ -1,6 +1,7 @@
 import { ArbiterError } from '../../errors.js';
 import type { BootPhase, WorkerMessage } from '../../protocol/messages.js';
 import { reviveError, type SerializedError } from '../../serialized-error.js';
+import { workerName } from '../common/names.js';
 import { bindError } from '../sockets/listener.js';
 import type { ThreadExit, WorkerExit } from '../tell/events.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
@@ -22,8 +23,8 @@ export function reportedFailure(
 const FAILED: Readonly<
   Record<Exclude<BootPhase, 'bind'>, (id: number, why: string) => ['ERR_APP_LOAD' | 'ERR_WORKER_BOOT', string]>
 > = {
-  load: (id, why) => ['ERR_APP_LOAD', `worker #${id}: the application failed to load: ${why}`],
-  boot: (id, why) => ['ERR_WORKER_BOOT', `worker #${id} failed before it was ready: ${why}`],
+  load: (id, why) => ['ERR_APP_LOAD', `${workerName(id)}: the application failed to load: ${why}`],
+  boot: (id, why) => ['ERR_WORKER_BOOT', `${workerName(id)} failed before it was ready: ${why}`],
 };
 
 /** The error for a worker that ended before it was ready and left no word. */
@@ -31,12 +32,12 @@ export function silentFailure(id: number, { code, signal }: WorkerExit, spawnErr
   if (spawnError) {
     return new ArbiterError(
       'ERR_WORKER_BOOT',
-      `worker #${id} could not be spawned: ${spawnError.message}${hintAt(spawnError)}`,
+      `${workerName(id)} could not be spawned: ${spawnError.message}${hintAt(spawnError)}`,
       { cause: spawnError },
     );
   }
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-  return new ArbiterError('ERR_WORKER_BOOT', `worker #${id} ended with ${how} before it was ready`);
+  return new ArbiterError('ERR_WORKER_BOOT', `${workerName(id)} ended with ${how} before it was ready`);
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -59,7 +60,7 @@ export function fatalFailure(error: SerializedError): FailedMessage {
 }
 
 export function bootTimeoutFailure(id: number, limit: number): ArbiterError {
-  return new ArbiterError('ERR_BOOT_TIMEOUT', `worker #${id} was not ready within bootTimeout (${limit} ms)`);
+  return new ArbiterError('ERR_BOOT_TIMEOUT', `${workerName(id)} was not ready within bootTimeout (${limit} ms)`);
 }
 
 /** The error for a worker of a new generation that ended before it was proven. */

@@ -14,8 +14,10 @@ import { earlyDeath, earlyDismissal } from './boot-failure.js';
 import { Dismissals } from './dismissals.js';
 import { Evidence } from './evidence.js';
 import { Health } from './health.js';
+import { Recruiting } from './recruiting.js';
 import { Retreat } from './retreat.js';
 import { Roster } from './roster.js';
+import { Spares } from './spares.js';
 import { Takeover } from './takeover.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
@@ -30,11 +32,10 @@ export class Crew {
   readonly #gracefulTimeout: number;
   readonly #notifier: Notifier;
   readonly #roster = new Roster<WorkerHandle>();
+  readonly #spares: Spares<WorkerHandle>;
   readonly #tally = new Tally();
   readonly #watch: Watch;
-  /** Slots whose worker ended without being told to. */
-  readonly #vacated = new Set<number>();
-  #ages = 0;
+  readonly #recruiting: Recruiting;
   readonly #takeover: Takeover;
   /** Nobody is to serve for now, see `hold`. */
   #held = false;
@@ -49,23 +50,26 @@ export class Crew {
     this.#site = site;
     this.#gracefulTimeout = options.gracefulTimeout;
     this.#takeover = new Takeover(generation, options);
+    this.#spares = new Spares(options.spares);
     this.#watch = new Watch(options);
     this.#retreat = new Retreat(options.gracefulTimeout, site);
     this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
     this.#notifier = notifier;
+    const books = { roster: this.#roster, spares: this.#spares, takeover: this.#takeover, tally: this.#tally };
+    this.#recruiting = new Recruiting({ site, notifier, ...books });
     this.#health = new Health((target, now) => this.#roster.failing(target, now), notifier);
   }
 
   get size(): number {
-    return this.#roster.size;
+    return this.#roster.size + this.#spares.size;
   }
 
   has(worker: WorkerHandle): boolean {
-    return this.#roster.has(worker);
+    return this.#roster.has(worker) || this.#spares.has(worker);
   }
 
   infos(): WorkerInfo[] {
-    return this.#roster.all().map((worker) => worker.info());
+    return this.#all().map((worker) => worker.info());
   }
 
   /** Whether exactly as many workers stay as should, and all of them are ready. */
@@ -74,9 +78,21 @@ export class Crew {
     return staying.length === target && staying.every((worker) => worker.ready);
   }
 
+  /** Whether that is so, and nobody else lives but spares. */
+  holds(target: number): boolean {
+    return this.complete(target) && this.#roster.size === target;
+  }
+
+  /** A spare has booted. */
+  keep(worker: WorkerHandle): void {
+    if (!this.#spares.has(worker) || worker.failure || worker.leaving) return;
+    worker.markBooted();
+    this.#notifier.emit('worker:spare', worker.info());
+  }
+
   /** A worker serves: the first one makes the sockets listen. */
   welcome(worker: WorkerHandle, since?: number): void {
-    if (worker.ready || worker.failure) return;
+    if (worker.ready || worker.failure || worker.spare) return;
     worker.markReady(since);
     if (!this.#listening) {
       this.#listening = true;
@@ -91,7 +107,7 @@ export class Crew {
    * does any more. Returns when to look again, on the clock of `now`. `ordered` is how all are to end soon, if they are.
    */
   fill(target: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
-    const askAt = this.#dismissals.settle(this.#roster.all(), now, ordered !== undefined);
+    const askAt = this.#dismissals.settle(this.#all(), now, ordered !== undefined);
     const stableAt = this.#roster.settle(now);
     const wanted = this.#held && !this.#takeover.rollout ? 0 : target;
     const plan = this.#roster.plan(wanted, now);
@@ -104,7 +120,11 @@ export class Crew {
     // A rollout knows of which generation a worker is missing.
     const rollout = this.#takeover.rollout?.plan(this.#roster.posts(wanted), now);
     const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.#takeover.generation }));
-    for (const { id, generation } of orders) this.#spawn(id, generation);
+    for (const { id, generation } of orders) this.#recruiting.occupy(id, generation);
+    const kept = wanted === 0 ? undefined : this.#takeover.reserve(wanted).number;
+    for (const spare of this.#spares.surplus(kept)) {
+      spare.end(wanted === 0 ? 'stop' : 'reload', 'drain', this.#gracefulTimeout);
+    }
     this.#health.tell(wanted, now);
     return [askAt, stableAt, plan.wakeAt, rollout?.wakeAt, wanted === 0 ? now + HELD_LOOK : undefined];
   }
@@ -116,7 +136,7 @@ export class Crew {
 
   /** The end of a rollout, once it has come. */
   rolledOut(target: number, now: number): ReloadResult | ArbiterError | undefined {
-    const result = this.#takeover.end(this.#roster.posts(target), this.#roster.all(), now);
+    const result = this.#takeover.end(this.#roster.posts(target), this.#all(), now);
     if (result && !(result instanceof ArbiterError)) this.#tally.reloads++;
     return result;
   }
@@ -148,11 +168,18 @@ export class Crew {
     else this.#dismissals.ask(worker, performance.now());
   }
 
-  /** Begins to recycle a worker, if one is due and nothing else changes. Returns when to look again. */
-  recycle(target: number, now: number): number | undefined {
-    const plan = this.#roster.planRecycling(target, now);
-    for (const id of plan.spawn) this.#spawn(id, this.#takeover.generation);
-    return plan.wakeAt;
+  /**
+   * What can wait: begins to recycle a worker, if one is due and nothing else changes, and starts a spare, if one is missing, all workers are
+   * ready and no slot fails again and again. Returns when to look again.
+   */
+  tend(target: number, now: number): (number | undefined)[] {
+    const { generation } = this.#takeover;
+    const recycling = this.#roster.planRecycling(target, now);
+    for (const id of recycling.spawn) this.#recruiting.spawn(id, generation);
+    if (!this.complete(target) || this.#health.degraded) return [recycling.wakeAt];
+    const { due, wakeAt } = this.#spares.plan(now);
+    if (due) this.#recruiting.stock(generation);
+    return [recycling.wakeAt, wakeAt];
   }
 
   /** Tells all workers to end. */
@@ -160,19 +187,19 @@ export class Crew {
     this.#takeover.drop();
     const serves = (worker: WorkerHandle): boolean =>
       !this.#listening || (worker.ready && !worker.exited && (!worker.leaving || this.#dismissals.keeps(worker)));
-    this.#retreat.begin(stage, this.#roster.all(), serves);
+    this.#retreat.begin(stage, this.#all(), serves);
     this.#dismissals.clear();
   }
 
   /** Tells those that have not been told: whoever did may have failed on the way. */
   remind(stage: EndStage): void {
-    if (this.#retreat.begun) this.#retreat.remind(stage, this.#roster.staying());
+    if (this.#retreat.begun) this.#retreat.remind(stage, this.#all());
     else this.end(stage);
   }
 
   /** Hands a signal on to all that are up. */
   forward(signal: NodeJS.Signals): void {
-    for (const worker of this.#roster.all()) if (worker.ready) worker.signal(signal);
+    for (const worker of this.#all()) if (worker.booted) worker.signal(signal);
   }
 
   /** It ran out of time, and must end; of a thread, its process sees to that. */
@@ -186,7 +213,7 @@ export class Crew {
 
   /** Ends those whose event loop stands still, if they have not done so themselves. */
   tick(): void {
-    for (const { worker, report } of this.#watch.look(this.#roster.all(), this.#site.slotOf)) {
+    for (const { worker, report } of this.#watch.look(this.#all(), this.#site.slotOf)) {
       this.timeOut(worker, report);
       // It leaves a core file where the system keeps them: all that can be had of code that is stuck outside of
       // JavaScript. What it does not end, because the process is stopped or catches it, the kill ends a moment later.
@@ -205,6 +232,7 @@ export class Crew {
    */
   bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
     this.#roster.remove(worker);
+    this.#spares.remove(worker);
     const served = exit.reason !== 'boot' && this.evidence.hasServed(worker);
     this.#tally.bury(this.evidence.of(worker));
     if (exit.reason === 'crash') this.#tally.crashes++;
@@ -215,12 +243,15 @@ export class Crew {
       this.#takeover.turnRound(worker.failure ?? earlyDeath(worker, exit), this.#roster.staying());
       return;
     }
-    const replaced = this.#vacate(worker);
+    // One that was just taking a slot may have been dead already, which is not that slot's failure.
+    const unused = worker.spare || (worker.booted && !worker.ready && !served);
+    const replaced = !worker.spare && this.#vacate(worker);
     // Who ran out of time while it served has taken that time: there is no quick loop of hangs.
-    if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.ready)) return;
-    const kind: FailureKind = error ? 'spawn' : worker.ready || served ? 'crash' : 'boot';
-    const backoff = this.#roster.fail(worker, kind, worker.served, performance.now(), Math.random());
-    if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', worker.id, backoff);
+    if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.booted)) return;
+    const kind: FailureKind = error ? 'spawn' : worker.booted || served ? 'crash' : 'boot';
+    const death = [kind, worker.served, performance.now(), Math.random()] as const;
+    const backoff = unused ? this.#spares.fail(...death) : this.#roster.fail(worker, ...death);
+    if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', unused ? 0 : worker.id, backoff);
   }
 
   /** Somebody else has told it to end: its slot gets another one at once, and it has its time. */
@@ -229,7 +260,7 @@ export class Crew {
     worker.dismissed = true;
     worker.leave('stop', 'drain', this.#gracefulTimeout);
     if (trial) this.#takeover.turnRound(earlyDismissal(worker), this.#roster.staying());
-    else this.#vacate(worker);
+    else if (!worker.spare) this.#vacate(worker);
   }
 
   /** A worker gives up its slot, ordered by nobody here. Returns whether a younger one has it already. */
@@ -238,12 +269,12 @@ export class Crew {
     if (partner) this.#takeover.rollout?.giveUp(worker);
     const replaced = partner !== undefined && (partner.term - worker.term || partner.age - worker.age) > 0;
     if (replaced) this.#tally.respawns++;
-    else if (!partner) this.#vacated.add(worker.id);
+    else if (!partner) this.#recruiting.vacate(worker.id);
     return replaced;
   }
 
   stats(target: number): CrewStats {
-    const workers = this.#roster.all().map((worker) => workerStats(worker.info(), this.evidence.of(worker)));
+    const workers = this.#all().map((worker) => workerStats(worker.info(), this.evidence.of(worker)));
     const now = performance.now();
     const failing = this.#health.failing(target, now);
     return {
@@ -253,19 +284,14 @@ export class Crew {
       held: this.#held,
       failing,
       totals: this.#tally.totals(workers),
+      spares: this.#spares.waiting,
       workers,
     };
   }
 
-  #spawn(id: number, generation: Generation): void {
-    if (this.#vacated.delete(id)) this.#tally.respawns++;
-    const isBeside = (): boolean => this.#roster.staying().some((other) => other.id === id && other.ready);
-    const worker = this.#site.spawn(generation, {
-      id,
-      age: ++this.#ages,
-      ...this.#takeover.standing(generation, isBeside),
-    });
-    this.#roster.add(worker);
-    this.#notifier.emit('worker:spawn', worker.info());
+  /** All that live, oldest first. */
+  #all(): WorkerHandle[] {
+    if (this.#spares.size === 0) return this.#roster.all();
+    return [...this.#roster.all(), ...this.#spares.all()].sort((a, b) => a.age - b.age);
   }
 }

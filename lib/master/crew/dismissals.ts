@@ -6,7 +6,8 @@ const ALL_WITHIN = 100;
 /** A worker, as far as this goes. */
 export interface Dismissed {
   readonly leaving: boolean;
-  readonly ready: boolean;
+  /** It is ready, or waits as a spare. */
+  readonly booted: boolean;
   /** When it may take the place of another one, on the clock of `now`; undefined before it is ready. */
   readonly provenAt: number | undefined;
   order(order: Order): void;
@@ -55,7 +56,7 @@ export class Dismissals<W extends Dismissed> {
       if (gone) continue;
       if (ending) worker.order('stay');
       // It ends then, and that is a boot that failed.
-      else if (!worker.ready) worker.order('drain');
+      else if (!worker.booted) worker.order('drain');
       else {
         this.#dismiss(worker);
         this.#kept.set(worker, now + this.#limit);

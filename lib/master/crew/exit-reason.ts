@@ -43,6 +43,6 @@ function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: 
   if (worker.dismissed && code !== 0 && !worker.overdue) return 'crash';
   if (worker.leavingFor !== undefined) return worker.leavingFor;
   // Who has served has not failed to boot, though some of its threads were not ready.
-  if (!worker.ready && !hasServed(record)) return 'boot';
+  if (!worker.booted && !hasServed(record)) return 'boot';
   return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';
 }

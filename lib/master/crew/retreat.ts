@@ -7,7 +7,7 @@ const QUICK_LIMIT = 5_000;
 
 /**
  * The end of all workers. Those that serve accept what waits at the sockets before they leave. If none does, those that boot are not ended
- * but get to serve: who has connected before would be reset. What boots and is ended has the sockets until it is gone, so the last of those that serve waits for that.
+ * but get to serve: who has connected before would be reset. What boots, or waits as a spare, and is ended has the sockets until it is gone, so the last of those that serve waits for that.
  */
 export class Retreat {
   readonly #gracefulTimeout: number;
@@ -33,7 +33,10 @@ export class Retreat {
     this.#endsAt = monotonic() + limit;
     const calls = stage === 'drain' && this.#call();
     const booting = workers.filter(({ ready }) => !ready);
-    this.#heirs = calls && !workers.some(serves) ? booting.filter(({ leaving, failure }) => !leaving && !failure) : [];
+    this.#heirs =
+      calls && !workers.some(serves)
+        ? booting.filter(({ leaving, failure, spare }) => !leaving && !failure && !spare)
+        : [];
     if (calls && this.#heirs.length === 0) this.#awaitEnds(booting);
     for (const worker of workers) {
       if (this.#heirs.includes(worker)) worker.leave('stop', stage, limit);
@@ -41,9 +44,9 @@ export class Retreat {
     }
   }
 
-  /** Tells workers that have not been told. */
+  /** Tells those that have not been told. */
   remind(stage: EndStage, workers: readonly WorkerHandle[]): void {
-    for (const worker of workers) worker.end('stop', stage, this.#limit(stage));
+    for (const worker of workers) if (!worker.leaving) worker.end('stop', stage, this.#limit(stage));
   }
 
   /** A worker serves from now on. */

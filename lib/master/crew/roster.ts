@@ -107,6 +107,11 @@ export class Roster<M extends Member> {
     return { delay, failures: count.failures };
   }
 
+  /** How often in a row the workers of a slot have died. */
+  deaths(id: number): number {
+    return this.#slots.get(id)?.count.failures ?? 0;
+  }
+
   /**
    * Forgets the failures of each slot that has a stable worker again; one that was ready before does not count, since it
    * is its substitutes that fail, unless it took over from what failed. Returns when to look again.

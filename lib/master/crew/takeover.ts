@@ -36,6 +36,12 @@ export class Takeover {
     return this.#rollout;
   }
 
+  /** Of which generation spares are to be: the old one may want them until the new one has so many slots. */
+  reserve(slots: number): Generation {
+    const rollout = this.#rollout;
+    return rollout && !rollout.failure && rollout.won >= slots ? rollout.wanted : this.#generation;
+  }
+
   /** Begins to replace all workers by those of another generation. */
   begin(next: Generation, target: number): void {
     this.#term++;

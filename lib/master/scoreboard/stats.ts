@@ -59,6 +59,8 @@ export interface CrewStats {
   /** By number; also those whose worker died once. */
   readonly failing: readonly FailingSlot[];
   readonly totals: StatsTotals;
+  /** How many spares have booted and wait for a slot. They are among the workers, with the state `'spare'` and the id 0. */
+  readonly spares: number;
   /** Oldest first. */
   readonly workers: readonly WorkerStats[];
 }
@@ -82,6 +84,7 @@ export const EMPTY_STATS: CrewStats = {
   held: false,
   failing: [],
   totals: { requests: 0, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 },
+  spares: 0,
   workers: [],
 };
 

@@ -33,7 +33,7 @@ export class Watch {
     this.#last = now;
     return workers.flatMap((worker) => {
       const { pid } = worker;
-      if (pid === undefined || !worker.ready || worker.timedOut || worker.exited) return [];
+      if (pid === undefined || !worker.booted || worker.timedOut || worker.exited) return [];
       const record = slotOf(worker);
       // It is being written at this moment.
       if (record?.pid !== pid) return [];

@@ -23,7 +23,8 @@ import type { Generation } from '../workers/generation.js';
 import { startGuard } from '../workers/guard.js';
 import { type Place, planLaunch } from '../workers/launch.js';
 import { retireTicketKeys } from '../workers/ticket-keys.js';
-import { type EndStage, type Standing, WorkerHandle, type WorkerTurn } from '../workers/worker-handle.js';
+import type { Standing } from '../workers/tenure.js';
+import { type EndStage, WorkerHandle, type WorkerTurn } from '../workers/worker-handle.js';
 import {
   abandonUpgrade,
   announceLeave,
@@ -171,8 +172,8 @@ function assemble(
   undo.push(['the handler of the exit could not be removed', removeExit]);
   const guard = startGuard(events.onError);
   undo.push(['the guard could not be ended', guard.close]);
-  // Each slot of the roster may have two processes while it is reloaded.
-  const board = openBoard(2 * options.workers * slots);
+  // Each slot of the roster may have two processes while it is reloaded, and spares leave while others come.
+  const board = openBoard(2 * (options.workers + options.spares) * slots);
   undo.push(['the scoreboard could not be closed', board.close]);
   let open = true;
   heritage?.onAlone(() => {

@@ -3,6 +3,7 @@ import { errorTitle } from '../../log/stack.js';
 import { duration, printable, quoted } from '../../log/text.js';
 import type { LogLevel } from '../../options/logger.js';
 import type { Hung, TimedOutRequest } from '../../protocol/messages.js';
+import { workerName } from '../common/names.js';
 import type { BoundAddress } from '../sockets/listener.js';
 import type { ExitReason, WorkerInfo } from '../workers/worker-handle.js';
 import type { ArbiterEvents, WorkerExit, WorkerTimeout } from './events.js';
@@ -47,6 +48,7 @@ const TABLE: Table = {
     { master: process.pid, workers },
   ],
   'worker:spawn': (_, worker) => ['debug', `${title(worker)} was spawned`, of(worker)],
+  'worker:spare': (_, worker) => ['debug', `${title(worker)} has booted, and waits for a slot`, of(worker)],
   'worker:ready': (_, worker) => ['debug', `${title(worker)} is ready`, of(worker)],
   'worker:exit': ({ now }, worker, ended) => {
     const { request, requests = request ? [request] : [], ...exit } = ended;
@@ -77,7 +79,7 @@ const TABLE: Table = {
   'worker:message': () => undefined,
   'worker:backoff': (_, id, { delay, failures }) => [
     'warn',
-    `worker #${id} is replaced in ${duration(delay)}, after ${count(failures, 'failure')} in a row`,
+    `${workerName(id)} is replaced in ${duration(delay)}, after ${count(failures, 'failure')} in a row`,
     { worker: { id }, delay: Math.round(delay), failures },
   ],
   degraded: (_, slots) => [
@@ -161,12 +163,12 @@ function timeoutText(worker: WorkerInfo, timeout: WorkerTimeout, now: number): s
 /** Errors of the master's own begin with the name of the worker. */
 function failureText(worker: WorkerInfo, error: Error): string {
   const text = errorTitle(error);
-  const named = `worker #${worker.id}`;
+  const named = workerName(worker.id);
   return text.startsWith(named) ? title(worker) + text.slice(named.length) : `${title(worker)} failed: ${text}`;
 }
 
 function title({ id, pid }: WorkerInfo): string {
-  return pid === undefined ? `worker #${id}` : `worker #${id} (pid ${pid})`;
+  return pid === undefined ? workerName(id) : `${workerName(id)} (pid ${pid})`;
 }
 
 /** Of a thread, with its number. */

@@ -64,7 +64,10 @@ export interface ArbiterEvents {
   listening: [address: BoundAddress];
   /** All workers are ready for the first time. */
   ready: [];
+  /** A process was started, for a slot, or as a spare: then its `id` is 0. */
   'worker:spawn': [worker: WorkerInfo];
+  /** A spare has booted, and waits for a slot; see {@link ArbiterOptions.spares}. When it takes one, `'worker:ready'` has the number of that slot. */
+  'worker:spare': [worker: WorkerInfo];
   'worker:ready': [worker: WorkerInfo];
   /** A worker ended; its replacement, if it gets one, starts afterwards. */
   'worker:exit': [worker: WorkerInfo, exit: WorkerExit];
@@ -77,7 +80,7 @@ export interface ArbiterEvents {
   'thread:exit': [worker: WorkerInfo, exit: ThreadExit];
   /** The worker's own application or class sent something, see {@link Worker.send}. */
   'worker:message': [worker: WorkerInfo, message: unknown];
-  /** A slot gets no new worker for `delay` milliseconds after its `failures`th death in a row. */
+  /** A slot gets no new worker for `delay` milliseconds after its `failures`th death in a row. `id` 0: no spare is started for so long. */
   'worker:backoff': [id: number, backoff: { readonly delay: number; readonly failures: number }];
   /**
    * A slot has failed twice in a row, with no worker since that was ready for two seconds, so it waits before each further

@@ -5,7 +5,7 @@ import { threadExit, warningOf } from './events.js';
 import type { Notifier } from './notify.js';
 
 /** What a worker says that changes no state of the Arbiter. */
-type Report = Exclude<WorkerMessage, { readonly type: 'ready' | 'failed' | 'timeout' | 'term' | 'adopt' }>;
+type Report = Exclude<WorkerMessage, { readonly type: 'ready' | 'spare' | 'failed' | 'timeout' | 'term' | 'adopt' }>;
 
 /** Tells the listeners what a worker says of itself, or notes it down. */
 export function passOn(worker: WorkerHandle, report: Report, notifier: Notifier): void {

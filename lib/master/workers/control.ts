@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { parseMessage, type WorkerMessage } from '../../protocol/messages.js';
-import { encodeOrder, encodeTicketKeys, type Order } from '../../protocol/orders.js';
+import { encodeOrder, encodePlace, encodeTicketKeys, type Order } from '../../protocol/orders.js';
 import { encodeTls, FD } from '../../protocol/spec.js';
 import type { Child } from '../../system/child.js';
 import { system } from '../../system/system.js';
@@ -39,6 +39,11 @@ export class Control {
   /** Returns false where nothing can be said any more: the worker has closed its end. */
   order(order: Order): boolean {
     return this.#write(encodeOrder(order));
+  }
+
+  /** Has a spare take that slot; returns as {@link Control.order}. */
+  place(id: number): boolean {
+    return this.#write(encodePlace(id));
   }
 
   #write(line: string): boolean {

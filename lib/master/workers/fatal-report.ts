@@ -1,6 +1,7 @@
 import { debugWorker } from '../../debug.js';
 import type { SerializedError } from '../../serialized-error.js';
 import { closeQuietly, files } from '../../system/files.js';
+import { workerName } from '../common/names.js';
 import { openUnlinked } from '../common/unlinked.js';
 
 /**
@@ -65,10 +66,10 @@ export function parseFatalReport(head: string, id: number): SerializedError | un
   if (trigger === 'OOMError') {
     const limit = field(head, 'memoryLimit');
     const megabytes = typeof limit === 'number' ? ` (heap limit: ${Math.round(limit / 2 ** 20)} MB)` : '';
-    return described(`worker #${id} ran out of memory: ${event}${megabytes}`, 'ERR_WORKER_OUT_OF_MEMORY', []);
+    return described(`${workerName(id)} ran out of memory: ${event}${megabytes}`, 'ERR_WORKER_OUT_OF_MEMORY', []);
   }
   return trigger === 'FatalError'
-    ? described(`worker #${id} ended by a fatal error: ${event}`, 'ERR_WORKER_FATAL', stackOf(head))
+    ? described(`${workerName(id)} ended by a fatal error: ${event}`, 'ERR_WORKER_FATAL', stackOf(head))
     : undefined;
 }
 

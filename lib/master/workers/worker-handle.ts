@@ -1,7 +1,6 @@
 /* One process, as the master sees it: how it is started, told, limited in time and ended. Why it lives is for the crew to know. */
 import { debugWorker } from '../../debug.js';
 import type { ArbiterError } from '../../errors.js';
-import { monotonic } from '../../monotonic.js';
 import type { RecycleCause, WorkerMessage } from '../../protocol/messages.js';
 import type { Order } from '../../protocol/orders.js';
 import { type Child, hasEnded, insist, signalChild } from '../../system/child.js';
@@ -11,10 +10,11 @@ import { Family } from './family.js';
 import { type FatalWords, openFatalReport } from './fatal-report.js';
 import { type Launch, spawnWorker } from './launch.js';
 import { Limits } from './limits.js';
+import { type Standing, Tenure } from './tenure.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
 export interface WorkerInfo {
-  /** The stable slot, 1..n; a replacement has the id of its predecessor. */
+  /** The stable slot, 1..n; a replacement has the id of its predecessor. 0 of a spare, which gets one when it takes over. */
   readonly id: number;
   /** Undefined when the process could not be spawned. */
   readonly pid: number | undefined;
@@ -29,8 +29,8 @@ export interface WorkerInfo {
   readonly readyAt: number | undefined;
 }
 
-/** `booting` until it serves, `draining` from the order to end until it has. */
-export type WorkerState = 'booting' | 'ready' | 'draining' | 'exited';
+/** `booting` until it serves, `spare` while it has booted and waits for a slot, `draining` from the order to end until it has. */
+export type WorkerState = 'booting' | 'spare' | 'ready' | 'draining' | 'exited';
 
 /**
  * Why a worker ended. `stop`: it was told to, by the arbiter's stop or by somebody else's TERM or QUIT; `scale`: there
@@ -77,21 +77,10 @@ const BLOCKED_BOOT = 1_000;
 /** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
 const LAST_WORDS = 250;
 
-/** What the master thinks of it, and it does not know. */
-export interface Standing {
-  /** In a slot, one of a later term takes over from one of an earlier. */
-  readonly term: number;
-  /** How long it must have been ready until it may take another's place, milliseconds. */
-  readonly probation: number;
-}
-
 /** The parent's side of one worker process. It reports to the queue and decides nothing. */
-export class WorkerHandle {
-  readonly id: number;
+export class WorkerHandle extends Tenure {
   readonly age: number;
   readonly generation: number;
-  /** See the roster. */
-  readonly term: number;
   readonly slot: number;
   readonly pid: number | undefined;
   readonly family: Family;
@@ -105,13 +94,7 @@ export class WorkerHandle {
   #overdue = false;
   #leavingFor: LeaveReason | undefined;
   #due = false;
-  readonly #probation: number;
-  readonly #spawnedAt: number = Date.now();
-  /** As of the launch, on the clock by which its boot is limited. */
-  readonly #spawnedTick: number;
-  #readyAt: number | undefined;
-  #readyTick: number | undefined;
-  #beganTick = 0;
+  readonly #bootLimit: number;
   #exited = false;
   readonly #fatal = openFatalReport();
   readonly #enqueue: (turn: WorkerTurn) => void;
@@ -119,15 +102,13 @@ export class WorkerHandle {
   readonly #control: Control;
   readonly #limits = new Limits();
 
-  constructor(launch: Launch, { term, probation }: Standing, enqueue: (turn: WorkerTurn) => void) {
+  constructor(launch: Launch, standing: Standing, enqueue: (turn: WorkerTurn) => void) {
     const { spec } = launch;
-    this.id = spec.id;
+    super(spec.id, standing, spec.spawnedAt);
     this.age = spec.age;
     this.slot = spec.slot;
     this.generation = spec.generation;
-    this.term = term;
-    this.#probation = probation;
-    this.#spawnedTick = spec.spawnedAt;
+    this.#bootLimit = launch.bootLimit;
     this.#enqueue = enqueue;
     this.#child = spawnWorker(launch, this.#fatal.fd);
     this.family = new Family(this.#child);
@@ -153,10 +134,6 @@ export class WorkerHandle {
     return this.#due;
   }
 
-  get ready(): boolean {
-    return this.#readyAt !== undefined;
-  }
-
   /** Whether its process has ended; its last words may still be on their way. */
   get exited(): boolean {
     return hasEnded(this.#child);
@@ -172,23 +149,6 @@ export class WorkerHandle {
     return this.#timedOut;
   }
 
-  /** How long it has been spawned, and how long ready, milliseconds of the monotonic clock. */
-  get lived(): number {
-    return monotonic() - this.#spawnedTick;
-  }
-
-  get readySince(): number | undefined {
-    return this.#readyTick;
-  }
-
-  get provenAt(): number | undefined {
-    return this.#readyTick === undefined ? undefined : Math.max(this.#readyTick, this.#beganTick + this.#probation);
-  }
-
-  get served(): number {
-    return this.#readyTick === undefined ? 0 : performance.now() - this.#readyTick;
-  }
-
   info(): WorkerInfo {
     return Object.freeze({
       id: this.id,
@@ -196,17 +156,27 @@ export class WorkerHandle {
       age: this.age,
       generation: this.generation,
       state: this.#state(),
-      spawnedAt: this.#spawnedAt,
-      readyAt: this.#readyAt,
+      spawnedAt: this.spawnedAt,
+      readyAt: this.readyAt,
     });
   }
 
-  /** @param since - when it began to serve in part, of `monotonic()`. */
-  markReady(since?: number): void {
-    this.#readyAt = Date.now();
-    this.#readyTick = performance.now();
-    this.#beganTick = this.#readyTick - (since === undefined ? 0 : Math.max(0, monotonic() - since));
+  override markReady(since?: number): void {
+    super.markReady(since);
     this.#limits.booted();
+  }
+
+  override markBooted(): void {
+    super.markBooted();
+    this.#limits.booted();
+  }
+
+  /** A spare takes a slot, and has as long to be ready as one that boots. */
+  take(id: number, standing: Standing): void {
+    this.enter(id, standing);
+    // Who does not hear of it is of no use.
+    if (!this.#control.place(id)) this.signal('SIGKILL');
+    if (this.#bootLimit > 0) this.#countBoot(this.#bootLimit);
   }
 
   markDue(why: RecycleCause): void {
@@ -268,7 +238,8 @@ export class WorkerHandle {
   #state(): WorkerState {
     if (this.#exited) return 'exited';
     if (this.leaving) return 'draining';
-    return this.ready ? 'ready' : 'booting';
+    if (this.ready) return 'ready';
+    return this.spare && this.booted ? 'spare' : 'booting';
   }
 
   #listen(enqueue: (turn: WorkerTurn) => void): void {

@@ -134,6 +134,12 @@ export const APPLICATION: OptionRecords = {
     defaultText: '`WEB_CONCURRENCY`, else `os.availableParallelism()`',
     gunicorn: 'workers',
   },
+  spares: {
+    about:
+      'How many further workers are booted and wait, to take over the slot of one that dies. Each costs the memory of an idle worker.',
+    kind: integers(0),
+    defaultValue: 0,
+  },
   workerClass: {
     about:
       "How a worker serves. `'sync'`: one request at a time. `'threaded'`: so many `threads`. `'async'`: many at once.",

@@ -9,7 +9,7 @@ import { LIBRARY, preludeIn } from '../../options/library.js';
 import { FD, type WorkerSpec } from '../../protocol/spec.js';
 import { SLOT_SIZE, STATE } from '../../scoreboard.js';
 import { replaceDeadTerminals } from '../../system/dead-terminal.js';
-import { spec } from '../context.js';
+import { spec, titleOf } from '../context.js';
 import { linkToMaster } from '../lifecycle/control.js';
 import { armFatalReport } from '../lifecycle/fatal-report.js';
 import { type Lifecycle, startLifecycle } from '../lifecycle/lifecycle.js';
@@ -58,7 +58,7 @@ function prepare(spec: WorkerSpec): Lifecycle {
     slot.observe(new RecycleWatch(spec.recycle, (why) => lifecycle.tell({ type: 'recycle', why })));
   }
   if (spec.direct) keepNonBlocking(slot);
-  process.title = `prefork: worker [${spec.name}] #${spec.id}`;
+  process.title = titleOf(spec);
   try {
     if (spec.umask !== undefined) process.umask(spec.umask);
     becomeAccount(spec);

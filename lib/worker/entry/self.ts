@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { userMessage } from '../../protocol/messages.js';
+import type { WorkerSpec } from '../../protocol/spec.js';
 import { rowOf } from '../../system/process-table.js';
 import { spec } from '../context.js';
 import { departure } from '../drain-signal.js';
@@ -9,7 +10,7 @@ import { lifecycle } from './prelude.js';
 export interface OwnWorker {
   /** The `name` of the Arbiter. */
   readonly name: string;
-  /** The stable slot, 1..n. */
+  /** The stable slot, 1..n; 0 in a spare until it takes one, so also while its application is loaded: see {@link ArbiterOptions.spares}. */
   readonly id: number;
   /** Counts all workers ever spawned. */
   readonly age: number;
@@ -54,7 +55,9 @@ export const worker: OwnWorker | undefined =
   spec && lifecycle
     ? Object.freeze({
         name: spec.name,
-        id: spec.id,
+        get id() {
+          return (spec as WorkerSpec).id;
+        },
         age: spec.age,
         generation: spec.generation,
         thread: spec.thread ?? 0,

@@ -124,8 +124,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
    */
   protected finish(_response: ServerResponse, _began: number, _ended: number): void {}
 
+  /** @internal */
+  override standBy(): Promise<Listener> {
+    return this.#load();
+  }
+
   override async run(): Promise<void> {
-    const listener = await this.#load();
+    const listener = this.#listener ?? (await this.#load());
     const { tls, onTicketKeys, spec } = this.context;
     const { keepAlive, http2, allowHalfOpen } = spec.serving;
     const fed = await createServer({

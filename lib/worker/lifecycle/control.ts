@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { encodeMessage, type WorkerMessage } from '../../protocol/messages.js';
-import { type Order, parseOrder, parseTicketKeys } from '../../protocol/orders.js';
+import { type Order, parseOrder, parsePlace, parseTicketKeys } from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { closeSockets } from '../sockets.js';
@@ -30,10 +30,11 @@ function tellMaster(message: WorkerMessage): void {
 export function linkToMaster(spec: WorkerSpec): Link {
   const control = new Socket({ fd: FD.CONTROL, readable: true, writable: false });
   let rest = '';
+  let kept = false;
   let tls: string | undefined;
   let onTls: (() => void) | undefined;
   const renewals = new Renewals();
-  let orders: Pick<Orders, Order> | undefined;
+  let orders: Pick<Orders, Order | 'serve'> | undefined;
   const take = (line: string): void => {
     if (spec.tls && tls === undefined) {
       tls = line;
@@ -44,6 +45,8 @@ export function linkToMaster(spec: WorkerSpec): Link {
     if (order) orders?.[order]();
     const keys = parseTicketKeys(line);
     if (keys) renewals.bring(keys);
+    const id = parsePlace(line);
+    if (id !== undefined) orders?.serve(id);
   };
   control.setEncoding('latin1').on('data', (text: string) => {
     const lines = (rest + text).split('\n');
@@ -81,6 +84,8 @@ export function linkToMaster(spec: WorkerSpec): Link {
     keepAlive() {
       // A worker lives on also when it listens to nothing.
       control.ref();
+      if (kept) return;
+      kept = true;
       // Of whoever sends it.
       process.on('SIGQUIT', () => orders?.quit());
     },

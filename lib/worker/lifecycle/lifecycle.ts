@@ -10,7 +10,7 @@ import type { BootPhase, WorkerMessage } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { STATE } from '../../scoreboard.js';
 import { serializeError } from '../../serialized-error.js';
-import { departure, drainTimes } from '../drain-signal.js';
+import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
 import { explained } from '../own-script.js';
 import { activeIn, othersServe } from '../vitals/board.js';
@@ -20,7 +20,8 @@ import type { Slot } from '../vitals/slot.js';
 import type { Timeout } from '../worker.js';
 import { exitWarning } from './exit-warning.js';
 import { OutsideTerm } from './outside-term.js';
-import { without } from './resources.js';
+import { connectionOf, NOBODY, without } from './resources.js';
+import { type Prepared, Standby, unused } from './standby.js';
 import { callTermHandlers, captureTerm, hearsTerm } from './term-handlers.js';
 
 /** How this process ends. 3 and 4 are Gunicorn's codes for a failed boot and an application that does not load. */
@@ -33,10 +34,6 @@ const QUIT_LIMIT = 250;
 
 /** The context of the worker itself. */
 const OWN = new AsyncResource('PREFORKWORKER');
-
-/** Why a signal of the application fires. */
-const LEAVES = 'this worker drains: it takes no more work, and ends when what is under way has ended';
-const ORPHANED = 'the master of this worker is gone: it ends at once';
 
 /** What a worker hears from above and says: a process from and to its master, a thread from and to its process. */
 export interface Link {
@@ -66,6 +63,8 @@ export interface Orders {
   readonly quit: () => void;
   /** Somebody has sent TERM, and it is not meant for this worker alone: the order will come. */
   readonly stay: () => void;
+  /** A spare takes this slot. */
+  readonly serve: (id: number) => unknown;
   /** In a thread: its process knows how late it is. See {@link Servant.hurry}. */
   readonly hurry: (farewell: number) => void;
 }
@@ -98,6 +97,8 @@ export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onTicketKeys' | 
   readonly fail: (error: unknown) => void;
   /** Takes orders for a worker that is not ready yet but serves in part: a pool whose first thread is up. */
   readonly takeOrders: (worker: Servant) => void;
+  /** A spare has booted: resolves when it is to take a slot. If it is to end before, that is closed. */
+  readonly awaitSlot: (prepared: Prepared) => Promise<void>;
   /** Hands the process over to a worker that serves. */
   readonly serving: (worker: Servant) => void;
 }
@@ -123,6 +124,7 @@ export function startLifecycle(
   let closing = false;
   /** It ends for a reason of this library's. */
   let ours = false;
+  const standby = new Standby();
   /** Whether what is told gets into a log. */
   let heard = logged;
   /** What it waited for when it began to serve. */
@@ -209,7 +211,8 @@ export function startLifecycle(
   const outside = new OutsideTerm({
     ask: () => tell({ type: 'term' }),
     isRelieved() {
-      if (!worker || sockets === 0) return worker !== undefined;
+      // Nobody counts on a spare.
+      if (!worker || standby.waits || sockets === 0) return worker !== undefined;
       // Before the others are looked at: of two that leave because of each other, one sees the other.
       slot.setState(STATE.DRAINING);
       const relieved = othersServe();
@@ -250,6 +253,16 @@ export function startLifecycle(
       ordered = servant;
       link.keepAlive();
     },
+    async awaitSlot(prepared) {
+      const before = ordered;
+      worker = before ?? unused(prepared);
+      lifecycle.takeOrders(worker);
+      pulse.serve();
+      tell({ type: 'spare' });
+      await standby.slot();
+      worker = undefined;
+      ordered = before;
+    },
     serving(ready) {
       worker = ready;
       if (ordered === undefined) lifecycle.takeOrders(ready);
@@ -262,7 +275,8 @@ export function startLifecycle(
     },
   };
 
-  link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay: () => outside.answered(), hurry });
+  const serve = (id: number): unknown => draining || crashing || quitting || standby.give(id);
+  link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay: () => outside.answered(), serve, hurry });
   if (thread === undefined) captureTerm(onTerm);
   pulse.onOverdue(timeOut);
   // Whoever sends them, as a terminal does to a group: what they mean is the master's to say.
@@ -284,13 +298,4 @@ export function startLifecycle(
     drain(ORPHAN_LIMIT, ORPHANED);
   });
   return lifecycle;
-}
-
-/** A worker that was not ready yet. */
-const NOBODY: Timeout = { answered: false, ended: Promise.resolve() };
-
-/** The client's own connection is not what its request waits for. */
-function connectionOf(request: Timeout['request']): string[] {
-  if (request === undefined) return [];
-  return [request.remoteAddress === undefined ? 'PipeWrap' : 'TCPSocketWrap'];
 }

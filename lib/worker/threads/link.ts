@@ -46,8 +46,9 @@ export function linkToProcess(): ThreadLink {
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
     leaveSockets: () => tell({ type: 'left' }),
-    onOrders({ drain, quit, hurry }) {
+    onOrders({ drain, quit, serve, hurry }) {
       orders.set('drain', () => drain()).set('quit', quit);
+      orders.set('serve', (order) => order.type === 'serve' && serve(order.id));
       orders.set('hurry', (order) => order.type === 'hurry' && hurry(order.farewell));
     },
     keepAlive() {
@@ -71,8 +72,8 @@ export function linkToProcess(): ThreadLink {
   };
 }
 
-function listen(port: MessagePort): Map<ThreadOrder['type'], (order: ThreadOrder) => void> {
-  const acts = new Map<ThreadOrder['type'], (order: ThreadOrder) => void>();
+function listen(port: MessagePort): Map<ThreadOrder['type'], (order: ThreadOrder) => unknown> {
+  const acts = new Map<ThreadOrder['type'], (order: ThreadOrder) => unknown>();
   port.on('message', (order: ThreadOrder) => {
     acts.get(order.type)?.(order);
   });

@@ -15,6 +15,8 @@ export type ThreadMessage =
 /** What a process says to its thread. */
 export type ThreadOrder =
   | { readonly type: 'drain' | 'quit' }
+  /** The process is a spare no more: it has this slot. */
+  | { readonly type: 'serve'; readonly id: number }
   /** The time of the drain is nearly over, see `Servant.hurry`. */
   | { readonly type: 'hurry'; readonly farewell: number }
   /** Accept, if nobody else does: see the duty roster. */

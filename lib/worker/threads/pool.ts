@@ -155,6 +155,9 @@ export class ThreadPool implements Servant {
     } else if (message.type === 'left') {
       thread.left = true;
       this.#settle();
+    } else if (message.type === 'spare') {
+      thread.waits = true;
+      if ([...this.#threads.values()].every(({ waits }) => waits)) void this.#standBy();
     } else if (message.type === 'ready') {
       thread.readyAt = performance.now();
       this.#proven.add(thread.number);
@@ -177,6 +180,12 @@ export class ThreadPool implements Servant {
       this.#short = true;
       this.#lifecycle.tell(message);
     }
+  }
+
+  /** Of a spare: all threads have booted, and begin to serve together. */
+  async #standBy(): Promise<void> {
+    await this.#lifecycle.awaitSlot(undefined);
+    for (const thread of this.#threads.values()) thread.order({ type: 'serve', id: this.#spec.id });
   }
 
   #askForReplacement(why: RecycleCause): void {

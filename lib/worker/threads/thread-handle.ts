@@ -22,6 +22,8 @@ export class ThreadHandle {
   /** The number of the thread, from 1; a replacement has that of its predecessor. */
   readonly number: number;
   readyAt: number | undefined;
+  /** Of a spare: it has booted, and waits until the process has a slot. */
+  waits = false;
   /** It has said why it could not boot. */
   failed = false;
   /** A clock of it has run out. */

@@ -95,6 +95,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   bootTimeout: wrongDurations,
   gracefulTimeout: wrongDurations,
   drainDelay: wrongDurations,
+  spares: [-1, 1.5, '1', Number.NaN, null].map((value): Wrong => [value, 'an integer of at least 0', 'got ']),
   surge: [
     ...[0, -1, 1.5, '1', '0%', '101%', '25 %', '', null, Number.NaN].map(
       (value): Wrong => [value, "a number of workers, at least 1, or a share of them from '1%' to '100%'", 'got '],

@@ -34,6 +34,7 @@ test('defaults', () => {
     app,
     name: 'prefork',
     workers: availableParallelism(),
+    spares: 0,
     bind: [{ kind: 'systemd', name: undefined, otherwise: { kind: 'tcp', host: '127.0.0.1', port: 8000 } }],
     backlog: 2048,
     clocks: { timeout: 30_000, watchdog: true, bootTimeout: 60_000 },

@@ -24,7 +24,7 @@ function errorOf(depth: number): fc.Arbitrary<SerializedError> {
 }
 const error = errorOf(4);
 const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
-  fc.record({ type: fc.constantFrom('ready', 'term') }, plain),
+  fc.record({ type: fc.constantFrom('ready', 'spare', 'term') }, plain),
   fc.record(
     { type: fc.constant('ready' as const), since: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }) },
     plain,
@@ -89,6 +89,7 @@ function assertWellFormed(value: WorkerMessage): void {
     thread: ['type', 'thread', 'code', 'reason', 'request'],
     user: ['type', 'message'],
     recycle: ['type', 'why'],
+    spare: ['type'],
     term: ['type'],
     adopt: ['type', 'pid', 'born'],
     warning: ['type', 'code', 'message', 'repeated', 'thread', 'stack'],
@@ -97,7 +98,7 @@ function assertWellFormed(value: WorkerMessage): void {
   assert.ok(allowed, `a message of type ${value.type}`);
   for (const key of Object.keys(value)) assert.ok(allowed.includes(key), `a key ${key}`);
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
-  if (value.type === 'ready' || value.type === 'term' || value.type === 'user') return;
+  if (value.type === 'ready' || value.type === 'spare' || value.type === 'term' || value.type === 'user') return;
   if (value.type === 'adopt') {
     assert.ok(Number.isSafeInteger(value.pid) && value.pid > 1 && Number.isSafeInteger(value.born));
     return;

@@ -1,12 +1,26 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { encodeOrder, encodeTicketKeys, parseOrder, parseTicketKeys } from '../../../build/protocol/orders.js';
+import {
+  encodeOrder,
+  encodePlace,
+  encodeTicketKeys,
+  parseOrder,
+  parsePlace,
+  parseTicketKeys,
+} from '../../../build/protocol/orders.js';
 
 test('an order is a line, and comes back as it was', () => {
   for (const order of ['drain', 'quit', 'stay'] as const) {
     const [line, ...rest] = encodeOrder(order).split('\n');
     assert.deepEqual([parseOrder(line ?? ''), rest], [order, ['']]);
   }
+});
+
+test('the order to take a slot is a line of its own', () => {
+  assert.deepEqual(encodePlace(12).split('\n').map(parsePlace), [12, undefined]);
+  assert.deepEqual([parseOrder('serve 12'), parsePlace('drain')], [undefined, undefined]);
+  for (const line of ['serve ', 'serve 0', 'serve -1', 'serve 1.5', 'serve x', 'serve', 'serve 1e99'])
+    assert.equal(parsePlace(line), undefined, line);
 });
 
 test('what is no order is none', () => {

@@ -4,7 +4,7 @@ import { Dismissals } from '../../../../build/master/crew/dismissals.js';
 
 class FakeWorker {
   leaving = false;
-  ready = true;
+  booted = true;
   provenAt: number | undefined = 0;
   readonly orders: string[] = [];
   order(order: string): void {
@@ -56,9 +56,9 @@ test('the last one that serves stays until another one does', () => {
   const next = new FakeWorker();
   workers.push(next);
   // It boots, then it is on trial.
-  Object.assign(next, { ready: false, provenAt: undefined });
+  Object.assign(next, { booted: false, provenAt: undefined });
   settle(200);
-  Object.assign(next, { ready: true, provenAt: 400 });
+  Object.assign(next, { booted: true, provenAt: 400 });
   settle(300);
   assert.deepEqual(orders(), ['', '']);
   assert.equal(settle(400), undefined);
@@ -92,7 +92,7 @@ test('the last one does not stay for ever', () => {
 test('one that boots is told at once, one that leaves or has ended is told nothing', () => {
   const { workers, dismissals, settle, orders } = crew(3);
   const [boots, leaves, ended] = workers as [FakeWorker, FakeWorker, FakeWorker];
-  Object.assign(boots, { ready: false, provenAt: undefined });
+  Object.assign(boots, { booted: false, provenAt: undefined });
   leaves.leaving = true;
   for (const worker of workers) dismissals.ask(worker, 0);
   workers.pop();

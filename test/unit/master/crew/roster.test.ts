@@ -201,3 +201,13 @@ test('one that took over from what failed settles its slot, though it was ready 
   roster.settle(NOW - 100 + STABLE_AFTER);
   assert.deepEqual(roster.failing(1, NOW), []);
 });
+
+test('how often the workers of a slot have died in a row, until one of them is stable', () => {
+  const roster = rosterOf({ ...staying(1), readySince: NOW });
+  assert.equal(roster.deaths(1), 0);
+  roster.fail({ id: 1, term: 0 }, 'crash', 0, NOW, 0.5);
+  roster.fail({ id: 1, term: 0 }, 'crash', 0, NOW, 0.5);
+  assert.deepEqual([roster.deaths(1), roster.deaths(2)], [2, 0]);
+  roster.settle(NOW + STABLE_AFTER);
+  assert.equal(roster.deaths(1), 0);
+});

@@ -1,0 +1,78 @@
+import type { Tally } from '../scoreboard/stats.js';
+import type { Site } from '../site/site.js';
+import type { Notifier } from '../tell/notify.js';
+import type { Generation } from '../workers/generation.js';
+import type { WorkerHandle } from '../workers/worker-handle.js';
+import type { Roster } from './roster.js';
+import type { Spares } from './spares.js';
+import type { Takeover } from './takeover.js';
+
+/** What those who recruit need. */
+export interface Office {
+  readonly site: Site;
+  readonly notifier: Notifier;
+  readonly roster: Roster<WorkerHandle>;
+  readonly spares: Spares<WorkerHandle>;
+  readonly takeover: Takeover;
+  readonly tally: Tally;
+}
+
+/** A slot that has lost so many workers in a row gets no spare: it would fail the faster, and leave none for the others. */
+const FAILS_FROM = 2;
+
+/** Who gets a slot: a spare, or a new process. */
+export class Recruiting {
+  readonly #office: Office;
+  /** Slots whose worker ended without being told to. */
+  readonly #vacated = new Set<number>();
+  #ages = 0;
+
+  constructor(office: Office) {
+    this.#office = office;
+  }
+
+  /** The worker of a slot has ended without being told to. */
+  vacate(id: number): void {
+    this.#vacated.add(id);
+  }
+
+  /** Gives a slot to the spare that waits for one, else to a new process. */
+  occupy(id: number, generation: Generation): void {
+    const { roster, spares } = this.#office;
+    const spare = roster.deaths(id) < FAILS_FROM ? spares.take(generation.number) : undefined;
+    if (spare === undefined) {
+      this.spawn(id, generation);
+      return;
+    }
+    this.#settle(id);
+    spare.take(id, this.#standing(id, generation));
+    roster.add(spare);
+  }
+
+  /** Gives a slot to a new process. */
+  spawn(id: number, generation: Generation): void {
+    this.#settle(id);
+    this.#start(id, generation, this.#office.roster);
+  }
+
+  /** Starts a spare. */
+  stock(generation: Generation): void {
+    this.#start(0, generation, this.#office.spares);
+  }
+
+  #start(id: number, generation: Generation, into: { add(worker: WorkerHandle): void }): void {
+    const { site, notifier } = this.#office;
+    const worker = site.spawn(generation, { id, age: ++this.#ages, ...this.#standing(id, generation) });
+    into.add(worker);
+    notifier.emit('worker:spawn', worker.info());
+  }
+
+  #settle(id: number): void {
+    if (this.#vacated.delete(id)) this.#office.tally.respawns++;
+  }
+
+  #standing(id: number, generation: Generation): ReturnType<Takeover['standing']> {
+    const { roster, takeover } = this.#office;
+    return takeover.standing(generation, () => roster.staying().some((other) => other.id === id && other.ready));
+  }
+}

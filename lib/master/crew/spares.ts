@@ -1,0 +1,92 @@
+import { backoffDelay, countFailure, type FailureCount, type FailureKind } from '../../backoff.js';
+
+/** What must be known of a spare. */
+export interface Spare {
+  /** Counts all workers ever spawned; a lower one is older. */
+  readonly age: number;
+  readonly generation: number;
+  /** It waits for a slot. */
+  readonly booted: boolean;
+  /** It was told to end. */
+  readonly leaving: boolean;
+  /** Its process has ended, which is not told yet. */
+  readonly exited: boolean;
+}
+
+/**
+ * The workers that have booted and hold no slot. One of them takes the slot of a worker that dies, and another one is started. They fail by
+ * rules of their own, those of a slot: what they do counts against no slot, and no slot's failures against them. No I/O, no clock.
+ */
+export class Spares<S extends Spare> {
+  readonly #number: number;
+  readonly #members = new Set<S>();
+  #count: FailureCount | undefined;
+  #notBefore = Number.NEGATIVE_INFINITY;
+
+  /** @param number - how many there should be. */
+  constructor(number: number) {
+    this.#number = number;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** How many wait for a slot. */
+  get waiting(): number {
+    return this.all().filter(canServe).length;
+  }
+
+  /** All that live, those that leave included, oldest first. */
+  all(): S[] {
+    return [...this.#members].sort((a, b) => a.age - b.age);
+  }
+
+  has(spare: S): boolean {
+    return this.#members.has(spare);
+  }
+
+  add(spare: S): void {
+    this.#members.add(spare);
+  }
+
+  /** Returns whether it was one. */
+  remove(spare: S): boolean {
+    return this.#members.delete(spare);
+  }
+
+  /** Gives away the one of that generation that has waited longest, if one waits: it is a spare no more. */
+  take(generation: number): S | undefined {
+    const found = this.all().find((spare) => canServe(spare) && spare.generation === generation);
+    if (found) this.#members.delete(found);
+    return found;
+  }
+
+  /** Those that are of no use any more: of another generation than that, or all where there is none. */
+  surplus(generation: number | undefined): S[] {
+    return this.all().filter((spare) => !spare.leaving && spare.generation !== generation);
+  }
+
+  /**
+   * Whether one is to be started now, and when to ask again if it is too early. One after the other, since those that serve need the
+   * CPU more.
+   */
+  plan(now: number): { readonly due: boolean; readonly wakeAt: number | undefined } {
+    const staying = this.all().filter(({ leaving }) => !leaving);
+    if (staying.length >= this.#number || staying.some(({ booted }) => !booted))
+      return { due: false, wakeAt: undefined };
+    return this.#notBefore <= now ? { due: true, wakeAt: undefined } : { due: false, wakeAt: this.#notBefore };
+  }
+
+  /** Counts the death of a spare, or of one that was just taking a slot; `waited` as `served` in {@link countFailure}. */
+  fail(kind: FailureKind, waited: number, now: number, chance: number): { delay: number; failures: number } {
+    this.#count = countFailure(this.#count, kind, waited);
+    const delay = backoffDelay(this.#count, chance);
+    this.#notBefore = now + delay;
+    return { delay, failures: this.#count.failures };
+  }
+}
+
+function canServe({ booted, leaving, exited }: Spare): boolean {
+  return booted && !leaving && !exited;
+}

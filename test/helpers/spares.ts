@@ -1,0 +1,46 @@
+import type { TestContext } from 'node:test';
+import type { WorkerInfo } from 'prefork';
+import { fixture, Host, type HostOptions } from './host.js';
+import { createLoadGate, type LoadGate } from './load-gate.js';
+
+/** What a worker of the fixture `spare-app` says of itself. */
+export interface Self {
+  readonly pid: number;
+  readonly id: number;
+  /** Its id when the application was loaded. */
+  readonly before: number;
+  readonly thread: number;
+}
+
+/** A host with spares, whose applications load when the test lets them. At the beginning it does. */
+export async function hostWithSpares(
+  t: TestContext,
+  options: HostOptions,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ host: Host; load: LoadGate }> {
+  const load = await createLoadGate(t);
+  load.open();
+  const host = new Host(
+    t,
+    { workers: 2, spares: 1, app: fixture('spare-app.js'), ...options },
+    { env: { LOAD_GATE: load.env.GATE, ...env } },
+  );
+  return { host, load };
+}
+
+/** Waits until so many spares wait; returns them, oldest first. */
+export async function spares(host: Host, count = 1): Promise<WorkerInfo[]> {
+  const waiting = async (): Promise<WorkerInfo[]> => (await host.workers()).filter(({ state }) => state === 'spare');
+  let found = await waiting();
+  while (found.length !== count) {
+    const seen = host.events.length;
+    await host.until(() => host.events.length > seen, `${count} spares, there are ${found.length}`);
+    found = await waiting();
+  }
+  return found;
+}
+
+/** Those that have a slot, by slot. */
+export async function holders(host: Host): Promise<WorkerInfo[]> {
+  return (await host.workers()).filter(({ id }) => id > 0).sort((a, b) => a.id - b.id);
+}
