@@ -97,7 +97,7 @@ export interface ArbiterOptions<App = Handler> {
   readonly workers?: number;
   /**
    * How many further workers have booted and wait, beside {@link ArbiterOptions.workers}. One takes over within milliseconds when a worker dies, gets
-   * TERM from outside, or one more is asked for; then another one is started. A spare has loaded the application, and has run `init` of a
+   * TERM from outside, or one more is asked for; then another one is started. Each costs the memory of an idle worker. A spare has loaded the application, and has run `init` of a
    * class of yours, so it has its memory, its connections to databases and its timers; it serves nobody, and its `worker.id` is 0 until
    * it takes a slot. Gunicorn has no such setting.
    * @defaultValue `0`

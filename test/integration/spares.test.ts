@@ -85,7 +85,10 @@ test('ready does not wait for spares, and they are started one after the other',
   load.open();
   await spares(host, 2);
   assert.deepEqual(
-    host.of('worker:ready').map(({ args: [{ id }] }) => id).sort(),
+    host
+      .of('worker:ready')
+      .map(({ args: [{ id }] }) => id)
+      .sort(),
     [1, 2],
   );
 });

@@ -136,7 +136,7 @@ export const APPLICATION: OptionRecords = {
   },
   spares: {
     about:
-      'How many further workers are booted and wait, to take over the slot of one that dies. Each costs the memory of an idle worker.',
+      'How many further workers have booted and wait. One takes over within milliseconds when a worker dies. Each costs the memory of an idle worker.',
     kind: integers(0),
     defaultValue: 0,
   },

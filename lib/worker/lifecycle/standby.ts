@@ -1,5 +1,4 @@
 import { takeSlot } from '../context.js';
-import type { Servant } from './lifecycle.js';
 
 /** What a spare has made ready, and what is to be closed if it never gets to serve. */
 export type Prepared = { readonly close?: () => unknown } | undefined;
@@ -29,6 +28,6 @@ export class Standby {
 }
 
 /** Who has nothing under way: it can end at once. */
-export function unused(prepared: Prepared): Servant {
+export function unused(prepared: Prepared): { stop(): Promise<void>; crash(): void } {
   return { stop: async () => void (await prepared?.close?.()), crash: () => undefined };
 }
