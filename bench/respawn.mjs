@@ -31,9 +31,11 @@ async function replacement(arbiter) {
   const [victim] = arbiter.workers;
   const started = performance.now();
   process.kill(victim.pid, 'SIGKILL');
-  const ready = await new Promise((resolve) => arbiter.once('worker:ready', resolve));
+  const [ready, elapsed] = await new Promise((resolve) => {
+    arbiter.once('worker:ready', (worker) => resolve([worker, performance.now() - started]));
+  });
   if (ready.id !== victim.id) throw new Error(`worker ${ready.id} became ready instead of ${victim.id}`);
-  return performance.now() - started;
+  return elapsed;
 }
 
 async function bareProcess() {

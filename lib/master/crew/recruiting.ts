@@ -37,9 +37,9 @@ export class Recruiting {
   }
 
   /** Gives a slot to the spare that waits for one, else to a new process. */
-  occupy(id: number, generation: Generation): void {
+  occupy(id: number, generation: Generation, now: number): void {
     const { roster, spares } = this.#office;
-    const spare = roster.deaths(id) < FAILS_FROM ? spares.take(generation.number) : undefined;
+    const spare = roster.deaths(id) < FAILS_FROM ? spares.take(generation.number, now) : undefined;
     if (spare === undefined) {
       this.spawn(id, generation);
       return;

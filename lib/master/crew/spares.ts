@@ -1,5 +1,11 @@
 import { backoffDelay, countFailure, type FailureCount, type FailureKind } from '../../backoff.js';
 
+/**
+ * So long after one was given away, none is started: to start a process stops the master for ten milliseconds, and the clients of the dead
+ * worker wait for that CPU. Milliseconds.
+ */
+const PAUSE = 100;
+
 /** What must be known of a spare. */
 export interface Spare {
   /** Counts all workers ever spawned; a lower one is older. */
@@ -56,9 +62,11 @@ export class Spares<S extends Spare> {
   }
 
   /** Gives away the one of that generation that has waited longest, if one waits: it is a spare no more. */
-  take(generation: number): S | undefined {
+  take(generation: number, now: number): S | undefined {
     const found = this.all().find((spare) => canServe(spare) && spare.generation === generation);
-    if (found) this.#members.delete(found);
+    if (found === undefined) return undefined;
+    this.#members.delete(found);
+    this.#notBefore = Math.max(this.#notBefore, now + PAUSE);
     return found;
   }
 

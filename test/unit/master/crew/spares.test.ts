@@ -21,7 +21,7 @@ function sparesOf(number: number, ...members: readonly Spare[]): Spares<Spare> {
 test('where none are asked for, none are started and none is given', () => {
   const spares = sparesOf(0);
   assert.deepEqual(spares.plan(NOW), { due: false, wakeAt: undefined });
-  assert.deepEqual([spares.take(1), spares.size, spares.waiting], [undefined, 0, 0]);
+  assert.deepEqual([spares.take(1, NOW), spares.size, spares.waiting], [undefined, 0, 0]);
 });
 
 test('they are started one after the other', () => {
@@ -47,17 +47,24 @@ test('the one that has waited longest is given away, and is a spare no more', ()
   const spares = sparesOf(2, younger, older);
   assert.equal(spares.waiting, 2);
   assert.deepEqual(
-    [spares.take(1), spares.has(older), spares.take(1), spares.take(1)],
+    [spares.take(1, NOW), spares.has(older), spares.take(1, NOW), spares.take(1, NOW)],
     [older, false, younger, undefined],
   );
   assert.equal(spares.size, 0);
 });
 
+test('when one has been given away, the next one is not started in that moment', () => {
+  const spares = sparesOf(1, waiting(1));
+  spares.take(1, NOW);
+  const { due, wakeAt = 0 } = spares.plan(NOW);
+  assert.deepEqual([due, wakeAt > NOW, spares.plan(wakeAt).due], [false, true, true]);
+});
+
 test('one that boots, leaves, has ended or is of another generation is given to nobody', () => {
   const spares = sparesOf(4, booting(1), leaving(2), exited(3), waiting(4, 2));
-  assert.equal(spares.take(1), undefined);
+  assert.equal(spares.take(1, NOW), undefined);
   assert.equal(spares.waiting, 1);
-  assert.equal(spares.take(2)?.age, 4);
+  assert.equal(spares.take(2, NOW)?.age, 4);
 });
 
 test('those of another generation go, each once; all go where none is wanted', () => {
