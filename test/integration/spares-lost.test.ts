@@ -103,9 +103,9 @@ test('a spare that does not boot in time is ended', async (t) => {
 });
 
 test('a slot that fails again and again gets no spare: its loop is as long as without', async (t) => {
-  const { host } = await hostWithSpares(t, {});
+  const { host } = await hostWithSpares(t, { spares: 2 });
   await host.ready();
-  const [spare] = (await spares(host)) as [WorkerInfo];
+  const [spare] = (await spares(host, 2)) as [WorkerInfo];
   const [first] = (await holders(host)) as [WorkerInfo];
   // Each dies as soon as it is ready.
   for (let deaths = 1, pid = first.pid as number; deaths <= 5; deaths++) {
@@ -120,7 +120,7 @@ test('a slot that fails again and again gets no spare: its loop is as long as wi
   const slot = host.events.flatMap(({ event, args: [of] }) => (of?.id === 1 ? [event] : []));
   const loop = slot.slice(slot.indexOf('worker:exit'));
   const again = ['worker:spawn', 'worker:ready', 'worker:exit'];
-  // After the first death the spare, and from then on a process for each attempt; a wait by chance may be none.
+  // After the first death a spare, and from then on, though another one waits, a process for each attempt; a wait by chance may be none.
   assert.deepEqual(loop, ['worker:exit', 'worker:ready', 'worker:exit', ...again, ...again, ...again], host.log);
   const [, , third] = host.of('worker:ready').map(({ args: [{ pid }] }) => pid);
   assert.equal(third, spare.pid);
@@ -129,7 +129,7 @@ test('a slot that fails again and again gets no spare: its loop is as long as wi
   const started = host.events.slice(at).filter(({ event, args: [of] }) => event === 'worker:spawn' && of.id === 0);
   assert.deepEqual(started, [], host.log);
   await host.event('recovered');
-  await spares(host);
+  await spares(host, 2);
 });
 
 test('a spare that is lost while it takes a slot costs the slot no wait', async (t) => {
