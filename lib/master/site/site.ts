@@ -22,8 +22,8 @@ import { type Service, startService } from '../tell/service.js';
 import type { Generation } from '../workers/generation.js';
 import { startGuard } from '../workers/guard.js';
 import { type Place, planLaunch } from '../workers/launch.js';
-import { retireTicketKeys } from '../workers/ticket-keys.js';
 import type { Standing } from '../workers/tenure.js';
+import { retireTicketKeys } from '../workers/ticket-keys.js';
 import { type EndStage, WorkerHandle, type WorkerTurn } from '../workers/worker-handle.js';
 import {
   abandonUpgrade,

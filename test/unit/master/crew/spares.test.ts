@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { STABLE_AFTER } from '../../../../dist/backoff.js';
-import { type Spare, Spares } from '../../../../dist/master/crew/spares.js';
+import { STABLE_AFTER } from '../../../../build/backoff.js';
+import { type Spare, Spares } from '../../../../build/master/crew/spares.js';
 
 const NOW = 10_000;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Tenure } from '../../../../dist/master/workers/tenure.js';
-import { monotonic } from '../../../../dist/monotonic.js';
+import { Tenure } from '../../../../build/master/workers/tenure.js';
+import { monotonic } from '../../../../build/monotonic.js';
 
 test('a worker is what it is from its spawn on', () => {
   const worker = new Tenure(3, { term: 2, probation: 0 }, monotonic() - 500);
