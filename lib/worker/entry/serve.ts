@@ -37,9 +37,9 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
       const warn = createWarner(tell, spec.thread);
       const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls, onTicketKeys }, app);
       await worker.init();
+      keepCompiled();
       if (spec.id === 0) await lifecycle.awaitSlot(await worker.standBy());
       await worker.run();
-      keepCompiled();
       lifecycle.serving(worker);
     }
   } catch (error) {

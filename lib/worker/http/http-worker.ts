@@ -38,7 +38,7 @@ import { type Timeout, Worker } from '../worker.js';
 import { Departures } from './drain.js';
 import { openFor, socketOptions } from './exported-server.js';
 import { createServer, type FedServer } from './server.js';
-import { listenToOthers } from './special-requests.js';
+import { isTimed, listenToOthers } from './special-requests.js';
 import { WebSockets } from './websockets.js';
 
 /** What a worker has room for: connections, or requests of connections that may wait without a place. */
@@ -296,10 +296,4 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     );
     socket.destroy();
   }
-}
-
-/** Whether the application has a listener for its timeout. */
-function isTimed(response: ServerResponse): boolean {
-  const { req } = response;
-  return response.listenerCount('timeout') > 0 || (!req.complete && req.listenerCount('timeout') > 0);
 }

@@ -146,3 +146,9 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(417, { 'Content-Length': 0 }).end();
 }
+
+/** Whether the application has a listener for its timeout. */
+export function isTimed(response: ServerResponse): boolean {
+  const { req } = response;
+  return response.listenerCount('timeout') > 0 || (!req.complete && req.listenerCount('timeout') > 0);
+}

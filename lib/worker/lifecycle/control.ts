@@ -6,7 +6,7 @@ import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { closeSockets } from '../sockets.js';
 import { writeDuty } from '../vitals/board.js';
-import type { Link, Orders } from './lifecycle.js';
+import type { Link, Orders } from './link.js';
 import { Renewals } from './renewals.js';
 import { sharedBuffer } from './shared.js';
 

@@ -1,6 +1,6 @@
 import type { TlsOptions } from 'node:tls';
 import { type MessagePort, workerData } from 'node:worker_threads';
-import type { Link } from '../lifecycle/lifecycle.js';
+import type { Link } from '../lifecycle/link.js';
 import { Renewals } from '../lifecycle/renewals.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';

@@ -140,7 +140,8 @@ export class ThreadPool implements Servant {
     const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
       onError: (error) => this.#onError(thread, error),
-      onExit: (code) => this.#onExit(thread, code),
+      // Of one that was lost, everything is another's by now.
+      onExit: (code) => this.#lost.delete(thread) || this.#bury(thread, code),
       onHang: (finding) => void this.#onHang(thread, finding),
     });
     this.#threads.set(number, thread);
@@ -240,11 +241,6 @@ export class ThreadPool implements Servant {
     if (this.#booted && !this.#proven.has(thread.number)) this.#booted.reject(new ReportedFailure(report));
     else if (!this.#booted && this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
     else if (!thread.timedOut) this.#lifecycle.tell({ type: 'error', error: report.error });
-  }
-
-  #onExit(thread: ThreadHandle, code: number): void {
-    // Of one that was lost, everything is another's by now.
-    if (!this.#lost.delete(thread)) this.#bury(thread, code);
   }
 
   #bury(thread: ThreadHandle, code: number): void {
