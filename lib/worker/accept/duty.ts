@@ -1,8 +1,7 @@
-import { readSync, writeSync } from 'node:fs';
-import { FD } from '../../protocol/spec.js';
-import { DUTY, DUTY_BYTES, DUTY_SLOTS, type DutyState, dutyLoad, dutyState, dutyWord } from '../../scoreboard.js';
+import { DUTY, type DutyState } from '../../scoreboard.js';
 import { readSlotAt } from '../vitals/board.js';
 import { Moments } from './moments.js';
+import { Words } from './words.js';
 
 /** With fewer listening, one that turns busy wakes another; with as many, one that turns idle rests. */
 const LOW = 2;
@@ -44,12 +43,8 @@ export interface DutyOrders {
  * The words hold the load too: an acceptor that is far ahead of the least loaded one lets others go first.
  */
 export class Duty {
-  readonly #index: number;
+  readonly #words: Words;
   readonly #orders: DutyOrders;
-  readonly #own = new Uint32Array(1);
-  readonly #all = new Uint32Array(DUTY_SLOTS);
-  /** How many words are in use, as of the last round. */
-  #span = 0;
   /** It takes part. */
   #active = false;
   #state: DutyState = DUTY.LISTENING;
@@ -59,14 +54,12 @@ export class Duty {
   #aside = false;
   /** How often it has been busy. */
   #turn = 0;
-  readonly #moments = new Moments(FEW === 0);
-  /** The words of the others when it was alert and looked last. */
-  #seen = new Uint32Array(0);
+  readonly #moments = new Moments();
   #isOnCall = false;
   readonly #round: NodeJS.Timeout;
 
   constructor(index: number, orders: DutyOrders) {
-    this.#index = index;
+    this.#words = new Words(index);
     this.#orders = orders;
     this.#round = setInterval(() => this.#lookRound(), ROUND).unref();
     this.#say(DUTY.BUSY, 0);
@@ -77,7 +70,7 @@ export class Duty {
     if (this.#isBusy) this.#moments.end();
     if (this.#waited) return this.#goOn(load);
     if (this.#aside || this.#isAhead(load)) return false;
-    if (!this.#active || this.#listening() < HIGH) return this.#goOn(load);
+    if (!this.#active || !this.#isEnough()) return this.#goOn(load);
     return this.#mustStay(load) && this.#goOn(load);
   }
 
@@ -123,8 +116,8 @@ export class Duty {
 
   /** Another acceptor asks for help. */
   called(): void {
-    if (this.#state === DUTY.OFF) this.#seen = new Uint32Array(0);
-    if (this.#state === DUTY.OFF || this.#state === DUTY.ALERT) this.#lookOn();
+    if (this.#state === DUTY.OFF) this.#words.forget();
+    if (this.#state === DUTY.OFF || this.#state === DUTY.ALERT) this.#answerCall();
   }
 
   /** It takes no part any more: `BUSY` while it still accepts, for others must not take it for gone. */
@@ -147,58 +140,51 @@ export class Duty {
     if (this.#listening() < LOW) this.#wakeOne();
   }
 
-  /** Goes off duty, and looks again: the last one that listened may have turned busy, and have seen nobody to wake. */
+  /** Goes off duty, or on call, and looks again: the last one that listened may have turned busy, and have seen nobody to wake. */
   #mustStay(load: number): boolean {
     this.#set(DUTY.OFF, load);
-    return this.#listening() < LOW;
+    this.#words.forget();
+    return this.#listening() < LOW && !this.#lookOn(load);
   }
 
   get #isBusy(): boolean {
     return this.#state === DUTY.BUSY || this.#state === DUTY.BRIEF;
   }
 
-  /** Too few listen, or did when it was called: accepts, if those that are busy do not come on. */
-  #lookOn(): void {
-    const load = dutyLoad(this.#own[0] as number);
-    if (this.#listening() >= LOW) {
-      // Else it is off already.
-      if (this.#state !== DUTY.ALERT || !this.#mustStay(load)) return;
-    }
-    if (this.#able() < LOW) {
-      this.#waited = true;
-      this.#orders.listen();
-      return;
-    }
-    this.#seen = this.#all.slice(0, this.#span);
+  /** Too few listen: is on call, or leaves it to who is; unless those that are busy do not come on. */
+  #lookOn(load: number): boolean {
+    if (this.#words.able < LOW) return false;
+    if (this.#state === DUTY.OFF && this.#words.onCall >= 0) return true;
+    this.#words.remember();
     this.#set(DUTY.ALERT, load);
-    if (this.#isOnCall) return;
+    if (this.#isOnCall) return true;
     this.#isOnCall = true;
     setTimeout(() => {
       this.#isOnCall = false;
-      if (this.#state === DUTY.ALERT) this.#lookOn();
+      if (this.#state === DUTY.ALERT) this.#answerCall();
     }, PATIENCE).unref();
+    return true;
   }
 
-  /** How many others listen, as of the last look, or are busy for a moment and have come on since the one before. */
-  #able(): number {
-    let count = 0;
-    for (let index = 0; index < this.#span; index++) {
-      const word = this.#all[index] as number;
-      const state = dutyState(word);
-      if (index === this.#index) continue;
-      if (state === DUTY.LISTENING || (state === DUTY.BRIEF && word !== this.#seen[index])) count++;
-    }
-    return count;
+  /** Too few listened. */
+  #answerCall(): void {
+    const load = this.#words.load;
+    const isRelieved = this.#listening() >= LOW;
+    // One that is off duty stays so.
+    if (isRelieved && (this.#state === DUTY.OFF || !this.#mustStay(load))) return;
+    if (!isRelieved && this.#lookOn(load)) return;
+    this.#waited = true;
+    this.#orders.listen();
+    if (this.#state === DUTY.LISTENING) return;
+    // The request of a kept connection has its place.
+    this.#begin();
+    this.#handOver(DUTY.BUSY, load);
   }
 
   #isAhead(load: number): boolean {
     if (load < BALANCE.from) return false;
-    this.#read();
-    let least = load;
-    for (let index = 0; index < this.#span; index++) {
-      const word = this.#all[index] as number;
-      if (word !== 0 && index !== this.#index) least = Math.min(least, dutyLoad(word));
-    }
+    this.#words.read();
+    const least = this.#words.least(load);
     if (load - least <= BALANCE.slack + load * BALANCE.share) return false;
     this.#set(DUTY.OFF, load);
     if (this.#active) this.#wakeOne();
@@ -212,12 +198,12 @@ export class Duty {
   }
 
   #lookRound(): void {
-    this.#span = DUTY_SLOTS;
-    this.#read();
-    this.#span = this.#all.findLastIndex((word) => word !== 0) + 1;
-    const active = this.#index < DUTY_SLOTS && this.#all.reduce((count, word) => count + Number(word !== 0), 0) > FEW;
-    const load = dutyLoad(this.#own[0] as number);
-    if (active && !this.#active) this.#say(this.#state, load);
+    const active = this.#words.count() > FEW && this.#words.hasPlace;
+    const load = this.#words.load;
+    const lasts = this.#state === DUTY.BRIEF && this.#moments.isOver();
+    if (lasts) this.#state = DUTY.BUSY;
+    if (active && lasts) this.#handOver(DUTY.BUSY, load);
+    else if (active && !this.#active) this.#say(this.#state, load);
     if (!active && this.#active) this.#handOver(DUTY.BUSY, load);
     this.#active = active;
     if (this.#state === DUTY.OFF) {
@@ -232,29 +218,17 @@ export class Duty {
 
   /** Of too many that listen and wait, some go. */
   #trim(): void {
-    if (!this.#active || this.#state !== DUTY.LISTENING || this.#listening() < HIGH) return;
-    const load = dutyLoad(this.#own[0] as number);
+    if (!this.#active || this.#state !== DUTY.LISTENING || !this.#isEnough()) return;
+    const load = this.#words.load;
     if (this.#mustStay(load)) this.#set(DUTY.LISTENING, load);
     else this.#orders.rest();
   }
 
-  /** The one that is alert, or of those that rest the one with the least load, counted from the own place so that they take turns. */
+  /** The one that is on call, if there is one: it looks on anyway, unless this one is busy for longer. */
   #wakeOne(): void {
-    let chosen = -1;
-    let least = Number.POSITIVE_INFINITY;
-    for (let step = 1; step < this.#span; step++) {
-      const index = (this.#index + step) % this.#span;
-      const word = this.#all[index] as number;
-      const state = dutyState(word);
-      if (state === DUTY.ALERT) {
-        // It looks on anyway.
-        if (this.#state === DUTY.BRIEF) return;
-        chosen = index;
-        break;
-      }
-      if (state !== DUTY.OFF || dutyLoad(word) >= least) continue;
-      [chosen, least] = [index, dutyLoad(word)];
-    }
+    const { onCall } = this.#words;
+    if (onCall >= 0 && this.#state === DUTY.BRIEF) return;
+    const chosen = onCall >= 0 ? onCall : this.#words.resting;
     const pid = chosen < 0 ? undefined : readSlotAt(chosen)?.pid;
     try {
       if (pid) process.kill(pid, 'SIGURG');
@@ -263,18 +237,17 @@ export class Duty {
     }
   }
 
-  /** How many others listen. */
-  #listening(): number {
-    this.#read();
-    let count = 0;
-    for (let index = 0; index < this.#span; index++) {
-      if (index !== this.#index && dutyState(this.#all[index] as number) === DUTY.LISTENING) count++;
-    }
-    return count;
+  /** Whether so many listen, or will in a moment, that this one may go. */
+  #isEnough(): boolean {
+    this.#words.read();
+    this.#words.forget();
+    return this.#words.able >= HIGH;
   }
 
-  #read(): void {
-    readSync(FD.SCOREBOARD, this.#all, 0, Math.min(DUTY_BYTES, this.#span * 4), 0);
+  /** How many others listen. */
+  #listening(): number {
+    this.#words.read();
+    return this.#words.listening;
   }
 
   #set(state: DutyState, load: number): void {
@@ -283,7 +256,6 @@ export class Duty {
   }
 
   #say(state: DutyState, load: number): void {
-    this.#own[0] = dutyWord(state, load, this.#turn);
-    if (this.#index < DUTY_SLOTS) writeSync(FD.SCOREBOARD, this.#own, 0, 4, this.#index * 4);
+    this.#words.say(state, load, this.#turn);
   }
 }

@@ -1,0 +1,108 @@
+import { readSync, writeSync } from 'node:fs';
+import { FD } from '../../protocol/spec.js';
+import { DUTY, DUTY_BYTES, DUTY_SLOTS, type DutyState, dutyLoad, dutyState, dutyWord } from '../../scoreboard.js';
+
+/** What all acceptors say of themselves on the duty roster, as of the last look; and the own word. */
+export class Words {
+  readonly #index: number;
+  readonly #own = new Uint32Array(1);
+  readonly #all = new Uint32Array(DUTY_SLOTS);
+  /** How many words are in use, as of the last count. */
+  #span = 0;
+  /** What the others said at an earlier look, where somebody looks on. */
+  #before = new Uint32Array(0);
+
+  constructor(index: number) {
+    this.#index = index;
+  }
+
+  /** The own load. */
+  get load(): number {
+    return dutyLoad(this.#own[0] as number);
+  }
+
+  /** Whether the own one has a place on the roster. */
+  get hasPlace(): boolean {
+    return this.#index < DUTY_SLOTS;
+  }
+
+  say(state: DutyState, load: number, turn: number): void {
+    this.#own[0] = dutyWord(state, load, turn);
+    if (this.hasPlace) writeSync(FD.SCOREBOARD, this.#own, 0, 4, this.#index * 4);
+  }
+
+  read(): void {
+    readSync(FD.SCOREBOARD, this.#all, 0, Math.min(DUTY_BYTES, this.#span * 4), 0);
+  }
+
+  /** Reads all of them. Returns how many acceptors there are. */
+  count(): number {
+    this.#span = DUTY_SLOTS;
+    this.read();
+    this.#span = this.#all.findLastIndex((word) => word !== 0) + 1;
+    return this.#all.reduce((count, word) => count + Number(word !== 0), 0);
+  }
+
+  /** From now on {@link Words.able} counts only who has come on since this look. */
+  remember(): void {
+    this.#before = this.#all.slice(0, this.#span);
+  }
+
+  forget(): void {
+    this.#before = new Uint32Array(0);
+  }
+
+  /** How many others listen. */
+  get listening(): number {
+    return this.#others((word) => dutyState(word) === DUTY.LISTENING);
+  }
+
+  /** How many others listen, or are busy for a moment and have come on since the look that is remembered. */
+  get able(): number {
+    return this.#others((word, index) => {
+      const state = dutyState(word);
+      return state === DUTY.LISTENING || (state === DUTY.BRIEF && word !== this.#before[index]);
+    });
+  }
+
+  /** The least load of all. */
+  least(own: number): number {
+    let least = own;
+    this.#others((word) => {
+      if (word !== 0) least = Math.min(least, dutyLoad(word));
+      return false;
+    });
+    return least;
+  }
+
+  /** The other one that is on call, or -1. */
+  get onCall(): number {
+    let found = -1;
+    this.#others((word, index) => {
+      if (dutyState(word) === DUTY.ALERT) found = index;
+      return false;
+    });
+    return found;
+  }
+
+  /** Of those that rest the one with the least load, counted from the own place so that they take turns; or -1. */
+  get resting(): number {
+    let chosen = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (let step = 1; step < this.#span; step++) {
+      const index = (this.#index + step) % this.#span;
+      const word = this.#all[index] as number;
+      if (dutyState(word) !== DUTY.OFF || dutyLoad(word) >= least) continue;
+      [chosen, least] = [index, dutyLoad(word)];
+    }
+    return chosen;
+  }
+
+  #others(holds: (word: number, index: number) => boolean): number {
+    let count = 0;
+    for (let index = 0; index < this.#span; index++) {
+      if (index !== this.#index && holds(this.#all[index] as number, index)) count++;
+    }
+    return count;
+  }
+}
