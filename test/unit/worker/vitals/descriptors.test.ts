@@ -129,11 +129,11 @@ test('near the limit there is a look as soon as what was left can have been used
   const world = new World(t, 100);
   world.watch.look(1_000);
   const { glances } = world;
-  // 58 were left until they are short, and 2,000 can be opened in a millisecond.
-  for (let step = 0; step < 58; step++) world.watch.look(1_000 + step / 2_000);
+  // 58 were left until they are short, and 10,000 can be opened in a millisecond.
+  for (let step = 0; step < 58; step++) world.watch.look(1_000 + step / 10_000);
   assert.equal(world.glances, glances);
   world.openAll();
-  world.watch.look(1_000.0291);
+  world.watch.look(1_000.0059);
   assert.deepEqual([world.glances, world.shut], [glances + 1, true]);
 });
 
