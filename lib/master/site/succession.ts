@@ -26,6 +26,8 @@ import { startFolder } from './start-folder.js';
 const HOST_BOOT: number = pace('hostBoot', 30_000);
 /** How long a successor that is not wanted may take to end, beyond what its clients may take. Milliseconds. */
 const FAREWELL = 5_000;
+/** How long its end may come behind that of its line. Milliseconds. */
+const LAST_WORDS = 1_000;
 
 /** What one Arbiter of this process serves. */
 export interface Estate {
@@ -216,6 +218,7 @@ function allServed(
 ): Promise<void> {
   const missing = [...duties];
   let timer: NodeJS.Timeout | undefined;
+  let broken: NodeJS.Timeout | undefined;
   const all = new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => reject(failure(why));
     if (limit !== undefined) {
@@ -224,6 +227,10 @@ function allServed(
     // Not 'exit': it may have said why.
     child.once('close', (code, signal) => {
       fail(`it ended with ${signal ?? `exit code ${code}`} before it served ${missing.join(', ')}`);
+    });
+    // Neither hears the other any more. Where that is because it has ended, its end tells more.
+    line.once('close', () => {
+      broken = setTimeout(() => fail(`the line to it broke before it served ${missing.join(', ')}`), LAST_WORDS);
     });
     abandon.signal.addEventListener('abort', () => fail('this process was told to stop meanwhile'));
     readLines(line, (text) => {
@@ -236,7 +243,10 @@ function allServed(
       if (missing.length === 0) resolve();
     });
   });
-  return all.finally(() => clearTimeout(timer));
+  return all.finally(() => {
+    clearTimeout(timer);
+    clearTimeout(broken);
+  });
 }
 
 /** Its own guard ends its workers, if it does not. Resolves when it has ended. */
