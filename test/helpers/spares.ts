@@ -31,13 +31,12 @@ export async function hostWithSpares(
 /** Waits until so many spares wait; returns them, oldest first. */
 export async function spares(host: Host, count = 1): Promise<WorkerInfo[]> {
   const waiting = async (): Promise<WorkerInfo[]> => (await host.workers()).filter(({ state }) => state === 'spare');
-  let found = await waiting();
-  while (found.length !== count) {
+  for (;;) {
     const seen = host.events.length;
+    const found = await waiting();
+    if (found.length === count) return found;
     await host.until(() => host.events.length > seen, `${count} spares, there are ${found.length}`);
-    found = await waiting();
   }
-  return found;
 }
 
 /** Those that have a slot, by slot. */

@@ -75,7 +75,15 @@ test('stats', async (t) => {
   assert.deepEqual({ degraded, failing }, { degraded: false, failing: [] });
   assert.equal(queues.length, 1);
   assert.ok(uptime > 0);
-  assert.deepEqual(rest, { name: 'counted', pid: host.pid, state: 'running', generation: 1, target: 2, held: false });
+  assert.deepEqual(rest, {
+    name: 'counted',
+    pid: host.pid,
+    state: 'running',
+    generation: 1,
+    target: 2,
+    held: false,
+    spares: 0,
+  });
   assert.deepEqual(totals, {
     requests: 3,
     errors: 0,
