@@ -1,10 +1,16 @@
 /* A request that is there when its connection is accepted is served in that very turn of the event loop; all else is as without that. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { DUTY } from '../../build/scoreboard.js';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, type ClassUnderTest, classes } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { RosterHost } from '../helpers/roster.js';
+import { eventually } from '../helpers/wait.js';
 
 const app = fixture('says-its-turn.js');
 const TURNED = classes(1).filter(({ name }) => name !== 'async');
@@ -135,5 +141,55 @@ test('an application that reads connections by itself reads all of them', async 
     for (let count = 0; count < 5; count++) clients.push((await ByteClient.connect(url)).send(`PRE${head('/')}`));
   });
   for (const client of clients) assert.match(await client.all(), /^HTTP\/1.1 200 .*behind PRE$/s);
+  await assertUnharmed(host);
+});
+
+test('an application that hears of a connection has a turn of the event loop for it, before its request comes', async (t) => {
+  const env = { PREFORK_FAST_TURN: 'force', CONNECTIONS: 'late' };
+  const host = new Host(t, { workers: 1, app: fixture('hears-connections.js') }, { env });
+  const url = await host.ready();
+  const clients: ByteClient[] = [];
+  await stopped(host, async () => {
+    for (let count = 0; count < 5; count++) clients.push((await ByteClient.connect(url)).send(head('/')));
+  });
+  for (const client of clients) assert.match(await client.all(), /\r\n\r\nknown, 0 from files$/);
+  await assertUnharmed(host);
+});
+
+test('of a connection that the application has destroyed nothing is read: its descriptor may be another file', async (t) => {
+  const file = join(temporaryFolder(t), 'request');
+  writeFileSync(file, head('/file'));
+  const env = { PREFORK_FAST_TURN: 'force', CONNECTIONS: 'destroyed', REQUEST: file };
+  const host = new Host(t, { workers: 1, app: fixture('hears-connections.js') }, { env });
+  const url = await host.ready();
+  for (let count = 0; count < 3; count++) {
+    await (await ByteClient.connect(url)).send(head('/')).all();
+    const client = (await ByteClient.connect(url)).send(head('/'));
+    assert.match(await client.all(), /\r\n\r\nunknown, 0 from files$/);
+  }
+  await assertUnharmed(host);
+});
+
+test('who has the place next says on the duty roster that it is taken, also if it came by another address', async (t) => {
+  const bind = ['127.0.0.1:0', '127.0.0.1:0'];
+  const env = { PREFORK_FAST_TURN: 'force', PREFORK_ROSTER: 'force' };
+  const host = new RosterHost(t, { workers: 1, app: fixture('says-its-turn.js'), bind }, env);
+  await host.ready();
+  const addresses = (await host.call('addresses')) as { port: number }[];
+  const [one = '', other = ''] = addresses.map(({ port }) => `http://127.0.0.1:${port}`);
+  await host.settle(1);
+  for (let count = 0; count < 20; count++) {
+    let first: ByteClient | undefined;
+    let second: ByteClient | undefined;
+    await stopped(host, async () => {
+      first = (await ByteClient.connect(one)).send(head('/'));
+      second = (await ByteClient.connect(other)).send(head('/open'));
+    });
+    await first?.all();
+    await second?.until('open');
+    assert.equal(host.count(DUTY.LISTENING), 0);
+    second?.reset();
+    await eventually(() => host.count(DUTY.LISTENING) === 1, 'the place to be free');
+  }
   await assertUnharmed(host);
 });

@@ -216,8 +216,9 @@ export class Acceptor {
         this.#admit(socket);
       });
       this.#waiting.push({ socket, admit });
-      this.#pause();
+      // Where it was open, the roster is to hear of it; where it only looked, it is shut already.
       this.shut();
+      this.#pause();
     }
     descriptors.opened(fd);
     if (!this.#shut) descriptors.look(performance.now());
@@ -238,7 +239,8 @@ export class Acceptor {
   /** Shuts, unless the place of this connection is free again, or will be, when the callback is over that has accepted it. */
   readonly #settle = (socket: Placed, isOver: (socket: net.Socket) => boolean, steps: number): void => {
     if (this.#shut) return;
-    if (this.hasRoom || (socket[PLACED] === true && isOver(socket))) this.#duty?.ends(0);
+    if (this.hasRoom || (socket[PLACED] === true && isOver(socket)))
+      this.#duty?.ends(this.hasRoom ? this.#taken : this.#taken - 1);
     else if (steps === 0) this.shut();
     else if (steps % 2 === 0) process.nextTick(this.#settle, socket, isOver, steps - 1);
     else queueMicrotask(() => this.#settle(socket, isOver, steps - 1));

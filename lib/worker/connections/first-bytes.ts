@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { descriptorOf } from './connection.js';
@@ -23,16 +24,26 @@ type Ahead = Socket & { [AHEAD]?: number };
  * parser, and its handler runs in the callback that accepts, instead of a turn of the event loop and a call of `epoll_wait` later.
  */
 export class FirstBytes {
+  readonly #server: EventEmitter;
+  /** So many listen to connections: Node, and this library. */
+  readonly #listeners: number;
   readonly #buffer = Buffer.allocUnsafeSlow(SIZE);
   #points = MOST;
   #passed = 0;
+
+  constructor(server: EventEmitter) {
+    this.#server = server;
+    this.#listeners = server.listenerCount('connection');
+  }
 
   /** Reads what has come with a plain connection that an HTTP server has just been given. */
   take(socket: Socket): void {
     if (this.#points === 0 && ++this.#passed < RARE) return;
     this.#passed = 0;
-    // Who else listens, or has paused it, wants to have it in another way.
-    if (socket.readableFlowing !== true || socket.listenerCount('data') !== 1) return;
+    // An application that hears of connections may have more to do with one, ticks and promises later: to it, nothing is read before the loop has turned.
+    if (this.#server.listenerCount('connection') !== this.#listeners) return;
+    // Who else listens, or has paused it, wants to have it in another way. The descriptor of one that has been destroyed is closed already, and may be another file's by now.
+    if (socket.destroyed || socket.readableFlowing !== true || socket.listenerCount('data') !== 1) return;
     const fd = descriptorOf(socket);
     if (fd < 0) return;
     let count: number;
@@ -54,9 +65,13 @@ export class FirstBytes {
   }
 }
 
-/** Undefined where it is not to be done. */
-export function createFirstBytes(): FirstBytes | undefined {
-  return MODE === 'off' || ownBytesRead === undefined ? undefined : new FirstBytes();
+/**
+ * Undefined where it is not to be done.
+ *
+ * @param heard - how many listened to connections of the server before this library did: Node, and perhaps the application.
+ */
+export function createFirstBytes(server: EventEmitter, heard: number): FirstBytes | undefined {
+  return MODE === 'off' || heard > 1 || ownBytesRead === undefined ? undefined : new FirstBytes(server);
 }
 
 /** Of a connection: what has been read of it ahead, its handle has not counted. */

@@ -141,6 +141,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     });
     // Else Node drops the answer to a client that has ended its side.
     if (allowHalfOpen) Object.assign(fed.server, { httpAllowHalfOpen: true });
+    const heard = fed.server.listenerCount('connection');
     this.#request = listenToOthers(fed, listener, {
       upgrades: this.upgrades,
       http2,
@@ -156,7 +157,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       onTimeout: (stream, heard) => this.#onTimeout(stream, heard),
       connections: () => this.#acceptor?.connections ?? [],
     });
-    const firstBytes = this.places === 'requests' && tls === undefined ? createFirstBytes() : undefined;
+    const firstBytes = this.places === 'requests' && !tls ? createFirstBytes(fed.server, heard) : undefined;
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
