@@ -138,6 +138,7 @@ export class Acceptor {
   enter(socket: Placed): void {
     socket[PLACED] = true;
     this.#taken++;
+    if (this.#shut) this.#duty?.enters(this.#taken);
   }
 
   /** @internal Stops to accept, if all places are taken. */

@@ -80,6 +80,11 @@ export class Duty {
     if (this.#active) this.#handOver(this.#state, load);
   }
 
+  /** A connection that is open takes a place while nothing is accepted: who is on call then, is not. */
+  enters(load: number): void {
+    if (this.#active && this.#state === DUTY.ALERT) this.leaves(load);
+  }
+
   /** There is none until this turn of the event loop is over. {@link Duty.ends} or {@link Duty.leaves} follows. */
   begins(load: number): void {
     if (!this.#active) return;

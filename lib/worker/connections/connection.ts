@@ -126,9 +126,13 @@ export function settled(socket: Marked): Promise<void> {
   });
 }
 
-/** Whether it has been closed, or its own side has been ended with nothing left to send: then Node closes it before the event loop waits. */
-export function isSent(socket: Socket): boolean {
-  return socket.destroyed || (socket.writableEnded && socket.writableLength === 0);
+/**
+ * Whether all its requests have been answered, and it has been closed or Node is to close it before the event loop waits: its own side has been ended, with nothing left to send.
+ * One that has had no request may be ended by the application, and stays open until its client ends it too.
+ */
+export function isOverAndSent(socket: Marked): boolean {
+  if (socket.destroyed) return pendingOf(socket) === 0;
+  return socket.writableEnded && socket.writableLength === 0 && servedOf(socket) > 0 && pendingOf(socket) === 0;
 }
 
 /** Whose a descriptor is: the next connection may have that number before the one that had it has told of its close. */

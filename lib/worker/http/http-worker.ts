@@ -12,7 +12,7 @@ import {
   descriptorOf,
   forgetDescriptor,
   isOver,
-  isSent,
+  isOverAndSent,
   isStream,
   MAX_PENDING,
   markServed,
@@ -169,7 +169,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         fed.front.emit('connection', socket);
         firstBytes?.take(socket);
       },
-      ...(firstBytes && { isOver: (socket) => pendingOf(socket) === 0 && isSent(socket) }),
+      ...(firstBytes && { isOver: isOverAndSent }),
       onClose: (socket) => {
         this.#heads.clientHasHead(forgetDescriptor(socket));
         this.#answers.closed(socket);
