@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { pendingOf, transportOf } from '../connections/connection.js';
+import { isOver, pendingOf, transportOf } from '../connections/connection.js';
 import { halfClose } from '../connections/half-close.js';
 
 /** What Node's server keeps on a connection. */
@@ -67,11 +67,15 @@ function answerError(error: ClientError, socket: Connection, underWay: List): vo
     return;
   }
   const transport = transportOf(socket);
-  // What is wrong may be the rest of a request that has been answered: another answer would be one to nothing.
-  const isAnswered = response?._headerSent || (parser.incoming?.complete === false && pendingOf(transport) === 0);
+  // What is wrong may be the rest of a request that has been answered, or stand behind the last one: another answer would be one to nothing. It may also stand behind a request that
+  // has been answered just now, in the same chunk, and whose answer still has the connection.
+  const isRest = response?._headerSent === true && !(response.req.complete && response.writableFinished);
+  const isAnswered = isOver(transport) || isRest || (parser.incoming?.complete === false && pendingOf(transport) === 0);
   if (!isAnswered) socket.write(`HTTP/1.1 ${STATUS[error.code ?? ''] ?? BAD_REQUEST}\r\nConnection: close\r\n\r\n`);
   closeBehindAnswer(socket);
-  for (const each of underWay(transport)) if (each.response !== response || !isAnswered) abandon(each, socket);
+  for (const each of underWay(transport)) {
+    if (each.response !== response || !(isAnswered || response.writableEnded)) abandon(each, socket);
+  }
 }
 
 /**
