@@ -145,6 +145,9 @@ export class SlotImage {
   readonly #words: Uint32Array;
   readonly #floats: Float64Array;
   readonly #singles: Float32Array;
+  /** Of the request that stands there. */
+  #method = '';
+  #url: string | undefined;
 
   /** @param memory - of {@link SLOT_SIZE} bytes, where another thread is to find the image. */
   constructor(memory: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(SLOT_SIZE)) {
@@ -191,6 +194,10 @@ export class SlotImage {
   setRequest(method: string, url: string, startedAt: number): void {
     const { bytes } = this;
     this.#floats[STARTED_AT / 8] = startedAt;
+    // Two calls into native code, and under load many requests are alike.
+    if (method === this.#method && url === this.#url) return;
+    this.#method = method;
+    this.#url = url;
     const methodLength = bytes.write(method, TEXT, MAX_METHOD, 'latin1');
     const urlLength = bytes.write(url, TEXT + methodLength, MAX_URL, 'latin1');
     if (url.length > MAX_URL) {

@@ -82,6 +82,25 @@ test('a later write of the header keeps the request, as long as one is in flight
   assert.equal(readSlot(store(image, slot, false))?.request, undefined);
 });
 
+test('requests one after the other, alike or not, are each told as they are', () => {
+  const image = new SlotImage();
+  const slot = Buffer.alloc(SLOT_SIZE);
+  image.setState(STATE.SERVING);
+  image.setLoad(1, 1);
+  const requests = [
+    ['GET', '/a'],
+    ['GET', '/a'],
+    ['POST', '/a'],
+    ['POST', '/longer'],
+    ['GET', ''],
+    ['GET', '/a'],
+  ] as const;
+  for (const [startedAt, [method, url]] of requests.entries()) {
+    image.setRequest(method, url, startedAt);
+    assert.deepEqual(readSlot(store(image, slot, true))?.request, { method, url, startedAt });
+  }
+});
+
 test('an empty slot holds no record, nor does one of an unknown state', () => {
   assert.equal(readSlot(Buffer.alloc(SLOT_SIZE)), undefined);
   const image = new SlotImage();
