@@ -41,9 +41,10 @@ async function start(script, sessionIdContext) {
 async function connect(port, session) {
   const socket = tls.connect({ port, host: '127.0.0.1', ca: cert, servername: 'localhost', minVersion: 'TLSv1.3', session });
   let ticket;
-  socket.on('session', (given) => (ticket = given)).resume();
-  await once(socket, 'close');
-  return { ticket, reused: socket.isSessionReused() };
+  let reused;
+  socket.on('session', (given) => (ticket = given)).on('secureConnect', () => (reused = socket.isSessionReused()));
+  await once(socket.resume(), 'close');
+  return { ticket, reused };
 }
 async function resumed(script, context) {
   const one = await start('first.mjs', context);
