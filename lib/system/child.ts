@@ -80,14 +80,23 @@ export function hasEnded({ pid, exitCode, signalCode }: Child): boolean {
   return pid === undefined || exitCode !== null || signalCode !== null;
 }
 
-/** Signals a child, without a throw. Returns why that could not be done, if it was not because the child has ended. */
+/**
+ * Signals a child, without a throw. Returns why that could not be done, if it was not because the child has ended. Of several that end at the same time
+ * Node tells one after the other, so one may be gone (ESRCH) that it has not told of.
+ */
 export function signalChild(child: Child, signal: NodeJS.Signals): Error | undefined {
+  let refusal: Error | undefined;
+  const note = (error: Error): void => {
+    refusal = error;
+  };
+  // Node tells of EPERM by this event, and of ESRCH by nothing; it returns false for both.
+  child.on('error', note);
   try {
-    // Node tells of EPERM by an event, and returns false.
-    if (system.kill(child, signal) || hasEnded(child)) return undefined;
-    return new Error(`${signal} could not be sent to the process ${child.pid}`);
+    return system.kill(child, signal) ? undefined : refusal;
   } catch (error) {
     return error as Error;
+  } finally {
+    child.off('error', note);
   }
 }
 

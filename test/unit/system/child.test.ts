@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
 import { type Child, insist, signalChild, spawnChild, unbornChild } from '../../../build/system/child.js';
 import { type System, system } from '../../../build/system/system.js';
@@ -76,15 +77,43 @@ test('a signal that is refused says why; to one that has ended, it is none', asy
   replace(t, 'kill', (to, signal) => {
     asked.push(signal);
     if (refusals-- > 1) throw Object.assign(new Error('kill EINVAL'), { code: 'EINVAL' });
-    return refusals < 0 ? to.kill(signal) : false;
+    if (refusals < 0) return to.kill(signal);
+    child.emit('error', Object.assign(new Error('kill EPERM'), { code: 'EPERM' }));
+    return false;
   });
   assert.match(signalChild(child, 'SIGTERM')?.message ?? '', /EINVAL/);
-  assert.match(signalChild(child, 'SIGTERM')?.message ?? '', /could not be sent/);
+  assert.match(signalChild(child, 'SIGTERM')?.message ?? '', /EPERM/);
   refusals = 2;
   const told: string[] = [];
   // Twice refused, it arrives at the third attempt.
   insist(child, 'SIGKILL', ({ message }) => told.push(message));
-  assert.deepEqual(await once(child, 'exit'), [null, 'SIGKILL']);
+  // `once` would take the refusals for failures.
+  const ended = await new Promise((resolve) => child.once('exit', (...how: unknown[]) => resolve(how)));
+  assert.deepEqual(ended, [null, 'SIGKILL']);
   assert.deepEqual([told, asked.slice(2)], [['kill EINVAL'], ['SIGKILL', 'SIGKILL', 'SIGKILL']]);
   assert.equal(signalChild(child, 'SIGTERM'), undefined);
+});
+
+const linux = { skip: process.platform !== 'linux' && 'it looks into /proc' };
+
+test('to one that has ended and is not told of yet, a signal is none, and is not sent again', linux, async (t) => {
+  const children = ['a', 'b'].map(() => spawnChild(process.execPath, ['-e', ''], { stdio: 'ignore' }));
+  const refused: Error[] = [];
+  const [first, second] = children as [(typeof children)[0], (typeof children)[0]];
+  let signals = 0;
+  replace(t, 'kill', (to, signal) => {
+    signals++;
+    return to.kill(signal);
+  });
+  const both = Promise.all(children.map((child) => once(child, 'exit')));
+  for (const [child, other] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    child.once('exit', () => insist(other, 'SIGKILL', (error) => refused.push(error)));
+  }
+  // Both have ended when Node looks: it would, in between.
+  while (!children.every(({ pid }) => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))));
+  await both;
+  assert.deepEqual([refused, signals], [[], 2]);
 });
