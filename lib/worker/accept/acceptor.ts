@@ -191,6 +191,11 @@ export class Acceptor {
     if (socket[PLACED] !== true) return;
     socket[PLACED] = false;
     this.#taken--;
+    // Mostly nobody waits, and nothing is to be opened: this is called for each request.
+    if (this.#waiting.length === 0) {
+      if (this.#shut) this.#resume();
+      return;
+    }
     let next = this.#waiting.shift();
     while (next?.socket.destroyed) next = this.#waiting.shift();
     if (next) next.admit();

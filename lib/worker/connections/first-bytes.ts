@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { readSync } from 'node:fs';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { descriptorOf } from './connection.js';
 
 /** As much as libuv reads at once, bytes. */
@@ -17,7 +17,11 @@ const MODE = process.env['PREFORK_FAST_TURN'];
 
 /** How much of a connection has been read past its handle, which counts the rest. */
 const AHEAD: unique symbol = Symbol('ahead');
-type Ahead = Socket & { [AHEAD]?: number };
+/** Undocumented, but there from Node 20 to 26. */
+interface Handle {
+  readonly bytesRead?: number;
+  [AHEAD]?: number;
+}
 
 /**
  * The fast turn: under load, the request of a connection is there when the connection is accepted. So it is read at once and handed to the
@@ -46,20 +50,26 @@ export class FirstBytes {
     if (socket.destroyed || socket.readableFlowing !== true || socket.listenerCount('data') !== 1) return;
     const fd = descriptorOf(socket);
     if (fd < 0) return;
+    const { _handle: handle } = socket as { _handle?: Handle | null };
+    if (!handle || !countAhead(handle)) return;
+    const { stackTraceLimit } = Error;
     let count: number;
     try {
+      // Nobody asks where it was thrown, and to find that out is most of what it costs.
+      Error.stackTraceLimit = 0;
       count = readSync(fd, this.#buffer);
     } catch (error) {
       if (this.#points > 0 && MODE !== 'force') this.#points--;
       // The system tells of it once, and has told now.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') socket.destroy(error as Error);
       return;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
     }
     // Of an end the system tells again.
     if (count === 0) return;
     this.#points = Math.min(MOST, this.#points === 0 ? AGAIN : this.#points + 1);
-    (socket as Ahead)[AHEAD] = count;
-    Object.defineProperty(socket, 'bytesRead', BYTES_READ);
+    handle[AHEAD] = count;
     // A copy: of what follows an upgrade, the application gets the bytes themselves.
     socket.emit('data', Buffer.from(this.#buffer.subarray(0, count)));
   }
@@ -71,15 +81,34 @@ export class FirstBytes {
  * @param heard - how many listened to connections of the server before this library did: Node, and perhaps the application.
  */
 export function createFirstBytes(server: EventEmitter, heard: number): FirstBytes | undefined {
-  return MODE === 'off' || heard > 1 || ownBytesRead === undefined ? undefined : new FirstBytes(server);
+  return MODE === 'off' || heard > 1 ? undefined : new FirstBytes(server);
 }
 
-/** Of a connection: what has been read of it ahead, its handle has not counted. */
-const BYTES_READ: PropertyDescriptor & ThisType<Ahead> = {
-  configurable: true,
-  enumerable: true,
-  get() {
-    return (ownBytesRead?.call(this) as number) + (this[AHEAD] ?? 0);
-  },
-};
-const ownBytesRead = Object.getOwnPropertyDescriptor(Socket.prototype, 'bytesRead')?.get;
+const counting = new WeakSet<object>();
+
+/**
+ * What has been read of a connection past its handle is not counted there, so all handles of its kind are taught to add it, once: what `bytesRead` of a socket says comes from there, also when it
+ * has been closed. A property of each connection would make another kind of object of it, and cost a tenth of a short request. Returns false where this Node has other handles.
+ */
+function countAhead(handle: Handle): boolean {
+  const kind = Object.getPrototypeOf(handle) as object;
+  if (counting.has(kind)) return true;
+  const get = accessorOf(kind);
+  if (get === undefined || !Object.isExtensible(kind) || Object.hasOwn(kind, 'bytesRead')) return false;
+  Object.defineProperty(kind, 'bytesRead', {
+    configurable: true,
+    get(this: Handle) {
+      return (get.call(this) as number) + (this[AHEAD] ?? 0);
+    },
+  });
+  counting.add(kind);
+  return true;
+}
+
+function accessorOf(kind: object | null): (() => unknown) | undefined {
+  for (let object = kind; object !== null; object = Object.getPrototypeOf(object)) {
+    const property = Object.getOwnPropertyDescriptor(object, 'bytesRead');
+    if (property) return property.get;
+  }
+  return undefined;
+}

@@ -11,7 +11,7 @@ import { countPending, isStream, pendingOf, streamOf } from '../connections/conn
 import type { IdleConnections } from '../connections/idle.js';
 import { endsConnection } from '../connections/response-head.js';
 import { departure } from '../drain-signal.js';
-import { attempt } from '../handlers/call-handler.js';
+import { isThenable } from '../handlers/call-handler.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { WorkerContext } from '../worker.js';
 import { type Arrival, arrivalOf, type Reception } from './arrival.js';
@@ -189,14 +189,13 @@ export class Answers {
     if (end === response) response.on('close', this.#onClose);
     else end.on('close', () => this.#close(arrival));
     this.#options.prepare(response);
-    attempt(
-      () => answer(request, response),
-      (error) => {
-        arrival.failed = true;
-        report(error, request);
-        refuse(response);
-      },
-    );
+    // As `attempt` does it, without two functions for each request.
+    try {
+      const result = answer(request, response);
+      if (isThenable(result)) result.then(undefined, (error) => this.#failed(arrival, error));
+    } catch (error) {
+      this.#failed(arrival, error);
+    }
     if (!response.writableEnded) {
       descriptors.look(performance.now());
       this.#options.guard(socket);
@@ -211,6 +210,12 @@ export class Answers {
     // What is not read yet, or may have come meanwhile, would make the close a reset.
     if (endsConnection(response) && arrival.mayGoOn(now)) this.#options.guard(socket);
     return false;
+  }
+
+  #failed(arrival: Arrival, error: unknown): void {
+    arrival.failed = true;
+    report(error, arrival.request);
+    refuse(arrival.response);
   }
 
   #drop({ request }: Pick<Arrival, 'request'>): void {
