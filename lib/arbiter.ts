@@ -1,4 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
+import type { BroadcastResult, Post, SendOptions } from './master/crew/post.js';
 import { type ArbiterState, refusal } from './master/loop/states.js';
 import { Master } from './master/master.js';
 import type { ArbiterStats } from './master/scoreboard/stats.js';
@@ -120,6 +121,36 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   async upgrade(): Promise<{ readonly pid: number }> {
     if (spec) throw refusal('upgrade', 'this process is a worker');
     return this.#master.upgrade();
+  }
+
+  /**
+   * Sends a message to the application in the worker of a slot: any JSON, below 1 MB. Its listeners, `worker.on('message')`, are called in the
+   * order of the calls, once; in a worker with threads those of each thread, or of the one that is named. Resolves when they have been called.
+   * While a slot changes hands, it is the worker that serves that gets it, and one that boots if there is no other: when it is up.
+   *
+   * Rejects with `ERR_MESSAGE_LOST` when the slot is empty, nobody listens, or the worker, or a thread that was to hear it, ends before it has said so;
+   * {@link ArbiterError.mayBeHeard} is whether it may have been heard then. `ERR_MESSAGE_ROOM`: too much is under way to this worker, 65,536 messages or
+   * 16 Mi characters of JSON. `ERR_STATE` unless the arbiter runs. A `TypeError` or `RangeError` for what JSON, or its length, is against.
+   *
+   * @param id - the slot, from 1.
+   */
+  async send(id: number, message: unknown, options?: SendOptions): Promise<void> {
+    return this.#post('send').send(id, message, options);
+  }
+
+  /**
+   * The same to all workers that have not been told to end, of whatever generation, and to {@link ArbiterOptions.spares}: those that boot get it when they are
+   * up, since they may have loaded what it makes invalid. Resolves with what has become of it, when that is known of each.
+   */
+  async broadcast(message: unknown): Promise<BroadcastResult> {
+    return this.#post('broadcast').broadcast(message);
+  }
+
+  #post(method: string): Post {
+    if (spec) throw refusal(method, 'this process is a worker');
+    const { post, state } = this.#master;
+    if (!post || state === 'stopped') throw refusal(method, state);
+    return post;
   }
 
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */

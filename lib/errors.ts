@@ -20,6 +20,10 @@ export type ArbiterErrorCode =
   | 'ERR_RELOAD_FAILED'
   /** The process that was to take over did not get so far; the old one serves on. */
   | 'ERR_UPGRADE_FAILED'
+  /** A message to a worker was not heard; `mayBeHeard` says whether that is sure. */
+  | 'ERR_MESSAGE_LOST'
+  /** Too much is under way between the Arbiter and a worker: this message was not taken. */
+  | 'ERR_MESSAGE_ROOM'
   /** A listener that the host registered on the Arbiter threw or rejected, or its logger did. */
   | 'ERR_LISTENER'
   /** The pid file belongs to a living process, or cannot be written. */
@@ -47,6 +51,8 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_BOOT_TIMEOUT: 3,
   ERR_RELOAD_FAILED: 1,
   ERR_UPGRADE_FAILED: 1,
+  ERR_MESSAGE_LOST: 1,
+  ERR_MESSAGE_ROOM: 1,
   ERR_PIDFILE: 1,
   ERR_NOTIFY: 1,
   ERR_LISTENER: 1,
@@ -66,6 +72,8 @@ export class ArbiterError extends Error {
   override readonly name = 'ArbiterError';
   /** Stable and documented; test for this, not for the message. */
   readonly code: ArbiterErrorCode;
+  /** Of `ERR_MESSAGE_LOST` alone: whether a listener may have got the message all the same. False: none has. */
+  declare readonly mayBeHeard?: boolean;
 
   constructor(code: ArbiterErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);

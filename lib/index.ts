@@ -1,5 +1,6 @@
 export { Arbiter } from './arbiter.js';
 export { ArbiterError, type ArbiterErrorCode } from './errors.js';
+export type { BroadcastResult, SendOptions } from './master/crew/post.js';
 export type { ArbiterState } from './master/loop/states.js';
 export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/scoreboard/stats.js';
 export type { BoundAddress } from './master/sockets/listener.js';
@@ -35,4 +36,5 @@ export { ThreadedWorker } from './worker/classes/threaded.js';
 export { type OwnWorker, worker } from './worker/entry/self.js';
 export type { ConnectionListener, Listener } from './worker/handlers/listener.js';
 export { HttpWorker, type Places } from './worker/http/http-worker.js';
+export type { MessageListener } from './worker/lifecycle/inbox.js';
 export { Worker, type WorkerContext } from './worker/worker.js';

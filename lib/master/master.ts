@@ -75,6 +75,10 @@ export class Master {
     return this.#crew?.infos() ?? [];
   }
 
+  get post(): Crew['post'] | undefined {
+    return this.#crew?.post;
+  }
+
   async start(): Promise<void> {
     if (this.#state !== 'idle') throw refusal('start', this.#state);
     const { source, name } = this.#options;
@@ -178,9 +182,10 @@ export class Master {
       this.#notifier.emit('signal', name, ...(origin ? [origin] : []));
       if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
       else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
-      else if (origin && name === 'SIGWINCH') return;
+      // At the start, all must have been ready once.
+      else if (name === 'SIGWINCH' && (origin || this.#state === 'starting')) return;
       else if (name === 'SIGHUP' && !origin) this.#reloads.ask(this.#crew);
-      else if (name === 'SIGWINCH') this.#hold();
+      else if (name === 'SIGWINCH') this.#crew?.hold();
       else if (name === 'SIGUSR1') this.#reopenLogs();
       else if (name === 'SIGUSR2') this.#upgradeDue = true;
       else if (name === 'SIGTERM' || name === 'SIGHUP') this.#end('drain');
@@ -253,11 +258,6 @@ export class Master {
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
     else if (this.#state === 'running' && this.#changes === 0) times.push(...this.#crew.tend(this.#target, now));
     this.#alarm.set(...times, this.#ending.drainAt);
-  }
-
-  /** Until it is told otherwise, nobody serves; Gunicorn: WINCH. At the start, all must have been ready once. */
-  #hold(): void {
-    if (this.#state !== 'starting') this.#crew?.hold();
   }
 
   #close(): void {

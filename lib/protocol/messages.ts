@@ -1,6 +1,7 @@
 import type { SlotRequest } from '../scoreboard.js';
 import { isRecord, parseError, type SerializedError } from '../serialized-error.js';
 import { type AdoptMessage, parseAdoption } from './adoption.js';
+import { encodeMail, type Lanes, type Receipt } from './mail.js';
 import { parseWarning, type WarningMessage } from './warning.js';
 
 /*
@@ -88,26 +89,39 @@ export type WorkerMessage =
   | ({ readonly type: 'timeout' } & TimeoutReport)
   | WarningMessage
   | AdoptMessage
-  /** What the application sends: any JSON. */
-  | { readonly type: 'user'; readonly message: unknown };
+  /** What the application sends: any JSON. `thread`: in which of them, from 1. */
+  | { readonly type: 'user'; readonly message: unknown; readonly thread?: number };
+
+/** What the application sends, on its way: text that is written as it is. */
+export interface UserText {
+  readonly type: 'user';
+  readonly text: string;
+  readonly thread?: number;
+}
+
+/** What a worker may say: what the master acts on, and what only the two ends of the pipe have to do with. */
+export type Said = WorkerMessage | UserText | Receipt | Lanes;
 
 /** A longer line is no message of ours: no stack that {@link serializeError} writes comes near. */
 export const MAX_LINE: number = 1 << 20;
 /** With what is around it, it must be a line. */
 const MAX_USER_MESSAGE: number = MAX_LINE - 1024;
-export function encodeMessage(message: WorkerMessage): string {
+export function encodeMessage(message: Said): string {
   // It begins with a new line too: whatever else wrote to the pipe may have left half of one.
-  return `\n${JSON.stringify(message)}\n`;
+  if (message.type === 'heard' || message.type === 'lanes') return `\n${encodeMail(message)}\n`;
+  if (!('text' in message)) return `\n${JSON.stringify(message)}\n`;
+  const thread = message.thread === undefined ? '' : `"thread":${message.thread},`;
+  return `\n{"type":"user",${thread}"message":${message.text}}\n`;
 }
 
-/** A message of the application, as it will arrive. Throws in the sender what JSON, or its length, is against. */
-export function userMessage(message: unknown): WorkerMessage {
+/** A message of the application, in whichever direction. Throws in the sender what JSON, or its length, is against. */
+export function userText(message: unknown): string {
   const text: string | undefined = JSON.stringify(message);
   if (text === undefined) throw new TypeError(`expected a message that JSON can hold, got ${typeof message}`);
   if (text.length > MAX_USER_MESSAGE) {
     throw new RangeError(`expected a message of at most ${MAX_USER_MESSAGE} characters of JSON, got ${text.length}`);
   }
-  return { type: 'user', message: JSON.parse(text) };
+  return text;
 }
 
 /** The message in a line, or undefined for anything that is not one: a worker may write what it likes. */
@@ -123,7 +137,7 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   if (value['type'] === 'ready') return { type: 'ready', ...(typeof since === 'number' && { since }) };
   if (value['type'] === 'spare') return { type: 'spare' };
   if (value['type'] === 'term') return { type: 'term' };
-  if (value['type'] === 'user') return { type: 'user', message: value['message'] };
+  if (value['type'] === 'user') return parseUser(value);
   if (value['type'] === 'thread') return parseThread(value);
   if (value['type'] === 'recycle') {
     const why = RECYCLE_CAUSES.find((cause) => cause === value['why']);
@@ -141,6 +155,10 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   return Number.isInteger(socket)
     ? { type: 'failed', phase, error, socket: socket as number }
     : { type: 'failed', phase, error };
+}
+
+function parseUser({ message, thread }: Record<string, unknown>): WorkerMessage {
+  return { type: 'user', message, ...(typeof thread === 'number' && { thread }) };
 }
 
 function parseThread(value: Record<string, unknown>): WorkerMessage | undefined {

@@ -17,8 +17,8 @@ export interface System {
   /** To a child. Node refuses to signal one that it has reaped, so the pid cannot be another's by now. */
   kill(child: Pick<ChildProcess, 'kill'>, signal: NodeJS.Signals): boolean;
   onSignal(name: NodeJS.Signals, handler: () => void): void;
-  /** To the pipe of a child. */
-  write(stream: Writable, text: string): void;
+  /** To the pipe of a child. Calls back when the system has taken it, or has not. */
+  write(stream: Writable, text: string, taken?: () => void): void;
   bindTcp: typeof bindTcp;
   bindUnix: typeof bindUnix;
   inspectSocket: typeof inspectSocket;
@@ -35,7 +35,7 @@ export const system: System = {
   execFileSync,
   kill: (child, signal) => child.kill(signal),
   onSignal: (name, handler) => void process.on(name, handler),
-  write: (stream, text) => void stream.write(text),
+  write: (stream, text, taken) => void stream.write(text, taken),
   bindTcp,
   bindUnix,
   inspectSocket,

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
-import { userMessage, type WorkerMessage } from '../protocol/messages.js';
+import { type Said, userText } from '../protocol/messages.js';
 import type { ServingOptions, WorkerSpec } from '../protocol/spec.js';
 import type { WarningCode } from '../protocol/warning.js';
 import { serializeError } from '../serialized-error.js';
@@ -24,7 +24,7 @@ export interface WorkerContext {
   /** @internal Ends this process, or this thread, with the error as the reason. */
   readonly fail: (error: unknown) => void;
   /** @internal */
-  readonly tell: (message: WorkerMessage) => void;
+  readonly tell: (message: Said) => void;
   /** @internal Tells the operator something that ends nothing, see `'worker:warning'`. */
   readonly warn: (code: WarningCode, message: string) => void;
   /** @internal */
@@ -145,10 +145,17 @@ export abstract class Worker<App = unknown> {
   /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */
   lastWords(_status: 500 | 503): void {}
 
-  /** Sends a message to the Arbiter, which emits it as `'worker:message'`. As JSON, below 1 MB. */
+  /** Sends a message to the Arbiter, which emits it as `'worker:message'`; see {@link OwnWorker.send}, which is the same. */
   send(message: unknown): void {
-    this.context.tell(userMessage(message));
+    const { tell, spec } = this.context;
+    tell({ type: 'user', text: userText(message), ...(spec.thread !== undefined && { thread: spec.thread }) });
   }
+
+  /**
+   * Define it to hear what {@link Arbiter.send} and {@link Arbiter.broadcast} say, from when the worker is up: it is called with each message, in their order, before
+   * the listeners that the application adds later. What it throws, or rejects with, is told by `'worker:error'` and ends nothing.
+   */
+  receive?(message: unknown): unknown;
 
   /**
    * Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. Open it in

@@ -14,6 +14,7 @@ import { earlyDeath, earlyDismissal } from './boot-failure.js';
 import { Dismissals } from './dismissals.js';
 import { Evidence } from './evidence.js';
 import { Health } from './health.js';
+import { Post } from './post.js';
 import { Recruiting } from './recruiting.js';
 import { Retreat } from './retreat.js';
 import { Roster } from './roster.js';
@@ -28,6 +29,7 @@ const HELD_LOOK = 3_600_000;
 /** The worker processes of a running Arbiter: spawns, retires and buries them, and keeps their accounts. */
 export class Crew {
   readonly evidence: Evidence;
+  readonly post: Post;
   readonly #site: Site;
   readonly #gracefulTimeout: number;
   readonly #notifier: Notifier;
@@ -47,6 +49,7 @@ export class Crew {
 
   constructor(site: Site, options: ResolvedOptions, generation: Generation, notifier: Notifier) {
     this.evidence = new Evidence(site);
+    this.post = new Post(() => this.#all(), options.workerClass.threads);
     this.#site = site;
     this.#gracefulTimeout = options.gracefulTimeout;
     this.#takeover = new Takeover(generation, options);

@@ -78,8 +78,8 @@ export interface ArbiterEvents {
   'worker:warning': [worker: WorkerInfo, warning: WorkerWarning];
   /** A thread of a threaded worker ended without being told to; its error was in a `worker:error` before, if it had one. */
   'thread:exit': [worker: WorkerInfo, exit: ThreadExit];
-  /** The worker's own application or class sent something, see {@link Worker.send}. */
-  'worker:message': [worker: WorkerInfo, message: unknown];
+  /** The worker's own application or class sent something, see {@link Worker.send}. `thread`: in which of them, from 1; 0 in a worker without threads. */
+  'worker:message': [worker: WorkerInfo, message: unknown, origin: { readonly thread: number }];
   /** A slot gets no new worker for `delay` milliseconds after its `failures`th death in a row. `id` 0: no spare is started for so long. */
   'worker:backoff': [id: number, backoff: { readonly delay: number; readonly failures: number }];
   /**

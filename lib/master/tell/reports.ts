@@ -15,5 +15,5 @@ export function passOn(worker: WorkerHandle, report: Report, notifier: Notifier)
     notifier.emit('worker:error', worker.info(), worker.lastError);
   } else if (report.type === 'warning') notifier.emit('worker:warning', worker.info(), warningOf(report));
   else if (report.type === 'thread') notifier.emit('thread:exit', worker.info(), threadExit(report));
-  else notifier.emit('worker:message', worker.info(), report.message);
+  else notifier.emit('worker:message', worker.info(), report.message, { thread: report.thread ?? 0 });
 }

@@ -1,18 +1,26 @@
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
+import { type Letter, parseMail } from '../../protocol/mail.js';
 import { parseMessage, type WorkerMessage } from '../../protocol/messages.js';
 import { encodeOrder, encodePlace, encodeTicketKeys, type Order } from '../../protocol/orders.js';
 import { encodeTls, FD } from '../../protocol/spec.js';
 import type { Child } from '../../system/child.js';
 import { system } from '../../system/system.js';
 import { readLines } from '../common/read-lines.js';
+import { type OnSettled, Outbox } from './outbox.js';
 import type { TicketKeys } from './ticket-keys.js';
+
+/** So many characters of messages are handed to the pipe at once. An order waits for no more than these, and for what the system has taken. */
+const PIECE = 1 << 16;
 
 /** The master's end of the control pipe of one worker. */
 export class Control {
   /** Undefined when the process could not be spawned. */
   readonly #pipe: Duplex | undefined;
   #unwatch: (() => void) | undefined;
+  readonly #outbox = new Outbox();
+  /** A piece is on its way into the pipe. */
+  #writing = false;
 
   constructor(child: Child) {
     this.#pipe = (child.stdio[FD.CONTROL] ?? undefined) as Duplex | undefined;
@@ -23,9 +31,39 @@ export class Control {
   listen(onMessage: (message: WorkerMessage) => void, onNoise: (line: string) => void): void {
     if (!this.#pipe) return;
     readLines(this.#pipe, (line) => {
+      // Not by the queue of the loop: there may be a great many, and no decision depends on them.
+      const mail = parseMail(line);
+      if (mail?.type === 'heard') this.#outbox.take(mail);
+      else if (mail) this.#outbox.setThreads(mail.count);
+      if (mail) return;
       const message = parseMessage(line);
       if (message) onMessage(message);
       else onNoise(line);
+    });
+  }
+
+  /** It has booted, so its application listens. */
+  open(): void {
+    this.#outbox.open();
+    this.#feed();
+  }
+
+  /** A message for the application: it waits until that has booted, and then for its turn in the pipe. False where there is no room for it. */
+  post(letter: Letter, onSettled: OnSettled): boolean {
+    if (!this.#outbox.post(letter, onSettled)) return false;
+    this.#feed();
+    return true;
+  }
+
+  /** One piece at a time, so that an order comes before what the pipe has not taken. */
+  #feed(): void {
+    if (this.#writing || this.#pipe?.writable !== true) return;
+    const piece = this.#outbox.next(PIECE);
+    if (piece === undefined) return;
+    this.#writing = true;
+    this.#write(piece, () => {
+      this.#writing = false;
+      this.#feed();
     });
   }
 
@@ -46,10 +84,10 @@ export class Control {
     return this.#write(encodePlace(id));
   }
 
-  #write(line: string): boolean {
+  #write(lines: string, taken?: () => void): boolean {
     if (this.#pipe?.writable !== true) return false;
     try {
-      system.write(this.#pipe, line);
+      system.write(this.#pipe, lines, taken);
       return true;
     } catch (error) {
       this.#pipe.destroy(error as Error);
@@ -60,5 +98,6 @@ export class Control {
   close(): void {
     this.#unwatch?.();
     this.#pipe?.destroy();
+    this.#outbox.close();
   }
 }

@@ -1,6 +1,7 @@
 /* One process, as the master sees it: how it is started, told, limited in time and ended. Why it lives is for the crew to know. */
 import { debugWorker } from '../../debug.js';
 import type { ArbiterError } from '../../errors.js';
+import type { Letter } from '../../protocol/mail.js';
 import type { RecycleCause, WorkerMessage } from '../../protocol/messages.js';
 import type { Order } from '../../protocol/orders.js';
 import { type Child, hasEnded, insist, signalChild } from '../../system/child.js';
@@ -10,6 +11,7 @@ import { Family } from './family.js';
 import { type FatalWords, openFatalReport } from './fatal-report.js';
 import { type Launch, spawnWorker } from './launch.js';
 import { Limits } from './limits.js';
+import type { OnSettled } from './outbox.js';
 import { type Standing, Tenure } from './tenure.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
@@ -164,11 +166,18 @@ export class WorkerHandle extends Tenure {
   override markReady(since?: number): void {
     super.markReady(since);
     this.#limits.booted();
+    this.#control.open();
   }
 
   override markBooted(): void {
     super.markBooted();
     this.#limits.booted();
+    this.#control.open();
+  }
+
+  /** A message for its application, see {@link Control.post}. */
+  post(letter: Letter, onSettled: OnSettled): boolean {
+    return this.#control.post(letter, onSettled);
   }
 
   /** A spare takes a slot, and has as long to be ready as one that boots. */

@@ -1,9 +1,10 @@
 import { inspect } from 'node:util';
-import { userMessage } from '../../protocol/messages.js';
+import { userText } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { rowOf } from '../../system/process-table.js';
 import { spec } from '../context.js';
 import { departure } from '../drain-signal.js';
+import { inbox, type MessageListener } from '../lifecycle/inbox.js';
 import { lifecycle } from './prelude.js';
 
 /** A worker as its own application sees it. */
@@ -26,8 +27,22 @@ export interface OwnWorker {
    * (QUIT). Any number of listeners may listen; what they throw is reported, and hurts neither the drain nor each other.
    */
   readonly signal: AbortSignal;
-  /** Sends a message to the Arbiter, which emits it as `'worker:message'`. As JSON, below 1 MB; throws what JSON throws. */
+  /**
+   * Sends a message to the Arbiter, which emits it as `'worker:message'`, in the order of the calls. As JSON, below 1 MB; throws what JSON throws. It
+   * never waits: where the Arbiter does not take messages as fast as they are sent, they wait here, up to 65,536 of them or 16 Mi characters for this
+   * process, or thread; then it throws an {@link ArbiterError}, `ERR_MESSAGE_ROOM`, and that message is not sent.
+   */
   send(message: unknown): void;
+  /**
+   * Calls back with each message of {@link Arbiter.send} and {@link Arbiter.broadcast} to this worker, in a worker with threads to this thread. They come when it
+   * is up: add listeners while the application loads, for a message that nobody listens to is lost, and its sender is told. What a listener
+   * throws, or rejects with, is told by `'worker:error'` and ends nothing; promises are not waited for. Throws a `TypeError` for another event.
+   */
+  on(event: 'message', listener: MessageListener): OwnWorker;
+  /** The same for one message. */
+  once(event: 'message', listener: MessageListener): OwnWorker;
+  /** Ends that, once for each time that the listener was added. */
+  off(event: 'message', listener: MessageListener): OwnWorker;
   /**
    * The request in flight is known to be long: `timeout` begins that many milliseconds later for it, and for the event loop from now on.
    * Each call adds. In an async worker, which has no clock for requests, only the event loop gets the time. Throws a
@@ -64,7 +79,21 @@ export const worker: OwnWorker | undefined =
         get signal() {
           return departure.signal;
         },
-        send: (message: unknown) => lifecycle?.tell(userMessage(message)),
+        send(message: unknown) {
+          lifecycle?.tell({ type: 'user', text: userText(message), ...(spec?.thread && { thread: spec.thread }) });
+        },
+        on(event: string, listener: MessageListener) {
+          inbox.on(event, listener, false);
+          return worker as OwnWorker;
+        },
+        once(event: string, listener: MessageListener) {
+          inbox.on(event, listener, true);
+          return worker as OwnWorker;
+        },
+        off(event: string, listener: MessageListener) {
+          inbox.off(event, listener);
+          return worker as OwnWorker;
+        },
         extendTimeout(duration: number) {
           if (typeof duration !== 'number' || !(duration >= 0)) {
             throw new RangeError(`extendTimeout: expected milliseconds of at least 0, got ${inspect(duration)}`);

@@ -1,8 +1,10 @@
 import type { ResolvedOptions } from '../../options/resolved.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { spec as ownSpec } from '../context.js';
+import { inbox, openInbox } from '../lifecycle/inbox.js';
 import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import { ownScript } from '../own-script.js';
+import { mail } from '../threads/mail.js';
 import { ThreadPool } from '../threads/pool.js';
 import { loadApp } from './app.js';
 import { loadClass } from './classes.js';
@@ -27,15 +29,18 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
     const { slot, pulse, fail, tell, onWake, leaveSockets, onTicketKeys } = lifecycle;
     const tls = spec.tls ? await lifecycle.tls() : undefined;
     if (Class.kind === 'threads' && spec.thread === undefined) {
+      mail.open(spec.serving.threads, lifecycle);
       const pool = new ThreadPool(spec, lifecycle, tls);
       lifecycle.phase = 'boot';
       await pool.run();
       lifecycle.serving(pool);
     } else {
+      openInbox(spec, lifecycle);
       const app = await (spec.app === undefined ? inline?.app : loadApp(spec.app));
       lifecycle.phase = 'boot';
       const warn = createWarner(tell, spec.thread);
       const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls, onTicketKeys }, app);
+      if (worker.receive) inbox.on('message', (message) => worker.receive?.(message), false);
       await worker.init();
       keepCompiled();
       if (spec.id === 0) await lifecycle.awaitSlot(await worker.standBy());

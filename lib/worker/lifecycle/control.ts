@@ -1,29 +1,27 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { encodeMessage, type WorkerMessage } from '../../protocol/messages.js';
+import { type Letter, parseLetter } from '../../protocol/mail.js';
 import { type Order, parseOrder, parsePlace, parseTicketKeys } from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { closeSockets } from '../sockets.js';
 import { writeDuty } from '../vitals/board.js';
 import type { Link, Orders } from './link.js';
+import { Outgoing } from './outgoing.js';
 import { Renewals } from './renewals.js';
 import { sharedBuffer } from './shared.js';
 
-/**
- * Tells the master something, at once: also the last words of a process that is about to exit arrive, which a
- * stream could not promise. What does not fit into the pipe within 100 ms is lost; the master never reads slowly.
- */
-function tellMaster(message: WorkerMessage): void {
-  let rest = Buffer.from(encodeMessage(message));
-  for (let attempt = 0; rest.length > 0 && attempt < 100; attempt++) {
-    try {
-      rest = rest.subarray(writeSync(FD.CONTROL, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return; // The master is gone.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
+/** Undefined when the master is gone. */
+function write(bytes: Uint8Array): number | undefined {
+  try {
+    return writeSync(FD.CONTROL, bytes);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 0 : undefined;
   }
+}
+
+function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 /** The link of a worker process: the control pipe. */
@@ -35,10 +33,18 @@ export function linkToMaster(spec: WorkerSpec): Link {
   let onTls: (() => void) | undefined;
   const renewals = new Renewals();
   let orders: Pick<Orders, Order | 'serve'> | undefined;
+  const outgoing = new Outgoing(write, pause);
+  let onLetters: ((letters: readonly Letter[]) => void) | undefined;
+  let letters: Letter[] = [];
   const take = (line: string): void => {
     if (spec.tls && tls === undefined) {
       tls = line;
       onTls?.();
+      return;
+    }
+    const letter = parseLetter(line);
+    if (letter) {
+      letters.push(letter);
       return;
     }
     const order = parseOrder(line);
@@ -48,18 +54,28 @@ export function linkToMaster(spec: WorkerSpec): Link {
     const id = parsePlace(line);
     if (id !== undefined) orders?.serve(id);
   };
-  control.setEncoding('latin1').on('data', (text: string) => {
+  control.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     lines.forEach(take);
+    if (letters.length === 0) return;
+    // Behind the orders that came with them.
+    const all = letters;
+    letters = [];
+    onLetters?.(all);
   });
   control.on('error', () => undefined);
   // Without a listener, node opens its inspector on USR1; the application reopens its logs then, if it has any.
   process.on('SIGUSR1', () => undefined);
+  process.on('exit', () => outgoing.end());
   // A process that never gets to serve must be able to end.
   control.unref();
   return {
-    tell: tellMaster,
+    tell: outgoing.tell,
+    forward: (message, onTaken) => outgoing.forward(message, onTaken),
+    onLetters: (act) => {
+      onLetters = act;
+    },
     async tls() {
       control.ref();
       if (tls === undefined) await new Promise<void>((resolve) => (onTls = resolve));

@@ -52,7 +52,7 @@ export interface Servant {
 }
 
 /** The signals, errors and exits of a worker process, or of a thread of one, from its first line to its last. */
-export interface Lifecycle extends Pick<Link, 'tell' | 'tls' | 'onTicketKeys' | 'onWake' | 'shared' | 'leaveSockets'> {
+export interface Lifecycle extends Omit<Link, 'onGone' | 'onOrders' | 'keepAlive'> {
   readonly slot: Slot;
   readonly pulse: Pulse;
   /** What an error before readiness is blamed on. */

@@ -1,10 +1,15 @@
 import type { TlsOptions } from 'node:tls';
-import type { WorkerMessage } from '../../protocol/messages.js';
+import type { Letter } from '../../protocol/mail.js';
+import type { Said, UserText } from '../../protocol/messages.js';
 
 /** What a worker hears from above and says: a process from and to its master, a thread from and to its process. */
 export interface Link {
   /** Says it at once: also the last words before an exit arrive. */
-  readonly tell: (message: WorkerMessage) => void;
+  readonly tell: (message: Said) => void;
+  /** Messages of the host, as they come; of a worker with threads, to its main thread. */
+  readonly onLetters: (act: (letters: readonly Letter[]) => void) => void;
+  /** In the main thread of a worker with threads: a message of one of them. Calls back when the pipe has taken it. */
+  readonly forward: (message: UserText, onTaken: () => void) => void;
   /** Comes only where the spec says so. */
   readonly tls: () => Promise<TlsOptions>;
   /** Calls back with ticket keys that are to be used instead of those before; who takes them overwrites them. */

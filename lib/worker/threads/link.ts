@@ -1,8 +1,11 @@
 import type { TlsOptions } from 'node:tls';
 import { type MessagePort, workerData } from 'node:worker_threads';
+import { ROOM } from '../../protocol/mail.js';
 import type { Link } from '../lifecycle/link.js';
+import { noRoom } from '../lifecycle/outgoing.js';
 import { Renewals } from '../lifecycle/renewals.js';
 import { descriptors } from '../vitals/descriptors.js';
+import { Allowance } from './mail.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 
 /** What a thread tells besides. */
@@ -21,8 +24,16 @@ export interface ThreadLink extends Link {
 
 /** The link of a thread: a port to the main thread of its process. */
 export function linkToProcess(): ThreadLink {
-  const { port, tls, requests, shortages, slot, vitals, offspring, log } = (workerData as ThreadData).prefork;
-  const tell = (message: ThreadMessage): void => port.postMessage(message);
+  const { port, tls, requests, shortages, slot, vitals, offspring, log, ...data } = (workerData as ThreadData).prefork;
+  const allowance = new Allowance(data.allowance);
+  const tell = (message: ThreadMessage): void => {
+    if ('text' in message) {
+      const { length } = message.text;
+      if (allowance.count >= ROOM.count || allowance.size + length > ROOM.size) throw noRoom();
+      allowance.take(length);
+    }
+    port.postMessage(message);
+  };
   const orders = listen(port);
   descriptors.share(shortages, () => tell({ type: 'short' }));
   orders.set('short', () => descriptors.hear());
@@ -46,6 +57,13 @@ export function linkToProcess(): ThreadLink {
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
     leaveSockets: () => tell({ type: 'left' }),
+    onLetters(act) {
+      orders.set('messages', (order) => {
+        if (order.type === 'messages') act(order.texts.map((text) => ({ thread: 0, text })));
+      });
+    },
+    // It has no threads of its own.
+    forward: () => undefined,
     onOrders({ drain, quit, serve, hurry }) {
       orders.set('drain', () => drain()).set('quit', quit);
       orders.set('serve', (order) => order.type === 'serve' && serve(order.id));

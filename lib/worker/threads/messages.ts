@@ -1,10 +1,10 @@
 import type { TlsOptions } from 'node:tls';
 import type { MessagePort } from 'node:worker_threads';
-import type { WorkerMessage } from '../../protocol/messages.js';
+import type { Said } from '../../protocol/messages.js';
 
 /** What a thread says to its process: what a worker says to its master, and a wish. */
 export type ThreadMessage =
-  | WorkerMessage
+  | Said
   /** It accepts no more. */
   | { readonly type: 'left' }
   /** It has found out that descriptors are short. */
@@ -25,6 +25,8 @@ export type ThreadOrder =
   | { readonly type: 'short' }
   /** The process got USR1; signals come to its main thread alone. */
   | { readonly type: 'usr1' }
+  /** Of the host, for the application: JSON each. */
+  | { readonly type: 'messages'; readonly texts: readonly string[] }
   /** To be used from now on. */
   | { readonly type: 'tickets'; readonly keys: Uint8Array }
   | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer | undefined };
@@ -42,6 +44,8 @@ export interface ThreadData {
     readonly vitals: SharedArrayBuffer;
     /** Where it notes the processes that it starts. */
     readonly offspring: SharedArrayBuffer;
+    /** How much of what it sends waits, see `Allowance`. */
+    readonly allowance: SharedArrayBuffer;
     /** How many requests all threads have finished, and at how many the process wants to be replaced. */
     readonly requests: { readonly count: Int32Array; readonly limit: number };
     /** How often one of them has found out that descriptors are short. */

@@ -4,6 +4,7 @@ import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.
 import { SLOT_SIZE } from '../../scoreboard.js';
 import { namesOf } from '../sockets.js';
 import { Vitals } from '../vitals/vitals.js';
+import { Allowance, mail } from './mail.js';
 import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 import { Offspring } from './offspring.js';
 import { type Finding, ThreadWatch } from './watch.js';
@@ -30,6 +31,7 @@ export class ThreadHandle {
   timedOut = false;
   readonly watch: ThreadWatch;
   readonly offspring: Offspring = new Offspring();
+  readonly allowance: Allowance = new Allowance();
   /** The image of its slot. */
   readonly image: SharedArrayBuffer = new SharedArrayBuffer(SLOT_SIZE);
   /** What it listens on, see {@link namesOf}. */
@@ -62,6 +64,7 @@ export class ThreadHandle {
           slot: this.image,
           vitals,
           offspring: this.offspring.memory,
+          allowance: this.allowance.memory,
           port: port2,
         },
       } satisfies ThreadData,
@@ -69,16 +72,19 @@ export class ThreadHandle {
       name: `prefork #${spec.id}.${spec.thread}`,
       ...(resourceLimits && { resourceLimits }),
     });
-    port1.on('message', events.onMessage);
+    const hear = (message: ThreadMessage): void => {
+      if (!mail.hears(this, message)) events.onMessage(message);
+    };
+    port1.on('message', hear);
     this.watch = new ThreadWatch(vitals, spec.clocks, spec.spawnedAt, events.onHang);
     this.#worker.on('error', events.onError);
     this.#worker.on('exit', (code) => {
       this.watch.stop();
       setImmediate(() => {
         // What the thread said last is in the port's queue, and comes first. On a busy machine the end may be seen before it.
-        for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1))
-          events.onMessage(last.message);
+        for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) hear(last.message);
         port1.close();
+        mail.close(this);
         events.onExit(code);
       });
     });

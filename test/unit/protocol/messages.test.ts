@@ -87,7 +87,7 @@ function assertWellFormed(value: WorkerMessage): void {
     error: ['type', 'error'],
     failed: ['type', 'phase', 'error', 'socket'],
     thread: ['type', 'thread', 'code', 'reason', 'request'],
-    user: ['type', 'message'],
+    user: ['type', 'message', 'thread'],
     recycle: ['type', 'why'],
     spare: ['type'],
     term: ['type'],

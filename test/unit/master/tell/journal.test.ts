@@ -177,7 +177,7 @@ for (const [event, args, level, message, fields] of ROWS) {
 }
 
 test('a message of the application is between it and its host', () => {
-  assert.equal(entryOf('worker:message', [worker, 'secret'], moment), undefined);
+  assert.equal(entryOf('worker:message', [worker, 'secret', { thread: 0 }], moment), undefined);
 });
 
 test('a death that was ordered is news, or a warning if it cost a request; others are errors', () => {
@@ -286,7 +286,7 @@ test('a journal logs what the table says', () => {
   const got: unknown[] = [];
   const journal = journalOf((...args) => got.push(args));
   journal?.('scale', [3, 2]);
-  journal?.('worker:message', [worker, 'secret']);
+  journal?.('worker:message', [worker, 'secret', { thread: 0 }]);
   journal?.('ready', []);
   assert.deepEqual(got, [
     [{ event: 'scale', to: 3, from: 2 }, 'scaling from 2 to 3 workers'],
