@@ -16,6 +16,7 @@ const TESTS = [
   'lingering-schedules',
   'load-balancer',
   'long-lived',
+  'message-floods',
   'next',
   'recycling',
   'reload-broken',
