@@ -72,7 +72,7 @@ export class ArbiterError extends Error {
   override readonly name = 'ArbiterError';
   /** Stable and documented; test for this, not for the message. */
   readonly code: ArbiterErrorCode;
-  /** Of `ERR_MESSAGE_LOST` alone: whether a listener may have got the message all the same. False: none has. */
+  /** Of `ERR_MESSAGE_LOST` alone: whether a listener may have got the message all the same. False: none has, in the worker, or in the threads, that it names. */
   declare readonly mayBeHeard?: boolean;
 
   constructor(code: ArbiterErrorCode, message: string, options?: ErrorOptions) {

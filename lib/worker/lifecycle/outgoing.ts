@@ -6,8 +6,9 @@ import { encodeMessage, type Said, type UserText } from '../../protocol/messages
 /** Writes what it can at once. Returns how many bytes that were: 0 when the pipe is full; undefined when nobody has its other end. */
 export type Write = (bytes: Uint8Array) => number | undefined;
 
-/** How long the worker's own words are tried, before it goes on, or ends. Milliseconds, and between two attempts. */
+/** How long the worker's own words are tried while nothing is taken, before it goes on, or ends, and how long in all. Milliseconds, and between two attempts. */
 const PATIENCE = 100;
+const LONGEST = 1_000;
 const STEP = 1;
 /** So many bytes are written at once where they have waited. */
 const PIECE = 1 << 16;
@@ -32,11 +33,15 @@ export class Outgoing {
   /** What is being written, and who is to be told when it has been. */
   #piece: Uint8Array = EMPTY;
   #taken: (() => void)[] = [];
+  /** Whether the last attempt has got rid of something. */
+  #progressed = false;
   /** Of messages that wait. */
   #count = 0;
   #size = 0;
   #timer: NodeJS.Timeout | undefined;
   #last = false;
+  /** Nobody has read in the last moments: nothing is waited for any more. */
+  #hopeless = false;
 
   /** @param pause - stands still for so long. */
   constructor(write: Write, pause: (milliseconds: number) => void) {
@@ -92,6 +97,7 @@ export class Outgoing {
 
   /** Returns whether all has been taken. */
   #flush(): boolean {
+    this.#progressed = false;
     while (this.#waits) {
       if (this.#piece.length === 0) this.#cut();
       const written = this.#write(this.#piece);
@@ -102,6 +108,7 @@ export class Outgoing {
         this.#count = this.#size = 0;
         return true;
       }
+      this.#progressed ||= written > 0;
       this.#piece = this.#piece.subarray(written);
       if (this.#piece.length > 0) {
         if (written > 0) continue;
@@ -120,9 +127,14 @@ export class Outgoing {
 
   /** As long as the master reads. */
   #flushPatiently(): void {
-    for (let attempt = 0; attempt < PATIENCE / STEP; attempt++) {
-      if (this.#flush()) return;
-      this.#pause(STEP);
+    const end = this.#hopeless ? 0 : LONGEST / STEP;
+    for (let attempt = 0, idle = 0; !this.#flush(); attempt++, idle++) {
+      if (this.#progressed) idle = 0;
+      if (attempt < end && idle < PATIENCE / STEP) this.#pause(STEP);
+      else {
+        this.#hopeless = this.#last;
+        return;
+      }
     }
   }
 

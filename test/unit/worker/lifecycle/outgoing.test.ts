@@ -90,6 +90,24 @@ test('the last words too, and no more than a moment', () => {
   pipe.onPause = () => undefined;
   pipe.send(2);
   assert.equal(pipe.pauses, 103);
+  // Nobody reads: once is enough.
+  pipe.send(3);
+  assert.equal(pipe.pauses, 103);
+});
+
+test('the last words: as long as the master reads, but not for ever', () => {
+  const pipe = new Pipe();
+  for (let count = 0; count < 1_000; count++) pipe.send('x'.repeat(100));
+  pipe.onPause = () => {
+    pipe.room = pipe.pauses % 20 === 0 ? 5_000 : 0;
+  };
+  pipe.outgoing.end();
+  assert.equal(pipe.messages.length, 1_000);
+  assert.ok(pipe.pauses > 400, `${pipe.pauses} pauses`);
+  const before = pipe.pauses;
+  for (let count = 0; count < 60_000; count++) pipe.outgoing.forward({ type: 'user', text: '0' }, () => undefined);
+  pipe.outgoing.end();
+  assert.ok(pipe.pauses - before <= 1_000, `${pipe.pauses - before} pauses`);
 });
 
 test('room: beyond it the sender is told, and what was taken before arrives', () => {
