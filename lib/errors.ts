@@ -28,6 +28,8 @@ export type ArbiterErrorCode =
   | 'ERR_LISTENER'
   /** The pid file belongs to a living process, or cannot be written. */
   | 'ERR_PIDFILE'
+  /** The file of the access log cannot be opened. The cause is the system's error. */
+  | 'ERR_ACCESS_LOG'
   /** The service manager (systemd) could not be told how this process is. */
   | 'ERR_NOTIFY'
   /** The helper process that ends workers when the master is killed could not be kept running; it is tried again. */
@@ -54,6 +56,7 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_MESSAGE_LOST: 1,
   ERR_MESSAGE_ROOM: 1,
   ERR_PIDFILE: 1,
+  ERR_ACCESS_LOG: 1,
   ERR_NOTIFY: 1,
   ERR_LISTENER: 1,
   ERR_GUARD: 1,

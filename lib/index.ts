@@ -7,8 +7,10 @@ export type { BoundAddress } from './master/sockets/listener.js';
 export type { QueueReport, QueueStats } from './master/sockets/queue-level.js';
 export type { ArbiterEvents, ReloadResult, ThreadExit, WorkerExit, WorkerTimeout } from './master/tell/events.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/workers/worker-handle.js';
+export type { AccessLogSettings } from './options/access-format.js';
 export type { LogFields, Logger } from './options/logger.js';
 export type { TlsSettings } from './options/tls.js';
+export type { TrustedProxies } from './options/trust.js';
 export type {
   ArbiterOptions,
   BindOption,

@@ -86,6 +86,8 @@ export interface SlotRequest {
   readonly url: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
+  /** Where requests have ids, see the option `requestId`. */
+  readonly id?: string;
 }
 
 export interface SlotRecord {
@@ -128,12 +130,14 @@ const WORD = {
 const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, PATIENCE: 8 };
 // A 32 bit float: it has half of its place, and what is counted rarely has the other.
 const SINGLE = { ELU: 14 };
-// Byte offsets of the request: start, two lengths, method and URL; the number of its write is the slot's last word.
+// Byte offsets of the request: start, the lengths of method and id, that of the URL, the three texts; the number of its write is the slot's last word.
 const STARTED_AT = HEADER_SIZE;
 const METHOD_LENGTH = STARTED_AT + 8;
+const ID_LENGTH = METHOD_LENGTH + 1;
 const URL_LENGTH = METHOD_LENGTH + 2;
 const TEXT = URL_LENGTH + 2;
 const MAX_METHOD = 20;
+const MAX_ID = 64;
 const MAX_URL = SLOT_SIZE - TEXT - MAX_METHOD - 4;
 const REQUEST_SEQ_END = SLOT_SIZE - 4;
 const CUT = '...';
@@ -148,6 +152,7 @@ export class SlotImage {
   /** Of the request that stands there. */
   #method = '';
   #url: string | undefined;
+  #id = '';
 
   /** @param memory - of {@link SLOT_SIZE} bytes, where another thread is to find the image. */
   constructor(memory: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(SLOT_SIZE)) {
@@ -191,19 +196,22 @@ export class SlotImage {
     this.#floats[FLOAT.PATIENCE] = until;
   }
 
-  setRequest(method: string, url: string, startedAt: number): void {
+  setRequest(method: string, url: string, startedAt: number, id = ''): void {
     const { bytes } = this;
     this.#floats[STARTED_AT / 8] = startedAt;
     // Two calls into native code, and under load many requests are alike.
-    if (method === this.#method && url === this.#url) return;
+    if (method === this.#method && url === this.#url && id === this.#id) return;
     this.#method = method;
     this.#url = url;
+    this.#id = id;
     const methodLength = bytes.write(method, TEXT, MAX_METHOD, 'latin1');
-    const urlLength = bytes.write(url, TEXT + methodLength, MAX_URL, 'latin1');
-    if (url.length > MAX_URL) {
-      bytes.write(CUT, TEXT + methodLength + MAX_URL - CUT.length, 'latin1');
-    }
-    bytes.writeUInt16LE(methodLength, METHOD_LENGTH);
+    const idLength = id === '' ? 0 : bytes.write(id, TEXT + methodLength, MAX_ID, 'latin1');
+    const start = TEXT + methodLength + idLength;
+    const most = MAX_URL - idLength;
+    const urlLength = bytes.write(url, start, most, 'latin1');
+    if (url.length > most) bytes.write(CUT, start + most - CUT.length, 'latin1');
+    bytes[METHOD_LENGTH] = methodLength;
+    bytes[ID_LENGTH] = idLength;
     bytes.writeUInt16LE(urlLength, URL_LENGTH);
   }
 
@@ -251,15 +259,18 @@ export function readSlot(bytes: Buffer): SlotRecord | undefined {
 }
 
 function readRequest(bytes: Buffer, seq: number): SlotRequest | undefined {
-  const methodLength = bytes.readUInt16LE(METHOD_LENGTH);
+  const methodLength = bytes[METHOD_LENGTH] as number;
+  const idLength = bytes[ID_LENGTH] as number;
   const urlLength = bytes.readUInt16LE(URL_LENGTH);
-  const urlStart = TEXT + methodLength;
-  const end = urlStart + urlLength;
-  if (methodLength > MAX_METHOD || urlLength > MAX_URL || bytes.readUInt32LE(REQUEST_SEQ_END) !== seq) return undefined;
+  const idStart = TEXT + methodLength;
+  const urlStart = idStart + idLength;
+  if (methodLength > MAX_METHOD || idLength + urlLength > MAX_URL || bytes.readUInt32LE(REQUEST_SEQ_END) !== seq)
+    return undefined;
   return {
-    method: bytes.toString('latin1', TEXT, urlStart),
-    url: bytes.toString('latin1', urlStart, end),
+    method: bytes.toString('latin1', TEXT, idStart),
+    url: bytes.toString('latin1', urlStart, urlStart + urlLength),
     startedAt: readFloat(bytes, STARTED_AT),
+    ...(idLength > 0 && { id: bytes.toString('latin1', idStart, urlStart) }),
   };
 }
 

@@ -1,4 +1,5 @@
-import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions } from '../protocol/spec.js';
+import type { Writable } from 'node:stream';
+import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions, TrustSpec } from '../protocol/spec.js';
 import type { Surge } from './surge.js';
 import type { ArbiterOptions, MasterSignal, WorkerClass } from './types.js';
 
@@ -30,6 +31,16 @@ export type BindAddress =
       readonly otherwise?: BindAddress;
     };
 
+/** An `accessLog` after parsing. */
+export type AccessLogTarget = (
+  | { readonly to: 'stdout' }
+  | { readonly to: 'file'; readonly path: string }
+  | { readonly to: 'stream'; readonly stream: Writable }
+) & {
+  /** Absent where nothing is said with it. */
+  readonly format?: string;
+};
+
 /** The application as the master needs it: a specifier for the workers, or nothing but the fact that it is inline. */
 export type AppSource = { readonly form: 'module'; readonly specifier: string } | { readonly form: 'inline' };
 
@@ -58,6 +69,9 @@ interface Parsed {
   readonly surge: Surge;
   readonly server: Readonly<Record<string, unknown>>;
   readonly signals: readonly MasterSignal[];
+  readonly accessLog: AccessLogTarget | false;
+  readonly trustProxy: TrustSpec | false;
+  readonly requestId: string | false;
 }
 
 /** Options that have no value where nothing is said: Node, the system or the master decides. */

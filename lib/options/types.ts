@@ -1,7 +1,10 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import type { ResourceLimits } from 'node:worker_threads';
+import type { AccessLogSettings } from './access-format.js';
 import type { Logger } from './logger.js';
 import type { TlsSettings } from './tls.js';
+import type { TrustedProxies } from './trust.js';
 
 /** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -267,6 +270,27 @@ export interface ArbiterOptions<App = Handler> {
    * @defaultValue `true`
    */
   readonly logger?: Logger | boolean;
+  /**
+   * Where a line for each request goes. `true` or `'-'`: to standard output. A string: to that file, relative to `cwd`. Else a stream, or
+   * `{ path, stream, format }`. The workers write by themselves, many lines at once; the lines of a stream come through pipes. USR1 to the master has
+   * all of them open the file anew. What a stuck reader leaves no room for is dropped, see the warning `access-log`. Gunicorn: `accesslog`. @defaultValue `false`
+   */
+  readonly accessLog?: boolean | string | Writable | AccessLogSettings;
+  /**
+   * What such a line says: `'combined'`, `'common'`, `'json'`, or a line with the atoms of Gunicorn, `'%(h)s %(s)s'`: h l u t r s m U q H b B f a T D M L p,
+   * `{name}i` and `{name}o` for headers, `{name}e` for variables of the worker. Gunicorn: `access_log_format`. @defaultValue `'combined'`
+   */
+  readonly accessLogFormat?: string;
+  /**
+   * Which clients are proxies that name their own clients truly: addresses, subnets, `'loopback'`, `'unix'`, or `true` for all. The access log names the client that
+   * they name, in `X-Forwarded-For` or `Forwarded` (RFC 7239); the application sees what it always saw. Gunicorn: `forwarded_allow_ips`. @defaultValue `false`
+   */
+  readonly trustProxy?: boolean | string | readonly string[] | TrustedProxies;
+  /**
+   * Whether each request gets an id, or the header for it. `true` is `X-Request-Id`. One that comes from a trusted proxy is kept; any other request gets one of its own,
+   * in the place of what its client has sent. The application finds it in that header; the access log, and reports of requests that hang or crash, name it. @defaultValue `false`
+   */
+  readonly requestId?: boolean | string;
 }
 
 /** The built-in classes serve a {@link Handler}; another type of handler needs a class of its own. */

@@ -3,6 +3,7 @@ import { ArbiterError } from '../errors.js';
 import { plainObject } from './checks.js';
 import { namedLibrary } from './library.js';
 import type { OptionRecord, OptionRecords, PartName } from './record.js';
+import { ACCESS } from './records/access.js';
 import { APPLICATION, appSource, classSource } from './records/application.js';
 import { CLOCKS, RECYCLING, STOPS } from './records/clocks.js';
 import { HOST, PROCESSES, SERVICE } from './records/processes.js';
@@ -20,6 +21,7 @@ export const SUBJECTS: readonly (readonly [title: string, records: OptionRecords
   ['How a worker serves', SERVING],
   ['The processes of the workers', PROCESSES],
   ['The process of the master', HOST],
+  ['Who was served', ACCESS],
   ['Limits of a request', LIMITS],
   ['Recycling', RECYCLING],
   ['The service on the machine', SERVICE],
@@ -31,9 +33,6 @@ export const OPTIONS: ReadonlyMap<OptionName, OptionRecord> = new Map(
 );
 
 const NAMES: readonly OptionName[] = [...OPTIONS.keys()];
-
-/** Options of the documented API that this version does not know yet: refused, not ignored. */
-export const LATER_OPTIONS: ReadonlySet<string> = new Set(['accessLog', 'accessLogFormat']);
 
 /** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
 export function validateOptions(value: unknown): ResolvedOptions {
@@ -50,8 +49,7 @@ export function validateOptions(value: unknown): ResolvedOptions {
 function refuseUnknown(given: Readonly<Record<string, unknown>>): void {
   for (const option of Object.keys(given)) {
     if (OPTIONS.has(option as OptionName)) continue;
-    const known = LATER_OPTIONS.has(option) ? 'not known to this version yet' : 'unknown';
-    throw new ArbiterError('ERR_INVALID_OPTION', `option '${option}' is ${known}; known are: ${NAMES.join(', ')}`);
+    throw new ArbiterError('ERR_INVALID_OPTION', `option '${option}' is unknown; known are: ${NAMES.join(', ')}`);
   }
 }
 

@@ -170,9 +170,10 @@ function parseThread(value: Record<string, unknown>): WorkerMessage | undefined 
 }
 
 function parseRequest(value: unknown): TimedOutRequest | undefined {
-  const { method, url, startedAt, remoteAddress } = isRecord(value) ? value : {};
+  const { method, url, startedAt, id, remoteAddress } = isRecord(value) ? value : {};
   if (typeof method !== 'string' || typeof url !== 'string' || typeof startedAt !== 'number') return undefined;
-  return { method, url, startedAt, ...(typeof remoteAddress === 'string' && { remoteAddress }) };
+  const named = typeof id === 'string' && { id };
+  return { method, url, startedAt, ...named, ...(typeof remoteAddress === 'string' && { remoteAddress }) };
 }
 
 function parseTimeout(value: Record<string, unknown>): WorkerMessage | undefined {

@@ -23,6 +23,9 @@ export function encodeOrder(order: Order): string {
   return `${order}\n`;
 }
 
+/** The file of the access log has been moved away, and there is another one. Each worker is told, whatever state it is in. */
+export const REOPEN = 'reopen';
+
 const TICKETS = 'tickets ';
 /** Bytes: a name, a key for the HMAC, and one for AES; as Node takes them. */
 export const TICKET_KEYS = 48;

@@ -58,6 +58,34 @@ export interface ServingOptions {
   readonly allowHalfOpen: boolean;
 }
 
+/** Who is believed, when it says on whose behalf it asks; after parsing. */
+export interface TrustSpec {
+  /** Whoever connects. */
+  readonly all: boolean;
+  /** Whoever connects to a Unix socket. */
+  readonly unix: boolean;
+  readonly subnets: readonly Subnet[];
+  readonly header: ProxyHeader;
+}
+
+export interface Subnet {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: 'ipv4' | 'ipv6';
+}
+
+/** Where the addresses are: `both` is `X-Forwarded-For`, or where there is none `Forwarded`. */
+export type ProxyHeader = 'both' | 'forwarded' | 'x-forwarded-for';
+
+/** Where a worker writes the lines of its access log, and what they say. */
+export interface AccessSpec {
+  /** 1 is standard output. */
+  readonly fd: number;
+  /** Of the file, which is opened anew when it has been moved away. */
+  readonly path?: string;
+  readonly format: string;
+}
+
 /** All that a worker process must know before it loads the application; a thread of one gets a copy. */
 export interface WorkerSpec {
   readonly name: string;
@@ -104,6 +132,10 @@ export interface WorkerSpec {
   readonly user?: string | number;
   readonly group?: string | number;
   readonly umask?: number;
+  readonly access?: AccessSpec;
+  readonly trustProxy?: TrustSpec;
+  /** The header of a request that has its id, in lower case. Absent where there are none. */
+  readonly requestId?: string;
 }
 
 export function encodeSpec(spec: WorkerSpec): string {

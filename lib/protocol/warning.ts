@@ -5,7 +5,8 @@ import { isRecord } from '../serialized-error.js';
  * because a request waited for its client; `pipelining`: a client wanted more answers at once than are kept for it; `websocket`: a
  * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
  * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
- * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight.
+ * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight; `access-log`: lines of the access log are
+ * lost, since they could not be written, or its file could not be opened anew.
  */
 export type WarningCode =
   | 'connections'
@@ -15,7 +16,8 @@ export type WarningCode =
   | 'server'
   | 'drain'
   | 'descriptors'
-  | 'exit';
+  | 'exit'
+  | 'access-log';
 const CODES: readonly WarningCode[] = [
   'connections',
   'slow-client',
@@ -25,6 +27,7 @@ const CODES: readonly WarningCode[] = [
   'drain',
   'descriptors',
   'exit',
+  'access-log',
 ];
 
 /** Something that an operator should know, and that ends nothing. */

@@ -18,6 +18,7 @@ export interface Files {
   chmodSync: typeof fs.chmodSync;
   fchmodSync: typeof fs.fchmodSync;
   lchownSync: typeof fs.lchownSync;
+  fchownSync: typeof fs.fchownSync;
   linkSync: typeof fs.linkSync;
   renameSync: typeof fs.renameSync;
   rmSync: typeof fs.rmSync;
@@ -39,6 +40,7 @@ export const files: Files = {
   chmodSync: fs.chmodSync,
   fchmodSync: fs.fchmodSync,
   lchownSync: fs.lchownSync,
+  fchownSync: fs.fchownSync,
   linkSync: fs.linkSync,
   renameSync: fs.renameSync,
   rmSync: fs.rmSync,

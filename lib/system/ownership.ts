@@ -39,6 +39,14 @@ export function give(path: string, owner: FileOwner): void {
   }
 }
 
+/** An account as the system counts it. */
+export function ownerOf({ user, group }: Account): FileOwner {
+  return {
+    user: user === undefined ? undefined : numberOf('user', user, 'user'),
+    group: group === undefined ? undefined : numberOf('group', group, 'group'),
+  };
+}
+
 type Kind = 'user' | 'group';
 
 /** Where the system lists them, and the program that asks its other directories too (LDAP …): Node has no getpwnam. */

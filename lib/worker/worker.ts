@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
-import { type Said, userText } from '../protocol/messages.js';
+import { type Said, type TimedOutRequest, userText } from '../protocol/messages.js';
 import type { ServingOptions, WorkerSpec } from '../protocol/spec.js';
 import type { WarningCode } from '../protocol/warning.js';
 import { serializeError } from '../serialized-error.js';
@@ -41,7 +41,7 @@ export interface WorkerContext {
 export interface Timeout {
   /** Whether a client gets an answer. */
   readonly answered: boolean;
-  readonly request?: { readonly method: string; readonly url: string; readonly remoteAddress?: string };
+  readonly request?: Pick<TimedOutRequest, 'method' | 'url' | 'id' | 'remoteAddress'>;
   /** Resolves when it may end. */
   readonly ended: Promise<unknown>;
 }

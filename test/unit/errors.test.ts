@@ -22,6 +22,7 @@ const CODES: Record<ArbiterErrorCode, number> = {
   ERR_LISTENER: 1,
   ERR_GUARD: 1,
   ERR_SCOREBOARD: 1,
+  ERR_ACCESS_LOG: 1,
   ERR_SYSTEM: 1,
   ERR_CLEANUP: 1,
 };

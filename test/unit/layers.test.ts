@@ -27,10 +27,10 @@ const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) =>
  * the top of the master, and is the ground of the worker.
  */
 const WINGS: Readonly<Record<string, readonly string[]>> = {
-  master: ['', 'crew', 'site', 'tell', 'scoreboard', 'workers', 'sockets', 'loop', 'common'],
+  master: ['', 'crew', 'site', 'tell', 'scoreboard', 'workers', 'access', 'sockets', 'loop', 'common'],
   worker: [
     ...['entry', 'threads', 'lifecycle', 'classes', 'http', 'requests', 'admission', 'handlers', 'connections'],
-    ...['worker.ts', 'accept', 'watchdog', 'vitals', ''],
+    ...['worker.ts', 'accept', 'watchdog', 'access', 'vitals', ''],
   ],
 };
 /** So many files may stand beside the wings of a house. */

@@ -116,6 +116,10 @@ export function options(): void {
     group: 33,
     umask: 0o22,
     pidFile: 'app.pid',
+    accessLog: { path: 'access.log' },
+    accessLogFormat: 'json',
+    trustProxy: ['10.0.0.0/8', 'unix'],
+    requestId: true,
     notify: false,
     signals: { SIGINT: false },
     logger: console,
@@ -151,8 +155,8 @@ export function options(): void {
   new Arbiter({});
   // @ts-expect-error: an unknown option
   new Arbiter({ app: './app.js', worker: 2 });
-  // @ts-expect-error: an option of a later version
-  new Arbiter({ app: './app.js', accessLog: '-' });
+  // @ts-expect-error: neither a path nor a stream
+  new Arbiter({ app: './app.js', accessLog: { path: 1 } });
   // @ts-expect-error: a number
   new Arbiter({ app: './app.js', workers: '2' });
   // @ts-expect-error: no class of this name

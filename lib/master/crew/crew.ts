@@ -202,7 +202,8 @@ export class Crew {
 
   /** Hands a signal on to all that are up. */
   forward(signal: NodeJS.Signals): void {
-    for (const worker of this.#all()) if (worker.booted) worker.signal(signal);
+    this.#site.access?.reopen();
+    for (const worker of this.#all()) worker.reopenLogs(signal);
   }
 
   /** It ran out of time, and must end; of a thread, its process sees to that. */

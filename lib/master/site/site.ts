@@ -10,6 +10,7 @@ import { checkPermissions } from '../../system/permissions.js';
 import { claimPidFile, type PidFile } from '../../system/pid-file.js';
 import type { Kin } from '../../system/process-group.js';
 import { watchTerminal } from '../../system/terminal.js';
+import { type AccessLog, openAccessLog } from '../access/access-log.js';
 import { asTrouble } from '../common/trouble.js';
 import { type Step, undoAll, undoNow } from '../common/undo.js';
 import { atHostExit, installSignals } from '../loop/signals.js';
@@ -49,6 +50,7 @@ export interface Site {
   readonly pidFile: PidFile | undefined;
   /** Undefined where no service manager asks. */
   readonly service: Service | undefined;
+  readonly access: AccessLog | undefined;
   /** What the slots of a worker and its threads say, the worker's own first, by the numbers of the threads. */
   slotsOf(worker: WorkerHandle): (SlotRecord | undefined)[];
   /** What its own slot says, that of its main thread. */
@@ -175,6 +177,8 @@ function assemble(
   // Each slot of the roster may have two processes while it is reloaded, and spares leave while others come.
   const board = openBoard(2 * (options.workers + options.spares) * slots);
   undo.push(['the scoreboard could not be closed', board.close]);
+  const access = openAccessLog(options, account, events.onError);
+  undo.push(['the access log could not be closed', () => access?.close()]);
   let open = true;
   heritage?.onAlone(() => {
     if (open && options.pidFile !== undefined)
@@ -195,6 +199,7 @@ function assemble(
     listeners,
     pidFile,
     service,
+    access,
     slotsOf({ slot }) {
       return Array.from({ length: slot === NO_SLOT ? 0 : slots }, (_, index) => board.read(slot + index));
     },
@@ -202,7 +207,7 @@ function assemble(
     spawn(generation, { id, age, rest, term, probation }) {
       const claimed = claim(() => board.claim(slots));
       const place = { id, age, rest, slot: claimed.slot };
-      const launch = planLaunch(options, generation, place, { listeners, scoreboard: board.fd, account });
+      const launch = planLaunch(options, generation, place, { listeners, scoreboard: board.fd, account, access });
       const worker = new WorkerHandle({ ...launch, ...claimed }, { term, probation }, events.onTurn);
       workers.add(worker);
       if (worker.pid !== undefined) guard.watch(worker.pid);

@@ -1,10 +1,11 @@
 import type { TlsOptions } from 'node:tls';
 import { monotonic } from '../../monotonic.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
-import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.js';
+import { encodeSpec, FD, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.js';
 import type { resolveAccount } from '../../system/account.js';
 import { type Child, spawnChild, unbornChild } from '../../system/child.js';
 import { localName } from '../../system/peers.js';
+import type { AccessLog } from '../access/access-log.js';
 import { boundName, type Listener } from '../sockets/listener.js';
 import { bootLimit } from './clocks.js';
 import { type Command, SHELL } from './command.js';
@@ -24,6 +25,7 @@ export interface Launch {
   readonly bootLimit: number;
   readonly tls: TlsOptions | undefined;
   readonly tickets: TicketKeys | undefined;
+  readonly access?: AccessLog | undefined;
   /** Why it cannot be started, where that is known before. */
   readonly failure?: Error;
 }
@@ -44,15 +46,17 @@ export interface Ground {
   /** Descriptor of the scoreboard. */
   readonly scoreboard: number;
   readonly account: ReturnType<typeof resolveAccount>;
+  readonly access?: AccessLog | undefined;
 }
 
 /** So many threads of a process may be replaced; then the process is, if there are further sockets. */
 const SPARE_COPIES = 8;
 
 export function planLaunch(options: ResolvedOptions, generation: Generation, place: Place, ground: Ground): Launch {
-  const { listeners, scoreboard, account } = ground;
+  const { listeners, scoreboard, account, access } = ground;
   const [first, ...further] = listeners.map(({ fd }) => fd);
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
+  const { trustProxy, requestId } = options;
   const { name, serving, clocks, gracefulTimeout, backlog, http, recycle, logger, umask } = options;
   const { command, cwd, env, app, workerClass, tls, tickets } = generation;
   return {
@@ -78,6 +82,9 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
       ...(app !== undefined && { app }),
       ...(umask !== undefined && { umask }),
       ...account,
+      ...(access && { access: access.spec(FD.EXTRA_SOCKETS + copies * further.length) }),
+      ...(trustProxy !== false && { trustProxy }),
+      ...(requestId !== false && { requestId }),
     },
     cwd,
     env,
@@ -86,22 +93,26 @@ export function planLaunch(options: ResolvedOptions, generation: Generation, pla
     bootLimit: bootLimit(clocks),
     tls,
     tickets,
+    access,
   };
 }
 
 /** `report` is the descriptor of the file for what V8 says when it runs out of memory. */
 export function spawnWorker(launch: Launch, report: number | undefined): Child {
-  const { command, spec, cwd, env, sockets, scoreboard, failure } = launch;
+  const { command, spec, cwd, env, sockets, scoreboard, failure, access } = launch;
   if (failure) return unbornChild(failure);
   const [first, ...further] = sockets;
   const socket = first ?? 'ignore';
   const stdin = spec.direct ? socket : 'ignore';
   const shellCopy = spec.direct ? 'ignore' : socket;
-  return spawnChild(command.file, command.args, {
+  const log = access?.source === undefined ? [] : [access.source];
+  const child = spawnChild(command.file, command.args, {
     cwd,
     // In a process group of its own, so that what it starts can be ended with it.
     detached: true,
     env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
-    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further],
+    stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further, ...log],
   });
+  if (access?.source === 'pipe') access.collect(child.stdio[FD.EXTRA_SOCKETS + further.length]);
+  return child;
 }

@@ -219,6 +219,12 @@ export class WorkerHandle extends Tenure {
     if (order === 'drain' && !this.ready) this.#countBoot(BLOCKED_BOOT);
   }
 
+  /** The files of logs have been moved away. Before it has booted, that signal would end it. */
+  reopenLogs(signal: NodeJS.Signals): void {
+    this.#control.reopen();
+    if (this.booted) this.signal(signal);
+  }
+
   /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */
   timeOut(): void {
     this.#timedOut = true;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { access } from '../access/own.js';
 import { isOver, pendingOf, transportOf } from '../connections/connection.js';
 import { halfClose } from '../connections/half-close.js';
 
@@ -71,7 +72,15 @@ function answerError(error: ClientError, socket: Connection, underWay: List): vo
   // has been answered just now, in the same chunk, and whose answer still has the connection.
   const isRest = response?._headerSent === true && !(response.req.complete && response.writableFinished);
   const isAnswered = isOver(transport) || isRest || (parser.incoming?.complete === false && pendingOf(transport) === 0);
-  if (!isAnswered) socket.write(`HTTP/1.1 ${STATUS[error.code ?? ''] ?? BAD_REQUEST}\r\nConnection: close\r\n\r\n`);
+  if (!isAnswered) {
+    const status = STATUS[error.code ?? ''] ?? BAD_REQUEST;
+    socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    access?.refused(
+      transport,
+      Number.parseInt(status, 10),
+      parser.incoming?.complete === false ? parser.incoming : undefined,
+    );
+  }
   closeBehindAnswer(socket);
   for (const each of underWay(transport)) {
     if (each.response !== response || !(isAnswered || response.writableEnded)) abandon(each, socket);

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Handler, RequestListener } from '../../options/types.js';
 import type { Acceptor } from '../accept/acceptor.js';
+import { access } from '../access/own.js';
 import {
   connectionOf,
   countPending,
@@ -30,10 +31,11 @@ import { AppError } from '../failures.js';
 import { createListener } from '../handlers/handlers.js';
 import type { Listener } from '../handlers/listener.js';
 import { besideHttp2 } from '../handlers/server-handler.js';
+import { refusalPage } from '../raw-response.js';
 import { Answers } from '../requests/answers.js';
 import { Arrival, type Heads } from '../requests/arrival.js';
 import { announce, endLate } from '../requests/endless-answers.js';
-import { refuse, refuseNow } from '../requests/refusal.js';
+import { cutOff, refuse, refuseNow } from '../requests/refusal.js';
 import { type Timeout, Worker } from '../worker.js';
 import { Departures } from './drain.js';
 import { openFor, socketOptions } from './exported-server.js';
@@ -150,6 +152,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       serve: (request, response, answer) => this.#serve(request, response, answer, false),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
+        access?.give(request, transportOf(request.socket), stream);
         this.#departures?.idle.give(transportOf(stream));
         this.#webSockets.add(request, stream);
       },
@@ -217,10 +220,15 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const [arrival] = this.#answers.active();
     const timeout = super.timeOut();
     if (arrival === undefined) return timeout;
-    const { response, socket } = arrival;
+    const { response, socket, id } = arrival;
     const { method = '', url = '' } = response.req;
     const answered = !response.headersSent;
-    const request = { method, url, ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }) };
+    const request = {
+      method,
+      url,
+      ...(id && { id }),
+      ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }),
+    };
     return { answered, request, ended: Promise.all([this.#giveUp(504), timeout.ended]) };
   }
 
@@ -239,7 +247,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override lastWords(status: 500 | 503): void {
-    for (const { response } of this.#answers.active()) refuseNow(response, status);
+    for (const { response, entry } of this.#answers.active())
+      if (refuseNow(response, status)) entry?.sentBeside(status, refusalPage(status).length);
   }
 
   async #load(): Promise<Listener> {
@@ -270,7 +279,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const pending = countPending(socket, 1);
     // HTTP/2 has a limit of its own, which clients know: see createServer.
     if (pending > MAX_PENDING && !isStream(request)) {
-      this.#cutOff(socket, pending);
+      cutOff(socket, pending, this.context.warn);
       return;
     }
     const admitted = !isOver(socket) && this.admit(request);
@@ -285,16 +294,5 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const arrival = new Arrival(request, response, socket, answer, this.#heads);
     ownHead(response, arrival);
     this.#answers.serve(arrival, whole);
-  }
-
-  #cutOff(socket: Socket, pending: number): void {
-    // What came with the request that was too many comes here too.
-    if (socket.destroyed) return;
-    const { remoteAddress = 'a client' } = socket;
-    this.context.warn(
-      'pipelining',
-      `a connection of ${remoteAddress} was closed: ${pending} requests waited for answers`,
-    );
-    socket.destroy();
   }
 }

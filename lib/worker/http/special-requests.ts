@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../../options/types.js';
+import { access } from '../access/own.js';
 import { markServed, noteSecure, pendingOf, settled, transportOf } from '../connections/connection.js';
 import { halfClose } from '../connections/half-close.js';
 import { ownerOf } from '../connections/response-head.js';
@@ -79,7 +80,7 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
       // Node has taken its own listeners away, and the application may not have got to set its one.
       socket.on('error', () => undefined);
       markServed(transportOf(request.socket));
-      if (event === 'connect' && !(worker.upgrades && application.hears(event))) return refuseTunnel(socket);
+      if (event === 'connect' && !(worker.upgrades && application.hears(event))) return refuseTunnel(request, socket);
       worker.onGiven(request, socket);
       // On Node 20 the context here is that of the parser, which is another connection's next.
       const context = new AsyncResource('PREFORKUPGRADE');
@@ -92,7 +93,7 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
       );
     };
   };
-  const refuseTunnel = async (socket: Duplex): Promise<void> => {
+  const refuseTunnel = async (request: IncomingMessage, socket: Duplex): Promise<void> => {
     const transport = transportOf(socket);
     if (pendingOf(transport) > 0) {
       // With the parser, Node has taken away what told the answer under way to go on. This is that, with nothing new to count.
@@ -100,7 +101,10 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
       await settled(transport);
     }
     // RFC 9110, 9.3.6: a server that is no proxy. The answer before may have been the last of the connection.
-    if (socket.writable) socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    if (socket.writable) {
+      socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      access?.refused(transport, 501, request);
+    }
     halfClose(socket as Socket);
   };
   const ownClientError = (error: Error, socket: Socket): boolean => {

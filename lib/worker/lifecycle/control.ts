@@ -1,9 +1,10 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type Letter, parseLetter } from '../../protocol/mail.js';
-import { type Order, parseOrder, parsePlace, parseTicketKeys } from '../../protocol/orders.js';
+import { type Order, parseOrder, parsePlace, parseTicketKeys, REOPEN } from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
+import { ownDescriptor } from '../access/own.js';
 import { closeSockets } from '../sockets.js';
 import { writeDuty } from '../vitals/board.js';
 import type { Link, Orders } from './link.js';
@@ -22,6 +23,15 @@ function write(bytes: Uint8Array): number | undefined {
 
 function pause(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+function reopenAccessLog(tell: Link['tell']): void {
+  try {
+    ownDescriptor?.reopen();
+  } catch (error) {
+    const message = `the file of the access log could not be opened anew, so its lines still go to the one of before: ${(error as Error).message}`;
+    tell({ type: 'warning', code: 'access-log', message });
+  }
 }
 
 /** The link of a worker process: the control pipe. */
@@ -47,6 +57,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
       letters.push(letter);
       return;
     }
+    if (line === REOPEN) reopenAccessLog(outgoing.tell);
     const order = parseOrder(line);
     if (order) orders?.[order]();
     const keys = parseTicketKeys(line);

@@ -9,6 +9,7 @@ import type { BootPhase } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { STATE } from '../../scoreboard.js';
 import { serializeError } from '../../serialized-error.js';
+import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
 import { explained } from '../own-script.js';
@@ -241,6 +242,9 @@ export function startLifecycle(
     },
   };
 
+  if (access)
+    access.tellLoss = (message) =>
+      tell({ type: 'warning', code: 'access-log', message, ...(thread !== undefined && { thread }) });
   const serve = (id: number): unknown => draining || crashing || quitting || standby.give(id);
   link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay: () => outside.answered(), serve, hurry });
   if (thread === undefined) captureTerm(onTerm);
@@ -253,6 +257,7 @@ export function startLifecycle(
     const active = slot.active + (thread === undefined ? activeIn(index + 1, serving.threads) : 0);
     if (worker && !ours && !crashing && active > 0) tell(exitWarning(code, active, thread));
     worker?.lastWords?.(quitting ? 503 : 500);
+    access?.leave();
     if (worker || reported || draining) return;
     const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
     tell({ type: 'failed', phase: 'boot', error: code === 0 ? serializeError(error) : explained(error) });

@@ -3,9 +3,10 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { quoted } from '../../log/text.js';
 import type { Acceptor } from '../accept/acceptor.js';
+import { entryOf } from '../access/entry.js';
+import { access } from '../access/own.js';
 import { Admission } from '../admission/admission.js';
 import { countPending, isStream, pendingOf, streamOf } from '../connections/connection.js';
 import type { IdleConnections } from '../connections/idle.js';
@@ -14,7 +15,7 @@ import { departure } from '../drain-signal.js';
 import { isThenable } from '../handlers/call-handler.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { WorkerContext } from '../worker.js';
-import { type Arrival, arrivalOf, type Reception } from './arrival.js';
+import { type Arrival, arrivalOf, endOf, type Reception } from './arrival.js';
 import { Chain } from './chain.js';
 import { endKept } from './endless-answers.js';
 import { Intake } from './intake.js';
@@ -135,6 +136,7 @@ export class Answers {
    */
   serve(arrival: Arrival, whole: boolean): void {
     arrival.reception = this.#reception;
+    access?.begin(arrival);
     if (whole && this.#intake?.wants(arrival.request)) this.#receive(this.#intake, arrival);
     else this.#apply(arrival);
     if (arrival.stage === 'waiting') arrival.putOff();
@@ -184,7 +186,7 @@ export class Answers {
     this.#active.add(arrival);
     if (this.#admission) pulse.vitals.begin(arrival.began);
     else if (!response.shouldKeepAlive) arrival.began = performance.now();
-    slot.begin(request.method ?? '', request.url ?? '');
+    slot.begin(request.method ?? '', request.url ?? '', arrival.id);
     const end = endOf(response);
     if (end === response) response.on('close', this.#onClose);
     else end.on('close', () => this.#close(arrival));
@@ -221,6 +223,7 @@ export class Answers {
   #drop({ request }: Pick<Arrival, 'request'>): void {
     this.#intake?.release(request);
     this.#options.context.slot.abandon();
+    if (access) entryOf(request)?.close();
   }
 
   /** The handler has ended its answer: what the client has not taken in a turn of the event loop is sent beside the next request. */
@@ -259,6 +262,7 @@ export class Answers {
       this.#sending.remove(arrival);
       this.#slow?.end(response);
     }
+    arrival.entry?.close();
     countPending(socket, -1, now);
     if (departure.hasBegun) endKept(response, socket);
     // Node has ended its side of a connection that is not kept: its place is free when it has closed, or lingers.
@@ -285,14 +289,9 @@ export class Answers {
     this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
     // Slow is not silent: what it sends all the same must not take the answer away.
     this.#options.guard(socket);
+    const { entry } = arrivalOf(response);
+    // One that has not begun is heard of by nobody else.
+    if (entry) response.on('close', () => entry.close());
     refuse(response, 408);
   }
-}
-
-/**
- * Whose `'close'` is the end of an answer. With HTTP/2 it is the stream's: to HEAD, a response of Node has no `'close'` when the client
- * takes the request back before the handler has ended it.
- */
-function endOf(response: ServerResponse): ServerResponse | Duplex {
-  return (response as { stream?: Duplex }).stream ?? response;
 }

@@ -2,7 +2,9 @@ import { AsyncResource } from 'node:async_hooks';
 import { readSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../../options/types.js';
+import type { Entry } from '../access/entry.js';
 import type { Applicant } from '../admission/admission.js';
 import { countPending, descriptorOf, markOver, servedOf, streamOf } from '../connections/connection.js';
 import { SHORT } from '../connections/lingering.js';
@@ -41,6 +43,9 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   next: Arrival | undefined = undefined;
   /** What the handler did ended in an error. */
   failed = false;
+  /** Its line in the access log, if there is one; and its id, if requests have ids. */
+  entry: Entry | undefined = undefined;
+  id = '';
   reception: Reception | undefined;
   readonly #heads: Heads;
   #resource: AsyncResource | undefined;
@@ -97,6 +102,7 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   headSent(): void {
     if (endsConnection(this.response)) markOver(this.socket);
     this.#heads.clientHasHead(descriptorOf(this.socket));
+    this.entry?.headSent();
   }
 
   drop(): void {
@@ -108,6 +114,14 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
 /** Of an answer that is, or was, ours to give. */
 export function arrivalOf(response: ServerResponse): Arrival {
   return ownerOf(response) as Arrival;
+}
+
+/**
+ * Whose `'close'` is the end of an answer. With HTTP/2 it is the stream's: to HEAD, a response of Node has no `'close'` when the client
+ * takes the request back before the handler has ended it.
+ */
+export function endOf(response: ServerResponse): ServerResponse | Duplex {
+  return (response as { stream?: Duplex }).stream ?? response;
 }
 
 /** Of a connection that has been read to its end. */

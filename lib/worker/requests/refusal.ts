@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { inspect } from 'node:util';
 import { say } from '../../log/standard-error.js';
 import { quoted } from '../../log/text.js';
 import { type Refusal, refusalPage, writeRefusal } from '../raw-response.js';
+import type { WorkerContext } from '../worker.js';
 
 /** Answers in the application's place while the head has not been sent; after that only the broken connection can tell the client. */
 export function refuse(response: ServerResponse, status: Refusal = 500): void {
@@ -41,12 +43,21 @@ export function breakOff(response: ServerResponse): void {
 
 /**
  * The same in a process that is about to exit: past the stream, which would not get to write. With TLS there is no way
- * past it, so the connection breaks.
+ * past it, so the connection breaks. Returns whether the system has taken it.
  */
-export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 | 503): void {
+export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 | 503): boolean {
   const { fd } = (socket as { _handle?: { fd?: number } | null } | null)?._handle ?? {};
-  if (headersSent || fd === undefined || fd < 0 || (socket as Partial<TLSSocket>).encrypted) return;
-  writeRefusal(fd, status);
+  if (headersSent || fd === undefined || fd < 0 || (socket as Partial<TLSSocket>).encrypted) return false;
+  return writeRefusal(fd, status);
+}
+
+/** Ends a connection of which more requests wait for their answers than are kept for one. */
+export function cutOff(socket: Socket, pending: number, warn: WorkerContext['warn']): void {
+  // What came with the request that was too many comes here too.
+  if (socket.destroyed) return;
+  const { remoteAddress = 'a client' } = socket;
+  warn('pipelining', `a connection of ${remoteAddress} was closed: ${pending} requests waited for answers`);
+  socket.destroy();
 }
 
 /** Tells on stderr that a handler failed. */

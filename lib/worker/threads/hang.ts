@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hung, TimedOutRequest, TimeoutReport } from '../../protocol/messages.js';
 import { peersOf } from '../../system/peers.js';
+import { access } from '../access/own.js';
+import { farewells } from '../access/rescue.js';
 import type { Refusal } from '../raw-response.js';
 import { readImage } from '../vitals/board.js';
 import { STAGE } from '../vitals/vitals.js';
@@ -44,8 +46,9 @@ export async function endHungThread(
     const request: TimedOutRequest | undefined = known && { ...known, ...(remoteAddress && { remoteAddress }) };
     const hung: Hung | undefined = stack === undefined ? (hold?.isOrdered ? 'native' : undefined) : 'javascript';
     thread.terminate();
+    access?.farewell(farewells(answered, peers, status, clients.length === 1 ? known : undefined));
     return {
-      ...{ thread: thread.number, answered: answered > 0 },
+      ...{ thread: thread.number, answered: answered.length > 0 },
       ...(hung && { hung }),
       ...(stack !== undefined && { stack }),
       ...(request && { request }),

@@ -1,12 +1,13 @@
 import type { TlsOptions } from 'node:tls';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { ROOM } from '../../protocol/mail.js';
+import { moveOwnLines } from '../access/own.js';
 import type { Link } from '../lifecycle/link.js';
 import { noRoom } from '../lifecycle/outgoing.js';
 import { Renewals } from '../lifecycle/renewals.js';
 import { descriptors } from '../vitals/descriptors.js';
 import { Allowance } from './mail.js';
-import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
+import type { Moved, ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 
 /** What a thread tells besides. */
 export interface ThreadLink extends Link {
@@ -26,7 +27,7 @@ export interface ThreadLink extends Link {
 export function linkToProcess(): ThreadLink {
   const { port, tls, requests, shortages, slot, vitals, offspring, log, ...data } = (workerData as ThreadData).prefork;
   const allowance = new Allowance(data.allowance);
-  const tell = (message: ThreadMessage): void => {
+  const tell = (message: ThreadMessage | Moved): void => {
     if ('text' in message) {
       const { length } = message.text;
       if (allowance.count >= ROOM.count || allowance.size + length > ROOM.size) throw noRoom();
@@ -37,6 +38,11 @@ export function linkToProcess(): ThreadLink {
   const orders = listen(port);
   descriptors.share(shortages, () => tell({ type: 'short' }));
   orders.set('short', () => descriptors.hear());
+  orders.set('access', (order) => {
+    if (order.type !== 'access') return;
+    moveOwnLines(order.fd);
+    tell({ type: 'moved' });
+  });
   let kept = false;
   const renewals = new Renewals();
   orders.set('tickets', (order) => order.type === 'tickets' && renewals.bring(order.keys));

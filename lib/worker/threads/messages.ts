@@ -29,7 +29,12 @@ export type ThreadOrder =
   | { readonly type: 'messages'; readonly texts: readonly string[] }
   /** To be used from now on. */
   | { readonly type: 'tickets'; readonly keys: Uint8Array }
-  | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer | undefined };
+  | { readonly type: 'shared'; readonly name: string; readonly buffer: SharedArrayBuffer | undefined }
+  /** From now on the access log is this descriptor; the thread says when it writes nothing to the one before any more. */
+  | { readonly type: 'access'; readonly fd: number };
+
+/** What a thread says to that, not to the pool. */
+export type Moved = { readonly type: 'moved' };
 
 /** The `workerData` of a thread. */
 export interface ThreadData {
@@ -46,6 +51,8 @@ export interface ThreadData {
     readonly offspring: SharedArrayBuffer;
     /** How much of what it sends waits, see `Allowance`. */
     readonly allowance: SharedArrayBuffer;
+    /** Its lines of the access log that wait, which its process writes when it dies. */
+    readonly lines: SharedArrayBuffer | undefined;
     /** How many requests all threads have finished, and at how many the process wants to be replaced. */
     readonly requests: { readonly count: Int32Array; readonly limit: number };
     /** How often one of them has found out that descriptors are short. */

@@ -2,10 +2,13 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker as Threa
 import { descriptor } from '../../log/standard-error.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.js';
 import { SLOT_SIZE } from '../../scoreboard.js';
+import { newLines } from '../access/lines.js';
+import { ownDescriptor } from '../access/own.js';
+import { writeLeft } from '../access/rescue.js';
 import { namesOf } from '../sockets.js';
 import { Vitals } from '../vitals/vitals.js';
 import { Allowance, mail } from './mail.js';
-import type { ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
+import type { Moved, ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 import { Offspring } from './offspring.js';
 import { type Finding, ThreadWatch } from './watch.js';
 
@@ -34,6 +37,10 @@ export class ThreadHandle {
   readonly allowance: Allowance = new Allowance();
   /** The image of its slot. */
   readonly image: SharedArrayBuffer = new SharedArrayBuffer(SLOT_SIZE);
+  /** Its lines of the access log that wait. */
+  readonly lines: SharedArrayBuffer | undefined = ownDescriptor && newLines(ownDescriptor.fd);
+  /** What listens for the moment at which it has left a descriptor of the access log. */
+  readonly #moving: (() => void)[] = [];
   /** What it listens on, see {@link namesOf}. */
   readonly sockets: readonly (string | number)[];
   /** It accepts no more. */
@@ -65,6 +72,7 @@ export class ThreadHandle {
           vitals,
           offspring: this.offspring.memory,
           allowance: this.allowance.memory,
+          lines: this.lines,
           port: port2,
         },
       } satisfies ThreadData,
@@ -72,10 +80,17 @@ export class ThreadHandle {
       name: `prefork #${spec.id}.${spec.thread}`,
       ...(resourceLimits && { resourceLimits }),
     });
-    const hear = (message: ThreadMessage): void => {
-      if (!mail.hears(this, message)) events.onMessage(message);
+    const hear = (message: ThreadMessage | Moved): void => {
+      if (message.type === 'moved') this.#moving.shift()?.();
+      else if (!mail.hears(this, message)) events.onMessage(message);
     };
     port1.on('message', hear);
+    const leave = ownDescriptor?.join({
+      move: (fd, moved) => {
+        this.#moving.push(moved);
+        this.order({ type: 'access', fd });
+      },
+    });
     this.watch = new ThreadWatch(vitals, spec.clocks, spec.spawnedAt, events.onHang);
     this.#worker.on('error', events.onError);
     this.#worker.on('exit', (code) => {
@@ -85,6 +100,9 @@ export class ThreadHandle {
         for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) hear(last.message);
         port1.close();
         mail.close(this);
+        writeLeft(this.lines);
+        leave?.();
+        for (const moved of this.#moving.splice(0)) moved();
         events.onExit(code);
       });
     });

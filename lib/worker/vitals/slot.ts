@@ -138,12 +138,13 @@ export class Slot {
     this.#observer = observer;
   }
 
-  begin(method: string, url: string): void {
+  /** @param id - where requests have ids: no two are alike then. */
+  begin(method: string, url: string, id = ''): void {
     this.#active++;
     if (this.#frozen) return;
-    this.#image.setRequest(method, url, Date.now());
+    this.#image.setRequest(method, url, Date.now(), id);
     this.#begun = true;
-    if (!this.#deferring || this.#named?.begin(method, url) === false) {
+    if (!this.#deferring || (this.#named && (!this.#named.begin(method, url) || id !== ''))) {
       this.flush();
       return;
     }

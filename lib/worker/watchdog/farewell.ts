@@ -7,10 +7,10 @@ const PATIENCE = 200;
 const PAUSE = 10;
 
 /**
- * Answers clients of a thread that hangs, on their descriptors, and returns how many there were. What they have sent is read first: a
+ * Answers clients of a thread that hangs, on their descriptors, and returns those that were answered. What they have sent is read first: a
  * socket that is closed with something unread in it resets its connection, and the answer would be lost with it.
  */
-export async function bidFarewell(fds: readonly number[], status: Refusal): Promise<number> {
+export async function bidFarewell(fds: readonly number[], status: Refusal): Promise<number[]> {
   const answered = fds.filter((fd) => writeRefusal(fd, status));
   const end = performance.now() + PATIENCE;
   // Who has the whole request behind it sends nothing more, so it is not waited for.
@@ -19,7 +19,7 @@ export async function bidFarewell(fds: readonly number[], status: Refusal): Prom
     await delay(PAUSE);
     talking = talking.filter((fd) => drain(fd) !== 'gone');
   }
-  return answered.length;
+  return answered;
 }
 
 const rest = Buffer.alloc(65_536);

@@ -5,10 +5,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openStandardError, say } from '../../log/standard-error.js';
 import { monotonic } from '../../monotonic.js';
 import { encodeMessage, type TimedOutRequest } from '../../protocol/messages.js';
-import { type ClockLimits, FD } from '../../protocol/spec.js';
+import { type AccessSpec, type ClockLimits, FD } from '../../protocol/spec.js';
 import { peersOf } from '../../system/peers.js';
 import { killOwnGroup } from '../../system/process-group.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
+import { farewells, writeLeft } from '../access/rescue.js';
 import { readImage, storeImage } from '../vitals/board.js';
 import { Judge, type Verdict } from '../vitals/judge.js';
 import { STAGE, Vitals } from '../vitals/vitals.js';
@@ -30,6 +31,9 @@ export interface WatchdogData {
   readonly sockets: readonly (string | number)[];
   /** Where standard error has been opened, see `descriptor()`. */
   readonly log: number | undefined;
+  /** The lines of the access log that wait, and what it is. */
+  readonly lines: SharedArrayBuffer | undefined;
+  readonly access: AccessSpec | undefined;
 }
 
 /** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */
@@ -37,7 +41,18 @@ const LONGEST_REST = 500;
 /** The clients' answers do not wait longer for the stack. Milliseconds. */
 const HEAD_START = 50;
 
-const { vitals: memory, image, slot, limits, spawnedAt, since, sockets, log } = workerData as WatchdogData;
+const {
+  vitals: memory,
+  image,
+  slot,
+  limits,
+  spawnedAt,
+  since,
+  sockets,
+  log,
+  lines,
+  access,
+} = workerData as WatchdogData;
 const vitals = new Vitals(memory);
 const judge = new Judge(limits, spawnedAt);
 const absence = new Absence(ThreadFigures.of(vitals.systemThread), since);
@@ -77,11 +92,12 @@ async function act({ clock, elapsed }: Verdict): Promise<void> {
   const report = {
     clock,
     elapsed,
-    answered: answered > 0,
+    answered: answered.length > 0,
     ...(stack === undefined ? { hung: 'native' as const } : { hung: 'javascript' as const, stack }),
     ...(request && { request: { ...request, ...(remoteAddress && { remoteAddress }) } satisfies TimedOutRequest }),
   };
   storeImage(slot, image);
+  writeLeft(lines, access, farewells(answered, peers, 504, clients.length === 1 ? request : undefined));
   tell(encodeMessage({ type: 'timeout', ...report }));
   killOwnGroup();
 }

@@ -7,6 +7,7 @@ import { descriptor, say } from '../../log/standard-error.js';
 import { monotonic } from '../../monotonic.js';
 import { LIBRARY } from '../../options/library.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
+import { ownMemory } from '../access/own.js';
 import { namesOf } from '../sockets.js';
 import type { Pulse } from '../vitals/pulse.js';
 import type { WatchdogData } from './thread.js';
@@ -27,6 +28,8 @@ export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArray
     since,
     sockets: namesOf(spec, 0),
     log: descriptor(),
+    lines: ownMemory,
+    access: spec.access,
   };
   const thread = new Thread(join(LIBRARY, 'worker/watchdog/thread.js'), {
     workerData: data,

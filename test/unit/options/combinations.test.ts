@@ -39,6 +39,15 @@ for (const [option, [value, owner]] of Object.entries(OF_ONE_CLASS)) {
   });
 }
 
+test('the format of the access log is said once', () => {
+  const format = 'json';
+  const check = (): unknown => validateOptions({ app, accessLog: { path: 'a', format }, accessLogFormat: format });
+  assertInvalid(check, "option 'accessLogFormat'", "here or as 'accessLog.format'", "got 'json'");
+  validateOptions({ app, accessLog: { path: 'a', format } });
+  validateOptions({ app, accessLog: 'a', accessLogFormat: format });
+  validateOptions({ app, accessLogFormat: format });
+});
+
 test('http2 is for the class async, and over TLS', { skip: noCertificates }, () => {
   const tls = certificate();
   for (const workerClass of ['sync', 'threaded'] as const) {

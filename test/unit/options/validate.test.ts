@@ -55,6 +55,10 @@ test('defaults', () => {
     notify: true,
     signals: MASTER_SIGNALS,
     logger: true,
+    accessLog: false,
+    accessLogFormat: 'combined',
+    trustProxy: false,
+    requestId: false,
   });
 });
 

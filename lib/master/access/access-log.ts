@@ -1,0 +1,116 @@
+/*
+ * What the master does for the access log: it opens the file, before the workers are another user's, and anew when that has been moved away; or it passes on what comes
+ * from the workers to a stream of the host. No line is its business.
+ */
+import { constants } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { ArbiterError } from '../../errors.js';
+import type { ResolvedOptions } from '../../options/resolved.js';
+import type { AccessSpec } from '../../protocol/spec.js';
+import type { Account } from '../../system/account.js';
+import { closeQuietly, files } from '../../system/files.js';
+import { ownerOf } from '../../system/ownership.js';
+import { asTrouble } from '../common/trouble.js';
+import { Collector } from './collector.js';
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NONBLOCK, O_NOCTTY } = constants;
+const STDOUT = 1;
+
+/** What workers are given of the access log. */
+export interface AccessLog {
+  /** The descriptor that they inherit, or that each gets a pipe; undefined for standard output, which they have. */
+  readonly source: number | 'pipe' | undefined;
+  /** What a worker is told, of which it is this descriptor. */
+  spec(fd: number): AccessSpec;
+  /** The other end of the pipe of a worker. */
+  collect(pipe: Readable | Writable | null | undefined): void;
+  /** The file has been moved away: workers that are started from now on get another one. */
+  reopen(): void;
+  /** To be called when all workers have ended. Resolves when all that they have written is where it belongs, or nobody takes it. */
+  close(): Promise<void>;
+}
+
+/** Undefined where there is none. Throws `ERR_ACCESS_LOG`. */
+export function openAccessLog(
+  { accessLog: target, accessLogFormat, cwd }: Pick<ResolvedOptions, 'accessLog' | 'accessLogFormat' | 'cwd'>,
+  account: Account,
+  onError: (error: ArbiterError) => void,
+): AccessLog | undefined {
+  if (target === false) return undefined;
+  const { format = accessLogFormat } = target;
+  if (target.to === 'stdout') {
+    const nothing = (): void => undefined;
+    return {
+      source: undefined,
+      spec: () => ({ fd: STDOUT, format }),
+      collect: nothing,
+      reopen: nothing,
+      close: async () => undefined,
+    };
+  }
+  if (target.to === 'stream') {
+    const collector = new Collector(target.stream, (error) =>
+      onError(asTrouble('the stream of the access log failed', error)),
+    );
+    return {
+      source: 'pipe',
+      spec: (fd) => ({ fd, format }),
+      collect: (pipe) => pipe && collector.add(pipe as Readable),
+      reopen: () => undefined,
+      close: () => collector.close(),
+    };
+  }
+  const path = resolve(cwd, target.path);
+  let fd: number;
+  try {
+    fd = open(path, account);
+  } catch (cause) {
+    const message = `the file of the access log cannot be opened: ${(cause as Error).message}`;
+    throw new ArbiterError('ERR_ACCESS_LOG', message, { cause });
+  }
+  return {
+    get source() {
+      return fd;
+    },
+    spec: (inherited) => ({ fd: inherited, path, format }),
+    collect: () => undefined,
+    reopen() {
+      try {
+        const before = fd;
+        fd = open(path, account);
+        closeQuietly(before);
+      } catch (error) {
+        onError(
+          asTrouble(
+            'the file of the access log could not be opened anew, so its lines still go to the one of before',
+            error,
+          ),
+        );
+      }
+    },
+    close: async () => closeQuietly(fd),
+  };
+}
+
+/** One that is made belongs to the workers, who are to open it anew by themselves, as with nginx. One that is there is whose it is: it may be anything that a link leads to. */
+function open(path: string, account: Account): number {
+  // Not to wait for a reader, where it is a pipe.
+  const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY;
+  let fd: number;
+  try {
+    fd = files.openSync(path, flags | O_CREAT | O_EXCL, 0o666);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return files.openSync(path, flags);
+  }
+  try {
+    const made = files.fstatSync(fd);
+    const { user = made.uid, group = made.gid } = ownerOf(account);
+    if (user !== made.uid || group !== made.gid) files.fchownSync(fd, user, group);
+    return fd;
+  } catch (error) {
+    closeQuietly(fd);
+    throw error;
+  }
+}

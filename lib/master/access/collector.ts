@@ -1,0 +1,70 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** How long the last lines may take at the stop. Milliseconds. */
+const LAST = 1_000;
+const NEW_LINE = 10;
+
+/**
+ * Passes on what workers write to their pipes, as whole lines, to one stream. While that takes no more, nothing is read: then the pipes are full, and the workers
+ * drop and count.
+ */
+export class Collector {
+  readonly #stream: Writable;
+  readonly #pipes = new Set<Readable>();
+  readonly #onDrain = (): void => {
+    for (const pipe of this.#pipes) pipe.resume();
+  };
+  readonly #onError: (error: Error) => void;
+  readonly #onClose = (): void => {
+    for (const pipe of this.#pipes) pipe.destroy();
+  };
+  #emptied: (() => void) | undefined;
+
+  /** @param onError - the stream has failed: it gets nothing more. */
+  constructor(stream: Writable, onError: (error: Error) => void) {
+    this.#stream = stream;
+    this.#onError = (error) => {
+      onError(error);
+      this.#onClose();
+    };
+    stream.on('drain', this.#onDrain).on('error', this.#onError).on('close', this.#onClose);
+  }
+
+  add(pipe: Readable): void {
+    let rest: Buffer | undefined;
+    this.#pipes.add(pipe);
+    pipe.on('error', () => undefined);
+    pipe.on('close', () => {
+      this.#pipes.delete(pipe);
+      if (this.#pipes.size === 0) this.#emptied?.();
+    });
+    pipe.on('data', (chunk: Buffer) => {
+      const end = chunk.lastIndexOf(NEW_LINE) + 1;
+      const whole = end === chunk.length ? chunk : chunk.subarray(0, end);
+      const text = rest === undefined ? whole : Buffer.concat([rest, whole]);
+      if (end === 0) {
+        rest = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
+        return;
+      }
+      rest = end === chunk.length ? undefined : chunk.subarray(end);
+      if (!this.#stream.write(text)) for (const each of this.#pipes) each.pause();
+    });
+    if (!this.#stream.writable) pipe.destroy();
+    else if (this.#stream.writableNeedDrain) pipe.pause();
+  }
+
+  /** Resolves when what has been written by workers that have ended is with the stream, or that takes nothing. */
+  async close(): Promise<void> {
+    if (this.#pipes.size > 0) {
+      await new Promise<void>((resolve) => {
+        const limit = setTimeout(resolve, LAST);
+        this.#emptied = () => {
+          clearTimeout(limit);
+          resolve();
+        };
+      });
+    }
+    this.#onClose();
+    this.#stream.off('drain', this.#onDrain).off('error', this.#onError).off('close', this.#onClose);
+  }
+}

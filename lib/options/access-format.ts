@@ -1,0 +1,89 @@
+import type { Writable } from 'node:stream';
+import { type Check, invalid } from './checks.js';
+
+/** Where the access log goes, and what a line of it says, see {@link ArbiterOptions.accessLog}. */
+export interface AccessLogSettings {
+  /** A file, relative to {@link ArbiterOptions.cwd}; `'-'` is standard output. @defaultValue standard output */
+  readonly path?: string;
+  /** A stream of the host, instead of a file. */
+  readonly stream?: Writable;
+  /** As {@link ArbiterOptions.accessLogFormat}, which is not given then. @defaultValue `'combined'` */
+  readonly format?: string;
+}
+
+/**
+ * A format of the access log, after parsing: literal text, or an atom by its name. `in`, `out` and `env` are headers of the request, headers of the answer and
+ * variables of the worker's environment.
+ */
+export type FormatToken =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'atom'; readonly name: Atom }
+  | { readonly kind: 'in' | 'out' | 'env'; readonly name: string };
+
+/** The letters of Gunicorn, most of which are those of Apache. */
+export type Atom =
+  | 'h'
+  | 'l'
+  | 'u'
+  | 't'
+  | 'r'
+  | 's'
+  | 'm'
+  | 'U'
+  | 'q'
+  | 'H'
+  | 'b'
+  | 'B'
+  | 'f'
+  | 'a'
+  | 'T'
+  | 'D'
+  | 'M'
+  | 'L'
+  | 'p';
+export const ATOMS: readonly Atom[] = [...'hlutrsmUqHbBfaTDMLp'] as Atom[];
+
+/** As Apache names them. `json` is no line of atoms. */
+const NAMED: Readonly<Record<string, string>> = {
+  common: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s',
+  combined: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
+};
+
+const PLACE = /%\((?:(?<atom>[A-Za-z])|\{(?<name>[^{}]+)\}(?<of>[ioe]))\)s|%%|%/g;
+const KIND = { i: 'in', o: 'out', e: 'env' } as const;
+
+/** Undefined for one that is not a line of atoms, or holds one that there is not. */
+export function parseFormat(format: string): FormatToken[] | undefined {
+  const text = NAMED[format] ?? format;
+  const tokens: FormatToken[] = [];
+  const say = (literal: string): void => {
+    if (literal !== '') tokens.push({ kind: 'text', text: literal });
+  };
+  let end = 0;
+  for (const { 0: found, index, groups: { atom, name, of } = {} } of text.matchAll(PLACE)) {
+    say(text.slice(end, index));
+    end = index + found.length;
+    if (found === '%%') say('%');
+    else if (name !== undefined) {
+      const kind = KIND[of as keyof typeof KIND];
+      tokens.push({ kind, name: kind === 'env' ? name : name.toLowerCase() });
+    } else if (atom !== undefined && ATOMS.includes(atom as Atom)) {
+      tokens.push({ kind: 'atom', name: atom as Atom });
+    } else return undefined;
+  }
+  say(text.slice(end));
+  return tokens.some(({ kind }) => kind !== 'text') ? tokens : undefined;
+}
+
+/** A line is bytes of ASCII, whatever clients send: what stands around the atoms is so too. */
+const PLAIN = /^[\x20-\x7e\t]+$/;
+
+export const accessFormat: Check<string> = (value, option) => {
+  if (value === 'json') return value;
+  if (typeof value === 'string' && PLAIN.test(value) && parseFormat(value)) return value;
+  throw invalid(
+    option,
+    `'common', 'combined', 'json', or a line of printable ASCII with atoms such as %(h)s, out of ${ATOMS.join(' ')} {name}i {name}o {name}e`,
+    value,
+  );
+};

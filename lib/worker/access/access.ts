@@ -1,0 +1,162 @@
+/*
+ * Who was served, and what became of it: a line for each request, with the true client, and its id. Everything here is told by others when a request comes and ends; where neither
+ * is asked for, there is nothing to tell.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { WorkerSpec } from '../../protocol/spec.js';
+import { Proxies } from './client.js';
+import { countWrites, Entry, entryOf } from './entry.js';
+import { compileFormat, type Facts, type Format } from './format.js';
+import type { Lines } from './lines.js';
+import { RequestIds } from './request-id.js';
+import { followUpgrade } from './upgrade.js';
+
+/** How long a line may wait for others, and for a reader that is slow. Milliseconds. */
+const PAUSE = 2;
+const LONG_PAUSE = 100;
+/** How often it is told that lines are lost. Milliseconds. */
+const QUIET = 10_000;
+/** How long a process that ends tries to get rid of what still waits, and between two attempts of that. Milliseconds. */
+const LAST = 100;
+const LAST_PAUSE = 5;
+
+/** What is known of a request that is to be served. */
+export interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The accepted connection. */
+  readonly socket: Socket;
+  entry: Entry | undefined;
+  id: string;
+}
+
+/** Tells the operator: so many lines were lost. */
+export type TellLoss = (message: string) => void;
+
+export class Access {
+  readonly #lines: Lines | undefined;
+  readonly #format: Format;
+  readonly #ids: RequestIds | undefined;
+  readonly #proxies: Proxies | undefined;
+  /** Those that have no line yet. */
+  readonly #open = new Set<Entry>();
+  readonly #timer: NodeJS.Timeout;
+  #isDue = false;
+  /** Nobody takes what waits: it is tried again now and then, not with each line. */
+  #isStuck = false;
+  #told = Number.NEGATIVE_INFINITY;
+  tellLoss: TellLoss = () => undefined;
+  readonly #close = (entry: Entry): void => this.#write(entry);
+
+  /** @param lines - undefined where there is no log, but ids. */
+  constructor({ access, trustProxy, requestId }: WorkerSpec, lines: Lines | undefined) {
+    this.#lines = lines;
+    this.#format = compileFormat(access?.format ?? 'common');
+    this.#ids = requestId === undefined ? undefined : new RequestIds(requestId);
+    this.#proxies = trustProxy && new Proxies(trustProxy);
+    this.#timer = setTimeout(() => this.#isDue && this.flush(), PAUSE).unref();
+  }
+
+  /** The head of a request has come. */
+  begin(visit: Visit): void {
+    const { request, response, socket } = visit;
+    const entry = this.#enter(request, socket);
+    visit.id = entry.id;
+    if (!this.#lines) return;
+    visit.entry = entry;
+    const { stream } = request as { stream?: Duplex };
+    if (stream === undefined) entry.answerWith(response, request.socket);
+    else {
+      entry.response = response;
+      countWrites(stream, entry);
+    }
+    this.#open.add(entry);
+  }
+
+  /** A connection is given to the application. */
+  give(request: IncomingMessage, socket: Socket, stream: Duplex): void {
+    const entry = this.#enter(request, socket);
+    if (!this.#lines) return;
+    this.#open.add(entry);
+    followUpgrade(entry, request, stream);
+  }
+
+  /**
+   * Something that is no request for the application, or no more, was answered with this status and no body.
+   *
+   * @param request - undefined where its head could not be read.
+   */
+  refused(socket: Socket, status: number, request?: IncomingMessage): void {
+    if (!this.#lines) return;
+    const entry = (request && entryOf(request)) ?? new Entry(request, socket, this.#close);
+    entry.sentBeside(status, 0);
+  }
+
+  /** Clients have been answered in the place of a thread that hangs. */
+  farewell(all: readonly Facts[]): void {
+    for (const facts of all) this.#lines?.add(this.#format(facts));
+    this.flush();
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    const lines = this.#lines;
+    if (!lines) return;
+    this.#isDue = false;
+    const wasStuck = this.#isStuck;
+    this.#isStuck = !lines.flush();
+    if (this.#isStuck && !wasStuck) this.#tryAgain();
+    if (lines.lost > 0) this.#countLost(lines, QUIET);
+  }
+
+  /** This process, or thread, ends now: whatever is under way gets its line, and nothing waits any more. */
+  leave(): void {
+    const lines = this.#lines;
+    if (!lines) return;
+    for (const entry of this.#open) entry.close();
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (let waited = 0; !lines.flush() && waited < LAST; waited += LAST_PAUSE) Atomics.wait(pause, 0, 0, LAST_PAUSE);
+    if (lines.lost > 0) this.#countLost(lines, 0);
+  }
+
+  #tryAgain(): void {
+    setTimeout(() => {
+      if (!this.#isStuck) return;
+      this.flush();
+      if (this.#isStuck) this.#tryAgain();
+    }, LONG_PAUSE).unref();
+  }
+
+  #enter(request: IncomingMessage, socket: Socket): Entry {
+    const entry = new Entry(request, socket, this.#close);
+    if (this.#ids) entry.id = this.#ids.give(request, this.#proxies?.trusts(entry.peer) === true);
+    return entry;
+  }
+
+  #write(entry: Entry): void {
+    this.#open.delete(entry);
+    entry.duration = performance.now() - entry.began;
+    entry.time = Date.now();
+    entry.client = this.#proxies?.clientOf(entry.peer, entry.request?.rawHeaders ?? []) ?? entry.peer;
+    const isMuch = this.#lines?.add(this.#format(entry));
+    if (this.#isStuck) return;
+    if (isMuch) this.flush();
+    else if (!this.#isDue) {
+      this.#isDue = true;
+      this.#timer.refresh();
+    }
+  }
+
+  #countLost(lines: Lines, quiet: number): void {
+    const now = performance.now();
+    if (now - this.#told < quiet) return;
+    this.#told = now;
+    const { lost, why } = lines;
+    lines.lost = 0;
+    this.tellLoss(
+      `${lost === 1 ? 'a line' : `${lost} lines`} of the access log could not be written, and are lost: ${why}`,
+    );
+  }
+}

@@ -1,0 +1,97 @@
+import { BlockList, isIP, isIPv4 } from 'node:net';
+import type { TrustSpec } from '../../protocol/spec.js';
+
+/** What stands for the address of who has connected to a Unix socket, as with nginx. */
+export const UNIX = 'unix:';
+/** So many addresses of who has connected are remembered, with whether they are trusted. */
+const MAX_KNOWN = 1_000;
+/** So many hops are followed. */
+const MAX_HOPS = 64;
+
+/** The proxies that are believed. */
+export class Proxies {
+  readonly #spec: TrustSpec;
+  readonly #list = new BlockList();
+  readonly #known = new Map<string, boolean>();
+
+  constructor(spec: TrustSpec) {
+    this.#spec = spec;
+    for (const { address, prefix, family } of spec.subnets) this.#list.addSubnet(address, prefix, family);
+  }
+
+  /** Whether it says truly on whose behalf it asks. */
+  trusts(address: string): boolean {
+    const { all, unix } = this.#spec;
+    if (address === UNIX) return unix;
+    const known = this.#known.get(address);
+    if (known !== undefined) return known;
+    const version = isIP(address);
+    const trusted = version > 0 && (all || this.#list.check(address, version === 4 ? 'ipv4' : 'ipv6'));
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(address, trusted);
+    return trusted;
+  }
+
+  /** Who asks, when that address has connected: of the hops that trusted proxies name, from the last one back, the first that is none of them. */
+  clientOf(peer: string, rawHeaders: readonly string[]): string {
+    if (!this.trusts(peer)) return peer;
+    const hops = this.#hops(rawHeaders);
+    let client = peer;
+    for (let index = hops.length - 1, count = 0; index >= 0 && count < MAX_HOPS; index--, count++) {
+      const address = addressOf(hops[index] as string);
+      // `unknown`, or a name that the proxy has made up: nobody can be named behind it.
+      if (address === undefined) break;
+      client = address;
+      if (!this.trusts(address)) break;
+    }
+    return client;
+  }
+
+  #hops(rawHeaders: readonly string[]): string[] {
+    const { header } = this.#spec;
+    const named = header === 'forwarded' ? '' : valuesOf(rawHeaders, 'x-forwarded-for');
+    if (named !== '') return named.split(',');
+    return header === 'x-forwarded-for' ? [] : forwardedFor(valuesOf(rawHeaders, 'forwarded'));
+  }
+}
+
+/** All values of a header, as one; empty where there is none. */
+export function valuesOf(rawHeaders: readonly string[], name: string): string {
+  let values = '';
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const given = rawHeaders[index] as string;
+    if (given.length !== name.length || given.toLowerCase() !== name) continue;
+    values = values === '' ? (rawHeaders[index + 1] as string) : `${values},${rawHeaders[index + 1]}`;
+  }
+  return values;
+}
+
+/** RFC 7239, 4: `for=192.0.2.43;proto=https, for="[2001:db8::17]:4711"`. What stands between quotes separates nothing. */
+const PAIR = /\s*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*|[;,]|[^;,]+/g;
+
+/** The `for` of each hop; empty of one without. */
+export function forwardedFor(text: string): string[] {
+  if (text === '') return [];
+  const hops = [''];
+  for (const [found, name, quoted, plain] of text.matchAll(PAIR)) {
+    if (found === ',') hops.push('');
+    else if (name?.toLowerCase() === 'for') hops[hops.length - 1] = quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '';
+  }
+  return hops;
+}
+
+/** An address without its port, brackets and the form of IPv4 in IPv6; undefined for what is none. */
+export function addressOf(node: string): string | undefined {
+  let text = node.trim();
+  if (text.startsWith('"') && text.endsWith('"')) text = text.slice(1, -1);
+  if (text.startsWith('[')) text = text.slice(1, Math.max(1, text.indexOf(']')));
+  else if (/^[\d.]+:\d+$/.test(text)) text = text.slice(0, text.indexOf(':'));
+  return isIP(text) === 0 || text.includes('%') ? undefined : plainAddress(text);
+}
+
+/** A socket for IPv6 that takes IPv4 too says `::ffff:192.0.2.1`. */
+export function plainAddress(address: string): string {
+  if (!address.startsWith('::') || !/^::ffff:/i.test(address)) return address;
+  const rest = address.slice(7);
+  return isIPv4(rest) ? rest : address;
+}

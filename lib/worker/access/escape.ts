@@ -1,0 +1,33 @@
+/** What a client has sent ends up between quotes, or between blanks: no byte of it may end a value or a line, or act on a terminal. */
+const UNSAFE = /[^\x20-\x7e]|["\\]/u;
+const ALL_UNSAFE = new RegExp(UNSAFE, 'gu');
+const UNSAFE_OR_BLANK = /[^\x21-\x7e]|["\\[\]]/u;
+const ALL_UNSAFE_OR_BLANKS = new RegExp(UNSAFE_OR_BLANK, 'gu');
+
+/** As Apache writes a value: `\"`, `\\`, and `\x..` for each other byte that is not printable ASCII. What is missing is `-`. */
+export function escaped(text: string): string {
+  if (text === '') return '-';
+  return UNSAFE.test(text) ? text.replace(ALL_UNSAFE, escapeOne) : text;
+}
+
+/** The same of a value that stands without quotes: it has no blanks and no brackets either. */
+export function escapedWord(text: string): string {
+  if (text === '') return '-';
+  return UNSAFE_OR_BLANK.test(text) ? text.replace(ALL_UNSAFE_OR_BLANKS, escapeOne) : text;
+}
+
+function escapeOne(character: string): string {
+  if (character === '"' || character === '\\') return `\\${character}`;
+  const code = character.codePointAt(0) as number;
+  // Node reads a head byte by byte, so most are bytes; what an application sets may be more.
+  const bytes = code < 256 ? [code] : Buffer.from(character, 'utf8');
+  return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+}
+
+/** A string of JSON, in ASCII alone: so nothing in it is a new line to anybody (U+2028), and it is as many bytes as characters. */
+export function jsonText(text: string): string {
+  return JSON.stringify(text).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,111 @@
+import { fstatSync, writeSync } from 'node:fs';
+import { MAX_LINE } from './format.js';
+
+/** How much may wait to be written, and how much is written without waiting for more. Bytes. */
+const ROOM = 131_072;
+const BATCH = 32_768;
+/** In front of the lines: how long they are, and the descriptor that they are for. */
+const HEAD = 8;
+const LENGTH = 0;
+const DESCRIPTOR = 1;
+const NEW_LINE = 10;
+
+/** Memory for lines that wait, where another thread finds them: if this one hangs or dies, that one writes them. */
+export function newLines(fd: number): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(HEAD + ROOM);
+  new Int32Array(memory, 0, 2)[DESCRIPTOR] = fd;
+  return memory;
+}
+
+/**
+ * Lines on their way to a descriptor. It never waits. A file takes all at once, and what is appended by one call is in one piece. A pipe or a socket gets whole lines that
+ * are no more than {@link MAX_LINE} together, which the system takes whole or not at all, so that no line is mixed with another process's. What finds no room is counted.
+ */
+export class Lines {
+  readonly #words: Int32Array;
+  readonly #bytes: Buffer;
+  #length: number;
+  /** Whose kind is known. */
+  #known = -1;
+  #isFile = false;
+  /** The last thing written was a part of a line: the disk is full. */
+  #torn = false;
+  /** So many lines found no room since that was last asked for, and why. */
+  lost = 0;
+  why = '';
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory, 0, 2);
+    this.#bytes = Buffer.from(memory, HEAD);
+    this.#length = this.#words[LENGTH] as number;
+  }
+
+  /** Where they go. To be changed when nothing waits, or what waits may go there too. */
+  get fd(): number {
+    return this.#words[DESCRIPTOR] as number;
+  }
+
+  set fd(fd: number) {
+    this.#words[DESCRIPTOR] = fd;
+  }
+
+  /** Whether something waits. */
+  get waits(): boolean {
+    return this.#length > 0;
+  }
+
+  /** Takes a line of ASCII, with its end. Returns whether there is so much that it should be written now. */
+  add(line: string): boolean {
+    if (this.#length + MAX_LINE > ROOM) {
+      this.lost++;
+      return false;
+    }
+    this.#length += this.#bytes.write(line, this.#length, 'latin1');
+    this.#words[LENGTH] = this.#length;
+    return this.#length >= BATCH;
+  }
+
+  /** Writes what waits. Returns whether nothing does any more. */
+  flush(): boolean {
+    if (this.#length === 0) return true;
+    const { fd } = this;
+    let start = 0;
+    try {
+      if (fd !== this.#known) this.#look(fd);
+      // The rest of a line stands there: no other one may become a part of it.
+      if (this.#torn) this.#torn = writeSync(fd, '\n') === 0;
+      while (start < this.#length) {
+        const count = writeSync(fd, this.#bytes, start, this.#end(start) - start);
+        if (count === 0) break;
+        start += count;
+      }
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      this.why = code === 'EAGAIN' ? 'nobody reads it, or not fast enough' : message;
+      if (code !== 'EAGAIN') {
+        this.#torn = this.#isFile && start > 0 && this.#bytes[start - 1] !== NEW_LINE;
+        this.#drop(start);
+        start = this.#length;
+      }
+    }
+    this.#length -= start;
+    if (this.#length > 0 && start > 0) this.#bytes.copyWithin(0, start, start + this.#length);
+    this.#words[LENGTH] = this.#length;
+    return this.#length === 0;
+  }
+
+  #look(fd: number): void {
+    this.#isFile = fstatSync(fd).isFile();
+    this.#known = fd;
+  }
+
+  /** How far to write from there. */
+  #end(start: number): number {
+    if (this.#isFile || this.#length - start <= MAX_LINE) return this.#length;
+    return this.#bytes.lastIndexOf(NEW_LINE, start + MAX_LINE - 1) + 1;
+  }
+
+  #drop(start: number): void {
+    for (let at = start; at < this.#length; at++) if (this.#bytes[at] === NEW_LINE) this.lost++;
+  }
+}

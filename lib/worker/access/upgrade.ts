@@ -1,0 +1,37 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Entry } from './entry.js';
+
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
+
+/**
+ * Follows a connection that has been given to the application: the status is what it writes first, and the line comes when the connection closes, with all
+ * that was written behind that head.
+ */
+export function followUpgrade(entry: Entry, { socket }: IncomingMessage, stream: Duplex): void {
+  const before = socket.bytesWritten;
+  const { _write: write, _writev: writev } = stream;
+  let head = 0;
+  const look = (first: unknown): void => {
+    // The next ones are none of our business.
+    stream._write = write;
+    if (writev) stream._writev = writev;
+    const text = typeof first === 'string' ? first : Buffer.from(first as Uint8Array).toString('latin1', 0, 65_536);
+    const [, status] = STATUS_LINE.exec(text) ?? [];
+    if (status !== undefined) entry.status = Number(status);
+    head = text.indexOf('\r\n\r\n') + 4;
+  };
+  stream._write = (chunk, encoding, done) => {
+    look(chunk);
+    write.call(stream, chunk, encoding, done);
+  };
+  if (writev)
+    stream._writev = (chunks, done) => {
+      look(chunks[0]?.chunk);
+      writev.call(stream, chunks, done);
+    };
+  entry.measureWith(() => {
+    entry.bytes = Math.max(0, socket.bytesWritten - before - head);
+  });
+  stream.on('close', () => entry.close());
+}

@@ -1,0 +1,109 @@
+/* Lines of requests whose workers end: by a clock, a crash, an order or a kill; and that no line is lost or doubled when files, generations and workers change. */
+import assert from 'node:assert/strict';
+import { renameSync } from 'node:fs';
+import test from 'node:test';
+import { LogFile } from '../helpers/access-log.js';
+import { amount } from '../helpers/amount.js';
+import { ByteClient } from '../helpers/byte-client.js';
+import { classes } from '../helpers/classes.js';
+import { fixture, Host } from '../helpers/host.js';
+import { Load } from '../helpers/load.js';
+import { eventually } from '../helpers/wait.js';
+
+const app = fixture('logged.js');
+const REQUESTS = amount({ suite: 3_000, long: 100_000 });
+
+for (const { name, options } of classes()) {
+  for (const [path, clock] of [['/spins', 'timeout'], ...(name === 'async' ? [] : [['/never', 'timeout']])] as const) {
+    test(`access_log: a request that is ended by a clock has its 504, and those before it their lines, ${name} ${path}`, async (t) => {
+      const log = new LogFile(t);
+      const host = new Host(t, { app, workers: 1, ...options, accessLog: log.path, [clock]: 600 });
+      const url = await host.ready();
+      // On one connection: what was answered a moment before is still to be written.
+      const first = await ByteClient.connect(url);
+      first.get('/');
+      await first.until('hello');
+      const client = (await ByteClient.connect(url)).get(path);
+      const answer = await client.all();
+      assert.match(answer, /^HTTP\/1.1 504 /);
+      await host.event(name === 'threaded' ? 'thread:exit' : 'worker:exit');
+      const lines = await log.short(2);
+      assert.equal(lines.length, 2, lines.join('\n'));
+      assert.equal(lines[0], 'GET / HTTP/1.1 200 5');
+      assert.match(lines[1] as string, /^GET \/\w+( HTTP\/1\.1)? 504 16$/);
+      assert.equal(log.lines()[1]?.client, '127.0.0.1');
+    });
+  }
+
+  test(`access_log: a request whose worker crashes or exits has its 500, ${name}`, async (t) => {
+    const log = new LogFile(t);
+    const host = new Host(t, { app, workers: 1, ...options, accessLog: log.path });
+    const url = await host.ready();
+    for (const path of ['/dies', '/exits']) {
+      const client = (await ByteClient.connect(url)).get(path);
+      assert.match(await client.all(), /^HTTP\/1.1 500 /);
+    }
+    assert.deepEqual(await log.short(2), ['GET /dies HTTP/1.1 500 22', 'GET /exits HTTP/1.1 500 22']);
+  });
+
+  test(`access_log: a quick stop has the 503s of what was under way, ${name}`, async (t) => {
+    const log = new LogFile(t);
+    const host = new Host(t, { app, workers: 1, ...options, accessLog: log.path });
+    const client = (await ByteClient.connect(await host.ready())).get('/never');
+    await host.event('worker:message');
+    host.kill('SIGINT');
+    assert.match(await client.all(), /^HTTP\/1.1 503 /);
+    await host.exited();
+    assert.deepEqual(await log.short(1), ['GET /never HTTP/1.1 503 20']);
+  });
+
+  test(`access_log: as many lines as answers, through rotations, reloads and the stop, ${name}`, {
+    timeout: 600_000,
+  }, async (t) => {
+    const log = new LogFile(t);
+    const host = new Host(t, { app, workers: 2, ...options, accessLog: log.path });
+    const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8);
+    const moved: string[] = [];
+    for (let round = 1; round <= 3; round++) {
+      await load.more(REQUESTS / 8);
+      // As logrotate does it: without `copytruncate`.
+      const path = `${log.path}.${round}`;
+      renameSync(log.path, path);
+      moved.push(path);
+      host.kill('SIGUSR1');
+      await load.more(REQUESTS / 8);
+      if (round < 3) await host.call('reload');
+    }
+    await load.more(REQUESTS / 4);
+    await load.stop();
+    await host.call('stop');
+    await host.exited();
+    assert.deepEqual(load.failures, []);
+    const lines = log.lines(...moved);
+    assert.equal(lines.length, load.answered);
+    assert.ok(
+      lines.every(
+        ({ status, bytes, request }) => status === 200 && bytes === 17 && request === 'GET /bytes?n=17 HTTP/1.1',
+      ),
+    );
+    assert.ok(log.lines().length >= REQUESTS / 4, 'the last ones are in the last file');
+  });
+}
+
+test('access_log: of a worker that is killed, only what it has not written is lost: no more than the lines of 2 ms', async (t) => {
+  const log = new LogFile(t);
+  const host = new Host(t, { app, workers: 2, workerClass: 'async', accessLog: log.path });
+  const url = await host.ready();
+  for (let round = 0; round < 5; round++) {
+    const client = await ByteClient.connect(url);
+    client.get('/bytes?n=1');
+    await client.until('\r\n\r\nx');
+    // The next turn of the event loop but some: its line is written.
+    await eventually(() => log.texts().length === round + 1, 'the line');
+    const pid = host.workerPids.at(-1) as number;
+    process.kill(pid, 'SIGKILL');
+    await host.until(() => host.of('worker:ready').length === 3 + round, 'another worker');
+  }
+  assert.equal(log.lines().length, 5);
+  await host.call('stop');
+});

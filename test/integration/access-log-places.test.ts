@@ -1,0 +1,156 @@
+/* Where the access log goes: files, standard output, streams of the host, pipes that nobody reads, other users. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { LogFile, parse } from '../helpers/access-log.js';
+import { ByteClient } from '../helpers/byte-client.js';
+import { classes } from '../helpers/classes.js';
+import { fixture, Host } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { eventually } from '../helpers/wait.js';
+
+const app = fixture('logged.js');
+
+test('access_log: on standard output, a pipe', async (t) => {
+  for (const { name, options } of classes()) {
+    const host = new Host(t, { app, workers: 2, ...options, accessLog: true, logger: false });
+    const url = await host.ready();
+    for (let index = 0; index < 20; index++) await get(`${url}/bytes?n=${index}`);
+    const lines = (): string[] => host.log.split('\n').filter((line) => line.startsWith('127.0.0.1 - '));
+    await host.until(() => lines().length === 20, 'the lines');
+    const sizes = lines().map((line) => parse(line).bytes);
+    assert.deepEqual(
+      sizes.toSorted((a, b) => a - b),
+      Array.from({ length: 20 }, (_, index) => index),
+      name,
+    );
+    await host.call('stop');
+  }
+});
+
+test('access_log: a stream of the host gets whole lines, all of them at the stop', async (t) => {
+  for (const { name, options } of classes()) {
+    const log = new LogFile(t);
+    const env = { STREAM: log.path };
+    const host = new Host(t, { workers: 2, ...options }, { entry: 'stream-log-host.js', env });
+    const url = await host.ready();
+    await Promise.all(Array.from({ length: 200 }, (_, index) => get(`${url}/bytes?n=${index}`)));
+    await host.call('stop');
+    await host.exited();
+    const sizes = log.lines().map(({ bytes }) => bytes);
+    assert.deepEqual(
+      sizes.toSorted((a, b) => a - b),
+      Array.from({ length: 200 }, (_, index) => index),
+      name,
+    );
+  }
+});
+
+test('access_log: a pipe that nobody reads costs lines, which are counted, and no answer', async (t) => {
+  const path = join(temporaryFolder(t), 'fifo');
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
+  const host = new Host(t, { app, workers: 1, workerClass: 'async', accessLog: path });
+  const url = await host.ready();
+  const long = 'x'.repeat(3_000);
+  const client = await ByteClient.connect(url);
+  for (let index = 0; index < 200; index++) {
+    client.received = '';
+    client.get(`/bytes?n=1&${long}`);
+    await client.until('\r\n\r\nx');
+  }
+  const [, warning] = await host.event('worker:warning');
+  assert.equal(warning.code, 'access-log');
+  assert.match(warning.message, /of the access log could not be written, and (?:is|are) lost: nobody reads it/);
+  // Whoever reads at last finds whole lines.
+  const bytes = Buffer.alloc(1 << 20);
+  let text = '';
+  await host.call('stop').catch(() => undefined);
+  for (let count = -1; count !== 0; ) {
+    count = readSync(reader, bytes);
+    text += bytes.toString('latin1', 0, count);
+  }
+  assert.ok(text.split('\n').slice(0, -1).map(parse).length > 10);
+  assert.ok(text.endsWith('\n'));
+});
+
+test('access_log: a file that cannot be opened fails the start', async (t) => {
+  const host = new Host(t, { app, accessLog: join(temporaryFolder(t), 'missing', 'log') });
+  const [error] = await host.event('rejected');
+  assert.equal(error.code, 'ERR_ACCESS_LOG');
+  assert.match(error.message, /ENOENT/);
+});
+
+test('access_log: one that cannot be opened anew is told, and the lines go on to the one before', async (t) => {
+  const log = new LogFile(t);
+  const host = new Host(t, { app, workers: 1, accessLog: log.path });
+  const url = await host.ready();
+  await get(url);
+  await log.short(1);
+  renameSync(join(log.path, '..'), `${join(log.path, '..')}-gone`);
+  t.after(() => execFileSync('rm', ['-rf', `${join(log.path, '..')}-gone`]));
+  host.kill('SIGUSR1');
+  const [error] = await host.event('error');
+  assert.match(error.message, /access log could not be opened anew/);
+  const [, warning] = await host.event('worker:warning');
+  assert.equal(warning.code, 'access-log');
+  await get(url);
+  const moved = join(`${join(log.path, '..')}-gone`, 'access.log');
+  await eventually(() => readFileSync(moved, 'latin1').split('\n').length === 3, 'the second line');
+});
+
+const notRoot = process.getuid?.() !== 0 && 'needs root';
+
+test('access_log: the file belongs to the workers, who open the next one by themselves', {
+  skip: notRoot,
+}, async (t) => {
+  const log = new LogFile(t);
+  // A folder in which the workers can make nothing.
+  chmodSync(join(log.path, '..'), 0o755);
+  const host = new Host(t, { app, workers: 1, accessLog: log.path, user: 'nobody', cwd: '/' });
+  const url = await host.ready();
+  await get(url);
+  await log.short(1);
+  const { uid } = statSync(log.path);
+  assert.notEqual(uid, 0);
+  renameSync(log.path, `${log.path}.1`);
+  host.kill('SIGUSR1');
+  await eventually(() => existsSync(log.path), 'the next file');
+  assert.equal(statSync(log.path).uid, uid);
+  await host.event('signal');
+  await eventually(async () => {
+    await get(url);
+    return log.texts().length > 0;
+  }, 'a line in the next file');
+  assert.equal(host.of('worker:warning').length, 0, host.log);
+});
+
+test('access_log: the file that has been moved away is closed by all threads and processes', async (t) => {
+  for (const { name, options } of classes()) {
+    const log = new LogFile(t);
+    const host = new Host(t, { app, workers: 1, ...options, accessLog: log.path });
+    await get(await host.ready());
+    await log.short(1);
+    renameSync(log.path, `${log.path}.1`);
+    host.kill('SIGUSR1');
+    const holders = [host.pid, ...host.workerPids];
+    const holds = (pid: number): boolean =>
+      execFileSync('sh', ['-c', `ls -l /proc/${pid}/fd`], { encoding: 'utf8' }).includes(`${log.path}.1`);
+    await eventually(() => !holders.some(holds), `nobody has the file any more, ${name}`);
+    await host.call('stop');
+  }
+});

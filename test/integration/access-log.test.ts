@@ -1,0 +1,176 @@
+/* What stands in the access log of which request: one line of each, with what was really sent. */
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { LogFile } from '../helpers/access-log.js';
+import { ByteClient } from '../helpers/byte-client.js';
+import { certificate, noCertificates } from '../helpers/certificate.js';
+import { classes } from '../helpers/classes.js';
+import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { get, RawClient } from '../helpers/http.js';
+import { answerOf, connect, http2Host, request } from '../helpers/http2.js';
+
+const app = fixture('logged.js');
+
+async function logged(t: TestContext, options: HostOptions): Promise<{ host: Host; url: string; log: LogFile }> {
+  const log = new LogFile(t);
+  const host = new Host(t, { app, workers: 1, accessLog: log.path, ...options });
+  return { host, url: await host.ready(), log };
+}
+
+/** Asks for each on a connection of its own, one after the other. */
+async function ask(url: string, requests: readonly string[]): Promise<void> {
+  for (const head of requests) {
+    const client = (await ByteClient.connect(url)).send(head);
+    await client.all();
+  }
+}
+
+const simple = (path: string, method = 'GET'): string =>
+  `${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
+
+for (const { name, options } of classes(1)) {
+  test(`access_log: what was answered and how much was sent, ${name}`, async (t) => {
+    const { url, log } = await logged(t, options);
+    const post = 'POST /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n';
+    await ask(url, [
+      simple('/'),
+      simple('/bytes?n=70000'),
+      simple('/chunks'),
+      simple('/bytes?n=9', 'HEAD'),
+      simple('/head'),
+      simple('/nothing'),
+      simple('/throws'),
+      `${post}\r\nabc`,
+      `${post}Expect: 100-continue\r\n\r\nabc`,
+      `${post}Expect: else\r\n\r\nabc`,
+      'GET /old HTTP/1.0\r\n\r\n',
+    ]);
+    assert.deepEqual(await log.short(11), [
+      'GET / HTTP/1.1 200 5',
+      'GET /bytes?n=70000 HTTP/1.1 200 70000',
+      // Two chunks, as they are sent: sizes, ends of lines, and the last one.
+      'GET /chunks HTTP/1.1 200 35',
+      'HEAD /bytes?n=9 HTTP/1.1 200 0',
+      'GET /head HTTP/1.1 201 3',
+      'GET /nothing HTTP/1.1 204 0',
+      'GET /throws HTTP/1.1 500 22',
+      'POST /p HTTP/1.1 200 5',
+      'POST /p HTTP/1.1 200 5',
+      'POST /p HTTP/1.1 417 0',
+      'GET /old HTTP/1.0 200 5',
+    ]);
+    assert.deepEqual([...new Set(log.lines().map(({ client }) => client))], ['127.0.0.1']);
+  });
+
+  test(`access_log: what could not be read is answered and has a line, ${name}`, async (t) => {
+    const { url, log } = await logged(t, {
+      ...options,
+      ...{ maxHeaderSize: 1_000, headersTimeout: 400, requestTimeout: 800 },
+      server: { connectionsCheckingInterval: 50 },
+    });
+    await ask(url, [
+      'this is no HTTP\r\n\r\n',
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(2_000)}\r\n\r\n`,
+      'GET /late HTTP/1.1\r\nHost: a\r\n',
+      'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n',
+      'POST /bad HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+    ]);
+    const lines = await log.short(5);
+    assert.deepEqual(lines.slice(0, 4), [
+      '- 400 0',
+      '- 431 0',
+      '- 408 0',
+      name === 'async' ? lines[3] : 'CONNECT a:1 HTTP/1.1 501 0',
+    ]);
+    assert.equal(lines[4], 'POST /bad HTTP/1.1 400 0');
+    assert.equal(lines.length, 5);
+  });
+
+  test(`access_log: an answer that is broken off has its status and what was sent, and none at all is 499, ${name}`, async (t) => {
+    const { host, url, log } = await logged(t, options);
+    await ask(url, [simple('/half')]);
+    const large = (await ByteClient.connect(url)).get('/large?n=50000000');
+    await large.until('HTTP/1.1 200');
+    large.reset();
+    const gone = (await ByteClient.connect(url)).get('/never');
+    await host.event('worker:message');
+    gone.reset();
+    const lines = await log.short(3);
+    assert.equal(lines[0], 'GET /half HTTP/1.1 200 100');
+    const [, bytes] = /^GET \/large\?n=50000000 HTTP\/1.1 200 (\d+)$/.exec(lines[1] as string) ?? [];
+    assert.ok(Number(bytes) < 50_000_000, lines[1]);
+    assert.equal(lines[2], 'GET /never HTTP/1.1 499 0');
+  });
+}
+
+for (const { name, options } of classes(1).filter(({ keeps }) => keeps)) {
+  test(`access_log: of pipelined requests each has its own size, and those behind an answer that breaks have none, ${name}`, async (t) => {
+    const { url, log } = await logged(t, options);
+    const paths = ['/bytes?n=1', '/chunks', '/bytes?n=300', '/'];
+    const client = await ByteClient.connect(url);
+    client.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+    await client.until('hello');
+    client.get('/bytes?n=7');
+    await client.until('xxxxxxx');
+    assert.deepEqual(await log.short(5), [
+      'GET /bytes?n=1 HTTP/1.1 200 1',
+      'GET /chunks HTTP/1.1 200 35',
+      'GET /bytes?n=300 HTTP/1.1 200 300',
+      'GET / HTTP/1.1 200 5',
+      'GET /bytes?n=7 HTTP/1.1 200 7',
+    ]);
+    const broken = await ByteClient.connect(url);
+    broken.send('GET /half HTTP/1.1\r\nHost: a\r\n\r\nGET /behind HTTP/1.1\r\nHost: a\r\n\r\n');
+    await broken.all();
+    const lines = await log.short(7);
+    assert.deepEqual(lines.slice(5).sort(), ['GET /behind HTTP/1.1 499 0', 'GET /half HTTP/1.1 200 100']);
+  });
+}
+
+test('access_log: an upgrade has its line when it ends, with what was written to it', async (t) => {
+  const { url, log } = await logged(t, { workerClass: 'async' });
+  const upgrade = (path: string): string =>
+    `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`;
+  const echo = (await ByteClient.connect(url)).send(upgrade('/echo'));
+  await echo.until('\r\n\r\n');
+  await echo.send('twelve bytes').until('twelve bytes');
+  assert.equal(log.texts().length, 0);
+  echo.finish();
+  await echo.all();
+  await (await ByteClient.connect(url)).send(upgrade('/refuses')).all();
+  assert.deepEqual(await log.short(2), ['GET /echo HTTP/1.1 101 12', 'GET /refuses HTTP/1.1 403 2']);
+});
+
+test('access_log: TLS, with the bytes of the body and not of the cipher', { skip: noCertificates }, async (t) => {
+  for (const { name, options } of classes(1)) {
+    const { url, log } = await logged(t, { ...options, tls: { ...certificate() } });
+    for (const path of ['/', '/bytes?n=40000', '/chunks']) await get(`${url}${path}`, certificate().cert);
+    const client = await RawClient.secure(t, url, certificate().cert);
+    await client.send('nonsense\r\n\r\n').all();
+    const lines = [
+      'GET / HTTP/1.1 200 5',
+      'GET /bytes?n=40000 HTTP/1.1 200 40000',
+      'GET /chunks HTTP/1.1 200 35',
+      '- 400 0',
+    ];
+    assert.deepEqual(await log.short(4), lines, name);
+  }
+});
+
+test('access_log: streams of HTTP/2', { skip: noCertificates }, async (t) => {
+  const log = new LogFile(t);
+  const host = http2Host(t, { app: fixture('logged.js#serve'), accessLog: log.path });
+  const session = await connect(t, await host.ready());
+  for (const path of ['/', '/bytes?n=100000', '/chunks', '/nothing', '/throws']) await answerOf(request(session, path));
+  assert.deepEqual(await log.short(5), [
+    'GET / HTTP/2.0 200 5',
+    'GET /bytes?n=100000 HTTP/2.0 200 100000',
+    'GET /chunks HTTP/2.0 200 20',
+    'GET /nothing HTTP/2.0 204 0',
+    'GET /throws HTTP/2.0 500 22',
+  ]);
+  const never = session.request({ ':path': '/never' });
+  await host.event('worker:message');
+  never.close(8);
+  assert.equal((await log.short(6))[5], 'GET /never HTTP/2.0 499 0');
+});

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { trustedProxies } from '../../../../build/options/trust.js';
+import type { TrustSpec } from '../../../../build/protocol/spec.js';
+import { addressOf, forwardedFor, Proxies, plainAddress, UNIX } from '../../../../build/worker/access/client.js';
+
+const proxies = (value: unknown): Proxies => new Proxies(trustedProxies(value, 'trustProxy') as TrustSpec);
+
+test('who has connected is named unless it is a proxy that is trusted', () => {
+  const some = proxies(['10.0.0.0/8', 'fd00::/8', 'loopback']);
+  for (const [peer, expected] of [
+    ['10.1.2.3', '192.0.2.9'],
+    ['fd00::1', '192.0.2.9'],
+    ['127.0.0.1', '192.0.2.9'],
+    ['::1', '192.0.2.9'],
+    ['11.1.2.3', '11.1.2.3'],
+    ['fe80::1', 'fe80::1'],
+    [UNIX, UNIX],
+    ['', ''],
+  ] as const) {
+    assert.equal(some.clientOf(peer, ['X-Forwarded-For', '192.0.2.9']), expected, peer);
+  }
+  assert.equal(proxies('unix').clientOf(UNIX, ['x-forwarded-for', '192.0.2.9']), '192.0.2.9');
+  assert.equal(proxies(true).clientOf(UNIX, ['x-forwarded-for', '192.0.2.9']), '192.0.2.9');
+});
+
+test('of several hops it is the last one that is no trusted proxy', () => {
+  const some = proxies('10.0.0.0/8');
+  const client = (...values: string[]): string =>
+    some.clientOf(
+      '10.0.0.1',
+      values.flatMap((value) => ['X-Forwarded-For', value]),
+    );
+  assert.equal(client('203.0.113.7, 192.0.2.9, 10.0.0.2'), '192.0.2.9');
+  // What a client has written itself stands in front of what the proxy has seen.
+  assert.equal(client('127.0.0.1', '192.0.2.9'), '192.0.2.9');
+  assert.equal(client('10.0.0.3, 10.0.0.2'), '10.0.0.3');
+  assert.equal(client('[2001:db8::5]:443'), '2001:db8::5');
+  assert.equal(client('192.0.2.9:5555'), '192.0.2.9');
+  assert.equal(client('::ffff:192.0.2.9'), '192.0.2.9');
+  assert.equal(client('192.0.2.1, unknown'), '10.0.0.1');
+  assert.equal(client('evil"\n, 10.0.0.2'), '10.0.0.2');
+  assert.equal(client(''), '10.0.0.1');
+  assert.equal(some.clientOf('10.0.0.1', []), '10.0.0.1');
+  assert.equal(proxies(true).clientOf('10.0.0.1', ['x-forwarded-for', '203.0.113.7, 192.0.2.9']), '203.0.113.7');
+});
+
+test('Forwarded, RFC 7239: quotes hold commas, and names of no address are none', () => {
+  assert.deepEqual(
+    forwardedFor('for=192.0.2.43, For="[2001:db8:cafe::17]:4711";by=1, proto=http;for=unknown, for="a,b;c"'),
+    [...['192.0.2.43', '[2001:db8:cafe::17]:4711', 'unknown', 'a,b;c']],
+  );
+  const some = proxies(['10.0.0.0/8']);
+  assert.equal(
+    some.clientOf('10.0.0.1', ['Forwarded', 'for="[2001:db8::17]:4711";proto=https, for=10.0.0.9']),
+    '2001:db8::17',
+  );
+  assert.equal(some.clientOf('10.0.0.1', ['Forwarded', 'for=_hidden, for=10.0.0.9']), '10.0.0.9');
+});
+
+test('which of the two headers is believed', () => {
+  const both = ['Forwarded', 'for=192.0.2.1', 'X-Forwarded-For', '192.0.2.2'];
+  const from = '10.0.0.1';
+  // Whoever sets only one passes the other one on, as its client has sent it.
+  assert.equal(proxies({ from }).clientOf(from, both), '192.0.2.2');
+  assert.equal(proxies({ from, header: 'forwarded' }).clientOf(from, both), '192.0.2.1');
+  assert.equal(proxies({ from, header: 'x-forwarded-for' }).clientOf(from, both.slice(0, 2)), from);
+});
+
+test('addresses without what stands around them', () => {
+  assert.equal(plainAddress('::ffff:127.0.0.1'), '127.0.0.1');
+  assert.equal(plainAddress('::1'), '::1');
+  assert.equal(plainAddress('::ffff:c000:209'), '::ffff:c000:209');
+  assert.equal(addressOf(' "[::1]:80" '), '::1');
+  for (const none of ['', 'a', '1.2.3', '1.2.3.4:', '[', '[]', 'fe80::1%eth0', '_x'])
+    assert.equal(addressOf(none), undefined, none);
+});
