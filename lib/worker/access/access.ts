@@ -41,7 +41,7 @@ export class Access {
   readonly #ids: RequestIds | undefined;
   readonly #proxies: Proxies | undefined;
   /** Those that have no line yet. */
-  readonly #open = new Set<Entry>();
+  #open: Entry | undefined;
   readonly #timer: NodeJS.Timeout;
   #isDue = false;
   /** Nobody takes what waits: it is tried again now and then, not with each line. */
@@ -72,14 +72,14 @@ export class Access {
       entry.response = response;
       countWrites(stream, entry);
     }
-    this.#open.add(entry);
+    this.#add(entry);
   }
 
   /** A connection is given to the application. */
   give(request: IncomingMessage, socket: Socket, stream: Duplex): void {
     const entry = this.#enter(request, socket);
     if (!this.#lines) return;
-    this.#open.add(entry);
+    this.#add(entry);
     followUpgrade(entry, request, stream);
   }
 
@@ -115,10 +115,29 @@ export class Access {
   leave(): void {
     const lines = this.#lines;
     if (!lines) return;
-    for (const entry of this.#open) entry.close();
+    for (let entry = this.#open; entry; entry = this.#open) {
+      this.#remove(entry);
+      entry.close();
+    }
     const pause = new Int32Array(new SharedArrayBuffer(4));
     for (let waited = 0; !lines.flush() && waited < LAST; waited += LAST_PAUSE) Atomics.wait(pause, 0, 0, LAST_PAUSE);
     if (lines.lost > 0) this.#countLost(lines, 0);
+  }
+
+  #add(entry: Entry): void {
+    entry.next = this.#open;
+    if (this.#open) this.#open.previous = entry;
+    this.#open = entry;
+  }
+
+  /** Also one that does not stand there. */
+  #remove(entry: Entry): void {
+    const { previous, next } = entry;
+    if (previous) previous.next = next;
+    else if (this.#open === entry) this.#open = next;
+    if (next) next.previous = previous;
+    entry.previous = undefined;
+    entry.next = undefined;
   }
 
   #tryAgain(): void {
@@ -136,7 +155,7 @@ export class Access {
   }
 
   #write(entry: Entry): void {
-    this.#open.delete(entry);
+    this.#remove(entry);
     entry.duration = performance.now() - entry.began;
     entry.time = Date.now();
     entry.client = this.#proxies?.clientOf(entry.peer, entry.request?.rawHeaders ?? []) ?? entry.peer;

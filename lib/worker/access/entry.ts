@@ -18,16 +18,26 @@ type Answer = ServerResponse & {
 };
 type Handle = { readonly writeQueueSize?: number; readonly getpeername?: unknown };
 
-/** How much had been written to a connection when its last answer had ended; and how much of it the system had not taken when it was closed. Bytes. */
+/**
+ * How much had been written to a connection when its last answer had ended; and how much of that the system had not taken when it was closed. Bytes. The first is there from
+ * the first request on.
+ */
 const TOTAL: unique symbol = Symbol('total');
 const UNSENT: unique symbol = Symbol('unsent');
-type Counted = Socket & { [TOTAL]?: number; [UNSENT]?: number; _handle?: Handle | null };
+type Counted = Socket & {
+  [TOTAL]?: number;
+  [UNSENT]?: number;
+  _handle?: Handle | null;
+  readonly _bytesDispatched?: number;
+  /** The response that is being written. */
+  readonly _httpMessage?: Answer | null;
+};
 
 const ENTRY: unique symbol = Symbol('entry');
 
-/** The entry of a request, or of its response; undefined where none has been begun. */
-export function entryOf(subject: object): Entry | undefined {
-  return (subject as { [ENTRY]?: Entry })[ENTRY];
+/** The entry of a request; undefined where none has been begun. */
+export function entryOf(request: IncomingMessage): Entry | undefined {
+  return (request as { [ENTRY]?: Entry })[ENTRY];
 }
 
 /** Who is told when an entry has come to its end. */
@@ -55,7 +65,11 @@ export class Entry implements Facts {
   readonly #close: Close;
   /** How much had been written to the connection when the answer had ended; -1 before. */
   #total = -1;
+  #isNoted = false;
   #measureOther: (() => void) | undefined;
+  /** Others that have no line yet. */
+  previous: Entry | undefined = undefined;
+  next: Entry | undefined = undefined;
 
   /** @param request - undefined where its head could not be read. */
   constructor(request: IncomingMessage | undefined, socket: Socket, close: Close) {
@@ -73,10 +87,28 @@ export class Entry implements Facts {
   answerWith(response: Answer, stream: Counted): void {
     this.response = response;
     this.stream = stream;
-    if (!Object.hasOwn(stream, '_destroy')) stream._destroy = destroyCounted;
-    (response as { [ENTRY]?: Entry })[ENTRY] = this;
+    if (stream[TOTAL] === undefined) {
+      stream[TOTAL] = 0;
+      stream._destroy = destroyCounted;
+    }
+    const { _httpMessage: current } = stream;
+    if (current && current !== response) this.#comesBehind(current);
+  }
+
+  /** A response before this one has not ended: each of them is to tell when it does, since by the time of its `'close'` the next one has written. */
+  #comesBehind(current: Answer): void {
+    const before = entryOf(current.req);
+    if (before && before.#total < 0) before.#noteEnd();
+    this.#noteEnd();
+  }
+
+  #noteEnd(): void {
+    if (this.#isNoted) return;
+    this.#isNoted = true;
     // Before Node's own listener, which lets the next answer of the connection write.
-    response.prependListener('finish', onFinish);
+    this.response?.prependListener('finish', () => {
+      this.#total = this.stream?.bytesWritten ?? 0;
+    });
   }
 
   /** The head of its answer is on its way; what the application sets later is not sent. */
@@ -112,12 +144,6 @@ export class Entry implements Facts {
     this.#close(this);
   }
 
-  /** All has been sent, or the connection is gone: Node says the same of both. */
-  finished(): void {
-    const { stream } = this;
-    if (stream && !stream.destroyed) this.#total = stream.bytesWritten ?? 0;
-  }
-
   header(name: string): string | undefined {
     const values = this.request && valuesOf(this.request.rawHeaders, name);
     return values === '' ? undefined : values;
@@ -137,15 +163,14 @@ export class Entry implements Facts {
 
   #measure(response: Answer): void {
     const stream = this.stream as Counted;
-    const isWhole = this.#total >= 0 || (response.writableFinished && !stream.destroyed);
-    if (!isWhole) {
-      this.aborted = true;
-      // Its head may wait behind an answer that was never finished.
-      if (response.socket === null && (response.outputData?.length ?? 0) > 0) this.status = 0;
-      if (this.status === 0) return;
-    }
+    const unsent = stream[UNSENT] ?? 0;
+    // It may wait behind an answer that was never finished.
+    const isHeld = response.socket === null && (response.outputData?.length ?? 0) > 0;
+    if (isHeld) this.status = 0;
+    if (isHeld || !response.writableEnded || unsent > 0) this.aborted = true;
+    if (this.status === 0) return;
     const before = stream[TOTAL] ?? 0;
-    const total = this.#total >= 0 ? this.#total : (stream.bytesWritten ?? 0) - (stream[UNSENT] ?? 0);
+    const total = (this.#total >= 0 ? this.#total : (stream.bytesWritten ?? 0)) - unsent;
     stream[TOTAL] = total;
     const head = (response._header?.length ?? 0) + (response._sent100 ? CONTINUE : 0);
     this.bytes = Math.max(0, total - before - head);
@@ -157,14 +182,21 @@ export class Entry implements Facts {
   }
 }
 
-function onFinish(this: ServerResponse): void {
-  entryOf(this)?.finished();
+/** What has been written, and the system has not taken: that is known until the connection is closed. */
+function destroyCounted(this: Counted, error: Error | null, done: (error?: Error | null) => void): void {
+  const buffered = (this.bytesWritten ?? 0) - (this._bytesDispatched ?? 0);
+  // Of a write that has failed, libuv does not tell any more how much of it had been sent: none of it is counted.
+  const isWrite = (error as NodeJS.ErrnoException | null)?.syscall === 'write';
+  const queued = isWrite ? lastWrite(this) : (this._handle?.writeQueueSize ?? 0);
+  if (buffered + queued > 0) this[UNSENT] = buffered + queued;
+  (Object.getPrototypeOf(this) as Socket)._destroy.call(this, error, done);
 }
 
-/** What has been handed to the system, and not taken by it, is known until the connection is closed. */
-function destroyCounted(this: Counted, error: Error | null, done: (error?: Error | null) => void): void {
-  this[UNSENT] = this._handle?.writeQueueSize ?? 0;
-  (Object.getPrototypeOf(this) as Socket)._destroy.call(this, error, done);
+/** The size of the write that was under way. Undocumented, but there from Node 20 to 26. */
+function lastWrite(socket: Counted): number {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'lastWriteQueueSize');
+  const size = symbol && (socket as unknown as Record<symbol, unknown>)[symbol];
+  return typeof size === 'number' ? size : 0;
 }
 
 /** Where a connection comes from. It must be asked for before the connection closes. */

@@ -1,7 +1,7 @@
 /** What a client has sent ends up between quotes, or between blanks: no byte of it may end a value or a line, or act on a terminal. */
-const UNSAFE = /[^\x20-\x7e]|["\\]/u;
+const UNSAFE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
 const ALL_UNSAFE = new RegExp(UNSAFE, 'gu');
-const UNSAFE_OR_BLANK = /[^\x21-\x7e]|["\\[\]]/u;
+const UNSAFE_OR_BLANK = /[^\x21\x23-\x5a\x5e-\x7e]/;
 const ALL_UNSAFE_OR_BLANKS = new RegExp(UNSAFE_OR_BLANK, 'gu');
 
 /** As Apache writes a value: `\"`, `\\`, and `\x..` for each other byte that is not printable ASCII. What is missing is `-`. */
@@ -26,6 +26,8 @@ function escapeOne(character: string): string {
 
 /** A string of JSON, in ASCII alone: so nothing in it is a new line to anybody (U+2028), and it is as many bytes as characters. */
 export function jsonText(text: string): string {
+  // Most are: to escape costs more than all the rest of a line.
+  if (!UNSAFE.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(
     /[^\x20-\x7e]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -108,7 +108,7 @@ function jsonOf(facts: Facts): string {
   let line = `{"time":"${isoTime(facts.time)}","client":${jsonText(facts.client)}`;
   if (user !== '') line += `,"user":${jsonText(user)}`;
   if (method !== '') line += `,"method":${jsonText(method)},"url":${jsonText(url)},"protocol":"HTTP/${version}"`;
-  line += `,"status":${status},"bytes":${bytes},"duration":${Number(duration.toFixed(3))}`;
+  line += `,"status":${status},"bytes":${bytes},"duration":${Math.round(duration * 1_000) / 1_000}`;
   if (aborted) line += ',"aborted":true';
   if (referer !== undefined) line += `,"referer":${jsonText(referer)}`;
   if (agent !== undefined) line += `,"agent":${jsonText(agent)}`;
