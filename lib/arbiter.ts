@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { BroadcastResult, Post, SendOptions } from './master/crew/post.js';
+import type { WorkerStack } from './master/crew/stacks.js';
 import { type ArbiterState, refusal } from './master/loop/states.js';
 import { Master } from './master/master.js';
 import type { ArbiterStats } from './master/scoreboard/stats.js';
@@ -156,6 +157,17 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */
   stats(): ArbiterStats<ArbiterState> {
     return this.#master.stats();
+  }
+
+  /**
+   * What each worker, and each thread of one, is doing at this moment: JavaScript, with the stack; native code, with what the kernel says of the thread; or
+   * waiting, with the kinds of resources. Also those that boot, drain or hang. It resolves within about two seconds: of a worker that has not answered by
+   * then, `doing` is absent. To take a stack holds its thread for some milliseconds; one whose event loop turns is not held.
+   * `ERR_STATE` in a worker.
+   */
+  async stacks(): Promise<readonly WorkerStack[]> {
+    if (spec) throw refusal('stacks', 'this process is a worker');
+    return this.#master.stacks();
   }
 
   /**

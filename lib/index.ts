@@ -1,6 +1,7 @@
 export { Arbiter } from './arbiter.js';
 export { ArbiterError, type ArbiterErrorCode } from './errors.js';
 export type { BroadcastResult, SendOptions } from './master/crew/post.js';
+export type { WorkerStack } from './master/crew/stacks.js';
 export type { ArbiterState } from './master/loop/states.js';
 export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/scoreboard/stats.js';
 export type { BoundAddress } from './master/sockets/listener.js';
@@ -26,7 +27,15 @@ export type {
   WorkerKind,
   WorkerModule,
 } from './options/types.js';
-export type { Clock, Hung, ThreadExitReason, TimedOutRequest, TimeoutReport } from './protocol/messages.js';
+export type {
+  Activity,
+  Hung,
+  KernelState,
+  SlowReport,
+  ThreadActivity,
+  TimedOutRequest,
+} from './protocol/activity.js';
+export type { Clock, ThreadExitReason, TimeoutReport } from './protocol/messages.js';
 export type { ServingOptions } from './protocol/spec.js';
 export type { WarningCode, WorkerWarning } from './protocol/warning.js';
 export type { SlotRequest } from './scoreboard.js';

@@ -23,14 +23,20 @@ export const DUTY_BYTES: number = DUTY_SLOTS * 4;
 
 /**
  * Then comes what the master says to all: until when they may go on accepting after they have been told to drain, and at which
- * sockets, a byte each. The rest of the file are slots.
+ * sockets, a byte each.
  */
 export const LAST_CALL_POSITION: number = DUTY_SLOTS * 4;
 const LAST_CALL_SOCKETS = 8;
 
+/**
+ * Behind it, a byte for each slot that has a duty word: the number of the last order to say what its threads are doing, for a watchdog whose
+ * main thread does not read its orders. 0 is none.
+ */
+export const ASKS_POSITION: number = LAST_CALL_POSITION + SLOT_SIZE;
+
 /** Where a slot begins in the file. */
 export function slotPosition(index: number): number {
-  return LAST_CALL_POSITION + (index + 1) * SLOT_SIZE;
+  return ASKS_POSITION + DUTY_SLOTS + index * SLOT_SIZE;
 }
 
 /**

@@ -157,6 +157,8 @@ export class Master {
     };
   }
 
+  readonly stacks: Crew['stacks'] = () => this.#crew?.stacks() ?? Promise.resolve([]);
+
   readonly #table: TurnTable = {
     opened: ({ site, generation }) => {
       this.#site = site;
@@ -186,8 +188,11 @@ export class Master {
       else if (name === 'SIGWINCH' && (origin || this.#state === 'starting')) return;
       else if (name === 'SIGHUP' && !origin) this.#reloads.ask(this.#crew);
       else if (name === 'SIGWINCH') this.#crew?.hold();
-      else if (name === 'SIGUSR1') this.#reopenLogs();
-      else if (name === 'SIGUSR2') this.#upgradeDue = true;
+      else if (name === 'SIGUSR1') {
+        // What writes logs is told that their files have been moved away.
+        reopenLogger(this.#options.logger);
+        this.#crew?.forward(name);
+      } else if (name === 'SIGUSR2') this.#upgradeDue = true;
       else if (name === 'SIGTERM' || name === 'SIGHUP') this.#end('drain');
       else this.#end(this.#ending.stage === 'quit' ? 'kill' : 'quit');
     },
@@ -204,12 +209,6 @@ export class Master {
     const from = this.#target;
     this.#target = to;
     this.#notifier.emit('scale', to, from);
-  }
-
-  /** What writes logs is told that their files have been moved away. */
-  #reopenLogs(): void {
-    reopenLogger(this.#options.logger);
-    this.#crew?.forward('SIGUSR1');
   }
 
   /** Begins to end, or hurries up; never slows down. */

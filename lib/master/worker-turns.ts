@@ -60,6 +60,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       else if (message.type === 'timeout') onTimeout(worker, timeoutReport(message));
       else if (message.type === 'term') crew.asked(worker);
       else if (message.type === 'adopt') onAdopt(worker, message);
+      else if (message.type === 'stacks') worker.inquiry.hear(message);
       else if (message.type !== 'failed') passOn(worker, message, notifier);
       else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
       if (message.type !== 'thread') return;

@@ -186,6 +186,14 @@ export interface ArbiterOptions<App = Handler> {
    * need none. @defaultValue `true`
    */
   readonly watchdog?: boolean;
+  /**
+   * How long a request may take until it is told of, once, with what it is doing; it goes on. 0 = never. `'worker:slow'` and the log say whether it runs
+   * JavaScript, and where, is in native code, or waits. For a stack the thread is held for some milliseconds, in a minute for 600 at most, and no more than
+   * 300 are told of. All time since the handler was called counts. Less than {@link ArbiterOptions.timeout} for the classes sync and threaded; sync and async need the
+   * {@link ArbiterOptions.watchdog}. PHP-FPM: `request_slowlog_timeout`.
+   * @defaultValue `0`
+   */
+  readonly slowAfter?: number;
   /** From the spawn of a worker until it is ready; then it is killed. 0 = no limit. @defaultValue `60000` */
   readonly bootTimeout?: number;
   /** From the order to drain until a worker is killed. Gunicorn: `graceful_timeout`. @defaultValue `30000` */

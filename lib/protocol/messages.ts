@@ -1,5 +1,15 @@
 import type { SlotRequest } from '../scoreboard.js';
 import { isRecord, parseError, type SerializedError } from '../serialized-error.js';
+import {
+  type Hung,
+  parseHung,
+  parseRequest,
+  parseSlow,
+  parseStacks,
+  type SlowMessage,
+  type StacksMessage,
+  type TimedOutRequest,
+} from './activity.js';
 import { type AdoptMessage, parseAdoption } from './adoption.js';
 import { encodeMail, type Lanes, type Receipt } from './mail.js';
 import { parseWarning, type WarningMessage } from './warning.js';
@@ -27,19 +37,6 @@ export type FailedMessage = {
 /** Which limit: `bootTimeout`, or `timeout` for a request or for the event loop. */
 export type Clock = 'boot' | 'request' | 'loop';
 const CLOCKS: readonly Clock[] = ['boot', 'request', 'loop'];
-
-/**
- * What a worker that ran out of time was found to do: to run JavaScript, something in native code that could not be
- * interrupted, or nothing, because it waited for something that did not come.
- */
-export type Hung = 'javascript' | 'native' | 'waiting';
-const HUNG: readonly Hung[] = ['javascript', 'native', 'waiting'];
-
-/** A request that ran out of time. */
-export interface TimedOutRequest extends SlotRequest {
-  /** Where the client is, if that can be found out. */
-  readonly remoteAddress?: string;
-}
 
 /** A worker, or a thread of one, ran out of time and ends. */
 export interface TimeoutReport {
@@ -87,6 +84,8 @@ export type WorkerMessage =
   /** It has reached a limit, wants a replacement, and goes on serving until it is told to drain. Said once. */
   | { readonly type: 'recycle'; readonly why: RecycleCause }
   | ({ readonly type: 'timeout' } & TimeoutReport)
+  | SlowMessage
+  | StacksMessage
   | WarningMessage
   | AdoptMessage
   /** What the application sends: any JSON. `thread`: in which of them, from 1. */
@@ -144,6 +143,8 @@ export function parseMessage(line: string): WorkerMessage | undefined {
     return why && { type: 'recycle', why };
   }
   if (value['type'] === 'timeout') return parseTimeout(value);
+  if (value['type'] === 'slow') return parseSlow(value);
+  if (value['type'] === 'stacks') return parseStacks(value);
   if (value['type'] === 'warning') return parseWarning(value);
   if (value['type'] === 'adopt') return parseAdoption(value);
   const error = parseError(value['error']);
@@ -169,17 +170,10 @@ function parseThread(value: Record<string, unknown>): WorkerMessage | undefined 
   return { type: 'thread', thread, code, reason, ...(request && { request }) };
 }
 
-function parseRequest(value: unknown): TimedOutRequest | undefined {
-  const { method, url, startedAt, id, remoteAddress } = isRecord(value) ? value : {};
-  if (typeof method !== 'string' || typeof url !== 'string' || typeof startedAt !== 'number') return undefined;
-  const named = typeof id === 'string' && { id };
-  return { method, url, startedAt, ...named, ...(typeof remoteAddress === 'string' && { remoteAddress }) };
-}
-
 function parseTimeout(value: Record<string, unknown>): WorkerMessage | undefined {
   const { elapsed, answered, stack, pending, thread } = value;
   const clock = CLOCKS.find((name) => name === value['clock']);
-  const hung = HUNG.find((name) => name === value['hung']);
+  const hung = parseHung(value['hung']);
   const request = parseRequest(value['request']);
   if (clock === undefined || typeof elapsed !== 'number' || typeof answered !== 'boolean') return undefined;
   return {

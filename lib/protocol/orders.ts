@@ -19,6 +19,19 @@ export function parsePlace(line: string): number | undefined {
   return Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }
 
+const STACKS = 'stacks ';
+
+/** Has a worker say what its threads are doing; the answer has that number. */
+export function encodeAsk(ask: number): string {
+  return `${STACKS}${ask}\n`;
+}
+
+/** The number of such an order; undefined for any other line. */
+export function parseAsk(line: string): number | undefined {
+  const ask = line.startsWith(STACKS) ? Number(line.slice(STACKS.length)) : 0;
+  return Number.isSafeInteger(ask) && ask > 0 ? ask : undefined;
+}
+
 export function encodeOrder(order: Order): string {
   return `${order}\n`;
 }

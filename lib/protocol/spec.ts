@@ -33,6 +33,8 @@ export interface ClockLimits {
   readonly bootTimeout: number;
   /** Whether a thread watches the main one. */
   readonly watchdog: boolean;
+  /** From when on a request is told of, while it goes on. */
+  readonly slowAfter: number;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import type { WorkerKind } from '../options/types.js';
-import { type Said, type TimedOutRequest, userText } from '../protocol/messages.js';
+import type { TimedOutRequest } from '../protocol/activity.js';
+import { type Said, userText } from '../protocol/messages.js';
 import type { ServingOptions, WorkerSpec } from '../protocol/spec.js';
 import type { WarningCode } from '../protocol/warning.js';
 import { serializeError } from '../serialized-error.js';

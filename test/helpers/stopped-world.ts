@@ -4,7 +4,7 @@ import { OwnJudge } from '../../build/worker/vitals/own-judge.js';
 import { type Signs, STAGE, Vitals } from '../../build/worker/vitals/vitals.js';
 import { Absence } from '../../build/worker/watchdog/absence.js';
 
-export const LIMITS = { timeout: 1_000, bootTimeout: 0, watchdog: true };
+export const LIMITS = { timeout: 1_000, bootTimeout: 0, watchdog: true, slowAfter: 0 };
 /** The longest rest of a watchdog with these limits, and by how much a timer may be late. Milliseconds. */
 export const REST: number = LIMITS.timeout / 4;
 export const PUNCTUAL = 10;

@@ -21,6 +21,7 @@ const TESTS = [
   'recycling',
   'reload-broken',
   'reload-leaks',
+  'slow-requests-under-load',
   'threads-hangs-under-load',
 ] as const;
 

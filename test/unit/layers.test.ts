@@ -30,7 +30,7 @@ const WINGS: Readonly<Record<string, readonly string[]>> = {
   master: ['', 'crew', 'site', 'tell', 'scoreboard', 'workers', 'access', 'sockets', 'loop', 'common'],
   worker: [
     ...['entry', 'threads', 'lifecycle', 'classes', 'http', 'requests', 'admission', 'handlers', 'connections'],
-    ...['worker.ts', 'accept', 'watchdog', 'access', 'vitals', ''],
+    ...['worker.ts', 'accept', 'watchdog', 'access', 'insight', 'vitals', ''],
   ],
 };
 /** So many files may stand beside the wings of a house. */

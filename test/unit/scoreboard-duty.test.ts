@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import {
+  ASKS_POSITION,
   DUTY,
   DUTY_BYTES,
   DUTY_SLOTS,
@@ -63,7 +64,8 @@ test('states are told apart by one byte', () => {
 test('words and slots lie side by side in the file', () => {
   assert.equal(DUTY_BYTES, DUTY_SLOTS * 4);
   assert.equal(LAST_CALL_POSITION, DUTY_BYTES);
-  assert.equal(slotPosition(0) - LAST_CALL_POSITION, SLOT_SIZE);
+  assert.equal(ASKS_POSITION - LAST_CALL_POSITION, SLOT_SIZE);
+  assert.equal(slotPosition(0) - ASKS_POSITION, DUTY_SLOTS);
   fc.assert(fc.property(fc.nat(10_000), (index) => slotPosition(index + 1) - slotPosition(index) === SLOT_SIZE));
   // A slot is read as 64 bit numbers.
   assert.equal(slotPosition(0) % 8, 0);

@@ -19,6 +19,7 @@ import { Recruiting } from './recruiting.js';
 import { Retreat } from './retreat.js';
 import { Roster } from './roster.js';
 import { Spares } from './spares.js';
+import { stacksOf, type WorkerStack } from './stacks.js';
 import { Takeover } from './takeover.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
@@ -277,16 +278,17 @@ export class Crew {
     return replaced;
   }
 
+  readonly stacks = (): Promise<WorkerStack[]> => stacksOf(this.#all());
+
   stats(target: number): CrewStats {
     const workers = this.#all().map((worker) => workerStats(worker.info(), this.evidence.of(worker)));
     const now = performance.now();
-    const failing = this.#health.failing(target, now);
     return {
       generation: this.#takeover.generation.number,
       uptime: now - this.#startedAt,
       degraded: this.#health.degraded,
       held: this.#held,
-      failing,
+      failing: this.#health.failing(target, now),
       totals: this.#tally.totals(workers),
       spares: this.#spares.waiting,
       workers,

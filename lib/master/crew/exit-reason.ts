@@ -20,6 +20,7 @@ export function explainExit(
   const request = requests.find((each) => thread !== undefined && each === slots[thread]?.request) ?? requests[0];
   return {
     ...{ ...exit, reason, ...overdue },
+    ...(overdue && worker.inquiry.latest && { stacks: worker.inquiry.latest }),
     ...(thread !== undefined && { thread }),
     ...(request && { request }),
     ...(requests.length > 1 && { requests }),

@@ -1,6 +1,7 @@
 /* What workers say of themselves in shared memory, how it is added up, and which of them have been silent for too long. */
 import { ArbiterError } from '../../errors.js';
 import {
+  ASKS_POSITION,
   DUTY,
   DUTY_SLOTS,
   dutyState,
@@ -30,6 +31,8 @@ export interface Board {
   lastCall(until: number, sockets: readonly number[]): void;
   /** In the last call, nobody leaves as the last one before this slot is given back. */
   await(slot: number): void;
+  /** The worker of this slot is to say what its threads are doing: for its watchdog. */
+  ask(slot: number, number: number): void;
   close(): void;
 }
 
@@ -76,12 +79,15 @@ export function openBoard(slots = 0): Board {
       for (const index of run(slot, count)) {
         used.add(index);
         unclear.set(slotPosition(index), SLOT_SIZE);
+        if (index < DUTY_SLOTS) unclear.set(ASKS_POSITION + index, 1);
       }
       tidy();
       // From now on it is the worker's own.
       for (const index of run(slot, count)) {
         unclear.delete(slotPosition(index));
-        if (index < DUTY_SLOTS) unclear.delete(index * 4);
+        if (index >= DUTY_SLOTS) continue;
+        unclear.delete(index * 4);
+        unclear.delete(ASKS_POSITION + index);
       }
       return slot;
     },
@@ -120,6 +126,10 @@ export function openBoard(slots = 0): Board {
     await(slot) {
       const busy = new Uint32Array([dutyWord(DUTY.BUSY, 0)]);
       if (slot !== NO_SLOT && slot < DUTY_SLOTS) files.writeSync(fd, busy, 0, 4, slot * 4);
+    },
+    ask(slot, number) {
+      if (slot === NO_SLOT || slot >= DUTY_SLOTS) return;
+      files.writeSync(fd, new Uint8Array([number]), 0, 1, ASKS_POSITION + slot);
     },
     close() {
       files.closeSync(fd);

@@ -208,7 +208,9 @@ function assemble(
       const claimed = claim(() => board.claim(slots));
       const place = { id, age, rest, slot: claimed.slot };
       const launch = planLaunch(options, generation, place, { listeners, scoreboard: board.fd, account, access });
-      const worker = new WorkerHandle({ ...launch, ...claimed }, { term, probation }, events.onTurn);
+      const ask = (number: number): void =>
+        undoNow([['a worker that hangs could not be asked', () => board.ask(claimed.slot, number)]], events.onError);
+      const worker = new WorkerHandle({ ...launch, ...claimed, ask }, { term, probation }, events.onTurn);
       workers.add(worker);
       if (worker.pid !== undefined) guard.watch(worker.pid);
       return worker;

@@ -2,10 +2,11 @@ import type { LogEntry } from '../../log/lines.js';
 import { errorTitle } from '../../log/stack.js';
 import { duration, printable, quoted } from '../../log/text.js';
 import type { LogLevel } from '../../options/logger.js';
-import type { Hung, TimedOutRequest } from '../../protocol/messages.js';
+import type { SlowReport, TimedOutRequest } from '../../protocol/activity.js';
 import { workerName } from '../common/names.js';
 import type { BoundAddress } from '../sockets/listener.js';
 import type { ExitReason, WorkerInfo } from '../workers/worker-handle.js';
+import { doingTexts, lastWords, stacksFields } from './doing.js';
 import type { ArbiterEvents, WorkerExit, WorkerTimeout } from './events.js';
 
 /** What an entry tells besides what its event brings. */
@@ -51,18 +52,28 @@ const TABLE: Table = {
   'worker:spare': (_, worker) => ['debug', `${title(worker)} has booted, and waits for a slot`, of(worker)],
   'worker:ready': (_, worker) => ['debug', `${title(worker)} is ready`, of(worker)],
   'worker:exit': ({ now }, worker, ended) => {
-    const { request, requests = request ? [request] : [], ...exit } = ended;
+    const { request, requests = request ? [request] : [], stacks = [], ...exit } = ended;
     const place = exit.thread === undefined ? '' : ` in thread ${exit.thread}`;
     const how = `${exit.reason}, ${howText(exit)}${place}${exit.overdue ? ' when gracefulTimeout was over' : ''}`;
     const served = requests.map((each) => requestText(each, now)).join('; ');
-    const message = `${title(worker)} ended (${how})${served === '' ? '' : ` while serving ${served}`}`;
+    const message = `${title(worker)} ended (${how})${served === '' ? '' : ` while serving ${served}`}${lastWords(stacks)}`;
     const all = requests.length > 1 && { requests: requests.map((each) => aged(each, now).request) };
-    return [exitLevel(ended), message, { ...of(worker), ...exit, ...aged(request, now), ...all }];
+    return [
+      exitLevel(ended),
+      message,
+      { ...of(worker), ...exit, ...aged(request, now), ...all, ...stacksFields(stacks) },
+    ];
   },
   'worker:timeout': ({ now }, worker, timeout) => {
     const { request, ...rest } = timeout;
     const fields = { ...of(worker), ...rest, elapsed: Math.round(timeout.elapsed), ...aged(request, now) };
     return ['error', timeoutText(worker, timeout, now), fields];
+  },
+  'worker:slow': ({ now }, worker, report) => {
+    const { request, pauses, ...rest } = report;
+    const held = { count: pauses.count, total: Math.round(pauses.total) };
+    const fields = { ...of(worker), ...rest, age: Math.round(report.age), pauses: held, ...aged(request, now) };
+    return ['warn', slowText(worker, report, now), fields];
   },
   'worker:error': (_, worker, err) => ['error', failureText(worker, err), { ...of(worker), err }],
   'worker:warning': (_, worker, { message, ...warning }) => [
@@ -139,24 +150,24 @@ const CLOCK_TEXT: Readonly<Record<WorkerTimeout['clock'], (elapsed: string) => s
   loop: (elapsed) => `event loop still for ${elapsed}`,
 };
 
-const HUNG_TEXT: Readonly<Record<Hung, string>> = {
-  javascript: 'running JavaScript',
-  native: 'in native code',
-  waiting: 'waiting',
-};
-
-/** Resources that a worker waits for, in a line. */
-const MAX_PENDING = 8;
-
 function timeoutText(worker: WorkerInfo, timeout: WorkerTimeout, now: number): string {
-  const { clock, elapsed, request, hung, pending = [], thread, answered } = timeout;
-  const further = pending.length > MAX_PENDING ? [`${pending.length - MAX_PENDING} more`] : [];
-  const awaited = [...pending.slice(0, MAX_PENDING).map(printable), ...further].join(', ');
+  const { clock, elapsed, request, hung: doing, pending, thread, answered } = timeout;
   return [
     `${titleOf(worker, thread)}${thread === undefined ? '' : ','} timed out: ${CLOCK_TEXT[clock](duration(elapsed))}`,
     ...(request ? [`serving ${requestText(request, now)}`] : []),
-    ...(hung ? [`${HUNG_TEXT[hung]}${hung === 'waiting' && awaited !== '' ? ` for ${awaited}` : ''}`] : []),
+    ...doingTexts({ ...(doing && { doing }), ...(pending && { pending }) }),
     ...(request ? [answered ? 'answered 504' : 'not answered'] : []),
+  ].join(', ');
+}
+
+function slowText(worker: WorkerInfo, report: SlowReport, now: number): string {
+  const { request, age, thread, suppressed } = report;
+  const what = request ? 'a request not done' : 'event loop still';
+  return [
+    `${titleOf(worker, thread)}${thread === undefined ? '' : ','} is slow: ${what} after ${duration(age)}`,
+    ...(request ? [`serving ${requestText(request, now)}`] : []),
+    ...doingTexts(report),
+    ...(suppressed === undefined ? [] : [`and ${count(suppressed, 'slow request')} before that nothing was told of`]),
   ].join(', ');
 }
 

@@ -1,5 +1,6 @@
 import type { ArbiterError } from '../../errors.js';
 import type { MasterSignal } from '../../options/types.js';
+import type { SlowMessage, SlowReport, ThreadActivity } from '../../protocol/activity.js';
 import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../../protocol/messages.js';
 import type { WarningMessage, WorkerWarning } from '../../protocol/warning.js';
 import type { SlotRequest } from '../../scoreboard.js';
@@ -16,6 +17,8 @@ export interface WorkerExit {
   readonly reason: ExitReason;
   /** Set when it was killed because it had not drained within `gracefulTimeout`. */
   readonly overdue?: true;
+  /** Of one that is `overdue`: what its threads were doing shortly before, if it has said so. */
+  readonly stacks?: readonly ThreadActivity[];
   /** The thread, from 1, in which V8 or node ended the process, where they could say so: by far the most memory, mostly. */
   readonly thread?: number;
   /** What it was serving at that moment, if anything; of several, that of {@link WorkerExit.thread}, or the oldest. */
@@ -40,6 +43,10 @@ export function threadExit({ type, ...exit }: Extract<WorkerMessage, { type: 'th
 }
 
 export function timeoutReport({ type, ...report }: Extract<WorkerMessage, { type: 'timeout' }>): TimeoutReport {
+  return report;
+}
+
+export function slowReport({ type, ...report }: SlowMessage): SlowReport {
   return report;
 }
 
@@ -72,6 +79,8 @@ export interface ArbiterEvents {
   /** A worker ended; its replacement, if it gets one, starts afterwards. */
   'worker:exit': [worker: WorkerInfo, exit: WorkerExit];
   'worker:timeout': [worker: WorkerInfo, timeout: WorkerTimeout];
+  /** A request is not done after {@link ArbiterOptions.slowAfter}, and goes on; each is told once, and not more than 300 a minute of a worker, or thread. */
+  'worker:slow': [worker: WorkerInfo, report: SlowReport];
   /** The error that a worker ends with, with its own stack; before its `worker:exit`. */
   'worker:error': [worker: WorkerInfo, error: Error];
   /** Something that an operator should know, and that ends nothing; each kind at most once a minute for each worker, or thread. */

@@ -26,6 +26,8 @@ export interface Launch {
   readonly tls: TlsOptions | undefined;
   readonly tickets: TicketKeys | undefined;
   readonly access?: AccessLog | undefined;
+  /** Says on the scoreboard that it is to say what it does. */
+  readonly ask: (ask: number) => void;
   /** Why it cannot be started, where that is known before. */
   readonly failure?: Error;
 }
@@ -52,7 +54,12 @@ export interface Ground {
 /** So many threads of a process may be replaced; then the process is, if there are further sockets. */
 const SPARE_COPIES = 8;
 
-export function planLaunch(options: ResolvedOptions, generation: Generation, place: Place, ground: Ground): Launch {
+export function planLaunch(
+  options: ResolvedOptions,
+  generation: Generation,
+  place: Place,
+  ground: Ground,
+): Omit<Launch, 'ask'> {
   const { listeners, scoreboard, account, access } = ground;
   const [first, ...further] = listeners.map(({ fd }) => fd);
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;

@@ -1,10 +1,14 @@
 import { figuresOf } from '../../system/thread-figures.js';
 import { countdown } from './countdown.js';
 
+/** Whoever is to be killed is asked so long before what it does: by then, it has said so. Milliseconds. */
+const LAST_WORD = 1_500;
+
 /** The two limits that a master sets to one worker process: when it must be ready, and when it must have ended. */
 export class Limits {
   #stopBoot: (() => void) | undefined;
   #stopKill: (() => void) | undefined;
+  #stopAsk: (() => void) | undefined;
   #killAt = Number.POSITIVE_INFINITY;
 
   /** Milliseconds from now; the time in which the process waits for a CPU does not count. */
@@ -27,9 +31,16 @@ export class Limits {
     this.#stopKill = countdown(limit, kill);
   }
 
+  /** Shortly before such a kill. */
+  askBefore(limit: number, ask: () => void): void {
+    this.#stopAsk?.();
+    this.#stopAsk = countdown(limit - Math.min(limit / 2, LAST_WORD), ask);
+  }
+
   /** It has ended. */
   clear(): void {
     this.#stopBoot?.();
     this.#stopKill?.();
+    this.#stopAsk?.();
   }
 }

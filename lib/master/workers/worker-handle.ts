@@ -9,6 +9,7 @@ import { ENDS, unsignalled } from '../common/trouble.js';
 import { Control } from './control.js';
 import { Family } from './family.js';
 import { type FatalWords, openFatalReport } from './fatal-report.js';
+import { Inquiry } from './inquiry.js';
 import { type Launch, spawnWorker } from './launch.js';
 import { Limits } from './limits.js';
 import type { OnSettled } from './outbox.js';
@@ -103,6 +104,8 @@ export class WorkerHandle extends Tenure {
   readonly #child: Child;
   readonly #control: Control;
   readonly #limits = new Limits();
+  /** Asks it what it does. */
+  readonly inquiry: Inquiry;
 
   constructor(launch: Launch, standing: Standing, enqueue: (turn: WorkerTurn) => void) {
     const { spec } = launch;
@@ -115,6 +118,7 @@ export class WorkerHandle extends Tenure {
     this.#child = spawnWorker(launch, this.#fatal.fd);
     this.family = new Family(this.#child);
     this.#control = new Control(this.#child);
+    this.inquiry = new Inquiry({ order: (ask) => this.#control.ask(ask), board: launch.ask });
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
@@ -210,6 +214,7 @@ export class WorkerHandle extends Tenure {
     this.#killWithin(limit, () => {
       this.#overdue = stage === 'drain';
     });
+    if (stage === 'drain') this.#limits.askBefore(limit, () => void this.inquiry.ask());
   }
 
   /** Says it on the control pipe. */
@@ -265,6 +270,7 @@ export class WorkerHandle extends Tenure {
       reported = true;
       this.#exited = true;
       this.#limits.clear();
+      this.inquiry.close();
       this.#control.close();
       debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
       const fatal = this.#fatal.take(this.id);

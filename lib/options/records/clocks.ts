@@ -22,6 +22,28 @@ export const STOPS: OptionRecords = {
   },
 };
 
+/** Who serves in a process's main thread, and one request at a time; of a class of the user's, nobody knows before it is loaded. */
+const ONE_AT_A_TIME: readonly unknown[] = ['sync', 'threaded'];
+
+const livesSoLong: Contradiction = {
+  with: 'timeout',
+  says: 'no request of a sync or threaded worker lives that long',
+  refuse: (option, { values: { slowAfter, timeout, workerClass } }) => {
+    if (slowAfter === 0 || timeout === 0 || slowAfter < timeout || !ONE_AT_A_TIME.includes(workerClass)) return;
+    throw invalid(option, `less than timeout, which is ${timeout}, or 0`, slowAfter);
+  },
+};
+
+const isWatched: Contradiction = {
+  with: 'watchdog',
+  says: 'nobody could tell what a sync or async worker does whose event loop stands still',
+  refuse: (option, { values: { slowAfter, watchdog, workerClass } }) => {
+    const threads = typeof workerClass === 'string' ? workerClass === 'threaded' : workerClass.kind === 'threads';
+    if (slowAfter === 0 || watchdog || threads) return;
+    throw invalid(option, '0, since watchdog is false', slowAfter);
+  },
+};
+
 /** What is waited for in a worker that works, and no longer. */
 export const CLOCKS: OptionRecords = {
   timeout: {
@@ -36,6 +58,13 @@ export const CLOCKS: OptionRecords = {
     about: 'Whether each sync or async worker has a thread that watches its main thread, for 9 to 14 MB of memory.',
     kind: flag,
     defaultValue: true,
+    part: 'clocks',
+  },
+  slowAfter: {
+    about: 'How long a request may take until it is told of, once, with what it is doing; it goes on. 0 = never.',
+    kind: milliseconds,
+    defaultValue: 0,
+    contradicts: [livesSoLong, isWatched],
     part: 'clocks',
   },
   bootTimeout: {

@@ -49,9 +49,9 @@ function prepare(spec: WorkerSpec): Lifecycle {
   const image = new SharedArrayBuffer(SLOT_SIZE);
   const slot = new Slot(spec.slot, STATE.BOOTING, undefined, image);
   const lifecycle = startLifecycle(spec, slot, pulse, linkToMaster(spec));
-  const { timeout, bootTimeout, watchdog } = spec.clocks;
+  const { timeout, bootTimeout, slowAfter, watchdog } = spec.clocks;
   // The main thread of a threaded worker serves nothing, and watches its threads.
-  if (watchdog && (timeout > 0 || bootTimeout > 0) && spec.workerClass !== 'threaded')
+  if (watchdog && timeout + bootTimeout + slowAfter > 0 && spec.workerClass !== 'threaded')
     startWatchdog(spec, pulse, image);
   const { maxRequests, maxMemory } = spec.recycle;
   if (maxRequests > 0 || maxMemory > 0) {

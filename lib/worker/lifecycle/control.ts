@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type Letter, parseLetter } from '../../protocol/mail.js';
-import { type Order, parseOrder, parsePlace, parseTicketKeys, REOPEN } from '../../protocol/orders.js';
+import { type Order, parseAsk, parseOrder, parsePlace, parseTicketKeys, REOPEN } from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { ownDescriptor } from '../access/own.js';
@@ -42,7 +42,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
   let tls: string | undefined;
   let onTls: (() => void) | undefined;
   const renewals = new Renewals();
-  let orders: Pick<Orders, Order | 'serve'> | undefined;
+  let orders: Pick<Orders, Order | 'serve' | 'stacks'> | undefined;
   const outgoing = new Outgoing(write, pause);
   let onLetters: ((letters: readonly Letter[]) => void) | undefined;
   let letters: Letter[] = [];
@@ -64,6 +64,8 @@ export function linkToMaster(spec: WorkerSpec): Link {
     if (keys) renewals.bring(keys);
     const id = parsePlace(line);
     if (id !== undefined) orders?.serve(id);
+    const ask = parseAsk(line);
+    if (ask !== undefined) orders?.stacks(ask);
   };
   control.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');

@@ -5,6 +5,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import { say } from '../../log/standard-error.js';
+import type { ThreadActivity } from '../../protocol/activity.js';
 import type { BootPhase } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { STATE } from '../../scoreboard.js';
@@ -12,16 +13,18 @@ import { serializeError } from '../../serialized-error.js';
 import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
+import { without } from '../insight/pending.js';
 import { explained } from '../own-script.js';
 import { activeIn, othersServe } from '../vitals/board.js';
 import type { Verdict } from '../vitals/judge.js';
 import type { Pulse } from '../vitals/pulse.js';
 import type { Slot } from '../vitals/slot.js';
 import type { Timeout } from '../worker.js';
+import { answerAsk } from './activity.js';
 import { exitWarning } from './exit-warning.js';
 import type { Link } from './link.js';
 import { OutsideTerm } from './outside-term.js';
-import { connectionOf, NOBODY, without } from './resources.js';
+import { connectionOf, NOBODY } from './resources.js';
 import { type Prepared, Standby, unused } from './standby.js';
 import { callTermHandlers, captureTerm, hearsTerm } from './term-handlers.js';
 
@@ -48,6 +51,8 @@ export interface Servant {
   timeOut?(): Timeout;
   /** Has all that serves say its last words; the process exits then. */
   quit?(): Promise<void>;
+  /** What its threads are doing; of a worker that has some. */
+  stacks?(ask: number): Promise<readonly ThreadActivity[]>;
   /** The process or thread ends now, whatever is under way: 503 if it was told to, else 500. */
   lastWords?(status: 500 | 503): void;
 }
@@ -246,7 +251,12 @@ export function startLifecycle(
     access.tellLoss = (message) =>
       tell({ type: 'warning', code: 'access-log', message, ...(thread !== undefined && { thread }) });
   const serve = (id: number): unknown => draining || crashing || quitting || standby.give(id);
-  link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay: () => outside.answered(), serve, hurry });
+  const stacks = (ask: number): void => {
+    const answering = { vitals: pulse.vitals, slot: index, thread, idle, servant: ordered };
+    void answerAsk(ask, answering).then((message) => message && tell(message));
+  };
+  const stay = (): void => outside.answered();
+  link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay, serve, hurry, stacks });
   if (thread === undefined) captureTerm(onTerm);
   pulse.onOverdue(timeOut);
   // Whoever sends them, as a terminal does to a group: what they mean is the master's to say.

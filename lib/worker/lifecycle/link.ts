@@ -36,6 +36,8 @@ export interface Orders {
   readonly stay: () => void;
   /** A spare takes this slot. */
   readonly serve: (id: number) => unknown;
+  /** Say what is being done; the answer has that number. */
+  readonly stacks: (ask: number) => void;
   /** In a thread: its process knows how late it is. See {@link Servant.hurry}. */
   readonly hurry: (farewell: number) => void;
 }

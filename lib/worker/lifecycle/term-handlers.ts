@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { without } from './resources.js';
+import { without } from '../insight/pending.js';
 
 /** Between two looks at what is under way, and how long nothing must have been. Milliseconds. */
 const LOOK = 50;

@@ -21,6 +21,7 @@ import { endKept } from './endless-answers.js';
 import { Intake } from './intake.js';
 import { refuse, report } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
+import { SlowRequests } from './slow-requests.js';
 import { Stall } from './stall.js';
 
 export interface AnswersOptions {
@@ -53,7 +54,12 @@ export class Answers {
 
   constructor(options: AnswersOptions) {
     this.#options = options;
-    this.#reception = { begin: (arrival) => this.#begin(arrival), drop: (arrival) => this.#drop(arrival) };
+    const begin = SlowRequests.watch(
+      options.context,
+      () => this.#active.all(),
+      (arrival) => this.#begin(arrival),
+    );
+    this.#reception = { begin, drop: (arrival) => this.#drop(arrival) };
     const ended = (arrival: Arrival): void => this.#ended(arrival);
     const close = (arrival: Arrival): void => this.#close(arrival);
     this.#onPrefinish = function () {
@@ -185,7 +191,7 @@ export class Answers {
     arrival.stage = 'active';
     this.#active.add(arrival);
     if (this.#admission) pulse.vitals.begin(arrival.began);
-    else if (!response.shouldKeepAlive) arrival.began = performance.now();
+    else if (arrival.began === 0 && !response.shouldKeepAlive) arrival.began = performance.now();
     slot.begin(request.method ?? '', request.url ?? '', arrival.id);
     const end = endOf(response);
     if (end === response) response.on('close', this.#onClose);

@@ -65,7 +65,8 @@ function headOf(response: ServerResponse): string {
   return (response as unknown as { _header?: string | null })._header ?? '';
 }
 
-function isEventStream(response: ServerResponse): boolean {
+/** Whether it has no end that could be waited for. */
+export function isEventStream(response: ServerResponse): boolean {
   const pattern = /^text\/event-stream\b/i;
   if (pattern.test(String(response.getHeader('content-type')))) return true;
   return /^content-type: *text\/event-stream\b/im.test(headOf(response));

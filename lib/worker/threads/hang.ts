@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Hung, TimedOutRequest, TimeoutReport } from '../../protocol/messages.js';
+import type { Hung, TimedOutRequest } from '../../protocol/activity.js';
+import type { TimeoutReport } from '../../protocol/messages.js';
 import { peersOf } from '../../system/peers.js';
 import { access } from '../access/own.js';
 import { farewells } from '../access/rescue.js';

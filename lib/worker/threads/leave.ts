@@ -1,4 +1,8 @@
+import type { WorkerSpec } from '../../protocol/spec.js';
+import { DUTY } from '../../scoreboard.js';
 import { killOwnGroup } from '../../system/process-group.js';
+import { closeSockets } from '../sockets.js';
+import { writeDuty } from '../vitals/board.js';
 import type { Slot } from '../vitals/slot.js';
 import type { ThreadHandle } from './thread-handle.js';
 
@@ -23,4 +27,10 @@ export function leaveThreadsBehind(threads: readonly ThreadHandle[], slot: Slot,
     slot.setExitCode(code);
     killOwnGroup();
   }
+}
+
+/** No thread of this process accepts any more: so many copies of the sockets have been used. */
+export function leaveAllSockets(spec: WorkerSpec, copies: number): void {
+  closeSockets(spec, copies);
+  for (let thread = 1; thread <= spec.serving.threads; thread++) writeDuty(spec.slot + thread, DUTY.NONE);
 }

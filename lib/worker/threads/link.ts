@@ -70,9 +70,10 @@ export function linkToProcess(): ThreadLink {
     },
     // It has no threads of its own.
     forward: () => undefined,
-    onOrders({ drain, quit, serve, hurry }) {
+    onOrders({ drain, quit, serve, hurry, stacks }) {
       orders.set('drain', () => drain()).set('quit', quit);
       orders.set('serve', (order) => order.type === 'serve' && serve(order.id));
+      orders.set('stacks', (order) => order.type === 'stacks' && stacks(order.ask));
       orders.set('hurry', (order) => order.type === 'hurry' && hurry(order.farewell));
     },
     keepAlive() {

@@ -19,6 +19,8 @@ export type ThreadOrder =
   | { readonly type: 'serve'; readonly id: number }
   /** The time of the drain is nearly over, see `Servant.hurry`. */
   | { readonly type: 'hurry'; readonly farewell: number }
+  /** Say what you do; the answer has that number. */
+  | { readonly type: 'stacks'; readonly ask: number }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
   /** Another thread has said so. */

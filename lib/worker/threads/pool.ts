@@ -5,6 +5,7 @@
 import type { TlsOptions } from 'node:tls';
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 import { monotonic } from '../../monotonic.js';
+import type { ThreadActivity } from '../../protocol/activity.js';
 import type { FailedMessage, RecycleCause, WorkerMessage } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
@@ -12,15 +13,16 @@ import { reviveError, serializeError } from '../../serialized-error.js';
 import { ReportedFailure } from '../failures.js';
 import type { Lifecycle, Servant } from '../lifecycle/lifecycle.js';
 import { sharedBuffer } from '../lifecycle/shared.js';
-import { closeSockets } from '../sockets.js';
 import { readSlotAt, storeImage, writeDuty } from '../vitals/board.js';
 import { isShortage } from '../vitals/descriptors.js';
 import { requestLimit } from '../vitals/recycle.js';
 import type { TimeLimit } from '../watchdog/trace.js';
+import { bootOf, lateBoot } from './boot.js';
+import { activities, glimpseThread } from './glimpse.js';
 import { endHungThread } from './hang.js';
 import { enforceHeapLimits } from './heap-limits.js';
-import { leaveThreadsBehind } from './leave.js';
-import type { ThreadMessage } from './messages.js';
+import { leaveAllSockets, leaveThreadsBehind } from './leave.js';
+import type { ThreadMessage, ThreadOrder } from './messages.js';
 import { noteChildren, Offspring } from './offspring.js';
 import { ThreadHandle } from './thread-handle.js';
 import { Tracer } from './tracer.js';
@@ -82,18 +84,14 @@ export class ThreadPool implements Servant {
       // Each thread serves as soon as it is up, so to end before all are must lose no request either.
       this.#lifecycle.takeOrders(this);
       for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
-      this.#lifecycle.onWake(() => {
-        for (const thread of this.#threads.values()) thread.order({ type: 'wake' });
-      });
+      this.#lifecycle.onWake(() => this.#orderAll({ type: 'wake' }));
       this.#lifecycle.onTicketKeys((keys) => {
         (this.#tls?.ticketKeys as Uint8Array | undefined)?.fill(0);
         // For threads that are still to be started.
         this.#tls = { ...this.#tls, ticketKeys: keys as Buffer };
-        for (const thread of this.#threads.values()) thread.order({ type: 'tickets', keys });
+        this.#orderAll({ type: 'tickets', keys });
       });
-      process.on('SIGUSR1', () => {
-        for (const thread of this.#threads.values()) thread.order({ type: 'usr1' });
-      });
+      process.on('SIGUSR1', () => this.#orderAll({ type: 'usr1' }));
     });
   }
 
@@ -104,7 +102,7 @@ export class ThreadPool implements Servant {
 
   #end(type: 'drain' | 'quit'): Promise<void> {
     this.#stopping = true;
-    for (const thread of this.#threads.values()) thread.order({ type });
+    this.#orderAll({ type });
     return new Promise((resolve) => {
       this.#ended = resolve;
       this.#settle();
@@ -112,7 +110,7 @@ export class ThreadPool implements Servant {
   }
 
   hurry(farewell: number): void {
-    for (const thread of this.#threads.values()) thread.order({ type: 'hurry', farewell });
+    this.#orderAll({ type: 'hurry', farewell });
   }
 
   /** Lets each thread answer what it can, and exit. */
@@ -125,12 +123,16 @@ export class ThreadPool implements Servant {
     return this.stop();
   }
 
+  /** What each thread is doing. */
+  readonly stacks = (ask: number): Promise<ThreadActivity[]> => activities([...this.#threads.values()], ask);
+
+  #orderAll(order: ThreadOrder): void {
+    for (const thread of this.#threads.values()) thread.order(order);
+  }
+
   #start(number: number): void {
-    const first = this.#booted && !this.#proven.has(number);
-    // What this process was kept from running before it came here is no part of their boot.
-    const boot = first
-      ? { spawnedAt: this.#spec.spawnedAt + this.#lifecycle.pulse.away }
-      : { spawnedAt: monotonic(), rest: 0 };
+    const first = this.#booted !== undefined && !this.#proven.has(number);
+    const boot = bootOf(this.#spec, first, this.#lifecycle.pulse.away);
     const spec = { ...this.#spec, thread: number, copies: this.#started++, ...boot };
     if (spec.sockets > 1) {
       if (spec.copies >= this.#spec.copies) return;
@@ -143,6 +145,8 @@ export class ThreadPool implements Servant {
       // Of one that was lost, everything is another's by now.
       onExit: (code) => this.#lost.delete(thread) || this.#bury(thread, code),
       onHang: (finding) => void this.#onHang(thread, finding),
+      onSlow: this.#lifecycle.tell,
+      look: (seen) => glimpseThread(thread, this.#tracer, seen),
     });
     this.#threads.set(number, thread);
   }
@@ -186,7 +190,7 @@ export class ThreadPool implements Servant {
   /** Of a spare: all threads have booted, and begin to serve together. */
   async #standBy(): Promise<void> {
     await this.#lifecycle.awaitSlot(undefined);
-    for (const thread of this.#threads.values()) thread.order({ type: 'serve', id: this.#spec.id });
+    this.#orderAll({ type: 'serve', id: this.#spec.id });
   }
 
   #askForReplacement(why: RecycleCause): void {
@@ -205,10 +209,7 @@ export class ThreadPool implements Servant {
     thread.timedOut = true;
     this.#lifecycle.tell(report);
     if (thread.ready) return;
-    const error = new Error(
-      `thread ${thread.number} was not ready within bootTimeout (${this.#spec.clocks.bootTimeout} ms)`,
-    );
-    this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: serializeError(error) });
+    this.#onBootFailure(thread, lateBoot(thread.number, this.#spec.clocks.bootTimeout));
   }
 
   async #onHang(thread: ThreadHandle, finding: Finding): Promise<void> {
@@ -287,9 +288,7 @@ export class ThreadPool implements Servant {
     // The first socket is the process's: a thread that listens on it must not lose it.
     if (this.#stopping && !this.#closed && [...this.#threads.values()].every(({ left }) => left)) {
       this.#closed = true;
-      closeSockets(this.#spec, this.#started);
-      for (let thread = 1; thread <= this.#spec.serving.threads; thread++)
-        writeDuty(this.#spec.slot + thread, DUTY.NONE);
+      leaveAllSockets(this.#spec, this.#started);
     }
     if (this.#stopping && this.#threads.size === 0) this.#ended?.();
     if (this.#booted && this.#proven.size === this.#spec.serving.threads) {

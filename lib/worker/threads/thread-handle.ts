@@ -1,16 +1,22 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker as Thread } from 'node:worker_threads';
 import { descriptor } from '../../log/standard-error.js';
+import type { SlowMessage, ThreadActivity } from '../../protocol/activity.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.js';
 import { SLOT_SIZE } from '../../scoreboard.js';
 import { newLines } from '../access/lines.js';
 import { ownDescriptor } from '../access/own.js';
 import { writeLeft } from '../access/rescue.js';
+import { type Look, SlowWatch } from '../insight/slow-watch.js';
 import { namesOf } from '../sockets.js';
 import { Vitals } from '../vitals/vitals.js';
+import { isIdle } from '../watchdog/trace.js';
 import { Allowance, mail } from './mail.js';
 import type { Moved, ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 import { Offspring } from './offspring.js';
 import { type Finding, ThreadWatch } from './watch.js';
+
+/** A thread whose event loop turns says what it does within that time. Milliseconds. */
+const OWN_WORD = 200;
 
 export interface ThreadEvents {
   readonly onMessage: (message: ThreadMessage) => void;
@@ -19,6 +25,9 @@ export interface ThreadEvents {
   readonly onExit: (code: number) => void;
   /** It will not end by itself. */
   readonly onHang: (finding: Finding) => void;
+  readonly onSlow: (report: SlowMessage) => void;
+  /** Has it stand still for a moment. */
+  readonly look: Look;
 }
 
 /** The main thread's side of one thread. It reports and decides nothing. */
@@ -47,6 +56,8 @@ export class ThreadHandle {
   left = false;
   readonly #worker: Thread;
   readonly #port: MessagePort;
+  readonly slow: SlowWatch;
+  #said: ((activity: ThreadActivity | undefined) => void) | undefined;
 
   /** Runs the script that the process runs: the module form's entry, or the host's with its arguments. */
   constructor(
@@ -82,6 +93,7 @@ export class ThreadHandle {
     });
     const hear = (message: ThreadMessage | Moved): void => {
       if (message.type === 'moved') this.#moving.shift()?.();
+      else if (message.type === 'stacks') this.#said?.(message.threads[0]);
       else if (!mail.hears(this, message)) events.onMessage(message);
     };
     port1.on('message', hear);
@@ -92,9 +104,17 @@ export class ThreadHandle {
       },
     });
     this.watch = new ThreadWatch(vitals, spec.clocks, spec.spawnedAt, events.onHang);
+    const watched = {
+      ...{ vitals: this.watch.vitals, image: this.image, thread: this.number },
+      look: events.look,
+      isIdle,
+    };
+    this.slow = new SlowWatch(watched, spec.clocks.slowAfter, events.onSlow);
     this.#worker.on('error', events.onError);
     this.#worker.on('exit', (code) => {
       this.watch.stop();
+      this.slow.stop();
+      this.#said?.(undefined);
       setImmediate(() => {
         // What the thread said last is in the port's queue, and comes first. On a busy machine the end may be seen before it.
         for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) hear(last.message);
@@ -118,6 +138,16 @@ export class ThreadHandle {
 
   order(order: ThreadOrder): void {
     this.#port.postMessage(order);
+  }
+
+  /** What it does: as it says itself, or as it looks when it has said nothing. */
+  async activity(ask: number): Promise<ThreadActivity> {
+    const said = new Promise<ThreadActivity | undefined>((resolve) => {
+      this.#said = resolve;
+      setTimeout(resolve, OWN_WORD, undefined).unref();
+    });
+    this.order({ type: 'stacks', ask });
+    return (await said) ?? this.slow.activity();
   }
 
   /** It runs no more JavaScript from now on; native code that it runs may go on for as long as it likes. */

@@ -9,6 +9,11 @@ export interface Hold {
   readonly isOrdered: boolean;
   /** Resolves when it has paused, with its calls. */
   readonly stack: Promise<string>;
+  /** Whether the inspector knows it, so that it will hear of the order in any case. */
+  readonly isReached: boolean;
+  /** How many scripts it has, and for how many milliseconds it has stood still, or was to. */
+  readonly scripts: number;
+  readonly age: number;
   /**
    * Lets it go. A thread that stays paused cannot be terminated, and the process would wait for it for ever; one that is told
    * to terminate first ends without another line of JavaScript.
@@ -21,8 +26,11 @@ type Received = InspectorNotification<NodeWorker.ReceivedMessageFromWorkerEventD
 type Heard =
   | { readonly method: 'Debugger.scriptParsed'; readonly params: Debugger.ScriptParsedEventDataType }
   | { readonly method: 'Debugger.paused'; readonly params: Debugger.PausedEventDataType }
-  | { readonly method?: undefined };
+  | { readonly method?: undefined; readonly id?: number };
 type Command = 'Debugger.enable' | 'Debugger.pause' | 'Debugger.disable';
+/** The number of the command whose answer is waited for, and of all others. */
+const AWAITED = 2;
+const OTHER = 1;
 
 /**
  * Pauses threads of this process, and says where they are, through the inspector. All that are held at the same time share one
@@ -34,15 +42,27 @@ export class Tracer {
   readonly #names = new Map<number, string>();
   readonly #holdings = new Map<number, Holding>();
 
-  /** Holds a thread until it is released; undefined in a Node without an inspector. */
-  async hold(threadId: number): Promise<Hold | undefined> {
+  /**
+   * Holds a thread until it is released; undefined in a Node without an inspector.
+   *
+   * @param gently - it may run on until all that it says first has been read, so that it is held no longer than it must be.
+   */
+  async hold(threadId: number, gently = false): Promise<Hold | undefined> {
     const inspector = await import('node:inspector').catch(() => undefined);
     if (inspector === undefined) return undefined;
-    const holding = new Holding(() => this.#release(threadId));
+    // Whoever looks at it lets go of it soon; two would let go of what the other one holds.
+    for (let before = this.#holdings.get(threadId); before; before = this.#holdings.get(threadId))
+      await before.released;
+    const holding = new Holding(() => this.#release(threadId), gently);
     this.#holdings.set(threadId, holding);
     if (this.#session === undefined) this.#open(new inspector.Session());
     else this.#pause(threadId);
     return holding;
+  }
+
+  /** Whether somebody holds it. */
+  holds(threadId: number): boolean {
+    return this.#holdings.has(threadId);
   }
 
   /** Lets go of all. */
@@ -61,7 +81,8 @@ export class Tracer {
     });
     session.on('NodeWorker.receivedMessageFromWorker', ({ params }: Received) => {
       for (const [threadId, holding] of this.#holdings) {
-        if (this.#names.get(threadId) === params.sessionId) holding.hear(JSON.parse(params.message));
+        if (this.#names.get(threadId) !== params.sessionId) continue;
+        if (holding.hear(JSON.parse(params.message))) this.#order(threadId, holding);
       }
     });
     session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
@@ -70,54 +91,82 @@ export class Tracer {
   #pause(threadId: number): void {
     const holding = this.#holdings.get(threadId);
     if (holding === undefined || !this.#names.has(threadId)) return;
-    this.#send(threadId, 'Debugger.enable');
+    holding.isReached = true;
+    this.#send(threadId, 'Debugger.enable', AWAITED);
+    if (!holding.gently) this.#order(threadId, holding);
+  }
+
+  #order(threadId: number, holding: Holding): void {
     this.#send(threadId, 'Debugger.pause');
     holding.order();
   }
 
   #release(threadId: number): void {
+    const holding = this.#holdings.get(threadId);
     if (!this.#holdings.delete(threadId)) return;
     this.#send(threadId, 'Debugger.disable');
+    holding?.end();
     if (this.#holdings.size > 0) return;
     this.#session?.disconnect();
     this.#session = undefined;
     this.#names.clear();
   }
 
-  #send(threadId: number, method: Command): void {
+  #send(threadId: number, method: Command, id: number = OTHER): void {
     const sessionId = this.#names.get(threadId);
     if (sessionId === undefined) return;
-    this.#session?.post('NodeWorker.sendMessageToWorker', { sessionId, message: JSON.stringify({ id: 1, method }) });
+    this.#session?.post('NodeWorker.sendMessageToWorker', { sessionId, message: JSON.stringify({ id, method }) });
   }
 }
 
 class Holding implements Hold {
   readonly ordered: Promise<void>;
   readonly stack: Promise<string>;
+  readonly released: Promise<void>;
   readonly release: () => void;
+  end: () => void = () => undefined;
+  readonly gently: boolean;
   isOrdered = false;
+  isReached = false;
+  #orderedAt = 0;
   #ordered: () => void = () => undefined;
   #pausedAt: (stack: string) => void = () => undefined;
   /** Where each script is from: the calls do not always say. */
   readonly #scripts = new Map<string, string>();
 
-  constructor(release: () => void) {
+  constructor(release: () => void, gently: boolean) {
     this.release = release;
+    this.gently = gently;
     this.ordered = new Promise((resolve) => {
       this.#ordered = resolve;
     });
     this.stack = new Promise((resolve) => {
       this.#pausedAt = resolve;
     });
+    this.released = new Promise((resolve) => {
+      this.end = resolve;
+    });
+  }
+
+  get scripts(): number {
+    return this.#scripts.size;
+  }
+
+  get age(): number {
+    return performance.now() - this.#orderedAt;
   }
 
   order(): void {
     this.isOrdered = true;
+    this.#orderedAt = performance.now();
     this.#ordered();
   }
 
-  hear(message: Heard): void {
+  /** Returns whether it is time to give the order. */
+  hear(message: Heard): boolean {
+    if (message.method === undefined) return message.id === AWAITED && this.gently;
     if (message.method === 'Debugger.scriptParsed') this.#scripts.set(message.params.scriptId, message.params.url);
     if (message.method === 'Debugger.paused') this.#pausedAt(formatFrames(message.params.callFrames, this.#scripts));
+    return false;
   }
 }

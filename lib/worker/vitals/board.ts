@@ -2,6 +2,7 @@ import { readSync, writeSync } from 'node:fs';
 import { monotonic } from '../../monotonic.js';
 import { FD } from '../../protocol/spec.js';
 import {
+  ASKS_POSITION,
   DUTY_BYTES,
   DUTY_SLOTS,
   type DutyState,
@@ -84,4 +85,11 @@ export function lastCall(socket: number): number {
   const bytes = new Uint8Array(SLOT_SIZE);
   readSync(FD.SCOREBOARD, bytes, 0, SLOT_SIZE, LAST_CALL_POSITION);
   return readLastCall(bytes, socket);
+}
+
+/** The number of the last order to say what the threads of this worker are doing; 0 where there was none. */
+export function lastAsk(index: number): number {
+  const byte = new Uint8Array(1);
+  if (index < DUTY_SLOTS) readSync(FD.SCOREBOARD, byte, 0, 1, ASKS_POSITION + index);
+  return byte[0] as number;
 }

@@ -57,7 +57,8 @@ export class Pulse {
     this.vitals.beat();
     this.vitals.setStage(STAGE.SERVING);
     // Nobody asks any more whether its event loop turns.
-    if (this.limits.timeout === 0 && this.#onLate === undefined) clearInterval(this.#timer);
+    const { timeout, slowAfter } = this.limits;
+    if (timeout === 0 && slowAfter === 0 && this.#onLate === undefined) clearInterval(this.#timer);
   }
 
   /** It ends by itself now, within a limit that others keep. */

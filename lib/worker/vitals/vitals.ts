@@ -10,7 +10,9 @@ const WORD = { STAGE: 8, SYSTEM_THREAD: 9 } as const;
 const CLIENTS = 64;
 /** Clients on descriptors above these get no answer from a watchdog. */
 const DESCRIPTORS = 65_536;
-const SIZE = CLIENTS + DESCRIPTORS;
+/** Where the record of slow requests begins, see `insight/`, and its bytes. */
+export const SLOW_RECORD: number = CLIENTS + DESCRIPTORS;
+const SIZE = SLOW_RECORD + 128;
 /** The subject of a verdict on a boot; that of one on a request is when it began. */
 const BOOT = -1;
 
@@ -50,7 +52,7 @@ export class Vitals {
     this.memory = memory;
     this.#floats = new Float64Array(memory, 0, CLIENTS / 8);
     this.#words = new Int32Array(memory, 0, CLIENTS / 4);
-    this.#clients = new Uint8Array(memory, CLIENTS);
+    this.#clients = new Uint8Array(memory, CLIENTS, DESCRIPTORS);
   }
 
   read(): Signs {

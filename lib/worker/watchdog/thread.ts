@@ -4,18 +4,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openStandardError, say } from '../../log/standard-error.js';
 import { monotonic } from '../../monotonic.js';
-import { encodeMessage, type TimedOutRequest } from '../../protocol/messages.js';
+import type { TimedOutRequest } from '../../protocol/activity.js';
+import { encodeMessage, type WorkerMessage } from '../../protocol/messages.js';
 import { type AccessSpec, type ClockLimits, FD } from '../../protocol/spec.js';
 import { peersOf } from '../../system/peers.js';
 import { killOwnGroup } from '../../system/process-group.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import { farewells, writeLeft } from '../access/rescue.js';
-import { readImage, storeImage } from '../vitals/board.js';
+import { SlowRecord } from '../insight/slow-record.js';
+import { SlowWatch } from '../insight/slow-watch.js';
+import { lastAsk, readImage, storeImage } from '../vitals/board.js';
 import { Judge, type Verdict } from '../vitals/judge.js';
 import { STAGE, Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { bidFarewell } from './farewell.js';
-import { inTraceLimit, traceMainThread } from './trace.js';
+import { glimpseMainThread } from './glimpse.js';
+import { inTraceLimit, isIdle, traceMainThread } from './trace.js';
 
 /** What a watchdog is told when it starts. */
 export interface WatchdogData {
@@ -40,6 +44,8 @@ export interface WatchdogData {
 const LONGEST_REST = 500;
 /** The clients' answers do not wait longer for the stack. Milliseconds. */
 const HEAD_START = 50;
+/** An event loop that has not turned for so long reads no orders for now. Milliseconds. */
+const STILL = 4 * 50;
 
 const {
   vitals: memory,
@@ -56,12 +62,20 @@ const {
 const vitals = new Vitals(memory);
 const judge = new Judge(limits, spawnedAt);
 const absence = new Absence(ThreadFigures.of(vitals.systemThread), since);
+const record = new SlowRecord(memory);
+const watched = {
+  ...{ vitals, image, thread: undefined, isIdle },
+  look: (seen: (held: boolean) => void) => glimpseMainThread(vitals.systemThread, seen),
+};
+const slow = new SlowWatch(watched, limits.slowAfter, tell);
 
 function look(): void {
   const now = monotonic();
   const signs = vitals.read();
   // The boot is over, and nothing else is limited: this thread ends.
-  if (signs.stage !== STAGE.BOOTING && limits.timeout === 0) return;
+  if (signs.stage !== STAGE.BOOTING && limits.timeout === 0 && limits.slowAfter === 0) return;
+  // It does not read its orders.
+  if (now - signs.beat > STILL) answer(lastAsk(slot));
   const away = absence.measure(now, signs.beat);
   const verdict = judge.look(now, signs, away);
   vitals.looked(now, signs, typeof verdict === 'number' ? undefined : verdict.elapsed);
@@ -76,8 +90,17 @@ function look(): void {
   setTimeout(look, pause);
 }
 
+/** Says in the place of the main thread what it does, if it has been asked and has not answered. */
+function answer(ask: number): void {
+  if (ask === 0 || record.isAnswered(ask)) return;
+  record.answers(ask);
+  void slow.activity().then((activity) => tell({ type: 'stacks', ask, threads: [activity] }));
+}
+
 /** The main thread hangs: finds out where, answers its clients, tells the master, and ends the process. */
 async function act({ clock, elapsed }: Verdict): Promise<void> {
+  slow.stop();
+  await slow.settled();
   const tracing = inTraceLimit(traceMainThread(), absence);
   const { stage } = vitals.read();
   // By then it is paused, or is to pause as soon as it returns from native code: it will not answer any more.
@@ -98,7 +121,7 @@ async function act({ clock, elapsed }: Verdict): Promise<void> {
   };
   storeImage(slot, image);
   writeLeft(lines, access, farewells(answered, peers, 504, clients.length === 1 ? request : undefined));
-  tell(encodeMessage({ type: 'timeout', ...report }));
+  tell({ type: 'timeout', ...report });
   killOwnGroup();
 }
 
@@ -109,11 +132,17 @@ function giveUp(error: Error): void {
   killOwnGroup();
 }
 
-function tell(line: string): void {
-  try {
-    writeSync(FD.CONTROL, line);
-  } catch {
-    // The master is gone, or reads nothing: it learns of the death alone.
+/** What does not fit into the pipe within 100 ms is lost. */
+function tell(message: WorkerMessage): void {
+  let rest = Buffer.from(encodeMessage(message));
+  for (let attempt = 0; rest.length > 0 && attempt < 100; attempt++) {
+    try {
+      rest = rest.subarray(writeSync(FD.CONTROL, rest));
+    } catch (error) {
+      // The master is gone: nobody would hear of it.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
   }
 }
 

@@ -40,6 +40,13 @@ export function formatFrames(frames: readonly Debugger.CallFrame[], scripts: Rea
   return lines.join('\n');
 }
 
+/** Whether there is a call of this library in it, and none but Node's beside: such a thread has nothing to do, and was met in its event loop. */
+export function isIdle(stack: string): boolean {
+  const lines = stack.split('\n');
+  const isOwn = (line: string): boolean => line.includes(LIBRARY);
+  return lines.some(isOwn) && lines.every((line) => isOwn(line) || /(?:\(|at )node:/.test(line));
+}
+
 function readablePath(url: string): string {
   try {
     return url.startsWith('file:') ? fileURLToPath(url) : url || '<anonymous>';
@@ -49,10 +56,14 @@ function readablePath(url: string): string {
 }
 
 /** Waits for a stack as long as it makes sense; undefined when it does not come. */
-export async function inTraceLimit(tracing: Promise<string>, absence: Absence): Promise<string | undefined> {
+export async function inTraceLimit(
+  tracing: Promise<string>,
+  absence: Absence,
+  limit: TimeLimit = TRACE_LIMIT,
+): Promise<string | undefined> {
   const start = monotonic();
   const before = absence.measure(start);
-  for (let now = start, away = 0; now - start - away < TRACE_LIMIT.used && now - start < TRACE_LIMIT.all; ) {
+  for (let now = start, away = 0; now - start - away < limit.used && now - start < limit.all; ) {
     absence.expect(now + PAUSE);
     const stack = await Promise.race([tracing, delay(PAUSE)]);
     if (stack !== undefined) return stack;

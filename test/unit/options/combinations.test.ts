@@ -48,6 +48,26 @@ test('the format of the access log is said once', () => {
   validateOptions({ app, accessLogFormat: format });
 });
 
+test('slowAfter is below a timeout of requests, and needs somebody who watches', () => {
+  for (const workerClass of ['sync', 'threaded'] as const) {
+    for (const slowAfter of [1_000, 1_001]) {
+      const check = (): unknown => validateOptions({ app, workerClass, timeout: 1_000, slowAfter });
+      assertInvalid(check, "option 'slowAfter'", 'less than timeout, which is 1000', `got ${slowAfter}`);
+    }
+    for (const timeout of [1_000, 0]) validateOptions({ app, workerClass, timeout, slowAfter: 999 });
+  }
+  // A request of theirs has no clock.
+  validateOptions({ app, workerClass: 'async', timeout: 1_000, slowAfter: 5_000 });
+  validateOptions({ app, workerClass: './mine.js#Mine', timeout: 1_000, slowAfter: 5_000 });
+  for (const workerClass of ['sync', 'async', './mine.js#Mine'] as const) {
+    const check = (): unknown => validateOptions({ app, workerClass, watchdog: false, slowAfter: 10 });
+    assertInvalid(check, "option 'slowAfter'", '0, since watchdog is false', 'got 10');
+    validateOptions({ app, workerClass, watchdog: false, slowAfter: 0 });
+  }
+  validateOptions({ app, workerClass: 'threaded', watchdog: false, slowAfter: 10 });
+  validateOptions({ app: inline, workerClass: MineInThreads, watchdog: false, slowAfter: 10 });
+});
+
 test('http2 is for the class async, and over TLS', { skip: noCertificates }, () => {
   const tls = certificate();
   for (const workerClass of ['sync', 'threaded'] as const) {

@@ -92,6 +92,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   backlog: [0, -1, 2 ** 31, 1.5, '1', null].map((value): Wrong => [value, 'an integer from 1 to 2147483647', 'got ']),
   timeout: wrongDurations,
   watchdog: [0, 'on', null].map((value): Wrong => [value, 'true or false', 'got ']),
+  slowAfter: [...wrongDurations, [30_000, 'less than timeout, which is 30000, or 0', 'got 30000']],
   bootTimeout: wrongDurations,
   gracefulTimeout: wrongDurations,
   drainDelay: wrongDurations,

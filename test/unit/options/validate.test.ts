@@ -37,7 +37,7 @@ test('defaults', () => {
     spares: 0,
     bind: [{ kind: 'systemd', name: undefined, otherwise: { kind: 'tcp', host: '127.0.0.1', port: 8000 } }],
     backlog: 2048,
-    clocks: { timeout: 30_000, watchdog: true, bootTimeout: 60_000 },
+    clocks: { timeout: 30_000, watchdog: true, slowAfter: 0, bootTimeout: 60_000 },
     gracefulTimeout: 30_000,
     drainDelay: 0,
     surge: { percent: 25 },
@@ -107,7 +107,7 @@ test('values that are as good as others', () => {
     assert.equal(validateOptions({ app, logger }).logger, logger);
   }
   for (const limit of [0, 0.5, 2 ** 31 - 1]) {
-    const clocks = { timeout: limit, bootTimeout: limit, watchdog: false };
+    const clocks = { timeout: limit, bootTimeout: limit, watchdog: false, slowAfter: 0 };
     assert.deepEqual(validateOptions({ app, ...clocks }).clocks, clocks);
   }
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import vm from 'node:vm';
 import fc from 'fast-check';
+import type { SlowReport, ThreadActivity } from '../../../build/protocol/activity.js';
 import {
   type BootPhase,
   encodeMessage,
@@ -23,6 +24,32 @@ function errorOf(depth: number): fc.Arbitrary<SerializedError> {
   return fc.record({ ...model, cause: errorOf(depth - 1) }, { requiredKeys, ...plain });
 }
 const error = errorOf(4);
+const served = fc.record(
+  { method: fc.string(), url: fc.string(), startedAt: fc.nat(), remoteAddress: fc.string() },
+  { requiredKeys: ['method', 'url', 'startedAt'], ...plain },
+);
+const activity = {
+  doing: fc.constantFrom('javascript' as const, 'native' as const, 'waiting' as const),
+  stack: fc.string(),
+  kernel: fc.record(
+    { state: fc.string(), syscall: fc.string(), wchan: fc.string() },
+    { requiredKeys: ['state'], ...plain },
+  ),
+  pending: fc.array(fc.string()),
+  paused: fc.nat(),
+  thread: fc.nat(),
+  request: served,
+};
+
+function isActivity({ doing, stack, pending = [], thread, paused, kernel }: ThreadActivity | SlowReport): void {
+  assert.ok(doing === undefined || ['javascript', 'native', 'waiting'].includes(doing));
+  assert.ok(stack === undefined || typeof stack === 'string');
+  assert.ok(thread === undefined || typeof thread === 'number');
+  assert.ok(paused === undefined || typeof paused === 'number');
+  assert.ok(kernel === undefined || typeof kernel.state === 'string');
+  assert.ok(pending.every((item) => typeof item === 'string'));
+}
+
 const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record({ type: fc.constantFrom('ready', 'spare', 'term') }, plain),
   fc.record(
@@ -43,6 +70,24 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
       request: fc.record({ method: fc.string(), url: fc.string(), startedAt: fc.nat() }, plain),
     },
     { requiredKeys: ['type', 'thread', 'code', 'reason'], ...plain },
+  ),
+  fc.record(
+    {
+      type: fc.constant('slow' as const),
+      age: fc.nat(),
+      pauses: fc.record({ count: fc.nat(), total: fc.nat() }, plain),
+      ...activity,
+      suppressed: fc.nat(),
+    },
+    { requiredKeys: ['type', 'age', 'pauses'], ...plain },
+  ),
+  fc.record(
+    {
+      type: fc.constant('stacks' as const),
+      ask: fc.nat(255),
+      threads: fc.array(fc.record({ active: fc.nat(), ...activity }, { requiredKeys: ['active'], ...plain })),
+    },
+    plain,
   ),
   fc.record(
     {
@@ -88,6 +133,8 @@ function assertWellFormed(value: WorkerMessage): void {
     failed: ['type', 'phase', 'error', 'socket'],
     thread: ['type', 'thread', 'code', 'reason', 'request'],
     user: ['type', 'message', 'thread'],
+    slow: ['type', 'age', 'pauses', 'suppressed', ...Object.keys(activity)],
+    stacks: ['type', 'ask', 'threads'],
     recycle: ['type', 'why'],
     spare: ['type'],
     term: ['type'],
@@ -110,6 +157,17 @@ function assertWellFormed(value: WorkerMessage): void {
   }
   if (value.type === 'thread') {
     assert.deepEqual([typeof value.thread, typeof value.code], ['number', 'number']);
+    return;
+  }
+  if (value.type === 'slow') {
+    const { age, pauses } = value;
+    assert.deepEqual([typeof age, typeof pauses.count, typeof pauses.total], ['number', 'number', 'number']);
+    isActivity(value);
+    return;
+  }
+  if (value.type === 'stacks') {
+    assert.equal(typeof value.ask, 'number');
+    for (const thread of value.threads) isActivity(thread);
     return;
   }
   if (value.type === 'timeout') {
@@ -248,7 +306,7 @@ test('a spec is taken from the environment once, and is no more there', () => {
     direct: false,
     serving: { workerConnections: 1, keepAlive: 1, threads: 1, http2: false, requestBuffer: 1, allowHalfOpen: false },
     gracefulTimeout: 3,
-    clocks: { timeout: 1, bootTimeout: 2, watchdog: false },
+    clocks: { timeout: 1, bootTimeout: 2, watchdog: false, slowAfter: 0 },
     spawnedAt: 1.5,
     tls: false,
     http: {},

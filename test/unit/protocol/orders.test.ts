@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
+  encodeAsk,
   encodeOrder,
   encodePlace,
   encodeTicketKeys,
+  parseAsk,
   parseOrder,
   parsePlace,
   parseTicketKeys,
@@ -21,6 +23,16 @@ test('the order to take a slot is a line of its own', () => {
   assert.deepEqual([parseOrder('serve 12'), parsePlace('drain')], [undefined, undefined]);
   for (const line of ['serve ', 'serve 0', 'serve -1', 'serve 1.5', 'serve x', 'serve', 'serve 1e99'])
     assert.equal(parsePlace(line), undefined, line);
+});
+
+test('the order to say what is being done is a line of its own', () => {
+  assert.deepEqual(encodeAsk(255).split('\n').map(parseAsk), [255, undefined]);
+  assert.deepEqual(
+    [parseOrder('stacks 1'), parsePlace('stacks 1'), parseAsk('serve 1')],
+    [undefined, undefined, undefined],
+  );
+  for (const line of ['stacks ', 'stacks 0', 'stacks -1', 'stacks 1.5', 'stacks x', 'stacks'])
+    assert.equal(parseAsk(line), undefined, line);
 });
 
 test('what is no order is none', () => {

@@ -16,7 +16,7 @@ test('beats are finer where the timeout is short, and there are some without one
 });
 
 test('the watchdog has the first chance, at the limit and when it boots', () => {
-  const clocks = { timeout: 2_000, bootTimeout: 500 };
+  const clocks = { timeout: 2_000, bootTimeout: 500, slowAfter: 0 };
   assert.equal(silenceLimit({ ...clocks, watchdog: false }), 3_000);
   assert.equal(silenceLimit({ ...clocks, watchdog: true }), 4_500);
   assert.equal(bootLimit({ ...clocks, watchdog: false }), 500);

@@ -7,7 +7,7 @@ import { Pulse } from '../../../../build/worker/vitals/pulse.js';
 import { type Signs, STAGE } from '../../../../build/worker/vitals/vitals.js';
 import { Absence } from '../../../../build/worker/watchdog/absence.js';
 
-const LIMITS = { timeout: 1_000, bootTimeout: 5_000, watchdog: true };
+const LIMITS = { timeout: 1_000, bootTimeout: 5_000, watchdog: true, slowAfter: 0 };
 const INTERVAL = pulseInterval(LIMITS);
 const SERVING: Signs = { stage: STAGE.SERVING, beat: 0, request: 0, extra: 0, patientUntil: 0 };
 

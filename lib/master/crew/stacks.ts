@@ -1,0 +1,29 @@
+import type { ThreadActivity } from '../../protocol/activity.js';
+import { kernelState } from '../../system/thread-state.js';
+import type { WorkerHandle, WorkerInfo } from '../workers/worker-handle.js';
+
+/** What a worker, or a thread of one, does at this moment. */
+export interface WorkerStack extends ThreadActivity {
+  /** The slot; 0 of a spare. */
+  readonly id: number;
+  readonly pid: number | undefined;
+  readonly state: WorkerInfo['state'];
+}
+
+/** Asks all of them at once. One that does not answer in time is told of by what the kernel says of its main thread. */
+export async function stacksOf(workers: readonly WorkerHandle[]): Promise<WorkerStack[]> {
+  const found = await Promise.all(
+    workers.map(async (worker) => {
+      const threads = await worker.inquiry.ask();
+      const { id, pid, state } = worker.info();
+      if (threads === undefined && state === 'exited') return [];
+      return (threads ?? [silent(pid)]).map((thread) => ({ id, pid, state, ...thread }));
+    }),
+  );
+  return found.flat();
+}
+
+function silent(pid: number | undefined): ThreadActivity {
+  const kernel = pid === undefined ? undefined : kernelState(`/proc/${pid}`);
+  return { active: 0, ...(kernel && { kernel }) };
+}

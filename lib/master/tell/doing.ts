@@ -1,0 +1,50 @@
+import { printable } from '../../log/text.js';
+import type { Activity, Hung, KernelState, ThreadActivity } from '../../protocol/activity.js';
+
+const DOING: Readonly<Record<Hung, string>> = {
+  javascript: 'running JavaScript',
+  native: 'in native code',
+  waiting: 'waiting',
+};
+
+/** Kinds of resources in a line. */
+const MAX_PENDING = 8;
+
+/** What a thread was doing, as a part of a line; none where nobody could find out. */
+export function doingTexts({ doing, pending = [], kernel }: Activity): string[] {
+  if (doing === undefined) return [];
+  const further = pending.length > MAX_PENDING ? [`${pending.length - MAX_PENDING} more`] : [];
+  const awaited = [...pending.slice(0, MAX_PENDING).map(printable), ...further].join(', ');
+  if (doing === 'waiting') return [`${DOING.waiting}${awaited === '' ? '' : ` for ${awaited}`}`];
+  return [`${DOING[doing]}${kernel === undefined ? '' : ` (${kernelText(kernel)})`}`];
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  R: 'running',
+  S: 'asleep',
+  D: 'waiting for a disk',
+  T: 'stopped',
+  t: 'held by a debugger',
+};
+
+function kernelText({ state, syscall, wchan }: KernelState): string {
+  const where = syscall === undefined ? wchan : `${syscall}${wchan === undefined ? '' : `, ${wchan}`}`;
+  return `${STATES[state] ?? printable(state)}${where === undefined ? '' : ` in ${printable(where)}`}`;
+}
+
+/** What a worker that was killed had been doing, for the end of a line. */
+export function lastWords(stacks: readonly ThreadActivity[]): string {
+  const texts = stacks.flatMap((activity) => doingTexts(activity).map((text) => `${threadText(activity)}${text}`));
+  return texts.length === 0 ? '' : `; before, ${texts.join('; ')}`;
+}
+
+function threadText({ thread }: ThreadActivity): string {
+  return thread === undefined ? '' : `thread ${thread}: `;
+}
+
+/** A human reads the first stack below the line; programs get all. */
+export function stacksFields(stacks: readonly ThreadActivity[]): Readonly<Record<string, unknown>> {
+  if (stacks.length === 0) return {};
+  const stack = stacks.find((activity) => activity.stack !== undefined)?.stack;
+  return { stacks, ...(stack !== undefined && { stack }) };
+}

@@ -1,0 +1,124 @@
+import type { Duplex } from 'node:stream';
+import { asDelay } from '../../delay.js';
+import { monotonic } from '../../monotonic.js';
+import { pendingBeyond } from '../insight/pending.js';
+import { SlowRecord } from '../insight/slow-record.js';
+import { afterTurn } from '../vitals/loop-time.js';
+import type { WorkerContext } from '../worker.js';
+import type { Arrival } from './arrival.js';
+import { isEventStream } from './endless-answers.js';
+
+/** Between two looks, also where `slowAfter` is shorter. Milliseconds. */
+const SHORTEST_REST = 5;
+
+type Begin = (arrival: Arrival) => boolean;
+
+/**
+ * Tells of requests that are not done after `slowAfter`, as long as the event loop turns: then they wait. Of one that stands still, whoever
+ * watches this thread tells. It looks at the oldest request in flight when that may be due, and once in `slowAfter` where there is none.
+ */
+export class SlowRequests {
+  readonly #context: WorkerContext;
+  readonly #slowAfter: number;
+  readonly #record: SlowRecord;
+  readonly #active: () => readonly Arrival[];
+  readonly #told = new WeakSet<Arrival>();
+  #idle: readonly string[] = [];
+
+  /**
+   * @param active - whose handlers have not ended their answers, in the order of their beginnings.
+   * @returns how a request begins from now on. Where nobody asks for slow ones, that is as it was.
+   */
+  static watch(context: WorkerContext, active: () => readonly Arrival[], begin: Begin): Begin {
+    if (context.spec.clocks.slowAfter === 0) return begin;
+    return new SlowRequests(context, active).#timed(begin);
+  }
+
+  private constructor(context: WorkerContext, active: () => readonly Arrival[]) {
+    this.#context = context;
+    this.#slowAfter = context.spec.clocks.slowAfter;
+    this.#record = new SlowRecord(context.pulse.vitals.memory);
+    this.#active = active;
+    this.#rest(this.#slowAfter);
+  }
+
+  #timed(begin: Begin): Begin {
+    const record = this.#record;
+    return (arrival) => {
+      record.noteClient(arrival.socket.remoteAddress);
+      // It has no place, and so nobody has looked at the clock.
+      if (arrival.began === 0) {
+        arrival.began = performance.now();
+        // With HTTP/2, a response of Node does not always tell.
+        const { stream = arrival.response } = arrival.response as { stream?: Duplex };
+        stream.once('close', record.fly(monotonic(arrival.began)));
+      }
+      return begin(arrival);
+    };
+  }
+
+  #rest(duration: number): void {
+    setTimeout(() => this.#look(), asDelay(Math.max(SHORTEST_REST, Math.ceil(duration)))).unref();
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const active = this.#active();
+    // What is there when nothing is to be done.
+    if (active.length === 0) this.#idle = pendingBeyond([], this.#context.slot.connections);
+    this.#noteTold(active);
+    const next = active.find((arrival) => !this.#told.has(arrival));
+    const due = (next?.began ?? now) + this.#slowAfter;
+    if (due > now) {
+      this.#rest(due - now);
+      return;
+    }
+    // After a loop that stood still, some of them are about to be done, and only the one that held it up was slow.
+    afterTurn(() => {
+      this.#tellAll();
+      this.#rest(SHORTEST_REST);
+    });
+  }
+
+  #tellAll(): void {
+    const now = performance.now();
+    let pending: readonly string[] | undefined;
+    const active = this.#active();
+    this.#noteTold(active);
+    for (const arrival of active) {
+      if (now - arrival.began < this.#slowAfter) return;
+      if (this.#told.has(arrival)) continue;
+      this.#told.add(arrival);
+      // Whoever watches has told of it, or nobody is to: an endless answer is no slow one, and of one that has been ended the client is slow.
+      if (!this.#record.claim(monotonic(arrival.began))) continue;
+      if (arrival.response.writableEnded || isEventStream(arrival.response)) continue;
+      if (!this.#record.admits(monotonic(now))) {
+        this.#record.suppress();
+        continue;
+      }
+      pending ??= pendingBeyond(this.#idle, this.#context.slot.connections);
+      this.#tell(arrival, now - arrival.began, pending);
+    }
+  }
+
+  /** Whoever watches may have told of one. Only which one it was last is known. */
+  #noteTold(active: readonly Arrival[]): void {
+    const told = active.find(({ began }) => this.#record.isTold(monotonic(began)));
+    if (told) this.#told.add(told);
+  }
+
+  #tell({ request, socket }: Arrival, age: number, pending: readonly string[]): void {
+    const { method = '', url = '' } = request;
+    const { remoteAddress } = socket;
+    const { thread } = this.#context.spec;
+    this.#context.tell({
+      type: 'slow',
+      request: { method, url, startedAt: Date.now() - age, ...(remoteAddress && { remoteAddress }) },
+      age,
+      doing: 'waiting',
+      pending,
+      ...(thread !== undefined && { thread }),
+      ...this.#record.report(),
+    });
+  }
+}

@@ -1,0 +1,22 @@
+import { monotonic } from '../../monotonic.js';
+import type { FailedMessage } from '../../protocol/messages.js';
+import type { WorkerSpec } from '../../protocol/spec.js';
+import { serializeError } from '../../serialized-error.js';
+
+/**
+ * When the boot of a thread began, and how long it leaves the clients to others.
+ *
+ * @param first - whether it is one of those that the process begins with. What that was kept from running until now is no part of their boot.
+ */
+export function bootOf(
+  { spawnedAt, rest }: WorkerSpec,
+  first: boolean,
+  away: number,
+): Pick<WorkerSpec, 'spawnedAt' | 'rest'> {
+  return first ? { spawnedAt: spawnedAt + away, rest } : { spawnedAt: monotonic(), rest: 0 };
+}
+
+export function lateBoot(thread: number, bootTimeout: number): FailedMessage {
+  const error = new Error(`thread ${thread} was not ready within bootTimeout (${bootTimeout} ms)`);
+  return { type: 'failed', phase: 'boot', error: serializeError(error) };
+}

@@ -1,0 +1,29 @@
+import type { ThreadActivity } from '../../protocol/activity.js';
+import type { Glimpse } from '../insight/slow-watch.js';
+import { inGlimpseLimit, listing } from '../watchdog/glimpse.js';
+import type { ThreadHandle } from './thread-handle.js';
+import type { Tracer } from './tracer.js';
+
+/** Has a thread stand still for as long as it takes to write down its calls, and go on. From the main thread of its process. */
+export async function glimpseThread(
+  { threadId, watch }: ThreadHandle,
+  tracer: Tracer,
+  seen: (held: boolean) => void,
+): Promise<Glimpse> {
+  if (tracer.holds(threadId)) return { paused: 0, blind: 'taken' };
+  const hold = await tracer.hold(threadId, true);
+  if (hold === undefined) return { paused: 0, blind: 'impossible' };
+  try {
+    const stack = await inGlimpseLimit(hold.stack, watch.vitals.systemThread);
+    seen(stack !== undefined);
+    if (stack === undefined) return { paused: 0, ...(!hold.isReached && { blind: 'impossible' }) };
+    return { stack, paused: listing(hold.scripts) + hold.age };
+  } finally {
+    hold.release();
+  }
+}
+
+/** What all these threads are doing: each says so itself, unless its event loop stands still. */
+export async function activities(threads: readonly ThreadHandle[], ask: number): Promise<ThreadActivity[]> {
+  return Promise.all(threads.map((thread) => thread.activity(ask)));
+}

@@ -1,0 +1,75 @@
+import type { Debugger, InspectorNotification } from 'node:inspector';
+import { monotonic } from '../../monotonic.js';
+import { ThreadFigures } from '../../system/thread-figures.js';
+import type { Glimpse } from '../insight/slow-watch.js';
+import { Absence } from './absence.js';
+import { formatFrames, inTraceLimit, type TimeLimit } from './trace.js';
+
+/** Native code comes back to JavaScript, or does not: there is no hurry, but the report is to tell of this moment. Milliseconds. */
+export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 2_000 };
+
+/** So long, roughly, a thread takes to say which scripts it has; nobody else can measure it. Milliseconds. */
+export function listing(scripts: number): number {
+  return 0.2 + scripts * PER_SCRIPT;
+}
+const PER_SCRIPT = 0.01;
+
+type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
+type Paused = InspectorNotification<Debugger.PausedEventDataType>;
+
+/** Waits for the stack of a thread as long as it makes sense; undefined when it does not come. */
+export async function inGlimpseLimit(stack: Promise<string>, systemThread: number): Promise<string | undefined> {
+  // One of its own: to look at that of the clock would be to count the same absence twice.
+  const figures = ThreadFigures.of(systemThread);
+  try {
+    return await inTraceLimit(stack, new Absence(figures, monotonic()), GLIMPSE_LIMIT);
+  } finally {
+    figures.close();
+  }
+}
+
+/**
+ * Has the main thread of this process stand still for as long as it takes to write down its calls, and go on. From another thread.
+ *
+ * First it says which scripts it has, and goes on while that is read; only then it is to pause. What is sent to it is acted on in its order, when
+ * it comes to JavaScript. So a pause that is withdrawn in time never comes: a call of native code is not stopped at its end by somebody who has
+ * ceased to wait. A developer who has stopped it at a breakpoint finds it there as before.
+ */
+export async function glimpseMainThread(systemThread: number, seen: (held: boolean) => void): Promise<Glimpse> {
+  const { Session } = process.getBuiltinModule('node:inspector');
+  const session = new Session();
+  session.connectToMainThread();
+  const scripts = new Map<string, string>();
+  /** When it had heard that it is to pause. */
+  let orderedAt = 0;
+  let frames: readonly Debugger.CallFrame[] | undefined;
+  session.on('Debugger.scriptParsed', ({ params }: Parsed) => scripts.set(params.scriptId, params.url));
+  try {
+    await inGlimpseLimit(
+      new Promise<string>((resolve, reject) => {
+        session.on('Debugger.paused', ({ params }: Paused) => {
+          if (frames === undefined) seen(true);
+          frames ??= params.callFrames;
+          // If it had not heard of the order, the pause is somebody else's, and was there before: it is his to end.
+          if (orderedAt > 0) session.post('Debugger.resume');
+          // A `debugger` statement may be next, which nobody but this session would stop at: to disable it lets go of that too.
+          session.post('Debugger.disable', () => resolve(''));
+        });
+        session.post('Debugger.enable', (error) => {
+          if (error !== null) reject(error);
+          else if (frames === undefined) session.post('Debugger.pause', () => (orderedAt = performance.now()));
+        });
+      }),
+      systemThread,
+    );
+    if (frames !== undefined) {
+      const paused = listing(scripts.size) + (orderedAt === 0 ? 0 : performance.now() - orderedAt);
+      return { stack: formatFrames(frames, scripts), paused };
+    }
+    seen(false);
+    session.post('Debugger.disable', () => undefined);
+    return { paused: 0 };
+  } finally {
+    session.disconnect();
+  }
+}

@@ -1,0 +1,67 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import { inTime } from './wait.js';
+
+export interface SlowLoad {
+  /** So many slow requests, by so many clients at once; others go on beside them until they are done. */
+  readonly slow: number;
+  readonly slowClients: number;
+  readonly otherClients: number;
+}
+
+export interface LoadResult {
+  readonly sent: number;
+  /** Each that was not answered 200, with its own path and the checksum of its own body. */
+  readonly wrong: readonly string[];
+  /** Of the others: how long each took, milliseconds, in ascending order. */
+  readonly times: readonly number[];
+}
+
+/** Slow requests among others, each with a body of its own, of which the answer must have the checksum. */
+export async function slowLoad(url: string, { slow, slowClients, otherClients }: SlowLoad): Promise<LoadResult> {
+  const wrong: string[] = [];
+  const times: number[] = [];
+  let [sent, left, busy] = [0, slow, true];
+  const agent = new http.Agent({ keepAlive: true });
+  const ask = async (path: string): Promise<void> => {
+    sent++;
+    const body = randomBytes(1 + Math.floor(Math.random() * 20_000));
+    const expected = `${path} ${createHash('sha256').update(body).digest('hex')}`;
+    try {
+      const answer = await post(agent, `${url}${path}`, body);
+      if (answer !== `200 ${expected}`) wrong.push(`${path}: ${answer}`);
+    } catch (error) {
+      wrong.push(`${path}: ${error}`);
+    }
+  };
+  const slowClient = async (): Promise<void> => {
+    while (left > 0) await ask(`/slow/${left--}`);
+  };
+  const otherClient = async (_: unknown, client: number): Promise<void> => {
+    for (let number = 0; busy; number++) {
+      const begun = performance.now();
+      await ask(`/other/${client}/${number}`);
+      times.push(performance.now() - begun);
+    }
+  };
+  const others = Array.from({ length: otherClients }, otherClient);
+  await Promise.all(Array.from({ length: slowClients }, slowClient));
+  busy = false;
+  await Promise.all(others);
+  agent.destroy();
+  return { sent, wrong, times: times.sort((a, b) => a - b) };
+}
+
+async function post(agent: http.Agent, url: string, body: Buffer): Promise<string> {
+  const request = http.request(url, { method: 'POST', agent, headers: { 'content-length': body.length } });
+  request.end(body);
+  const [response] = (await inTime(once(request, 'response'), `an answer to ${url}`)) as [http.IncomingMessage];
+  let text = '';
+  for await (const part of response.setEncoding('utf8')) text += part;
+  return `${response.statusCode} ${text}`;
+}
+
+export function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}

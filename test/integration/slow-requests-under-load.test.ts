@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { amount } from '../helpers/amount.js';
+import { fixture, Host } from '../helpers/host.js';
+import { slowLoad } from '../helpers/slow-load.js';
+
+/** Far below what a slow request takes, so that whoever watches is in time on a busy machine too. Milliseconds. */
+const SLOW_AFTER = 20;
+const SLOW = amount({ suite: 100, long: 1_000 });
+
+for (const [name, options] of Object.entries({
+  'on 4 sync workers': { workers: 4 },
+  'on 2 workers with 4 threads each': { workers: 2, workerClass: 'threaded', threads: 4 },
+})) {
+  test(`slow_requests_under_load: none fails, none is answered twice or changed, ${name}`, async (t) => {
+    const host = new Host(t, { app: fixture('slow-load.js'), slowAfter: SLOW_AFTER, ...options });
+    const url = await host.ready();
+    const { sent, wrong } = await slowLoad(url, { slow: SLOW, slowClients: 3, otherClients: 3 });
+    assert.deepEqual(wrong, []);
+    await host.finished(sent);
+    const reports = host.of('worker:slow').map(({ args }) => args[1]);
+    const slow = reports.filter(({ request }) => request.url.startsWith('/slow/'));
+    assert.ok(slow.length > 0);
+    assert.equal(new Set(slow.map(({ request }) => request.url)).size, slow.length, 'each is told of once');
+    for (const { doing, stack } of slow) {
+      // On a busy machine one may be met before it has begun to compute, or behind it.
+      if (doing === 'javascript') assert.match(stack, /guiltyFunction|slowLoad/);
+    }
+    const guilty = slow.filter(({ stack }) => /guiltyFunction/.test(stack));
+    assert.ok(guilty.length >= 0.9 * slow.length, `${guilty.length} of ${slow.length} name it`);
+  });
+}

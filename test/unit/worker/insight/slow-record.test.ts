@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { pendingBeyond } from '../../../../build/worker/insight/pending.js';
+import { SlowRecord } from '../../../../build/worker/insight/slow-record.js';
+import { Vitals } from '../../../../build/worker/vitals/vitals.js';
+import { isIdle } from '../../../../build/worker/watchdog/trace.js';
+
+const MINUTE = 60_000;
+
+/** The two sides of one memory. */
+function both(): [SlowRecord, SlowRecord] {
+  const { memory } = new Vitals();
+  return [new SlowRecord(memory), new SlowRecord(memory)];
+}
+
+test('a slow request is claimed once, by whoever comes first', () => {
+  const [own, watcher] = both();
+  assert.deepEqual([own.claim(12.25), watcher.claim(12.25), own.claim(12.25)], [true, false, false]);
+  assert.deepEqual([watcher.isTold(12.25), watcher.isTold(12.5)], [true, false]);
+  assert.deepEqual([watcher.claim(12.5), own.claim(12.5)], [true, false]);
+});
+
+test('so many are told in a minute; the rest is counted, and said with the next one', () => {
+  const [own, watcher] = both();
+  let told = 0;
+  for (let now = 1_000_000; now < 1_000_000 + MINUTE - 1; now += 100) {
+    if (own.admits(now)) {
+      told++;
+      assert.equal(own.report().suppressed, undefined);
+    } else watcher.suppress();
+  }
+  assert.equal(told, 300);
+  assert.equal(own.admits(1_000_000 + MINUTE), true);
+  assert.equal(watcher.report().suppressed, 300);
+  assert.equal(own.report().suppressed, undefined);
+});
+
+test('a thread is held for a hundredth of the time at most, and all of it is counted', () => {
+  const [own, watcher] = both();
+  assert.ok(watcher.admits(MINUTE));
+  for (let pause = 0; pause < 6; pause++) {
+    assert.ok(watcher.admits(MINUTE + pause));
+    watcher.notePause(100);
+  }
+  assert.equal(own.admits(MINUTE + 10), false);
+  assert.equal(own.admits(2 * MINUTE), true);
+  assert.deepEqual(own.report().pauses, { count: 6, total: 600 });
+});
+
+test('what is in flight is known, and which one came last, and from where', () => {
+  const [own, watcher] = both();
+  own.noteClient('2001:db8::1');
+  const first = own.fly(10);
+  const second = own.fly(20);
+  assert.deepEqual([watcher.flying, watcher.latest, watcher.address], [2, 20, '2001:db8::1']);
+  first();
+  assert.deepEqual([watcher.flying, watcher.latest], [1, 20]);
+  second();
+  assert.deepEqual([watcher.flying, watcher.latest], [0, 0]);
+  own.noteClient(undefined);
+  assert.equal(watcher.address, undefined);
+  own.noteClient('x'.repeat(100));
+  const { address = '' } = watcher;
+  assert.equal(address.length, 67);
+});
+
+test('an order to say what is done is answered once', () => {
+  const [own, watcher] = both();
+  assert.deepEqual(
+    [own.isAnswered(1), own.answers(1), watcher.answers(1), watcher.isAnswered(1)],
+    [false, true, false, true],
+  );
+  assert.equal(watcher.answers(2), true);
+});
+
+test('the clients are not what is waited for, nor is what is always there', (t) => {
+  const resources = ['PipeWrap', 'TCPSocketWrap', 'TCPSocketWrap', 'TCPServerWrap', 'Timeout', 'PipeWrap'];
+  t.mock.method(process, 'getActiveResourcesInfo', () => resources);
+  assert.deepEqual(pendingBeyond(['PipeWrap'], 1), ['TCPSocketWrap', 'Timeout', 'PipeWrap']);
+  assert.deepEqual(pendingBeyond([], 9), ['Timeout']);
+  t.mock.method(process, 'getActiveResourcesInfo', () => Array.from({ length: 500 }, () => 'Timeout'));
+  assert.equal(pendingBeyond([], 0).length, 100);
+});
+
+test('a thread without a call of the application is idle, if one of this library is there', () => {
+  const { pathname } = new URL('../../../../build/worker/x.js', import.meta.url);
+  const own = `    at #beat (${pathname}:1:2)`;
+  const node = '    at listOnTimeout (node:internal/timers:581:17)';
+  const app = '    at app (/srv/app.js:1:2)';
+  assert.ok(isIdle(`${own}\n${node}`));
+  for (const stack of [node, app, `${app}\n${own}`, `${own}\n${app}\n${node}`]) assert.ok(!isIdle(stack), stack);
+});
