@@ -8,6 +8,7 @@ import type { BoundAddress } from './master/sockets/listener.js';
 import type { ArbiterEvents, ReloadResult } from './master/tell/events.js';
 import { createJournal } from './master/tell/journal.js';
 import { callListeners } from './master/tell/listeners.js';
+import { mirror } from './master/tell/mirror.js';
 import { createNotifier, type Notifier } from './master/tell/notify.js';
 import type { WorkerInfo } from './master/workers/worker-handle.js';
 import { integer } from './options/checks.js';
@@ -46,6 +47,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     if (!spec && this.#options.tls) readTls(this.#options.tls);
     const journal = createJournal(this.#options, () => this.#master.target);
     this.#notifier = createNotifier(this as never, journal);
+    this.#notifier.observe(mirror(this.#options.name));
     this.#master = new Master(this.#options, this.#notifier);
   }
 
@@ -152,6 +154,16 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     const { post, state } = this.#master;
     if (!post || state === 'stopped') throw refusal(method, state);
     return post;
+  }
+
+  /**
+   * All that `stats()` says, as the text that Prometheus reads (version 0.0.4, `Content-Type: text/plain; version=0.0.4`), in seconds and bytes,
+   * each with the label `name`; and the metrics of the workers' own registries, see {@link OwnWorker.metrics}. A worker that has some is asked for them first; one
+   * that does not answer within 250 ms is known by its last ones. Rejects with `ERR_STATE` in a worker.
+   */
+  async metrics(): Promise<string> {
+    if (spec) throw refusal('metrics', 'this process is a worker');
+    return this.#master.metrics();
   }
 
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */

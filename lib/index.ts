@@ -3,10 +3,19 @@ export { ArbiterError, type ArbiterErrorCode } from './errors.js';
 export type { BroadcastResult, SendOptions } from './master/crew/post.js';
 export type { WorkerStack } from './master/crew/stacks.js';
 export type { ArbiterState } from './master/loop/states.js';
-export type { ArbiterStats, CrewStats, FailingSlot, StatsTotals, WorkerStats } from './master/scoreboard/stats.js';
+export type {
+  ArbiterStats,
+  CrewStats,
+  FailingSlot,
+  Histogram,
+  Saturation,
+  StatsTotals,
+  WorkerStats,
+} from './master/scoreboard/stats.js';
 export type { BoundAddress } from './master/sockets/listener.js';
 export type { QueueReport, QueueStats } from './master/sockets/queue-level.js';
 export type { ArbiterEvents, ReloadResult, ThreadExit, WorkerExit, WorkerTimeout } from './master/tell/events.js';
+export type { ArbiterMessage } from './master/tell/mirror.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/workers/worker-handle.js';
 export type { AccessLogSettings } from './options/access-format.js';
 export type { LogFields, Logger } from './options/logger.js';
@@ -44,6 +53,7 @@ export type { Acceptor } from './worker/accept/acceptor.js';
 export { AsyncWorker } from './worker/classes/async.js';
 export { SyncWorker } from './worker/classes/sync.js';
 export { ThreadedWorker } from './worker/classes/threaded.js';
+export type { MetricsSource } from './worker/entry/own-metrics.js';
 export { type OwnWorker, worker } from './worker/entry/self.js';
 export type { ConnectionListener, Listener } from './worker/handlers/listener.js';
 export { HttpWorker, type Places } from './worker/http/http-worker.js';

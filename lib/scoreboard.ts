@@ -1,4 +1,7 @@
 import { endianness } from 'node:os';
+import { readTimes, type Times, TimesImage } from './slot-times.js';
+
+export { DUTY, type DutyState, dutyLoad, dutyState, dutyWord } from './duty-words.js';
 
 /**
  * The layout of a scoreboard slot, and nothing else: no file is touched here.
@@ -9,10 +12,10 @@ import { endianness } from 'node:os';
  * write that stored it in the header and in the slot's last word.
  */
 
-/** Bytes from one slot to the next, and of a write that stores a request. The fewer, the cheaper the write. */
-export const SLOT_SIZE = 256;
-/** Bytes of the part that every write stores. */
-export const HEADER_SIZE = 80;
+/** Bytes from one slot to the next. It is no more than what is read at once, and never lies in two pages of memory. */
+export const SLOT_SIZE = 512;
+/** Bytes of the part that every write stores. The fewer, the cheaper the write. */
+export const HEADER_SIZE = 248;
 
 /**
  * The file begins with one word of 32 bits per slot, see {@link dutyWord}: what all acceptors do is one short read. A
@@ -41,7 +44,7 @@ export function slotPosition(index: number): number {
 
 /**
  * @param until - milliseconds of `monotonic()`.
- * @param sockets - indices of those whose queues nobody else will serve. None beyond the 247th can be said.
+ * @param sockets - indices of those whose queues nobody else will serve. None beyond the 503rd can be said.
  */
 export function encodeLastCall(until: number, sockets: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(SLOT_SIZE);
@@ -54,30 +57,6 @@ export function encodeLastCall(until: number, sockets: readonly number[]): Uint8
 export function readLastCall(bytes: Uint8Array, socket: number): number {
   if (bytes[LAST_CALL_SOCKETS + socket] !== 1) return 0;
   return new Float64Array(bytes.buffer, bytes.byteOffset, 1)[0] ?? 0;
-}
-
-/**
- * What an acceptor does: accepts, has no room, has room and leaves the accepting to others, accepts no more and is about to close, has no room for what is
- * likely to be a moment, or leaves the accepting to others as long as it sees them come on. 0 is none.
- */
-export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3, LEAVING: 4, BRIEF: 5, ALERT: 6 } as const;
-export type DutyState = (typeof DUTY)[keyof typeof DUTY];
-
-/**
- * What an acceptor does, and how many of its places are taken, in one word: a store of it cannot be torn.
- *
- * @param turn - by which others see that it has come on, of 256.
- */
-export function dutyWord(state: DutyState, load: number, turn = 0): number {
-  return ((state << 24) | ((turn & 0xff) << 16) | Math.min(load, 0xffff)) >>> 0;
-}
-
-export function dutyState(word: number): number {
-  return word >>> 24;
-}
-
-export function dutyLoad(word: number): number {
-  return word & 0xffff;
 }
 
 /** What a worker process is doing. 0 is a slot that was never written. */
@@ -119,6 +98,22 @@ export interface SlotRecord {
   readonly patientUntil: number;
   /** The oldest request in flight. */
   readonly request: SlotRequest | undefined;
+  /** From the calls of handlers to the ends of their answers. */
+  readonly requestTime: Times;
+  /** Before the calls of handlers. */
+  readonly waitTime: Times;
+  /** Undefined where nobody accepts. */
+  readonly room: SlotRoom | undefined;
+}
+
+/** For how long somebody could have been let in at once. */
+export interface SlotRoom {
+  /** Milliseconds since it began to accept. */
+  readonly free: number;
+  /** Up to when that is counted, of `monotonic()`. */
+  readonly at: number;
+  /** Whether it goes on from there: nothing was under way at that moment. */
+  readonly open: boolean;
 }
 
 // Indices into the header, as 32 bit words and as 64 bit floats. Native byte order: a board never leaves its machine.
@@ -131,12 +126,16 @@ const WORD = {
   EXIT: 5,
   ABANDONED: 15,
   REQUEST_SEQ: 18,
-  SEQ_END: 19,
+  ROOM: 19,
+  SEQ_END: HEADER_SIZE / 4 - 1,
 };
-const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, PATIENCE: 8 };
+const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, PATIENCE: 8, FREE: 10, FREE_AT: 11 };
+/** No acceptor, one without room, one with. */
+const ROOM = { NONE: 0, FULL: 1, OPEN: 2 };
 // A 32 bit float: it has half of its place, and what is counted rarely has the other.
 const SINGLE = { ELU: 14 };
-// Byte offsets of the request: start, the lengths of method and id, that of the URL, the three texts; the number of its write is the slot's last word.
+// Byte offsets of the times; and of the request: start, the lengths of method and id, that of the URL, the three texts, and the number of its write.
+const TIMES = 96;
 const STARTED_AT = HEADER_SIZE;
 const METHOD_LENGTH = STARTED_AT + 8;
 const ID_LENGTH = METHOD_LENGTH + 1;
@@ -144,14 +143,17 @@ const URL_LENGTH = METHOD_LENGTH + 2;
 const TEXT = URL_LENGTH + 2;
 const MAX_METHOD = 20;
 const MAX_ID = 64;
-const MAX_URL = SLOT_SIZE - TEXT - MAX_METHOD - 4;
-const REQUEST_SEQ_END = SLOT_SIZE - 4;
+const MAX_URL = 140;
+const REQUEST_SEQ_END = TEXT + MAX_METHOD + MAX_URL;
+/** Bytes of a write that stores a request. Behind them is what hardly ever changes, see {@link TimesImage}. */
+const FULL_SIZE = REQUEST_SEQ_END + 4;
 const CUT = '...';
 const LITTLE_ENDIAN = endianness() === 'LE';
 
 /** The worker's side: fields are set one by one, then {@link SlotImage.header} or {@link SlotImage.full} seals a write. */
 export class SlotImage {
   readonly bytes: Buffer;
+  readonly times: TimesImage;
   readonly #words: Uint32Array;
   readonly #floats: Float64Array;
   readonly #singles: Float32Array;
@@ -166,6 +168,7 @@ export class SlotImage {
     this.#words = new Uint32Array(memory, 0, HEADER_SIZE / 4);
     this.#floats = new Float64Array(memory);
     this.#singles = new Float32Array(memory, 0, HEADER_SIZE / 4);
+    this.times = new TimesImage(memory, TIMES, FULL_SIZE);
   }
 
   setPid(pid: number): void {
@@ -202,6 +205,12 @@ export class SlotImage {
     this.#floats[FLOAT.PATIENCE] = until;
   }
 
+  setRoom({ free, at, open }: SlotRoom): void {
+    this.#words[WORD.ROOM] = open ? ROOM.OPEN : ROOM.FULL;
+    this.#floats[FLOAT.FREE] = free;
+    this.#floats[FLOAT.FREE_AT] = at;
+  }
+
   setRequest(method: string, url: string, startedAt: number, id = ''): void {
     const { bytes } = this;
     this.#floats[STARTED_AT / 8] = startedAt;
@@ -226,7 +235,7 @@ export class SlotImage {
     const seq = ((this.#words[WORD.SEQ] as number) + 1) >>> 0;
     this.#words[WORD.SEQ] = seq;
     this.#words[WORD.SEQ_END] = seq;
-    return HEADER_SIZE;
+    return this.times.overflows ? SLOT_SIZE : HEADER_SIZE;
   }
 
   /** Seals a write of header and request and returns its length. */
@@ -235,7 +244,7 @@ export class SlotImage {
     const seq = this.#words[WORD.SEQ] as number;
     this.#words[WORD.REQUEST_SEQ] = seq;
     this.bytes.writeUInt32LE(seq, REQUEST_SEQ_END);
-    return SLOT_SIZE;
+    return this.times.overflows ? SLOT_SIZE : FULL_SIZE;
   }
 }
 
@@ -245,6 +254,9 @@ export function readSlot(bytes: Buffer): SlotRecord | undefined {
   const float = (index: number): number => readFloat(bytes, index * 8);
   const state = word(WORD.STATE);
   if (state === STATE.EMPTY || !STATES.includes(state) || word(WORD.SEQ) !== word(WORD.SEQ_END)) return undefined;
+  const times = readTimes(bytes, TIMES, FULL_SIZE, LITTLE_ENDIAN);
+  if (times === undefined) return undefined;
+  const room = word(WORD.ROOM);
   const exit = word(WORD.EXIT);
   const active = word(WORD.ACTIVE);
   return {
@@ -261,6 +273,9 @@ export function readSlot(bytes: Buffer): SlotRecord | undefined {
     elu: readSingle(bytes, SINGLE.ELU * 4),
     patientUntil: float(FLOAT.PATIENCE),
     request: active > 0 ? readRequest(bytes, word(WORD.REQUEST_SEQ)) : undefined,
+    ...times,
+    room:
+      room === ROOM.NONE ? undefined : { free: float(FLOAT.FREE), at: float(FLOAT.FREE_AT), open: room === ROOM.OPEN },
   };
 }
 

@@ -6,11 +6,11 @@ import { Ending } from './ending.js';
 import { Alarm } from './loop/alarm.js';
 import { Loop } from './loop/loop.js';
 import { type ArbiterState, checkMove, refusal } from './loop/states.js';
+import { metrics, type Numbers, snapshot } from './numbers/numbers.js';
 import { opening } from './opening.js';
 import { isOver, Reloads, resultOf } from './reloads.js';
-import { type ArbiterStats, EMPTY_STATS } from './scoreboard/stats.js';
+import type { ArbiterStats } from './scoreboard/stats.js';
 import { takeName } from './site/inline-names.js';
-import type { Queues } from './site/queues.js';
 import type { Site, SiteEvents } from './site/site.js';
 import { abandonUpgrade, upgrade } from './site/succession.js';
 import type { BoundAddress } from './sockets/listener.js';
@@ -35,7 +35,7 @@ export class Master {
   #target: number;
   #site: Site | undefined;
   #crew: Crew | undefined;
-  #queues: Queues | undefined;
+  #numbers: Numbers | undefined;
   #workers: ReturnType<typeof workerTurns> | undefined;
   readonly #ending: Ending;
   #failure: unknown;
@@ -93,7 +93,7 @@ export class Master {
         this.#upgradeDue = false;
         this.#notifier.emit('upgrade', pid);
       },
-      stats: () => this.stats(),
+      stats: () => this.#snapshot(),
     };
     opening(this.#options, events, this.#abortOpening.signal).then((turn) => this.#loop.enqueue(turn));
     await this.#until('start', () => this.#state === 'running');
@@ -147,14 +147,17 @@ export class Master {
   }
 
   stats(): ArbiterStats<ArbiterState> {
-    return {
-      name: this.#options.name,
-      pid: process.pid,
-      state: this.#state,
-      target: this.#target,
-      queues: this.#site === undefined ? [] : (this.#queues?.stats() ?? []),
-      ...(this.#crew?.stats(this.#target) ?? EMPTY_STATS),
-    };
+    this.#numbers?.watch();
+    return this.#snapshot();
+  }
+
+  metrics(): Promise<string> {
+    return metrics(this.#numbers, () => this.stats(), this.#options.workerClass.name ?? 'custom');
+  }
+
+  #snapshot(): ArbiterStats<ArbiterState> {
+    const view = { name: this.#options.name, state: this.#state, target: this.#target };
+    return snapshot(this.#numbers, { ...view, open: this.#site !== undefined });
   }
 
   readonly stacks: Crew['stacks'] = () => this.#crew?.stacks() ?? Promise.resolve([]);
@@ -169,7 +172,7 @@ export class Master {
           this.#end(site.failStart(failure));
         },
       });
-      ({ queues: this.#queues, crew: this.#crew, workers: this.#workers } = staffed);
+      ({ numbers: this.#numbers, crew: this.#crew, workers: this.#workers } = staffed);
     },
     unopened: ({ error }) => {
       if (this.#ending.stage === undefined) this.#failure = error;
@@ -187,6 +190,7 @@ export class Master {
       // At the start, all must have been ready once.
       else if (name === 'SIGWINCH' && (origin || this.#state === 'starting')) return;
       else if (name === 'SIGHUP' && !origin) this.#reloads.ask(this.#crew);
+      // Until it is told otherwise, nobody serves; Gunicorn: WINCH.
       else if (name === 'SIGWINCH') this.#crew?.hold();
       else if (name === 'SIGUSR1') {
         // What writes logs is told that their files have been moved away.

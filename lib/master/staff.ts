@@ -1,15 +1,16 @@
 import type { ResolvedOptions } from '../options/resolved.js';
 import { Crew } from './crew/crew.js';
-import { type Queues, watchQueues } from './site/queues.js';
+import { Numbers } from './numbers/numbers.js';
+import { watchQueues } from './site/queues.js';
 import type { Site } from './site/site.js';
 import type { Notifier } from './tell/notify.js';
 import { type Supervision, workerTurns } from './worker-turns.js';
 import type { Generation } from './workers/generation.js';
 
-/** What looks after an open site: its workers, and its queues. */
+/** What looks after an open site: its workers, its queues, and what is told of both. */
 export interface Staff {
   readonly crew: Crew;
-  readonly queues: Queues;
+  readonly numbers: Numbers;
   readonly workers: ReturnType<typeof workerTurns>;
 }
 
@@ -25,10 +26,11 @@ export function staff(
   if (service) notifier.observe((event, args) => service.onEvent(event, args));
   const queues = watchQueues(listeners, options.backlog, notifier);
   const crew = new Crew(site, options, generation, notifier);
+  const numbers = new Numbers(crew, queues);
   const workers = workerTurns({
-    ...{ crew, notifier, onAdopt: site.adopt, ...start },
+    ...{ crew, notifier, numbers, onAdopt: site.adopt, ...start },
     sockets: listeners.map(({ name }) => name),
     bootTimeout: options.clocks.bootTimeout,
   });
-  return { crew, queues, workers };
+  return { crew, numbers, workers };
 }

@@ -9,6 +9,7 @@ import {
   silentFailure,
 } from './crew/boot-failure.js';
 import type { Crew } from './crew/crew.js';
+import type { Numbers } from './numbers/numbers.js';
 import type { Site } from './site/site.js';
 import { timeoutReport } from './tell/events.js';
 import type { Notifier } from './tell/notify.js';
@@ -20,6 +21,7 @@ import type { WorkerHandle, WorkerTurn } from './workers/worker-handle.js';
 export interface Supervision {
   readonly crew: Crew;
   readonly notifier: Notifier;
+  readonly numbers: Numbers;
   /** The names of the listening sockets. */
   readonly sockets: readonly string[];
   /** As of the option, milliseconds. */
@@ -33,7 +35,7 @@ export interface Supervision {
 
 /** What is done when a worker says something, is late, or ends. */
 export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTurn['type']> {
-  const { crew, notifier, sockets, bootTimeout, starting, onFailedStart, onAdopt } = supervision;
+  const { crew, notifier, numbers, sockets, bootTimeout, starting, onFailedStart, onAdopt } = supervision;
 
   /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */
   const onBootFailure = (worker: WorkerHandle, failure: ArbiterError): void => {
@@ -61,9 +63,11 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       else if (message.type === 'term') crew.asked(worker);
       else if (message.type === 'adopt') onAdopt(worker, message);
       else if (message.type === 'stacks') worker.inquiry.hear(message);
+      else if (message.type === 'metrics') numbers.take(worker, message);
       else if (message.type !== 'failed') passOn(worker, message, notifier);
       else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
       if (message.type !== 'thread') return;
+      numbers.lose(worker, message.thread);
       const served = message.request !== undefined || crew.evidence.hasServed(worker);
       if (!crew.excuses(worker, served)) crew.failTrial(worker, earlyThreadDeath(worker, message));
     },
@@ -86,6 +90,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       const exit = crew.evidence.explain(turn);
       if (boots) onBootFailure(worker, silentFailure(worker.id, exit, error));
       crew.bury(turn, exit);
+      numbers.lose(worker);
     },
     trouble: ({ error }) => notifier.report(error),
     tick: () => crew.tick(),

@@ -12,6 +12,7 @@ import {
 } from './activity.js';
 import { type AdoptMessage, parseAdoption } from './adoption.js';
 import { encodeMail, type Lanes, type Receipt } from './mail.js';
+import { type MetricsMessage, parseMetrics } from './metrics.js';
 import { parseWarning, type WarningMessage } from './warning.js';
 
 /*
@@ -88,6 +89,7 @@ export type WorkerMessage =
   | StacksMessage
   | WarningMessage
   | AdoptMessage
+  | MetricsMessage
   /** What the application sends: any JSON. `thread`: in which of them, from 1. */
   | { readonly type: 'user'; readonly message: unknown; readonly thread?: number };
 
@@ -104,7 +106,7 @@ export type Said = WorkerMessage | UserText | Receipt | Lanes;
 /** A longer line is no message of ours: no stack that {@link serializeError} writes comes near. */
 export const MAX_LINE: number = 1 << 20;
 /** With what is around it, it must be a line. */
-const MAX_USER_MESSAGE: number = MAX_LINE - 1024;
+export const MAX_USER_MESSAGE: number = MAX_LINE - 1024;
 export function encodeMessage(message: Said): string {
   // It begins with a new line too: whatever else wrote to the pipe may have left half of one.
   if (message.type === 'heard' || message.type === 'lanes') return `\n${encodeMail(message)}\n`;
@@ -147,6 +149,7 @@ export function parseMessage(line: string): WorkerMessage | undefined {
   if (value['type'] === 'stacks') return parseStacks(value);
   if (value['type'] === 'warning') return parseWarning(value);
   if (value['type'] === 'adopt') return parseAdoption(value);
+  if (value['type'] === 'metrics') return parseMetrics(value);
   const error = parseError(value['error']);
   if (error === undefined) return undefined;
   if (value['type'] === 'error') return { type: 'error', error };

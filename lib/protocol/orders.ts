@@ -1,9 +1,10 @@
 /**
- * What the master tells a worker on the control pipe, a line each: to drain, to end at once, or to serve on though somebody has sent it TERM.
+ * What the master tells a worker on the control pipe, a line each: to drain, to end at once, to serve on though somebody has sent it TERM, or to
+ * tell its own numbers.
  * Not by signals: those reach a worker from anywhere, most of all when a whole process group or cgroup is told to end.
  */
-export type Order = 'drain' | 'quit' | 'stay';
-const ORDERS: readonly Order[] = ['drain', 'quit', 'stay'];
+export type Order = 'drain' | 'quit' | 'stay' | 'numbers';
+const ORDERS: readonly Order[] = ['drain', 'quit', 'stay', 'numbers'];
 
 /** Begins the order for a spare to take a slot. */
 const SERVE = 'serve ';

@@ -6,7 +6,8 @@ import { isRecord } from '../serialized-error.js';
  * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
  * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
  * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight; `access-log`: lines of the access log are
- * lost, since they could not be written, or its file could not be opened anew.
+ * lost, since they could not be written, or its file could not be opened anew; `metrics`: numbers of its own
+ * that cannot be exported.
  */
 export type WarningCode =
   | 'connections'
@@ -17,7 +18,8 @@ export type WarningCode =
   | 'drain'
   | 'descriptors'
   | 'exit'
-  | 'access-log';
+  | 'access-log'
+  | 'metrics';
 const CODES: readonly WarningCode[] = [
   'connections',
   'slow-client',
@@ -28,6 +30,7 @@ const CODES: readonly WarningCode[] = [
   'descriptors',
   'exit',
   'access-log',
+  'metrics',
 ];
 
 /** Something that an operator should know, and that ends nothing. */

@@ -184,6 +184,7 @@ export abstract class Worker<App = unknown> {
       onLeft: leaveSockets,
     });
     slot.countConnections(() => acceptor.connections.size);
+    slot.countRoom(acceptor);
     descriptors.watch(
       {
         warn: (message) => warn('descriptors', message),
@@ -206,6 +207,7 @@ export abstract class Worker<App = unknown> {
   protected begin(method: string, url: string): (failed?: boolean) => void {
     const { slot } = this.context;
     slot.begin(method, url);
-    return (failed = false) => slot.end(failed);
+    const began = performance.now();
+    return (failed = false) => slot.end(failed, performance.now() - began);
   }
 }

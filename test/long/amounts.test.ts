@@ -17,6 +17,7 @@ const TESTS = [
   'load-balancer',
   'long-lived',
   'message-floods',
+  'metrics',
   'next',
   'recycling',
   'reload-broken',

@@ -18,7 +18,10 @@ const FLOORS: readonly (readonly [floor: number, where: RegExp])[] = [
   [3, /^(?:master|worker)\//],
   [2, /^(?:system|log)\//],
   [1, /^options\//],
-  [0, /^protocol\/|^(?:backoff|delay|errors|monotonic|pace|scoreboard|serialized-error|debug)\.ts$/],
+  [
+    0,
+    /^protocol\/|^(?:backoff|delay|errors|monotonic|pace|scoreboard|serialized-error|debug|duty-words|slot-times)\.ts$/,
+  ],
 ];
 const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) => where.test(file))?.[0];
 
@@ -27,7 +30,7 @@ const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) =>
  * the top of the master, and is the ground of the worker.
  */
 const WINGS: Readonly<Record<string, readonly string[]>> = {
-  master: ['', 'crew', 'site', 'tell', 'scoreboard', 'workers', 'access', 'sockets', 'loop', 'common'],
+  master: ['', 'numbers', 'crew', 'site', 'tell', 'scoreboard', 'workers', 'access', 'sockets', 'loop', 'common'],
   worker: [
     ...['entry', 'threads', 'lifecycle', 'classes', 'http', 'requests', 'admission', 'handlers', 'connections'],
     ...['worker.ts', 'accept', 'watchdog', 'access', 'insight', 'vitals', ''],

@@ -11,6 +11,8 @@ function set(image: SlotImage, entry: SlotRecord): void {
   image.setCounters(entry.requests, entry.errors, entry.abandoned);
   image.setBeat(entry.beat, entry.rss, entry.elu);
   image.setPatience(entry.patientUntil);
+  image.times.restore(entry);
+  if (entry.room) image.setRoom(entry.room);
   if (entry.request) image.setRequest(entry.request.method, entry.request.url, entry.request.startedAt);
 }
 /** Seals and stores a write, as `pwrite` does: only the length that the image asks for. */
@@ -34,6 +36,9 @@ const request = fc.record(
   },
   plain,
 );
+// Beyond 32 bits too, and mostly not.
+const count = fc.oneof({ weight: 9, arbitrary: fc.nat(1000) }, { weight: 1, arbitrary: fc.nat(2 ** 48 - 1) });
+const times = fc.record({ counts: fc.array(count, { minLength: 16, maxLength: 16 }), sum: float }, plain);
 const served = fc.record(
   {
     pid: word,
@@ -48,6 +53,9 @@ const served = fc.record(
     rss: fc.nat(Number.MAX_SAFE_INTEGER),
     elu: fc.float({ min: 0, max: 1, noNaN: true }),
     patientUntil: float,
+    requestTime: times,
+    waitTime: times,
+    room: fc.record({ free: float, at: float, open: fc.boolean() }, plain),
     request,
   },
   plain,

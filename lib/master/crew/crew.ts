@@ -3,7 +3,7 @@ import type { FailureKind } from '../../backoff.js';
 import { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
 import type { TimeoutReport } from '../../protocol/messages.js';
-import { type CrewStats, Tally, workerStats } from '../scoreboard/stats.js';
+import { type CrewStats, Tally } from '../scoreboard/stats.js';
 import { Watch } from '../scoreboard/watch.js';
 import type { Site } from '../site/site.js';
 import type { ReloadResult, WorkerExit } from '../tell/events.js';
@@ -74,6 +74,11 @@ export class Crew {
 
   infos(): WorkerInfo[] {
     return this.#all().map((worker) => worker.info());
+  }
+
+  /** Those that are there for clients. */
+  serving(): WorkerHandle[] {
+    return this.#all().filter((worker) => worker.ready && !worker.leaving && !worker.exited);
   }
 
   /** Whether exactly as many workers stay as should, and all of them are ready. */
@@ -281,7 +286,7 @@ export class Crew {
   readonly stacks = (): Promise<WorkerStack[]> => stacksOf(this.#all());
 
   stats(target: number): CrewStats {
-    const workers = this.#all().map((worker) => workerStats(worker.info(), this.evidence.of(worker)));
+    const living = this.#all().map((worker) => ({ info: worker.info(), record: this.evidence.of(worker) }));
     const now = performance.now();
     return {
       generation: this.#takeover.generation.number,
@@ -289,9 +294,8 @@ export class Crew {
       degraded: this.#health.degraded,
       held: this.#held,
       failing: this.#health.failing(target, now),
-      totals: this.#tally.totals(workers),
       spares: this.#spares.waiting,
-      workers,
+      ...this.#tally.account(living),
     };
   }
 

@@ -8,6 +8,8 @@ import { explainExit, hasServed } from './exit-reason.js';
 /** What workers have left on the scoreboard about themselves, also when they have ended; until they are buried. */
 export class Evidence {
   readonly #site: Pick<Site, 'slotsOf'>;
+  /** What each slot of a worker said when it could be read last. */
+  readonly #known = new WeakMap<WorkerHandle, (SlotRecord | undefined)[]>();
 
   constructor(site: Pick<Site, 'slotsOf'>) {
     this.#site = site;
@@ -15,12 +17,12 @@ export class Evidence {
 
   /** Of its process and all threads. */
   of(worker: WorkerHandle): SlotRecord | undefined {
-    return mergeRecords(this.#slots(worker).filter((record) => record !== undefined));
+    return mergeRecords(this.slotsOf(worker).filter((record) => record !== undefined));
   }
 
   /** How a worker ended, from what the system and the worker itself tell. */
   explain(turn: Extract<WorkerTurn, { type: 'exit' }>): WorkerExit {
-    return explainExit(turn, this.#slots(turn.worker));
+    return explainExit(turn, this.slotsOf(turn.worker));
   }
 
   /** Whether it has had a request: a worker with threads may, while some of them still boot. */
@@ -33,8 +35,16 @@ export class Evidence {
     return (this.of(worker)?.state ?? STATE.BOOTING) === STATE.BOOTING;
   }
 
-  /** A slot that it has not written to is a predecessor's. */
-  #slots(worker: WorkerHandle): (SlotRecord | undefined)[] {
-    return this.#site.slotsOf(worker).map((record) => (record?.pid === worker.pid ? record : undefined));
+  /**
+   * What its process and its threads say by themselves. A slot that it has not written to is a predecessor's. One that is being written at this
+   * moment says what it did before: no counter goes back.
+   */
+  slotsOf(worker: WorkerHandle): (SlotRecord | undefined)[] {
+    const before = this.#known.get(worker);
+    const slots = this.#site
+      .slotsOf(worker)
+      .map((record, index) => (record?.pid === worker.pid ? record : before?.[index]));
+    this.#known.set(worker, slots);
+    return slots;
   }
 }

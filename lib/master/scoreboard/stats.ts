@@ -1,4 +1,5 @@
 import type { SlotRecord, SlotRequest } from '../../scoreboard.js';
+import { addTimes, BOUNDS, type BothTimes, NO_TIMES, type Times } from '../../slot-times.js';
 import type { QueueStats } from '../sockets/queue-level.js';
 import type { WorkerInfo } from '../workers/worker-handle.js';
 
@@ -20,6 +21,29 @@ export interface StatsTotals {
   readonly reloads: number;
   /** Workers that were told to drain because of `maxRequests` or `maxMemory`, their replacement being ready. */
   readonly recycles: number;
+}
+
+/** How often something took how long, since the start, dead workers included: nothing of it ever becomes less. */
+export interface Histogram {
+  /** Upper ends of the buckets, milliseconds; what took exactly so long is within. They are the same for ever. */
+  readonly bounds: readonly number[];
+  /** Of each bucket, without those before it, and at last what took longer than the last bound: one more than there are bounds. */
+  readonly counts: readonly number[];
+  /** How many in all. */
+  readonly count: number;
+  /** What they took in all, milliseconds. */
+  readonly sum: number;
+}
+
+/**
+ * The share of the last time in which no place was free anywhere, 0 to 1: every ready worker, and every thread of it, was busy; of async ones, had all its
+ * connections. It is known from the first `stats()` or `metrics()` on, to about a tenth of a second; undefined before, and where no worker accepts. Of less than that
+ * time, as long as it has not been known for longer.
+ */
+export interface Saturation {
+  readonly second: number | undefined;
+  readonly minute: number | undefined;
+  readonly fiveMinutes: number | undefined;
 }
 
 export interface WorkerStats extends WorkerInfo {
@@ -59,6 +83,10 @@ export interface CrewStats {
   /** By number; also those whose worker died once. */
   readonly failing: readonly FailingSlot[];
   readonly totals: StatsTotals;
+  /** From the call of the handler to the end of its answer; as many as `totals.requests`. */
+  readonly requestTime: Histogram;
+  /** Before the call of the handler: of the first request of a connection since that was accepted, of any other one since its head was here. */
+  readonly waitTime: Histogram;
   /** How many spares have booted and wait for a slot. They are among the workers, with the state `'spare'` and the id 0. */
   readonly spares: number;
   /** Oldest first. */
@@ -74,6 +102,14 @@ export interface ArbiterStats<State extends string = string> extends CrewStats {
   readonly target: number;
   /** Who waits at each address, in the order of `bind`; empty before they are bound and after the stop. */
   readonly queues: readonly QueueStats[];
+  readonly saturation: Saturation;
+}
+
+/** Of which nothing is known. */
+export const UNKNOWN: Saturation = { second: undefined, minute: undefined, fiveMinutes: undefined };
+
+function histogram({ counts, sum }: Times): Histogram {
+  return { bounds: BOUNDS, counts, count: counts.reduce((all, count) => all + count, 0), sum: sum / 1_000 };
 }
 
 /** Of an Arbiter that has not been started. */
@@ -84,15 +120,24 @@ export const EMPTY_STATS: CrewStats = {
   held: false,
   failing: [],
   totals: { requests: 0, errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0, recycles: 0 },
+  requestTime: histogram(NO_TIMES),
+  waitTime: histogram(NO_TIMES),
   spares: 0,
   workers: [],
 };
+
+/** A worker that lives, and what its slots say. */
+export interface Known {
+  readonly info: WorkerInfo;
+  readonly record: SlotRecord | undefined;
+}
 
 /** Adds up what outlives the workers. */
 export class Tally {
   #requests = 0;
   #errors = 0;
   #abandoned = 0;
+  #times: BothTimes = { requestTime: NO_TIMES, waitTime: NO_TIMES };
   timeouts = 0;
   crashes = 0;
   respawns = 0;
@@ -104,6 +149,20 @@ export class Tally {
     this.#requests += record?.requests ?? 0;
     this.#errors += record?.errors ?? 0;
     this.#abandoned += record?.abandoned ?? 0;
+    if (record) this.#times = addBoth(this.#times, record);
+  }
+
+  /** With what those that live say. */
+  account(living: readonly Known[]): Pick<CrewStats, 'totals' | 'requestTime' | 'waitTime' | 'workers'> {
+    const workers = living.map(({ info, record }) => workerStats(info, record));
+    const records = living.flatMap(({ record }) => record ?? []);
+    const { requestTime, waitTime } = records.reduce<BothTimes>(addBoth, this.#times);
+    return {
+      totals: this.totals(workers),
+      requestTime: histogram(requestTime),
+      waitTime: histogram(waitTime),
+      workers,
+    };
   }
 
   totals(living: readonly WorkerStats[]): StatsTotals {
@@ -121,6 +180,13 @@ export class Tally {
   }
 }
 
+function addBoth(one: BothTimes, other: BothTimes): BothTimes {
+  return {
+    requestTime: addTimes(one.requestTime, other.requestTime),
+    waitTime: addTimes(one.waitTime, other.waitTime),
+  };
+}
+
 /** The slots of a process and of its threads as one: what is countable adds up, and the oldest request is named. */
 export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undefined {
   const [own, ...threads] = records;
@@ -134,6 +200,7 @@ export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undef
     requests: sum('requests'),
     errors: sum('errors'),
     abandoned: sum('abandoned'),
+    ...records.reduce<BothTimes>(addBoth, { requestTime: NO_TIMES, waitTime: NO_TIMES }),
     // The main thread only supervises.
     elu: threads.reduce((total, { elu }) => total + elu, 0) / threads.length,
     request: requestsOf(records)[0],

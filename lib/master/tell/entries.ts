@@ -211,7 +211,7 @@ function ageOf(startedAt: number, now: number): number {
   return Math.max(0, now - startedAt);
 }
 
-function addressText(address: BoundAddress): string {
+export function addressText(address: BoundAddress): string {
   if (typeof address === 'string') return address.startsWith('fd://') ? address : printable(`unix:${address}`);
   const { family, address: host, port } = address;
   return family === 'IPv6' ? `[${host}]:${port}` : `${host}:${port}`;

@@ -7,7 +7,7 @@ import type { Notifier } from './notify.js';
 /** What a worker says that changes no state of the Arbiter. */
 type Report = Exclude<
   WorkerMessage,
-  { readonly type: 'ready' | 'spare' | 'failed' | 'timeout' | 'term' | 'adopt' | 'stacks' }
+  { readonly type: 'ready' | 'spare' | 'failed' | 'timeout' | 'term' | 'adopt' | 'stacks' | 'metrics' }
 >;
 
 /** Tells the listeners what a worker says of itself, or notes it down. */

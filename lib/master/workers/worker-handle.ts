@@ -230,6 +230,11 @@ export class WorkerHandle extends Tenure {
     if (this.booted) this.signal(signal);
   }
 
+  /** Has it tell its own numbers. Returns whether it hears of it. */
+  askNumbers(): boolean {
+    return this.#control.order('numbers');
+  }
+
   /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */
   timeOut(): void {
     this.#timedOut = true;

@@ -8,6 +8,7 @@ import { isExhaustion, keepUnread, numberOf } from './accepted.js';
 import { Duty } from './duty.js';
 import { Entrances } from './entrances.js';
 import { lastCall } from './last-call.js';
+import { FreeTime } from './room.js';
 
 interface Waiting {
   readonly socket: net.Socket;
@@ -31,6 +32,8 @@ export class Acceptor {
   readonly #waiting: Waiting[] = [];
   readonly #connections = new Set<net.Socket>();
   readonly #onClose: (this: net.Socket) => void;
+  /** @internal */
+  readonly freeTime: FreeTime;
   #duty: Duty | undefined;
   #rest: NodeJS.Timeout | undefined;
   #taken = 0;
@@ -50,6 +53,7 @@ export class Acceptor {
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.index = options.slot;
+    this.freeTime = new FreeTime(options.capacity);
     this.#entrances = new Entrances(options, (connection) => this.#accept(connection));
     const forget = (socket: net.Socket): void => this.#forget(socket);
     this.#onClose = function () {
@@ -144,6 +148,7 @@ export class Acceptor {
   /** @internal Stops to accept, if all places are taken. */
   shut(): void {
     if (this.hasRoom) return;
+    this.freeTime.end();
     if (!this.#shut) {
       this.#pause();
       this.#duty?.leaves(this.#taken);
@@ -191,6 +196,7 @@ export class Acceptor {
     if (socket[PLACED] !== true) return;
     socket[PLACED] = false;
     this.#taken--;
+    this.freeTime.begin();
     // Mostly nobody waits, and nothing is to be opened: this is called for each request.
     if (this.#waiting.length === 0) {
       if (this.#shut) this.#resume();
@@ -204,6 +210,7 @@ export class Acceptor {
 
   /** Goes on duty. */
   #takeUp(): void {
+    this.freeTime.begin();
     this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
     this.#resume();
   }

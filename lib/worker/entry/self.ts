@@ -5,7 +5,10 @@ import { rowOf } from '../../system/process-table.js';
 import { spec } from '../context.js';
 import { departure } from '../drain-signal.js';
 import { inbox, type MessageListener } from '../lifecycle/inbox.js';
+import type { Lifecycle } from '../lifecycle/lifecycle.js';
+import { MetricsReporter, type MetricsSource } from './own-metrics.js';
 import { lifecycle } from './prelude.js';
+import { createWarner } from './warner.js';
 
 /** A worker as its own application sees it. */
 export interface OwnWorker {
@@ -43,6 +46,15 @@ export interface OwnWorker {
   once(event: 'message', listener: MessageListener): OwnWorker;
   /** Ends that, once for each time that the listener was added. */
   off(event: 'message', listener: MessageListener): OwnWorker;
+  /**
+   * Exports the numbers of a registry of prom-client with those of the Arbiter: {@link Arbiter.metrics} adds up what the workers and their threads, of all
+   * generations, have counted, also those that have ended. Counters and histograms are summed; of summaries, sum and count, and their
+   * quantiles are left out; gauges are those of the living, by `aggregator` as with prom-client: `sum` (the default), `first`, `min`, `max`, `average`, `omit`.
+   * Names that begin with `prefork_` are refused. To be called once for each registry, when the application is loaded.
+   *
+   * @param registry - anything with `getMetricsAsJSON()`. All of them together may take 1 MB as JSON.
+   */
+  metrics(registry: MetricsSource): void;
   /**
    * The request in flight is known to be long: `timeout` begins that many milliseconds later for it, and for the event loop from now on.
    * Each call adds. In an async worker, which has no clock for requests, only the event loop gets the time. Throws a
@@ -94,6 +106,7 @@ export const worker: OwnWorker | undefined =
           inbox.off(event, listener);
           return worker as OwnWorker;
         },
+        metrics: createMetrics(spec, lifecycle),
         extendTimeout(duration: number) {
           if (typeof duration !== 'number' || !(duration >= 0)) {
             throw new RangeError(`extendTimeout: expected milliseconds of at least 0, got ${inspect(duration)}`);
@@ -116,3 +129,17 @@ export const worker: OwnWorker | undefined =
         },
       })
     : undefined;
+
+/** What reports is made when somebody has something to report. */
+function createMetrics({ thread }: WorkerSpec, { tell, onNumbers, beforeEnd }: Lifecycle): OwnWorker['metrics'] {
+  let reporter: MetricsReporter | undefined;
+  return (registry) => {
+    if (reporter === undefined) {
+      const made = new MetricsReporter({ thread: thread ?? 0, tell, warn: createWarner(tell, thread) });
+      reporter = made;
+      onNumbers(() => void made.answer());
+      beforeEnd(() => made.end());
+    }
+    reporter.add(registry);
+  };
+}

@@ -42,7 +42,8 @@ export function linkToMaster(spec: WorkerSpec): Link {
   let tls: string | undefined;
   let onTls: (() => void) | undefined;
   const renewals = new Renewals();
-  let orders: Pick<Orders, Order | 'serve' | 'stacks'> | undefined;
+  let orders: Pick<Orders, Exclude<Order, 'numbers'> | 'serve' | 'stacks'> | undefined;
+  const onNumbers: (() => void)[] = [];
   const outgoing = new Outgoing(write, pause);
   let onLetters: ((letters: readonly Letter[]) => void) | undefined;
   let letters: Letter[] = [];
@@ -59,7 +60,8 @@ export function linkToMaster(spec: WorkerSpec): Link {
     }
     if (line === REOPEN) reopenAccessLog(outgoing.tell);
     const order = parseOrder(line);
-    if (order) orders?.[order]();
+    if (order === 'numbers') for (const act of onNumbers) act();
+    else if (order) orders?.[order]();
     const keys = parseTicketKeys(line);
     if (keys) renewals.bring(keys);
     const id = parsePlace(line);
@@ -100,6 +102,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
     },
     onTicketKeys: renewals.onTicketKeys,
     onWake: (act) => void process.on('SIGURG', act),
+    onNumbers: (act) => void onNumbers.push(act),
     leaveSockets() {
       closeSockets(spec);
       writeDuty(spec.slot, DUTY.NONE);

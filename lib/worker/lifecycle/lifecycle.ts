@@ -67,6 +67,8 @@ export interface Lifecycle extends Omit<Link, 'onGone' | 'onOrders' | 'keepAlive
   readonly failBoot: (error: unknown) => never;
   /** Reports an error after readiness, lets the worker answer, and exits. */
   readonly fail: (error: unknown) => void;
+  /** Has something done before it ends after a drain or an error, once the work is done; it must not take long. */
+  readonly beforeEnd: (act: () => Promise<void>) => void;
   /** Takes orders for a worker that is not ready yet but serves in part: a pool whose first thread is up. */
   readonly takeOrders: (worker: Servant) => void;
   /** A spare has booted: resolves when it is to take a slot. If it is to end before, that is closed. */
@@ -97,6 +99,7 @@ export function startLifecycle(
   /** It ends for a reason of this library's. */
   let ours = false;
   const standby = new Standby();
+  let lastAct = (): Promise<void> => Promise.resolve();
   /** Whether what is told gets into a log. */
   let heard = logged;
   /** What it waited for when it began to serve. */
@@ -204,6 +207,7 @@ export function startLifecycle(
   const exitAfter = async (step: () => unknown): Promise<void> => {
     try {
       await step();
+      await lastAct();
       exit(crashing ? EXIT.CRASH : EXIT.OK);
     } catch (error) {
       fail(error);
@@ -221,6 +225,9 @@ export function startLifecycle(
     phase: 'boot',
     failBoot,
     fail,
+    beforeEnd(act) {
+      lastAct = act;
+    },
     takeOrders(servant) {
       ordered = servant;
       link.keepAlive();

@@ -23,6 +23,7 @@ import { refuse, report } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
 import { SlowRequests } from './slow-requests.js';
 import { Stall } from './stall.js';
+import { cameAt, waitOf } from './wait.js';
 
 export interface AnswersOptions {
   readonly context: WorkerContext;
@@ -145,7 +146,9 @@ export class Answers {
     access?.begin(arrival);
     if (whole && this.#intake?.wants(arrival.request)) this.#receive(this.#intake, arrival);
     else this.#apply(arrival);
-    if (arrival.stage === 'waiting') arrival.putOff();
+    if (arrival.stage !== 'waiting') return;
+    arrival.putOff();
+    arrival.came = cameAt(arrival.socket);
   }
 
   /** Node tells only the first of pipelined requests that its connection has closed. */
@@ -191,8 +194,8 @@ export class Answers {
     arrival.stage = 'active';
     this.#active.add(arrival);
     if (this.#admission) pulse.vitals.begin(arrival.began);
-    else if (arrival.began === 0 && !response.shouldKeepAlive) arrival.began = performance.now();
-    slot.begin(request.method ?? '', request.url ?? '', arrival.id);
+    else if (arrival.began === 0) arrival.began = performance.now();
+    slot.begin(request.method ?? '', request.url ?? '', arrival.id, waitOf(arrival));
     const end = endOf(response);
     if (end === response) response.on('close', this.#onClose);
     else end.on('close', () => this.#close(arrival));
@@ -278,7 +281,7 @@ export class Answers {
   /** The request no longer counts as one that is served. */
   #leave({ response, failed, began }: Arrival, now: number): void {
     const { slot, pulse } = this.#options.context;
-    slot.end(failed);
+    slot.end(failed, now - began);
     descriptors.look(now);
     if (this.#admission) pulse.vitals.end();
     this.#options.finish(response, this.#admission ? began : 0, now);

@@ -36,9 +36,11 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   readonly socket: Socket;
   readonly answer: RequestListener;
   stage: 'waiting' | 'active' | 'sending' | 'closed' = 'waiting';
-  /** When it began, where it needs a place or is the last of its connection; and when its answer had been sent, if that was known at once. Of `performance.now()`, else 0. */
+  /** When it began; and when its answer had been sent, if that was known at once, else 0. Of `performance.now()`. */
   began = 0;
   ended = 0;
+  /** From when on it has waited, if it could not begin as soon as it was here; of `performance.now()`, else 0. */
+  came = 0;
   previous: Arrival | undefined = undefined;
   next: Arrival | undefined = undefined;
   /** What the handler did ended in an error. */

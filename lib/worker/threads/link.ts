@@ -62,6 +62,7 @@ export function linkToProcess(): ThreadLink {
     // The process takes its threads with it.
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
+    onNumbers: (act) => void orders.set('numbers', act),
     leaveSockets: () => tell({ type: 'left' }),
     onLetters(act) {
       orders.set('messages', (order) => {

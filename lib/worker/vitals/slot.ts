@@ -21,6 +21,12 @@ export interface SlotObserver {
   onMemory(rss: number): void;
 }
 
+/** Whether somebody could be let in, and for how long that could be done at once, milliseconds. */
+interface Room {
+  readonly hasRoom: boolean;
+  readonly freeTime: { readonly sum: number };
+}
+
 /**
  * The worker's side of the scoreboard. A write is one system call on memory, so it is done on the way of each
  * request, and it outlives this process however it ends.
@@ -38,6 +44,7 @@ export class Slot {
   #abandoned = 0;
   #active = 0;
   #connections: () => number = () => 0;
+  #room: Room | undefined;
   #observer: SlotObserver | undefined;
   /** Something waits to be stored; and the start of a request does. */
   #settling = false;
@@ -61,6 +68,7 @@ export class Slot {
     this.#requests = before?.requests ?? 0;
     this.#errors = before?.errors ?? 0;
     this.#abandoned = before?.abandoned ?? 0;
+    if (before) this.#image.times.restore(before);
     this.#position = slotPosition(index);
     this.#image.setPid(process.pid);
     this.#image.setState(state);
@@ -134,14 +142,23 @@ export class Slot {
     this.#connections = gauge;
   }
 
+  /** What says so of the acceptor, once there is one. */
+  countRoom(room: Room): void {
+    this.#room = room;
+  }
+
   observe(observer: SlotObserver): void {
     this.#observer = observer;
   }
 
-  /** @param id - where requests have ids: no two are alike then. */
-  begin(method: string, url: string, id = ''): void {
+  /**
+   * @param id - where requests have ids: no two are alike then.
+   * @param waited - how long it has waited before, milliseconds, where that is counted.
+   */
+  begin(method: string, url: string, id = '', waited?: number): void {
     this.#active++;
     if (this.#frozen) return;
+    if (waited !== undefined) this.#image.times.addWait(waited);
     this.#image.setRequest(method, url, Date.now(), id);
     this.#begun = true;
     if (!this.#deferring || (this.#named && (!this.#named.begin(method, url) || id !== ''))) {
@@ -152,10 +169,16 @@ export class Slot {
     this.#settle();
   }
 
-  end(failed: boolean): void {
+  /** @param duration - how long it took, milliseconds. */
+  end(failed: boolean, duration: number): void {
     this.#active--;
     this.#requests++;
     if (failed) this.#errors++;
+    if (!this.#frozen) {
+      // Together: of a thread that is terminated, the process stores the image as it is.
+      this.#image.times.addRequest(duration);
+      this.#count();
+    }
     this.#settle();
     this.#observer?.onRequests(1);
   }
@@ -194,6 +217,12 @@ export class Slot {
 
   #fill(): void {
     this.#image.setLoad(this.#active, this.#connections());
+    this.#count();
+    const room = this.#room;
+    if (room) this.#image.setRoom({ free: room.freeTime.sum, at: monotonic(), open: room.hasRoom });
+  }
+
+  #count(): void {
     this.#image.setCounters(this.#requests, this.#errors, this.#abandoned);
   }
 

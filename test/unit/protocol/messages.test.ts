@@ -139,6 +139,7 @@ function assertWellFormed(value: WorkerMessage): void {
     spare: ['type'],
     term: ['type'],
     adopt: ['type', 'pid', 'born'],
+    metrics: ['type', 'thread', 'metrics'],
     warning: ['type', 'code', 'message', 'repeated', 'thread', 'stack'],
     timeout: ['type', 'clock', 'elapsed', 'request', 'hung', 'stack', 'pending', 'thread', 'answered'],
   }[value.type];
@@ -150,6 +151,8 @@ function assertWellFormed(value: WorkerMessage): void {
     assert.ok(Number.isSafeInteger(value.pid) && value.pid > 1 && Number.isSafeInteger(value.born));
     return;
   }
+  // What they are made of is in a test of its own.
+  if (value.type === 'metrics') return void assert.ok(Number.isInteger(value.thread));
   if (value.type === 'recycle') return void assert.ok(['requests', 'memory'].includes(value.why));
   if (value.type === 'warning') {
     assert.deepEqual([typeof value.code, typeof value.message], ['string', 'string']);

@@ -10,6 +10,7 @@ const request = fc.record({
   url: fc.webPath(),
   startedAt: fc.nat(4_000_000_000),
 });
+const times = fc.record({ counts: fc.array(small, { minLength: 16, maxLength: 16 }), sum: small });
 const record: fc.Arbitrary<SlotRecord> = fc.record({
   pid: fc.constant(42),
   state: fc.constantFrom(STATE.BOOTING, STATE.SERVING, STATE.DRAINING),
@@ -23,6 +24,9 @@ const record: fc.Arbitrary<SlotRecord> = fc.record({
   rss: small,
   elu: fc.double({ min: 0, max: 1, noNaN: true }),
   patientUntil: fc.constant(0),
+  requestTime: times,
+  waitTime: times,
+  room: fc.constant(undefined),
   request: fc.option(request, { nil: undefined }),
 });
 
@@ -45,6 +49,11 @@ test('with threads, what is countable adds up and the rest is that of the proces
           all.reduce((sum, each) => sum + each[field], 0),
           field,
         );
+      }
+      for (const field of ['requestTime', 'waitTime'] as const) {
+        const buckets = all.map((each) => [...each[field].counts, each[field].sum]);
+        const sums = buckets.reduce((sum, each) => sum.map((value, index) => value + (each[index] ?? 0)));
+        assert.deepEqual([...(merged?.[field].counts ?? []), merged?.[field].sum], sums, field);
       }
       for (const field of ['pid', 'state', 'exitCode', 'beat', 'rss'] as const) {
         assert.equal(merged?.[field], own[field], field);

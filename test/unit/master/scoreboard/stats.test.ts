@@ -3,11 +3,18 @@ import test from 'node:test';
 import { Tally, workerStats } from '../../../../build/master/scoreboard/stats.js';
 import type { WorkerInfo } from '../../../../build/master/workers/worker-handle.js';
 import { type SlotRecord, STATE } from '../../../../build/scoreboard.js';
+import { BOUNDS, NO_TIMES, type Times } from '../../../../build/slot-times.js';
 
 const info: WorkerInfo = { id: 1, pid: 42, age: 3, generation: 1, state: 'ready', spawnedAt: 5, readyAt: 6 };
+/** All of them within the third bucket. */
+const times = (count: number): Times => ({
+  counts: NO_TIMES.counts.map((_, index) => (index === 2 ? count : 0)),
+  sum: 2 * count,
+});
 const record = (requests: number, errors: number, abandoned = errors - 1): SlotRecord => ({
   ...{ pid: 42, state: STATE.SERVING, active: 1, connections: 2, exitCode: undefined },
   ...{ beat: 9, requests, errors, abandoned, rss: 1000, elu: 0.5, patientUntil: 0, request: undefined },
+  ...{ requestTime: times(requests), waitTime: times(2 * requests), room: undefined },
 });
 
 test('a worker shows who it is and what its slot says', () => {
@@ -52,4 +59,18 @@ test('totals are those of the living and the dead, and never sink when one dies'
     reloads: 0,
     recycles: 3,
   });
+});
+
+test('times are those of the living and the dead, by bucket', () => {
+  const tally = new Tally();
+  const one = { info, record: record(10, 1) };
+  const other = { info, record: record(5, 2) };
+  const before = tally.account([one, other, { info, record: undefined }]);
+  const expected = (count: number): unknown => ({ ...times(count), bounds: BOUNDS, count, sum: count / 500 });
+  assert.deepEqual([before.requestTime, before.waitTime], [expected(15), expected(30)]);
+  tally.bury(one.record);
+  tally.bury(undefined);
+  const after = tally.account([other]);
+  assert.deepEqual([after.requestTime, after.waitTime], [before.requestTime, before.waitTime]);
+  assert.deepEqual([after.workers.length, after.totals.requests], [1, 15]);
 });

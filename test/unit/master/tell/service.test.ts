@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { type ArbiterStats, EMPTY_STATS } from '../../../../build/master/scoreboard/stats.js';
+import { type ArbiterStats, EMPTY_STATS, UNKNOWN } from '../../../../build/master/scoreboard/stats.js';
 import { type Service, startService, statusLine } from '../../../../build/master/tell/service.js';
 import { openServiceManager } from '../../../../build/system/systemd-notify.js';
 import { NotifySocket, noNotifications } from '../../../helpers/notify-socket.js';
@@ -10,7 +10,7 @@ const neverFails = (error: Error): never => assert.fail(error);
 
 const STATS: ArbiterStats<string> = {
   ...EMPTY_STATS,
-  ...{ name: 'a', pid: 1, state: 'running', generation: 3, target: 2, uptime: 1, queues: [] },
+  ...{ name: 'a', pid: 1, state: 'running', generation: 3, target: 2, uptime: 1, queues: [], saturation: UNKNOWN },
 };
 const STATUS = 'STATUS=running, 0 of 2 workers ready, generation 3';
 

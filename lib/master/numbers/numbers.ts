@@ -1,0 +1,145 @@
+/* What is told to whoever asks how the house is: a snapshot, and the text that Prometheus reads. Nothing is decided by it. */
+import { monotonic } from '../../monotonic.js';
+import type { MetricsMessage } from '../../protocol/metrics.js';
+import type { Crew } from '../crew/crew.js';
+import { type ArbiterStats, EMPTY_STATS, UNKNOWN } from '../scoreboard/stats.js';
+import type { Queues } from '../site/queues.js';
+import type { WorkerHandle } from '../workers/worker-handle.js';
+import { expose } from './exposition.js';
+import { families } from './families.js';
+import { OwnNumbers } from './own-numbers.js';
+import { type Look, SaturationWatch, WINDOW } from './saturation.js';
+
+/** How long workers are waited for that were asked for their own numbers: one that hangs is known by its last ones. Milliseconds. */
+const ANSWER_LIMIT = 250;
+/** Nobody looks any more when nobody has asked for so long. Milliseconds. */
+const ASKED_LIMIT = 600_000;
+
+/** What the master says of itself. */
+export type View<State extends string> = Pick<ArbiterStats<State>, 'name' | 'state' | 'target'> & {
+  /** Whether the sockets are bound. */
+  readonly open: boolean;
+};
+
+export class Numbers {
+  readonly #crew: Crew;
+  readonly #queues: Queues;
+  readonly #own = new OwnNumbers<WorkerHandle>();
+  readonly #saturation = new SaturationWatch();
+  #timer: NodeJS.Timeout | undefined;
+  #askedAt = 0;
+  /** Who is waited for, as `worker thread`; and who waits. */
+  #awaited: { readonly from: Set<string>; readonly arrived: () => void } | undefined;
+  #refresh: Promise<void> | undefined;
+
+  constructor(crew: Crew, queues: Queues) {
+    this.#crew = crew;
+    this.#queues = queues;
+  }
+
+  stats<State extends string>({ open, target, ...view }: View<State>): ArbiterStats<State> {
+    return {
+      ...view,
+      pid: process.pid,
+      target,
+      queues: open ? this.#queues.stats() : [],
+      saturation: this.#saturation.shares,
+      ...this.#crew.stats(target),
+    };
+  }
+
+  /** Somebody wants to know how full the house is: it is looked at from now on, until nobody has asked for ten minutes. */
+  watch(): void {
+    this.#askedAt = monotonic();
+    if (this.#timer !== undefined) return;
+    this.#look();
+    this.#timer = setInterval(() => this.#look(), WINDOW).unref();
+  }
+
+  /** A worker tells what it has counted itself. */
+  take(worker: WorkerHandle, message: MetricsMessage): void {
+    this.#own.take(worker, message);
+    this.#arrive(worker, message.thread);
+  }
+
+  /** A worker has ended, or a thread of it. */
+  lose(worker: WorkerHandle, thread?: number): void {
+    this.#own.lose(worker, thread);
+    this.#arrive(worker, thread);
+  }
+
+  /** Asks the workers that have numbers of their own for them. Resolves when they have told, or have had their time. */
+  refresh(): Promise<void> {
+    this.#refresh ??= this.#ask().finally(() => {
+      this.#refresh = undefined;
+    });
+    return this.#refresh;
+  }
+
+  text(stats: ArbiterStats, workerClass: string): string {
+    return expose([...families(stats, workerClass), ...this.#own.families()]);
+  }
+
+  async #ask(): Promise<void> {
+    const from = new Set<string>();
+    for (const [worker, threads] of this.#own.told) {
+      if (!worker.exited && worker.askNumbers()) for (const thread of threads) from.add(`${worker.age} ${thread}`);
+    }
+    if (from.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ANSWER_LIMIT);
+      const arrived = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#awaited = { from, arrived };
+    });
+    this.#awaited = undefined;
+  }
+
+  #arrive({ age }: WorkerHandle, thread: number | undefined): void {
+    const { from, arrived } = this.#awaited ?? {};
+    for (const each of from ?? []) {
+      if (each === `${age} ${thread}` || (thread === undefined && each.startsWith(`${age} `))) from?.delete(each);
+    }
+    if (from?.size === 0) arrived?.();
+  }
+
+  #look(): void {
+    const now = monotonic();
+    if (now - this.#askedAt > ASKED_LIMIT) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      this.#saturation.clear();
+      return;
+    }
+    const looks = this.#crew.serving().flatMap((worker) =>
+      this.#crew.evidence.slotsOf(worker).flatMap((record, index, slots): Look[] => {
+        // The main thread of a worker with threads accepts nothing.
+        if (index === 0 && slots.length > 1) return [];
+        return [{ key: `${worker.age} ${index}`, room: record?.room }];
+      }),
+    );
+    this.#saturation.look(now, looks);
+  }
+}
+
+/** What is known, also where nothing has been started. */
+export function snapshot<State extends string>(
+  numbers: Numbers | undefined,
+  { open, ...view }: View<State>,
+): ArbiterStats<State> {
+  if (numbers) return numbers.stats({ open, ...view });
+  return { ...view, pid: process.pid, queues: [], saturation: UNKNOWN, ...EMPTY_STATS };
+}
+
+/** The same as a text for Prometheus. */
+export async function metrics(
+  numbers: Numbers | undefined,
+  stats: () => ArbiterStats,
+  workerClass: string,
+): Promise<string> {
+  if (!numbers) return expose(families(stats(), workerClass));
+  await numbers.refresh();
+  return numbers.text(stats(), workerClass);
+}

@@ -1,0 +1,81 @@
+import { isRecord } from '../serialized-error.js';
+
+/*
+ * The application's own numbers on their way to the master: what a registry of prom-client has, of one worker or thread. The application may say what it
+ * likes, so nothing of it is believed here: what is no metric is left out, and what Prometheus could not read never gets to it.
+ */
+
+/** How the values of several workers become one; names and default, `sum`, are prom-client's. */
+const AGGREGATORS = ['sum', 'first', 'min', 'max', 'average', 'omit'] as const;
+export type Aggregator = (typeof AGGREGATORS)[number];
+const TYPES = ['counter', 'gauge', 'histogram', 'summary'] as const;
+export type MetricType = (typeof TYPES)[number];
+
+export interface OwnSample {
+  /** With `_bucket`, `_sum` or `_count` at its end, if it is one of those. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface OwnMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: MetricType;
+  readonly aggregator: Aggregator;
+  readonly samples: readonly OwnSample[];
+}
+
+export type MetricsMessage = {
+  readonly type: 'metrics';
+  /** The number of the thread, from 1; 0 of a process. */
+  readonly thread: number;
+  /** Absent when nothing has changed since the last message. */
+  readonly metrics?: readonly OwnMetric[];
+};
+
+/** Names that begin so are this library's. */
+export const RESERVED = 'prefork_';
+const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+/** The metrics in what `getMetricsAsJSON()` gives, and how many things in it are none. */
+export function readMetrics(given: unknown): { readonly metrics: OwnMetric[]; readonly refused: number } {
+  if (!Array.isArray(given)) return { metrics: [], refused: 1 };
+  const metrics = given.map(readMetric).filter((metric) => metric !== undefined);
+  return { metrics, refused: given.length - metrics.length };
+}
+
+export function parseMetrics(value: Record<string, unknown>): MetricsMessage | undefined {
+  const { thread, metrics } = value;
+  if (!Number.isInteger(thread)) return undefined;
+  const message = { type: 'metrics', thread: thread as number } as const;
+  return metrics === undefined ? message : { ...message, metrics: readMetrics(metrics).metrics };
+}
+
+function readMetric(given: unknown): OwnMetric | undefined {
+  if (!isRecord(given)) return undefined;
+  const { name, help, values, samples = values } = given;
+  const type = TYPES.find((known) => known === given['type']);
+  const aggregator = AGGREGATORS.find((known) => known === (given['aggregator'] ?? 'sum'));
+  if (typeof name !== 'string' || !METRIC_NAME.test(name) || name.startsWith(RESERVED)) return undefined;
+  if (type === undefined || aggregator === undefined || !Array.isArray(samples)) return undefined;
+  const read = samples.map((sample) => readSample(sample, name)).filter((sample) => sample !== undefined);
+  return { name, help: typeof help === 'string' ? help : '', type, aggregator, samples: read };
+}
+
+function readSample(given: unknown, metric: string): OwnSample | undefined {
+  if (!isRecord(given)) return undefined;
+  const { value, metricName, name = metricName ?? metric, labels = {} } = given;
+  // A value of no finite number is null in JSON, and says nothing that could be added up.
+  if (typeof value !== 'number' || !Number.isFinite(value) || !isRecord(labels)) return undefined;
+  if (typeof name !== 'string' || !ENDS.has(name.slice(metric.length)) || !name.startsWith(metric)) return undefined;
+  const read: Record<string, string> = {};
+  for (const [label, text] of Object.entries(labels)) {
+    if (!LABEL_NAME.test(label)) return undefined;
+    read[label] = String(text);
+  }
+  return { name, labels: read, value };
+}
+
+const ENDS: ReadonlySet<string> = new Set(['', '_bucket', '_sum', '_count']);

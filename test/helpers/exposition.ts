@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+// @ts-expect-error: it has no types.
+import parse from 'parse-prometheus-text-format';
+
+/** As a parser of its own sees one. */
+export interface ParsedFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly metrics: readonly object[];
+}
+
+/** All samples of a text by name and labels, as they stand there. */
+export type Numbers = ReadonlyMap<string, number>;
+
+/** The labels are sorted, and `name` is left out: it is the same everywhere. */
+export function readNumbers(text: string): Numbers {
+  const found = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [, name = '', labels = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? assert.fail(line);
+    const pairs = labels.match(/\w+="(?:[^"\\]|\\.)*"/g)?.filter((pair) => !pair.startsWith('name=')) ?? [];
+    const key = pairs.length === 0 ? name : `${name}{${pairs.sort().join(',')}}`;
+    assert.ok(!found.has(key), `${key} stands there twice`);
+    found.set(key, Number(value?.replace('Inf', 'Infinity')));
+  }
+  return found;
+}
+
+/** Of a parser of its own: the families by name. */
+export function parsed(text: string): ReadonlyMap<string, ParsedFamily> {
+  return new Map((parse(text) as ParsedFamily[]).map((family) => [family.name, family]));
+}
+
+/** Other readers of the format, where they are installed: the client library of Python, and Prometheus itself. */
+export const READERS: readonly { readonly name: string; readonly command: readonly [string, ...string[]] }[] = [
+  {
+    name: 'prometheus_client of Python',
+    command: [
+      // That of the system, where its packages are.
+      '/usr/bin/python3',
+      '-c',
+      'import sys; from prometheus_client.parser import text_string_to_metric_families as p; print(sum(1 for f in p(sys.stdin.read()) for s in f.samples))',
+    ],
+  },
+  { name: 'promtool', command: ['promtool', 'check', 'metrics'] },
+];
+
+/** What a reader says of a text; undefined where it is not installed. */
+export function ask(
+  command: readonly [string, ...string[]],
+  text: string,
+): { status: number; output: string } | undefined {
+  const [file, ...args] = command;
+  const { status, stdout, stderr, error } = spawnSync(file, args, { input: text, encoding: 'utf8', timeout: 30_000 });
+  if (error || stderr.includes('ModuleNotFoundError')) return undefined;
+  return { status: status ?? -1, output: stdout + stderr };
+}

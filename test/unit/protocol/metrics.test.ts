@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { encodeMessage, parseMessage } from '../../../build/protocol/messages.js';
+import { readMetrics } from '../../../build/protocol/metrics.js';
+
+const good = { name: 'a_total', help: 'h', type: 'counter', values: [{ value: 1, labels: { path: '/', code: 200 } }] };
+const read = {
+  ...{ name: 'a_total', help: 'h', type: 'counter', aggregator: 'sum' },
+  samples: [{ name: 'a_total', labels: { path: '/', code: '200' }, value: 1 }],
+};
+
+test('metrics are read as prom-client gives them, and again as they are sent', () => {
+  const { metrics, refused } = readMetrics([good]);
+  assert.deepEqual([metrics, refused], [[read], 0]);
+  const message = { type: 'metrics', thread: 2, metrics } as const;
+  assert.deepEqual(parseMessage(encodeMessage(message).trim()), message);
+  const unchanged = { type: 'metrics', thread: 0 } as const;
+  assert.deepEqual(parseMessage(encodeMessage(unchanged).trim()), unchanged);
+});
+
+test('what is no metric, or is named like one of this library, is refused', () => {
+  const bad: unknown[] = [
+    ...[undefined, null, 1, 'text', [], {}],
+    { ...good, name: 'prefork_requests_total' },
+    ...['', '1a', 'a b', 'a-b', 'é', 5].map((name) => ({ ...good, name })),
+    ...['untyped', undefined, 1].map((type) => ({ ...good, type })),
+    { ...good, aggregator: 'median' },
+    { ...good, values: undefined },
+  ];
+  for (const each of bad) assert.deepEqual(readMetrics([each]), { metrics: [], refused: 1 }, JSON.stringify(each));
+  assert.deepEqual(readMetrics('text'), { metrics: [], refused: 1 });
+  assert.deepEqual(readMetrics([bad[0], good]), { metrics: [read], refused: 1 });
+});
+
+test('samples that Prometheus could not read, or that would be of another metric, are left out', () => {
+  const bad: unknown[] = [
+    ...[null, 1, {}],
+    ...[null, 'x', Number.NaN, Number.POSITIVE_INFINITY].map((value) => ({ value })),
+    { value: 1, labels: { 'a-b': 1 } },
+    { value: 1, labels: 'x' },
+    { value: 1, metricName: 'a_total_max' },
+    { value: 1, metricName: 'b' },
+  ];
+  for (const each of bad) {
+    assert.deepEqual(readMetrics([{ ...good, values: [each, ...good.values] }]).metrics, [read], JSON.stringify(each));
+  }
+});
+
+test('nothing that a worker may write is an exception in the master', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      readMetrics(value);
+      readMetrics([{ ...good, values: value }]);
+      readMetrics([{ ...good, values: [{ value: 1, labels: value }] }]);
+      parseMessage(JSON.stringify({ type: 'metrics', thread: 0, metrics: value }));
+    }),
+  );
+});
