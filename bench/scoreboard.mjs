@@ -40,8 +40,8 @@ async function inside() {
     nothing: () => {},
     'one writeSync of 64 bytes': () => writeSync(FD.SCOREBOARD, bytes, 0, 64, 0),
     'begin and end of a request': () => {
-      slot.begin('GET', '/');
-      slot.end(false);
+      slot.begin('GET', '/', 0.2);
+      slot.end(false, 0.1);
     },
   };
   await alternate(Object.values(tasks), 3, measure);
