@@ -194,9 +194,14 @@ for (const { name, options } of classes()) {
     const load = new Load(t, url, 4);
     for (let round = 0; round < TIMES; round++) {
       await load.more(20);
-      const [worker] = (await host.workers()).filter(({ state }) => state === 'ready');
-      process.kill(worker?.pid as number, 'SIGKILL');
-      await host.event('worker:exit', ({ pid }) => pid === worker?.pid);
+      let pid: number | undefined;
+      // Those that have died again and again wait before they are replaced.
+      await eventually(async () => {
+        pid = (await host.workers()).find(({ state }) => state === 'ready')?.pid;
+        return pid !== undefined;
+      }, 'a ready worker');
+      process.kill(pid as number, 'SIGKILL');
+      await host.event('worker:exit', (worker) => worker.pid === pid);
     }
     await load.more(20);
     await load.stop();

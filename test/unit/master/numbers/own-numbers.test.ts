@@ -175,7 +175,8 @@ test('counters never go back, whatever becomes of workers, threads and registrie
 });
 
 test('a sum of fractions does not fall by a rounding when workers end', () => {
-  const fractions = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 3, maxLength: 20 });
+  const fraction = fc.nat(1_000).map((number) => number / 7);
+  const fractions = fc.array(fraction, { minLength: 3, maxLength: 20 });
   fc.assert(
     fc.property(fractions, fc.infiniteStream(fc.nat()), (given, picks) => {
       const numbers = new OwnNumbers<string>();
