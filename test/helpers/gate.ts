@@ -23,14 +23,35 @@ export class Gate {
 
   /** A gate that closes with the test. */
   static async open(t: TestContext): Promise<Gate> {
+    const gate = await Gate.#listening();
+    t.after(() => {
+      gate.#server.close();
+      for (const arrival of gate.arrivals) arrival.cut();
+    });
+    return gate;
+  }
+
+  /** The gate of all tests of a file that share a host, see `shared.ts`: new for each of them, and always at the same port. */
+  static async shared(t: TestContext): Promise<Gate> {
+    common ??= Gate.#listening();
+    const gate = await common;
+    // It ends with the file.
+    gate.#server.unref();
+    gate.arrivals.length = 0;
+    gate.#arrived.length = 0;
+    gate.#taken = 0;
+    gate.most = 0;
+    t.after(() => {
+      for (const arrival of gate.arrivals) arrival.cut();
+    });
+    return gate;
+  }
+
+  static async #listening(): Promise<Gate> {
     const server = createServer();
     const gate = new Gate(server);
     server.on('connection', (socket) => gate.#greet(socket));
     server.listen(0, '127.0.0.1');
-    t.after(() => {
-      server.close();
-      for (const arrival of gate.arrivals) arrival.cut();
-    });
     await once(server, 'listening');
     return gate;
   }
@@ -79,6 +100,8 @@ export interface Held {
   readonly arrival: Arrival;
   readonly answer: Promise<Answer>;
 }
+
+let common: Promise<Gate> | undefined;
 
 /** A request that waits at the gate. */
 export class Arrival {

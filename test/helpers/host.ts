@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ArbiterOptions, ArbiterStats, WorkerInfo } from 'prefork';
+import { giveBack, keepsHosts, takeKept } from './kept.js';
 import { PACE } from './pace.js';
 import { alive, kill } from './process.js';
 import { DEADLINE, eventually, inTime } from './wait.js';
@@ -34,47 +35,42 @@ export interface HostSettings {
   /** Arguments of the entry script instead of the options. */
   readonly args?: string[];
   readonly cwd?: string;
+  /** Whether the process runs nothing before and after, also where others are kept, see `keepHosts`. */
+  readonly fresh?: boolean;
 }
+
+type FromHost = HostEvent & { id?: number; value?: unknown; error?: unknown };
+
+/** Of all hosts: a process that is kept may answer late. */
+let calls = 0;
 
 /** A host process with an Arbiter in it. The test's end kills it and its workers, and a failed test prints its log. */
 export class Host {
   readonly events: HostEvent[] = [];
   readonly child: ChildProcess;
   readonly #tls: boolean;
+  /** What the process must have been started with, where it may be one that is kept. */
+  #kept: string | undefined;
   readonly #log: string[] = [];
   readonly #pids = new Set<number>();
   readonly #ended = new Set<number>();
   readonly #calls = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
   readonly #watchers = new Set<() => void>();
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  /** What it had counted when this test began. */
+  #before: ArbiterStats['totals'] | undefined;
+  /** How many requests are known to have finished, in all. */
+  #counted = 0;
 
   constructor(t: TestContext, options: HostOptions, settings: HostSettings = {}) {
     this.#tls = options.tls !== undefined;
     const all = { bind: '127.0.0.1:0', workers: 2, app: fixture('app.js'), ...options };
-    this.child = fork(settings.script ?? fixture(settings.entry ?? 'host.js'), settings.args ?? [JSON.stringify(all)], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // A session, and so a process group, of its own: without a controlling terminal, as in a service.
-      detached: true,
-      execArgv: settings.execArgv ?? [],
-      env: { ...PACE, ...process.env, ...settings.env },
-      ...(settings.execPath && { execPath: settings.execPath }),
-      ...(settings.cwd && { cwd: settings.cwd }),
-    });
-    const release = this.child.pid === undefined ? undefined : watchOver(this.child.pid);
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => this.#note(text));
-    }
-    this.child.on('message', (message: HostEvent & { id?: number; value?: unknown; error?: unknown }) =>
-      this.#onMessage(message),
-    );
-    this.child.on('exit', (code, signal) => {
-      release?.();
-      this.#exit = { code, signal };
-      this.#note(`host ended: code ${code}, signal ${signal}\n`);
-      for (const { reject } of this.#calls.values())
-        reject(new Error(`the host ended before it answered\n${this.log}`));
-      this.#changed();
-    });
+    this.#kept = keptFor(settings);
+    const kept = this.#kept === undefined ? undefined : takeKept(this.#kept);
+    this.child = kept ?? start(all, settings, this.#kept === undefined ? [] : ['kept']);
+    kept?.send({ start: all, env: environment(settings), cwd: settings.cwd ?? process.cwd() });
+    for (const stream of [this.child.stdout, this.child.stderr]) stream?.on('data', this.#note);
+    this.child.on('message', this.#onMessage).on('exit', this.#onExit);
     t.after(() => this.#clean(t));
   }
 
@@ -87,9 +83,9 @@ export class Host {
     return this.#log.join('');
   }
 
-  /** Pids of all workers that were ever spawned. */
+  /** Pids of all workers that were ever spawned, or were there when this test began. */
   get workerPids(): number[] {
-    return [...this.#pids];
+    return [...new Set(this.of('worker:spawn').map(({ args }) => args[0].pid))];
   }
 
   of(event: string): HostEvent[] {
@@ -138,7 +134,7 @@ export class Host {
 
   /** Calls a method of the Arbiter, or reads a property. Rejects when the host ends before it answers. */
   call(call: string, ...args: unknown[]): Promise<unknown> {
-    const id = this.#calls.size + 1;
+    const id = ++calls;
     const answer = new Promise((resolve, reject) => {
       this.#calls.set(id, { resolve, reject });
       this.child.send({ id, call, args }, (error) => error && reject(error));
@@ -150,8 +146,13 @@ export class Host {
     return this.call('workers') as Promise<WorkerInfo[]>;
   }
 
-  stats(): Promise<ArbiterStats> {
-    return this.call('stats') as Promise<ArbiterStats>;
+  async stats(): Promise<ArbiterStats> {
+    const stats = (await this.call('stats')) as ArbiterStats;
+    const before = this.#before;
+    if (!before) return stats;
+    const names = Object.keys(before) as (keyof typeof before)[];
+    const since = names.map((name) => [name, stats.totals[name] - before[name]]);
+    return { ...stats, totals: Object.fromEntries(since) };
   }
 
   /** Waits until exactly so many requests are counted as finished; a worker may put that off for a moment. */
@@ -165,6 +166,24 @@ export class Host {
       () => `${requests} finished requests, ${seen} seen`,
     );
     if (seen !== requests) throw new Error(`${seen} requests are counted, and ${requests} were sent`);
+    this.#counted = requests + (this.#before?.requests ?? 0);
+  }
+
+  /**
+   * For the next of the tests that share this host: what has been is forgotten, as if it had just booted with the workers that it has
+   * now. Returns whether it has finished just those requests that {@link Host.finished} has been asked about.
+   */
+  async forget(): Promise<boolean> {
+    const { totals, workers } = (await this.call('stats')) as ArbiterStats;
+    const living = new Set(workers.map(({ pid }) => pid));
+    const kept = this.events.filter(
+      ({ event, args }) =>
+        /^(?:listening|ready)$/.test(event) || (/^worker:(?:spawn|ready)$/.test(event) && living.has(args[0].pid)),
+    );
+    this.events.splice(0, this.events.length, ...kept);
+    this.#log.length = 0;
+    this.#before = totals;
+    return totals.requests === this.#counted;
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -172,11 +191,21 @@ export class Host {
   }
 
   async exited(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    // Nothing else holds it.
+    if (this.#kept !== undefined && this.child.connected) this.child.send({ leave: true }, () => undefined);
+    this.#kept = undefined;
     await this.until(() => this.#exit !== undefined, "the host's exit");
     return this.#exit as { code: number | null; signal: NodeJS.Signals | null };
   }
 
-  #onMessage(message: HostEvent & { id?: number; value?: unknown; error?: unknown }): void {
+  readonly #onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
+    this.#exit = { code, signal };
+    this.#note(`host ended: code ${code}, signal ${signal}\n`);
+    for (const { reject } of this.#calls.values()) reject(new Error(`the host ended before it answered\n${this.log}`));
+    this.#changed();
+  };
+
+  readonly #onMessage = (message: FromHost): void => {
     if (message.event !== undefined) {
       this.#note(`event ${message.event} ${JSON.stringify(message.args)}\n`);
       if (message.event === 'worker:spawn') this.#pids.add(message.args[0].pid);
@@ -189,12 +218,12 @@ export class Host {
     const waiting = this.#calls.get(message.id ?? 0);
     if (message.error !== undefined) waiting?.reject(Object.assign(new Error('the call was rejected'), message.error));
     else waiting?.resolve(message.value);
-  }
+  };
 
-  #note(text: string): void {
+  readonly #note = (text: string): void => {
     this.#log.push(text);
     this.#changed();
-  }
+  };
 
   #changed(): void {
     for (const check of [...this.#watchers]) check();
@@ -203,10 +232,44 @@ export class Host {
   async #clean(t: TestContext): Promise<void> {
     // `passed` is known to hooks from Node 22 on; before, the runner prints the log through the error of `until`.
     if ((t as { passed?: boolean }).passed === false) console.error(`--- log of the host ${this.pid}\n${this.log}`);
+    this.child.off('message', this.#onMessage);
+    for (const stream of [this.child.stdout, this.child.stderr]) stream?.off('data', this.#note);
+    if (this.#kept !== undefined && (await giveBack(this.child, this.#kept))) {
+      this.child.off('exit', this.#onExit);
+      return;
+    }
     if (this.#exit === undefined) {
       this.child.kill('SIGKILL');
       await once(this.child, 'exit');
     }
     for (const pid of this.#pids) if (!this.#ended.has(pid)) kill(pid);
   }
+}
+
+function start(options: object, settings: HostSettings, more: readonly string[]): ChildProcess {
+  const args = settings.args ?? [JSON.stringify(options), ...more];
+  const child = fork(settings.script ?? fixture(settings.entry ?? 'host.js'), args, {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // A session, and so a process group, of its own: without a controlling terminal, as in a service.
+    detached: true,
+    execArgv: settings.execArgv ?? [],
+    env: environment(settings),
+    ...(settings.execPath && { execPath: settings.execPath }),
+    ...(settings.cwd && { cwd: settings.cwd }),
+  });
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8');
+  if (child.pid !== undefined) child.once('exit', watchOver(child.pid));
+  return child;
+}
+
+function environment(settings: HostSettings): NodeJS.ProcessEnv {
+  return { ...PACE, ...process.env, ...settings.env };
+}
+
+/** With what a process must have been started to run this host, if it need not be a new one. */
+function keptFor({ entry, script, args, execPath, fresh, env, execArgv }: HostSettings): string | undefined {
+  if (!keepsHosts() || fresh || (entry ?? script ?? args ?? execPath) !== undefined) return undefined;
+  // The others can be changed later: nobody has read them.
+  const fixed = Object.entries(env ?? {}).filter(([name]) => /^(?:DEBUG|NODE_|PREFORK_)/.test(name));
+  return JSON.stringify([fixed, execArgv]);
 }

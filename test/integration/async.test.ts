@@ -3,7 +3,10 @@ import test from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const CLOSING = 'HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n';
 

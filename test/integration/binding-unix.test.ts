@@ -19,8 +19,11 @@ import { Arbiter } from 'prefork';
 import { type Address, getFrom } from '../helpers/address.js';
 import { untilRefused, where } from '../helpers/connector.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { occupy, temporaryFolder } from '../helpers/place.js';
+
+keepHosts();
 
 const linux = { skip: existsSync('/proc/net/unix') ? false : 'this system does not tell what is bound' };
 

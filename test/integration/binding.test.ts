@@ -6,9 +6,12 @@ import test from 'node:test';
 import { Arbiter } from 'prefork';
 import { type Address, getFrom } from '../helpers/address.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { freePort, occupy, portOf, temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
+
+keepHosts();
 
 const DEBUG = { env: { DEBUG: 'prefork:bind' } };
 const attempts = (host: Host): number => host.log.match(/attempt \d of 5/g)?.length ?? 0;

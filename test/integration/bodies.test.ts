@@ -7,7 +7,11 @@ import { CLASSES, KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { sharing } from '../helpers/shared.js';
 import { inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const MEGABYTE = 1 << 20;
 const SIZE = 100 * MEGABYTE;
@@ -85,7 +89,7 @@ for (const workerClass of CLASSES) {
 
   for (const [what, path] of Object.entries({ 'read by iteration': '/', 'read by events': '/events' })) {
     test(`truncated_body_is_not_success: ${workerClass}, ${what}`, async (t) => {
-      const host = new Host(t, { ...single(workerClass), app: BODIES });
+      const host = await sharing(t, { ...single(workerClass), app: BODIES });
       const url = await host.ready();
       const heads = {
         counted: 'Content-Length: 100\r\n\r\nshort',
@@ -147,7 +151,7 @@ test('bytes behind the body are no second request of a sync worker', async (t) =
 
 for (const workerClass of CLASSES) {
   test(`bytes behind the body that are no request are not taken for one, ${workerClass}`, async (t) => {
-    const host = new Host(t, { ...single(workerClass), app: BODIES });
+    const host = await sharing(t, { ...single(workerClass), app: BODIES });
     const url = await host.ready();
     const client = (await RawClient.connect(t, url)).send(`${POST}, and something more\r\n\r\n`);
     const answered = statuses(await client.all());

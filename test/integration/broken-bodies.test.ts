@@ -7,7 +7,10 @@ import { certificate, noCertificates } from '../helpers/certificate.js';
 import { atRest, CLASSES, KEEPING, single } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { StubbornClient } from '../helpers/stubborn-client.js';
+
+keepHosts();
 
 const ALL = '/all?n=a&byte=120&tells=1';
 const REFUSED = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';

@@ -10,6 +10,9 @@ import { chances } from '../helpers/chances.js';
 import { assertUnharmed, atRest, CLASSES } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const CLIENTS = 120;
 const SEEDS = amount({ suite: [1], long: [1, 2, 3, 4, 5, 6] });

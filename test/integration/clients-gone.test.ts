@@ -6,7 +6,10 @@ import { atRest, CLASSES, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const WAYS: Readonly<Record<string, (client: ByteClient) => unknown>> = {
   reset: (client) => client.reset(),

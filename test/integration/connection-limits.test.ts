@@ -8,7 +8,10 @@ import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { answerOf, connect, http2Host, request } from '../helpers/http2.js';
 import { FRAME, FrameClient, headers, reset, settingsAck } from '../helpers/http2-frames.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const needed = { skip: noCertificates };
 

@@ -4,6 +4,9 @@ import test from 'node:test';
 import { noCertificates } from '../helpers/certificate.js';
 import { fixture } from '../helpers/host.js';
 import { answerOf, connect, http2Host, request } from '../helpers/http2.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const needed = { skip: noCertificates };
 const STREAMS = 40;

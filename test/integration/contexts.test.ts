@@ -3,9 +3,13 @@ import test, { type TestContext } from 'node:test';
 import { answersIn } from '../helpers/byte-client.js';
 import { CLASSES, KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
-import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { fixture, type Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /*
  * A request runs in the async context in which it came, however it waited: no store of another client's request, and its own to
@@ -23,8 +27,8 @@ interface Told {
 }
 
 async function start(t: TestContext, options: HostOptions): Promise<{ gate: Gate; host: Host; url: string }> {
-  const gate = await Gate.open(t);
-  const host = new Host(t, { ...options, app: fixture('contexts.js'), env: gate.env });
+  const gate = await Gate.shared(t);
+  const host = await sharing(t, { ...options, app: fixture('contexts.js'), env: gate.env });
   return { gate, host, url: await host.ready() };
 }
 

@@ -6,7 +6,10 @@ import { single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
+
+keepHosts();
 
 /*
  * How a worker can die of a request, and what is known of it then. Uncaught exceptions, unhandled rejections and

@@ -5,6 +5,9 @@ import { CLASSES, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const MODULE = fixture('http-classes.js');
 const SUBCLASSES: Readonly<Record<BuiltInClass, string>> = {

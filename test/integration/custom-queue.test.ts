@@ -4,6 +4,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import test, { type TestContext } from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostSettings } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 /** Gives one job after the other to whoever asks. */
 class Queue {

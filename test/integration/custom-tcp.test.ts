@@ -3,7 +3,10 @@ import test, { type TestContext } from 'node:test';
 import { type Arrival, Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const FORMS: Readonly<Record<string, (t: TestContext, options: HostOptions) => Host>> = {
   'class and application by module': (t, options) =>

@@ -3,7 +3,10 @@ import test from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /* The death of a process with threads names all that was under way. */
 

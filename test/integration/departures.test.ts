@@ -5,7 +5,10 @@ import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
 import { openSockets } from '../helpers/descriptors.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const COUNT = amount({ suite: 150, long: 500 });
 const HALF_HEAD = 'GET / HTTP/1.1\r\nHost: a\r\nX-';

@@ -8,10 +8,13 @@ import { amount } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { uploads } from '../helpers/uploader.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const BYTES = 3_000_000;
 const [REFUSED, FAILED] = amount({ suite: [80, 20], long: [400, 100] } as const);

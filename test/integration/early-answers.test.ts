@@ -13,10 +13,13 @@ import { certificate, noCertificates } from '../helpers/certificate.js';
 import { atRest, CLASSES, single } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
-import { shared } from '../helpers/shared.js';
+import { counting, sharing } from '../helpers/shared.js';
 import { upload, uploads } from '../helpers/uploader.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /** Above what a class may read of a body before it calls the handler. */
 const BYTES = 3_000_000;
@@ -27,9 +30,10 @@ const CLOSE = { Connection: 'close' };
 /** As much of it as brings the handler on. */
 const ENOUGH = Buffer.alloc(2_000_000, 'x');
 
-function early(t: TestContext, workerClass: BuiltInClass, options: HostOptions = {}): Host {
-  return new Host(t, { ...single(workerClass), workerConnections: 100, app: fixture('early.js'), ...options });
-}
+const early = (workerClass: BuiltInClass, options: HostOptions = {}): HostOptions => ({
+  ...{ ...single(workerClass), workerConnections: 100, app: fixture('early.js') },
+  ...options,
+});
 
 /** Counts what the requests of a client got. */
 async function requests(ask: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -46,10 +50,10 @@ async function requests(ask: () => Promise<unknown>): Promise<Record<string, num
 }
 
 for (const workerClass of CLASSES) {
-  const usual = shared((t) => early(t, workerClass));
+  const usual = (t: TestContext): Promise<Host> => sharing(t, early(workerClass));
 
   test(`early_answers_arrive: ${5 * REQUESTS} of ${5 * REQUESTS}, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass, { workers: 2 });
+    const host = new Host(t, early(workerClass, { workers: 2 }));
     const url = await host.ready();
     const file = join(temporaryFolder(t), 'body');
     const body = Buffer.alloc(BYTES);
@@ -105,15 +109,15 @@ for (const workerClass of CLASSES) {
     await atRest(host);
   });
 
-  test(`early_answers_arrive: ${LARGE} large ones, ${workerClass}`, async () => {
-    const host = usual();
+  test(`early_answers_arrive: ${LARGE} large ones, ${workerClass}`, async (t) => {
+    const host = await usual(t);
     const url = await host.ready();
     assert.deepEqual(await uploads(LARGE, { url, bytes: 20_000_000, headers: CLOSE }, 2), { '413 FIN': LARGE });
   });
 
   test(`early_answers_arrive: with TLS, ${workerClass}`, { skip: noCertificates }, async (t) => {
     const { cert, key } = certificate();
-    const host = early(t, workerClass, { tls: { cert, key } });
+    const host = new Host(t, early(workerClass, { tls: { cert, key } }));
     const url = await host.ready();
     assert.deepEqual(await uploads(REQUESTS, { url, bytes: BYTES, headers: CLOSE, ca: cert }), { '413 FIN': REQUESTS });
     assert.deepEqual(await uploads(20, { url, path: '/throw', bytes: BYTES, ca: cert }), { '500 FIN': 20 });
@@ -121,26 +125,26 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: whoever asked for the close, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+    const host = await usual(t);
     const url = await host.ready();
     // HTTP/1.0 ends each connection.
     assert.deepEqual(await uploads(20, { url, bytes: BYTES, version: '1.0' }), { '413 FIN': 20 });
-    const none = early(t, workerClass, { keepAlive: 0 });
+    const none = await sharing(t, early(workerClass, { keepAlive: 0 }));
     assert.deepEqual(await uploads(20, { url: await none.ready(), bytes: BYTES }), { '413 FIN': 20 });
     await atRest(none);
   });
 
   for (const path of ['/pause', '/hold']) {
-    test(`early_answers_arrive: where the handler has stopped to read, ${path}, ${workerClass}`, async () => {
-      const host = usual();
+    test(`early_answers_arrive: where the handler has stopped to read, ${path}, ${workerClass}`, async (t) => {
+      const host = await usual(t);
       const url = await host.ready();
       assert.deepEqual(await uploads(4, { url, path, bytes: 20_000_000, headers: CLOSE }), { '413 FIN': 4 });
       await atRest(host);
     });
   }
 
-  test(`early_answers_arrive: the answers that are no handler's, ${workerClass}`, async () => {
-    const host = usual();
+  test(`early_answers_arrive: the answers that are no handler's, ${workerClass}`, async (t) => {
+    const host = await usual(t);
     const url = await host.ready();
     const headers = { ...CLOSE, Expect: 'the impossible' };
     assert.deepEqual(await uploads(20, { url, bytes: BYTES, headers }), { '417 FIN': 20 });
@@ -156,7 +160,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: a handler may go on reading, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+    const host = await usual(t);
     const url = await host.ready();
     const { received, end } = await upload({ url, path: '/reads', bytes: 20_000_000, headers: CLOSE });
     assert.match(received, /^HTTP\/1\.1 202 /);
@@ -165,7 +169,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: nothing more is served on the connection, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+    const host = await counting(t, early(workerClass));
     const url = await host.ready();
     const behind =
       'GET /throw HTTP/1.1\r\nHost: test\r\n\r\nGET /ok HTTP/1.1\r\nHost: test\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nno request\r\n\r\n';
@@ -180,8 +184,8 @@ for (const workerClass of CLASSES) {
     assert.equal((await host.stats()).totals.errors, 0);
   });
 
-  test(`early_answers_arrive: what an application destroys is broken, ${workerClass}`, async () => {
-    const host = usual();
+  test(`early_answers_arrive: what an application destroys is broken, ${workerClass}`, async (t) => {
+    const host = await usual(t);
     const url = await host.ready();
     const { received } = await upload({ url, path: '/destroy', bytes: 20_000_000 });
     assert.equal(received, '');
@@ -189,7 +193,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: the place is free while the client goes on, ${workerClass}`, async (t) => {
-    const host = usual();
+    const host = await usual(t);
     const url = await host.ready();
     const slow = await RawClient.connect(t, url, { allowHalfOpen: true });
     slow.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);
@@ -206,7 +210,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: a client that does not end is not waited for in a drain, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass, { gracefulTimeout: 2 ** 31 - 1 });
+    const host = new Host(t, early(workerClass, { gracefulTimeout: 2 ** 31 - 1 }));
     const url = await host.ready();
     const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
     endless
@@ -221,7 +225,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: a client that does not end does not have a worker killed, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass, { gracefulTimeout: 2_000 });
+    const host = new Host(t, early(workerClass, { gracefulTimeout: 2_000 }));
     const url = await host.ready();
     const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
     endless
@@ -235,7 +239,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`early_answers_arrive: a client that stops to send is closed, ${workerClass}`, async (t) => {
-    const host = usual();
+    const host = await usual(t);
     const url = await host.ready();
     const client = await RawClient.connect(t, url, { allowHalfOpen: true });
     client.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);
@@ -248,7 +252,7 @@ for (const workerClass of CLASSES) {
   for (const headers of [{}, CLOSE]) {
     const close = 'Connection' in headers ? ', and the client asked for the close' : '';
     test(`early_answers_arrive: pipelined behind a handler that blocks${close}, ${workerClass}`, async (t) => {
-      const host = early(t, workerClass, { keepAlive: 0 });
+      const host = await sharing(t, early(workerClass, { keepAlive: 0 }));
       const url = await host.ready();
       const behind = 'GET /ok HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(200_000);
       for (let count = 0; count < 5; count++) {
@@ -262,7 +266,7 @@ for (const workerClass of CLASSES) {
   }
 
   test(`early_answers_arrive: what comes behind is no request, and none that is wrong, ${workerClass}`, async (t) => {
-    const host = early(t, workerClass);
+    const host = await counting(t, early(workerClass));
     const url = await host.ready();
     for (const behind of ['GET /ok HTTP/1.1\r\nHost: test\r\n\r\n', 'no request at all\r\n\r\n']) {
       const order = { url, bytes: BYTES, headers: CLOSE, behind: behind.repeat(200_000) };
@@ -279,7 +283,7 @@ for (const workerClass of CLASSES) {
 }
 
 test('early_answers_arrive: after a crash, those whose bodies are on their way hear of it', async (t) => {
-  const host = early(t, 'async');
+  const host = new Host(t, early('async'));
   const url = await host.ready();
   const uploading = Array.from({ length: 4 }, () => upload({ url, path: '/wait', bytes: 20_000_000 }));
   await eventually(() => host.of('worker:message').length === 4, 'four requests in flight');

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 /** The exit of the worker of an age, as its event told it. */
 async function exitOf(host: Host, age: number): Promise<unknown> {

@@ -6,7 +6,10 @@ import { CLASSES, KEEPING } from '../helpers/classes.js';
 import { untilRefused } from '../helpers/connector.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const ECHO = 'GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n';
 const MIRACLE = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nExpect: a-miracle\r\n\r\n';

@@ -6,7 +6,10 @@ import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES, KEEPING, single } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const app = fixture('exported-server.js');
 const ECHO = 'GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n';

@@ -5,7 +5,11 @@ import { CLASSES, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { counting } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const FAILING = fixture('failing.js');
 /** Those whose worker is a process. */
@@ -18,7 +22,7 @@ for (const workerClass of CLASSES) {
     handler_rejects_is_500: '/rejects',
   })) {
     test(`${name}: ${workerClass}`, async (t) => {
-      const host = new Host(t, { ...single(workerClass), app: FAILING });
+      const host = await counting(t, { ...single(workerClass), app: FAILING });
       const url = await host.ready();
       for (let round = 0; round < 3; round++) {
         const failed = await get(`${url}${path}`);

@@ -6,7 +6,10 @@ import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, single } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const APP = { app: fixture('patience.js'), workerConnections: 1000 };
 /** Each takes so many milliseconds of CPU: some ten of them fit between two turns of the kernel's queue. */

@@ -8,7 +8,10 @@ import { CLASSES } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const UNHURRIED = { workers: 1, gracefulTimeout: 2 ** 31 - 1 };

@@ -8,9 +8,13 @@ import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, type ClassUnderTest, classes } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { RosterHost } from '../helpers/roster.js';
+import { sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const app = fixture('says-its-turn.js');
 const TURNED = classes(1).filter(({ name }) => name !== 'async');
@@ -24,8 +28,8 @@ interface Said {
   readonly body: number;
 }
 
-function start(t: TestContext, each: ClassUnderTest, turn: Turn, more: HostOptions = {}): Host {
-  return new Host(t, { workers: 1, app, ...each.options, ...more }, { env: { PREFORK_FAST_TURN: turn } });
+function start(t: TestContext, each: ClassUnderTest, turn: Turn, more: HostOptions = {}): Promise<Host> {
+  return sharing(t, { workers: 1, app, ...each.options, ...more }, { env: { PREFORK_FAST_TURN: turn } });
 }
 
 /** What the clients do is all there when the worker accepts the first of them. */
@@ -47,7 +51,7 @@ for (const each of TURNED) {
     const fast = turn === 'force';
 
     test(`a request that is there is served in the turn that accepts it, or not: ${each.name}, ${turn}`, async (t) => {
-      const host = start(t, each, turn);
+      const host = await start(t, each, turn);
       const url = await host.ready();
       for (const path of ['/', '/promises']) {
         const clients: ByteClient[] = [];
@@ -68,7 +72,7 @@ for (const each of TURNED) {
     });
 
     test(`bytes are read once and in order, and counted: ${each.name}, ${turn}`, async (t) => {
-      const host = start(t, each, turn);
+      const host = await start(t, each, turn);
       const url = await host.ready();
       const post = (body: string): string =>
         `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -94,7 +98,7 @@ for (const each of TURNED) {
     });
 
     test(`who is not done in that turn has the place: ${each.name}, ${turn}`, async (t) => {
-      const host = start(t, each, turn);
+      const host = await start(t, each, turn);
       const url = await host.ready();
       let clients: ByteClient[] = [];
       await stopped(host, async () => {
@@ -111,7 +115,7 @@ for (const each of TURNED) {
     });
 
     test(`clients that are gone when they are accepted harm nobody: ${each.name}, ${turn}`, async (t) => {
-      const host = start(t, each, turn);
+      const host = await start(t, each, turn);
       const url = await host.ready();
       await stopped(host, async () => {
         for (let count = 0; count < 10; count++) {

@@ -8,10 +8,14 @@ import test from 'node:test';
 import { pieces } from '../fixtures/stream-data.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { PROJECT } from '../helpers/project.js';
+import { sharing } from '../helpers/shared.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const CLASSES = ['sync', 'threaded', 'async'] as const;
 
@@ -41,7 +45,7 @@ async function send(method: string, url: string, body?: string): Promise<Reply> 
 for (const workerClass of CLASSES) {
   for (const { framework, app, failures } of FRAMEWORKS) {
     test(`${framework} served by ${workerClass}`, async (t) => {
-      const host = new Host(t, { workers: 2, workerClass, app: fixture(app) });
+      const host = new Host(t, { workers: 1, workerClass, app: fixture(app) });
       const url = await host.ready();
 
       const hello = await send('GET', `${url}/hello/world`);
@@ -76,7 +80,7 @@ for (const workerClass of CLASSES) {
     });
 
     test(`${framework} served inline by ${workerClass}`, async (t) => {
-      const host = new Host(t, { workers: 2, workerClass, app: `./${app}` }, { entry: 'inline-host.js' });
+      const host = new Host(t, { workers: 1, workerClass, app: `./${app}` }, { entry: 'inline-host.js' });
       const url = await host.ready();
       assert.equal((await get(`${url}/hello/world`)).body, '{"hello":"world"}');
       assert.equal((await get(`${url}/missing`)).status, 404);
@@ -108,7 +112,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`a Fetch handler whose client leaves is told so, and that is no failure, served by ${workerClass}`, async (t) => {
-    const host = new Host(t, { workers: 1, workerClass, app: fixture('fetch-app.js') });
+    const host = await sharing(t, { workers: 1, workerClass, app: fixture('fetch-app.js') });
     const url = await host.ready();
     const reader = (await RawClient.connect(t, url)).get('/endless');
     await eventually(() => reader.received.length > 1_000_000, 'a part of the endless answer');
@@ -125,7 +129,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`what a Fetch handler gets as the URL, served by ${workerClass}`, async (t) => {
-    const host = new Host(t, { workers: 1, workerClass, app: fixture('fetch-app.js') });
+    const host = await sharing(t, { workers: 1, workerClass, app: fixture('fetch-app.js') });
     const url = await host.ready();
     for (const [request, answer] of [
       ['GET /url?a=%20b HTTP/1.1\r\nHost: shop.example:81', 'http://shop.example:81/url?a=%20b'],

@@ -3,6 +3,9 @@ import test from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 for (const [workerClass, options] of [
   ['sync', { workers: 2 }],

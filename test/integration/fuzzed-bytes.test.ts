@@ -7,7 +7,10 @@ import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.j
 import { openSockets } from '../helpers/descriptors.js';
 import { mutated, randomBytes, randomFrom } from '../helpers/fuzz.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 20);
 const CONNECTIONS = amount({ suite: 1_000, long: 20_000 });

@@ -3,6 +3,9 @@ import test from 'node:test';
 import { amount } from '../helpers/amount.js';
 import { loadWithHangs } from '../helpers/hanging-load.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 /** The documentation speaks of 200. */
 const HANGS = amount({ suite: 6, long: 200 });

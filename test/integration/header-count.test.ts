@@ -7,6 +7,9 @@ import { assertUnharmed, atRest, type ClassUnderTest, classes, single } from '..
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
 import { answerOf, connect, http2Host, request } from '../helpers/http2.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 function counting(t: TestContext, { options }: ClassUnderTest, more: Partial<ArbiterOptions> = {}): Host {
   return new Host(t, { app: fixture('counts-headers.js'), workers: 1, ...options, ...more });

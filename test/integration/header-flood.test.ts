@@ -4,6 +4,9 @@ import test from 'node:test';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n';
 const CHUNKED = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';

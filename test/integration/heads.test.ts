@@ -13,6 +13,9 @@ import { DRAINS, holdIntoDrain } from '../helpers/drains.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 /** How long a kept connection stays open, since its end is the end of an answer here. Milliseconds. */
 const KEPT = 50;

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 /* A limit for the heaps of threads holds, whatever limits the flags of node set for the process. */
 

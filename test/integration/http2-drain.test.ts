@@ -6,8 +6,11 @@ import { Gate } from '../helpers/gate.js';
 import { fixture, type Host, type HostOptions } from '../helpers/host.js';
 import { answerOf, closed, connect, http2Host, request } from '../helpers/http2.js';
 import { FRAME, FrameClient, headers } from '../helpers/http2-frames.js';
+import { keepHosts } from '../helpers/kept.js';
 import { type ManyAnswers, manyOverHttp2 } from '../helpers/many-requests.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const needed = { skip: noCertificates };
 const FOR_EVER = 2 ** 31 - 1;

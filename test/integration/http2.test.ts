@@ -8,7 +8,10 @@ import { Gate } from '../helpers/gate.js';
 import { fixture } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { answerOf, closed, connect, http2Host, request } from '../helpers/http2.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const needed = { skip: noCertificates };
 

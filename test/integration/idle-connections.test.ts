@@ -11,9 +11,12 @@ import { assertUnharmed, atRest, CLASSES, KEEPING, single } from '../helpers/cla
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { pace } from '../helpers/pace.js';
 import { StubbornClient } from '../helpers/stubborn-client.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const LIMIT = 20;

@@ -4,7 +4,11 @@ import { KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, headLines, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { counting } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /** The statuses of all answers that a client got, in order. */
 const statuses = (received: string): string[] => received.match(/(?<=HTTP\/1\.1 )\d+/g) ?? [];
@@ -13,7 +17,7 @@ for (const workerClass of KEEPING) {
   const options = { ...single(workerClass), workerConnections: 10 };
 
   test(`keepalive_on_thread: many requests on one connection, ${workerClass}`, async (t) => {
-    const host = new Host(t, options);
+    const host = await counting(t, options);
     const url = await host.ready();
     const client = await RawClient.connect(t, url);
     for (let count = 1; count <= 4; count++) {
@@ -30,7 +34,7 @@ for (const workerClass of KEEPING) {
   });
 
   test(`keepalive_on_thread: open connections are counted, ${workerClass}`, async (t) => {
-    const host = new Host(t, options);
+    const host = await counting(t, options);
     const url = await host.ready();
     const clients = await Promise.all(Array.from({ length: 4 }, () => RawClient.connect(t, url)));
     for (const client of clients) {
@@ -116,8 +120,8 @@ for (const workerClass of KEEPING) {
 }
 
 test('keepalive_on_thread: pipelined requests are answered in order, one at a time', async (t) => {
-  const gate = await Gate.open(t);
-  const host = new Host(t, { ...single('threaded'), app: fixture('gated.js'), env: gate.env });
+  const gate = await Gate.shared(t);
+  const host = await counting(t, { ...single('threaded'), app: fixture('gated.js'), env: gate.env });
   const url = await host.ready();
   const paths = ['/one', '/two', '/three'];
   const client = await RawClient.connect(t, url);
@@ -136,8 +140,8 @@ test('keepalive_on_thread: pipelined requests are answered in order, one at a ti
 });
 
 test('keepalive_on_thread: what a client has pipelined goes with it', async (t) => {
-  const gate = await Gate.open(t);
-  const host = new Host(t, { ...single('threaded'), app: fixture('gated.js'), env: gate.env });
+  const gate = await Gate.shared(t);
+  const host = await counting(t, { ...single('threaded'), app: fixture('gated.js'), env: gate.env });
   const url = await host.ready();
   const leaver = (await RawClient.connect(t, url)).get('/one').get('/two').get('/three');
   const one = await gate.next();

@@ -7,7 +7,10 @@ import { KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const ONE = 'GET /one HTTP/1.1\r\nHost: test\r\n\r\n';
 

@@ -4,7 +4,10 @@ import { io } from 'socket.io-client';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const ECHO = 'GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n';
 

@@ -13,7 +13,10 @@ import { atRest, CLASSES } from '../helpers/classes.js';
 import { openSockets } from '../helpers/descriptors.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { StubbornClient } from '../helpers/stubborn-client.js';
+
+keepHosts();
 
 const CLIENTS = amount({ suite: 100, long: 150 });
 const SEEDS = amount({ suite: [1], long: [1, 2, 3, 5, 6, 7, 8] });

@@ -3,7 +3,10 @@ import test from 'node:test';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { MALFORMED } from '../helpers/malformed.js';
+
+keepHosts();
 
 test('the table of malformed requests says why where the answer is not 400', () => {
   const names = MALFORMED.map(({ name }) => name);
