@@ -9,7 +9,10 @@ import type { FailingSlot } from 'prefork';
 import { BACKOFF } from '../../build/backoff.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
+
+keepHosts();
 
 /** The window of the promise, milliseconds. */
 const WINDOW = 30_000;

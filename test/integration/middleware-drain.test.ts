@@ -6,6 +6,9 @@ import { CLASSES } from '../helpers/classes.js';
 import { answersInDrain, DRAINS, type Unpacked } from '../helpers/drains.js';
 import type { HostOptions } from '../helpers/host.js';
 import { fixture } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const SESSIONS: Readonly<Record<string, RegExp>> = {
   '/session': /^connect\.sid=/,

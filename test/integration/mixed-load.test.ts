@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { CLASSES } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { type ClientKind, type Failure, MixedLoad } from '../helpers/mixed-load.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const SILENCE = 300;
 const BYTES = 1_000_000;

@@ -4,6 +4,9 @@ import test from 'node:test';
 import { CLASSES, single } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const app = fixture('reports-no-delay.js');
 

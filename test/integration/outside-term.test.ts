@@ -5,8 +5,11 @@ import { classes } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const UNHURRIED = 2 ** 31 - 1;
 const STOPPED = { code: 0, signal: null, reason: 'stop' };

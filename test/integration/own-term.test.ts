@@ -6,7 +6,10 @@ import { DRAINS } from '../helpers/drains.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const app = fixture('term-handlers.js');
 const UNHURRIED = 2 ** 31 - 1;

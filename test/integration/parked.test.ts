@@ -4,7 +4,11 @@ import { CLASSES, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { counting, sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /*
  * A connection that has sent no request takes no place of a class that counts requests: it is parked. An async worker
@@ -13,6 +17,7 @@ import { eventually } from '../helpers/wait.js';
 
 const EXCLUSIVE = ['sync', 'threaded'] as const;
 const OPEN = { workerConnections: 1000 };
+const UNHURRIED = { ...OPEN, gracefulTimeout: 2 ** 31 - 1 };
 
 async function connect(t: TestContext, url: string, count: number): Promise<RawClient[]> {
   const clients: RawClient[] = [];
@@ -21,15 +26,15 @@ async function connect(t: TestContext, url: string, count: number): Promise<RawC
 }
 
 const SILENT: Readonly<Record<string, HostOptions>> = {
-  'one sync worker': single('sync'),
+  'one sync worker': { ...single('sync'), ...UNHURRIED },
   'two sync workers': { workers: 2, workerClass: 'sync' },
   'a threaded worker': { workers: 1, workerClass: 'threaded', threads: 2 },
-  'an async worker': { ...single('async'), ...OPEN },
+  'an async worker': { ...single('async'), ...UNHURRIED },
 };
 
 for (const [what, options] of Object.entries(SILENT)) {
   test(`silent_connection_takes_no_slot: ${what}`, async (t) => {
-    const host = new Host(t, options);
+    const host = await counting(t, options);
     const url = await host.ready();
     const silent = await connect(t, url, 200);
     assert.equal((await get(url)).body, 'hello');
@@ -97,8 +102,8 @@ for (const workerClass of EXCLUSIVE) {
   });
 
   test(`parked: requests that come while the worker is busy are next, in order, ${workerClass}`, async (t) => {
-    const gate = await Gate.open(t);
-    const host = new Host(t, { ...single(workerClass), app: fixture('gated.js'), env: gate.env });
+    const gate = await Gate.shared(t);
+    const host = await sharing(t, { ...single(workerClass), app: fixture('gated.js'), env: gate.env });
     const url = await host.ready();
     const [first, second] = (await connect(t, url, 2)) as [RawClient, RawClient];
     for (const client of [first, second]) client.send('GET /parked ');
@@ -127,8 +132,8 @@ for (const workerClass of EXCLUSIVE) {
   });
 
   test(`parked: a client that leaves before its turn is forgotten, ${workerClass}`, async (t) => {
-    const gate = await Gate.open(t);
-    const host = new Host(t, { ...single(workerClass), app: fixture('gated.js'), env: gate.env });
+    const gate = await Gate.shared(t);
+    const host = await sharing(t, { ...single(workerClass), app: fixture('gated.js'), env: gate.env });
     const url = await host.ready();
     const [leaver] = (await connect(t, url, 1)) as [RawClient];
     leaver.send('GET /left HTTP/1.1\r\n');
@@ -186,7 +191,7 @@ test('parked: workerConnections bounds connections that are kept', async (t) => 
 });
 
 for (const workerClass of CLASSES) {
-  const options = { ...single(workerClass), ...OPEN, gracefulTimeout: 2 ** 31 - 1 };
+  const options = { ...single(workerClass), ...UNHURRIED };
 
   test(`parked: silent connections hold no stop up beyond keepAlive, ${workerClass}`, async (t) => {
     const host = new Host(t, { ...options, keepAlive: 200 });
@@ -228,7 +233,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`bytes that are no request are answered 400, ${workerClass}`, async (t) => {
-    const host = new Host(t, options);
+    const host = await counting(t, options);
     const url = await host.ready();
     for (const bytes of [
       '\0\x01\x02\r\n\r\n',

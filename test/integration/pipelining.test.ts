@@ -4,8 +4,11 @@ import test from 'node:test';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, classes, witnessed } from '../helpers/classes.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { urlsSeen } from '../helpers/told.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const COUNT = 100;
 const TELLS = { env: { TELLS: '1' } };

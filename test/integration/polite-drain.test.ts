@@ -9,8 +9,11 @@ import { untilRefused } from '../helpers/connector.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { pace } from '../helpers/pace.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const OPEN = { workerConnections: 100, gracefulTimeout: 2 ** 31 - 1 };

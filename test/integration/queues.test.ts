@@ -9,9 +9,12 @@ import type { Address } from '../helpers/address.js';
 import { Connector, where } from '../helpers/connector.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const linux = { skip: existsSync('/proc/net/tcp') ? false : 'this system does not tell' };
 

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { RECYCLED, RecyclingHost, replay } from '../helpers/recycling.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /*
  * What else may happen to a worker that is being recycled and to its substitute: while the substitute boots, and while

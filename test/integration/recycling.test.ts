@@ -5,9 +5,12 @@ import test from 'node:test';
 import { amount } from '../helpers/amount.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { RECYCLED, RecyclingHost, replay } from '../helpers/recycling.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const MEGABYTE = 2 ** 20;
 

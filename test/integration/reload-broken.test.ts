@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { amount } from '../helpers/amount.js';
 import { Host, type HostOptions } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
 import { ownPace } from '../helpers/pace.js';
 import { replay } from '../helpers/recycling.js';
 import { gated, Releases, source } from '../helpers/releases.js';
+
+keepHosts();
 
 ownPace();
 

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
 import { ownPace } from '../helpers/pace.js';
 import { replay } from '../helpers/recycling.js';
+
+keepHosts();
 
 ownPace();
 

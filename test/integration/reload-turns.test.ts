@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { ownPace } from '../helpers/pace.js';
 import { gone } from '../helpers/process.js';
 import { RecyclingHost, replay } from '../helpers/recycling.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 ownPace();
 

@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
 import { gated, Releases } from '../helpers/releases.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 async function serve(t: TestContext, options: HostOptions, env: NodeJS.ProcessEnv = {}) {
   const releases = new Releases(t);

@@ -4,10 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { type ClientKind, MixedLoad } from '../helpers/mixed-load.js';
 import { ownPace } from '../helpers/pace.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { replay } from '../helpers/recycling.js';
+
+keepHosts();
 
 ownPace();
 

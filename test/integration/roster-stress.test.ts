@@ -4,9 +4,12 @@ import type { ArbiterOptions, WorkerInfo } from 'prefork';
 import { Gate } from '../helpers/gate.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate, type LoadGate } from '../helpers/load-gate.js';
 import { RosterHost } from '../helpers/roster.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 interface Shape {
   readonly options: Partial<ArbiterOptions>;

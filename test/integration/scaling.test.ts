@@ -4,6 +4,9 @@ import { Arbiter } from 'prefork';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const scales = (host: Host): unknown[] => host.of('scale').map(({ args }) => args);
 const ages = async (host: Host): Promise<number[]> => (await host.workers()).map(({ age }) => age);

@@ -3,7 +3,11 @@ import test from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, headLines, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 test('exclusive_accept', async (t) => {
   const gate = await Gate.open(t);
@@ -44,8 +48,8 @@ for (const [name, head] of Object.entries({
   'HTTP/1.0 that asks for keep-alive': 'HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
 })) {
   test(`exclusive_accept: the second of two pipelined requests is not handled, ${name}`, async (t) => {
-    const gate = await Gate.open(t);
-    const host = new Host(t, { workers: 1, app: fixture('gated.js'), env: gate.env });
+    const gate = await Gate.shared(t);
+    const host = await sharing(t, { workers: 1, app: fixture('gated.js'), env: gate.env });
     const client = await RawClient.connect(t, await host.ready());
     client.send(`GET /one ${head}GET /two ${head}`);
     const one = await gate.next();

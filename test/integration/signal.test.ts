@@ -5,10 +5,13 @@ import test from 'node:test';
 import { classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { openStream } from '../helpers/stream.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /* `worker.signal` and `Worker#signal` themselves; what they are for is in endless.test.ts. */
 

@@ -4,8 +4,11 @@ import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, type ClassUnderTest, classes, witnessed } from '../helpers/classes.js';
 import type { Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { BROKEN, PAIRS, type Pair, type Seen } from '../helpers/smuggling.js';
 import { type Told, toldBy } from '../helpers/told.js';
+
+keepHosts();
 
 /** What the handlers have seen since the last call. A request of ours comes behind, and with it all that came before. */
 async function seenSince(host: Host, url: string, from: number): Promise<{ seen: Seen[]; next: number }> {

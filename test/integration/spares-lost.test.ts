@@ -5,10 +5,13 @@ import test, { type TestContext } from 'node:test';
 import type { WorkerInfo } from 'prefork';
 import { alive, type Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
 import { holders, hostWithSpares, spares } from '../helpers/spares.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /** How all that were spares have ended. */
 const ends = (host: Host): unknown[] =>

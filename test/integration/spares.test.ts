@@ -5,8 +5,11 @@ import { certificate, noCertificates } from '../helpers/certificate.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { holders, hostWithSpares, type Self, spares } from '../helpers/spares.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /** Asks until that worker answers. */
 async function answerOf(url: string, pid: number, ca?: string): Promise<Self> {

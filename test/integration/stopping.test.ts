@@ -4,8 +4,11 @@ import { Arbiter } from 'prefork';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostSettings } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { alive } from '../helpers/process.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /** No time limit of the master runs out: what ends was told to. The workers' own timers run. */
 const NO_TIMERS: HostSettings = { execArgv: ['--import', fixture('no-timers.js')] };

@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 interface Blocked {
   readonly host: Host;

@@ -3,8 +3,11 @@ import test from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 test('stop while the first thread of a worker serves and the second one boots: the request is answered', async (t) => {
   const [gate, loads] = [await Gate.open(t), await createLoadGate(t)];

@@ -4,7 +4,10 @@ import { amount } from '../helpers/amount.js';
 import { openSockets } from '../helpers/descriptors.js';
 import { loadWithHangs } from '../helpers/hanging-load.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /** What the stack must name, by the way to hang. */
 const GUILTY = { spin: 'spinForEver', regex: 'matchCatastrophically', atomics: 'waitForNobody' } as const;

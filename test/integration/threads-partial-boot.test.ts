@@ -3,8 +3,11 @@ import test, { type TestContext } from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate, type LoadGate } from '../helpers/load-gate.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /* A worker with threads serves as soon as one of them is up. What ends it then is not a failed boot. */
 

@@ -3,6 +3,9 @@ import test, { type TestContext } from 'node:test';
 import { type Arrival, Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { type Answer, get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 /** A threaded worker of which all threads but one hold a request. */
 interface Busy {
