@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture, Host, type HostOptions, type HostSettings } from '../helpers/host.js';
 import { get, headLines, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { childrenOf, kill } from '../helpers/process.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const OPTIONS = { workers: 1, workerClass: 'threaded', threads: 2, timeout: 1_000, app: fixture('hangs.js') };
 

@@ -10,7 +10,11 @@ import { CLASSES, KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { counting } from '../helpers/shared.js';
 import { inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const needed = { skip: noCertificates };
 const statuses = (received: string): string[] => received.match(/(?<=HTTP\/1\.1 )\d+/g) ?? [];
@@ -18,7 +22,7 @@ const statuses = (received: string): string[] => received.match(/(?<=HTTP\/1\.1 
 for (const workerClass of CLASSES) {
   test(`tls_and_http2: ${workerClass}`, needed, async (t) => {
     const { key, cert } = certificate();
-    const host = new Host(t, { ...single(workerClass), tls: { key, cert } });
+    const host = await counting(t, { ...single(workerClass), tls: { key, cert } });
     const url = await host.ready();
     assert.equal((await get(url, cert)).body, 'hello');
     const client = await RawClient.secure(t, url, cert);
@@ -53,7 +57,7 @@ for (const workerClass of CLASSES) {
 
   test(`tls_and_http2: bytes that are no handshake, ${workerClass}`, needed, async (t) => {
     const { key, cert } = certificate();
-    const host = new Host(t, { ...single(workerClass), tls: { key, cert } });
+    const host = await counting(t, { ...single(workerClass), tls: { key, cert } });
     const url = await host.ready();
     const plain = (await RawClient.connect(t, url)).get('/');
     assert.doesNotMatch(await plain.all(), /HTTP\/1\.1 2/);
@@ -68,7 +72,7 @@ for (const workerClass of CLASSES) {
 for (const workerClass of ['sync', 'threaded'] as const) {
   test(`silent_connection_takes_no_slot: with TLS, ${workerClass}`, needed, async (t) => {
     const { key, cert } = certificate();
-    const host = new Host(t, { ...single(workerClass), tls: { key, cert } });
+    const host = await counting(t, { ...single(workerClass), tls: { key, cert } });
     const url = await host.ready();
     const silent: RawClient[] = [];
     while (silent.length < 20) silent.push(await RawClient.connect(t, url));
@@ -237,7 +241,7 @@ test('tls_and_http2: the private key is in no environment and no command line', 
 for (const workerClass of KEEPING) {
   test(`tls_and_http2: pipelined requests, ${workerClass}`, needed, async (t) => {
     const { key, cert } = certificate();
-    const host = new Host(t, { ...single(workerClass), tls: { key, cert } });
+    const host = await counting(t, { ...single(workerClass), tls: { key, cert } });
     const client = await RawClient.secure(t, await host.ready(), cert);
     client.get('/').get('/').get('/');
     await client.until((received) => received.split('hello').length === 4, 'three answers');

@@ -5,7 +5,10 @@ import { assertUnharmed, atRest, CLASSES, classes, single, witnessed } from '../
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const CONNECT = 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n';
 const REFUSED = 'HTTP/1.1 501 ';

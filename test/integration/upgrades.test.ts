@@ -6,7 +6,11 @@ import { CLASSES, KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, headLines, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { counting } from '../helpers/shared.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const UPGRADE = 'GET /socket HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
 const WEBSOCKET = `${UPGRADE}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`;
@@ -29,7 +33,7 @@ for (const name of ['NoServer', 'WithServer']) {
   const workerClass = `${fixture('websockets.js')}#${name}`;
 
   test(`websocket_upgrade_async: ${name}`, async (t) => {
-    const host = new Host(t, { workers: 1, workerClass });
+    const host = await counting(t, { workers: 1, workerClass });
     const url = await host.ready();
     const sockets = [await open(t, url), await open(t, url)];
     const large = Buffer.alloc(1 << 20, 'large');
@@ -50,7 +54,7 @@ for (const name of ['NoServer', 'WithServer']) {
   });
 
   test(`websocket_upgrade_async: bytes that come with the upgrade are not lost, ${name}`, async (t) => {
-    const host = new Host(t, { workers: 1, workerClass });
+    const host = await counting(t, { workers: 1, workerClass });
     const client = await RawClient.connect(t, await host.ready());
     const masked = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]);
     client.send(Buffer.concat([Buffer.from(WEBSOCKET), masked]));
@@ -91,7 +95,7 @@ test('websocket_upgrade_async: a stop waits for sockets that are closed in time'
 
 for (const workerClass of CLASSES) {
   test(`an upgrade that nobody takes is an ordinary request, ${workerClass}`, async (t) => {
-    const host = new Host(t, single(workerClass));
+    const host = await counting(t, single(workerClass));
     const client = (await RawClient.connect(t, await host.ready())).send(WEBSOCKET);
     await client.until((received) => received.endsWith('hello'), 'an answer');
     assert.match(client.received, /^HTTP\/1\.1 200 OK\r\n/);
@@ -147,7 +151,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`HEAD is answered without a body, ${workerClass}`, async (t) => {
-    const host = new Host(t, single(workerClass));
+    const host = await counting(t, single(workerClass));
     const client = await RawClient.connect(t, await host.ready());
     client.send('HEAD / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n');
     const answer = await client.all();
@@ -158,7 +162,7 @@ for (const workerClass of CLASSES) {
 }
 
 test('an expectation that is not known ends the connection of a sync worker', async (t) => {
-  const host = new Host(t, single('sync'));
+  const host = await counting(t, single('sync'));
   const client = await RawClient.connect(t, await host.ready());
   client.send('GET / HTTP/1.1\r\nHost: test\r\nExpect: a-miracle\r\n\r\n').get('/second');
   const answer = await client.all();
@@ -168,7 +172,7 @@ test('an expectation that is not known ends the connection of a sync worker', as
 
 for (const workerClass of KEEPING) {
   test(`a connection is kept after HEAD, ${workerClass}`, async (t) => {
-    const host = new Host(t, single(workerClass));
+    const host = await counting(t, single(workerClass));
     const client = await RawClient.connect(t, await host.ready());
     client.send('HEAD / HTTP/1.1\r\nHost: test\r\n\r\n').get('/');
     await client.until((received) => received.endsWith('hello'), 'the second answer');

@@ -5,7 +5,10 @@ import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { ByteClient } from '../helpers/byte-client.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const OPTIONS = { workers: 1, workerClass: 'async', app: fixture('many-protocols.js'), gracefulTimeout: 25_000 };
 const KEY = Buffer.alloc(16).toString('base64');
