@@ -5,8 +5,12 @@ import type { BuiltInClass } from 'prefork';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { KEEPING } from '../helpers/classes.js';
+import { endless } from '../helpers/endless.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { StubbornClient } from '../helpers/stubborn-client.js';
+
+keepHosts();
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const BYTES = Buffer.from(`10000\r\n${'x'.repeat(65_536)}\r\n`);
@@ -60,7 +64,7 @@ for (const workerClass of KEEPING) {
   }
 
   test(`drain: a request that follows an answer is served, if that could not say that it is the last, ${workerClass}`, async (t) => {
-    const host = new Host(t, { ...one(workerClass), app: `${fixture('endless-app.js')}#plain` });
+    const host = new Host(t, { ...one(workerClass), app: endless('plain') });
     const url = await host.ready();
     const other = await (await ByteClient.connect(url)).get('/').until('\r\n\r\n');
     const client = await (await ByteClient.connect(url)).get('/tail').until('first');

@@ -4,16 +4,19 @@ import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { classes } from '../helpers/classes.js';
-import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { endless } from '../helpers/endless.js';
+import { Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { answerOf, closed, connect, http2Host, request } from '../helpers/http2.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const needed = { skip: noCertificates };
 /** Who waits for a limit waits in vain. */
 const UNHURRIED = { workers: 1, gracefulTimeout: 2 ** 31 - 1, keepAlive: 600_000, timeout: 0 };
 const LATE = { ...UNHURRIED, gracefulTimeout: 1_200 };
-const app = (name: string): string => `${fixture('endless-app.js')}#${name}`;
 const told = (host: Host): unknown[] => host.of('worker:message').map(({ args }) => args[1]);
 const CLEAN = { code: 0, signal: null };
 
@@ -29,7 +32,7 @@ for (const [reason, give, more] of ORDERS) {
     `endless over HTTP/2: the signal ends streams of events, and the session with them, ${reason}`,
     needed,
     async (t) => {
-      const host = http2Host(t, { ...UNHURRIED, app: app('plain'), ...more });
+      const host = http2Host(t, { ...UNHURRIED, app: endless('plain'), ...more });
       const url = await host.ready();
       const session = await connect(t, url);
       const goAways: number[] = [];
@@ -55,7 +58,7 @@ for (const [reason, give, more] of ORDERS) {
 }
 
 test("endless over HTTP/2: Fastify's hooks run, in their order", needed, async (t) => {
-  const host = http2Host(t, { ...UNHURRIED, app: app('fastifyApp') });
+  const host = http2Host(t, { ...UNHURRIED, app: endless('fastifyApp') });
   const session = await connect(t, await host.ready());
   const stream = request(session, '/events');
   const answer = answerOf(stream);
@@ -71,7 +74,7 @@ test(
   'late over HTTP/2: a stream of events is ended, what else is under way is broken off, and what has no head is 503',
   needed,
   async (t) => {
-    const host = http2Host(t, { ...LATE, app: app('plain') });
+    const host = http2Host(t, { ...LATE, app: endless('plain') });
     const session = await connect(t, await host.ready());
     const paths = ['/deaf', '/chunks', '/length', '/silent'];
     const streams = paths.map((path) => request(session, path));
@@ -103,7 +106,7 @@ for (const { name, options } of classes()) {
     // In sync, nothing ends beside a stream.
     if (name === 'sync' && reason === 'recycle') continue;
     test(`endless over TLS: the signal ends a stream of events, ${name}, ${reason}`, needed, async (t) => {
-      const host = new Host(t, { ...UNHURRIED, ...options, ...tls, app: app('plain'), ...more });
+      const host = new Host(t, { ...UNHURRIED, ...options, ...tls, app: endless('plain'), ...more });
       const client = await open(t, host, '/events');
       await give(host, await host.ready());
       assert.match(await client.all(), /data: first\n\n.*data: last\n\n\r\n0\r\n\r\n$/s);
@@ -117,7 +120,7 @@ for (const { name, options } of classes()) {
     ['/chunks', false],
   ] as const) {
     test(`late over TLS: ${path} is ${whole ? 'ended' : 'broken off'}, ${name}`, needed, async (t) => {
-      const host = new Host(t, { ...LATE, ...options, ...tls, app: app('plain') });
+      const host = new Host(t, { ...LATE, ...options, ...tls, app: endless('plain') });
       const client = await open(t, host, path);
       await host.call('stop');
       assert.equal((await client.all()).endsWith('0\r\n\r\n'), whole);

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import test, { type TestContext } from 'node:test';
 import { classes } from '../helpers/classes.js';
-import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { endless } from '../helpers/endless.js';
+import { Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { openStream, type Streamed } from '../helpers/stream.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 /* Answers without an end of their own, and a signal that tells their handlers when a drain begins. */
 
@@ -14,8 +18,8 @@ const UNHURRIED = { gracefulTimeout: 2 ** 31 - 1, keepAlive: 600_000, timeout: 0
 const CLEAN = { code: 0, signal: null };
 const WHOLE = { text: 'data: first\n\ndata: last\n\n', whole: true };
 
-function start(t: TestContext, app: string, options: HostOptions): Host {
-  return new Host(t, { workers: 1, ...UNHURRIED, app: `${fixture('endless-app.js')}#${app}`, ...options });
+function start(t: TestContext, app: Parameters<typeof endless>[0], options: HostOptions): Host {
+  return new Host(t, { workers: 1, ...UNHURRIED, app: endless(app), ...options });
 }
 
 /** What the workers' application has told, in order. */
@@ -70,7 +74,7 @@ for (const { name, options, keeps } of classes()) {
     });
   }
 
-  for (const app of ['expressApp', 'koaApp', 'honoApp', 'fastifyApp']) {
+  for (const app of ['expressApp', 'koaApp', 'honoApp', 'fastifyApp'] as const) {
     test(`a reload does not wait for endless answers: ${app}, ${name}`, async (t) => {
       const host = start(t, app, options);
       const url = await host.ready();

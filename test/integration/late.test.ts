@@ -3,15 +3,19 @@ import http from 'node:http';
 import test from 'node:test';
 import { amount } from '../helpers/amount.js';
 import { classes } from '../helpers/classes.js';
-import { fixture, Host } from '../helpers/host.js';
+import { endless } from '../helpers/endless.js';
+import { Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { openStream } from '../helpers/stream.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /* What has not come to its end when gracefulTimeout is nearly over: nobody is killed, and no client is deceived. */
 
 const ENDED = { code: 0, signal: null, reason: 'stop' };
-const app = `${fixture('endless-app.js')}#plain`;
+const app = endless('plain');
 const ROUNDS = amount({ suite: 4, long: 20 });
 
 for (const { name, options } of classes()) {
@@ -73,7 +77,7 @@ for (const { name, options } of classes()) {
   });
 
   test(`Fastify's close runs before the end: ${name}`, async (t) => {
-    const fastify = `${fixture('endless-app.js')}#fastifyApp`;
+    const fastify = endless('fastifyApp');
     const host = new Host(t, {
       ...one,
       app: fastify,
