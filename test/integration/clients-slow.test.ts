@@ -8,8 +8,12 @@ import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { Program } from '../helpers/program.js';
+import { sharing } from '../helpers/shared.js';
 import { inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const PLACES: Readonly<Record<'sync' | 'threaded', HostOptions>> = {
   sync: { workerClass: 'sync', workers: 2 },
@@ -193,7 +197,12 @@ const skip = spawnSync('slowhttptest', ['-h']).error !== undefined && 'slowhttpt
 
 for (const [mode, flags] of Object.entries(MODES)) {
   test(`slow: two sync workers serve beside slowhttptest, ${mode}`, { skip }, async (t) => {
-    const host = start(t, 'sync', { timeout: 3_000, workerConnections: 1_000 });
+    const host = await sharing(t, {
+      ...PLACES.sync,
+      app: fixture('patience.js'),
+      timeout: 3_000,
+      workerConnections: 1_000,
+    });
     const url = await host.ready();
     const target = `${url}/${PATHS[mode] ?? 'ok'}`;
     const program = new Program(t, 'slowhttptest', [
@@ -217,9 +226,9 @@ for (const [mode, flags] of Object.entries(MODES)) {
     while (!over) {
       assert.equal((await get(`${url}/ok`)).status, 200);
       served++;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    // Hundreds, if the machine has CPU for them; where each has to wait until slow clients are cut, three or four.
+    // A hundred or more, if the machine has CPU for them; where each has to wait until slow clients are cut, three or four.
     assert.ok(served > 10, `${served} others were served`);
     // Its own probe.
     assert.doesNotMatch(program.output, /service available:\s+NO/);

@@ -17,7 +17,7 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 const BYTES = 3_000_000;
-const [REFUSED, FAILED] = amount({ suite: [80, 20], long: [400, 100] } as const);
+const [REFUSED, FAILED] = amount({ suite: [40, 10], long: [400, 100] } as const);
 
 interface Proxy {
   readonly program: string;

@@ -24,8 +24,8 @@ keepHosts();
 /** Above what a class may read of a body before it calls the handler. */
 const BYTES = 3_000_000;
 /** Of each client. */
-const REQUESTS = amount({ suite: 40, long: 100 });
-const LARGE = amount({ suite: 10, long: 30 });
+const REQUESTS = amount({ suite: 25, long: 100 });
+const LARGE = amount({ suite: 6, long: 30 });
 const CLOSE = { Connection: 'close' };
 /** As much of it as brings the handler on. */
 const ENOUGH = Buffer.alloc(2_000_000, 'x');

@@ -6,11 +6,14 @@ import { pathToFileURL } from 'node:url';
 import { CLASSES } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { alive, childrenOf, gone, guardOf, kill } from '../helpers/process.js';
 import { Program } from '../helpers/program.js';
 import { PROJECT } from '../helpers/project.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /* What a worker has started ends with it, however it ends; of a thread, what the thread has started. */
 
@@ -49,8 +52,8 @@ async function childOf(pid: number): Promise<number> {
 }
 
 const ENDS: Readonly<Record<string, { options?: HostOptions; query?: string; act?: (family: Family) => unknown }>> = {
-  'a request that hangs': { options: { timeout: 1_000 } },
-  'an event loop that stands still': { options: { timeout: 1_000 }, query: 'then=spin' },
+  'a request that hangs': { options: { timeout: 500 } },
+  'an event loop that stands still': { options: { timeout: 500 }, query: 'then=spin' },
   'a reload after which it must be ended': {
     options: { gracefulTimeout: 1_000 },
     act: ({ host }) => host.call('reload'),
@@ -111,7 +114,7 @@ test('what a worker has started ends with it: SIGKILL to the group of the host',
 });
 
 test('what a worker has started ends with it: no watchdog', linuxOnly, async (t) => {
-  const { members } = await founded(t, { timeout: 1_000, watchdog: false }, 'then=spin');
+  const { members } = await founded(t, { timeout: 500, watchdog: false }, 'then=spin');
   await gone(...members);
 });
 
@@ -142,7 +145,7 @@ test('the group of the master is not that of its workers, nor of the guard', lin
 
 for (const workerClass of ['sync', 'threaded'] as const) {
   test(`a child in a group of its own outlives a ${workerClass} worker`, linuxOnly, async (t) => {
-    const { host, worker, members } = await founded(t, { workerClass, timeout: 1_000 }, 'own');
+    const { host, worker, members } = await founded(t, { workerClass, timeout: 500 }, 'own');
     await host.event(workerClass === 'sync' ? 'worker:exit' : 'thread:exit');
     if (workerClass === 'threaded') process.kill(worker, 'SIGKILL');
     await gone(worker);
@@ -172,7 +175,7 @@ for (const [end, query] of Object.entries({
   'one that was adopted': 'own&adopted&then=exit',
 })) {
   test(`what a thread has started ends with the thread: ${end}`, linuxOnly, async (t) => {
-    const options = { workerClass: 'threaded', threads: 3, timeout: 1_000 } as const;
+    const options = { workerClass: 'threaded', threads: 3, timeout: 500 } as const;
     const host = new Host(t, { workers: 1, app: fixture('family.js'), ...options });
     const url = await host.ready();
     // Another thread's, which is answered: its thread lives on, and so do they.

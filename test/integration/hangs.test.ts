@@ -6,8 +6,11 @@ import test, { type TestContext } from 'node:test';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 /** Long enough for a starved machine to answer what does not hang, short enough for a test. Milliseconds. */
 const TIMEOUT = 500;

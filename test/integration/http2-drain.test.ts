@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { noCertificates } from '../helpers/certificate.js';
 import { assertUnharmed } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
@@ -14,6 +15,8 @@ keepHosts();
 
 const needed = { skip: noCertificates };
 const FOR_EVER = 2 ** 31 - 1;
+/** Of changes under load. */
+const ROUNDS = amount({ suite: 2, long: 10 });
 
 /** Clients that keep a connection busy for as long as the server wants, and then send what it refused on another one. */
 class Clients {
@@ -81,7 +84,7 @@ for (const [what, { options, change }] of Object.entries(CHANGES)) {
       const host = http2Host(t, { workers: 2, ...options });
       const clients = new Clients(t, await host.ready(), 4);
       await clients.more(1_000);
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         await change(host);
         await clients.more(1_000);
       }

@@ -8,16 +8,19 @@ import { assertUnharmed, classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { connect, http2Host } from '../helpers/http2.js';
+import { keepHosts } from '../helpers/kept.js';
 import { type ManyAnswers, manyOverHttp1, manyOverHttp2 } from '../helpers/many-requests.js';
+
+keepHosts();
 
 const needed = { skip: noCertificates };
 const app = fixture('heap-app.js');
 
-const MANY = amount({ suite: 40_000, long: 100_000 });
+const MANY = amount({ suite: 20_000, long: 100_000 });
 /** Over TLS: HTTP/1.1 does with it what it does without, so the number is for what may pile up. */
 const FEWER = 20_000;
 const WARM_UP = 5_000;
-/** What the heap may have grown by: a quarter, in the long form a tenth, of what a closure for each request would hold. Bytes. */
+/** What the heap may have grown by: half, in the long form a tenth, of what a closure for each request would hold. Bytes. */
 const GROWTH = 1 << 20;
 
 const heap = async (url: string, ca?: string): Promise<number> => Number((await get(`${url}/heap`, ca)).body);

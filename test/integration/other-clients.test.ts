@@ -10,7 +10,11 @@ import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES, single } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+import { sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const app = fixture('many-protocols.js');
 const OFFER = 'Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n';
@@ -21,7 +25,7 @@ const without = (program: string, flag: string): string | false =>
 /** Where upgrades are taken and where they are not; with sync the connection ends with the first answer. */
 for (const workerClass of CLASSES) {
   test(`an offer of HTTP/2 is answered as the request that it came with: ${workerClass}`, async (t) => {
-    const host = new Host(t, { ...single(workerClass), app });
+    const host = await sharing(t, { ...single(workerClass), app });
     const url = await host.ready();
     const client = await RawClient.connect(t, url);
     const ended = (text: string) => () => client.closed || client.received.includes(text);
@@ -44,14 +48,14 @@ for (const workerClass of CLASSES) {
   });
 
   test(`curl --http2 is answered: ${workerClass}`, { skip: without('curl', '--version') }, async (t) => {
-    const host = new Host(t, { ...single(workerClass), app });
+    const host = await sharing(t, { ...single(workerClass), app });
     const url = await host.ready();
     const { stdout } = await run('curl', ['-sS', '--max-time', '20', '--http2', '-d', 'x=1', `${url}/a`, `${url}/b`]);
     assert.match(stdout, /^POST \/a h2c \[x=1\]\nPOST \/b (?:h2c|no upgrade) \[x=1\]\n$/);
   });
 
   test(`Java's client is answered: ${workerClass}`, { skip: without('javac', '-version') }, async (t) => {
-    const host = new Host(t, { ...single(workerClass), app });
+    const host = await sharing(t, { ...single(workerClass), app });
     const url = await host.ready();
     const file = fileURLToPath(new URL('../../test/fixtures/OfferH2c.java', import.meta.url));
     const { stdout } = await run('java', ['-Xmx64m', file, `${url}/java`], { timeout: 60_000 });
@@ -96,7 +100,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`half a head gets its 408: ${workerClass}`, async (t) => {
-    const host = new Host(t, { ...options, ...crowd });
+    const host = await sharing(t, { ...options, ...crowd });
     const client = (await ByteClient.connect(await host.ready())).send('GET / HTT');
     assert.deepEqual(
       [await client.all(), client.end],
@@ -105,7 +109,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`what has come while the worker was busy is served: ${workerClass}`, async (t) => {
-    const host = new Host(t, { ...options, ...crowd });
+    const host = await sharing(t, { ...options, ...crowd });
     const url = await host.ready();
     // A whole request, the rest of one, and the rest of a body: all there when the worker gets to its timers.
     const whole = await ByteClient.connect(url);
@@ -133,7 +137,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`the answer to what is malformed arrives, whatever follows: ${workerClass}`, async (t) => {
-    const host = new Host(t, { ...options, ...crowd });
+    const host = await sharing(t, { ...options, ...crowd });
     const url = await host.ready();
     for (let round = 0; round < 20; round++) {
       const client = await ByteClient.connect(url);
