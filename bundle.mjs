@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 import ts from 'typescript';
 
 /** In the order in which a worker loads them. */
-const ENTRIES = ['worker/entry/prelude.js', 'worker/entry/main.js', 'index.js'];
+const ENTRIES = ['worker/entry/prelude.js', 'worker/entry/main.js', 'index.js', 'control/server.js'];
 
 const COMMON = {
   absWorkingDir: import.meta.dirname,
@@ -46,6 +46,17 @@ function readableNames({ outputs }) {
   });
 }
 
+/** The page of the control in one file: its markup, with the styles and the script where its comments say so. */
+async function assemblePage() {
+  const folder = join(import.meta.dirname, 'lib/control/page');
+  const read = (name) => readFileSync(join(folder, name), 'utf8');
+  const settings = { format: 'iife', platform: 'browser', target: 'es2022', entryPoints: [join(folder, 'page.js')] };
+  const script = await build({ ...COMMON, ...settings });
+  return read('page.html')
+    .replace('<!-- styles -->', () => `<style>\n${read('style.css')}${read('workers.css')}</style>`)
+    .replace('<!-- script -->', () => `<script>\n${script.outputFiles[0].text}</script>`);
+}
+
 /** The declarations that lead from one file to the next, by its path in build/. */
 function declarationsFrom(path, found = new Map()) {
   if (found.has(path)) return found;
@@ -61,6 +72,7 @@ const rename = (text) => names.reduce((all, [from, to]) => all.replaceAll(from, 
 const dist = join(import.meta.dirname, 'dist');
 const wanted = new Map([
   ...[...outputFiles, ...watchdog.outputFiles].map(({ path, text }) => [rename(path), rename(text)]),
+  [join(dist, 'control/page.html'), await assemblePage()],
   ...[...declarationsFrom('index.d.ts')].map(([path, text]) => [join(dist, path), text]),
 ]);
 
@@ -68,7 +80,7 @@ const wanted = new Map([
 mkdirSync(dist, { recursive: true });
 for (const name of readdirSync(dist, { recursive: true })) {
   const path = join(dist, name);
-  if (/\.(?:js|ts)$/.test(name) && !wanted.has(path)) rmSync(path);
+  if (/\.(?:js|ts|html)$/.test(name) && !wanted.has(path)) rmSync(path);
 }
 for (const [path, text] of wanted) {
   mkdirSync(dirname(path), { recursive: true });

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
+import { controlOf } from './control/attach.js';
 import type { BroadcastResult, Post, SendOptions } from './master/crew/post.js';
 import type { WorkerStack } from './master/crew/stacks.js';
 import { type ArbiterState, refusal } from './master/loop/states.js';
@@ -48,7 +49,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     const journal = createJournal(this.#options, () => this.#master.target);
     this.#notifier = createNotifier(this as never, journal);
     this.#notifier.observe(mirror(this.#options.name));
-    this.#master = new Master(this.#options, this.#notifier);
+    this.#master = new Master(this.#options, this.#notifier, controlOf(this, this.#options, this.#notifier));
   }
 
   get state(): ArbiterState {
@@ -111,6 +112,15 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   async reload(): Promise<ReloadResult> {
     if (spec) throw refusal('reload', 'this process is a worker');
     return this.#master.reload();
+  }
+
+  /**
+   * Replaces the worker of one slot, as with `maxRequests`: another one is ready before it drains. Resolves when it is gone. Rejects
+   * with `ERR_WORKER_BOOT` when the other one fails: then it serves on. `ERR_STATE` unless the arbiter runs and that slot has a ready worker, or
+   * when it is stopped meanwhile. Others that are due, and a change of scale, come first; a reload does the same.
+   */
+  async restart(id: number): Promise<void> {
+    await this.#master.restart(integer(1)(id, 'id of restart()'));
   }
 
   /**

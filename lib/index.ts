@@ -10,6 +10,7 @@ export type {
   Histogram,
   Saturation,
   StatsTotals,
+  ThreadStats,
   WorkerStats,
 } from './master/scoreboard/stats.js';
 export type { BoundAddress } from './master/sockets/listener.js';
@@ -26,6 +27,7 @@ export type {
   BindOption,
   BuiltInClass,
   CallbackHandler,
+  ControlOption,
   FetchHandler,
   Handler,
   MasterSignal,

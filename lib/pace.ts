@@ -9,7 +9,9 @@ export type Pace =
   /** How long a host's own script may take in an upgrade, beyond the boot of its workers. */
   | 'hostBoot'
   /** How long a connection that has never had a request may be idle in a drain. */
-  | 'firstRequest';
+  | 'firstRequest'
+  /** How long until a place of the control that is in use is tried again. */
+  | 'controlBind';
 
 /** Of this library's tests alone: no part of its interface, and it may be gone tomorrow. */
 export const PACE_VARIABLE = 'PREFORK_PACE';

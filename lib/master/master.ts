@@ -5,9 +5,10 @@ import type { Crew } from './crew/crew.js';
 import { Ending } from './ending.js';
 import { Alarm } from './loop/alarm.js';
 import { Loop } from './loop/loop.js';
+import { type Orders, obey } from './loop/signal-table.js';
 import { type ArbiterState, checkMove, refusal } from './loop/states.js';
 import { metrics, type Numbers, snapshot } from './numbers/numbers.js';
-import { opening } from './opening.js';
+import { type Attend, opening } from './opening.js';
 import { isOver, Reloads, resultOf } from './reloads.js';
 import type { ArbiterStats } from './scoreboard/stats.js';
 import { takeName } from './site/inline-names.js';
@@ -19,7 +20,7 @@ import type { ReloadResult } from './tell/events.js';
 import { reopenLogger } from './tell/journal.js';
 import type { Notifier } from './tell/notify.js';
 import type { Turn, TurnTable } from './turn.js';
-import type { workerTurns } from './worker-turns.js';
+import type { Supervision, workerTurns } from './worker-turns.js';
 import type { EndStage, WorkerInfo } from './workers/worker-handle.js';
 
 /**
@@ -41,6 +42,7 @@ export class Master {
   #failure: unknown;
   #releaseName: (() => void) | undefined;
   readonly #reloads: Reloads;
+  readonly #attend: Attend | undefined;
   /** A signal has asked for one. */
   #upgradeDue = false;
   /** Changes of scale that somebody waits for. */
@@ -48,8 +50,9 @@ export class Master {
   readonly #troubles = new TroubleFilter();
   readonly #alarm = new Alarm(() => this.#loop.enqueue({ type: 'wake' }));
 
-  constructor(options: ResolvedOptions, notifier: Notifier) {
+  constructor(options: ResolvedOptions, notifier: Notifier, attend?: Attend) {
     this.#options = options;
+    this.#attend = attend;
     this.#notifier = notifier;
     this.#target = options.workers;
     this.#ending = new Ending(options.drainDelay);
@@ -95,17 +98,15 @@ export class Master {
       },
       stats: () => this.#snapshot(),
     };
-    opening(this.#options, events, this.#abortOpening.signal).then((turn) => this.#loop.enqueue(turn));
+    opening(this.#options, events, this.#abortOpening.signal, this.#attend).then((turn) => this.#loop.enqueue(turn));
     await this.#until('start', () => this.#state === 'running');
   }
 
   async run(): Promise<void> {
     if (this.#state !== 'idle') throw refusal('run', this.#state);
-    try {
-      await this.start();
-    } catch (error) {
+    await this.start().catch((error) => {
       if (this.#ending.stage === undefined || this.#failure !== undefined) throw error;
-    }
+    });
     await this.#loop.until(() => this.#state === 'stopped');
   }
 
@@ -140,10 +141,16 @@ export class Master {
     return resultOf(reload);
   }
 
+  async restart(id: number): Promise<void> {
+    if (this.#state !== 'running' || !this.#crew) throw refusal('restart', this.#state);
+    const isDone = this.#crew.restart(id);
+    this.#loop.enqueue({ type: 'wake' });
+    await this.#until('restart', () => isDone(this.#state));
+  }
+
   async upgrade(): Promise<{ pid: number }> {
     if (this.#state !== 'running') throw refusal('upgrade', this.#state);
-    const { clocks, gracefulTimeout } = this.#options;
-    return { pid: await upgrade({ bootTimeout: clocks.bootTimeout, gracefulTimeout }) };
+    return { pid: await upgrade(this.#options) };
   }
 
   stats(): ArbiterStats<ArbiterState> {
@@ -165,13 +172,12 @@ export class Master {
   readonly #table: TurnTable = {
     opened: ({ site, generation }) => {
       this.#site = site;
-      const staffed = staff(site, generation, this.#options, this.#notifier, {
-        starting: () => this.#state === 'starting',
-        onFailedStart: (failure) => {
-          this.#failure = failure;
-          this.#end(site.failStart(failure));
-        },
-      });
+      const onFailedStart: Supervision['onFailedStart'] = (failure) => {
+        this.#failure = failure;
+        this.#end(site.failStart(failure));
+      };
+      const start = { starting: () => this.#state === 'starting', onFailedStart };
+      const staffed = staff(site, generation, this.#options, this.#notifier, start);
       ({ numbers: this.#numbers, crew: this.#crew, workers: this.#workers } = staffed);
     },
     unopened: ({ error }) => {
@@ -183,27 +189,27 @@ export class Master {
     exit: (turn) => this.#workers?.exit(turn),
     trouble: (turn) => this.#workers?.trouble(turn),
     tick: (turn) => this.#workers?.tick(turn),
-    signal: ({ name, origin }) => {
-      this.#notifier.emit('signal', name, ...(origin ? [origin] : []));
-      if (name === 'SIGTTIN') this.#scaleTo(this.#target + 1);
-      else if (name === 'SIGTTOU') this.#scaleTo(Math.max(1, this.#target - 1));
-      // At the start, all must have been ready once.
-      else if (name === 'SIGWINCH' && (origin || this.#state === 'starting')) return;
-      else if (name === 'SIGHUP' && !origin) this.#reloads.ask(this.#crew);
-      // Until it is told otherwise, nobody serves; Gunicorn: WINCH.
-      else if (name === 'SIGWINCH') this.#crew?.hold();
-      else if (name === 'SIGUSR1') {
-        // What writes logs is told that their files have been moved away.
-        reopenLogger(this.#options.logger);
-        this.#crew?.forward(name);
-      } else if (name === 'SIGUSR2') this.#upgradeDue = true;
-      else if (name === 'SIGTERM' || name === 'SIGHUP') this.#end('drain');
-      else this.#end(this.#ending.stage === 'quit' ? 'kill' : 'quit');
+    signal: (turn) => {
+      this.#notifier.emit('signal', turn.name, ...(turn.origin ? [turn.origin] : []));
+      obey(turn, this.#orders);
     },
     scale: ({ to }) => this.#scaleTo(to),
     stop: ({ stage }) => this.#end(stage),
     closed: () => this.#finish(),
     wake: () => undefined,
+  };
+
+  readonly #orders: Orders = {
+    scaleBy: (step) => this.#scaleTo(Math.max(1, this.#target + step)),
+    reload: () => this.#reloads.ask(this.#crew),
+    hold: () => this.#state !== 'starting' && this.#crew?.hold(),
+    reopenLogs: () => {
+      reopenLogger(this.#options.logger);
+      this.#crew?.forward('SIGUSR1');
+    },
+    upgrade: () => (this.#upgradeDue = true),
+    drain: () => this.#end('drain'),
+    quit: () => this.#end(this.#ending.stage === 'quit' ? 'kill' : 'quit'),
   };
 
   #scaleTo(to: number): void {

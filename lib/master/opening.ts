@@ -1,21 +1,46 @@
 import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { asTrouble } from './common/trouble.js';
-import { openSite, type SiteEvents } from './site/site.js';
+import { openSite, type Site, type SiteEvents } from './site/site.js';
 import { heritage } from './sockets/heritage.js';
 import type { Turn } from './turn.js';
 import { newGeneration } from './workers/generation.js';
 import { retireTicketKeys } from './workers/ticket-keys.js';
 
+/** Opens what is there beside a site, from before its first worker until after its last one. Its `close()` never rejects. */
+export type Attend = (abort: AbortSignal) => Promise<{ close(): Promise<void> }>;
+
 /** Settles what the first generation is made of, and opens everything. Never rejects: the turn says how it went. */
-export async function opening(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Turn> {
+export async function opening(
+  options: ResolvedOptions,
+  events: SiteEvents,
+  abort: AbortSignal,
+  attend?: Attend,
+): Promise<Turn> {
   try {
     envFiles.note(process.env);
     if (options.tls) await heritage?.ticketsHeard();
     const generation = newGeneration(1, options);
-    return { type: 'opened', site: await openSite(options, events, abort), generation };
+    const site = await openSite(options, events, abort);
+    return { type: 'opened', site: attend ? await attended(site, attend, abort) : site, generation };
   } catch (error) {
     retireTicketKeys(options);
     return { type: 'unopened', error: asTrouble('the start failed', error) };
+  }
+}
+
+/** The same site, with what is closed behind it. Where that cannot be opened, nothing is left of the site either. */
+async function attended(site: Site, attend: Attend, abort: AbortSignal): Promise<Site> {
+  try {
+    const attendant = await attend(abort);
+    const close = async (): Promise<void> => {
+      await site.close();
+      await attendant.close();
+    };
+    return { ...site, close };
+  } catch (error) {
+    site.failStart(error as Error);
+    await site.close();
+    throw error;
   }
 }

@@ -41,6 +41,23 @@ export type AccessLogTarget = (
   readonly format?: string;
 };
 
+/** Where the control is, after parsing. */
+export type ControlAddress =
+  | {
+      readonly kind: 'unix';
+      readonly path: string;
+      /** Where a successor of this process waits for the path, as with the pid file. */
+      readonly second: string;
+      readonly mode: number;
+    }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      /** A function, so that whoever prints or serializes the options has no secret in it. */
+      readonly token: () => string;
+    };
+
 /** The application as the master needs it: a specifier for the workers, or nothing but the fact that it is inline. */
 export type AppSource = { readonly form: 'module'; readonly specifier: string } | { readonly form: 'inline' };
 
@@ -72,6 +89,7 @@ interface Parsed {
   readonly accessLog: AccessLogTarget | false;
   readonly trustProxy: TrustSpec | false;
   readonly requestId: string | false;
+  readonly control: ControlAddress | false;
 }
 
 /** Options that have no value where nothing is said: Node, the system or the master decides. */

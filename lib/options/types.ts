@@ -48,6 +48,12 @@ export type BindOption =
     }
   | { readonly fd: number };
 
+/** Where the control is, see {@link ArbiterOptions.control}. */
+export type ControlOption =
+  | `unix:${string}`
+  | { readonly path: string; readonly mode?: number }
+  | { readonly host?: string; readonly port: number; readonly token: string };
+
 /** The worker classes that come with the library. */
 export type BuiltInClass = 'sync' | 'threaded' | 'async';
 
@@ -265,6 +271,13 @@ export interface ArbiterOptions<App = Handler> {
    * Arbiters in one host, and for a host that tells it itself. @defaultValue `true`
    */
   readonly notify?: boolean;
+  /**
+   * Where the master is asked how it is and told what to do from outside, over HTTP: a Unix socket of its own user, or an address of this
+   * machine alone, with a token. `'unix:/path'`, `{ path, mode }` (no rights for others), or `{ host, port, token }`, with one of the hosts
+   * `'127.0.0.1'`, `'::1'` and `'localhost'`, and a token of at least 16 printable characters. Nothing is opened, or loaded, without it.
+   * @defaultValue `false`
+   */
+  readonly control?: ControlOption | false;
   /**
    * Whether `start()` installs handlers for the signals of the master: `false` for hosts that own their
    * signals, or a map of those to leave alone, `{ SIGINT: false }`.

@@ -8,7 +8,8 @@ interface Permission {
   has(scope: string, reference?: string): boolean;
 }
 
-type Needs = Pick<ResolvedOptions, 'bind' | 'pidFile' | 'clocks' | 'workerClass'>;
+type Needs = Pick<ResolvedOptions, 'bind' | 'pidFile' | 'clocks' | 'workerClass'> &
+  Partial<Pick<ResolvedOptions, 'control'>>;
 
 /** Where the scoreboard and the reports of fatal errors are, in this order. */
 const FOLDERS: readonly string[] = ['/dev/shm', tmpdir()];
@@ -29,7 +30,7 @@ export function checkPermissions(options: Needs, permission: Permission | undefi
   );
 }
 
-function missingFlags({ bind, pidFile, clocks, workerClass }: Needs, permission: Permission): string[] {
+function missingFlags({ bind, pidFile, control, clocks, workerClass }: Needs, permission: Permission): string[] {
   const version = Number(process.versions.node.split('.')[0]);
   const flags: string[] = [];
   const need = (flag: string, scope: string, reference?: string): void => {
@@ -47,7 +48,9 @@ function missingFlags({ bind, pidFile, clocks, workerClass }: Needs, permission:
     ['fs.read', 'fs.write'].every((scope) => permission.has(scope, join(folder, 'prefork'))),
   );
   if (usable === undefined) needFolder(FOLDERS[0] as string);
-  const files = bind.flatMap((address) => (address.kind === 'unix' ? [address.path] : []));
+  const files = [...bind, ...(control ? [control] : [])].flatMap((address) =>
+    address.kind === 'unix' ? [address.path] : [],
+  );
   for (const path of pidFile === undefined ? files : [...files, pidFile]) needFolder(dirname(path));
   return [...new Set(flags)];
 }

@@ -13,8 +13,8 @@ import ts from 'typescript';
 const LIB = fileURLToPath(new URL('../../lib/', import.meta.url));
 
 const FLOORS: readonly (readonly [floor: number, where: RegExp])[] = [
-  [5, /^(?:index|cli)\.ts$/],
-  [4, /^arbiter\.ts$/],
+  [5, /^(?:index\.ts$|cli\/)/],
+  [4, /^(?:arbiter\.ts$|control\/)/],
   [3, /^(?:master|worker)\//],
   [2, /^(?:system|log)\//],
   [1, /^options\//],

@@ -76,12 +76,23 @@ test('its classes have their names', async () => {
 
 test('each module is in one file of the package, but for what the thread of the watchdog has of its own', () => {
   const code = list('dist', '.js').filter((file) => !file.endsWith('thread.js'));
-  assert.equal(code.length, 5, code.join());
+  assert.equal(code.length, 6, code.join());
   // The bundler writes it before each, and once more before its imports.
   const modulesOf = (text: string) => new Set([...text.matchAll(/^\/\/ build\/(\S+)$/gm)].map(([, path]) => path));
   const modules = code.flatMap((file) => [...modulesOf(read(file))]);
   assert.ok(modules.length > 100, `${modules.length} modules`);
   assert.deepEqual(modules.sort(), [...new Set(modules)].sort());
+});
+
+test('the control is loaded by who asks for one, and brings nothing else along', () => {
+  for (const file of list('dist', '.js')) {
+    const imports = [...read(file).matchAll(/^(?:import|export) .*?from "(?<from>[^"]+)";$/gm)].map(
+      ([, from = '']) => from,
+    );
+    const own = imports.filter((from) => from.startsWith('.'));
+    if (file === 'dist/control/server.js') assert.deepEqual(own, []);
+    else assert.ok(!own.some((from) => from.includes('control')), file);
+  }
 });
 
 test('no declaration needs the types of debug, which users do not have', () => {

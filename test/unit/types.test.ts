@@ -38,6 +38,7 @@ import { expectType } from '../helpers/expect-type.js';
 
 export function events(arbiter: Arbiter): void {
   arbiter.on('listening', (address) => expectType<BoundAddress>()(address));
+  arbiter.on('control', (address) => expectType<BoundAddress>()(address));
   arbiter.on('ready', (...args) => expectType<[]>()(args));
   arbiter.on('worker:spawn', (worker) => expectType<WorkerInfo>()(worker));
   arbiter.on('worker:ready', (worker) => expectType<WorkerInfo>()(worker));
@@ -122,6 +123,7 @@ export function options(): void {
     trustProxy: ['10.0.0.0/8', 'unix'],
     requestId: true,
     notify: false,
+    control: { path: '/run/control', mode: 0o660 },
     signals: { SIGINT: false },
     logger: console,
   };

@@ -16,6 +16,7 @@ import { Evidence } from './evidence.js';
 import { Health } from './health.js';
 import { Post } from './post.js';
 import { Recruiting } from './recruiting.js';
+import { giveUp, restart } from './restart.js';
 import { Retreat } from './retreat.js';
 import { Roster } from './roster.js';
 import { Spares } from './spares.js';
@@ -191,6 +192,8 @@ export class Crew {
     return [recycling.wakeAt, wakeAt];
   }
 
+  readonly restart = (id: number): ReturnType<typeof restart> => restart(this.#roster, id);
+
   /** Tells all workers to end. */
   end(stage: EndStage): void {
     this.#takeover.drop();
@@ -260,6 +263,7 @@ export class Crew {
     if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.booted)) return;
     const kind: FailureKind = error ? 'spawn' : worker.booted || served ? 'crash' : 'boot';
     const death = [kind, worker.served, performance.now(), Math.random()] as const;
+    giveUp(this.#roster, worker);
     const backoff = unused ? this.#spares.fail(...death) : this.#roster.fail(worker, ...death);
     if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', unused ? 0 : worker.id, backoff);
   }

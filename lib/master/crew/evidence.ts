@@ -1,5 +1,5 @@
 import { type SlotRecord, STATE } from '../../scoreboard.js';
-import { mergeRecords } from '../scoreboard/stats.js';
+import { mergeRecords, type WorkerRecord, withThreads } from '../scoreboard/stats.js';
 import type { Site } from '../site/site.js';
 import type { WorkerExit } from '../tell/events.js';
 import type { WorkerHandle, WorkerTurn } from '../workers/worker-handle.js';
@@ -16,8 +16,9 @@ export class Evidence {
   }
 
   /** Of its process and all threads. */
-  of(worker: WorkerHandle): SlotRecord | undefined {
-    return mergeRecords(this.slotsOf(worker).filter((record) => record !== undefined));
+  of(worker: WorkerHandle): WorkerRecord | undefined {
+    const slots = this.slotsOf(worker);
+    return withThreads(mergeRecords(slots.filter((record) => record !== undefined)), slots.slice(1));
   }
 
   /** How a worker ended, from what the system and the worker itself tell. */

@@ -59,6 +59,16 @@ export interface WorkerStats extends WorkerInfo {
   readonly rss: number;
   /** Event loop utilisation between the last two beats, 0 to 1; with threads, their mean. */
   readonly elu: number;
+  /** The oldest request in flight, where there is one. */
+  readonly request?: SlotRequest;
+  /** Of a worker with threads: those that have begun to serve. */
+  readonly threads?: readonly ThreadStats[];
+}
+
+/** What one thread of a worker last said of itself, as {@link WorkerStats} says it of all of them. */
+export interface ThreadStats extends Pick<WorkerStats, 'requests' | 'active' | 'connections' | 'elu' | 'request'> {
+  /** Its number, from 1. */
+  readonly thread: number;
 }
 
 /** A slot whose worker died by itself, and that has had none since that was ready for two seconds. */
@@ -213,7 +223,30 @@ export function requestsOf(records: readonly SlotRecord[]): SlotRequest[] {
   return requests.sort((a, b) => a.startedAt - b.startedAt);
 }
 
-export function workerStats(info: WorkerInfo, record: SlotRecord | undefined): WorkerStats {
+/** What the slots of a worker say, as one record; with threads, what each of them says. */
+export interface WorkerRecord extends SlotRecord {
+  readonly threads?: readonly ThreadStats[];
+}
+
+/** `threads` are the records of the threads, by their numbers. */
+export function withThreads(
+  record: SlotRecord | undefined,
+  threads: readonly (SlotRecord | undefined)[],
+): WorkerRecord | undefined {
+  if (record === undefined || threads.length === 0) return record;
+  return { ...record, threads: threads.flatMap((each, index) => (each ? [threadStats(index + 1, each)] : [])) };
+}
+
+export function workerStats(info: WorkerInfo, record: WorkerRecord | undefined): WorkerStats {
   const { requests = 0, errors = 0, abandoned = 0, active = 0, connections = 0, rss = 0, elu = 0 } = record ?? {};
-  return { ...info, requests, errors, abandoned, active, connections, rss, elu };
+  const { request, threads } = record ?? {};
+  return {
+    ...{ ...info, requests, errors, abandoned, active, connections, rss, elu },
+    ...(request && { request }),
+    ...(threads && { threads }),
+  };
+}
+
+function threadStats(thread: number, { requests, active, connections, elu, request }: SlotRecord): ThreadStats {
+  return { thread, requests, active, connections, elu, ...(request && { request }) };
 }

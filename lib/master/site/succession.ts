@@ -44,7 +44,7 @@ export interface Estate {
 
 /** Limits for the other process, milliseconds; 0 for none. */
 export interface UpgradeLimits {
-  readonly bootTimeout: number;
+  readonly clocks: { readonly bootTimeout: number };
   readonly gracefulTimeout: number;
 }
 
@@ -137,7 +137,7 @@ export function dismissCandidate(): void {
   if (candidate) insist(candidate.child, 'SIGTERM');
 }
 
-async function succeed({ bootTimeout, gracefulTimeout }: UpgradeLimits): Promise<number> {
+async function succeed({ clocks: { bootTimeout }, gracefulTimeout }: UpgradeLimits): Promise<number> {
   const next = await launch([...estates]);
   candidate = next;
   try {

@@ -48,6 +48,7 @@ const TABLE: Table = {
     // Not `pid`: loggers have a field of that name.
     { master: process.pid, workers },
   ],
+  control: (_, address) => ['info', `control at ${addressText(address)}`, { address }],
   'worker:spawn': (_, worker) => ['debug', `${title(worker)} was spawned`, of(worker)],
   'worker:spare': (_, worker) => ['debug', `${title(worker)} has booted, and waits for a slot`, of(worker)],
   'worker:ready': (_, worker) => ['debug', `${title(worker)} is ready`, of(worker)],

@@ -71,6 +71,8 @@ export interface ArbiterEvents {
   listening: [address: BoundAddress];
   /** All workers are ready for the first time. */
   ready: [];
+  /** The master can be asked and told from outside, at this address; see {@link ArbiterOptions.control}. */
+  control: [address: BoundAddress];
   /** A process was started, for a slot, or as a spare: then its `id` is 0. */
   'worker:spawn': [worker: WorkerInfo];
   /** A spare has booted, and waits for a slot; see {@link ArbiterOptions.spares}. When it takes one, `'worker:ready'` has the number of that slot. */

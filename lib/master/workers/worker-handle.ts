@@ -89,6 +89,8 @@ export class WorkerHandle extends Tenure {
   readonly family: Family;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
+  /** Somebody wants another one in its place, see `restart`. */
+  unwanted = false;
   /** Somebody else has told it to end, and the master has told it nothing. */
   dismissed = false;
   /** The last error that it has told of. */
@@ -135,9 +137,9 @@ export class WorkerHandle extends Tenure {
     return this.#leavingFor;
   }
 
-  /** Whether it has asked to be recycled. */
+  /** Whether it has asked to be recycled, or somebody has. */
   get due(): boolean {
-    return this.#due;
+    return this.#due || this.unwanted;
   }
 
   /** Whether its process has ended; its last words may still be on their way. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { accounts, type Check, flag, integer, invalid, plainObject, string, strings, text } from '../checks.js';
+import { parseControl } from '../control.js';
 import type { Logger, LogLevel } from '../logger.js';
 import type { OptionRecords } from '../record.js';
 import type { MasterSignal } from '../types.js';
@@ -135,5 +136,11 @@ export const SERVICE: OptionRecords = {
       "Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers are ready, of reloads, of the stop and of how they are, and to feed its watchdog.",
     kind: flag,
     defaultValue: true,
+  },
+  control: {
+    about:
+      'Where the master is asked how it is and told what to do from outside, over HTTP: a Unix socket of its own user, or an address of this machine alone, with a token.',
+    kind: { type: "`false`, `'unix:/path'`, `{ path, mode }` or `{ host, port, token }`", check: parseControl },
+    defaultValue: false,
   },
 };

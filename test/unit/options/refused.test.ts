@@ -162,6 +162,23 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [true, 'a string', 'got true'],
   ],
   notify: [[1, 'true or false', 'got 1']],
+  control: [
+    [true, "false, 'unix:/path', { path, mode } or { host, port, token }", 'got true'],
+    ['127.0.0.1:9000', "'unix:/path'", "got '127.0.0.1:9000'"],
+    ['unix:control', 'an absolute path', "got 'control'"],
+    [
+      `unix:/${'x'.repeat(107)}`,
+      `a path of at most ${process.platform === 'linux' ? 106 : 101} bytes in that folder`,
+      'of 108',
+    ],
+    [{ path: '/run/c', mode: 0o666 }, 'gives nothing to other users', "got '0o666'", 'control.mode'],
+    [{ path: '/run/c', token: 'x'.repeat(16) }, '{ path, mode }', "token: '…'"],
+    [{ host: '0.0.0.0', port: 9000, token: 'x'.repeat(16) }, 'of this machine alone', "got '0.0.0.0'", 'control.host'],
+    [{ host: '::1', port: 70_000, token: 'x'.repeat(16) }, 'from 0 to 65535', 'got 70000', 'control.port'],
+    [{ port: 9000 }, 'at least 16 printable ASCII characters', 'got undefined', 'control.token'],
+    [{ port: 9000, token: 'secret' }, 'at least 16 printable', "got 'one of 6 characters'", 'control.token'],
+    [{ port: 9000, token: `${'x'.repeat(20)} ` }, 'without spaces', "got 'one with other characters'", 'control.token'],
+  ],
   signals: [
     [null, 'a plain object', 'got null'],
     ['SIGINT', 'a plain object', "got 'SIGINT'"],

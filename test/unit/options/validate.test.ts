@@ -53,6 +53,7 @@ test('defaults', () => {
     umask: undefined,
     pidFile: undefined,
     notify: true,
+    control: false,
     signals: MASTER_SIGNALS,
     logger: true,
     accessLog: false,

@@ -1,0 +1,68 @@
+/* Ties the control to its Arbiter. The rest of this folder is loaded when somebody wants one, and imports nothing of the library but types. */
+import { jsonLine } from '../log/lines.js';
+import { asTrouble } from '../master/common/trouble.js';
+import { atHostExit } from '../master/loop/signals.js';
+import type { Attend } from '../master/opening.js';
+import { heritage } from '../master/sockets/heritage.js';
+import { BIND_ATTEMPTS, BIND_INTERVAL, bindError } from '../master/sockets/listener.js';
+import { entryOf } from '../master/tell/entries.js';
+import type { ArbiterEvents } from '../master/tell/events.js';
+import type { Notifier } from '../master/tell/notify.js';
+import { formatControl } from '../options/control.js';
+import type { ResolvedOptions } from '../options/resolved.js';
+import { pace } from '../pace.js';
+import { serializeError } from '../serialized-error.js';
+import type { Controlled, Source } from './controlled.js';
+
+/** What opens the control of an Arbiter; undefined where it has none. */
+export function controlOf(arbiter: Controlled, options: ResolvedOptions, notifier: Notifier): Attend | undefined {
+  const { control: address } = options;
+  if (address === false) return undefined;
+  return async (abort) => {
+    const { openControl } = await import('./server.js');
+    const name = `the control at ${formatControl(address)}`;
+    const surroundings = {
+      ...{ source: sourceOf(arbiter, notifier, options), predecessor: heritage },
+      patience: { attempts: BIND_ATTEMPTS, interval: pace('controlBind', BIND_INTERVAL) },
+      onListening: (place: ArbiterEvents['control'][0]) => notifier.emit('control', place),
+      onFailure: (cause: unknown) => notifier.report(bindError(name, cause)),
+    };
+    const control = await openControl(address, surroundings, abort).catch((cause) => {
+      throw bindError(`${name} (option 'control')`, cause);
+    });
+    const forget = atHostExit(control.leave, options.signals.length === 0);
+    return {
+      async close() {
+        forget();
+        await control.close().catch((cause) => notifier.report(asTrouble(`${name} could not be closed`, cause)));
+      },
+    };
+  };
+}
+
+/** A line that is longer is told without its details. Characters. */
+const LONGEST_LINE = 16_384;
+
+/** What happens is told as the log tells it, whatever is logged. */
+function sourceOf(arbiter: Controlled, { observe }: Notifier, { name }: ResolvedOptions): Source {
+  return {
+    arbiter,
+    describe: serializeError,
+    observe(observer) {
+      observe((event, args) => {
+        const time = new Date();
+        const moment = {
+          now: time.getTime(),
+          get workers() {
+            return arbiter.stats().target;
+          },
+        };
+        const entry = entryOf(event, args, moment);
+        if (entry === undefined) return;
+        const line = jsonLine(entry, name, time);
+        const short = line.length > LONGEST_LINE ? jsonLine({ ...entry, fields: { event } }, name, time) : line;
+        observer({ event, level: entry.level, line: short });
+      });
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/* What can be asked, and told, by path. */
+import { type Answer, problem } from './answer.js';
+import type { Source } from './controlled.js';
+import type { Feed } from './feed.js';
+import { readiness } from './readiness.js';
+
+export interface Endpoint {
+  readonly method: 'GET' | 'POST';
+  readonly act: (query: URLSearchParams) => Answer | Promise<Answer>;
+}
+
+/** Of the errors that a method of the Arbiter rejects with: what was asked is wrong, or makes no sense now. Else it was tried, and has failed. */
+const STATUS: Readonly<Record<string, number>> = { ERR_INVALID_OPTION: 400, ERR_STATE: 409 };
+
+const PROMETHEUS = { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' };
+
+export function endpoints(source: Source, feed: Feed): ReadonlyMap<string, Endpoint> {
+  const { arbiter } = source;
+  const failed = (thrown: unknown): Answer => {
+    const { code = '' } = thrown as { code?: string };
+    return { status: STATUS[code] ?? 500, body: { error: source.describe(thrown) } };
+  };
+  const ask = (act: Endpoint['act']): Endpoint => ({ method: 'GET', act: guarded(act) });
+  const tell = (act: Endpoint['act']): Endpoint => ({ method: 'POST', act: guarded(act) });
+  const guarded =
+    (act: Endpoint['act']): Endpoint['act'] =>
+    async (query) => {
+      try {
+        return await act(query);
+      } catch (thrown) {
+        return failed(thrown);
+      }
+    };
+
+  return new Map<string, Endpoint>([
+    // That it answers says that the loop turns.
+    ['/livez', ask(() => ok({ live: true, state: arbiter.state, pid: process.pid }))],
+    [
+      '/readyz',
+      ask(() => {
+        const body = readiness(arbiter.stats());
+        return { status: body.ready ? 200 : 503, body };
+      }),
+    ],
+    ['/stats', ask(() => ok(arbiter.stats()))],
+    ['/history', ask(() => ok(feed.history.map((line) => JSON.parse(line))))],
+    [
+      '/metrics',
+      ask(async () => (arbiter.metrics ? { ...ok(await arbiter.metrics()), headers: PROMETHEUS } : unknown('metrics'))),
+    ],
+    ['/stacks', ask(async () => (arbiter.stacks ? ok(await arbiter.stacks()) : unknown('stacks')))],
+    ['/reload', tell(async () => ok(await arbiter.reload()))],
+    [
+      '/scale',
+      tell(async (query) => {
+        const to = number(query, 'to');
+        if (to === undefined) return problem(400, wrong(query, 'to', 'a number of workers, ?to=4'));
+        await arbiter.scale(to);
+        return ok({ workers: to });
+      }),
+    ],
+    [
+      '/stop',
+      tell((query) => {
+        const graceful = query.get('graceful') ?? 'true';
+        if (graceful !== 'true' && graceful !== 'false')
+          return problem(400, wrong(query, 'graceful', 'true or false, ?graceful=false'));
+        // The answer could not be sent when it is done: this server ends with it.
+        setImmediate(() => void arbiter.stop({ graceful: graceful === 'true' }));
+        return { status: 202, body: { stopping: true, graceful: graceful === 'true' } };
+      }),
+    ],
+    ['/upgrade', tell(async () => ok(await arbiter.upgrade()))],
+    [
+      '/restart',
+      tell(async (query) => {
+        const id = number(query, 'worker');
+        if (id === undefined) return problem(400, wrong(query, 'worker', 'the number of a worker, ?worker=2'));
+        if (!arbiter.restart) return unknown('restart');
+        return ok((await arbiter.restart(id)) ?? { worker: id });
+      }),
+    ],
+  ]);
+}
+
+function ok(body: unknown): Answer {
+  return { status: 200, body };
+}
+
+function unknown(method: string): Answer {
+  return problem(501, `this version of the library has no ${method}()`);
+}
+
+/** A number of things, from 1. */
+function number(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name) ?? '';
+  return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : undefined;
+}
+
+function wrong(query: URLSearchParams, name: string, expected: string): string {
+  const given = query.get(name);
+  return `${name}: expected ${expected}, got ${given === null ? 'none' : JSON.stringify(given.slice(0, 100))}`;
+}

@@ -1,0 +1,92 @@
+/* What happens, told at once to those who listen, and kept for those who come later. */
+import type { ServerResponse } from 'node:http';
+import { GUARDED } from './answer.js';
+import type { Source } from './controlled.js';
+
+/** How often the figures are sent, while somebody listens. Milliseconds. */
+const INTERVAL = 1_000;
+/** Of the bad news, and of the rest, so many are kept. */
+const KEPT = 50;
+const BAD: ReadonlySet<string> = new Set(['warn', 'error']);
+/** Bytes that wait for a client to read them: more than all that is kept. With more, it is cut, and may come again. */
+const BACKLOG = 2 * 1024 * 1024;
+const MOST_CLIENTS = 16;
+
+interface Kept {
+  readonly line: string;
+  readonly number: number;
+}
+
+/** Server-sent events: `stats` each second, and `happened` for each line that the log would have. */
+export class Feed {
+  readonly #source: Source;
+  readonly #clients = new Set<ServerResponse>();
+  readonly #news: Kept[] = [];
+  readonly #bad: Kept[] = [];
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(source: Source) {
+    this.#source = source;
+    source.observe(({ level, line }) => {
+      if (this.#closed) return;
+      const kept = BAD.has(level) ? this.#bad : this.#news;
+      kept.push({ line, number: ++this.#count });
+      if (kept.length > KEPT) kept.shift();
+      this.#tell('happened', line);
+    });
+  }
+
+  /** The lines that are kept, the oldest first. */
+  get history(): readonly string[] {
+    return [...this.#news, ...this.#bad].sort((a, b) => a.number - b.number).map(({ line }) => line);
+  }
+
+  /** Whether there is no room for another one that listens. */
+  get full(): boolean {
+    return this.#clients.size >= MOST_CLIENTS;
+  }
+
+  /** Sends what has happened, and goes on. */
+  follow(response: ServerResponse): void {
+    response.writeHead(200, { ...GUARDED, 'Content-Type': 'text/event-stream' });
+    this.#clients.add(response);
+    response.once('close', () => {
+      this.#clients.delete(response);
+      if (this.#clients.size === 0) this.#rest();
+    });
+    this.#send(response, `retry: 1000\n\nevent: history\ndata: [${this.history.join(',')}]\n\n`);
+    this.#send(response, event('stats', this.#figures()));
+    this.#timer ??= setInterval(() => this.#tell('stats', this.#figures()), INTERVAL).unref();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#rest();
+    for (const client of this.#clients) client.end(event('bye', '{}'));
+  }
+
+  #figures(): string {
+    return JSON.stringify(this.#source.arbiter.stats());
+  }
+
+  #tell(name: string, data: string): void {
+    for (const client of this.#clients) this.#send(client, event(name, data));
+  }
+
+  #send(client: ServerResponse, text: string): void {
+    client.write(text);
+    if (client.writableLength > BACKLOG) client.destroy();
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** JSON has no line breaks. */
+function event(name: string, data: string): string {
+  return `event: ${name}\ndata: ${data}\n\n`;
+}

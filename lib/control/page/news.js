@@ -1,0 +1,67 @@
+/* What has happened: the lines of the log, with the stacks that belong to them. */
+import { byId, element } from './element.js';
+
+/** As many as the server keeps. */
+const MOST = 100;
+const BAD = new Set(['warn', 'error']);
+
+const [list, none, all] = ['lines', 'none', 'all'].map(byId);
+let lines = [];
+
+/** All of them anew; those that are open stay so. */
+export function setNews(history) {
+  const known = new Map(lines.map((line) => [JSON.stringify(line.record), line]));
+  lines = history.map((record) => known.get(JSON.stringify(record)) ?? { record });
+  draw();
+}
+
+export function addNews(record) {
+  lines.push({ record });
+  if (lines.length > MOST) lines.shift();
+  draw();
+}
+
+all.addEventListener('change', draw);
+
+function draw() {
+  const shown = lines.filter(({ record }) => all.checked || BAD.has(record.level));
+  for (const line of shown) line.node ??= makeLine(line.record);
+  const nodes = shown.map(({ node }) => node).reverse();
+  none.hidden = nodes.length > 0;
+  for (const child of [...list.children]) if (!nodes.includes(child)) child.remove();
+  nodes.forEach((node, place) => {
+    if (list.children[place] !== node) list.insertBefore(node, list.children[place] ?? null);
+  });
+}
+
+function makeLine(record) {
+  const { time, level, msg, event } = record;
+  const when = element('time', { dateTime: time, textContent: new Date(time).toLocaleTimeString() });
+  const tag = element('span', { className: 'tag', textContent: event });
+  const text = element('span', { className: 'text', textContent: msg });
+  const more = detailsOf(record);
+  const item = element('li', { className: level });
+  if (more === '') item.append(when, tag, text);
+  else
+    item.append(
+      element(
+        'details',
+        {},
+        element('summary', {}, when, tag, text),
+        element('pre', { textContent: more, tabIndex: 0 }),
+      ),
+    );
+  return item;
+}
+
+function detailsOf({ stack, err, pending, request, stacks }) {
+  const parts = [];
+  if (request)
+    parts.push(`${request.method} ${request.url}${request.remoteAddress ? ` from ${request.remoteAddress}` : ''}`);
+  if (stack) parts.push(stack);
+  for (let error = err; error; error = error.cause)
+    parts.push(`${error === err ? '' : 'caused by: '}${error.stack ?? `${error.name}: ${error.message}`}`);
+  if (pending?.length) parts.push(`waits for ${pending.join(', ')}`);
+  for (const other of stacks ?? []) if (other.stack) parts.push(other.stack);
+  return parts.join('\n\n');
+}

@@ -1,0 +1,127 @@
+/* The server of the control. It is the master's own, and holds few connections, each for a short time. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { ControlAddress } from '../options/resolved.js';
+import { problem, send } from './answer.js';
+import { readBody, takesBody } from './body.js';
+import type { Source } from './controlled.js';
+import { endpoints } from './endpoints.js';
+import { Feed } from './feed.js';
+import { Gate } from './gate.js';
+import { readPage } from './page.js';
+import { type Patience, type PlaceEvents, type Predecessor, takePlace } from './place.js';
+
+export interface Surroundings extends PlaceEvents {
+  readonly source: Source;
+  readonly predecessor: Predecessor | undefined;
+  readonly patience: Patience;
+}
+
+export interface Control {
+  /** Removes the file of a Unix socket; for an exit without `close()`. */
+  readonly leave: () => void;
+  /** Cuts who still asks, and gives the place up. */
+  close(): Promise<void>;
+}
+
+/** All that a client of it needs is small, and comes at once. Bytes, milliseconds. */
+const LIMITS = {
+  maxHeaderSize: 8_192,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+} as const;
+const MOST_CONNECTIONS = 64;
+/** With a refusal: nobody reads the body that may follow. */
+const CLOSE = { Connection: 'close' };
+/** How long those who are being answered have, when it ends. Milliseconds. */
+const LAST_ANSWERS = 500;
+
+/** Opens it; rejects with the system's error, and has left nothing then. */
+export async function openControl(
+  address: ControlAddress,
+  { source, predecessor, patience, ...events }: Surroundings,
+  abort: AbortSignal,
+): Promise<Control> {
+  const feed = new Feed(source);
+  const table = endpoints(source, feed);
+  const server = createServer(LIMITS);
+  server.maxConnections = MOST_CONNECTIONS;
+  const gate = new Gate(address, () => {
+    const bound = server.address();
+    return bound !== null && typeof bound === 'object' ? bound.port : undefined;
+  });
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    answer(request, response).catch(() => response.destroy());
+  };
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method = '' } = request;
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const isPage = path === '/';
+    const refusal = gate.refuse(request, isPage);
+    if (refusal) return send(response, problem(refusal.status, refusal.message, {}, { ...CLOSE, ...refusal.headers }));
+    const endpoint = table.get(path);
+    const wanted = isPage || path === '/events' ? 'GET' : endpoint?.method;
+    if (wanted === undefined) {
+      const known = ['/', '/events', ...table.keys()].join(' ');
+      return send(response, problem(404, `no such path; there are ${known}`, {}, CLOSE));
+    }
+    if (method !== wanted && !(wanted === 'GET' && method === 'HEAD')) {
+      const allow = wanted === 'GET' ? 'GET, HEAD' : wanted;
+      return send(response, problem(405, `expected ${allow}, got ${method}`, {}, { ...CLOSE, Allow: allow }));
+    }
+    if (!(await readBody(request, response))) return;
+    if (isPage) return send(response, readPage());
+    if (endpoint) return send(response, await endpoint.act(new URLSearchParams(query)));
+    if (feed.full) return send(response, problem(503, 'enough others listen already'));
+    if (method === 'HEAD') return send(response, { status: 200, body: '' });
+    feed.follow(response);
+  };
+  server.on('request', serve);
+  server.on('checkContinue', (request, response) => {
+    if (takesBody(request)) response.writeContinue();
+    serve(request, response);
+  });
+  // Of a connection that could not be accepted, its client learns by itself.
+  server.on('error', () => undefined);
+  const end = new AbortController();
+  const stop = (): void => end.abort();
+  abort.addEventListener('abort', stop);
+  const place = await takePlace(server, address, predecessor, events, patience, end.signal).catch((error) => {
+    feed.close();
+    throw error;
+  });
+  // The master lives as long as it has work; nobody who asks how it is keeps it alive.
+  server.unref();
+  return {
+    leave() {
+      try {
+        place.leave();
+      } catch {
+        // Nobody is left who could be told. The next one to bind it replaces it.
+      }
+    },
+    async close() {
+      end.abort();
+      abort.removeEventListener('abort', stop);
+      feed.close();
+      try {
+        place.leave();
+      } finally {
+        await closed(server);
+      }
+    },
+  };
+}
+
+/** Resolves when it has: those who are being answered have a moment for it. */
+function closed(server: ReturnType<typeof createServer>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,42 @@
+import type { MasterSignal } from '../../options/types.js';
+
+/** What the signals of the master are for. */
+export interface Orders {
+  readonly scaleBy: (step: number) => void;
+  readonly reload: () => unknown;
+  /** Until it is told otherwise, nobody serves. At the start, all must have been ready once. */
+  readonly hold: () => unknown;
+  /** What writes logs is told that their files have been moved away. */
+  readonly reopenLogs: () => void;
+  readonly upgrade: () => unknown;
+  readonly drain: () => void;
+  /** The second one kills. */
+  readonly quit: () => void;
+}
+
+/** As in Gunicorn. */
+const TABLE: Readonly<Record<MasterSignal, (orders: Orders) => unknown>> = {
+  SIGTERM: ({ drain }) => drain(),
+  SIGINT: ({ quit }) => quit(),
+  SIGQUIT: ({ quit }) => quit(),
+  SIGHUP: ({ reload }) => reload(),
+  SIGTTIN: ({ scaleBy }) => scaleBy(1),
+  SIGTTOU: ({ scaleBy }) => scaleBy(-1),
+  SIGWINCH: ({ hold }) => hold(),
+  SIGUSR1: ({ reopenLogs }) => reopenLogs(),
+  SIGUSR2: ({ upgrade }) => upgrade(),
+};
+
+/** Where nobody has sent it: the terminal is gone, or a window has another size. */
+const OF_THE_TERMINAL: Readonly<Partial<typeof TABLE>> = {
+  SIGHUP: ({ drain }) => drain(),
+  SIGWINCH: () => undefined,
+};
+
+export function obey(
+  { name, origin }: { readonly name: MasterSignal; readonly origin: 'terminal' | undefined },
+  orders: Orders,
+): void {
+  const act = (origin && OF_THE_TERMINAL[name]) ?? TABLE[name];
+  act(orders);
+}

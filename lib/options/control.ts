@@ -1,0 +1,98 @@
+/* The value of the option `control`: where the master is asked and told from outside. */
+import { dirname } from 'node:path';
+import { formatAddress, MAX_PATH, parseBind } from './address.js';
+import { invalid, plainObject } from './checks.js';
+import type { ControlAddress } from './resolved.js';
+
+const EXPECTED = "false, 'unix:/path', { path, mode } or { host, port, token }";
+/** As a browser or a client of this machine may name it. */
+const LOOPBACK: Readonly<Record<string, string>> = {
+  '127.0.0.1': '127.0.0.1',
+  '::1': '::1',
+  '[::1]': '::1',
+  localhost: '127.0.0.1',
+};
+const LEAST_TOKEN = 16;
+/** What a header can carry in one piece, RFC 6750. */
+const TOKEN = /^[\x21-\x7e]+$/;
+/** The user of the master alone. */
+const MODE = 0o600;
+const SECOND = '.2';
+/** The folder in which the socket is bound first, beside its path, and its name in there: see `lib/control/place.ts`. */
+const WORKSHOP = '/.cXXXXXX/s'.length;
+
+export function parseControl(value: unknown, option: string): ControlAddress | false {
+  if (value === false) return false;
+  if (typeof value === 'string') {
+    if (!value.startsWith('unix:')) throw invalid(option, EXPECTED, value);
+    return unix(value, option, option);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(option, EXPECTED, value);
+  const given = plainObject(value, option);
+  return given['path'] === undefined ? tcp(given, option) : ofFile(given, option);
+}
+
+/** How messages name it. Never the token. */
+export function formatControl(address: ControlAddress): string {
+  return formatAddress(address.kind === 'unix' ? address : { kind: 'tcp', host: address.host, port: address.port });
+}
+
+function ofFile({ path, mode, ...rest }: Readonly<Record<string, unknown>>, option: string): ControlAddress {
+  refuseOthers(rest, { path, mode }, option);
+  const address = unix({ path, ...(mode !== undefined && { mode }) }, option, `${option}.path`);
+  if (address.kind === 'unix' && (address.mode & 0o007) !== 0)
+    throw invalid(`${option}.mode`, 'a mode that gives nothing to other users, for example 0o660', octal(address.mode));
+  return address;
+}
+
+function unix(value: unknown, option: string, ofPath: string): ControlAddress {
+  const [address] = parseBind(value, option);
+  if (address?.kind !== 'unix') throw invalid(option, EXPECTED, value);
+  const { path, mode = MODE } = address;
+  const longest = Math.max(Buffer.byteLength(path + SECOND), Buffer.byteLength(dirname(path)) + WORKSHOP);
+  if (longest > MAX_PATH) {
+    const room = Buffer.byteLength(path) - (longest - MAX_PATH);
+    throw invalid(
+      ofPath,
+      `a path of at most ${room} bytes in that folder, and not of ${Buffer.byteLength(path)}`,
+      path,
+    );
+  }
+  return { kind: 'unix', path, second: path + SECOND, mode };
+}
+
+function tcp({ host, port, token, ...rest }: Readonly<Record<string, unknown>>, option: string): ControlAddress {
+  refuseOthers(rest, { host, port, token }, option);
+  const address = LOOPBACK[typeof host === 'string' ? host : host === undefined ? '127.0.0.1' : ''];
+  if (address === undefined)
+    throw invalid(`${option}.host`, "an address of this machine alone, '127.0.0.1', '::1' or 'localhost'", host);
+  const [bound] = parseBind({ host: address, port }, option);
+  if (bound?.kind !== 'tcp') throw invalid(option, EXPECTED, value({ host, port }));
+  if (typeof token !== 'string' || token.length < LEAST_TOKEN || !TOKEN.test(token)) {
+    const expected = `a string of at least ${LEAST_TOKEN} printable ASCII characters without spaces`;
+    throw invalid(`${option}.token`, expected, describeToken(token));
+  }
+  return { kind: 'tcp', host: address, port: bound.port, token: () => token };
+}
+
+function refuseOthers(rest: object, known: object, option: string): void {
+  const [unknown] = Object.keys(rest);
+  // A token may be beside it.
+  if (unknown !== undefined) throw invalid(option, EXPECTED, value({ ...known, [unknown]: '…' }));
+}
+
+/** What of it may be shown. */
+function value(given: Readonly<Record<string, unknown>>): object {
+  const said = Object.entries(given).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(said.map(([name, item]) => [name, name === 'token' ? '…' : item]));
+}
+
+/** Of a secret, only what is wrong with it. */
+function describeToken(token: unknown): unknown {
+  if (typeof token !== 'string') return token === undefined ? undefined : `a ${typeof token}`;
+  return token.length < LEAST_TOKEN ? `one of ${token.length} characters` : 'one with other characters';
+}
+
+function octal(mode: number): string {
+  return `0o${mode.toString(8)}`;
+}

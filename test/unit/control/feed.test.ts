@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import test from 'node:test';
+import type { Controlled, Happening } from '../../../build/control/controlled.js';
+import { Feed } from '../../../build/control/feed.js';
+import { eventually } from '../../helpers/wait.js';
+
+function source() {
+  let observer: (happening: Happening) => void = () => undefined;
+  const arbiter = { state: 'running', stats: () => ({ uptime: 1 }) } as unknown as Controlled;
+  const feed = new Feed({
+    arbiter,
+    observe: (given) => {
+      observer = given;
+    },
+    describe: () => ({}),
+  });
+  const happens = (msg: string, level = 'info'): void =>
+    observer({ event: 'error', level, line: JSON.stringify({ msg, level }) });
+  return { feed, happens };
+}
+
+test('what is kept is bounded, in its order, and good news do not push out the bad', () => {
+  const { feed, happens } = source();
+  happens('the first crash', 'error');
+  for (let number = 0; number < 1_000; number++) happens(`news ${number}`);
+  happens('the last warning', 'warn');
+  const kept = feed.history.map((line) => JSON.parse(line).msg as string);
+  assert.equal(kept.length, 52);
+  assert.deepEqual(
+    [kept[0], kept[1], kept.at(-2), kept.at(-1)],
+    ['the first crash', 'news 950', 'news 999', 'the last warning'],
+  );
+  for (let number = 0; number < 1_000; number++) happens(`crash ${number}`, 'error');
+  assert.equal(feed.history.length, 100);
+});
+
+test('a client that never reads is cut, and the others go on', async (t) => {
+  const { feed, happens } = source();
+  const server = createServer((_, response) => feed.follow(response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    feed.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const follow = async (): Promise<ReturnType<typeof connect>> => {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    t.after(() => socket.destroy());
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    return socket;
+  };
+  const stuck = await follow();
+  stuck.pause();
+  const reader = await follow();
+  let read = 0;
+  reader.on('data', (chunk: Buffer) => {
+    read += chunk.length;
+  });
+  const count = (): Promise<number> => new Promise((resolve) => server.getConnections((_, number) => resolve(number)));
+  await eventually(async () => (await count()) === 2 && read > 0, 'both');
+  // More than the system takes of it, and the feed keeps for it; the reader gets a turn of the loop for each.
+  let told = 0;
+  while ((await count()) === 2 && told < 64 * 2 ** 20) {
+    happens('x'.repeat(8_000));
+    told += 8_000;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(await count(), 1);
+  await eventually(
+    () => read >= told,
+    () => `${read} of ${told} bytes`,
+  );
+  assert.equal(reader.closed, false);
+});
+
+test('no more clients than it holds, and none when it has ended', async (t) => {
+  const { feed } = source();
+  const server = createServer((_, response) => (feed.full ? response.writeHead(503).end() : feed.follow(response)));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const answers = await Promise.all(Array.from({ length: 17 }, () => fetch(`http://127.0.0.1:${port}/`)));
+  assert.equal(answers.filter(({ status }) => status === 503).length, 1);
+  feed.close();
+  for (const answer of answers) await answer.text();
+  assert.equal(feed.full, false);
+});
