@@ -16,10 +16,10 @@ let lastSaid = '';
 const FIGURES = [
   ['rate', 'requests/s'],
   ['active', 'in flight'],
-  ['queue', 'waiting to connect'],
-  ['ready', 'workers ready'],
+  ['queue', 'in the queue'],
+  ['ready', 'ready'],
   ['requests', 'requests'],
-  ['errors', 'failed in handler'],
+  ['errors', 'errors'],
   ['timeouts', 'timeouts'],
   ['crashes', 'crashes'],
   ['memory', 'memory'],
@@ -156,7 +156,8 @@ function announce({ state, held, degraded, failing, workers, target }) {
     list.replaceChildren(...reasons.map((textContent) => element('li', { textContent })));
   list.hidden = reasons.length === 0;
   const saying = [state, ...reasons].join('. ');
-  if (saying !== lastSaid && lastSaid !== '') say(saying);
+  // Not where the outcome of an order is, which would be gone at once.
+  if (saying !== lastSaid && lastSaid !== '') setText(byId('heard'), saying);
   lastSaid = saying;
 }
 
@@ -173,7 +174,10 @@ async function confirmed(verb, title, text, order, done) {
   setText(byId('yes'), verb);
   dialog.returnValue = '';
   dialog.showModal();
-  await new Promise((resolve) => dialog.addEventListener('close', resolve, { once: true }));
+  // The event of the time before may come when it is open again.
+  await new Promise((resolve) => {
+    dialog.onclose = () => dialog.open || resolve();
+  });
   if (dialog.returnValue !== 'yes') return;
   say(`${verb}: under way…`);
   try {
@@ -216,14 +220,11 @@ function onLink(link) {
   byId('token').value = '';
   if (!door.open) door.showModal();
   return new Promise((resolve) => {
-    door.addEventListener(
-      'close',
-      () => {
-        keepToken(byId('token').value.trim());
-        resolve();
-      },
-      { once: true },
-    );
+    door.onclose = () => {
+      if (door.open) return;
+      keepToken(byId('token').value.trim());
+      resolve();
+    };
   });
 }
 

@@ -38,9 +38,9 @@ function makeBox(worker, onRestart) {
   const part = (name, className, properties = {}) => element(name, { className, ...properties });
   const parts = {
     name: part('h3', ''),
-    pid: part('span', 'tag'),
+    pid: part('span', ''),
     state: part('span', 'state'),
-    generation: part('span', 'tag'),
+    generation: part('span', ''),
     restart: part('button', 'restart', { type: 'button', textContent: 'Restart…' }),
     elu: part('div', 'elu', { role: 'meter' }),
     fill: element('span'),
@@ -48,7 +48,8 @@ function makeBox(worker, onRestart) {
     threads: part('ul', 'threads', { ariaLabel: 'Threads' }),
     oldest: part('p', 'oldest'),
   };
-  const title = element('div', { className: 'title' }, parts.name, parts.state, parts.pid, parts.generation);
+  const title = element('div', { className: 'title' }, parts.name, parts.state);
+  const place = element('div', { className: 'place' }, parts.pid, ' · ', parts.generation);
   for (const [name, value] of [
     ['aria-valuemin', '0'],
     ['aria-valuemax', '100'],
@@ -56,14 +57,14 @@ function makeBox(worker, onRestart) {
   ])
     parts.elu.setAttribute(name, value);
   parts.elu.append(parts.fill);
-  for (const fact of ['req/s', 'up', 'memory', 'active', 'open']) {
+  for (const fact of ['req/s', 'in flight', 'open', 'memory', 'up']) {
     const value = element('dd');
     parts[fact] = value;
     parts.facts.append(element('div', {}, element('dt', { textContent: fact }), value));
   }
   parts.restart.addEventListener('click', () => onRestart(worker.id));
   const box = element('li', { className: 'worker' });
-  box.append(title, parts.restart, parts.elu, parts.facts, parts.threads, parts.oldest);
+  box.append(title, place, parts.restart, parts.elu, parts.facts, parts.threads, parts.oldest);
   return { box, parts };
 }
 
@@ -86,7 +87,7 @@ function fill({ box, parts }, worker, { rate, now, isNew }) {
   setText(parts['req/s'], rate === undefined ? '–' : count(rate));
   setText(parts.up, span(now - spawnedAt));
   setText(parts.memory, megabytes(rss));
-  setText(parts.active, String(active));
+  setText(parts['in flight'], String(active));
   setText(parts.open, String(connections));
   drawThreads(parts.threads, threads, now);
   const lasts = request ? now - request.startedAt : 0;
