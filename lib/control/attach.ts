@@ -1,4 +1,5 @@
 /* Ties the control to its Arbiter. The rest of this folder is loaded when somebody wants one, and imports nothing of the library but types. */
+import { ArbiterError } from '../errors.js';
 import { jsonLine } from '../log/lines.js';
 import { asTrouble } from '../master/common/trouble.js';
 import { atHostExit } from '../master/loop/signals.js';
@@ -40,6 +41,13 @@ export function controlOf(arbiter: Controlled, options: ResolvedOptions, notifie
   };
 }
 
+/** An error as data. Where in this library one was made tells nobody anything; its cause does. */
+function describe(thrown: unknown): object {
+  const { stack, cause, ...said } = serializeError(thrown);
+  if (!(thrown instanceof ArbiterError)) return { ...said, ...(stack && { stack }), ...(cause && { cause }) };
+  return { ...said, ...(cause && { cause: describe(thrown.cause) }) };
+}
+
 /** A line that is longer is told without its details. Characters. */
 const LONGEST_LINE = 16_384;
 
@@ -47,7 +55,7 @@ const LONGEST_LINE = 16_384;
 function sourceOf(arbiter: Controlled, { observe }: Notifier, { name }: ResolvedOptions): Source {
   return {
     arbiter,
-    describe: serializeError,
+    describe,
     observe(observer) {
       observe((event, args) => {
         const time = new Date();

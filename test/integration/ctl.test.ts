@@ -3,10 +3,12 @@ import { execFile } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { figuresOf, serveFigures } from '../helpers/figures.js';
 import { fixture, Host } from '../helpers/host.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { shared } from '../helpers/shared.js';
+import { noTerminals } from '../helpers/terminal.js';
 import { inTime } from '../helpers/wait.js';
 
 interface Outcome {
@@ -60,6 +62,55 @@ test('ctl top, without a terminal, once', async () => {
   assert.equal(code, 0);
   assert.equal(out.match(/^ +\d+ +\d+ +\d+ ready .* 0 +\d+ /gm)?.length, 2, out);
   assert.doesNotMatch(out, /\x1b/);
+});
+
+/** Runs it on a terminal of 80 columns and 24 rows, and presses q when it has shown something twice. */
+const ON_TERMINAL = `
+import fcntl, os, pty, struct, sys, termios
+pid, terminal = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+    os.execvp(sys.argv[1], sys.argv[1:])
+frames, pressed = 0, False
+while True:
+    try: text = os.read(terminal, 65536)
+    except OSError: break
+    if not text: break
+    frames += text.count(b'\\x1b[H')
+    if frames >= 2 and not pressed:
+        pressed = True
+        os.write(terminal, b'q')
+    os.write(1, text)
+_, status = os.waitpid(pid, 0)
+sys.exit(os.waitstatus_to_exitcode(status))
+`;
+
+test('ctl top on a terminal: a screen of its own, as many lines as there are, and q ends it', {
+  skip: noTerminals,
+}, async (t) => {
+  const control = await serveFigures(t, figuresOf(64));
+  const file = join(temporaryFolder(t), 'token');
+  writeFileSync(file, 'correct-horse-battery');
+  const args = [process.execPath, fixture('ctl.js'), 'top', '--control', control, '--token-file', file];
+  const { code, out } = await new Promise<Outcome>((resolve) => {
+    execFile('python3', ['-c', ON_TERMINAL, ...args], { timeout: 60_000 }, (error, stdout, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out: stdout, err });
+    });
+  });
+  assert.equal(code, 0, out);
+  assert.ok(out.startsWith('\x1b[?1049h\x1b[?25l'), 'another screen');
+  assert.ok(out.endsWith('\x1b[?25h\x1b[?1049l'), 'and back');
+  const last = (out.split('\x1b[H').at(-1) ?? '').split('\x1b[J')[0] ?? '';
+  const lines = last.split('\r\n').map((line) => line.replace('\x1b[K', ''));
+  assert.ok(lines.length <= 23, `${lines.length} lines`);
+  assert.ok(
+    lines.every((line) => line.length <= 80),
+    last,
+  );
+  assert.match(last, /shop \(pid 4711\) is running, generation 3/);
+  assert.match(last, /… \d+ more workers/);
+  // A rate, from the second look on.
+  assert.match(last, /^ {2}2 +40001 +3 ready +\S+ +\d+ +(?:19|2[0-2]) /m);
 });
 
 test('ctl reload, restart and scale', async () => {

@@ -59,8 +59,11 @@ function detailsOf({ stack, err, pending, request, stacks }) {
   if (request)
     parts.push(`${request.method} ${request.url}${request.remoteAddress ? ` from ${request.remoteAddress}` : ''}`);
   if (stack) parts.push(stack);
-  for (let error = err; error; error = error.cause)
-    parts.push(`${error === err ? '' : 'caused by: '}${error.stack ?? `${error.name}: ${error.message}`}`);
+  for (let error = err; error; error = error.cause) {
+    // Where in the library one of its own was made tells nobody anything.
+    const own = error.name === 'ArbiterError' ? undefined : error.stack;
+    parts.push(`${error === err ? '' : 'caused by: '}${own ?? `${error.name}: ${error.message}`}`);
+  }
   if (pending?.length) parts.push(`waits for ${pending.join(', ')}`);
   for (const other of stacks ?? []) if (other.stack) parts.push(other.stack);
   return parts.join('\n\n');

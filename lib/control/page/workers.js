@@ -64,7 +64,7 @@ function makeBox(worker, onRestart) {
   }
   parts.restart.addEventListener('click', () => onRestart(worker.id));
   const box = element('li', { className: 'worker' });
-  box.append(title, place, parts.restart, parts.elu, parts.facts, parts.threads, parts.oldest);
+  box.append(title, parts.restart, place, parts.elu, parts.facts, parts.threads, parts.oldest);
   return { box, parts };
 }
 
