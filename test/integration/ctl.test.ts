@@ -101,7 +101,7 @@ test('ctl top on a terminal: a screen of its own, as many lines as there are, an
   assert.ok(out.startsWith('\x1b[?1049h\x1b[?25l'), 'another screen');
   assert.ok(out.endsWith('\x1b[?25h\x1b[?1049l'), 'and back');
   const last = (out.split('\x1b[H').at(-1) ?? '').split('\x1b[J')[0] ?? '';
-  const lines = last.split('\r\n').map((line) => line.replace('\x1b[K', ''));
+  const lines = last.split(/\r*\n/).map((line) => line.replace('\x1b[K', ''));
   assert.ok(lines.length <= 23, `${lines.length} lines`);
   assert.ok(
     lines.every((line) => line.length <= 80),
