@@ -4,13 +4,16 @@
  *
  * What is loaded by its name keeps it. All else, and so each module that has a state, is in exactly one file that they share.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 
 /** In the order in which a worker loads them. */
-const ENTRIES = ['worker/entry/prelude.js', 'worker/entry/main.js', 'index.js', 'control/server.js'];
+const ENTRIES = [
+  ...['worker/entry/prelude.js', 'worker/entry/main.js', 'index.js', 'control/server.js'],
+  ...['cli/main.js', 'cli/probe.js'],
+];
 
 const COMMON = {
   absWorkingDir: import.meta.dirname,
@@ -86,6 +89,9 @@ for (const [path, text] of wanted) {
   mkdirSync(dirname(path), { recursive: true });
   if (readIfThere(path) !== text) writeFileSync(path, text);
 }
+
+// npm does so for those who install the package.
+chmodSync(join(dist, 'cli/main.js'), 0o755);
 
 function readIfThere(path) {
   try {

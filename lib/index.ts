@@ -19,6 +19,7 @@ export type { ArbiterEvents, ReloadResult, ThreadExit, WorkerExit, WorkerTimeout
 export type { ArbiterMessage } from './master/tell/mirror.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/workers/worker-handle.js';
 export type { AccessLogSettings } from './options/access-format.js';
+export { defineConfig, type PreforkConfig } from './options/config.js';
 export type { LogFields, Logger } from './options/logger.js';
 export type { TlsSettings } from './options/tls.js';
 export type { TrustedProxies } from './options/trust.js';

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
+import { DRAFT } from '../protocol/spec.js';
 import { account, integer, invalid, plainObject, text } from './checks.js';
 import type { BindAddress } from './resolved.js';
 
@@ -10,8 +11,6 @@ const EXPECTED =
  * no NUL then; and 104 on macOS, where the NUL is counted in.
  */
 export const MAX_PATH: number = process.platform === 'linux' ? 108 : 103;
-/** What the name of a Unix socket ends with, or where that is too long begins with, until it is bound for good. */
-export const DRAFT = '~';
 
 const port = integer(0, 65_535);
 const descriptor = integer(0, 2 ** 31 - 1);

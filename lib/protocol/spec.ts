@@ -14,6 +14,9 @@ export const SPEC_VARIABLE = 'PREFORK_WORKER';
 /** The descriptors of a worker process. Those from EXTRA_SOCKETS on are the second and further `bind`s, see {@link WorkerSpec}.copies. */
 export const FD = { SOCKET: 0, CONTROL: 3, SHELL_COPY: 4, SCOREBOARD: 5, REPORT: 6, EXTRA_SOCKETS: 7 } as const;
 
+/** What the name of a Unix socket ends with, or where that is too long begins with, until it is bound for good: so the kernel knows it by that. */
+export const DRAFT = '~';
+
 /** What a worker hands to its `http.Server`. */
 export type HttpOptions = ServerOptions & { readonly maxHeadersCount?: number };
 

@@ -7,7 +7,8 @@ import { isRecord } from '../serialized-error.js';
  * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
  * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight; `access-log`: lines of the access log are
  * lost, since they could not be written, or its file could not be opened anew; `metrics`: numbers of its own
- * that cannot be exported.
+ * that cannot be exported; `listen`: a script of `prefork run`
+ * has a further server listen, which is not bound.
  */
 export type WarningCode =
   | 'connections'
@@ -19,7 +20,8 @@ export type WarningCode =
   | 'descriptors'
   | 'exit'
   | 'access-log'
-  | 'metrics';
+  | 'metrics'
+  | 'listen';
 const CODES: readonly WarningCode[] = [
   'connections',
   'slow-client',
@@ -31,6 +33,7 @@ const CODES: readonly WarningCode[] = [
   'exit',
   'access-log',
   'metrics',
+  'listen',
 ];
 
 /** Something that an operator should know, and that ends nothing. */

@@ -70,7 +70,7 @@ test('the tarball holds what is needed and nothing else', (t) => {
     assert.match(path, /\.(?:js|d\.ts)$/);
     assert.ok(paths.includes(`dist/${path}`), path);
   }
-  for (const entry of ['index.js', 'index.d.ts', 'worker/entry/main.js', 'worker/entry/prelude.js'])
+  for (const entry of ['index.js', 'index.d.ts', 'cli/main.js', 'worker/entry/main.js', 'worker/entry/prelude.js'])
     assert.ok(built.includes(entry));
   const others = paths.filter((path) => !path.startsWith('dist/'));
   assert.ok(others.includes('package.json'));

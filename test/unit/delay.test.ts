@@ -35,6 +35,8 @@ const SHORT: Readonly<Record<string, string>> = {
   'master/workers/guard.ts: Math.min(LONGEST_RETRY, RETRY * 2 ** (losses - 2))': 'half a minute at most',
   'master/tell/service.ts: interval': 'clamped by watchdogInterval()',
   'master/scoreboard/watch.ts: beatInterval(timeout)': 'a second at most',
+  'cli/ask-script.ts: limit': 'an option',
+  'worker/entry/script.ts: limit': 'a part of an option',
   'worker/http/broken-request.ts: Math.max(0, requestTimeout - headersTimeout)': 'a difference',
   'worker/accept/acceptor.ts: rest': 'half a second at most',
   'worker/vitals/descriptors.ts: pause': 'two seconds at most',

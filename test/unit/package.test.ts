@@ -65,6 +65,7 @@ test('the values that the package exports', async () => {
     'SyncWorker',
     'ThreadedWorker',
     'Worker',
+    'defineConfig',
     'worker',
   ]);
 });
@@ -76,7 +77,7 @@ test('its classes have their names', async () => {
 
 test('each module is in one file of the package, but for what the thread of the watchdog has of its own', () => {
   const code = list('dist', '.js').filter((file) => !file.endsWith('thread.js'));
-  assert.equal(code.length, 6, code.join());
+  assert.equal(code.length, 11, code.join());
   // The bundler writes it before each, and once more before its imports.
   const modulesOf = (text: string) => new Set([...text.matchAll(/^\/\/ build\/(\S+)$/gm)].map(([, path]) => path));
   const modules = code.flatMap((file) => [...modulesOf(read(file))]);
@@ -93,6 +94,22 @@ test('the control is loaded by who asks for one, and brings nothing else along',
     if (file === 'dist/control/server.js') assert.deepEqual(own, []);
     else assert.ok(!own.some((from) => from.includes('control')), file);
   }
+});
+
+test('a worker loads four files, so does a host, and nothing of the command is in them', () => {
+  const loaded = (path: string, all = new Set<string>()): Set<string> => {
+    if (all.has(path)) return all;
+    all.add(path);
+    // What is imported when it is needed does not count.
+    for (const [, name = ''] of read(path).matchAll(/^(?:import |\} from |import .* from )"(\.[^"]+)";$/gm))
+      loaded(join(path, '..', name), all);
+    return all;
+  };
+  const worker = loaded('dist/worker/entry/prelude.js', loaded('dist/worker/entry/main.js'));
+  assert.equal(worker.size, 4, [...worker].join());
+  const host = loaded('dist/index.js');
+  assert.equal(host.size, 4, [...host].join());
+  for (const file of [...worker, ...host]) assert.doesNotMatch(read(file), /^\/\/ build\/cli\//m, file);
 });
 
 test('no declaration needs the types of debug, which users do not have', () => {

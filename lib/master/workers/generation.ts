@@ -1,9 +1,10 @@
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { envFiles, readEnvFiles, splitEnvFiles } from '../../options/env-files.js';
 import { libraryAt } from '../../options/library.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
+import { decodeScript, encodeScript } from '../../protocol/script.js';
 import { files } from '../../system/files.js';
 import { system } from '../../system/system.js';
 import { withoutServiceVariables } from '../../system/systemd.js';
@@ -84,6 +85,8 @@ function followsLinks(flags: readonly string[]): Follow {
  * which has been followed.
  */
 function pinSpecifier(specifier: string, cwd: string, follow: Follow): string {
+  const script = decodeScript(specifier);
+  if (script) return encodeScript({ ...script, path: follow(resolve(cwd, script.path)) });
   const hash = specifier.lastIndexOf('#');
   const [module, name] = hash > 0 ? [specifier.slice(0, hash), specifier.slice(hash)] : [specifier, ''];
   const url = fileUrlOf(module, cwd);

@@ -1,4 +1,5 @@
 import type { ResolvedOptions } from '../../options/resolved.js';
+import { decodeScript } from '../../protocol/script.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { spec as ownSpec } from '../context.js';
 import { inbox, openInbox } from '../lifecycle/inbox.js';
@@ -36,9 +37,9 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
       lifecycle.serving(pool);
     } else {
       openInbox(spec, lifecycle);
-      const app = await (spec.app === undefined ? inline?.app : loadApp(spec.app));
-      lifecycle.phase = 'boot';
       const warn = createWarner(tell, spec.thread);
+      const app = await (spec.app === undefined ? inline?.app : load(spec.app, spec, warn));
+      lifecycle.phase = 'boot';
       const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls, onTicketKeys }, app);
       if (worker.receive) inbox.on('message', (message) => worker.receive?.(message), false);
       await worker.init();
@@ -51,6 +52,14 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
     lifecycle.failBoot(error);
   }
   return new Promise<never>(() => undefined);
+}
+
+/** A module's application, or the server of a script, whose code no other worker needs. */
+async function load(app: string, { clocks }: WorkerSpec, warn: ReturnType<typeof createWarner>): Promise<unknown> {
+  const script = decodeScript(app);
+  if (!script) return loadApp(app);
+  const { runScript } = await import('./script.js');
+  return runScript(script, { ...clocks, warn: (message) => warn('listen', message) });
 }
 
 /** `start()` of an Arbiter in a worker process: serves in the inline form, if it is the one that the worker is for. */

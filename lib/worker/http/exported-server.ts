@@ -1,9 +1,10 @@
 import http, { type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { HttpOptions } from '../../protocol/spec.js';
+import { DRAFT, type HttpOptions } from '../../protocol/spec.js';
 import type { Acceptor } from '../accept/acceptor.js';
 import { pendingOf, servedOf, streamOf } from '../connections/connection.js';
 import { closeIfIdle } from '../connections/half-close.js';
+import { spec } from '../context.js';
 import type { Listener } from '../handlers/listener.js';
 
 type Fields = Server & Record<string | symbol, unknown>;
@@ -94,12 +95,20 @@ function withoutEffect(server: Server, http2: boolean): string[] {
   ];
 }
 
+/** Where the first address is a Unix socket of the Arbiter's own, its path, which Node does not know of a descriptor. It was bound by its draft's name. */
+const PATH = pathOf(spec?.locals[0] ?? '');
+
+function pathOf(local: string): string | null {
+  if (!local.startsWith('/') || !local.endsWith(DRAFT)) return null;
+  return Buffer.from(local, 'latin1').toString().slice(0, -DRAFT.length);
+}
+
 /** Has a server say of itself what holds of its worker: it has connections and an address, though it does not listen. */
 function speakFor(server: Server, acceptor: Acceptor): void {
   const define = (name: string, value: unknown): void =>
     void Object.defineProperty(server, name, { value, writable: true, configurable: true });
   Object.defineProperty(server, 'listening', { get: () => !acceptor.left, configurable: true });
-  define('address', (): AddressInfo | string | null => acceptor.address);
+  define('address', (): AddressInfo | string | null => (acceptor.left ? null : (acceptor.address ?? PATH)));
   define('getConnections', (callback: (error: Error | null, count: number) => void) => {
     const { size } = acceptor.connections;
     process.nextTick(callback, null, size);
@@ -135,12 +144,11 @@ export async function openFor(
   await acceptor.open();
   const exported = own?.server ?? beside;
   if (exported) for (const message of withoutEffect(exported, 'updateSettings' in server)) warn(message);
-  if (own) announce(own.server);
+  if (own && spec?.sockets !== 0) announce(own.server);
 }
 
 /** Tells who waits for it that the server listens. Node's own listener has been called when it began to be fed. */
 function announce(server: Server): void {
-  if (server.address() === null) return;
   for (const listener of server.rawListeners('listening')) if (!isSetup(listener)) listener.call(server);
 }
 

@@ -1,0 +1,92 @@
+/* All that was said of the options, by whom: the file of the config, the environment, the command line. The later one counts. */
+import { existsSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import type { OptionName } from '../options/resolved.js';
+import type { ArbiterOptions } from '../options/types.js';
+import { OPTIONS } from '../options/validate.js';
+import { workingFolder } from '../options/working-folder.js';
+import { SPEC_VARIABLE } from '../protocol/spec.js';
+import { type CommandLine, usage } from './command-line.js';
+import { loadConfig } from './config-file.js';
+import { didYouMean } from './near.js';
+import { APP, APP_VARIABLE, SETTINGS } from './settings.js';
+import { check, readValue, readVariable } from './values.js';
+
+/** A value, and where it comes from, in words. */
+export interface Origin {
+  readonly value: unknown;
+  readonly from: string;
+}
+
+export interface Collected {
+  /** What was said, by the name of the option. */
+  readonly origins: ReadonlyMap<OptionName, Origin>;
+  /** The path of the config, if there is one. */
+  readonly config: string | undefined;
+}
+
+const CONFIG_VARIABLE = 'PREFORK_CONFIG';
+const PREFIX = 'PREFORK_';
+/** What this library says to its own processes, and its tests to it. */
+const INTERNAL: ReadonlySet<string> = new Set([
+  SPEC_VARIABLE,
+  ...['PREFORK_HERITAGE', 'PREFORK_PACE', 'PREFORK_FAST_TURN', 'PREFORK_ROSTER'],
+]);
+
+/** Throws `ERR_INVALID_OPTION` for the first that is wrong, with the name under which it was said. */
+export async function collect(line: CommandLine, env: NodeJS.ProcessEnv): Promise<Collected> {
+  const origins = new Map<OptionName, Origin>();
+  const folder = workingFolder();
+  const config = await loadConfig(line.own.config ?? env[CONFIG_VARIABLE], folder);
+  for (const [name, value] of config?.values ?? []) origins.set(name, { value, from: config?.name ?? '' });
+  for (const [name, origin] of readEnvironment(env)) origins.set(name, origin);
+  for (const { setting, flag, texts } of line.said.values()) {
+    origins.set(setting.name, { value: readValue(setting, texts, `flag ${flag}`), from: flag });
+  }
+  if (line.target !== undefined) origins.set(APP, { value: line.target, from: 'the command line' });
+  return { origins, config: config?.path };
+}
+
+function readEnvironment(env: NodeJS.ProcessEnv): Map<OptionName, Origin> {
+  const found = new Map<OptionName, Origin>();
+  const known = new Map(SETTINGS.map((setting) => [setting.variable, setting]));
+  for (const [variable, text] of Object.entries(env)) {
+    if (!variable.startsWith(PREFIX) || variable === CONFIG_VARIABLE || INTERNAL.has(variable)) continue;
+    const where = `variable ${variable}`;
+    const setting = known.get(variable);
+    if (variable === APP_VARIABLE && text) found.set(APP, { value: text, from: variable });
+    else if (variable === APP_VARIABLE) continue;
+    else if (setting === undefined)
+      throw usage(`unknown ${where}${didYouMean(variable, [...known.keys(), APP_VARIABLE, CONFIG_VARIABLE])}`);
+    // Manifests unset a variable by an empty one.
+    else if (text !== undefined && text !== '')
+      found.set(setting.name, { value: readVariable(setting, text, where), from: variable });
+  }
+  return found;
+}
+
+/** The options for an Arbiter. Throws `ERR_INVALID_OPTION` where there is no application. */
+export function optionsOf({ origins }: Collected): ArbiterOptions {
+  const said = Object.fromEntries([...origins].map(([name, { value }]) => [name, value]));
+  const { [APP]: app, ...options } = said;
+  if (app === undefined) {
+    throw usage(
+      `no application: give its module behind the flags, or as 'app' in the config, or in ${APP_VARIABLE}; see prefork --help`,
+    );
+  }
+  return { ...options, app: typeof app === 'string' ? asModule(app, folderOf(origins)) : app } as ArbiterOptions;
+}
+
+/** The folder in which the workers are, by its name. */
+export function folderOf(origins: ReadonlyMap<OptionName, Origin>): string {
+  return resolve(workingFolder(), String(origins.get('cwd')?.value ?? ''));
+}
+
+/** `app.js` is the file of that name, if there is one, as it is to everybody in a shell; for `import` it would be a package. */
+function asModule(specifier: string, folder: string): string {
+  const hash = specifier.lastIndexOf('#');
+  const path = hash > 0 ? specifier.slice(0, hash) : specifier;
+  check({ name: APP, record: OPTIONS.get(APP) as never }, specifier, 'the application');
+  const isPlain = !path.startsWith('.') && !path.startsWith('file:') && !isAbsolute(path);
+  return isPlain && existsSync(resolve(folder, path)) ? `./${specifier}` : specifier;
+}

@@ -1,0 +1,190 @@
+/* What was written behind `prefork`: flags, the command, and what it is for. */
+import { ArbiterError } from '../errors.js';
+import type { OptionName } from '../options/resolved.js';
+import { didYouMean } from './near.js';
+import { SETTINGS, type Setting } from './settings.js';
+
+/** The commands that are named. Without a name, an application is served. */
+export type CommandName = 'serve' | 'run';
+
+/** Flags of the command itself. */
+export interface OwnFlags {
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly config: string | undefined;
+  readonly checkConfig: boolean;
+  readonly printConfig: boolean;
+  readonly watch: boolean;
+  /** Of `run`: which server of the script is meant. */
+  readonly scriptPort: string | undefined;
+}
+
+/** What one flag says of an option: once, or each time that it was given. */
+export interface Said {
+  readonly setting: Setting;
+  /** As it was written: `-w`. */
+  readonly flag: string;
+  readonly texts: readonly string[];
+}
+
+export interface CommandLine {
+  readonly command: CommandName;
+  readonly own: OwnFlags;
+  readonly said: ReadonlyMap<OptionName, Said>;
+  /** The application, or of `run` the script. */
+  readonly target: string | undefined;
+  /** Of `run`: those of the script. Of a command that reads its arguments itself: all of them. */
+  readonly rest: readonly string[];
+}
+
+export interface OwnFlag {
+  readonly name: keyof OwnFlags;
+  readonly flag: string;
+  readonly short?: string;
+  /** What the value is, where it takes one. */
+  readonly value?: string;
+  readonly about: string;
+}
+
+export const OWN_FLAGS: readonly OwnFlag[] = [
+  {
+    ...{ name: 'config', flag: '--config', short: '-c', value: 'FILE' },
+    about:
+      'Options in a file. Default: prefork.config.js, .mjs, .ts or .json of the working directory, if there is one.',
+  },
+  {
+    ...{ name: 'checkConfig', flag: '--check-config' },
+    about: 'Check all options, boot one worker with the application, and end. Nothing is served.',
+  },
+  {
+    ...{ name: 'printConfig', flag: '--print-config' },
+    about: 'Print each option, its value, and where that comes from. Secrets are not shown.',
+  },
+  {
+    ...{ name: 'watch', flag: '--watch' },
+    about: 'For development: reload when a source file below the working directory changes.',
+  },
+  {
+    ...{ name: 'scriptPort', flag: '--script-port', value: 'PORT' },
+    about:
+      'Of run: the server to be served is the one that the script has listen on this port. Default: the first one.',
+  },
+  { ...{ name: 'help', flag: '--help', short: '-h' }, about: 'Print this.' },
+  { ...{ name: 'version', flag: '--version', short: '-v' }, about: 'Print the version.' },
+];
+
+/** What a flag does, by all of its names. */
+type Meaning =
+  | { readonly own: OwnFlag }
+  | { readonly setting: Setting; readonly takes: 'value' | 'either' | 'nothing'; readonly text: 'true' | 'false' };
+
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
+  ...OWN_FLAGS.flatMap((own) => [own.flag, own.short].flatMap((name) => (name ? [[name, { own }] as const] : []))),
+  ...SETTINGS.flatMap((setting): [string, Meaning][] => {
+    // `--http2=false` is as good as `--no-http2`.
+    const meaning = { setting, takes: setting.takes === 'value' ? 'value' : 'either', text: 'true' } as const;
+    return [
+      [setting.flag, meaning],
+      ...(setting.short === undefined ? [] : [[setting.short, meaning] as [string, Meaning]]),
+      ...(setting.negatable
+        ? [[`--no-${setting.flag.slice(2)}`, { setting, takes: 'nothing', text: 'false' }] as [string, Meaning]]
+        : []),
+    ];
+  }),
+]);
+
+/** What somebody who knows Gunicorn would write, where it has another name here. */
+const GUNICORN: ReadonlyMap<string, string> = new Map(
+  SETTINGS.flatMap(({ flag, record }) =>
+    (record.gunicorn?.split(', ') ?? []).map((name) => [`--${name.replaceAll('_', '-')}`, flag] as const),
+  ),
+);
+
+/** How the arguments behind the name of a command are read: by its flags, or by the command itself. */
+const COMMANDS: ReadonlyMap<string, 'flags' | 'itself'> = new Map<CommandName, 'flags' | 'itself'>([['run', 'flags']]);
+
+/** Reads the arguments, from behind the name of the program. Throws `ERR_INVALID_OPTION`. */
+export function readCommandLine(args: readonly string[]): CommandLine {
+  const own: Record<string, string | true> = {};
+  const said = new Map<OptionName, { setting: Setting; flag: string; texts: string[] }>();
+  let command: CommandName = 'serve';
+  let target: string | undefined;
+  let rest: readonly string[] = [];
+  let onlyNames = false;
+
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index] as string;
+    if (!onlyNames && arg === '--') {
+      onlyNames = true;
+      continue;
+    }
+    if (onlyNames || arg === '-' || !arg.startsWith('-')) {
+      if (command === 'serve' && target === undefined && !onlyNames && COMMANDS.has(arg)) {
+        command = arg as CommandName;
+        if (COMMANDS.get(arg) === 'flags') continue;
+        rest = args.slice(index + 1);
+        break;
+      }
+      if (target !== undefined) throw usage(`unexpected argument '${arg}': the application is '${target}'`);
+      target = arg;
+      if (command !== 'run') continue;
+      // What follows is the script's, whatever it looks like.
+      rest = args.slice(index + 1);
+      break;
+    }
+    const { name, attached } = splitFlag(arg);
+    const meaning = MEANINGS.get(name);
+    if (meaning === undefined) throw unknownFlag(name);
+    const wanted = 'own' in meaning ? (meaning.own.value === undefined ? 'nothing' : 'value') : meaning.takes;
+    let text = attached;
+    if (wanted === 'nothing' && text !== undefined) throw usage(`flag ${name}: expected no value, got '${text}'`);
+    if (wanted === 'value' && text === undefined) {
+      text = args[++index];
+      if (text === undefined) throw usage(`flag ${name}: expected a value, got nothing`);
+    }
+    if ('own' in meaning) {
+      own[meaning.own.name] = text ?? true;
+      continue;
+    }
+    const { setting } = meaning;
+    const before = said.get(setting.name);
+    const texts = setting.repeats && before ? before.texts : [];
+    said.set(setting.name, { setting, flag: name, texts: [...texts, text ?? meaning.text] });
+  }
+  return { command, own: ownFlags(own), said, target, rest };
+}
+
+/** `--flag=value`, `-w8` and those without. */
+function splitFlag(arg: string): { readonly name: string; readonly attached: string | undefined } {
+  const at = arg.indexOf('=');
+  if (arg.startsWith('--')) {
+    return at < 0 ? { name: arg, attached: undefined } : { name: arg.slice(0, at), attached: arg.slice(at + 1) };
+  }
+  const name = arg.slice(0, 2);
+  return { name, attached: arg.length === 2 ? undefined : arg.slice(at === 2 ? 3 : 2) };
+}
+
+function ownFlags(own: Readonly<Record<string, string | true>>): OwnFlags {
+  const text = (name: keyof OwnFlags): string | undefined => (typeof own[name] === 'string' ? own[name] : undefined);
+  const is = (name: keyof OwnFlags): boolean => own[name] === true;
+  return {
+    ...{ help: is('help'), version: is('version'), config: text('config'), checkConfig: is('checkConfig') },
+    ...{ printConfig: is('printConfig'), watch: is('watch'), scriptPort: text('scriptPort') },
+  };
+}
+
+function unknownFlag(name: string): ArbiterError {
+  if (name === '-t') {
+    return usage(
+      "unknown flag -t: Gunicorn's counts seconds, and numbers are milliseconds here; write --timeout 30s, for example",
+    );
+  }
+  const known = GUNICORN.get(name);
+  const hint = known === undefined ? didYouMean(name, MEANINGS.keys()) : `; it is called ${known} here`;
+  return usage(`unknown flag ${name}${hint}`);
+}
+
+/** The error of a command line that cannot be obeyed. */
+export function usage(message: string): ArbiterError {
+  return new ArbiterError('ERR_INVALID_OPTION', message);
+}

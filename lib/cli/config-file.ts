@@ -1,0 +1,88 @@
+/* `prefork.config.js` and the like: found, loaded, and checked key by key. */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
+import type { OptionName } from '../options/resolved.js';
+import { OPTIONS } from '../options/validate.js';
+import { usage } from './command-line.js';
+import { didYouMean } from './near.js';
+import { APP } from './settings.js';
+import { check } from './values.js';
+
+/** Looked for in the working directory. */
+const NAMES = ['js', 'mjs', 'cjs', 'ts', 'mts', 'json'].map((ending) => `prefork.config.${ending}`);
+
+export interface ConfigFile {
+  readonly path: string;
+  /** How messages call it. */
+  readonly name: string;
+  /** Each option that it names, with a right value. */
+  readonly values: ReadonlyMap<OptionName, unknown>;
+}
+
+/** The file of that path; where none is named, the one in the folder, if there is one. Throws `ERR_INVALID_OPTION`. */
+export async function loadConfig(path: string | undefined, folder: string): Promise<ConfigFile | undefined> {
+  const found = path === undefined ? findConfig(folder) : resolve(folder, path);
+  if (found === undefined) return undefined;
+  const name = path ?? basename(found);
+  if (!existsSync(found)) throw usage(`the config ${name} does not exist`);
+  const config = found.endsWith('.json') ? readJson(found, name) : await importConfig(found, name);
+  return { path: found, name, values: checkConfig(config, name) };
+}
+
+function findConfig(folder: string): string | undefined {
+  const there = NAMES.filter((name) => existsSync(join(folder, name)));
+  const [first, second] = there;
+  if (second !== undefined) throw usage(`there are ${there.join(' and ')}: keep one, or name one with --config`);
+  return first === undefined ? undefined : join(folder, first);
+}
+
+function readJson(path: string, name: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw usage(`the config ${name} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function importConfig(path: string, name: string): Promise<unknown> {
+  try {
+    const module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
+    // A promise of one is as good.
+    return await module.default;
+  } catch (error) {
+    const { code, message } = Object(error) as NodeJS.ErrnoException;
+    if (code === 'ERR_UNKNOWN_FILE_EXTENSION') {
+      throw usage(
+        `the config ${name} cannot be loaded: this is Node ${process.versions.node}, and TypeScript is loaded from 22.18 on; use prefork.config.mjs, or a loader such as tsx in NODE_OPTIONS`,
+      );
+    }
+    throw Object.assign(usage(`the config ${name} cannot be loaded: ${message ?? inspect(error)}`), { cause: error });
+  }
+}
+
+function checkConfig(config: unknown, name: string): Map<OptionName, unknown> {
+  const prototype = Object(config) === config ? Object.getPrototypeOf(config) : undefined;
+  if (prototype === undefined || Array.isArray(config) || typeof config === 'function') {
+    throw usage(
+      `the config ${name}: expected an object of options as the default export, got ${inspect(config, { depth: 0 })}`,
+    );
+  }
+  const values = new Map<OptionName, unknown>();
+  for (const [key, value] of Object.entries(config as object)) {
+    const record = OPTIONS.get(key as OptionName);
+    if (record === undefined)
+      throw usage(`the config ${name}: unknown option '${key}'${didYouMean(key, OPTIONS.keys())}`);
+    if (value === undefined) continue;
+    const option = { name: key as OptionName, record };
+    const where = `the config ${name}: option '${key}'`;
+    if (key === APP && !(typeof value === 'string' || value instanceof URL)) {
+      throw usage(
+        `${where}: expected the specifier or URL of a module, since the workers load it, got ${typeof value}`,
+      );
+    }
+    values.set(option.name, check(option, value, where));
+  }
+  return values;
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+/*
+ * The command `prefork`: options from flags, variables and a file, for an Arbiter of the public API. It knows nothing that a host of
+ * one's own could not do as well.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ArbiterError } from '../errors.js';
+import { errorLines } from '../log/stack.js';
+import { LIBRARY } from '../options/library.js';
+import { type CommandLine, type CommandName, readCommandLine } from './command-line.js';
+import { helpText } from './help.js';
+import { runScript } from './run.js';
+import { logged, serveApp } from './serve.js';
+
+/** Resolves with the exit code. */
+type Command = (line: CommandLine) => Promise<number>;
+
+const COMMANDS: Readonly<Record<CommandName, Command>> = {
+  serve: serveApp,
+  run: runScript,
+};
+
+/** How long what a config has left open (a timer, a connection of a logger) may keep the process when its work is done. Milliseconds. */
+const LINGER = 1_000;
+
+async function run(args: readonly string[]): Promise<number> {
+  const line = readCommandLine(args);
+  if (line.own.help) return print(helpText());
+  if (line.own.version) return print(`${version()}\n`);
+  return COMMANDS[line.command](line);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(join(LIBRARY, '../package.json'), 'utf8')).version;
+}
+
+/** What was wrong, for the person at the terminal: once, so where the application failed is left to the log. */
+function complain(error: unknown): number {
+  const isOurs = error instanceof ArbiterError;
+  const message = isOurs ? error.message : String((error as Error)?.stack ?? error);
+  const causes = isOurs && !logged.has(error) ? errorLines(error) : [];
+  process.stderr.write(`${[`prefork: ${message}`, ...causes].join('\n')}\n`);
+  return isOurs ? error.exitCode : 1;
+}
+
+process.exitCode = await run(process.argv.slice(2)).catch(complain);
+setTimeout(() => process.exit(), LINGER).unref();

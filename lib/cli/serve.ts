@@ -1,0 +1,50 @@
+/* `prefork APP`, and what `prefork run` does when it knows what its script is. */
+import { Arbiter } from '../arbiter.js';
+import type { ArbiterOptions } from '../options/types.js';
+import { type Collected, collect, optionsOf } from './collect.js';
+import type { CommandLine } from './command-line.js';
+import { configText } from './print-config.js';
+import { serveWatched } from './watch.js';
+
+/** Errors of which the log has said more than the message. */
+export const logged: WeakSet<object> = new WeakSet();
+
+/** Serves the application that the command line, or the config, names. Resolves with the exit code. */
+export async function serveApp(line: CommandLine): Promise<number> {
+  return serve(line, await collect(line, process.env));
+}
+
+/** Serves what was collected, checks it, or shows it. */
+export async function serve({ own }: CommandLine, collected: Collected): Promise<number> {
+  if (own.printConfig) process.stdout.write(configText(collected));
+  if (own.printConfig && !own.checkConfig) return 0;
+  const options = optionsOf(collected);
+  if (own.checkConfig) await checkConfig(options);
+  else await serveUntilStopped(options, own.watch);
+  return 0;
+}
+
+async function serveUntilStopped(options: ArbiterOptions, watched: boolean): Promise<void> {
+  try {
+    await (watched ? serveWatched(options) : new Arbiter(options).run());
+  } catch (error) {
+    if (options.logger !== false) logged.add(Object(error));
+    throw error;
+  }
+}
+
+/** What only the process that serves may have: the pid file and the control socket of one that runs now are its own. */
+const OF_THE_SERVICE: ReadonlySet<string> = new Set(['pidFile', 'control', 'spares']);
+
+/** All options together, and one worker with the application, which gets ready and drains: on an address of its own, so also beside one that serves. */
+async function checkConfig(options: ArbiterOptions): Promise<void> {
+  // Checks what the options say together, and does nothing.
+  new Arbiter(options);
+  const others = Object.entries(options).filter(([name]) => !OF_THE_SERVICE.has(name));
+  const bind = Array.isArray(options.bind) && options.bind.length === 0 ? [] : ['127.0.0.1:0'];
+  const trial = { ...Object.fromEntries(others), bind, workers: 1, notify: false, logger: false } as never;
+  const arbiter = new Arbiter(trial);
+  await arbiter.start();
+  await arbiter.stop();
+  process.stdout.write('the config is right, and the application boots\n');
+}

@@ -1,0 +1,126 @@
+/* What a text of the shell means to an option: of the readings that it has, the first that the option accepts. */
+import { ArbiterError } from '../errors.js';
+import type { Unit } from '../options/checks.js';
+import { accepts, type Setting } from './settings.js';
+
+/** What a number may end with, by what it counts. Bytes are counted as memory is: 1 kb is 1024. */
+const SUFFIXES: Partial<Record<Unit, Readonly<Record<string, number>>>> = {
+  ms: { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 },
+  bytes: { b: 1, k: 2 ** 10, kb: 2 ** 10, m: 2 ** 20, mb: 2 ** 20, g: 2 ** 30, gb: 2 ** 30 },
+};
+
+/** For messages and help. */
+export const SUFFIX_TEXT: Partial<Record<Unit, string>> = {
+  ms: 'ms, or with a suffix: 500ms 10s 5m 1h',
+  bytes: 'bytes, or with a suffix: 64kb 512mb 1gb',
+};
+
+/** A shell says modes of files in octal. */
+const OCTAL: ReadonlySet<string> = new Set(['umask']);
+
+/** Where a value was said, in words: `flag --workers`, `variable PREFORK_WORKERS`. */
+export type Where = string;
+
+/**
+ * The value of an option that has been said once, or several times. Throws `ERR_INVALID_OPTION`, which names where it was said, what was
+ * expected and what came.
+ */
+export function readValue(setting: Setting, texts: readonly string[], where: Where): unknown {
+  const { record, repeats } = setting;
+  if (repeats === 'pairs') return check(setting, readPairs(texts, where), where);
+  if (repeats === 'list') return check(setting, readList(setting, texts), where);
+  const all = readings(setting, texts.at(-1) ?? '');
+  return check(setting, all.find((value) => accepts(record, value)) ?? all[0], where);
+}
+
+/** The same of a variable, which has room for one text: the items of a list are separated by spaces, or in a JSON array. */
+export function readVariable(setting: Setting, text: string, where: Where): unknown {
+  if (setting.repeats !== 'list') return readValue(setting, [text], where);
+  const whole = asJson(text);
+  if (Array.isArray(whole)) return check(setting, whole, where);
+  return readValue(setting, text.split(/\s+/).filter(Boolean), where);
+}
+
+/** Checks a value, and says where it comes from instead of which option it is. Returns it as it was said, since an Arbiter checks it again. */
+export function check({ name, record }: Pick<Setting, 'name' | 'record'>, value: unknown, where: Where): unknown {
+  const shell = fromJson(name, value);
+  try {
+    record.kind.check(shell, name);
+    return shell;
+  } catch (error) {
+    if (!(error instanceof ArbiterError)) throw error;
+    const suffixes = record.kind.unit && SUFFIX_TEXT[record.kind.unit];
+    const hint = suffixes && typeof value === 'string' ? ` (${suffixes})` : '';
+    throw new ArbiterError('ERR_INVALID_OPTION', `${where}: ${withoutOption(error.message, name)}${hint}`, {
+      cause: error.cause,
+    });
+  }
+}
+
+/** `option 'bind[1]': expected …` without what `where` says already. */
+function withoutOption(message: string, name: string): string {
+  const said = `option '${name}': `;
+  return message.startsWith(said) ? message.slice(said.length) : message.replace(/^option /, '');
+}
+
+/** Most special first. */
+function readings({ name, record }: Setting, text: string): unknown[] {
+  const json = /^[[{"]/.test(text) ? asJson(text) : undefined;
+  return [
+    ...(text === 'true' || text === 'false' ? [text === 'true'] : []),
+    ...numbers(text, record.kind.unit, OCTAL.has(name)),
+    ...(json === undefined ? [] : [json]),
+    text,
+  ];
+}
+
+function numbers(text: string, unit: Unit | undefined, octal: boolean): number[] {
+  if (octal) return /^(?:0o?)?[0-7]+$/.test(text) ? [Number.parseInt(text.replace(/^0o/, ''), 8)] : [];
+  const found = /^(?<digits>-?(?:0|[1-9]\d*)(?:\.\d+)?)(?<suffix>[a-z]*)$/i.exec(text)?.groups;
+  if (!found) return [];
+  const { digits = '', suffix = '' } = found;
+  if (suffix === '') return [Number(digits)];
+  const factor = unit && SUFFIXES[unit]?.[suffix.toLowerCase()];
+  // Bytes and milliseconds are whole, and 0.1 is not a tenth.
+  return factor === undefined ? [] : [Math.round(Number(digits) * factor)];
+}
+
+/** Each item by itself, as the list would take it. */
+function readList(setting: Setting, texts: readonly string[]): unknown[] {
+  return texts.map((text) => {
+    const all = readings(setting, text);
+    return all.find((item) => accepts(setting.record, [item])) ?? text;
+  });
+}
+
+function readPairs(texts: readonly string[], where: Where): Record<string, unknown> {
+  const pairs = texts.map((text) => {
+    const object = text.startsWith('{') ? asJson(text) : undefined;
+    if (typeof object === 'object' && object !== null) return object;
+    const at = text.indexOf('=');
+    // The value is not shown: it may be a secret.
+    if (at > 0) return { [text.slice(0, at)]: text.slice(at + 1) };
+    throw new ArbiterError('ERR_INVALID_OPTION', `${where}: expected NAME=value, or an object in JSON`);
+  });
+  return Object.assign({}, ...pairs);
+}
+
+function asJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const FILES: readonly string[] = ['key', 'cert', 'ca', 'pfx'];
+
+/** What only JavaScript can say, in the form that JSON has for it: of `tls`, a file is a URL, and here its text. */
+export function fromJson(name: string, value: unknown): unknown {
+  if (name !== 'tls' || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).map(([key, part]) => {
+    const isFile = FILES.includes(key) && typeof part === 'string' && part.startsWith('file:') && URL.canParse(part);
+    return [key, isFile ? new URL(part) : part];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,75 @@
+/* `--watch`: a reload for each change. One that fails is rolled back, so the old code goes on serving. */
+import { relative } from 'node:path';
+import { Arbiter } from '../arbiter.js';
+import { LONGEST_DELAY } from '../delay.js';
+import { ArbiterError } from '../errors.js';
+import type { ArbiterOptions } from '../options/types.js';
+import { workingFolder } from '../options/working-folder.js';
+import { watchSources } from './source-tree.js';
+
+/** Failures that the next version of the code may not have. */
+const MENDABLE: ReadonlySet<string> = new Set(['ERR_APP_LOAD', 'ERR_WORKER_BOOT', 'ERR_BOOT_TIMEOUT']);
+
+/** Serves, and reloads. Resolves when the Arbiter has been stopped. Code that does not boot is waited for until it does. */
+export async function serveWatched(options: ArbiterOptions): Promise<void> {
+  const folder = workingFolder();
+  let onChange: () => void = () => undefined;
+  const unwatch = watchSources(folder, (files) => {
+    const [first = '', ...others] = files.map((file) => relative(folder, file));
+    say(`${first}${others.length > 0 ? ` and ${others.length} more` : ''} changed`);
+    onChange();
+  });
+  try {
+    for (;;) {
+      let arrived: () => void = () => undefined;
+      const changed = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      const arbiter = new Arbiter(options);
+      const reload = reloader(arbiter);
+      onChange = () => {
+        if (arbiter.state === 'running' || arbiter.state === 'reloading') reload();
+        else arrived();
+      };
+      // What changes while it starts may be in some workers, and not in others.
+      arbiter.once('ready', () => void changed.then(reload));
+      try {
+        return await arbiter.run();
+      } catch (error) {
+        if (!(error instanceof ArbiterError) || !MENDABLE.has(error.code)) throw error;
+        say(`${error.message}\nwaiting for a change`);
+        await stillWaiting(changed);
+      }
+    }
+  } finally {
+    unwatch();
+  }
+}
+
+/** The watchers do not keep the process, so that it can end when the Arbiter has stopped. */
+async function stillWaiting(changed: Promise<void>): Promise<void> {
+  const keep = setInterval(() => undefined, LONGEST_DELAY);
+  await changed;
+  clearInterval(keep);
+}
+
+/** Reloads, and once more when what has changed meanwhile may have come too late; not once for each change. */
+function reloader(arbiter: Arbiter): () => void {
+  let current: Promise<unknown> = Promise.resolve();
+  let waits = false;
+  return () => {
+    if (waits) return;
+    waits = true;
+    current = current.then(() => {
+      waits = false;
+      return arbiter.reload().catch(ignore);
+    });
+  };
+}
+
+/** It has been told by the events `rollback` and `error`, and logged. */
+function ignore(): void {}
+
+function say(text: string): void {
+  process.stderr.write(`${text.replace(/^/gm, 'prefork: ')}\n`);
+}

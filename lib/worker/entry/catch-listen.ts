@@ -1,0 +1,52 @@
+/* `listen()` of every server of a process goes through here, from the moment that a script is run. */
+import net, { type Server } from 'node:net';
+import { type Asked, type Choice, fateOf, readListen } from './listen-calls.js';
+
+type Listen = (this: Server, ...args: unknown[]) => Server;
+
+export interface Caught {
+  /** This server is the one to be served; it is not bound. */
+  readonly onServed: (server: Server, asked: Asked) => void;
+  /** This one is not bound, and its script is led to believe that it is. */
+  readonly onRefused: (asked: Asked) => void;
+}
+
+/** @param wanted - the port by which the server to be served is known; undefined for the first one. */
+export function catchListen(wanted: number | undefined, { onServed, onRefused }: Caught): void {
+  const { prototype } = net.Server as unknown as { prototype: { listen: Listen } };
+  const { listen } = prototype;
+  let chosen: { readonly server: Server; readonly asked: Asked } | undefined;
+  const choice = (): Choice['chosen'] =>
+    chosen && { asked: chosen.asked, ports: [portOf(chosen.server.address()), chosen.asked.port ?? 0] };
+
+  prototype.listen = function (...args) {
+    const asked = readListen(args);
+    const fate = fateOf(this, asked, { wanted, chosen: choice() });
+    if (fate === 'leave') return listen.apply(this, args);
+    if (this === chosen?.server) {
+      const error = new Error('Listen method has been called more than once without closing.');
+      throw Object.assign(error, { code: 'ERR_SERVER_ALREADY_LISTEN' });
+    }
+    const callback = args.at(-1);
+    if (typeof callback === 'function') this.once('listening', callback as () => void);
+    if (fate === 'serve') {
+      chosen = { server: this, asked };
+      onServed(this, asked);
+      return this;
+    }
+    if (fate === 'refuse') onRefused(asked);
+    pretend(this, asked);
+    return this;
+  };
+}
+
+/** A script that waits for this server goes on. */
+function pretend(server: Server, { port, host = '::', path }: Asked): void {
+  const address = path ?? { address: host, port: port ?? 0, family: host.includes(':') ? 'IPv6' : 'IPv4' };
+  Object.defineProperty(server, 'address', { value: () => address, configurable: true });
+  setImmediate(() => server.emit('listening'));
+}
+
+function portOf(address: ReturnType<Server['address']>): number {
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,143 @@
+/* `prefork run`: scripts that listen by themselves, unchanged. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { prefork, readyAt } from '../helpers/command.js';
+import { fixture } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { Load } from '../helpers/load.js';
+import { freePort, occupy, portOf, temporaryFolder } from '../helpers/place.js';
+import type { Program } from '../helpers/program.js';
+import { PROJECT } from '../helpers/project.js';
+
+const BIND = ['-b', '127.0.0.1:0'];
+const WORKERS = ['-w', '4', '--surge', '4'];
+
+/** Reloads it while clients ask, and expects that nobody loses a request, and that the new code answers. */
+async function survivesReload(t: TestContext, program: Program, url: string, answer: RegExp): Promise<void> {
+  const load = new Load(t, url, 6);
+  await load.more(20);
+  process.kill(program.pid, 'SIGHUP');
+  await program.printed(/"msg":"reloaded: generation 2 serves, 4 workers replaced"/);
+  await load.more(20);
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  assert.match((await get(url)).body, answer);
+  process.kill(program.pid, 'SIGTERM');
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
+}
+
+for (const [name, script] of Object.entries({
+  express: 'script-express.js',
+  fastify: 'script-fastify.js',
+  plain: 'script-plain.cjs',
+})) {
+  for (const workerClass of ['sync', 'threaded', 'async']) {
+    test(`run_unchanged: ${name}, ${workerClass}, reloaded under load`, async (t) => {
+      const file = join(temporaryFolder(t), 'version');
+      writeFileSync(file, 'one');
+      const kind = workerClass === 'threaded' ? ['-k', workerClass, '--threads', '2'] : ['-k', workerClass];
+      const args = [...WORKERS, ...kind, ...BIND, 'run', fixture(script)];
+      const program = prefork(t, args, { env: { VERSION_FILE: file, PORT: '39999' } });
+      const url = await readyAt(program);
+      assert.equal((await get(url)).body, `${name} one`);
+      if (name !== 'plain') assert.match(program.output, new RegExp(`${name} serves .*${new URL(url).port}`));
+      writeFileSync(file, 'two');
+      await survivesReload(t, program, url, new RegExp(`^${name} two$`));
+      assert.doesNotMatch(program.output, /"level":"(?:warn|error)"/);
+    });
+  }
+}
+
+test('run_unchanged: Next.js with a server of its own, reloaded under load', async (t) => {
+  // Within this project, where Next finds itself.
+  const folder = mkdtempSync(join(PROJECT, 'dist-test/next-script-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  cpSync(join(PROJECT, 'test/fixtures/next-app'), folder, { recursive: true });
+  writeFileSync(
+    join(folder, 'server.cjs'),
+    `const { createServer } = require('node:http');
+const app = require('next')({ dev: false, dir: __dirname });
+app.prepare().then(() => {
+  const handle = app.getRequestHandler();
+  createServer((request, response) => handle(request, response)).listen(3000, () => console.log('> Ready'));
+});`,
+  );
+  const env = { NEXT_TELEMETRY_DISABLED: '1', NEXT_DIR: folder };
+  const next = join(PROJECT, 'node_modules/next/dist/bin/next');
+  execFileSync(process.execPath, [next, 'build', '--webpack'], { cwd: folder, env: { ...process.env, ...env } });
+  const program = prefork(t, [...WORKERS, ...BIND, 'run', 'server.cjs'], { cwd: folder, env });
+  const url = await readyAt(program);
+  await survivesReload(t, program, `${url}/cookie?quick`, /the end/);
+});
+
+test('where the script listens is where it is served, if nobody says otherwise', async (t) => {
+  const port = await freePort(t);
+  const program = prefork(t, ['-w', '2', 'run', fixture('script-plain.cjs'), '--flag', '-w'], {
+    env: { PORT: String(port) },
+  });
+  const url = await readyAt(program);
+  assert.equal(url, `http://127.0.0.1:${port}`);
+  const [path, ...args] = JSON.parse((await get(`${url}/argv`)).body);
+  assert.deepEqual([path, ...args], [fixture('script-plain.cjs'), '--flag', '-w']);
+  assert.doesNotMatch(program.output, /"level":"(?:warn|error)"/);
+});
+
+test('a second server of the script is not bound, and told; --script-port says which one is meant', async (t) => {
+  const metrics = await freePort(t);
+  const port = await freePort(t);
+  const env = { PORT: String(port), METRICS_PORT: String(metrics) };
+  const args = ['-w', '2', '--script-port', String(port), 'run', fixture('script-plain.cjs')];
+  const program = prefork(t, args, { env });
+  const url = await readyAt(program);
+  assert.equal(url, `http://127.0.0.1:${port}`);
+  assert.equal((await get(url)).body, 'plain ');
+  await program.printed(
+    new RegExp(`the script also listens on :${metrics}, which only one worker could: it is not bound`),
+  );
+  await assert.rejects(get(`http://127.0.0.1:${metrics}`), { code: 'ECONNREFUSED' });
+
+  const first = prefork(t, ['-w', '1', 'run', fixture('script-plain.cjs')], { env });
+  assert.equal((await get(await readyAt(first))).body, 'metrics', 'without it, the first one');
+});
+
+const FAILING: Readonly<Record<string, { script: string; args?: string[]; code: number; says: RegExp }>> = {
+  'that throws': { script: "throw new Error('no database');", code: 4, says: /no database/ },
+  'that throws later': {
+    script: "await null; setTimeout(() => { throw new Error('no database'); }, 1); setInterval(() => {}, 1000);",
+    code: 4,
+    says: /no database/,
+  },
+  'that ends': { script: 'console.log("done");', code: 4, says: /had not called listen\(\) of an HTTP server/ },
+  'that never listens': {
+    script: 'setInterval(() => {}, 1000);',
+    args: ['--boot-timeout', '1500'],
+    code: 4,
+    says: /has not called listen\(\) of an HTTP server within \d+ ms/,
+  },
+  'that is missing': { script: '', code: 4, says: /Cannot find module/ },
+};
+
+for (const [what, { script, args = [], code, says }] of Object.entries(FAILING)) {
+  for (const bind of [BIND, []]) {
+    test(`a script ${what} fails the start${bind.length > 0 ? '' : ', also when it is asked where it listens'}`, async (t) => {
+      const path = join(temporaryFolder(t), 'script.mjs');
+      if (script !== '') writeFileSync(path, script);
+      if (what === 'that ends' && bind.length > 0) return;
+      const program = prefork(t, ['-w', '1', ...args, ...bind, 'run', path]);
+      assert.deepEqual(await program.exited(), { code, signal: null }, program.output);
+      assert.match(program.output, says);
+    });
+  }
+}
+
+test('a port that another program has is refused as ever', async (t) => {
+  const server = await occupy(t);
+  const program = prefork(t, ['-w', '1', 'run', fixture('script-plain.cjs')], {
+    env: { PORT: String(portOf(server)) },
+  });
+  assert.deepEqual(await program.exited(), { code: 1, signal: null });
+  assert.match(program.output, /EADDRINUSE/);
+});

@@ -1,0 +1,195 @@
+/* Every option by its flag, its variable and its key: made from the records, so that a new one is tried too. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { type Collected, collect } from '../../../build/cli/collect.js';
+import { readCommandLine } from '../../../build/cli/command-line.js';
+import { accepts, SETTINGS, type Setting } from '../../../build/cli/settings.js';
+import { readVariable } from '../../../build/cli/values.js';
+import { OPTIONS } from '../../../build/options/validate.js';
+import { temporaryFolder } from '../../helpers/place.js';
+
+/** Texts of which every option accepts one, and one that means something else than its default. */
+const SAMPLES = [
+  ...[
+    '7',
+    '8mb',
+    '9s',
+    '022',
+    'threaded',
+    'unix:/run/x.sock',
+    'false',
+    'true',
+    '3%',
+    'www-data',
+    'some-text',
+    './x.js#y',
+  ],
+  ...[
+    '{"maxOldGenerationSizeMb":64}',
+    '{"SIGINT":false}',
+    '{"key":"k","cert":"c"}',
+    '{"host":"127.0.0.1","port":0}',
+    '{}',
+  ],
+];
+/** Texts of which every option refuses one. */
+const WRONG = ['\0', 'no such', '-3', '{"no such":1}', '{"SIGINT":7}', '[0]'];
+
+/** A text that the option accepts, and the value that it means. Nothing else stands for it: a record that no text fits fails here. */
+function sampleOf(setting: Setting): { text: string; value: unknown } {
+  for (const sample of setting.repeats === 'pairs' ? ['NAME=a=b'] : SAMPLES) {
+    try {
+      return { text: sample, value: readVariable(setting, sample, '') };
+    } catch {}
+  }
+  throw new Error(`no sample fits ${setting.name}: add one`);
+}
+
+function wrongOf(setting: Setting): string {
+  const wrong = WRONG.find((text) => {
+    try {
+      readVariable(setting, text, '');
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  if (wrong === undefined) throw new Error(`${setting.name} refuses none of the samples: add one`);
+  return wrong;
+}
+
+function configFile(t: TestContext, content: unknown): string {
+  const path = join(temporaryFolder(t), 'prefork.config.json');
+  writeFileSync(path, JSON.stringify(content));
+  return path;
+}
+
+const said = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Collected> =>
+  collect(readCommandLine(args), env);
+
+test('every option but the application has a flag and a variable of its own', () => {
+  assert.deepEqual(
+    SETTINGS.map(({ name }) => name),
+    [...OPTIONS.keys()].filter((name) => name !== 'app'),
+  );
+  for (const key of ['flag', 'variable', 'short'] as const) {
+    const names = SETTINGS.map((setting) => setting[key]).filter((name) => name !== undefined);
+    assert.equal(new Set(names).size, names.length, key);
+  }
+});
+
+for (const setting of SETTINGS) {
+  const { name, flag, short, variable, takes, negatable } = setting;
+
+  test(`${flag}, ${variable} and the key '${name}' say the same, and in this order`, async (t) => {
+    const { text, value } = sampleOf(setting);
+    const byConfig = await said([], { PREFORK_CONFIG: configFile(t, { [name]: value }) });
+    assert.deepEqual(byConfig.origins.get(name)?.value, value);
+    const byVariable = await said([], { [variable]: text });
+    assert.deepEqual(byVariable.origins.get(name), { value, from: variable });
+    for (const args of [
+      [`${flag}=${text}`],
+      ...(takes === 'value' ? [[flag, text]] : []),
+      ...(short ? [[`${short}${text}`], [short, text]] : []),
+    ]) {
+      assert.deepEqual((await said(args)).origins.get(name)?.value, value, args.join(' '));
+    }
+    if (takes !== 'value') assert.equal((await said([flag])).origins.get(name)?.value, true);
+    if (negatable) assert.equal((await said([`--no-${flag.slice(2)}`])).origins.get(name)?.value, false);
+    const all = await said([`${flag}=${text}`], {
+      [variable]: text,
+      PREFORK_CONFIG: configFile(t, { [name]: value }),
+    });
+    assert.equal(all.origins.get(name)?.from, flag, 'the flag counts first');
+    const two = await said([], { [variable]: text, PREFORK_CONFIG: configFile(t, { [name]: value }) });
+    assert.equal(two.origins.get(name)?.from, variable, 'then the variable');
+  });
+
+  test(`a wrong ${flag}, ${variable} and '${name}' name themselves`, async (t) => {
+    const text = wrongOf(setting);
+    const wanted = (where: string) => (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'ERR_INVALID_OPTION');
+      assert.ok(error.message.startsWith(`${where}`), error.message);
+      assert.match(error.message, /expected/);
+      return true;
+    };
+    await assert.rejects(said([`${flag}=${text}`]), wanted(`flag ${flag}: `));
+    await assert.rejects(said([], { [variable]: text }), wanted(`variable ${variable}: `));
+    const value = [[0], 0.5, '\0'].find((candidate) => !accepts(setting.record, candidate));
+    const path = configFile(t, { [name]: value });
+    await assert.rejects(said([], { PREFORK_CONFIG: path }), wanted(`the config ${path}: option '${name}`));
+  });
+}
+
+test('what nobody knows is named, with what may have been meant', async (t) => {
+  const cases: readonly [args: string[], env: NodeJS.ProcessEnv, message: RegExp][] = [
+    [['--wokers', '3'], {}, /^unknown flag --wokers; did you mean --workers\?$/],
+    [['--chdir', '/'], {}, /^unknown flag --chdir; it is called --cwd here$/],
+    [['--pidfile', '/'], {}, /^unknown flag --pidfile; it is called --pid-file here$/],
+    [['-t', '30'], {}, /^unknown flag -t: .*milliseconds.*--timeout 30s/],
+    [['--no-workers'], {}, /^unknown flag --no-workers/],
+    [['--no-http2=1'], {}, /^flag --no-http2: expected no value, got '1'$/],
+    [['--http2=maybe'], {}, /^flag --http2: expected true or false, got 'maybe'$/],
+    [['--workers'], {}, /^flag --workers: expected a value, got nothing$/],
+    [['-w', 'many'], {}, /^flag -w: expected an integer of at least 1, got 'many'$/],
+    [
+      ['--timeout', '10 s'],
+      {},
+      /^flag --timeout: expected milliseconds .*, got '10 s' \(ms, or with a suffix: 500ms 10s 5m 1h\)$/,
+    ],
+    [['-e', 'SECRET'], {}, /^flag -e: expected NAME=value, or an object in JSON$/],
+    [['-b', ':1', '-b', ':x'], {}, /^flag -b: 'bind\[1\]': expected .*, got ':x'$/],
+    [['./a.js', './b.js'], {}, /^unexpected argument '.\/b.js': the application is '.\/a.js'$/],
+    [[], { PREFORK_WOKERS: '3' }, /^unknown variable PREFORK_WOKERS; did you mean PREFORK_WORKERS\?$/],
+    [[], { PREFORK_CONFIG: configFile(t, { wokers: 3 }) }, /unknown option 'wokers'; did you mean workers\?$/],
+    [[], { PREFORK_CONFIG: configFile(t, [1]) }, /expected an object of options as the default export, got/],
+    [['-c', '/no/such.json'], {}, /^the config \/no\/such\.json does not exist$/],
+  ];
+  for (const [args, env, message] of cases) {
+    await assert.rejects(async () => said(args, env), { code: 'ERR_INVALID_OPTION', message }, args.join(' '));
+  }
+});
+
+test('numbers, suffixes, lists and objects', async () => {
+  const cases: readonly [args: string[], name: string, value: unknown][] = [
+    [['--timeout', '1500'], 'timeout', 1500],
+    [['--timeout', '1.5s'], 'timeout', 1500],
+    [['--graceful-timeout', '2m'], 'gracefulTimeout', 120_000],
+    [['--ticket-key-rotation', '12h'], 'ticketKeyRotation', 43_200_000],
+    [['--max-memory', '512mb'], 'maxMemory', 512 * 2 ** 20],
+    [['--request-buffer', '64KB'], 'requestBuffer', 65_536],
+    [['-m', '022'], 'umask', 0o22],
+    [['-m', '0o27'], 'umask', 0o27],
+    [['-m', '77'], 'umask', 0o77],
+    [['-n', '8'], 'name', '8'],
+    [['-u', '1000'], 'user', 1000],
+    [['--surge', '50%'], 'surge', '50%'],
+    [['--surge', '2'], 'surge', 2],
+    [['-b', ':8000'], 'bind', [':8000']],
+    [['-b', ':8000', '-b', 'unix:/run/a'], 'bind', [':8000', 'unix:/run/a']],
+    [['-b', '[::1]:8000'], 'bind', ['[::1]:8000']],
+    [['-b', '{"path":"/run/a","mode":438}'], 'bind', [{ path: '/run/a', mode: 438 }]],
+    [
+      ['--exec-argv=--enable-source-maps', '--exec-argv', '--inspect'],
+      'execArgv',
+      ['--enable-source-maps', '--inspect'],
+    ],
+    [['-e', 'A=1', '-e', 'B=x=y'], 'env', { A: '1', B: 'x=y' }],
+    [
+      ['--tls', '{"key":"file:///k.pem","cert":"file:///c.pem"}'],
+      'tls',
+      { key: new URL('file:///k.pem'), cert: new URL('file:///c.pem') },
+    ],
+    [['-w', '2', '-w', '3'], 'workers', 3],
+    [['--no-http2', '--http2'], 'http2', true],
+  ];
+  for (const [args, name, value] of cases) {
+    assert.deepEqual((await said(args)).origins.get(name as 'name')?.value, value, args.join(' '));
+  }
+  const lists = await said([], { PREFORK_BIND: ':1 unix:/a', PREFORK_EXEC_ARGV: '["--title=a b"]', PREFORK_NAME: '' });
+  assert.deepEqual(lists.origins.get('bind')?.value, [':1', 'unix:/a']);
+  assert.deepEqual(lists.origins.get('execArgv')?.value, ['--title=a b']);
+  assert.equal(lists.origins.get('name'), undefined, 'an empty variable is one that is not set');
+});
