@@ -5,7 +5,7 @@ import { didYouMean } from './near.js';
 import { SETTINGS, type Setting } from './settings.js';
 
 /** The commands that are named. Without a name, an application is served. */
-export type CommandName = 'serve' | 'run';
+export type CommandName = 'serve' | 'run' | 'doctor';
 
 /** Flags of the command itself. */
 export interface OwnFlags {
@@ -101,7 +101,10 @@ const GUNICORN: ReadonlyMap<string, string> = new Map(
 );
 
 /** How the arguments behind the name of a command are read: by its flags, or by the command itself. */
-const COMMANDS: ReadonlyMap<string, 'flags' | 'itself'> = new Map<CommandName, 'flags' | 'itself'>([['run', 'flags']]);
+const COMMANDS: ReadonlyMap<string, 'flags' | 'itself'> = new Map<CommandName, 'flags' | 'itself'>([
+  ['run', 'flags'],
+  ['doctor', 'flags'],
+]);
 
 /** Reads the arguments, from behind the name of the program. Throws `ERR_INVALID_OPTION`. */
 export function readCommandLine(args: readonly string[]): CommandLine {

@@ -10,9 +10,11 @@ const COLUMN = 30;
 
 const HEAD = `Usage: prefork [flags] APP
        prefork [flags] run SCRIPT [arguments of the script]
+       prefork doctor [flags] [APP]
 
 APP is a module that exports a handler: ./app.js, ./app.js#name, a package.
 run starts a script that calls listen() itself, unchanged.
+doctor looks at this machine, and says what will hurt.
 
   prefork ./app.js -w 8 -b :8000 -k threaded --threads 4
   prefork -w 8 run server.js

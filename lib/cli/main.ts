@@ -9,6 +9,7 @@ import { ArbiterError } from '../errors.js';
 import { errorLines } from '../log/stack.js';
 import { LIBRARY } from '../options/library.js';
 import { type CommandLine, type CommandName, readCommandLine } from './command-line.js';
+import { doctor } from './doctor/doctor.js';
 import { helpText } from './help.js';
 import { runScript } from './run.js';
 import { logged, serveApp } from './serve.js';
@@ -19,6 +20,7 @@ type Command = (line: CommandLine) => Promise<number>;
 const COMMANDS: Readonly<Record<CommandName, Command>> = {
   serve: serveApp,
   run: runScript,
+  doctor,
 };
 
 /** How long what a config has left open (a timer, a connection of a logger) may keep the process when its work is done. Milliseconds. */
