@@ -1,6 +1,9 @@
+import assert from 'node:assert/strict';
 import type { SpawnOptions } from 'node:child_process';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { get } from './http.js';
+import { Load } from './load.js';
 import { PACE } from './pace.js';
 import { Program } from './program.js';
 import { PROJECT } from './project.js';
@@ -30,4 +33,18 @@ export async function addressOf(program: Program): Promise<string> {
 export async function readyAt(program: Program): Promise<string> {
   await program.printed(/"msg":"ready: /);
   return addressOf(program);
+}
+
+/** Reloads four workers while clients ask, and expects that nobody loses a request, and that the new code answers. */
+export async function survivesReload(t: TestContext, program: Program, url: string, answer: RegExp): Promise<void> {
+  const load = new Load(t, url, 6);
+  await load.more(20);
+  process.kill(program.pid, 'SIGHUP');
+  await program.printed(/"msg":"reloaded: generation 2 serves, 4 workers replaced"/);
+  await load.more(20);
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  assert.match((await get(url)).body, answer);
+  process.kill(program.pid, 'SIGTERM');
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
 }

@@ -3,31 +3,15 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
-import { prefork, readyAt } from '../helpers/command.js';
+import test from 'node:test';
+import { prefork, readyAt, survivesReload } from '../helpers/command.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
-import { Load } from '../helpers/load.js';
 import { freePort, occupy, portOf, temporaryFolder } from '../helpers/place.js';
-import type { Program } from '../helpers/program.js';
 import { PROJECT } from '../helpers/project.js';
 
 const BIND = ['-b', '127.0.0.1:0'];
 const WORKERS = ['-w', '4', '--surge', '4'];
-
-/** Reloads it while clients ask, and expects that nobody loses a request, and that the new code answers. */
-async function survivesReload(t: TestContext, program: Program, url: string, answer: RegExp): Promise<void> {
-  const load = new Load(t, url, 6);
-  await load.more(20);
-  process.kill(program.pid, 'SIGHUP');
-  await program.printed(/"msg":"reloaded: generation 2 serves, 4 workers replaced"/);
-  await load.more(20);
-  await load.stop();
-  assert.deepEqual(load.failures, []);
-  assert.match((await get(url)).body, answer);
-  process.kill(program.pid, 'SIGTERM');
-  assert.deepEqual(await program.exited(), { code: 0, signal: null });
-}
 
 for (const [name, script] of Object.entries({
   express: 'script-express.js',
