@@ -32,6 +32,8 @@ const INTERNAL: ReadonlySet<string> = new Set([
   SPEC_VARIABLE,
   ...['PREFORK_HERITAGE', 'PREFORK_PACE', 'PREFORK_FAST_TURN', 'PREFORK_ROSTER'],
 ]);
+/** What Kubernetes, and Docker before it, set for a service that is called `prefork`: `PREFORK_SERVICE_HOST`, `PREFORK_PORT_8000_TCP` … */
+const OF_A_SERVICE = /^PREFORK_(?:SERVICE_|PORT(?:_|$))/;
 
 /** Throws `ERR_INVALID_OPTION` for the first that is wrong, with the name under which it was said. */
 export async function collect(line: CommandLine, env: NodeJS.ProcessEnv): Promise<Collected> {
@@ -51,7 +53,8 @@ function readEnvironment(env: NodeJS.ProcessEnv): Map<OptionName, Origin> {
   const found = new Map<OptionName, Origin>();
   const known = new Map(SETTINGS.map((setting) => [setting.variable, setting]));
   for (const [variable, text] of Object.entries(env)) {
-    if (!variable.startsWith(PREFIX) || variable === CONFIG_VARIABLE || INTERNAL.has(variable)) continue;
+    if (!variable.startsWith(PREFIX) || variable === CONFIG_VARIABLE) continue;
+    if (INTERNAL.has(variable) || OF_A_SERVICE.test(variable)) continue;
     const where = `variable ${variable}`;
     const setting = known.get(variable);
     if (variable === APP_VARIABLE && text) found.set(APP, { value: text, from: variable });

@@ -48,9 +48,11 @@ function readJson(path: string, name: string): unknown {
 
 async function importConfig(path: string, name: string): Promise<unknown> {
   try {
-    const module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
+    const { default: whole } = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
+    // What a compiler has made of `export default` for CommonJS.
+    const { __esModule: compiled, default: inner } = Object(whole) as { __esModule?: unknown; default?: unknown };
     // A promise of one is as good.
-    return await module.default;
+    return await (compiled === true ? inner : whole);
   } catch (error) {
     const { code, message } = Object(error) as NodeJS.ErrnoException;
     if (code === 'ERR_UNKNOWN_FILE_EXTENSION') {

@@ -77,7 +77,7 @@ test('configs of all forms', async (t) => {
   const text = "workers: 1, app: './app.mjs', name: 'configured'";
   const forms: Readonly<Record<string, string>> = {
     'prefork.config.js': `module.exports = { ${text} };`,
-    'prefork.config.cjs': `module.exports = { ${text} };`,
+    'prefork.config.cjs': `exports.__esModule = true; exports.default = { ${text} };`,
     'prefork.config.mjs': `export default Promise.resolve({ ${text} });`,
     'prefork.config.json': '{ "workers": 1, "app": "./app.mjs", "name": "configured" }',
   };

@@ -1,11 +1,12 @@
 /* Next.js compresses and streams by itself, with methods of the response that it replaces: a drain leaves its answers whole. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { amount } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
+import { prefork, readyAt, survivesReload } from '../helpers/command.js';
 import { answersInDrain, DRAINS, type Unpacked } from '../helpers/drains.js';
 import { fixture, type HostOptions } from '../helpers/host.js';
 import { PROJECT } from '../helpers/project.js';
@@ -61,3 +62,17 @@ for (const workerClass of CLASSES) {
     });
   }
 }
+
+test('run_unchanged: a script of Next.js, reloaded under load', async (t) => {
+  const script = `const { createServer } = require('node:http');
+const app = require('next')({ dev: false, dir: __dirname });
+app.prepare().then(() => {
+  const handle = app.getRequestHandler();
+  createServer((request, response) => handle(request, response)).listen(3000, () => console.log('> Ready'));
+});`;
+  writeFileSync(join(folder, 'server.cjs'), script);
+  const args = ['-w', '4', '--surge', '4', '-b', '127.0.0.1:0', 'run', 'server.cjs'];
+  const program = prefork(t, args, { cwd: folder, env });
+  await survivesReload(t, program, `${await readyAt(program)}/cookie?quick`, /the end/);
+  assert.match(program.output, /^> Ready$/m);
+});

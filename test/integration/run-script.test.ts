@@ -1,24 +1,27 @@
 /* `prefork run`: scripts that listen by themselves, unchanged. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
+import { CLASSES } from '../helpers/classes.js';
 import { prefork, readyAt, survivesReload } from '../helpers/command.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { freePort, occupy, portOf, temporaryFolder } from '../helpers/place.js';
-import { PROJECT } from '../helpers/project.js';
 
 const BIND = ['-b', '127.0.0.1:0'];
 const WORKERS = ['-w', '4', '--surge', '4'];
 
-for (const [name, script] of Object.entries({
-  express: 'script-express.js',
-  fastify: 'script-fastify.js',
-  plain: 'script-plain.cjs',
-})) {
-  for (const workerClass of ['sync', 'threaded', 'async']) {
+const SCRIPTS = { express: 'script-express.js', fastify: 'script-fastify.js', plain: 'script-plain.cjs' };
+/** How a class serves a server that was handed over is tested with exported ones; here, that scripts get there. */
+const OF_SCRIPT = amount({
+  suite: { express: ['threaded'], fastify: ['async'], plain: ['sync'] },
+  long: { express: CLASSES, fastify: CLASSES, plain: CLASSES },
+} as const);
+
+for (const [name, script] of Object.entries(SCRIPTS)) {
+  for (const workerClass of OF_SCRIPT[name as keyof typeof SCRIPTS]) {
     test(`run_unchanged: ${name}, ${workerClass}, reloaded under load`, async (t) => {
       const file = join(temporaryFolder(t), 'version');
       writeFileSync(file, 'one');
@@ -34,28 +37,6 @@ for (const [name, script] of Object.entries({
     });
   }
 }
-
-test('run_unchanged: Next.js with a server of its own, reloaded under load', async (t) => {
-  // Within this project, where Next finds itself.
-  const folder = mkdtempSync(join(PROJECT, 'dist-test/next-script-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  cpSync(join(PROJECT, 'test/fixtures/next-app'), folder, { recursive: true });
-  writeFileSync(
-    join(folder, 'server.cjs'),
-    `const { createServer } = require('node:http');
-const app = require('next')({ dev: false, dir: __dirname });
-app.prepare().then(() => {
-  const handle = app.getRequestHandler();
-  createServer((request, response) => handle(request, response)).listen(3000, () => console.log('> Ready'));
-});`,
-  );
-  const env = { NEXT_TELEMETRY_DISABLED: '1', NEXT_DIR: folder };
-  const next = join(PROJECT, 'node_modules/next/dist/bin/next');
-  execFileSync(process.execPath, [next, 'build', '--webpack'], { cwd: folder, env: { ...process.env, ...env } });
-  const program = prefork(t, [...WORKERS, ...BIND, 'run', 'server.cjs'], { cwd: folder, env });
-  const url = await readyAt(program);
-  await survivesReload(t, program, `${url}/cookie?quick`, /the end/);
-});
 
 test('where the script listens is where it is served, if nobody says otherwise', async (t) => {
   const port = await freePort(t);
@@ -101,15 +82,25 @@ const FAILING: Readonly<Record<string, { script: string; args?: string[]; code: 
     code: 4,
     says: /has not called listen\(\) of an HTTP server within \d+ ms/,
   },
+  'that forks workers': {
+    script: "import cluster from 'node:cluster'; cluster.fork();",
+    code: 4,
+    says: /the script forks workers of its own, with node:cluster/,
+  },
+  'that serves TLS': {
+    script: "import { createServer } from 'node:https'; createServer({}).listen(0);",
+    code: 4,
+    says: /expected as the application a server without TLS/,
+  },
   'that is missing': { script: '', code: 4, says: /Cannot find module/ },
 };
 
 for (const [what, { script, args = [], code, says }] of Object.entries(FAILING)) {
-  for (const bind of [BIND, []]) {
+  // In a worker, one that has nothing more to do is one that does not listen.
+  for (const bind of what === 'that ends' ? [[]] : [BIND, []]) {
     test(`a script ${what} fails the start${bind.length > 0 ? '' : ', also when it is asked where it listens'}`, async (t) => {
       const path = join(temporaryFolder(t), 'script.mjs');
       if (script !== '') writeFileSync(path, script);
-      if (what === 'that ends' && bind.length > 0) return;
       const program = prefork(t, ['-w', '1', ...args, ...bind, 'run', path]);
       assert.deepEqual(await program.exited(), { code, signal: null }, program.output);
       assert.match(program.output, says);

@@ -13,6 +13,7 @@ export interface Caught {
 
 /** @param wanted - the port by which the server to be served is known; undefined for the first one. */
 export function catchListen(wanted: number | undefined, { onServed, onRefused }: Caught): void {
+  refuseForks();
   const { prototype } = net.Server as unknown as { prototype: { listen: Listen } };
   const { listen } = prototype;
   let chosen: { readonly server: Server; readonly asked: Asked } | undefined;
@@ -37,6 +38,17 @@ export function catchListen(wanted: number | undefined, { onServed, onRefused }:
     if (fate === 'refuse') onRefused(asked);
     pretend(this, asked);
     return this;
+  };
+}
+
+/** Its workers would listen through this process, which does not. */
+function refuseForks(): void {
+  // Its types say that it is the namespace of a module.
+  const cluster = process.getBuiltinModule('node:cluster') as unknown as { fork: () => never };
+  cluster.fork = () => {
+    throw new Error(
+      'the script forks workers of its own, with node:cluster, and prefork run starts it in several workers already: have it serve by itself',
+    );
   };
 }
 

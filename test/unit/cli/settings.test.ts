@@ -188,7 +188,14 @@ test('numbers, suffixes, lists and objects', async () => {
   for (const [args, name, value] of cases) {
     assert.deepEqual((await said(args)).origins.get(name as 'name')?.value, value, args.join(' '));
   }
-  const lists = await said([], { PREFORK_BIND: ':1 unix:/a', PREFORK_EXEC_ARGV: '["--title=a b"]', PREFORK_NAME: '' });
+  const lists = await said([], {
+    PREFORK_BIND: ':1 unix:/a',
+    PREFORK_EXEC_ARGV: '["--title=a b"]',
+    PREFORK_NAME: '',
+    PREFORK_SERVICE_HOST: '10.0.0.1',
+    PREFORK_PORT: 'tcp://10.0.0.1:8000',
+    PREFORK_PORT_8000_TCP: 'x',
+  });
   assert.deepEqual(lists.origins.get('bind')?.value, [':1', 'unix:/a']);
   assert.deepEqual(lists.origins.get('execArgv')?.value, ['--title=a b']);
   assert.equal(lists.origins.get('name'), undefined, 'an empty variable is one that is not set');
