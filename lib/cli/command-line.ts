@@ -5,7 +5,7 @@ import { didYouMean } from './near.js';
 import { SETTINGS, type Setting } from './settings.js';
 
 /** The commands that are named. Without a name, an application is served. */
-export type CommandName = 'serve' | 'run' | 'doctor';
+export type CommandName = 'serve' | 'run' | 'doctor' | 'ctl';
 
 /** Flags of the command itself. */
 export interface OwnFlags {
@@ -104,6 +104,7 @@ const GUNICORN: ReadonlyMap<string, string> = new Map(
 const COMMANDS: ReadonlyMap<string, 'flags' | 'itself'> = new Map<CommandName, 'flags' | 'itself'>([
   ['run', 'flags'],
   ['doctor', 'flags'],
+  ['ctl', 'itself'],
 ]);
 
 /** Reads the arguments, from behind the name of the program. Throws `ERR_INVALID_OPTION`. */

@@ -11,10 +11,12 @@ const COLUMN = 30;
 const HEAD = `Usage: prefork [flags] APP
        prefork [flags] run SCRIPT [arguments of the script]
        prefork doctor [flags] [APP]
+       prefork ctl [options] COMMAND
 
 APP is a module that exports a handler: ./app.js, ./app.js#name, a package.
 run starts a script that calls listen() itself, unchanged.
 doctor looks at this machine, and says what will hurt.
+ctl asks a running master how it is, and tells it what to do: prefork ctl --help.
 
   prefork ./app.js -w 8 -b :8000 -k threaded --threads 4
   prefork -w 8 run server.js

@@ -9,6 +9,7 @@ import { ArbiterError } from '../errors.js';
 import { errorLines } from '../log/stack.js';
 import { LIBRARY } from '../options/library.js';
 import { type CommandLine, type CommandName, readCommandLine } from './command-line.js';
+import { ctl } from './ctl.js';
 import { doctor } from './doctor/doctor.js';
 import { helpText } from './help.js';
 import { runScript } from './run.js';
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<CommandName, Command>> = {
   serve: serveApp,
   run: runScript,
   doctor,
+  ctl: ({ rest }) => ctl(rest),
 };
 
 /** How long what a config has left open (a timer, a connection of a logger) may keep the process when its work is done. Milliseconds. */

@@ -13,9 +13,9 @@ export interface Controlled {
   scale(workers: number): Promise<void>;
   stop(how: { readonly graceful: boolean }): Promise<void>;
   upgrade(): Promise<{ readonly pid: number }>;
-  restart?(id: number): Promise<unknown>;
-  metrics?(): Promise<string>;
-  stacks?(): Promise<unknown>;
+  restart(id: number): Promise<unknown>;
+  metrics(): Promise<string>;
+  stacks(): Promise<unknown>;
 }
 
 /** Something that has happened, as the log tells it. */

@@ -44,11 +44,8 @@ export function endpoints(source: Source, feed: Feed): ReadonlyMap<string, Endpo
     ],
     ['/stats', ask(() => ok(arbiter.stats()))],
     ['/history', ask(() => ok(feed.history.map((line) => JSON.parse(line))))],
-    [
-      '/metrics',
-      ask(async () => (arbiter.metrics ? { ...ok(await arbiter.metrics()), headers: PROMETHEUS } : unknown('metrics'))),
-    ],
-    ['/stacks', ask(async () => (arbiter.stacks ? ok(await arbiter.stacks()) : unknown('stacks')))],
+    ['/metrics', ask(async () => ({ ...ok(await arbiter.metrics()), headers: PROMETHEUS }))],
+    ['/stacks', ask(async () => ok(await arbiter.stacks()))],
     ['/reload', tell(async () => ok(await arbiter.reload()))],
     [
       '/scale',
@@ -76,7 +73,6 @@ export function endpoints(source: Source, feed: Feed): ReadonlyMap<string, Endpo
       tell(async (query) => {
         const id = number(query, 'worker');
         if (id === undefined) return problem(400, wrong(query, 'worker', 'the number of a worker, ?worker=2'));
-        if (!arbiter.restart) return unknown('restart');
         return ok((await arbiter.restart(id)) ?? { worker: id });
       }),
     ],
@@ -85,10 +81,6 @@ export function endpoints(source: Source, feed: Feed): ReadonlyMap<string, Endpo
 
 function ok(body: unknown): Answer {
   return { status: 200, body };
-}
-
-function unknown(method: string): Answer {
-  return problem(501, `this version of the library has no ${method}()`);
 }
 
 /** A number of things, from 1. */

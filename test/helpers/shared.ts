@@ -31,6 +31,20 @@ after(async () => {
   for (const lent of [...all]) await end(lent);
 });
 
+/** One that is started in another way, for all tests of a file: it is started for the first of them, and what they leave behind the next one finds. */
+export function shared(begin: (t: TestContext) => Host): () => Host {
+  const ends: (() => unknown)[] = [];
+  const context = { after: (hook: () => unknown) => void ends.push(hook) } as unknown as TestContext;
+  let host: Host | undefined;
+  after(async () => {
+    for (const hook of ends) await hook();
+  });
+  return () => {
+    host ??= begin(context);
+    return host;
+  };
+}
+
 /** A host with these options and settings, shared with other tests of the file. Its requests cannot be counted, see {@link counting}. */
 export function sharing(t: TestContext, options: HostOptions, settings: HostSettings = {}): Promise<Host> {
   return take(t, options, settings, false);
