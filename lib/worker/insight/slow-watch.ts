@@ -104,7 +104,9 @@ export class SlowWatch {
     const now = monotonic();
     const signs = this.#watched.vitals.read();
     const subject = this.#subject(signs);
-    const due = subject + this.#slowAfter + GRACE;
+    // Of many, the one that came last may have come a moment after the event loop turned.
+    const since = signs.request || Math.max(subject, this.#record.latest);
+    const due = since + this.#slowAfter + GRACE;
     if (subject === 0) this.#rest(this.#slowAfter);
     else if (due > now) this.#rest(due - now);
     else {
