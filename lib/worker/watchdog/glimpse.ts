@@ -6,7 +6,7 @@ import { Absence } from './absence.js';
 import { formatFrames, inTraceLimit, type TimeLimit } from './trace.js';
 
 /** Native code comes back to JavaScript, or does not: there is no hurry, but the report is to tell of this moment. Milliseconds. */
-export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 2_000 };
+export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 1_000 };
 
 /** So long, roughly, a thread takes to say which scripts it has; nobody else can measure it. Milliseconds. */
 export function listing(scripts: number): number {
