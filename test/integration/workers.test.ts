@@ -74,7 +74,10 @@ test('stats', async (t) => {
     (await host.stats()).workers.reduce((sum, worker) => sum + worker.connections, 0);
   await eventually(async () => (await connections()) === 1, '1 connection');
 
-  const { uptime, totals, workers, degraded, failing, queues, ...rest } = await host.stats();
+  const { requestTime, waitTime, saturation, ...stats } = await host.stats();
+  // What they say is in metrics.test.ts.
+  assert.deepEqual([requestTime.count, waitTime.count, typeof saturation], [3, 4, 'object']);
+  const { uptime, totals, workers, degraded, failing, queues, ...rest } = stats;
   assert.deepEqual({ degraded, failing }, { degraded: false, failing: [] });
   assert.equal(queues.length, 1);
   assert.ok(uptime > 0);
