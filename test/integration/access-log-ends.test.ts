@@ -13,6 +13,12 @@ import { eventually } from '../helpers/wait.js';
 const app = fixture('logged.js');
 const REQUESTS = amount({ suite: 3_000, long: 100_000 });
 
+/** In steps for each of which there is a deadline. */
+async function many(load: Load, count: number): Promise<void> {
+  const end = load.answered + count;
+  while (load.answered < end) await load.more(Math.min(1_000, end - load.answered));
+}
+
 for (const { name, options } of classes()) {
   for (const [path, clock] of [['/spins', 'timeout'], ...(name === 'async' ? [] : [['/never', 'timeout']])] as const) {
     test(`access_log: a request that is ended by a clock has its 504, and those before it their lines, ${name} ${path}`, async (t) => {
@@ -65,16 +71,16 @@ for (const { name, options } of classes()) {
     const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8);
     const moved: string[] = [];
     for (let round = 1; round <= 3; round++) {
-      await load.more(REQUESTS / 8);
+      await many(load, REQUESTS / 8);
       // As logrotate does it: without `copytruncate`.
       const path = `${log.path}.${round}`;
       renameSync(log.path, path);
       moved.push(path);
       host.kill('SIGUSR1');
-      await load.more(REQUESTS / 8);
+      await many(load, REQUESTS / 8);
       if (round < 3) await host.call('reload');
     }
-    await load.more(REQUESTS / 4);
+    await many(load, REQUESTS / 4);
     await load.stop();
     await host.call('stop');
     await host.exited();
@@ -89,6 +95,26 @@ for (const { name, options } of classes()) {
     assert.ok(log.lines().length >= REQUESTS / 4, 'the last ones are in the last file');
   });
 }
+
+test('access_log: of workers that are killed under load, no more is lost than is written at once', async (t) => {
+  const log = new LogFile(t);
+  const host = new Host(t, { app, workers: 2, workerClass: 'sync', accessLog: log.path });
+  const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8);
+  for (let round = 1; round <= 3; round++) {
+    await many(load, REQUESTS / 10);
+    process.kill(host.workerPids.at(-1) as number, 'SIGKILL');
+    await host.until(() => host.of('worker:ready').length === 2 + round, 'another worker');
+  }
+  await many(load, REQUESTS / 10);
+  await load.stop();
+  await host.call('stop');
+  const lines = log.lines().length;
+  const most = 3 * Math.ceil(32_768 / Math.min(...log.texts().map(({ length }) => length + 1)));
+  assert.ok(lines >= load.answered - most, `${lines} lines of ${load.answered} answers`);
+  // What was in flight may have been written, and not have been answered.
+  assert.ok(lines <= load.answered + load.failures.length, `${lines} lines of ${load.answered} answers`);
+  t.diagnostic(`${load.answered} answers, ${load.failures.length} failed, ${lines} lines`);
+});
 
 test('access_log: of a worker that is killed, only what it has not written is lost: no more than the lines of 2 ms', async (t) => {
   const log = new LogFile(t);

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { MAX_LINE } from '../../../../build/worker/access/format.js';
+import { Lines, newLines } from '../../../../build/worker/access/lines.js';
+import { writeLeft } from '../../../../build/worker/access/rescue.js';
+import { temporaryFolder } from '../../../helpers/place.js';
+
+const { O_APPEND, O_CREAT, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+
+function open(t: TestContext, path: string, flags: number): number {
+  const fd = openSync(path, flags);
+  t.after(() => closeSync(fd));
+  return fd;
+}
+
+const line = (number: number, length: number): string => `${String(number).padEnd(length - 1, '.')}\n`;
+
+test('lines wait until they are written, in the order in which they came', (t) => {
+  const path = join(temporaryFolder(t), 'log');
+  const lines = new Lines(newLines(open(t, path, O_WRONLY | O_APPEND | O_CREAT)));
+  assert.equal(lines.waits, false);
+  const all = Array.from({ length: 300 }, (_, index) => line(index, 100 + index));
+  let due = 0;
+  for (const text of all) {
+    if (!lines.add(text)) continue;
+    due++;
+    assert.equal(lines.flush(), true);
+  }
+  assert.ok(due >= 2, 'much is to be written at once');
+  assert.equal(lines.waits, true);
+  lines.flush();
+  assert.equal(readFileSync(path, 'latin1'), all.join(''));
+  assert.equal(lines.lost, 0);
+});
+
+test('what has waited is written by another one that finds the memory, and goes to another descriptor when told', (t) => {
+  const folder = temporaryFolder(t);
+  const [first, second] = ['first', 'second'].map((name) => join(folder, name)) as [string, string];
+  const memory = newLines(open(t, first, O_WRONLY | O_APPEND | O_CREAT));
+  const lines = new Lines(memory);
+  lines.add('one\n');
+  writeLeft(memory);
+  assert.equal(readFileSync(first, 'latin1'), 'one\n');
+  const other = new Lines(memory);
+  other.fd = open(t, second, O_WRONLY | O_APPEND | O_CREAT);
+  other.add('two\n');
+  writeLeft(memory);
+  writeLeft(memory);
+  assert.equal(readFileSync(first, 'latin1'), 'one\n');
+  assert.equal(readFileSync(second, 'latin1'), 'two\n');
+});
+
+test('a pipe gets whole lines, as many as it takes, and what finds no room is counted', (t) => {
+  const path = join(temporaryFolder(t), 'fifo');
+  execFileSync('mkfifo', [path]);
+  const reader = open(t, path, O_RDONLY | O_NONBLOCK);
+  const lines = new Lines(newLines(open(t, path, O_WRONLY | O_NONBLOCK)));
+  let read = '';
+  const readAll = (): void => {
+    const bytes = Buffer.alloc(1 << 20);
+    try {
+      for (let count = readSync(reader, bytes); count > 0; count = readSync(reader, bytes))
+        read += bytes.toString('latin1', 0, count);
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'EAGAIN');
+    }
+    assert.ok(read.endsWith('\n'), 'no half of a line');
+  };
+  const count = 300;
+  for (let index = 0; index < count; index++) if (lines.add(line(index, 1_500))) lines.flush();
+  assert.equal(lines.flush(), false);
+  assert.match(lines.why, /nobody reads it/);
+  while (lines.waits) {
+    readAll();
+    lines.flush();
+  }
+  readAll();
+  const numbers = read
+    .split('\n')
+    .slice(0, -1)
+    .map((text) => Number.parseInt(text, 10));
+  assert.equal(numbers.length + lines.lost, count);
+  assert.ok(lines.lost > 0);
+  assert.deepEqual(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+  );
+});
+
+test('a disk that is full, or a descriptor that is closed, costs the lines and nothing else', (t) => {
+  const full = new Lines(newLines(open(t, '/dev/full', O_WRONLY)));
+  for (const text of ['a\n', 'b\n']) full.add(text);
+  assert.equal(full.flush(), true);
+  assert.deepEqual([full.lost, full.waits], [2, false]);
+  assert.match(full.why, /ENOSPC/);
+  const none = new Lines(newLines(99_999));
+  none.add('x'.repeat(MAX_LINE - 1).concat('\n'));
+  assert.equal(none.flush(), true);
+  assert.equal(none.lost, 1);
+});
