@@ -57,11 +57,13 @@ test('access_log: bytes in any place of a head forge no line', async (t) => {
       }).join('');
     let answers = 0;
     for (let index = 0; index < FUZZED; index++) {
-      const pure = (value: string): string => value.replace(/[\r\n\0]/g, random() < 0.98 ? '' : '$&');
-      const path = random() < 0.7 ? pure(text(20)).replace(/\s/g, '') : 'x'.repeat(random() * 6_000);
+      // Most of what else is no head is not let through by Node.
+      const isBad = random() < 0.1;
+      const pure = (value: string): string => (isBad ? value : value.replace(/[\0-\x08\x0a-\x1f\x7f]/g, ''));
+      const path = random() < 0.5 ? pure(text(20)).replace(/[^!-~]/g, '') : 'x'.repeat(random() * 6_000);
       const user = Buffer.from(text(12)).toString('base64');
       const head = [
-        `${random() < 0.9 ? 'GET' : pure(text(4))} /${path} HTTP/1.1`,
+        `${isBad ? text(4) : 'GET'} /${path} HTTP/1.1`,
         ...['Host: a', `User-Agent: ${pure(text(30))}`, `Referer: ${pure(text(10))}`],
         `Authorization: Basic ${user}`,
       ];
@@ -74,10 +76,10 @@ test('access_log: bytes in any place of a head forge no line', async (t) => {
     );
     const lines = format === 'json' ? log.texts().map((line) => JSON.parse(line)) : log.lines();
     assert.equal(lines.length, answers, format);
-    assert.ok(
-      lines.every(({ client, status }) => client === '127.0.0.1' && (status === 200 || status === 400)),
-      format,
-    );
+    // 500: a URL that the application cannot read.
+    const kinds = new Set(lines.map(({ client, status }) => `${client} ${status}`));
+    assert.deepEqual([...kinds].sort(), ['127.0.0.1 200', '127.0.0.1 400', '127.0.0.1 500'], format);
+    assert.ok(lines.filter(({ status }) => status === 200).length > FUZZED / 3, 'many are no heads');
     assert.ok(log.texts().every((line) => line.length < 4_096 && /^[\x20-\x7e]+$/.test(line)));
     await host.call('stop');
   }
