@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './wait.js';
 
-/** Clients that send one request after another, each on a connection of its own, until the load is stopped. */
+/** Clients that send one request after another, each on a connection of its own, until the load is stopped; without a pause, that is all CPU. */
 export class Load {
   /** Answers with status 200. */
   answered = 0;
@@ -11,8 +12,9 @@ export class Load {
   #stopping = false;
   readonly #clients: Promise<void>[];
 
-  constructor(t: TestContext, url: string, clients: number) {
-    this.#clients = Array.from({ length: clients }, () => this.#run(url));
+  /** @param pause - of each client after an answer, milliseconds. */
+  constructor(t: TestContext, url: string, clients: number, pause = 0) {
+    this.#clients = Array.from({ length: clients }, () => this.#run(url, pause));
     t.after(() => this.stop());
   }
 
@@ -31,7 +33,7 @@ export class Load {
     await Promise.all(this.#clients);
   }
 
-  async #run(url: string): Promise<void> {
+  async #run(url: string, pause: number): Promise<void> {
     while (!this.#stopping) {
       try {
         // As long as it takes: some tests leave next to no CPU.
@@ -42,6 +44,7 @@ export class Load {
       } catch (error) {
         this.failures.push(error);
       }
+      if (pause > 0) await delay(pause);
     }
   }
 }

@@ -16,10 +16,14 @@ interface Failure {
   readonly cause?: { name: string; message: string; stack: string; code?: string; cause?: { message: string } };
 }
 
-/** Has 8 workers fail to boot, and asserts all that is the same for every way to fail. */
-async function failsToBoot(t: test.TestContext, options: Options, settings?: HostSettings): Promise<Failure> {
+/** Has all workers fail to boot, and asserts all that is the same for every way to fail. */
+async function failsToBoot(
+  t: test.TestContext,
+  { workers = 3, ...options }: Options,
+  settings?: HostSettings,
+): Promise<Failure> {
   const path = join(temporaryFolder(t), 'socket');
-  const host = new Host(t, { workers: 8, bind: ['127.0.0.1:0', { path }], ...options }, settings);
+  const host = new Host(t, { workers, bind: ['127.0.0.1:0', { path }], ...options }, settings);
   const [error] = await host.event('rejected');
   assert.deepEqual(await host.exited(), { code: error.exitCode, signal: null });
   assert.equal(host.of('rejected').length, 1);
@@ -28,8 +32,8 @@ async function failsToBoot(t: test.TestContext, options: Options, settings?: Hos
   // One worker is reported, whatever the others would have said, and all have been reaped.
   assert.equal(host.of('worker:error').length, 1);
   assert.equal(host.of('error').length, 0);
-  assert.equal(host.of('worker:spawn').length, 8);
-  assert.equal(host.of('worker:exit').length, 8);
+  assert.equal(host.of('worker:spawn').length, workers);
+  assert.equal(host.of('worker:exit').length, workers);
   assert.equal(host.of('worker:backoff').length, 0);
   assert.deepEqual(host.workerPids.filter(alive), []);
   assert.equal(existsSync(path), false);
@@ -37,7 +41,7 @@ async function failsToBoot(t: test.TestContext, options: Options, settings?: Hos
 }
 
 test('boot_failure_all_workers_one_error', async (t) => {
-  const error = await failsToBoot(t, { app: fixture('throws-at-load.js') });
+  const error = await failsToBoot(t, { workers: 8, app: fixture('throws-at-load.js') });
   assert.equal(error.code, 'ERR_APP_LOAD');
   assert.equal(error.exitCode, 4);
   assert.equal(error.cause?.name, 'ConfigurationError');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import test, { type TestContext } from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
@@ -15,6 +16,8 @@ import { eventually, inTime } from '../helpers/wait.js';
  */
 
 const TIMEOUT = 400;
+/** Of clients that are only to be there. */
+const PAUSE = 10;
 
 function impatient(t: TestContext, options: HostOptions = {}, execArgv: string[] = []): Host {
   const all = { workers: 2, app: fixture('stands-still.js'), timeout: TIMEOUT, watchdog: false, ...options };
@@ -45,7 +48,7 @@ for (const [watchdog, stop] of [
 ] as const) {
   test(`master_sigstop_sigcont_no_massacre: ${watchdog ? 'with' : 'without'} a watchdog`, async (t) => {
     const host = impatient(t, { watchdog });
-    const load = new Load(t, await host.ready(), 4);
+    const load = new Load(t, await host.ready(), 4, PAUSE);
     await load.more(100);
     for (let round = 0; round < 3; round++) {
       host.kill('SIGSTOP');
@@ -94,7 +97,8 @@ test('a worker that boots while the master is stopped has not been late', async 
 });
 
 test('starved_cpu_not_killed', async (t) => {
-  const seconds = Number(process.env['STARVED_SECONDS'] ?? 10);
+  // As long as it takes for a heavy request to come to its end, and more.
+  const seconds = Number(process.env['STARVED_SECONDS'] ?? amount({ suite: 5, long: 30 }));
   const host = impatient(t, { workers: 4, timeout: 2_000 });
   const url = await host.ready();
   starve(t, 8);
@@ -122,7 +126,7 @@ function starve(t: TestContext, loops: number): void {
 test('clock_jump', async (t) => {
   const host = impatient(t, {}, ['--import', fixture('jumping-clock.js')]);
   const url = await host.ready();
-  const load = new Load(t, url, 4);
+  const load = new Load(t, url, 4, PAUSE);
   await passing(host, 10 * TIMEOUT);
   await assertUndisturbed(host, load);
   // Nor does it save one that hangs.

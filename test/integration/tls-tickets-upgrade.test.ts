@@ -12,7 +12,7 @@ import { chain, offer, VERSIONS } from '../helpers/tickets.js';
 import { eventually } from '../helpers/wait.js';
 
 const needed = { skip: noCertificates };
-const WORKERS = 4;
+const WORKERS = 3;
 const VISITS = 100;
 const FEW = 20;
 const app = fixture('app.js');
