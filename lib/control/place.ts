@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlAddress } from '../options/resolved.js';
 
-const BACKLOG = 16;
+/** More than it holds: a Unix socket whose queue is full refuses at once. */
+const BACKLOG = 128;
 
 /** The process before this one, after an upgrade. */
 export interface Predecessor {

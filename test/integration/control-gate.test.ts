@@ -189,6 +189,7 @@ test('control: who is not let in sends no body either', async (t) => {
   socket.write(`POST /reload HTTP/1.1\r\nHost: evil.example\r\nContent-Length: ${2 ** 30}\r\n\r\n`);
   await inTime(closed, 'the end of the connection');
   assert.match(received(), /^HTTP\/1\.1 421 /);
+  assert.match(received(), /^Connection: close\r$/m);
 });
 
 test('control: who asks before it sends a body is told', async () => {
@@ -257,6 +258,8 @@ test('control: more connections than it holds are closed, and it goes on', async
     () => closed >= 16,
     () => `${closed} closed`,
   );
+  // Not because they were silent: those who came first are held.
+  assert.ok(sockets.slice(0, 32).every((socket) => !socket.closed));
   for (const socket of sockets) socket.destroy();
   await eventually(
     async () => (await ask({ socketPath: path }, '/livez').catch(() => undefined))?.status === 200,

@@ -33,6 +33,7 @@ test('how long a connection is kept leaves room for what Node adds', () => {
 const SHORT: Readonly<Record<string, string>> = {
   'master/workers/countdown.ts: length': 'a step is a second at most',
   'master/workers/guard.ts: Math.min(LONGEST_RETRY, RETRY * 2 ** (losses - 2))': 'half a minute at most',
+  'control/place.ts: interval': 'a constant of its caller',
   'master/tell/service.ts: interval': 'clamped by watchdogInterval()',
   'master/scoreboard/watch.ts: beatInterval(timeout)': 'a second at most',
   'cli/ask-script.ts: limit': 'an option',
