@@ -154,6 +154,16 @@ export function disarm(): boolean {
   return reached;
 }
 
+/* The master is that of many files, whose records can be reached; its workers are those of the bundle, which load in half the time. */
+const { spawn } = system;
+const UNBUNDLED = '/build/worker/entry/';
+system.spawn = (file, args, options) =>
+  spawn(
+    file,
+    args.map((arg) => arg.replace(UNBUNDLED, '/dist/worker/entry/')),
+    options,
+  );
+
 for (const record of [files, processes, system] as unknown as Functions[]) {
   for (const [name, real] of Object.entries(record)) {
     if (typeof real !== 'function') continue;
