@@ -17,7 +17,13 @@ const TICK = 10_000;
 if (process.send && process.argv[3]) {
   const { Arbiter } = await import('../dist/index.js');
   const app = new URL('./peers/hello.mjs', import.meta.url);
-  const arbiter = new Arbiter({ app, workers: WORKERS, bind: '127.0.0.1:0', control: `unix:${process.argv[3]}`, logger: false });
+  const arbiter = new Arbiter({
+    app,
+    workers: WORKERS,
+    bind: '127.0.0.1:0',
+    control: `unix:${process.argv[3]}`,
+    logger: false,
+  });
   arbiter.on('ready', () => process.send('ready'));
   await arbiter.run();
   process.disconnect();

@@ -72,11 +72,11 @@ test('the page: a hang has its stack there, as text', browser, async (t) => {
   await get(`${url}/spin?<img src=x onerror=alert(1)>`.replaceAll(' ', '%20')).catch(() => undefined);
   await host.event('worker:timeout');
   await page.until(`document.querySelector('#lines').textContent.includes('timed out')`);
-  const text = await page.eval(`document.querySelector('#lines details pre').textContent`);
+  const details = `[...document.querySelectorAll('#lines details')].find((each) => each.textContent.includes('timed out'))`;
+  const text = await page.eval(`${details}.querySelector('pre').textContent`);
   assert.match(text, /at .*app\.js:\d+/);
   assert.match(text, /GET \/spin\?<img%20src=x%20onerror=alert\(1\)>|GET \/spin\?/);
   assert.equal(await page.eval(`document.querySelectorAll('img').length`), 0);
-  const details = `[...document.querySelectorAll('#lines details')].find((each) => each.textContent.includes('timed out'))`;
   await page.eval(`${details}.open = true`);
   await eventually(
     async () => (await host.workers()).filter(({ state }) => state === 'ready').length === 2,
