@@ -13,9 +13,10 @@ import { mirror } from './master/tell/mirror.js';
 import { createNotifier, type Notifier } from './master/tell/notify.js';
 import type { WorkerInfo } from './master/workers/worker-handle.js';
 import { integer } from './options/checks.js';
+import type { Handler } from './options/handler.js';
 import type { ResolvedOptions } from './options/resolved.js';
 import { readTls } from './options/tls.js';
-import type { ArbiterOptions, Handler } from './options/types.js';
+import type { ArbiterOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import { foreign, spec } from './worker/context.js';
 import { startInWorker } from './worker/entry/serve.js';
@@ -63,7 +64,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   /** The living workers, oldest first; those that drain are among them. */
   get workers(): readonly WorkerInfo[] {
-    return this.#master.workers;
+    return this.#master.crew?.infos() ?? [];
   }
 
   /**
@@ -161,9 +162,9 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   #post(method: string): Post {
     if (spec) throw refusal(method, 'this process is a worker');
-    const { post, state } = this.#master;
-    if (!post || state === 'stopped') throw refusal(method, state);
-    return post;
+    const { crew, state } = this.#master;
+    if (!crew || state === 'stopped') throw refusal(method, state);
+    return crew.post;
   }
 
   /**
@@ -189,7 +190,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    */
   async stacks(): Promise<readonly WorkerStack[]> {
     if (spec) throw refusal('stacks', 'this process is a worker');
-    return this.#master.stacks();
+    return this.#master.crew?.stacks() ?? [];
   }
 
   /**

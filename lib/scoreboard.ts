@@ -1,7 +1,9 @@
 import { endianness } from 'node:os';
-import { readTimes, type Times, TimesImage } from './slot-times.js';
+import { type SlotRecord, type SlotRequest, type SlotRoom, type SlotState, STATE } from './slot-record.js';
+import { readTimes, TimesImage } from './slot-times.js';
 
 export { DUTY, type DutyState, dutyLoad, dutyState, dutyWord } from './duty-words.js';
+export { type SlotRecord, type SlotRequest, type SlotRoom, type SlotState, STATE } from './slot-record.js';
 
 /**
  * The layout of a scoreboard slot, and nothing else: no file is touched here.
@@ -59,62 +61,7 @@ export function readLastCall(bytes: Uint8Array, socket: number): number {
   return new Float64Array(bytes.buffer, bytes.byteOffset, 1)[0] ?? 0;
 }
 
-/** What a worker process is doing. 0 is a slot that was never written. */
-export const STATE = { EMPTY: 0, BOOTING: 1, SERVING: 2, DRAINING: 3 } as const;
-export type SlotState = (typeof STATE)[keyof typeof STATE];
 const STATES: readonly number[] = Object.values(STATE);
-
-/** A request as it was when its handler was called. */
-export interface SlotRequest {
-  readonly method: string;
-  /** As the client sent it; cut with an ellipsis where the slot had no room. */
-  readonly url: string;
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number;
-  /** Where requests have ids, see the option `requestId`. */
-  readonly id?: string;
-}
-
-export interface SlotRecord {
-  readonly pid: number;
-  readonly state: SlotState;
-  /** Requests in flight. */
-  readonly active: number;
-  /** Open client connections. */
-  readonly connections: number;
-  /** The exit code that a worker wrote before it killed itself, see the prelude. Of a thread: the number that node has for it. */
-  readonly exitCode: number | undefined;
-  /** Milliseconds on the system's monotonic clock, see `monotonic()`. */
-  readonly beat: number;
-  readonly requests: number;
-  readonly errors: number;
-  /** Requests that were not begun, since their clients had gone. */
-  readonly abandoned: number;
-  /** Resident memory in bytes at the last sample, one a second. */
-  readonly rss: number;
-  /** Event loop utilisation, 0 to 1, between the last two samples. */
-  readonly elu: number;
-  /** Its event loop will stand still until then, and says so before: milliseconds of `monotonic()`, 0 for never. */
-  readonly patientUntil: number;
-  /** The oldest request in flight. */
-  readonly request: SlotRequest | undefined;
-  /** From the calls of handlers to the ends of their answers. */
-  readonly requestTime: Times;
-  /** Before the calls of handlers. */
-  readonly waitTime: Times;
-  /** Undefined where nobody accepts. */
-  readonly room: SlotRoom | undefined;
-}
-
-/** For how long somebody could have been let in at once. */
-export interface SlotRoom {
-  /** Milliseconds since it began to accept. */
-  readonly free: number;
-  /** Up to when that is counted, of `monotonic()`. */
-  readonly at: number;
-  /** Whether it goes on from there: nothing was under way at that moment. */
-  readonly open: boolean;
-}
 
 // Indices into the header, as 32 bit words and as 64 bit floats. Native byte order: a board never leaves its machine.
 const WORD = {

@@ -16,7 +16,7 @@ const HEAD = `Usage: prefork [flags] APP
 APP is a module that exports a handler: ./app.js, ./app.js#name, a package.
 run starts a script that calls listen() itself, unchanged.
 doctor looks at this machine, and says what will hurt.
-ctl asks a running master how it is, and tells it what to do: prefork ctl --help.
+ctl asks a running master how it is, and tells it what to do: see ctl --help.
 
   prefork ./app.js -w 8 -b :8000 -k threaded --threads 4
   prefork -w 8 run server.js

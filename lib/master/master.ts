@@ -21,7 +21,7 @@ import { reopenLogger } from './tell/journal.js';
 import type { Notifier } from './tell/notify.js';
 import type { Turn, TurnTable } from './turn.js';
 import type { Supervision, workerTurns } from './worker-turns.js';
-import type { EndStage, WorkerInfo } from './workers/worker-handle.js';
+import type { EndStage } from './workers/worker-handle.js';
 
 /**
  * The master loop behind an Arbiter: what happens is enqueued as a turn, and one place acts on it. It keeps the state,
@@ -35,7 +35,7 @@ export class Master {
   #state: ArbiterState = 'idle';
   #target: number;
   #site: Site | undefined;
-  #crew: Crew | undefined;
+  crew: Crew | undefined;
   #numbers: Numbers | undefined;
   #workers: ReturnType<typeof workerTurns> | undefined;
   readonly #ending: Ending;
@@ -72,14 +72,6 @@ export class Master {
 
   get addresses(): readonly BoundAddress[] {
     return this.#site?.listeners.map(({ address }) => address) ?? [];
-  }
-
-  get workers(): readonly WorkerInfo[] {
-    return this.#crew?.infos() ?? [];
-  }
-
-  get post(): Crew['post'] | undefined {
-    return this.#crew?.post;
   }
 
   async start(): Promise<void> {
@@ -124,7 +116,7 @@ export class Master {
       this.#loop.enqueue({ type: 'scale', to });
       await this.#until('scale', () => {
         if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
-        return this.#crew?.holds(to) === true;
+        return this.crew?.holds(to) === true;
       });
     } finally {
       this.#changes--;
@@ -134,7 +126,7 @@ export class Master {
 
   async reload(): Promise<ReloadResult> {
     if (this.#state !== 'running' && this.#state !== 'reloading') throw refusal('reload', this.#state);
-    const reload = this.#reloads.ask(this.#crew);
+    const reload = this.#reloads.ask(this.crew);
     reload.awaited = true;
     this.#loop.enqueue({ type: 'wake' });
     await this.#until('reload', () => isOver(reload, this.#state));
@@ -142,8 +134,8 @@ export class Master {
   }
 
   async restart(id: number): Promise<void> {
-    if (this.#state !== 'running' || !this.#crew) throw refusal('restart', this.#state);
-    const isDone = this.#crew.restart(id);
+    if (this.#state !== 'running' || !this.crew) throw refusal('restart', this.#state);
+    const isDone = this.crew.restart(id);
     this.#loop.enqueue({ type: 'wake' });
     await this.#until('restart', () => isDone(this.#state));
   }
@@ -167,8 +159,6 @@ export class Master {
     return snapshot(this.#numbers, { ...view, open: this.#site !== undefined });
   }
 
-  readonly stacks: Crew['stacks'] = () => this.#crew?.stacks() ?? Promise.resolve([]);
-
   readonly #table: TurnTable = {
     opened: ({ site, generation }) => {
       this.#site = site;
@@ -178,7 +168,7 @@ export class Master {
       };
       const start = { starting: () => this.#state === 'starting', onFailedStart };
       const staffed = staff(site, generation, this.#options, this.#notifier, start);
-      ({ numbers: this.#numbers, crew: this.#crew, workers: this.#workers } = staffed);
+      ({ numbers: this.#numbers, crew: this.crew, workers: this.#workers } = staffed);
     },
     unopened: ({ error }) => {
       if (this.#ending.stage === undefined) this.#failure = error;
@@ -201,11 +191,11 @@ export class Master {
 
   readonly #orders: Orders = {
     scaleBy: (step) => this.#scaleTo(Math.max(1, this.#target + step)),
-    reload: () => this.#reloads.ask(this.#crew),
-    hold: () => this.#state !== 'starting' && this.#crew?.hold(),
+    reload: () => this.#reloads.ask(this.crew),
+    hold: () => this.#state !== 'starting' && this.crew?.hold(),
     reopenLogs: () => {
       reopenLogger(this.#options.logger);
-      this.#crew?.forward('SIGUSR1');
+      this.crew?.forward('SIGUSR1');
     },
     upgrade: () => (this.#upgradeDue = true),
     drain: () => this.#end('drain'),
@@ -214,7 +204,7 @@ export class Master {
 
   #scaleTo(to: number): void {
     if (this.#state === 'stopping') return;
-    this.#crew?.resume();
+    this.crew?.resume();
     if (to === this.#target) return;
     const from = this.#target;
     this.#target = to;
@@ -230,30 +220,30 @@ export class Master {
     abandonUpgrade();
     this.#alarm.set();
     if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
-    if (this.#ending.drainAt === undefined) this.#crew?.end(stage);
+    if (this.#ending.drainAt === undefined) this.crew?.end(stage);
   }
 
   /** Draws the conclusions of a turn: what the target asks for, and where the state leads. */
   #reconcile(): void {
-    if (!this.#crew || this.#state === 'stopped') return;
+    if (!this.crew || this.#state === 'stopped') return;
     const now = performance.now();
-    if (this.#ending.drains(now)) this.#crew.end('drain');
+    if (this.#ending.drains(now)) this.crew.end('drain');
     if (this.#state === 'stopping' && this.#ending.drainAt === undefined) {
-      if (this.#crew.size === 0) this.#close();
-      else this.#crew.remind(this.#ending.stage ?? 'drain');
+      if (this.crew.size === 0) this.#close();
+      else this.crew.remind(this.#ending.stage ?? 'drain');
       return;
     }
     // First: no worker of the old generation is to be spawned for one that the new one takes.
     const due = this.#state === 'running' && this.#reloads.due;
-    if (due && this.#reloads.begin(this.#crew, this.#target)) this.#become('reloading');
+    if (due && this.#reloads.begin(this.crew, this.#target)) this.#become('reloading');
     const before = this.#state;
-    const times = this.#crew.fill(this.#target, now, this.#ending.stage);
-    if (this.#state === 'starting' && this.#crew.complete(this.#target)) {
+    const times = this.crew.fill(this.#target, now, this.#ending.stage);
+    if (this.#state === 'starting' && this.crew.complete(this.#target)) {
       this.#become('running');
       this.#site?.serves();
       this.#notifier.emit('ready');
     }
-    const end = this.#state === 'reloading' ? this.#crew.rolledOut(this.#target, now) : undefined;
+    const end = this.#state === 'reloading' ? this.crew.rolledOut(this.#target, now) : undefined;
     if (end) {
       this.#become('running');
       this.#reloads.end(end);
@@ -265,7 +255,7 @@ export class Master {
     // What was asked for meanwhile, a reload or a hold, begins on a turn of its own.
     if (this.#state !== before) this.#loop.enqueue({ type: 'wake' });
     // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
-    else if (this.#state === 'running' && this.#changes === 0) times.push(...this.#crew.tend(this.#target, now));
+    else if (this.#state === 'running' && this.#changes === 0) times.push(...this.crew.tend(this.#target, now));
     this.#alarm.set(...times, this.#ending.drainAt);
   }
 
@@ -280,7 +270,7 @@ export class Master {
     if (this.#state === 'starting') {
       this.#failure ??= error;
       this.#end('kill');
-      if (!this.#crew) this.#close();
+      if (!this.crew) this.#close();
     } else if (this.#troubles.passes(error, performance.now())) this.#notifier.report(error);
     if (this.#state !== 'stopped') this.#alarm.set(performance.now() + RETRY);
   };

@@ -42,7 +42,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
     if (worker.failure || worker.leaving) return;
     worker.failure = failure;
     // At the start, and of a reload, the rejection tells of it; else, without a listener or a log, nobody would.
-    const told = starting() || crew.tries(worker);
+    const told = starting() || crew.takeover.tries(worker);
     if (notifier.listens('worker:error') || told) notifier.emit('worker:error', worker.info(), failure);
     else emitWarning(failure);
     crew.failTrial(worker, failure);
@@ -69,7 +69,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       if (message.type !== 'thread') return;
       numbers.lose(worker, message.thread);
       const served = message.request !== undefined || crew.evidence.hasServed(worker);
-      if (!crew.excuses(worker, served)) crew.failTrial(worker, earlyThreadDeath(worker, message));
+      if (!crew.takeover.excuses(worker, served)) crew.failTrial(worker, earlyThreadDeath(worker, message));
     },
     overdue: ({ worker }) => {
       if (worker.ready || worker.timedOut) return;

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { inspect } from 'node:util';
-import type { CallbackHandler, FetchHandler, RequestListener, RoutingHandler } from './types.js';
+import type { CallbackHandler, FetchHandler, RequestListener, RoutingHandler } from './handler.js';
 
 /** An application of which it is known how to serve it. */
 export type KnownApp =

@@ -1,40 +1,11 @@
-import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
+import type { ServerOptions } from 'node:http';
 import type { Writable } from 'node:stream';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { AccessLogSettings } from './access-format.js';
+import type { Handler } from './handler.js';
 import type { Logger } from './logger.js';
 import type { TlsSettings } from './tls.js';
 import type { TrustedProxies } from './trust.js';
-
-/** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
-export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
-
-/** An application that makes its listener itself: Koa. */
-export interface CallbackHandler {
-  callback(): RequestListener;
-}
-
-/** An application that must get ready before it takes requests: Fastify. */
-export interface RoutingHandler {
-  ready(): PromiseLike<unknown>;
-  routing(request: IncomingMessage, response: ServerResponse): unknown;
-  /** Called once, after the last request. */
-  close?(): unknown;
-}
-
-/**
- * An application that speaks the Fetch API: Hono, `export default { fetch }`. It is served through `@hono/node-server`,
- * which must be installed beside this package. The second argument is its environment, with the objects of Node.
- */
-export interface FetchHandler {
-  fetch(
-    request: Request,
-    environment: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
-  ): Response | Promise<Response>;
-}
-
-/** What the built-in worker classes serve. The `Server` must not listen; its listeners take the requests. */
-export type Handler = RequestListener | CallbackHandler | RoutingHandler | FetchHandler | Server;
 
 /** One address to serve, see {@link ArbiterOptions.bind}. */
 export type BindOption =

@@ -20,7 +20,7 @@ const FLOORS: readonly (readonly [floor: number, where: RegExp])[] = [
   [1, /^options\//],
   [
     0,
-    /^protocol\/|^(?:backoff|delay|errors|monotonic|pace|scoreboard|serialized-error|debug|duty-words|slot-times)\.ts$/,
+    /^protocol\/|^(?:backoff|delay|errors|monotonic|pace|scoreboard|serialized-error|debug|duty-words|slot-record|slot-times)\.ts$/,
   ],
 ];
 const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) => where.test(file))?.[0];

@@ -32,6 +32,7 @@ const HELD_LOOK = 3_600_000;
 export class Crew {
   readonly evidence: Evidence;
   readonly post: Post;
+  readonly takeover: Takeover;
   readonly #site: Site;
   readonly #gracefulTimeout: number;
   readonly #notifier: Notifier;
@@ -40,7 +41,6 @@ export class Crew {
   readonly #tally = new Tally();
   readonly #watch: Watch;
   readonly #recruiting: Recruiting;
-  readonly #takeover: Takeover;
   /** Nobody is to serve for now, see `hold`. */
   #held = false;
   #listening = false;
@@ -54,13 +54,13 @@ export class Crew {
     this.post = new Post(() => this.#all(), options.workerClass.threads);
     this.#site = site;
     this.#gracefulTimeout = options.gracefulTimeout;
-    this.#takeover = new Takeover(generation, options);
+    this.takeover = new Takeover(generation, options);
     this.#spares = new Spares(options.spares);
     this.#watch = new Watch(options);
     this.#retreat = new Retreat(options.gracefulTimeout, site);
     this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
     this.#notifier = notifier;
-    const books = { roster: this.#roster, spares: this.#spares, takeover: this.#takeover, tally: this.#tally };
+    const books = { roster: this.#roster, spares: this.#spares, takeover: this.takeover, tally: this.#tally };
     this.#recruiting = new Recruiting({ site, notifier, ...books });
     this.#health = new Health((target, now) => this.#roster.failing(target, now), notifier);
   }
@@ -119,7 +119,7 @@ export class Crew {
   fill(target: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
     const askAt = this.#dismissals.settle(this.#all(), now, ordered !== undefined);
     const stableAt = this.#roster.settle(now);
-    const wanted = this.#held && !this.#takeover.rollout ? 0 : target;
+    const wanted = this.#held && !this.takeover.rollout ? 0 : target;
     const plan = this.#roster.plan(wanted, now);
     for (const { worker, by } of plan.relieve) {
       const reason = worker.generation === by.generation ? 'recycle' : 'reload';
@@ -128,10 +128,10 @@ export class Crew {
     }
     for (const worker of plan.retire) worker.end(wanted === 0 ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
     // A rollout knows of which generation a worker is missing.
-    const rollout = this.#takeover.rollout?.plan(this.#roster.posts(wanted), now);
-    const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.#takeover.generation }));
+    const rollout = this.takeover.rollout?.plan(this.#roster.posts(wanted), now);
+    const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.takeover.generation }));
     for (const { id, generation } of orders) this.#recruiting.occupy(id, generation, now);
-    const kept = wanted === 0 ? undefined : this.#takeover.reserve(wanted).number;
+    const kept = wanted === 0 ? undefined : this.takeover.reserve(wanted).number;
     for (const spare of this.#spares.surplus(kept)) {
       spare.end(wanted === 0 ? 'stop' : 'reload', 'drain', this.#gracefulTimeout);
     }
@@ -141,24 +141,19 @@ export class Crew {
 
   /** Begins to replace all workers by those of another generation. */
   rollOut(next: Generation, target: number): void {
-    this.#takeover.begin(next, target);
+    this.takeover.begin(next, target);
   }
 
   /** The end of a rollout, once it has come. */
   rolledOut(target: number, now: number): ReloadResult | ArbiterError | undefined {
-    const result = this.#takeover.end(this.#roster.posts(target), this.#all(), now);
+    const result = this.takeover.end(this.#roster.posts(target), this.#all(), now);
     if (result && !(result instanceof ArbiterError)) this.#tally.reloads++;
     return result;
   }
 
   /** A worker could not boot, or has lost a thread; a rollout that tries it turns round. */
   failTrial(worker: WorkerHandle, failure: Error): void {
-    if (this.tries(worker)) this.#takeover.turnRound(failure, this.#roster.staying());
-  }
-
-  /** Whether a rollout tries this worker. */
-  tries(worker: WorkerHandle): boolean {
-    return this.#takeover.tries(worker);
+    if (this.takeover.tries(worker)) this.takeover.turnRound(failure, this.#roster.staying());
   }
 
   /** Lets all workers go, after a rollout if there is one, and starts no others; the sockets stay bound, and clients wait. Until `resume`. */
@@ -183,7 +178,7 @@ export class Crew {
    * ready and no slot fails again and again. Returns when to look again.
    */
   tend(target: number, now: number): (number | undefined)[] {
-    const { generation } = this.#takeover;
+    const { generation } = this.takeover;
     const recycling = this.#roster.planRecycling(target, now);
     for (const id of recycling.spawn) this.#recruiting.spawn(id, generation);
     if (!this.complete(target) || this.#health.degraded) return [recycling.wakeAt];
@@ -192,11 +187,12 @@ export class Crew {
     return [recycling.wakeAt, wakeAt];
   }
 
+  readonly stacks = (): Promise<WorkerStack[]> => stacksOf(this.#all());
   readonly restart = (id: number): ReturnType<typeof restart> => restart(this.#roster, id);
 
   /** Tells all workers to end. */
   end(stage: EndStage): void {
-    this.#takeover.drop();
+    this.takeover.drop();
     const serves = (worker: WorkerHandle): boolean =>
       !this.#listening || (worker.ready && !worker.exited && (!worker.leaving || this.#dismissals.keeps(worker)));
     this.#retreat.begin(stage, this.#all(), serves);
@@ -234,11 +230,6 @@ export class Crew {
     }
   }
 
-  /** A worker that is not ready was lost, or a thread of it: if it has served, a rollout may try another one. */
-  excuses(worker: WorkerHandle, served: boolean): boolean {
-    return this.#takeover.excuses(worker, served);
-  }
-
   /**
    * Takes a worker that has ended off the books. A death that nobody ordered makes its slot wait, if it was not the
    * first: also that of a substitute, while the worker that it was for serves on.
@@ -252,8 +243,8 @@ export class Crew {
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
-    if (this.tries(worker) && !this.excuses(worker, served)) {
-      this.#takeover.turnRound(worker.failure ?? earlyDeath(worker, exit), this.#roster.staying());
+    if (this.takeover.tries(worker) && !this.takeover.excuses(worker, served)) {
+      this.takeover.turnRound(worker.failure ?? earlyDeath(worker, exit), this.#roster.staying());
       return;
     }
     // One that was just taking a slot may have been dead already, which is not that slot's failure.
@@ -270,30 +261,28 @@ export class Crew {
 
   /** Somebody else has told it to end: its slot gets another one at once, and it has its time. */
   #dismiss(worker: WorkerHandle): void {
-    const trial = this.tries(worker);
+    const trial = this.takeover.tries(worker);
     worker.dismissed = true;
     worker.leave('stop', 'drain', this.#gracefulTimeout);
-    if (trial) this.#takeover.turnRound(earlyDismissal(worker), this.#roster.staying());
+    if (trial) this.takeover.turnRound(earlyDismissal(worker), this.#roster.staying());
     else if (!worker.spare) this.#vacate(worker);
   }
 
   /** A worker gives up its slot, ordered by nobody here. Returns whether a younger one has it already. */
   #vacate(worker: WorkerHandle): boolean {
-    const partner = this.#roster.partner(worker, (other) => !this.tries(other));
-    if (partner) this.#takeover.rollout?.giveUp(worker);
+    const partner = this.#roster.partner(worker, (other) => !this.takeover.tries(other));
+    if (partner) this.takeover.rollout?.giveUp(worker);
     const replaced = partner !== undefined && (partner.term - worker.term || partner.age - worker.age) > 0;
     if (replaced) this.#tally.respawns++;
     else if (!partner) this.#recruiting.vacate(worker.id);
     return replaced;
   }
 
-  readonly stacks = (): Promise<WorkerStack[]> => stacksOf(this.#all());
-
   stats(target: number): CrewStats {
     const living = this.#all().map((worker) => ({ info: worker.info(), record: this.evidence.of(worker) }));
     const now = performance.now();
     return {
-      generation: this.#takeover.generation.number,
+      generation: this.takeover.generation.number,
       uptime: now - this.#startedAt,
       degraded: this.#health.degraded,
       held: this.#held,

@@ -164,10 +164,7 @@ export class Acceptor {
   look(): void {
     if (!this.#shut || this.left || this.hasRoom || this.#isShort()) return;
     this.#entrances.unshut();
-    const end = (): void => {
-      if (this.#shut && !this.left) this.#entrances.shut();
-    };
-    setImmediate(() => setImmediate(end));
+    setImmediate(() => setImmediate(() => this.#shut && !this.left && this.#entrances.shut()));
   }
 
   /** @internal While descriptors are short, it accepts nothing. */
@@ -198,10 +195,7 @@ export class Acceptor {
     this.#taken--;
     this.freeTime.begin();
     // Mostly nobody waits, and nothing is to be opened: this is called for each request.
-    if (this.#waiting.length === 0) {
-      if (this.#shut) this.#resume();
-      return;
-    }
+    if (this.#waiting.length === 0 && !this.#shut) return;
     let next = this.#waiting.shift();
     while (next?.socket.destroyed) next = this.#waiting.shift();
     if (next) next.admit();

@@ -1,4 +1,4 @@
-import type { Handler } from '../../options/types.js';
+import type { Handler } from '../../options/handler.js';
 import { HttpWorker } from '../http/http-worker.js';
 
 /**

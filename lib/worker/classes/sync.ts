@@ -2,7 +2,7 @@
  * What the three classes differ in, and nothing else: how many requests have a place, and what becomes of a connection behind an answer.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Handler } from '../../options/types.js';
+import type { Handler } from '../../options/handler.js';
 import { connectionOf, servedOf } from '../connections/connection.js';
 import { HttpWorker } from '../http/http-worker.js';
 

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { Handler, WorkerKind } from '../../options/types.js';
+import type { Handler } from '../../options/handler.js';
+import type { WorkerKind } from '../../options/types.js';
 import { HttpWorker } from '../http/http-worker.js';
 import { ExpectedWait } from './expected-wait.js';
 

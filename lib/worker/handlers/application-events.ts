@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RequestListener } from '../../options/types.js';
+import type { RequestListener } from '../../options/handler.js';
 import { onlyListener } from './front.js';
 
 type Call = (...args: unknown[]) => unknown;

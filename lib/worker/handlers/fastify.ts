@@ -1,4 +1,4 @@
-import type { RoutingHandler } from '../../options/types.js';
+import type { RoutingHandler } from '../../options/handler.js';
 import type { Listener } from './listener.js';
 
 /**

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import { inspect } from 'node:util';
-import type { FetchHandler } from '../../options/types.js';
+import type { FetchHandler } from '../../options/handler.js';
 import { isStream } from '../connections/connection.js';
 import { isThenable } from './call-handler.js';
 import type { Listener } from './listener.js';

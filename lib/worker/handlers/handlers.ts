@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { checkServer, isServer, type Refuse, recognizeApp } from '../../options/application.js';
-import type { CallbackHandler, RequestListener, RoutingHandler } from '../../options/types.js';
+import type { CallbackHandler, RequestListener, RoutingHandler } from '../../options/handler.js';
 import { createClosing } from './fastify.js';
 import { createFetchListener } from './fetch-handler.js';
 import type { Listener } from './listener.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { RequestListener } from '../../options/types.js';
+import type { RequestListener } from '../../options/handler.js';
 import type { ApplicationEvents } from './application-events.js';
 
 /** Takes over a connection after a request head. May return a promise. */

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Handler, RequestListener } from '../../options/types.js';
+import type { Handler, RequestListener } from '../../options/handler.js';
 import type { Acceptor } from '../accept/acceptor.js';
 import { access } from '../access/own.js';
 import {
@@ -109,8 +109,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     // To Node, a time of 0 means for ever.
     if (this.options.keepAlive === 0) return true;
     // Mostly neither, and this is asked for each answer.
-    if (!this.draining && !this.#answers.isCrowded) return false;
-    return this.isLast(response) && (this.draining || this.#answers.givesWay());
+    if (!this.draining && this.#answers.crowd?.isWaiting !== true) return false;
+    return this.isLast(response) && (this.draining || this.#answers.crowd?.giveWay() === true);
   }
 
   /** @internal Whether no other request of its connection waits behind this answer: it would get none after a close. */

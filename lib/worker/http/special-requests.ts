@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { RequestListener } from '../../options/types.js';
+import type { RequestListener } from '../../options/handler.js';
 import { access } from '../access/own.js';
 import { markServed, noteSecure, pendingOf, settled, transportOf } from '../connections/connection.js';
 import { halfClose } from '../connections/half-close.js';

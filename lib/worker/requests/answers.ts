@@ -8,6 +8,7 @@ import type { Acceptor } from '../accept/acceptor.js';
 import { entryOf } from '../access/entry.js';
 import { access } from '../access/own.js';
 import { Admission } from '../admission/admission.js';
+import type { Crowd } from '../admission/crowd.js';
 import { countPending, isStream, pendingOf, streamOf } from '../connections/connection.js';
 import type { IdleConnections } from '../connections/idle.js';
 import { endsConnection } from '../connections/response-head.js';
@@ -55,11 +56,8 @@ export class Answers {
 
   constructor(options: AnswersOptions) {
     this.#options = options;
-    const begin = SlowRequests.watch(
-      options.context,
-      () => this.#active.all(),
-      (arrival) => this.#begin(arrival),
-    );
+    const active = (): Arrival[] => this.#active.all();
+    const begin = SlowRequests.watch(options.context, active, (arrival) => this.#begin(arrival));
     this.#reception = { begin, drop: (arrival) => this.#drop(arrival) };
     const ended = (arrival: Arrival): void => this.#ended(arrival);
     const close = (arrival: Arrival): void => this.#close(arrival);
@@ -121,14 +119,9 @@ export class Answers {
     return answers.at(-1)?.response === response && answers.length === pendingOf(socket);
   };
 
-  /** Whether clients had to wait for those whose connections are kept. */
-  get isCrowded(): boolean {
-    return this.#admission?.crowd.isWaiting === true;
-  }
-
-  /** The connection of an answer is not kept, for the sake of one of them. */
-  givesWay(): boolean {
-    return this.#admission?.crowd.giveWay() ?? false;
+  /** Those that had to wait for clients whose connections are kept, where requests need places. */
+  get crowd(): Crowd | undefined {
+    return this.#admission?.crowd;
   }
 
   /** A connection has been accepted, with a place. */

@@ -3,7 +3,7 @@ import { readSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { RequestListener } from '../../options/types.js';
+import type { RequestListener } from '../../options/handler.js';
 import type { Entry } from '../access/entry.js';
 import type { Applicant } from '../admission/admission.js';
 import { countPending, descriptorOf, markOver, servedOf, streamOf } from '../connections/connection.js';

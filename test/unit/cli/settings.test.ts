@@ -27,6 +27,7 @@ const SAMPLES = [
     './x.js#y',
   ],
   ...[
+    'combined',
     '{"maxOldGenerationSizeMb":64}',
     '{"SIGINT":false}',
     '{"key":"k","cert":"c"}',
