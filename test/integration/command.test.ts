@@ -140,7 +140,7 @@ test('check_config: what is wrong, and what boots, also beside one that serves',
 });
 
 /** Behind the name of the command: its pid is `$pid`. A shell has nothing to wait with. */
-const UNTIL_READY = 'app.mjs -w 1 -b 127.0.0.1:0 2> log & pid=$!; until grep -q msg.:.ready log; do sleep 0.1; done;';
+const UNTIL_READY = 'app.mjs -w 1 -b 127.0.0.1:0 2> log & pid=$!; until grep -qs msg.:.ready log; do sleep 0.1; done;';
 
 test('exit_codes', async (t) => {
   const cwd = folderOf(t, {
@@ -160,8 +160,12 @@ export class Broken extends SyncWorker { async init() { throw new Error('no lice
     ['prefork slow.mjs -w 1 -b 127.0.0.1:0 --boot-timeout 700ms', 3, /not ready within bootTimeout/],
     ['prefork broken.mjs -w 1 -b 127.0.0.1:0', 4, /no database/],
     ['prefork missing.mjs -w 1 -b 127.0.0.1:0', 4, /missing\.mjs/],
-    [`prefork ${UNTIL_READY} kill -TERM $pid; wait $pid; code=$?; cat log; exit $code`, 0, /"msg":"stopped"/],
-    [`prefork ${UNTIL_READY} kill -INT $pid; wait $pid; code=$?; cat log; exit $code`, 0, /"msg":"stopped"/],
+    [
+      `rm -f log; prefork ${UNTIL_READY} kill -TERM $pid; wait $pid; code=$?; cat log; exit $code`,
+      0,
+      /"msg":"stopped"/,
+    ],
+    [`rm -f log; prefork ${UNTIL_READY} kill -INT $pid; wait $pid; code=$?; cat log; exit $code`, 0, /"msg":"stopped"/],
     ['NODE_ENV=production prefork doctor --backlog 1 --worker-connections 1 -w 1', 0, /\n$/],
     ['prefork doctor --no-notify -w 1', 1, /error: systemd waits/],
   ];
