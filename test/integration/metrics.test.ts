@@ -262,6 +262,19 @@ test('times: what a request takes, and what one waits behind it, are in their bu
   }
 });
 
+for (const trustProxy of ['loopback', false] as const) {
+  test(`times: what a proxy says of the wait counts if it is trusted, ${trustProxy}`, async (t) => {
+    const host = new Host(t, { workers: 1, trustProxy });
+    const [client, before] = [await RawClient.connect(t, await host.ready()), Date.now()];
+    client.send(`GET / HTTP/1.1\r\nHost: a\r\nX-Request-Start: t=${(before - 100_000) / 1_000}\r\n\r\n`);
+    await host.finished(1);
+    const { waitTime } = await host.stats();
+    const told = `${waitTime.sum} ms, ${Date.now() - before} ms after it was sent`;
+    if (trustProxy) assert.ok(waitTime.sum >= 99_999, told);
+    else assert.ok(waitTime.sum <= Date.now() - before, told);
+  });
+}
+
 test('saturation: full when every place is taken, and not when one is free', async (t) => {
   for (const options of [
     { workerClass: 'sync', workers: 2 },

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
-import { get } from '../helpers/http.js';
+import { get, RawClient } from '../helpers/http.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { shared } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
@@ -144,6 +144,23 @@ test('slow_reports_are_limited: so many a minute of a worker', async (t) => {
   const urls = host.of('worker:slow').map(({ args }) => args[1].request.url);
   assert.deepEqual([urls.length, new Set(urls).size], [LIMIT, LIMIT]);
 });
+
+for (const workerClass of ['sync', 'threaded', 'async'] as const) {
+  test(`slow_report_has_the_id_of_its_request: ${workerClass}`, async (t) => {
+    const host = slowHost(t, { workerClass, trustProxy: 'loopback', requestId: true });
+    const gates = gatesOf.get(host) ?? '';
+    const url = await host.ready();
+    for (const way of ['loop', 'await']) {
+      const id = `${workerClass}-${way}`;
+      const client = await RawClient.connect(t, url);
+      client.send(`GET /${way}/${id} HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${id}\r\n\r\n`);
+      const [, report] = await host.event('worker:slow', (_, { request }) => request?.url === `/${way}/${id}`);
+      writeFileSync(join(gates, id), '');
+      await client.until((received) => received.startsWith('HTTP/1.1 200'), 'its answer');
+      assert.equal(report.request.id, id);
+    }
+  });
+}
 
 test('slow_off_tells_nothing, and stacks are there all the same', async (t) => {
   const host = slowHost(t, { slowAfter: 0 });

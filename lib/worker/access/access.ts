@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WorkerSpec } from '../../protocol/spec.js';
-import { Proxies } from './client.js';
+import type { Proxies } from './client.js';
 import { countWrites, Entry, entryOf } from './entry.js';
 import { compileFormat, type Facts, type Format } from './format.js';
 import type { Lines } from './lines.js';
@@ -51,11 +51,11 @@ export class Access {
   readonly #close = (entry: Entry): void => this.#write(entry);
 
   /** @param lines - undefined where there is no log, but ids. */
-  constructor({ access, trustProxy, requestId }: WorkerSpec, lines: Lines | undefined) {
+  constructor({ access, requestId }: WorkerSpec, lines: Lines | undefined, proxies: Proxies | undefined) {
     this.#lines = lines;
     this.#format = compileFormat(access?.format ?? 'common');
     this.#ids = requestId === undefined ? undefined : new RequestIds(requestId);
-    this.#proxies = trustProxy && new Proxies(trustProxy);
+    this.#proxies = proxies;
     this.#timer = setTimeout(() => this.#isDue && this.flush(), PAUSE).unref();
   }
 

@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { BlockList, isIP, isIPv4, type Socket } from 'node:net';
 import type { TrustSpec } from '../../protocol/spec.js';
 
 /** What stands for the address of who has connected to a Unix socket, as with nginx. */
@@ -94,4 +94,12 @@ export function plainAddress(address: string): string {
   if (!address.startsWith('::') || !/^::ffff:/i.test(address)) return address;
   const rest = address.slice(7);
   return isIPv4(rest) ? rest : address;
+}
+
+/** Where a connection comes from. It must be asked for before the connection closes. */
+export function peerOf(socket: Socket): string {
+  const { remoteAddress } = socket;
+  if (remoteAddress !== undefined) return plainAddress(remoteAddress);
+  const { _handle: handle } = socket as { _handle?: { readonly getpeername?: unknown } | null };
+  return handle && typeof handle.getpeername !== 'function' ? UNIX : '';
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { plainAddress, UNIX, valuesOf } from './client.js';
+import { peerOf, valuesOf } from './client.js';
 import type { Facts } from './format.js';
 
 /** Nothing of an answer has been sent: its client has gone, or the worker has. As nginx has it. */
@@ -16,7 +16,7 @@ type Answer = ServerResponse & {
   readonly outputData?: readonly unknown[];
   readonly stream?: Duplex & { readonly sentHeaders?: Readonly<Record<string, unknown>> };
 };
-type Handle = { readonly writeQueueSize?: number; readonly getpeername?: unknown };
+type Handle = { readonly writeQueueSize?: number };
 
 /**
  * How much had been written to a connection when its last answer had ended; and how much of that the system had not taken when it was closed. Bytes. The first is there from
@@ -197,14 +197,6 @@ function lastWrite(socket: Counted): number {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'lastWriteQueueSize');
   const size = symbol && (socket as unknown as Record<symbol, unknown>)[symbol];
   return typeof size === 'number' ? size : 0;
-}
-
-/** Where a connection comes from. It must be asked for before the connection closes. */
-function peerOf(socket: Counted): string {
-  const { remoteAddress } = socket;
-  if (remoteAddress !== undefined) return plainAddress(remoteAddress);
-  const { _handle: handle } = socket;
-  return handle && typeof handle.getpeername !== 'function' ? UNIX : '';
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { spec } from '../context.js';
 import { Access } from './access.js';
+import { Proxies } from './client.js';
 import { AccessDescriptor } from './descriptor.js';
 import { Lines, newLines } from './lines.js';
 
@@ -18,9 +19,13 @@ export const ownMemory: SharedArrayBuffer | undefined = ownDescriptor
   ? newLines(ownDescriptor.fd)
   : spec?.access && (workerData as ThreadLines | null)?.prefork?.lines;
 
+/** Whose word on their clients counts. */
+export const proxies: Proxies | undefined = spec?.trustProxy && new Proxies(spec.trustProxy);
+
 /** The access log of this process, or thread, and the ids of its requests. Undefined where there is neither. */
 const ownLines = ownMemory && new Lines(ownMemory);
-export const access: Access | undefined = spec && (ownLines || spec.requestId) ? new Access(spec, ownLines) : undefined;
+export const access: Access | undefined =
+  spec && (ownLines || spec.requestId) ? new Access(spec, ownLines, proxies) : undefined;
 
 ownDescriptor?.join({
   move(fd, moved) {

@@ -107,13 +107,13 @@ export class SlowRequests {
     if (told) this.#told.add(told);
   }
 
-  #tell({ request, socket }: Arrival, age: number, pending: readonly string[]): void {
+  #tell({ request, socket, id }: Arrival, age: number, pending: readonly string[]): void {
     const { method = '', url = '' } = request;
     const { remoteAddress } = socket;
     const { thread } = this.#context.spec;
     this.#context.tell({
       type: 'slow',
-      request: { method, url, startedAt: Date.now() - age, ...(remoteAddress && { remoteAddress }) },
+      request: { method, url, startedAt: Date.now() - age, ...(id && { id }), ...(remoteAddress && { remoteAddress }) },
       age,
       doing: 'waiting',
       pending,

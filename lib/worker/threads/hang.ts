@@ -3,7 +3,7 @@ import type { Hung, TimedOutRequest } from '../../protocol/activity.js';
 import type { TimeoutReport } from '../../protocol/messages.js';
 import { peersOf } from '../../system/peers.js';
 import { access } from '../access/own.js';
-import { farewells } from '../access/rescue.js';
+import { farewells, writeLeft } from '../access/rescue.js';
 import type { Refusal } from '../raw-response.js';
 import { readImage } from '../vitals/board.js';
 import { STAGE } from '../vitals/vitals.js';
@@ -47,6 +47,8 @@ export async function endHungThread(
     const request: TimedOutRequest | undefined = known && { ...known, ...(remoteAddress && { remoteAddress }) };
     const hung: Hung | undefined = stack === undefined ? (hold?.isOrdered ? 'native' : undefined) : 'javascript';
     thread.terminate();
+    // Its lines of before come first.
+    if (hold?.isOrdered) writeLeft(thread.lines);
     access?.farewell(farewells(answered, peers, status, clients.length === 1 ? known : undefined));
     return {
       ...{ thread: thread.number, answered: answered.length > 0 },

@@ -18,7 +18,6 @@ test('X-Request-Start is read in seconds, milliseconds and microseconds, with an
 test('what is no time of these days is no time', () => {
   const far = String(NOW - 7_200_000);
   for (const header of [
-    undefined,
     '',
     't=',
     'now',
@@ -27,9 +26,9 @@ test('what is no time of these days is no time', () => {
     `${NOW}x`,
     '1e12',
     far,
-    [String(NOW), '1'],
+    `${NOW},1`,
     '9'.repeat(19),
   ]) {
-    assert.equal(requestStart(header, NOW), undefined, String(header));
+    assert.equal(requestStart(header, NOW), undefined, header);
   }
 });
