@@ -39,7 +39,7 @@ for (const { name, options } of classes()) {
     const host = new Host(t, { ...options, workers: 2, gracefulTimeout: 1_500, app: fixture('term-handlers.js'), env });
     await host.ready();
     process.kill(host.workerPids[0] as number, 'SIGTERM');
-    const [{ age }, exit] = await host.event('worker:exit');
+    const [{ age }, { stacks: _, ...exit }] = await host.event('worker:exit');
     assert.deepEqual([age, exit], [1, { code: null, signal: 'SIGKILL', reason: 'stop', overdue: true }]);
     await eventually(async () => (await states(host)).join() === '2 ready,3 ready', 'a replacement');
   });

@@ -103,7 +103,7 @@ for (const { name, options } of classes()) {
     const host = start(t, gate, 'never ends', { workers: 1, ...options, gracefulTimeout: 1_500 });
     await host.ready();
     await host.call('reload');
-    const [, exit] = await host.event('worker:exit');
+    const [, { stacks: _, ...exit }] = await host.event('worker:exit');
     assert.deepEqual(exit, { code: null, signal: 'SIGKILL', reason: 'reload', overdue: true });
   });
 
