@@ -30,6 +30,10 @@ export function figuresOf(workers: number): () => ArbiterStats {
     const totals = { requests, errors: 3, abandoned: 1, timeouts: 2, crashes: 1, respawns: 3, reloads: 2, recycles: 0 };
     return {
       ...{ name: 'shop', pid: 4711, state: 'running', generation: 3, uptime, target: workers, spares: 0, totals },
+      requestTime: {
+        ...{ bounds: [1, 2.5, 5, 10, 25], count: uptime, sum: uptime * 3 },
+        counts: [0, 0.6, 0.35, 0, 0.05, 0].map((share) => Math.floor(share * uptime)),
+      },
       ...{ degraded: false, held: false, failing: [], workers: each },
       queues: [{ address: '/run/shop.sock', waiting: 3, backlog: 2048 }],
     } as unknown as ArbiterStats;

@@ -68,7 +68,8 @@ export class Host {
     this.#kept = keptFor(settings);
     const kept = this.#kept === undefined ? undefined : takeKept(this.#kept);
     this.child = kept ?? start(all, settings, this.#kept === undefined ? [] : ['kept']);
-    kept?.send({ start: all, env: environment(settings), cwd: settings.cwd ?? process.cwd() });
+    // One that has just ended tells that by its exit.
+    kept?.send({ start: all, env: environment(settings), cwd: settings.cwd ?? process.cwd() }, () => undefined);
     for (const stream of [this.child.stdout, this.child.stderr]) stream?.on('data', this.#note);
     this.child.on('message', this.#onMessage).on('exit', this.#onExit);
     t.after(() => this.#clean(t));

@@ -82,7 +82,8 @@ function isOver(child: ChildProcess): Promise<boolean> {
         if (text === OVER) see(stream);
       });
     }
-    child.send({ over: OVER });
+    // One that ends at this moment cannot be had.
+    child.send({ over: OVER }, (error) => error && done(false));
   });
 }
 

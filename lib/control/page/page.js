@@ -1,5 +1,5 @@
 /* The page of the control: draws what the master says each second, and has it do what somebody confirms. */
-import { byId, count, element, megabytes, setAttribute, setClass, setText, span } from './element.js';
+import { age, byId, count, element, megabytes, setAttribute, setClass, setText, span } from './element.js';
 import { keepToken, listen, tell } from './net.js';
 import { addNews, setNews } from './news.js';
 import { drawWorkers } from './workers.js';
@@ -15,6 +15,7 @@ let lastSaid = '';
 
 const FIGURES = [
   ['rate', 'requests/s'],
+  ['latency', 'half, 99 % within'],
   ['active', 'in flight'],
   ['queue', 'in the queue'],
   ['ready', 'ready'],
@@ -51,6 +52,7 @@ function draw(stats) {
     pid: stats.pid,
     uptime: stats.uptime,
     requests: stats.totals.requests,
+    times: stats.requestTime,
     each: new Map(stats.workers.map((worker) => [worker.age, worker.requests])),
   });
   if (looks.length > RATE + 1) looks.shift();
@@ -84,6 +86,27 @@ function ratesOf() {
   return { rate: Math.max(0, last.requests - first.requests) / seconds, rates: new Map(entries) };
 }
 
+/** Within which of the bounds so great a share of the last seconds' requests had their answers. */
+function within(share) {
+  const [first, last] = [looks[0].times, looks.at(-1).times];
+  const counts = last.counts.map((each, index) => Math.max(0, each - (first.counts[index] ?? 0)));
+  const wanted = counts.reduce((sum, each) => sum + each, 0) * share;
+  if (wanted === 0) return undefined;
+  let sum = 0;
+  const index = counts.findIndex((each) => {
+    sum += each;
+    return sum >= wanted;
+  });
+  const bound = last.bounds[index];
+  if (bound === undefined) return `over ${age(last.bounds.at(-1))}`;
+  return bound < 1000 ? `${bound} ms` : age(bound);
+}
+
+function latency() {
+  const half = within(0.5);
+  return half === undefined ? '–' : `${half}, ${within(0.99)}`;
+}
+
 function drawHead({ name, pid, state, generation, uptime, target }) {
   document.title = `${name}: ${state}`;
   setText(byId('name'), name);
@@ -100,6 +123,7 @@ function drawFigures({ workers, totals, queues, target }, rate) {
   const waiting = queues.map((queue) => queue.waiting).filter((number) => number !== undefined);
   const shown = {
     rate: rate === undefined ? '–' : count(rate),
+    latency: latency(),
     active: count(sum('active')),
     queue: waiting.length === 0 ? '–' : count(waiting.reduce((total, number) => total + number, 0)),
     ready: `${workers.filter((worker) => worker.state === 'ready').length} of ${target}`,
