@@ -15,7 +15,7 @@ let lastSaid = '';
 
 const FIGURES = [
   ['rate', 'requests/s'],
-  ['latency', 'half, 99 % within'],
+  ['latency', '99 % within'],
   ['active', 'in flight'],
   ['queue', 'in the queue'],
   ['ready', 'ready'],
@@ -102,11 +102,6 @@ function within(share) {
   return bound < 1000 ? `${bound} ms` : age(bound);
 }
 
-function latency() {
-  const half = within(0.5);
-  return half === undefined ? '–' : `${half}, ${within(0.99)}`;
-}
-
 function drawHead({ name, pid, state, generation, uptime, target }) {
   document.title = `${name}: ${state}`;
   setText(byId('name'), name);
@@ -123,7 +118,7 @@ function drawFigures({ workers, totals, queues, target }, rate) {
   const waiting = queues.map((queue) => queue.waiting).filter((number) => number !== undefined);
   const shown = {
     rate: rate === undefined ? '–' : count(rate),
-    latency: latency(),
+    latency: within(0.99) ?? '–',
     active: count(sum('active')),
     queue: waiting.length === 0 ? '–' : count(waiting.reduce((total, number) => total + number, 0)),
     ready: `${workers.filter((worker) => worker.state === 'ready').length} of ${target}`,
