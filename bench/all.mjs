@@ -14,7 +14,7 @@ const flags = args.filter((arg) => arg.startsWith('--'));
 const named = args.filter((arg) => !arg.startsWith('--'));
 const SCRIPTS = ['throughput', 'herd', 'memory', 'respawn', 'scoreboard', 'queueing', 'keepalive', 'slow-clients'];
 SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'watchdog', 'reload', 'boot', 'tls', 'syscalls');
-SCRIPTS.push('accesslog', 'insight', 'control', 'soak');
+SCRIPTS.push('insight', 'control', 'soak');
 const ALL = [...SCRIPTS, 'since'];
 const unknown = named.find((name) => !ALL.includes(name));
 if (unknown !== undefined) throw new RangeError(`expected names out of ${ALL.join(', ')}, got '${unknown}'`);

@@ -1,5 +1,6 @@
 /*
- * Claim: who looks inside pays hardly for it: metrics read each 100 ms, an access log to a file, and reports of slow requests, all on, beside all off.
+ * What it costs a hello world to look inside: metrics read each 100 ms, an access log to a file, and reports of slow requests, each and all of them, beside none. The target
+ * is a twentieth of the throughput with all on.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
