@@ -24,10 +24,11 @@ const WORKSHOP = '/.cXXXXXX/s'.length;
 export function parseControl(value: unknown, option: string): ControlAddress | false {
   if (value === false) return false;
   if (typeof value === 'string') {
-    if (!value.startsWith('unix:')) throw invalid(option, EXPECTED, value);
+    if (!value.startsWith('unix:')) throw invalid(option, EXPECTED, describeText(value));
     return unix(value, option, option);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(option, EXPECTED, value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(option, EXPECTED, Array.isArray(value) ? `an array of ${value.length}` : value);
   const given = plainObject(value, option);
   return given['path'] === undefined ? tcp(given, option) : ofFile(given, option);
 }
@@ -85,6 +86,11 @@ function refuseOthers(rest: object, known: object, option: string): void {
 function value(given: Readonly<Record<string, unknown>>): object {
   const said = Object.entries(given).filter(([, item]) => item !== undefined);
   return Object.fromEntries(said.map(([name, item]) => [name, name === 'token' ? '…' : item]));
+}
+
+/** A path or an address may be shown; else it may be a token, or JSON that a shell has spoilt and that has one in it. */
+function describeText(text: string): string {
+  return /^(?:[a-z\d+.-]+:|\.{0,2}\/)[^{"]*$/i.test(text) ? text : `a string of ${text.length} characters`;
 }
 
 /** Of a secret, only what is wrong with it. */

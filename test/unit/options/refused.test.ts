@@ -165,6 +165,10 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   control: [
     [true, "false, 'unix:/path', { path, mode } or { host, port, token }", 'got true'],
     ['127.0.0.1:9000', "'unix:/path'", "got '127.0.0.1:9000'"],
+    // A token, and JSON with one, that a shell has left without an end.
+    ['abc/def+0123456789', "'unix:/path'", "got 'a string of 18 characters'"],
+    ['{"port":9000,"token":"abc"', "'unix:/path'", "got 'a string of 26 characters'"],
+    [['abc/def+0123456789'], "'unix:/path'", "got 'an array of 1'"],
     ['unix:control', 'an absolute path', "got 'control'"],
     [
       `unix:/${'x'.repeat(107)}`,
