@@ -115,6 +115,8 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   let target: string | undefined;
   let rest: readonly string[] = [];
   let onlyNames = false;
+  /** A flag that takes a value behind `=` alone, with the name that follows it: somebody may have meant that for its value. */
+  let astray: string | undefined;
 
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] as string;
@@ -129,7 +131,9 @@ export function readCommandLine(args: readonly string[]): CommandLine {
         rest = args.slice(index + 1);
         break;
       }
-      if (target !== undefined) throw usage(`unexpected argument '${arg}': the application is '${target}'`);
+      const before = args[index - 1] ?? '';
+      if (!onlyNames && takesEither(before)) astray = `${before}=${arg}`;
+      if (target !== undefined) throw unexpected(arg, target, astray);
       target = arg;
       if (command !== 'run') continue;
       // What follows is the script's, whatever it looks like.
@@ -175,6 +179,17 @@ function ownFlags(own: Readonly<Record<string, string | true>>): OwnFlags {
     ...{ help: is('help'), version: is('version'), config: text('config'), checkConfig: is('checkConfig') },
     ...{ printConfig: is('printConfig'), watch: is('watch'), scriptPort: text('scriptPort') },
   };
+}
+
+/** Of `--access-log access.log` the file is no value: `--access-log` alone means something, and may stand before the application. */
+function takesEither(flag: string): boolean {
+  const meaning = MEANINGS.get(flag);
+  return meaning !== undefined && 'takes' in meaning && meaning.setting.takes === 'either';
+}
+
+function unexpected(arg: string, target: string, astray: string | undefined): ArbiterError {
+  const hint = astray === undefined ? '' : `; did you mean ${astray}?`;
+  return usage(`unexpected argument '${arg}': the application is '${target}'${hint}`);
 }
 
 function unknownFlag(name: string): ArbiterError {

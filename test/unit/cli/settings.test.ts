@@ -143,6 +143,13 @@ test('what nobody knows is named, with what may have been meant', async (t) => {
     [['-e', 'SECRET'], {}, /^flag -e: expected NAME=value, or an object in JSON$/],
     [['-b', ':1', '-b', ':x'], {}, /^flag -b: 'bind\[1\]': expected .*, got ':x'$/],
     [['./a.js', './b.js'], {}, /^unexpected argument '.\/b.js': the application is '.\/a.js'$/],
+    [['./a.js', '--access-log', 'a.log'], {}, /: the application is '.\/a.js'; did you mean --access-log=a.log\?$/],
+    [
+      ['--trust-proxy', 'loopback', './a.js'],
+      {},
+      /: the application is 'loopback'; did you mean --trust-proxy=loopback\?$/,
+    ],
+    [['--http2', './a.js', '-w', '1', './b.js'], {}, /'.\/b.js': the application is '.\/a.js'$/],
     [[], { PREFORK_WOKERS: '3' }, /^unknown variable PREFORK_WOKERS; did you mean PREFORK_WORKERS\?$/],
     [[], { PREFORK_CONFIG: configFile(t, { wokers: 3 }) }, /unknown option 'wokers'; did you mean workers\?$/],
     [[], { PREFORK_CONFIG: configFile(t, [1]) }, /expected an object of options as the default export, got/],
