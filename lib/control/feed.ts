@@ -5,9 +5,8 @@ import type { Source } from './controlled.js';
 
 /** How often the figures are sent, while somebody listens. Milliseconds. */
 const INTERVAL = 1_000;
-/** Of the bad news, and of the rest, so many are kept. */
+/** Of errors, of warnings, and of the rest, so many are kept each: a worker may tell of 300 slow requests a minute, and no crash is lost behind them. */
 const KEPT = 50;
-const BAD: ReadonlySet<string> = new Set(['warn', 'error']);
 /** Bytes that wait for a client to read them: more than all that is kept. With more, it is cut, and may come again. */
 const BACKLOG = 2 * 1024 * 1024;
 const MOST_CLIENTS = 16;
@@ -21,8 +20,9 @@ interface Kept {
 export class Feed {
   readonly #source: Source;
   readonly #clients = new Set<ServerResponse>();
-  readonly #news: Kept[] = [];
-  readonly #bad: Kept[] = [];
+  readonly #errors: Kept[] = [];
+  readonly #warnings: Kept[] = [];
+  readonly #others: Kept[] = [];
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -31,7 +31,7 @@ export class Feed {
     this.#source = source;
     source.observe(({ level, line }) => {
       if (this.#closed) return;
-      const kept = BAD.has(level) ? this.#bad : this.#news;
+      const kept = level === 'error' ? this.#errors : level === 'warn' ? this.#warnings : this.#others;
       kept.push({ line, number: ++this.#count });
       if (kept.length > KEPT) kept.shift();
       this.#tell('happened', line);
@@ -40,7 +40,8 @@ export class Feed {
 
   /** The lines that are kept, the oldest first. */
   get history(): readonly string[] {
-    return [...this.#news, ...this.#bad].sort((a, b) => a.number - b.number).map(({ line }) => line);
+    const all = [...this.#errors, ...this.#warnings, ...this.#others];
+    return all.sort((a, b) => a.number - b.number).map(({ line }) => line);
   }
 
   /** Whether there is no room for another one that listens. */

@@ -1,8 +1,8 @@
 /* What has happened: the lines of the log, with the stacks that belong to them. */
 import { byId, element } from './element.js';
 
-/** As many as the server keeps. */
-const MOST = 100;
+/** As many of errors, of warnings and of the rest as the server keeps. */
+const MOST = 50;
 const BAD = new Set(['warn', 'error']);
 
 const [list, none, all] = ['lines', 'none', 'all'].map(byId);
@@ -17,8 +17,15 @@ export function setNews(history) {
 
 export function addNews(record) {
   lines.push({ record });
-  if (lines.length > MOST) lines.shift();
+  const kind = kindOf(record);
+  const alike = lines.filter((line) => kindOf(line.record) === kind);
+  // Slow requests may come by hundreds, and no crash is lost behind them.
+  if (alike.length > MOST) lines.splice(lines.indexOf(alike[0]), 1);
   draw();
+}
+
+function kindOf({ level }) {
+  return BAD.has(level) ? level : 'rest';
 }
 
 all.addEventListener('change', draw);
@@ -54,7 +61,7 @@ function makeLine(record) {
   return item;
 }
 
-function detailsOf({ stack, err, pending, request, stacks }) {
+function detailsOf({ stack, err, kernel, pending, request, stacks }) {
   const parts = [];
   if (request)
     parts.push(`${request.method} ${request.url}${request.remoteAddress ? ` from ${request.remoteAddress}` : ''}`);
@@ -64,6 +71,7 @@ function detailsOf({ stack, err, pending, request, stacks }) {
     const own = error.name === 'ArbiterError' ? undefined : error.stack;
     parts.push(`${error === err ? '' : 'caused by: '}${own ?? `${error.name}: ${error.message}`}`);
   }
+  if (kernel) parts.push(`in the kernel: ${Object.values(kernel).join(', ')}`);
   if (pending?.length) parts.push(`waits for ${pending.join(', ')}`);
   for (const other of stacks ?? []) if (other.stack) parts.push(other.stack);
   return parts.join('\n\n');

@@ -22,7 +22,7 @@ function source() {
   return { feed, happens };
 }
 
-test('what is kept is bounded, in its order, and good news do not push out the bad', () => {
+test('what is kept is bounded, in its order, and neither good news nor slow requests push out a crash', () => {
   const { feed, happens } = source();
   happens('the first crash', 'error');
   for (let number = 0; number < 1_000; number++) happens(`news ${number}`);
@@ -33,8 +33,10 @@ test('what is kept is bounded, in its order, and good news do not push out the b
     [kept[0], kept[1], kept.at(-2), kept.at(-1)],
     ['the first crash', 'news 950', 'news 999', 'the last warning'],
   );
+  for (let number = 0; number < 1_000; number++) happens(`slow ${number}`, 'warn');
+  assert.equal(JSON.parse(feed.history[0] as string).msg, 'the first crash');
   for (let number = 0; number < 1_000; number++) happens(`crash ${number}`, 'error');
-  assert.equal(feed.history.length, 100);
+  assert.equal(feed.history.length, 150);
 });
 
 test('a client that never reads is cut, and the others go on', async (t) => {
