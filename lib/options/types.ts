@@ -279,6 +279,11 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly trustProxy?: boolean | string | readonly string[] | TrustedProxies;
   /**
+   * Whether connections of {@link ArbiterOptions.trustProxy} begin with a header of the PROXY protocol, version 1 or 2, which names the client: `request.socket`
+   * and all else then know that one. One without it is closed, within 5 s; of other addresses no such header is read. Gunicorn: `proxy_protocol`. @defaultValue `false`
+   */
+  readonly proxyProtocol?: boolean;
+  /**
    * Whether each request gets an id, or the header for it. `true` is `X-Request-Id`. One that comes from a trusted proxy is kept; any other request gets one of its own,
    * in the place of what its client has sent. The application finds it in that header; the access log, and reports of requests that hang or crash, name it. @defaultValue `false`
    */

@@ -139,6 +139,8 @@ export interface WorkerSpec {
   readonly umask?: number;
   readonly access?: AccessSpec;
   readonly trustProxy?: TrustSpec;
+  /** Whether what comes from those begins with a header of the PROXY protocol. */
+  readonly proxyProtocol?: boolean;
   /** The header of a request that has its id, in lower case. Absent where there are none. */
   readonly requestId?: string;
 }

@@ -6,8 +6,8 @@ import { isRecord } from '../serialized-error.js';
  * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
  * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
  * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight; `access-log`: lines of the access log are
- * lost, since they could not be written, or its file could not be opened anew; `metrics`: numbers of its own
- * that cannot be exported; `listen`: a script of `prefork run`
+ * lost, since they could not be written, or its file could not be opened anew; `proxy-protocol`: a connection of a trusted proxy was
+ * closed, since it did not begin with the right header; `metrics`: numbers of its own that cannot be exported; `listen`: a script of `prefork run`
  * has a further server listen, which is not bound.
  */
 export type WarningCode =
@@ -20,6 +20,7 @@ export type WarningCode =
   | 'descriptors'
   | 'exit'
   | 'access-log'
+  | 'proxy-protocol'
   | 'metrics'
   | 'listen';
 const CODES: readonly WarningCode[] = [
@@ -32,6 +33,7 @@ const CODES: readonly WarningCode[] = [
   'descriptors',
   'exit',
   'access-log',
+  'proxy-protocol',
   'metrics',
   'listen',
 ];

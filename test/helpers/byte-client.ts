@@ -27,9 +27,11 @@ export class ByteClient {
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
-  static async connect(url: string): Promise<ByteClient> {
+  /** @param localAddress - where it comes from. */
+  static async connect(url: string, localAddress?: string): Promise<ByteClient> {
     const { hostname, port } = new URL(url);
-    const socket = connect(Number(port), hostname.replace(/^\[|\]$/g, ''));
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const socket = connect({ host, port: Number(port), ...(localAddress !== undefined && { localAddress }) });
     await inTime(once(socket, 'connect'), `a connection to ${url}`);
     return new ByteClient(socket);
   }

@@ -121,6 +121,7 @@ export function options(): void {
     accessLog: { path: 'access.log' },
     accessLogFormat: 'json',
     trustProxy: ['10.0.0.0/8', 'unix'],
+    proxyProtocol: true,
     requestId: true,
     notify: false,
     control: { path: '/run/control', mode: 0o660 },

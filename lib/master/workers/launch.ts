@@ -63,7 +63,7 @@ export function planLaunch(
   const { listeners, scoreboard, account, access } = ground;
   const [first, ...further] = listeners.map(({ fd }) => fd);
   const copies = options.workerClass.threads === 0 ? 1 : options.workerClass.threads + SPARE_COPIES;
-  const { trustProxy, requestId } = options;
+  const { trustProxy, proxyProtocol, requestId } = options;
   const { name, serving, clocks, gracefulTimeout, backlog, http, recycle, logger, umask } = options;
   const { command, cwd, env, app, workerClass, tls, tickets } = generation;
   return {
@@ -91,6 +91,7 @@ export function planLaunch(
       ...account,
       ...(access && { access: access.spec(FD.EXTRA_SOCKETS + copies * further.length) }),
       ...(trustProxy !== false && { trustProxy }),
+      ...(proxyProtocol && { proxyProtocol }),
       ...(requestId !== false && { requestId }),
     },
     cwd,

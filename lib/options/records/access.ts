@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { accessFormat } from '../access-format.js';
-import { type Check, invalid, plainObject, text } from '../checks.js';
+import { type Check, flag, invalid, plainObject, text } from '../checks.js';
 import type { Contradiction, OptionRecords } from '../record.js';
 import type { AccessLogTarget } from '../resolved.js';
 import { trustedProxies } from '../trust.js';
@@ -41,6 +41,14 @@ const saidOnce: Contradiction = {
   },
 };
 
+const ofSomebody: Contradiction = {
+  with: 'trustProxy',
+  says: 'it is for the proxies that are named there',
+  refuse: (option, { values: { proxyProtocol, trustProxy } }) => {
+    if (proxyProtocol && trustProxy === false) throw invalid(option, "'trustProxy' with it", proxyProtocol);
+  },
+};
+
 /** A header's name, RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
@@ -74,6 +82,14 @@ export const ACCESS: OptionRecords = {
     kind: { type: '`true`, `false`, string, array of strings or `{ from, header }`', check: trustedProxies },
     defaultValue: false,
     gunicorn: 'forwarded_allow_ips',
+  },
+  proxyProtocol: {
+    about:
+      'Whether connections of `trustProxy` begin with a header of the PROXY protocol, version 1 or 2, which names the client.',
+    kind: flag,
+    defaultValue: false,
+    gunicorn: 'proxy_protocol',
+    contradicts: [ofSomebody],
   },
   requestId: {
     about:

@@ -25,6 +25,7 @@ import {
 } from '../connections/connection.js';
 import { createFirstBytes } from '../connections/first-bytes.js';
 import { closeIfIdle } from '../connections/half-close.js';
+import { createProxyHeaders } from '../connections/proxy-protocol.js';
 import { ownHead } from '../connections/response-head.js';
 import { departure } from '../drain-signal.js';
 import { AppError } from '../failures.js';
@@ -161,6 +162,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       connections: () => this.#acceptor?.connections ?? [],
     });
     const firstBytes = this.places === 'requests' && !tls ? createFirstBytes(fed.server, heard) : undefined;
+    const proxied = createProxyHeaders(fed.front, tls !== undefined, this.context.warn);
     const acceptor = this.createAcceptor({
       capacity: this.capacity,
       socket: { allowHalfOpen: tls === undefined, ...socketOptions(listener.own?.server, spec.http) },
@@ -169,7 +171,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         const now = performance.now();
         departures.add(socket, now);
         this.#answers.welcome(socket, now);
-        fed.front.emit('connection', socket);
+        if (!proxied?.take(socket)) fed.front.emit('connection', socket);
         firstBytes?.take(socket);
       },
       ...(firstBytes && { isOver: isOverAndSent }),

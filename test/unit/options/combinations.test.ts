@@ -39,6 +39,14 @@ for (const [option, [value, owner]] of Object.entries(OF_ONE_CLASS)) {
   });
 }
 
+test('the PROXY protocol is for proxies that are named', () => {
+  const check = (): unknown => validateOptions({ app, proxyProtocol: true });
+  assertInvalid(check, "option 'proxyProtocol'", "'trustProxy'", 'got true');
+  assertInvalid(() => validateOptions({ app, proxyProtocol: true, trustProxy: false }), "'trustProxy'");
+  validateOptions({ app, proxyProtocol: true, trustProxy: 'loopback' });
+  validateOptions({ app, proxyProtocol: false });
+});
+
 test('the format of the access log is said once', () => {
   const format = 'json';
   const check = (): unknown => validateOptions({ app, accessLog: { path: 'a', format }, accessLogFormat: format });

@@ -231,6 +231,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ from: 'unix', header: 'via' }, "'forwarded' or 'x-forwarded-for'", "got 'via'", 'trustProxy.header'],
     [{ from: 'unix', to: 1 }, "'from' and 'header'", "got 'to'"],
   ],
+  proxyProtocol: [[1, 'true or false', 'got 1']],
   requestId: [null, 1, '', 'a b', 'a:', 'é', []].map((value): Wrong => [value, 'the name of a header', 'got ']),
 };
 

@@ -59,6 +59,7 @@ test('defaults', () => {
     accessLog: false,
     accessLogFormat: 'combined',
     trustProxy: false,
+    proxyProtocol: false,
     requestId: false,
   });
 });
