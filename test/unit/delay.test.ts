@@ -51,6 +51,7 @@ const SHORT: Readonly<Record<string, string>> = {
   'worker/admission/patience.ts: wait': 'a constant of its callers',
   'worker/vitals/pulse.ts: pulseInterval(limits)': '50 ms at most',
   'worker/connections/sessions.ts: keepAlive': 'an option',
+  'worker/connections/proxy-protocol.ts: this.#settings.limit': '5 s at most',
   'worker/requests/slow-clients.ts: interval': 'half a second',
   'worker/threads/pool.ts: backoffDelay(count, Math.random())': '15 s at most',
   'worker/threads/watch.ts: pause': 'half a second at most',
