@@ -40,14 +40,14 @@ function shell(line: string, settings: { cwd?: string; env?: NodeJS.ProcessEnv }
 function folderOf(t: TestContext, files: Readonly<Record<string, string>> = {}): string {
   const folder = temporaryFolder(t);
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is that of the application.
-  const app = 'export default (request, response) => response.end(`app ${process.env.COLOR}`);\n';
+  const app = 'export default (request, response) => response.end(`app ${process.env.APP_COLOR}`);\n';
   for (const [name, text] of Object.entries({ 'app.mjs': app, ...files })) writeFileSync(join(folder, name), text);
   return folder;
 }
 
 test('it_serves: flags count before variables, and these before the config', async (t) => {
   const config =
-    "export default { workers: 3, name: 'from-config', keepAlive: 1000, env: { COLOR: 'red' }, app: './app.mjs' };";
+    "export default { workers: 3, name: 'from-config', keepAlive: 1000, env: { APP_COLOR: 'red' }, app: './app.mjs' };";
   const cwd = folderOf(t, { 'prefork.config.mjs': config });
   const env = { PREFORK_WORKERS: '2', PREFORK_NAME: 'from-variable' };
   const program = prefork(t, ['-w', '1', '-k', 'async', ...BIND], { cwd, env });
