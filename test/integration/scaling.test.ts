@@ -146,3 +146,21 @@ test('a change of scale that is cut short by the stop says so', async (t) => {
   await Promise.all([cut, host.call('stop')]);
   assert.deepEqual(await host.exited(), { code: 0, signal: null });
 });
+
+test('a worker that is replaced under another number is counted as replaced, once', async (t) => {
+  const host = new Host(t, { workers: 2 });
+  await host.ready();
+  for (const workers of [3, 2]) await host.call('scale', workers);
+  // The oldest one has gone, and its number is the next to be given.
+  const [first, second] = await host.workers();
+  assert.deepEqual([first?.id, second?.id], [2, 3]);
+  process.kill(first?.pid as number, 'SIGKILL');
+  await host.event('worker:ready', ({ age }) => age === 4);
+  const counts = async (): Promise<unknown> => {
+    const { crashes, respawns } = (await host.stats()).totals;
+    return { crashes, respawns };
+  };
+  assert.deepEqual(await counts(), { crashes: 1, respawns: 1 });
+  await host.call('scale', 3);
+  assert.deepEqual(await counts(), { crashes: 1, respawns: 1 });
+});

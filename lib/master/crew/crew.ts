@@ -130,7 +130,7 @@ export class Crew {
     // A rollout knows of which generation a worker is missing.
     const rollout = this.takeover.rollout?.plan(this.#roster.posts(wanted), now);
     const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.takeover.generation }));
-    for (const { id, generation } of orders) this.#recruiting.occupy(id, generation, now);
+    this.#recruiting.fill(orders, wanted, now);
     const kept = wanted === 0 ? undefined : this.takeover.reserve(wanted).number;
     for (const spare of this.#spares.surplus(kept)) {
       spare.end(wanted === 0 ? 'stop' : 'reload', 'drain', this.#gracefulTimeout);

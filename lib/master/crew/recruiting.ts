@@ -3,6 +3,7 @@ import type { Site } from '../site/site.js';
 import type { Notifier } from '../tell/notify.js';
 import type { Generation } from '../workers/generation.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
+import type { Order } from './rollout.js';
 import type { Roster } from './roster.js';
 import type { Spares } from './spares.js';
 import type { Takeover } from './takeover.js';
@@ -36,8 +37,25 @@ export class Recruiting {
     this.#vacated.add(id);
   }
 
+  /** Gives each of these slots to somebody, of so many that there should be. */
+  fill(orders: readonly Order[], wanted: number, now: number): void {
+    if (this.#vacated.size > 0 && wanted > 0) this.#renumber(wanted);
+    for (const { id, generation } of orders) this.#occupy(id, generation, now);
+  }
+
+  /** The lowest free number is given: when those below have been scaled away, who replaces a worker has another one. */
+  #renumber(wanted: number): void {
+    const posts = this.#office.roster.posts(wanted);
+    const free = posts.filter(({ id, holders }) => holders.length === 0 && !this.#vacated.has(id));
+    for (const lost of [...this.#vacated].filter((id) => !posts.some((post) => post.id === id))) {
+      this.#vacated.delete(lost);
+      const post = free.shift();
+      if (post) this.#vacated.add(post.id);
+    }
+  }
+
   /** Gives a slot to the spare that waits for one, else to a new process. */
-  occupy(id: number, generation: Generation, now: number): void {
+  #occupy(id: number, generation: Generation, now: number): void {
     const { roster, spares } = this.#office;
     const spare = roster.deaths(id) < FAILS_FROM ? spares.take(generation.number, now) : undefined;
     if (spare === undefined) {
