@@ -21,7 +21,7 @@ const PATIENCE = 50;
  * in a millisecond: JavaScript comes to 500 to 1,000.
  */
 const LOOK_PAUSE = 10;
-const FASTEST = 10_000;
+const FASTEST = 2_500;
 /** With fewer than that left, there is a look in each turn of the event loop besides: one callback of the application can use them up. */
 const FEW = 1_000;
 

@@ -129,11 +129,11 @@ test('near the limit there is a look as soon as what was left can have been used
   const world = new World(t, 100);
   world.watch.look(1_000);
   const { glances } = world;
-  // 58 were left until they are short, and 10,000 can be opened in a millisecond.
-  for (let step = 0; step < 58; step++) world.watch.look(1_000 + step / 10_000);
+  // 58 were left until they are short, and 2,500 can be opened in a millisecond.
+  for (let step = 0; step < 58; step++) world.watch.look(1_000 + step / 2_500);
   assert.equal(world.glances, glances);
   world.openAll();
-  world.watch.look(1_000.0059);
+  world.watch.look(1_000.0236);
   assert.deepEqual([world.glances, world.shut], [glances + 1, true]);
 });
 
@@ -151,7 +151,7 @@ test('whatever is opened between the looks, in no more than the time that it tak
         // Mostly near the limits of what can be had in that time.
         const time = pause / 10 ** (shape % 5);
         now += time;
-        const most = Math.min(limit - world.taken.size, Math.floor(time * 10_000 * share));
+        const most = Math.min(limit - world.taken.size, Math.floor(time * 2_500 * share));
         for (let count = 0; count < most; count++) world.open();
         world.watch.look(now);
         if (world.shut) return;
