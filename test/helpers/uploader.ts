@@ -12,6 +12,8 @@ export interface Upload {
   /** Further bytes behind the body, and what they wait for. */
   readonly behind?: string;
   readonly ready?: () => Promise<unknown>;
+  /** The first of them are on their way. */
+  readonly sending?: () => void;
   /** The certificate to trust; plain without it. */
   readonly ca?: string;
 }
@@ -40,7 +42,7 @@ export async function upload(order: Upload): Promise<Uploaded> {
 
 async function send(
   socket: Socket,
-  { path = '/', bytes, version = '1.1', headers = {}, behind, ready }: Upload,
+  { path = '/', bytes, version = '1.1', headers = {}, behind, ready, sending }: Upload,
 ): Promise<Uploaded> {
   let failed: (error: NodeJS.ErrnoException) => void = () => undefined;
   const failure = new Promise<Uploaded>((resolve) => {
@@ -56,7 +58,11 @@ async function send(
     for (let left = bytes; left > 0; left -= CHUNK.length)
       await write(left < CHUNK.length ? CHUNK.subarray(0, left) : CHUNK);
     await ready?.();
-    if (behind !== undefined) await write(behind);
+    if (behind !== undefined) {
+      const taken = write(behind);
+      sending?.();
+      await taken;
+    }
     let received = '';
     for await (const data of socket.setEncoding('latin1')) received += data;
     return { received, end: 'FIN' };

@@ -258,7 +258,11 @@ for (const workerClass of CLASSES) {
       for (let count = 0; count < 5; count++) {
         const before = host.of('worker:message').length;
         const ready = (): Promise<void> => eventually(() => host.of('worker:message').length > before, 'the handler');
-        const { received, end } = await upload({ url, path: '/block/200', bytes: 0, headers, behind, ready });
+        // It blocks until there is something behind its request, however long that takes.
+        const file = join(temporaryFolder(t), 'sending');
+        const path = `/block/${encodeURIComponent(file)}`;
+        const sending = (): void => writeFileSync(file, '');
+        const { received, end } = await upload({ url, path, bytes: 0, headers, behind, ready, sending });
         assert.deepEqual([answersIn(received)[0]?.body, end], ['blocked', 'FIN']);
       }
       await atRest(host);
