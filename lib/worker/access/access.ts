@@ -6,9 +6,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WorkerSpec } from '../../protocol/spec.js';
-import type { Proxies } from './client.js';
-import { countWrites, Entry, entryOf } from './entry.js';
-import { compileFormat, type Facts, type Format } from './format.js';
+import { type Accounted, openAccount, watchUnsent } from './account.js';
+import { type Proxies, peerOf } from './client.js';
+import { countWrites, Entry } from './entry.js';
+import { asksClient, compileFormat, type Facts, type Format } from './format.js';
 import type { Lines } from './lines.js';
 import { RequestIds } from './request-id.js';
 import { followUpgrade } from './upgrade.js';
@@ -30,6 +31,8 @@ export interface Visit {
   readonly socket: Socket;
   entry: Entry | undefined;
   id: string;
+  /** When it began, of `performance.now()`; 0 before. */
+  readonly began: number;
 }
 
 /** Tells the operator: so many lines were lost. */
@@ -48,7 +51,9 @@ export class Access {
   #isStuck = false;
   #told = Number.NEGATIVE_INFINITY;
   tellLoss: TellLoss = () => undefined;
-  readonly #close = (entry: Entry): void => this.#write(entry);
+  readonly #close = (entry: Entry, now: number): void => this.#write(entry, now);
+  /** Whether it matters who has connected: to ask the system takes a call for each connection. */
+  readonly #asksPeer: boolean;
 
   /** @param lines - undefined where there is no log, but ids. */
   constructor({ access, requestId }: WorkerSpec, lines: Lines | undefined, proxies: Proxies | undefined) {
@@ -56,18 +61,34 @@ export class Access {
     this.#format = compileFormat(access?.format ?? 'common');
     this.#ids = requestId === undefined ? undefined : new RequestIds(requestId);
     this.#proxies = proxies;
+    this.#asksPeer = proxies !== undefined || (lines !== undefined && asksClient(access?.format ?? 'common'));
     this.#timer = setTimeout(() => this.#isDue && this.flush(), PAUSE).unref();
   }
 
-  /** The head of a request has come. */
-  begin(visit: Visit): void {
+  /** @param find - the account of any connection, see {@link watchUnsent}. */
+  watch(find: Parameters<typeof watchUnsent>[0]): void {
+    if (this.#lines) watchUnsent(find);
+  }
+
+  /**
+   * The head of a request has come.
+   *
+   * @param connection - where it keeps what it knows of the connection.
+   */
+  begin(visit: Visit, connection: Accounted): void {
     const { request, response, socket } = visit;
-    const entry = this.#enter(request, socket);
-    visit.id = entry.id;
+    let { account } = connection;
+    if (account === undefined) {
+      account = openAccount(socket, this.#asksPeer);
+      connection.account = account;
+    }
+    if (this.#ids) visit.id = this.#ids.give(request, this.#proxies?.trusts(account.peer) === true);
     if (!this.#lines) return;
+    const entry = new Entry(request, account.peer, this.#close, visit);
+    entry.id = visit.id;
     visit.entry = entry;
     const { stream } = request as { stream?: Duplex };
-    if (stream === undefined) entry.answerWith(response, request.socket);
+    if (stream === undefined) entry.answerWith(response, request.socket, account);
     else {
       entry.response = response;
       countWrites(stream, entry);
@@ -77,8 +98,11 @@ export class Access {
 
   /** A connection is given to the application. */
   give(request: IncomingMessage, socket: Socket, stream: Duplex): void {
-    const entry = this.#enter(request, socket);
+    const peer = peerOf(socket);
+    const id = this.#ids?.give(request, this.#proxies?.trusts(peer) === true) ?? '';
     if (!this.#lines) return;
+    const entry = new Entry(request, peer, this.#close);
+    entry.id = id;
     this.#add(entry);
     followUpgrade(entry, request, stream);
   }
@@ -90,8 +114,15 @@ export class Access {
    */
   refused(socket: Socket, status: number, request?: IncomingMessage): void {
     if (!this.#lines) return;
-    const entry = (request && entryOf(request)) ?? new Entry(request, socket, this.#close);
+    const entry = (request && this.entryOf(request)) ?? new Entry(request, peerOf(socket), this.#close);
     entry.sentBeside(status, 0);
+  }
+
+  /** The entry of a request that has no line yet. It is looked for among all of them: to be asked of one that goes another way than most. */
+  entryOf(request: IncomingMessage): Entry | undefined {
+    let entry = this.#open;
+    while (entry && entry.request !== request) entry = entry.next;
+    return entry;
   }
 
   /** Clients have been answered in the place of a thread that hangs. */
@@ -148,15 +179,10 @@ export class Access {
     }, LONG_PAUSE).unref();
   }
 
-  #enter(request: IncomingMessage, socket: Socket): Entry {
-    const entry = new Entry(request, socket, this.#close);
-    if (this.#ids) entry.id = this.#ids.give(request, this.#proxies?.trusts(entry.peer) === true);
-    return entry;
-  }
-
-  #write(entry: Entry): void {
+  #write(entry: Entry, now: number): void {
     this.#remove(entry);
-    entry.duration = performance.now() - entry.began;
+    // One that has not begun says nothing of when.
+    entry.duration = now - (entry.came || entry.visit?.began || now);
     entry.time = Date.now();
     entry.client = this.#proxies?.clientOf(entry.peer, entry.request?.rawHeaders ?? []) ?? entry.peer;
     const isMuch = this.#lines?.add(this.#format(entry));

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { peerOf, valuesOf } from './client.js';
+import type { ConnectionAccount, Counted } from './account.js';
+import { valuesOf } from './client.js';
 import type { Facts } from './format.js';
 
 /** Nothing of an answer has been sent: its client has gone, or the worker has. As nginx has it. */
@@ -16,44 +16,29 @@ type Answer = ServerResponse & {
   readonly outputData?: readonly unknown[];
   readonly stream?: Duplex & { readonly sentHeaders?: Readonly<Record<string, unknown>> };
 };
-type Handle = { readonly writeQueueSize?: number };
+/** The response that is being written. The same. */
+type Writing = { readonly _httpMessage?: Answer | null };
 
-/**
- * How much had been written to a connection when its last answer had ended; and how much of that the system had not taken when it was closed. Bytes. The first is there from
- * the first request on.
- */
-const TOTAL: unique symbol = Symbol('total');
-const UNSENT: unique symbol = Symbol('unsent');
-type Counted = Socket & {
-  [TOTAL]?: number;
-  [UNSENT]?: number;
-  _handle?: Handle | null;
-  readonly _bytesDispatched?: number;
-  /** The response that is being written. */
-  readonly _httpMessage?: Answer | null;
-};
+/** Who is told when an entry has come to its end, at this moment of `performance.now()`. */
+export type Close = (entry: Entry, now: number) => void;
 
-const ENTRY: unique symbol = Symbol('entry');
-
-/** The entry of a request; undefined where none has been begun. */
-export function entryOf(request: IncomingMessage): Entry | undefined {
-  return (request as { [ENTRY]?: Entry })[ENTRY];
+/** What knows when a request has begun, of `performance.now()`; 0 before. */
+export interface Timed {
+  readonly began: number;
 }
 
-/** Who is told when an entry has come to its end. */
-export type Close = (entry: Entry) => void;
-
-/** One request, from its head to its line. What may change or go away by then is looked up at the beginning. */
+/** One request, from its head to its line. What may change or go away by then is looked up at the beginning. There is one for each request, so it has no private fields: these cost more. */
 export class Entry implements Facts {
   readonly request: IncomingMessage | undefined;
-  response: Answer | undefined;
-  /** What is spoken through, where that is HTTP/1. */
-  stream: Counted | undefined;
   readonly peer: string;
   readonly method: string;
   readonly url: string;
-  readonly version: string;
-  readonly began: number = performance.now();
+  /** When its head had come, if it could not begin at once; else 0, and it did so when that one says. */
+  came = 0;
+  readonly visit: Timed | undefined;
+  response: Answer | undefined = undefined;
+  /** Of its connection, where it is answered by a response of HTTP/1. */
+  account: ConnectionAccount | undefined = undefined;
   id = '';
   status = 0;
   bytes = 0;
@@ -62,52 +47,57 @@ export class Entry implements Facts {
   duration = 0;
   time = 0;
   isClosed = false;
-  readonly #close: Close;
-  /** How much had been written to the connection when the answer had ended; -1 before. */
-  #total = -1;
-  #isNoted = false;
-  #measureOther: (() => void) | undefined;
   /** Others that have no line yet. */
   previous: Entry | undefined = undefined;
   next: Entry | undefined = undefined;
+  /** @internal How much had been written to the connection when the answer had ended; -1 before. */
+  total = -1;
+  /** @internal */
+  isNoted = false;
+  /** What finds out how it is answered, where that is not by a response. */
+  measureOther: (() => void) | undefined = undefined;
+  readonly onClose: Close;
 
-  /** @param request - undefined where its head could not be read. */
-  constructor(request: IncomingMessage | undefined, socket: Socket, close: Close) {
+  /**
+   * @param request - undefined where its head could not be read.
+   * @param visit - undefined where it begins now.
+   */
+  constructor(request: IncomingMessage | undefined, peer: string, onClose: Close, visit?: Timed) {
     this.request = request;
-    this.peer = peerOf(socket);
+    this.peer = peer;
     this.method = request?.method ?? '';
     // A framework changes it while it routes.
     this.url = request?.url ?? '';
-    this.version = request?.httpVersion ?? '';
-    this.#close = close;
-    if (request) (request as { [ENTRY]?: Entry })[ENTRY] = this;
+    this.onClose = onClose;
+    this.visit = visit;
+    if (visit === undefined) this.came = performance.now();
+  }
+
+  get version(): string {
+    return this.request?.httpVersion ?? '';
   }
 
   /** It is answered by this response, on HTTP/1. */
-  answerWith(response: Answer, stream: Counted): void {
+  answerWith(response: Answer, stream: Counted & Writing, account: ConnectionAccount): void {
     this.response = response;
-    this.stream = stream;
-    if (stream[TOTAL] === undefined) {
-      stream[TOTAL] = 0;
-      stream._destroy = destroyCounted;
-    }
+    this.account = account;
+    account.stream = stream;
     const { _httpMessage: current } = stream;
-    if (current && current !== response) this.#comesBehind(current);
+    // A response before this one has not ended: each of them is to tell when it does, since by the time of its `'close'` the next one has written.
+    if (current && current !== response) {
+      account.last?.noteEnd();
+      this.noteEnd();
+    }
+    account.last = this;
   }
 
-  /** A response before this one has not ended: each of them is to tell when it does, since by the time of its `'close'` the next one has written. */
-  #comesBehind(current: Answer): void {
-    const before = entryOf(current.req);
-    if (before && before.#total < 0) before.#noteEnd();
-    this.#noteEnd();
-  }
-
-  #noteEnd(): void {
-    if (this.#isNoted) return;
-    this.#isNoted = true;
+  /** @internal */
+  noteEnd(): void {
+    if (this.isNoted || this.total >= 0) return;
+    this.isNoted = true;
     // Before Node's own listener, which lets the next answer of the connection write.
     this.response?.prependListener('finish', () => {
-      this.#total = this.stream?.bytesWritten ?? 0;
+      this.total = this.account?.stream?.bytesWritten ?? 0;
     });
   }
 
@@ -125,23 +115,21 @@ export class Entry implements Facts {
     this.close();
   }
 
-  /** What finds out how it is answered, where that is not by a response. */
-  measureWith(measure: () => void): void {
-    this.#measureOther = measure;
-  }
-
   /** The answer has come to its end, whole or not. */
-  close(): void {
+  close(now: number = performance.now()): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    if (this.response?.stream) this.#measureStream(this.response.stream);
-    else if (this.response) this.#measure(this.response);
-    else this.#measureOther?.();
+    const { account, response } = this;
+    // What is kept of a silent connection must not be a whole request.
+    if (account?.last === this) account.last = undefined;
+    if (response === undefined) this.measureOther?.();
+    else if (response.stream) this.#measureStream(response.stream);
+    else if (account) this.#measure(response, account);
     if (this.status === 0) {
       this.status = NO_ANSWER;
       this.aborted = true;
     }
-    this.#close(this);
+    this.onClose(this, now);
   }
 
   header(name: string): string | undefined {
@@ -161,42 +149,22 @@ export class Entry implements Facts {
     return undefined;
   }
 
-  #measure(response: Answer): void {
-    const stream = this.stream as Counted;
-    const unsent = stream[UNSENT] ?? 0;
+  #measure(response: Answer, account: ConnectionAccount): void {
+    const { total: before, unsent, stream } = account;
     // It may wait behind an answer that was never finished.
     const isHeld = response.socket === null && (response.outputData?.length ?? 0) > 0;
     if (isHeld) this.status = 0;
     if (isHeld || !response.writableEnded || unsent > 0) this.aborted = true;
     if (this.status === 0) return;
-    const before = stream[TOTAL] ?? 0;
-    const total = (this.#total >= 0 ? this.#total : (stream.bytesWritten ?? 0)) - unsent;
-    stream[TOTAL] = total;
+    account.total = (this.total >= 0 ? this.total : (stream?.bytesWritten ?? 0)) - unsent;
     const head = (response._header?.length ?? 0) + (response._sent100 ? CONTINUE : 0);
-    this.bytes = Math.max(0, total - before - head);
+    this.bytes = Math.max(0, account.total - before - head);
   }
 
   #measureStream(stream: Duplex & { readonly sentHeaders?: Readonly<Record<string, unknown>> }): void {
     if (!stream.writableFinished || (stream as { rstCode?: number }).rstCode) this.aborted = true;
     this.status = Number(stream.sentHeaders?.[':status'] ?? 0);
   }
-}
-
-/** What has been written, and the system has not taken: that is known until the connection is closed. */
-function destroyCounted(this: Counted, error: Error | null, done: (error?: Error | null) => void): void {
-  const buffered = (this.bytesWritten ?? 0) - (this._bytesDispatched ?? 0);
-  // Of a write that has failed, libuv does not tell any more how much of it had been sent: none of it is counted.
-  const isWrite = (error as NodeJS.ErrnoException | null)?.syscall === 'write';
-  const queued = isWrite ? lastWrite(this) : (this._handle?.writeQueueSize ?? 0);
-  if (buffered + queued > 0) this[UNSENT] = buffered + queued;
-  (Object.getPrototypeOf(this) as Socket)._destroy.call(this, error, done);
-}
-
-/** The size of the write that was under way. Undocumented, but there from Node 20 to 26. */
-function lastWrite(socket: Counted): number {
-  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'lastWriteQueueSize');
-  const size = symbol && (socket as unknown as Record<symbol, unknown>)[symbol];
-  return typeof size === 'number' ? size : 0;
 }
 
 function textOf(value: unknown): string | undefined {

@@ -30,8 +30,8 @@ export function followUpgrade(entry: Entry, { socket }: IncomingMessage, stream:
       look(chunks[0]?.chunk);
       writev.call(stream, chunks, done);
     };
-  entry.measureWith(() => {
+  entry.measureOther = () => {
     entry.bytes = Math.max(0, socket.bytesWritten - before - head);
-  });
+  };
   stream.on('close', () => entry.close());
 }

@@ -3,12 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { Accounted, ConnectionAccount } from '../access/account.js';
 
 /** So many requests of one connection may wait for their answers: whoever sends more at once wants to fill the memory. */
 export const MAX_PENDING = 1_000;
 
 /** What is known of a connection. One object on it: a property each would cost more, and a WeakMap the garbage collector. */
-class Marks {
+class Marks implements Accounted {
   /** So many requests have come. */
   served = 0;
   /** The head of its last answer has been written. */
@@ -23,6 +24,8 @@ class Marks {
   secure: TLSSocket | undefined = undefined;
   /** When the last of its requests had been answered, or it was accepted; of `performance.now()`. */
   idleSince = 0;
+  /** Where there is an access log, once a request has come. */
+  account: ConnectionAccount | undefined = undefined;
 }
 
 const MARKS: unique symbol = Symbol('marks');
@@ -31,7 +34,8 @@ type Marked = Socket & { [MARKS]?: Marks };
 const TRANSPORT: unique symbol = Symbol('transport');
 type Carried = Duplex & { [TRANSPORT]?: Socket };
 
-function marksOf(socket: Marked): Marks {
+/** What is known of an accepted connection. */
+export function marksOf(socket: Marked): Marks {
   const marks = socket[MARKS];
   if (marks !== undefined) return marks;
   const made = new Marks();
@@ -43,6 +47,11 @@ function marksOf(socket: Marked): Marks {
 export function transportOf(stream: Duplex): Socket {
   // Undocumented, but there from Node 20 to 26: what a TLSSocket wraps.
   return (stream as { _parent?: Socket | null })._parent ?? (stream as Socket);
+}
+
+/** What the access log knows of a connection, or of what is spoken through it; undefined of any other socket. */
+export function accountOf(stream: Marked): ConnectionAccount | undefined {
+  return (transportOf(stream) as Marked)[MARKS]?.account;
 }
 
 /** Notes on which connection an HTTP/2 stream has come: once it is closed, it does not know. */

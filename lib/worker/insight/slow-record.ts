@@ -2,11 +2,11 @@ import { SLOW_RECORD } from '../vitals/vitals.js';
 
 /** Indices of 64 bit floats, then of 32 bit words, then bytes. */
 const FLOAT = { LATEST: 0, TOLD: 1, SINCE: 2, SPENT: 3, PAUSED: 4 } as const;
-const WORD = { FLYING: 10, REPORTS: 11, SUPPRESSED: 12, PAUSES: 13, ANSWERED: 14 } as const;
+const WORD = { FLYING: 10, REPORTS: 11, SUPPRESSED: 12, PAUSES: 13, ANSWERED: 14, CLIENT: 15 } as const;
 const FLOATS = 5;
-const WORDS = 15;
-const ADDRESS_LENGTH = 60;
-const ADDRESS = 61;
+const WORDS = 16;
+const ADDRESS_LENGTH = 64;
+const ADDRESS = 65;
 
 /** In each minute so many may be told, and the thread may be held for a hundredth of the time: a slow service must not be made slower. Milliseconds. */
 const WINDOW = 60_000;
@@ -42,25 +42,47 @@ export class SlowRecord {
     return Atomics.load(this.#words, WORD.FLYING);
   }
 
-  /** The client of the request that came last. */
+  /** On which descriptor the client of the request is that came last; -1 where nobody says. */
+  get client(): number {
+    return (this.#words[WORD.CLIENT] as number) - 1;
+  }
+
+  /** Its address, where it is not that of who has connected. */
   get address(): string | undefined {
     const length = this.#address[ADDRESS_LENGTH] as number;
     return length === 0 ? undefined : this.#address.toString('latin1', ADDRESS, ADDRESS + length);
   }
 
-  /** A request begins, before the signs of life say so. */
-  noteClient(address: string | undefined): void {
+  /**
+   * A request begins, before the signs of life say so.
+   *
+   * @param fd - of its connection; whoever tells of it asks the system for the address, which would cost each request a call.
+   */
+  noteClient(fd: number): void {
+    this.#words[WORD.CLIENT] = fd + 1;
+  }
+
+  /** What the one that has been noted is called by the proxy that has connected for it. */
+  noteAddress(address: string | undefined): void {
     this.#address[ADDRESS_LENGTH] = address === undefined ? 0 : this.#address.write(address, ADDRESS, 'latin1');
   }
 
-  /** One of many begins. Returns what is to be called when it is over. */
-  fly(stamp: number): () => void {
+  /** Gives the client that has been noted its own address, in place of its proxy's. */
+  rename(peers: Map<number, { readonly address: string | undefined }>): void {
+    const { client, address } = this;
+    if (address !== undefined && peers.has(client)) peers.set(client, { address });
+  }
+
+  /** One of many begins. */
+  fly(stamp: number): void {
     this.#floats[FLOAT.LATEST] = stamp;
     Atomics.add(this.#words, WORD.FLYING, 1);
-    return () => {
-      Atomics.sub(this.#words, WORD.FLYING, 1);
-      if (this.latest === stamp) this.#floats[FLOAT.LATEST] = 0;
-    };
+  }
+
+  /** It is over. */
+  land(stamp: number): void {
+    Atomics.sub(this.#words, WORD.FLYING, 1);
+    if (this.latest === stamp) this.#floats[FLOAT.LATEST] = 0;
   }
 
   isTold(stamp: number): boolean {

@@ -5,6 +5,7 @@
 import { asDelay } from '../../delay.js';
 import { monotonic } from '../../monotonic.js';
 import type { KernelState, SlowMessage, ThreadActivity, TimedOutRequest } from '../../protocol/activity.js';
+import { peersOf } from '../../system/peers.js';
 import { kernelState } from '../../system/thread-state.js';
 import { readImage } from '../vitals/board.js';
 import { type Signs, STAGE, type Vitals } from '../vitals/vitals.js';
@@ -42,6 +43,8 @@ export interface Watched {
   readonly image: SharedArrayBuffer;
   /** The number of the thread, from 1; absent for the main one. */
   readonly thread: number | undefined;
+  /** The listening sockets, see `peersOf()`. */
+  readonly sockets: readonly (string | number)[];
   readonly look: Look;
   /** Whether a stack shows nothing but how the event loop of this library turns. */
   readonly isIdle: (stack: string) => boolean;
@@ -161,7 +164,9 @@ export class SlowWatch {
   }
 
   #withAddress(request: TimedOutRequest): TimedOutRequest {
-    const { address } = this.#record;
+    const { client } = this.#record;
+    const address =
+      this.#record.address ?? (client >= 0 ? peersOf([client], this.#watched.sockets).get(client)?.address : undefined);
     return { ...request, ...(address !== undefined && { remoteAddress: address }) };
   }
 

@@ -5,11 +5,10 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { quoted } from '../../log/text.js';
 import type { Acceptor } from '../accept/acceptor.js';
-import { entryOf } from '../access/entry.js';
 import { access } from '../access/own.js';
 import { Admission } from '../admission/admission.js';
 import type { Crowd } from '../admission/crowd.js';
-import { countPending, isStream, pendingOf, streamOf } from '../connections/connection.js';
+import { accountOf, countPending, isStream, marksOf, pendingOf, streamOf } from '../connections/connection.js';
 import type { IdleConnections } from '../connections/idle.js';
 import { endsConnection } from '../connections/response-head.js';
 import { departure } from '../drain-signal.js';
@@ -56,9 +55,10 @@ export class Answers {
 
   constructor(options: AnswersOptions) {
     this.#options = options;
+    access?.watch(accountOf);
     const active = (): Arrival[] => this.#active.all();
-    const begin = SlowRequests.watch(options.context, active, (arrival) => this.#begin(arrival));
-    this.#reception = { begin, drop: (arrival) => this.#drop(arrival) };
+    const { begin, land } = SlowRequests.watch(options.context, active, (arrival) => this.#begin(arrival));
+    this.#reception = { begin, land, drop: (arrival) => this.#drop(arrival) };
     const ended = (arrival: Arrival): void => this.#ended(arrival);
     const close = (arrival: Arrival): void => this.#close(arrival);
     this.#onPrefinish = function () {
@@ -136,12 +136,13 @@ export class Answers {
    */
   serve(arrival: Arrival, whole: boolean): void {
     arrival.reception = this.#reception;
-    access?.begin(arrival);
+    access?.begin(arrival, marksOf(arrival.socket));
     if (whole && this.#intake?.wants(arrival.request)) this.#receive(this.#intake, arrival);
     else this.#apply(arrival);
     if (arrival.stage !== 'waiting') return;
     arrival.putOff();
     arrival.came = cameAt(arrival.socket);
+    if (arrival.entry) arrival.entry.came = performance.now();
   }
 
   /** Node tells only the first of pipelined requests that its connection has closed. */
@@ -225,7 +226,7 @@ export class Answers {
   #drop({ request }: Pick<Arrival, 'request'>): void {
     this.#intake?.release(request);
     this.#options.context.slot.abandon();
-    if (access) entryOf(request)?.close();
+    access?.entryOf(request)?.close();
   }
 
   /** The handler has ended its answer: what the client has not taken in a turn of the event loop is sent beside the next request. */
@@ -264,7 +265,7 @@ export class Answers {
       this.#sending.remove(arrival);
       this.#slow?.end(response);
     }
-    arrival.entry?.close();
+    arrival.close(now);
     countPending(socket, -1, now);
     if (departure.hasBegun) endKept(response, socket);
     // Node has ended its side of a connection that is not kept: its place is free when it has closed, or lingers.

@@ -26,6 +26,8 @@ export interface Reception {
   readonly begin: (arrival: Arrival) => boolean;
   /** It is not: its client has gone. */
   readonly drop: (arrival: Arrival) => void;
+  /** Its answer has come to its end; undefined where nobody asks. */
+  readonly land: ((arrival: Arrival) => void) | undefined;
 }
 
 /** A request from its head to the end of its answer. */
@@ -105,6 +107,12 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
     if (endsConnection(this.response)) markOver(this.socket);
     this.#heads.clientHasHead(descriptorOf(this.socket));
     this.entry?.headSent();
+  }
+
+  /** Its answer has come to its end, whole or not. */
+  close(now: number): void {
+    this.entry?.close(now);
+    this.reception?.land?.(this);
   }
 
   drop(): void {

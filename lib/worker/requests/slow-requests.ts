@@ -1,6 +1,8 @@
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { asDelay } from '../../delay.js';
 import { monotonic } from '../../monotonic.js';
+import { numberOf } from '../accept/accepted.js';
+import { descriptorOf } from '../connections/connection.js';
 import { pendingBeyond } from '../insight/pending.js';
 import { SlowRecord } from '../insight/slow-record.js';
 import { afterTurn } from '../vitals/loop-time.js';
@@ -11,7 +13,11 @@ import { isEventStream } from './endless-answers.js';
 /** Between two looks, also where `slowAfter` is shorter. Milliseconds. */
 const SHORTEST_REST = 5;
 
-type Begin = (arrival: Arrival) => boolean;
+/** How a request begins, and what is to be told when its answer has come to its end, if anybody is. */
+export interface Beginning {
+  readonly begin: (arrival: Arrival) => boolean;
+  readonly land?: (arrival: Arrival) => void;
+}
 
 /**
  * Tells of requests that are not done after `slowAfter`, as long as the event loop turns: then they wait. Of one that stands still, whoever
@@ -27,11 +33,20 @@ export class SlowRequests {
 
   /**
    * @param active - whose handlers have not ended their answers, in the order of their beginnings.
-   * @returns how a request begins from now on. Where nobody asks for slow ones, that is as it was.
+   * @returns how a request begins from now on. Where nobody asks for slow ones, and no proxy names clients, that is as it was.
    */
-  static watch(context: WorkerContext, active: () => readonly Arrival[], begin: Begin): Begin {
-    if (context.spec.clocks.slowAfter === 0) return begin;
-    return new SlowRequests(context, active).#timed(begin);
+  static watch(context: WorkerContext, active: () => readonly Arrival[], begin: Beginning['begin']): Beginning {
+    const { clocks, proxyProtocol } = context.spec;
+    const named = proxyProtocol === true;
+    if (clocks.slowAfter > 0) return new SlowRequests(context, active).#timed(begin, named);
+    if (!named) return { begin };
+    const record = new SlowRecord(context.pulse.vitals.memory);
+    return {
+      begin: (arrival) => {
+        noteClient(record, arrival.socket, true);
+        return begin(arrival);
+      },
+    };
   }
 
   private constructor(context: WorkerContext, active: () => readonly Arrival[]) {
@@ -42,18 +57,21 @@ export class SlowRequests {
     this.#rest(this.#slowAfter);
   }
 
-  #timed(begin: Begin): Begin {
+  #timed(begin: Beginning['begin'], named: boolean): Beginning {
     const record = this.#record;
-    return (arrival) => {
-      record.noteClient(arrival.socket.remoteAddress);
-      // It has no place, and so nobody has looked at the clock.
-      if (arrival.began === 0) {
-        arrival.began = performance.now();
-        // With HTTP/2, a response of Node does not always tell.
-        const { stream = arrival.response } = arrival.response as { stream?: Duplex };
-        stream.once('close', record.fly(monotonic(arrival.began)));
-      }
-      return begin(arrival);
+    let many = false;
+    return {
+      begin: (arrival) => {
+        noteClient(record, arrival.socket, named);
+        // It has no place, and so nobody has looked at the clock.
+        if (many || arrival.began === 0) {
+          many = true;
+          arrival.began = performance.now();
+          record.fly(monotonic(arrival.began));
+        }
+        return begin(arrival);
+      },
+      land: (arrival) => many && record.land(monotonic(arrival.began)),
     };
   }
 
@@ -121,4 +139,12 @@ export class SlowRequests {
       ...this.#record.report(),
     });
   }
+}
+
+/** @param named - whether a proxy may have said who that is. */
+function noteClient(record: SlowRecord, socket: Socket, named: boolean): void {
+  const descriptor = descriptorOf(socket);
+  // With TLS, nothing plain is written on it, so nobody has asked yet.
+  record.noteClient(descriptor >= 0 ? descriptor : numberOf(socket));
+  if (named) record.noteAddress(socket.remoteAddress);
 }

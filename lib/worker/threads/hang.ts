@@ -4,6 +4,7 @@ import type { TimeoutReport } from '../../protocol/messages.js';
 import { peersOf } from '../../system/peers.js';
 import { access } from '../access/own.js';
 import { farewells, writeLeft } from '../access/rescue.js';
+import { SlowRecord } from '../insight/slow-record.js';
 import type { Refusal } from '../raw-response.js';
 import { readImage } from '../vitals/board.js';
 import { STAGE } from '../vitals/vitals.js';
@@ -39,6 +40,7 @@ export async function endHungThread(
     if (beat !== before.beat || begun !== before.request) return undefined;
     const clients = hold?.isOrdered ? vitals.waitingClients() : [];
     const peers = peersOf(clients, thread.sockets);
+    new SlowRecord(vitals.memory).rename(peers);
     const answered = await bidFarewell([...peers.keys()], status);
     const stack = await Promise.race([hold?.stack, limit]);
     const known = stage === STAGE.BOOTING ? undefined : readImage(thread.image)?.request;

@@ -108,6 +108,7 @@ export class ThreadHandle {
       ...{ vitals: this.watch.vitals, image: this.image, thread: this.number },
       look: events.look,
       isIdle,
+      sockets: this.sockets,
     };
     this.slow = new SlowWatch(watched, spec.clocks.slowAfter, events.onSlow);
     this.#worker.on('error', events.onError);

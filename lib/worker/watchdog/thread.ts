@@ -64,7 +64,7 @@ const judge = new Judge(limits, spawnedAt);
 const absence = new Absence(ThreadFigures.of(vitals.systemThread), since);
 const record = new SlowRecord(memory);
 const watched = {
-  ...{ vitals, image, thread: undefined, isIdle },
+  ...{ vitals, image, thread: undefined, sockets, isIdle },
   look: (seen: (held: boolean) => void) => glimpseMainThread(vitals.systemThread, seen),
 };
 const slow = new SlowWatch(watched, limits.slowAfter, tell);
@@ -107,6 +107,7 @@ async function act({ clock, elapsed }: Verdict): Promise<void> {
   await Promise.race([tracing, delay(HEAD_START)]);
   const clients = vitals.waitingClients();
   const peers = peersOf(clients, sockets);
+  record.rename(peers);
   const answered = await bidFarewell([...peers.keys()], 504);
   const stack = await tracing;
   const request = stage === STAGE.BOOTING ? undefined : readImage(image)?.request;

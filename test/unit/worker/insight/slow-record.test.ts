@@ -47,21 +47,38 @@ test('a thread is held for a hundredth of the time at most, and all of it is cou
   assert.deepEqual(own.report().pauses, { count: 6, total: 600 });
 });
 
-test('what is in flight is known, and which one came last, and from where', () => {
+test('what is in flight is known, and which one came last, and on which connection', () => {
   const [own, watcher] = both();
-  own.noteClient('2001:db8::1');
-  const first = own.fly(10);
-  const second = own.fly(20);
-  assert.deepEqual([watcher.flying, watcher.latest, watcher.address], [2, 20, '2001:db8::1']);
-  first();
+  assert.equal(watcher.client, -1);
+  own.noteClient(0);
+  own.fly(10);
+  own.fly(20);
+  assert.deepEqual([watcher.flying, watcher.latest, watcher.client], [2, 20, 0]);
+  own.land(10);
   assert.deepEqual([watcher.flying, watcher.latest], [1, 20]);
-  second();
+  own.land(20);
   assert.deepEqual([watcher.flying, watcher.latest], [0, 0]);
-  own.noteClient(undefined);
+  own.noteClient(-1);
+  assert.equal(watcher.client, -1);
+});
+
+test('a client that its proxy has named is called so, and nobody else', () => {
+  const [own, watcher] = both();
+  const peers = new Map([7, 8].map((fd) => [fd, { address: '192.0.2.1' }]));
+  own.noteClient(7);
+  watcher.rename(peers);
+  assert.deepEqual([...peers.values()], [{ address: '192.0.2.1' }, { address: '192.0.2.1' }]);
+  own.noteAddress('2001:db8::1');
+  watcher.rename(peers);
+  assert.deepEqual([...peers.values()], [{ address: '2001:db8::1' }, { address: '192.0.2.1' }]);
+  own.noteClient(9);
+  watcher.rename(peers);
+  assert.equal(peers.has(9), false);
+  own.noteAddress(undefined);
   assert.equal(watcher.address, undefined);
-  own.noteClient('x'.repeat(100));
+  own.noteAddress('x'.repeat(100));
   const { address = '' } = watcher;
-  assert.equal(address.length, 67);
+  assert.equal(address.length, 63);
 });
 
 test('an order to say what is done is answered once', () => {
