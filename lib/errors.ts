@@ -20,7 +20,7 @@ export type ArbiterErrorCode =
   | 'ERR_RELOAD_FAILED'
   /** The process that was to take over did not get so far; the old one serves on. */
   | 'ERR_UPGRADE_FAILED'
-  /** A message to a worker was not heard; `mayBeHeard` says whether that is sure. */
+  /** A message to a worker was not heard, and `mayBeHeard` says whether that is sure; or messages of a worker did not get to the Arbiter before it ended. */
   | 'ERR_MESSAGE_LOST'
   /** Too much is under way between the Arbiter and a worker: this message was not taken. */
   | 'ERR_MESSAGE_ROOM'
@@ -75,7 +75,7 @@ export class ArbiterError extends Error {
   override readonly name = 'ArbiterError';
   /** Stable and documented; test for this, not for the message. */
   readonly code: ArbiterErrorCode;
-  /** Of `ERR_MESSAGE_LOST` alone: whether a listener may have got the message all the same. False: none has, in the worker, or in the threads, that it names. */
+  /** Of a message to a worker, `ERR_MESSAGE_LOST`, alone: whether a listener may have got the message all the same. False: none has, in the worker, or in the threads, that it names. */
   declare readonly mayBeHeard?: boolean;
 
   constructor(code: ArbiterErrorCode, message: string, options?: ErrorOptions) {

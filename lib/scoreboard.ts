@@ -1,6 +1,6 @@
 import { endianness } from 'node:os';
 import { type SlotRecord, type SlotRequest, type SlotRoom, type SlotState, STATE } from './slot-record.js';
-import { readTimes, TimesImage } from './slot-times.js';
+import { readTimes, TIMES_TAIL, TimesImage } from './slot-times.js';
 
 export { DUTY, type DutyState, dutyLoad, dutyState, dutyWord } from './duty-words.js';
 export { type SlotRecord, type SlotRequest, type SlotRoom, type SlotState, STATE } from './slot-record.js';
@@ -92,8 +92,11 @@ const MAX_METHOD = 20;
 const MAX_ID = 64;
 const MAX_URL = 140;
 const REQUEST_SEQ_END = TEXT + MAX_METHOD + MAX_URL;
-/** Bytes of a write that stores a request. Behind them is what hardly ever changes, see {@link TimesImage}. */
+/** Bytes of a write that stores a request. Behind them is what hardly ever changes, see {@link TimesImage}, and its end. */
 const FULL_SIZE = REQUEST_SEQ_END + 4;
+const TIMES_END = FULL_SIZE + TIMES_TAIL;
+/** A word of its own, which is written by itself: how many messages of the application the worker has taken on, as often as some had to wait. */
+export const SENT_OFFSET: number = TIMES_END;
 const CUT = '...';
 const LITTLE_ENDIAN = endianness() === 'LE';
 
@@ -182,7 +185,7 @@ export class SlotImage {
     const seq = ((this.#words[WORD.SEQ] as number) + 1) >>> 0;
     this.#words[WORD.SEQ] = seq;
     this.#words[WORD.SEQ_END] = seq;
-    return this.times.overflows ? SLOT_SIZE : HEADER_SIZE;
+    return this.times.overflows ? TIMES_END : HEADER_SIZE;
   }
 
   /** Seals a write of header and request and returns its length. */
@@ -191,7 +194,7 @@ export class SlotImage {
     const seq = this.#words[WORD.SEQ] as number;
     this.#words[WORD.REQUEST_SEQ] = seq;
     this.bytes.writeUInt32LE(seq, REQUEST_SEQ_END);
-    return this.times.overflows ? SLOT_SIZE : FULL_SIZE;
+    return this.times.overflows ? TIMES_END : FULL_SIZE;
   }
 }
 
@@ -221,6 +224,7 @@ export function readSlot(bytes: Buffer): SlotRecord | undefined {
     patientUntil: float(FLOAT.PATIENCE),
     request: active > 0 ? readRequest(bytes, word(WORD.REQUEST_SEQ)) : undefined,
     ...times,
+    sent: readWord(bytes, SENT_OFFSET),
     room:
       room === ROOM.NONE ? undefined : { free: float(FLOAT.FREE), at: float(FLOAT.FREE_AT), open: room === ROOM.OPEN },
   };

@@ -42,6 +42,8 @@ export interface SlotRecord {
   readonly requestTime: Times;
   /** Before the calls of handlers. */
   readonly waitTime: Times;
+  /** So many messages of the application it has taken on, modulo 2^32, when one had to wait last. */
+  readonly sent: number;
   /** Undefined where nobody accepts. */
   readonly room: SlotRoom | undefined;
 }

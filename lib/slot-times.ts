@@ -19,6 +19,8 @@ const SUMS = ALL * 4;
 const OVERFLOWS = SUMS + 16;
 /** Behind the upper halves, which have 16 bits. */
 const OVERFLOWS_END = ALL * 2;
+/** Bytes of the part behind the request. */
+export const TIMES_TAIL: number = OVERFLOWS_END + 4;
 const OVERFLOW = 2 ** 32;
 
 /** How often something took how long. */

@@ -1,4 +1,4 @@
-import type { ArbiterError } from '../errors.js';
+import { ArbiterError } from '../errors.js';
 import { emitWarning } from '../log/process-warning.js';
 import type { TimeoutReport } from '../protocol/messages.js';
 import {
@@ -64,8 +64,11 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       else if (message.type === 'adopt') onAdopt(worker, message);
       else if (message.type === 'stacks') worker.inquiry.hear(message);
       else if (message.type === 'metrics') numbers.take(worker, message);
-      else if (message.type !== 'failed') passOn(worker, message, notifier);
-      else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
+      else if (message.type !== 'failed') {
+        // Before it is told, so that whoever hears of it finds it counted.
+        if (message.type === 'thread' && message.reason === 'crash') crew.tally.crashes++;
+        passOn(worker, message, notifier);
+      } else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
       if (message.type !== 'thread') return;
       numbers.lose(worker, message.thread);
       const served = message.request !== undefined || crew.evidence.hasServed(worker);
@@ -88,6 +91,7 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
       if (fatal && boots) onBootFailure(worker, reportedFailure(worker.id, fatalFailure(fatal.error), sockets));
       else if (fatal) passOn(worker, { type: 'error', error: fatal.error }, notifier);
       const exit = crew.evidence.explain(turn);
+      if (exit.lostMessages) notifier.emit('worker:error', worker.info(), lostWith(worker, exit.lostMessages));
       if (boots) onBootFailure(worker, silentFailure(worker.id, exit, error));
       crew.bury(turn, exit);
       numbers.lose(worker);
@@ -95,4 +99,16 @@ export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTur
     trouble: ({ error }) => notifier.report(error),
     tick: () => crew.tick(),
   };
+}
+
+/** Messages of an application that has ended without getting rid of them. */
+function lostWith({ id }: WorkerHandle, count: number): ArbiterError {
+  const messages =
+    count === 1
+      ? 'a message that its application had sent was'
+      : `${count} messages that its application had sent were`;
+  return new ArbiterError(
+    'ERR_MESSAGE_LOST',
+    `worker ${id} ended, and ${messages} lost: the pipe to the Arbiter was full`,
+  );
 }

@@ -29,6 +29,28 @@ for (const { name, options } of classes(1)) {
     assert.equal(host.of('worker:exit').length + host.of('thread:exit').length + host.of('worker:error').length, 0);
   });
 
+  test(`what waits in a worker that is killed is lost, and the host is told how much, ${name}`, async (t) => {
+    const host = new Host(t, { app: fixture('hears.js'), workers: 1, ...options });
+    const url = await host.ready();
+    const [worker] = await host.workers();
+    host.kill('SIGSTOP');
+    const taken = Number((await get(`${url}/fill/1000/200000`)).body);
+    process.kill(worker?.pid ?? 0, 'SIGKILL');
+    host.kill('SIGCONT');
+    const [, error] = await host.event('worker:error');
+    const [, { lostMessages, signal }] = await host.event('worker:exit');
+    const arrived = numbers(host).length;
+    assert.deepEqual(numbers(host), upTo(arrived));
+    assert.deepEqual([arrived + lostMessages, signal], [taken, 'SIGKILL']);
+    assert.equal(error.code, 'ERR_MESSAGE_LOST');
+    assert.match(error.message, new RegExp(`^worker 1 ended, and ${lostMessages} messages .* were lost`));
+    // Nothing of it stays in the slot.
+    const [next] = await host.event('worker:ready', ({ age }) => age === 2);
+    process.kill(next.pid, 'SIGKILL');
+    const [, exit] = await host.event('worker:exit', ({ age }) => age === 2);
+    assert.equal(exit.lostMessages, undefined);
+  });
+
   test(`what a worker has sent arrives before its exit, though it is killed, ${name}`, async (t) => {
     const host = new Host(t, { app: fixture('hears.js'), workers: 1, ...options });
     const url = await host.ready();

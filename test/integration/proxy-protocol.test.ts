@@ -199,6 +199,21 @@ test('the access log and reports name the client of the header, and trust goes o
   assert.equal(seen.remoteAddress, '192.0.2.9');
 });
 
+for (const { name, options } of classes(1)) {
+  test(`who is answered 504 in the place of a thread that hangs is the client of the header: ${name}`, async (t) => {
+    const log = new LogFile(t);
+    const accessLog = { path: log.path, format: '%(h)s %(U)s %(s)s' };
+    const host = new Host(t, { ...TRUST, ...options, accessLog, timeout: 1_000 });
+    const client = await ByteClient.connect(await host.ready());
+    const answer = client.send(Buffer.concat([lineOf('192.0.2.9', 1), Buffer.from(head('/spins'))])).all();
+    const [, { request: seen, hung }] = await host.event('worker:timeout');
+    assert.deepEqual([seen.url, seen.remoteAddress, hung], ['/spins', '192.0.2.9', 'javascript']);
+    assert.match(await answer, /^HTTP\/1\.1 504 /);
+    await eventually(() => log.texts().length === 1, 'a line');
+    assert.deepEqual(log.texts(), ['192.0.2.9 /spins 504']);
+  });
+}
+
 test('proxies on a Unix socket', async (t) => {
   const path = join(temporaryFolder(t), 'socket');
   const host = new Host(t, { ...TRUST, bind: `unix:${path}`, trustProxy: 'unix' });

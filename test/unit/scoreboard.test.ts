@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { readSlot, SLOT_SIZE, SlotImage, type SlotRecord, STATE } from '../../build/scoreboard.js';
+import { readSlot, SENT_OFFSET, SLOT_SIZE, SlotImage, type SlotRecord, STATE } from '../../build/scoreboard.js';
 
 function set(image: SlotImage, entry: SlotRecord): void {
   image.setPid(entry.pid);
@@ -55,6 +55,7 @@ const served = fc.record(
     patientUntil: float,
     requestTime: times,
     waitTime: times,
+    sent: fc.constant(0),
     room: fc.record({ free: float, at: float, open: fc.boolean() }, plain),
     request,
   },
@@ -88,6 +89,20 @@ test('a later write of the header keeps the request, as long as one is in flight
   assert.deepEqual(found, { method: 'GET', url: '/slow', startedAt: 5 });
   image.setLoad(0, 0);
   assert.equal(readSlot(store(image, slot, false))?.request, undefined);
+});
+
+test('how many messages were sent is a word of its own, which no other write touches', () => {
+  const image = new SlotImage();
+  const slot = Buffer.alloc(SLOT_SIZE);
+  image.setState(STATE.SERVING);
+  image.times.restore({ requestTime: { counts: [2 ** 40], sum: 1 }, waitTime: { counts: [], sum: 0 } });
+  store(image, slot, true);
+  new Uint8Array(slot.buffer, slot.byteOffset + SENT_OFFSET, 4).set(
+    new Uint8Array(new Uint32Array([2 ** 32 - 1]).buffer),
+  );
+  store(image, slot, true);
+  assert.equal(readSlot(store(image, slot, false))?.sent, 2 ** 32 - 1);
+  assert.equal(readSlot(slot)?.requestTime.counts[0], 2 ** 40);
 });
 
 test('requests one after the other, alike or not, are each told as they are', () => {

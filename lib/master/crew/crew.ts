@@ -38,7 +38,7 @@ export class Crew {
   readonly #notifier: Notifier;
   readonly #roster = new Roster<WorkerHandle>();
   readonly #spares: Spares<WorkerHandle>;
-  readonly #tally = new Tally();
+  readonly tally: Tally = new Tally();
   readonly #watch: Watch;
   readonly #recruiting: Recruiting;
   /** Nobody is to serve for now, see `hold`. */
@@ -60,7 +60,7 @@ export class Crew {
     this.#retreat = new Retreat(options.gracefulTimeout, site);
     this.#dismissals = new Dismissals((worker) => this.#dismiss(worker), options.gracefulTimeout / 2);
     this.#notifier = notifier;
-    const books = { roster: this.#roster, spares: this.#spares, takeover: this.takeover, tally: this.#tally };
+    const books = { roster: this.#roster, spares: this.#spares, takeover: this.takeover, tally: this.tally };
     this.#recruiting = new Recruiting({ site, notifier, ...books });
     this.#health = new Health((target, now) => this.#roster.failing(target, now), notifier);
   }
@@ -123,7 +123,7 @@ export class Crew {
     const plan = this.#roster.plan(wanted, now);
     for (const { worker, by } of plan.relieve) {
       const reason = worker.generation === by.generation ? 'recycle' : 'reload';
-      if (reason === 'recycle') this.#tally.recycles++;
+      if (reason === 'recycle') this.tally.recycles++;
       worker.end(reason, 'drain', this.#gracefulTimeout);
     }
     for (const worker of plan.retire) worker.end(wanted === 0 ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
@@ -147,7 +147,7 @@ export class Crew {
   /** The end of a rollout, once it has come. */
   rolledOut(target: number, now: number): ReloadResult | ArbiterError | undefined {
     const result = this.takeover.end(this.#roster.posts(target), this.#all(), now);
-    if (result && !(result instanceof ArbiterError)) this.#tally.reloads++;
+    if (result && !(result instanceof ArbiterError)) this.tally.reloads++;
     return result;
   }
 
@@ -214,7 +214,7 @@ export class Crew {
   /** It ran out of time, and must end; of a thread, its process sees to that. */
   timeOut(worker: WorkerHandle, report: TimeoutReport): void {
     if (worker.timedOut) return;
-    this.#tally.timeouts++;
+    this.tally.timeouts++;
     this.#notifier.emit('worker:timeout', worker.info(), report);
     // At the first start, a thread that does not boot fails its process.
     if (report.thread === undefined || (report.clock === 'boot' && !worker.ready)) worker.timeOut();
@@ -238,8 +238,8 @@ export class Crew {
     this.#roster.remove(worker);
     this.#spares.remove(worker);
     const served = exit.reason !== 'boot' && this.evidence.hasServed(worker);
-    this.#tally.bury(this.evidence.of(worker));
-    if (exit.reason === 'crash') this.#tally.crashes++;
+    this.tally.bury(this.evidence.of(worker));
+    if (exit.reason === 'crash') this.tally.crashes++;
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
@@ -273,7 +273,7 @@ export class Crew {
     const partner = this.#roster.partner(worker, (other) => !this.takeover.tries(other));
     if (partner) this.takeover.rollout?.giveUp(worker);
     const replaced = partner !== undefined && (partner.term - worker.term || partner.age - worker.age) > 0;
-    if (replaced) this.#tally.respawns++;
+    if (replaced) this.tally.respawns++;
     else if (!partner) this.#recruiting.vacate(worker.id);
     return replaced;
   }
@@ -288,7 +288,7 @@ export class Crew {
       held: this.#held,
       failing: this.#health.failing(target, now),
       spares: this.#spares.waiting,
-      ...this.#tally.account(living),
+      ...this.tally.account(living),
     };
   }
 

@@ -18,13 +18,21 @@ export function explainExit(
   const requests = reason === 'boot' ? [] : requestsOf(records);
   const thread = fatal && fatal.threadId > 0 ? numberOf(slots, fatal.threadId) : undefined;
   const request = requests.find((each) => thread !== undefined && each === slots[thread]?.request) ?? requests[0];
+  const lost = lostMessages(slots[0]?.sent ?? 0, worker.control.received);
   return {
     ...{ ...exit, reason, ...overdue },
     ...(overdue && worker.inquiry.latest && { stacks: worker.inquiry.latest }),
+    ...(lost > 0 && { lostMessages: lost }),
     ...(thread !== undefined && { thread }),
     ...(request && { request }),
     ...(requests.length > 1 && { requests }),
   };
+}
+
+/** Of so many that were sent, modulo 2^32, as of when one had to wait; those that came later may have been taken at once. */
+function lostMessages(sent: number, received: number): number {
+  const lost = (sent - received) >>> 0;
+  return lost < 2 ** 31 ? lost : 0;
 }
 
 /** The number of a thread, from 1, by node's; undefined of another one than those that serve. */

@@ -11,7 +11,7 @@ const COUNTERS: readonly (readonly [name: string, of: keyof StatsTotals, help: s
   ['request_errors', 'errors', 'Requests whose handler threw or rejected.'],
   ['requests_abandoned', 'abandoned', 'Requests that no handler was called for, since their clients had left.'],
   ['worker_timeouts', 'timeouts', 'Workers and threads whose time ran out.'],
-  ['worker_crashes', 'crashes', 'Workers that ended without being told to.'],
+  ['worker_crashes', 'crashes', 'Workers and threads that ended without being told to.'],
   ['worker_respawns', 'respawns', 'Workers that replaced one that had ended without an order of the master.'],
   ['worker_recycles', 'recycles', 'Workers that were replaced because of maxRequests or maxMemory.'],
   ['reloads', 'reloads', 'Reloads that came to their end.'],

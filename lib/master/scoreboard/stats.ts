@@ -13,7 +13,7 @@ export interface StatsTotals {
   readonly abandoned: number;
   /** Workers that were killed because a clock ran out. */
   readonly timeouts: number;
-  /** Workers that ended without being told to, after they were ready. */
+  /** Workers, and threads of threaded ones, that ended without being told to, after they were ready. */
   readonly crashes: number;
   /** Workers that replaced one that had ended without the master's order. */
   readonly respawns: number;

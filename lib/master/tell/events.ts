@@ -19,6 +19,8 @@ export interface WorkerExit {
   readonly overdue?: true;
   /** Of one that is `overdue`: what its threads were doing shortly before, if it has said so. */
   readonly stacks?: readonly ThreadActivity[];
+  /** So many messages that its application had sent did not get so far; see {@link Worker.send}. */
+  readonly lostMessages?: number;
   /** The thread, from 1, in which V8 or node ended the process, where they could say so: by far the most memory, mostly. */
   readonly thread?: number;
   /** What it was serving at that moment, if anything; of several, that of {@link WorkerExit.thread}, or the oldest. */

@@ -19,6 +19,8 @@ export class Control {
   readonly #pipe: Duplex | undefined;
   #unwatch: (() => void) | undefined;
   readonly #outbox = new Outbox();
+  /** So many messages of its application have come. */
+  received = 0;
   /** A piece is on its way into the pipe. */
   #writing = false;
 
@@ -37,6 +39,7 @@ export class Control {
       else if (mail) this.#outbox.setThreads(mail.count);
       if (mail) return;
       const message = parseMessage(line);
+      if (message?.type === 'user') this.received++;
       if (message) onMessage(message);
       else onNoise(line);
     });

@@ -104,7 +104,7 @@ export class WorkerHandle extends Tenure {
   readonly #fatal = openFatalReport();
   readonly #enqueue: (turn: WorkerTurn) => void;
   readonly #child: Child;
-  readonly #control: Control;
+  readonly control: Control;
   readonly #limits = new Limits();
   /** Asks it what it does. */
   readonly inquiry: Inquiry;
@@ -119,12 +119,12 @@ export class WorkerHandle extends Tenure {
     this.#enqueue = enqueue;
     this.#child = spawnWorker(launch, this.#fatal.fd);
     this.family = new Family(this.#child);
-    this.#control = new Control(this.#child);
-    this.inquiry = new Inquiry({ order: (ask) => this.#control.ask(ask), board: launch.ask });
+    this.control = new Control(this.#child);
+    this.inquiry = new Inquiry({ order: (ask) => this.control.ask(ask), board: launch.ask });
     this.pid = this.#child.pid;
     debugWorker('#%d age %d spawned as %o', this.id, this.age, this.pid);
     this.#listen(enqueue);
-    if (launch.tls !== undefined) this.#control.sendTls(launch.tls, launch.tickets);
+    if (launch.tls !== undefined) this.control.sendTls(launch.tls, launch.tickets);
     if (launch.bootLimit > 0) this.#countBoot(Math.max(0, launch.bootLimit - this.lived));
   }
 
@@ -172,25 +172,25 @@ export class WorkerHandle extends Tenure {
   override markReady(since?: number): void {
     super.markReady(since);
     this.#limits.booted();
-    this.#control.open();
+    this.control.open();
   }
 
   override markBooted(): void {
     super.markBooted();
     this.#limits.booted();
-    this.#control.open();
+    this.control.open();
   }
 
   /** A message for its application, see {@link Control.post}. */
   post(letter: Letter, onSettled: OnSettled): boolean {
-    return this.#control.post(letter, onSettled);
+    return this.control.post(letter, onSettled);
   }
 
   /** A spare takes a slot, and has as long to be ready as one that boots. */
   take(id: number, standing: Standing): void {
     this.enter(id, standing);
     // Who does not hear of it is of no use.
-    if (!this.#control.place(id)) this.signal('SIGKILL');
+    if (!this.control.place(id)) this.signal('SIGKILL');
     if (this.#bootLimit > 0) this.#countBoot(this.#bootLimit);
   }
 
@@ -222,19 +222,19 @@ export class WorkerHandle extends Tenure {
   /** Says it on the control pipe. */
   order(order: Order): void {
     // TERM is all that it would still hear.
-    if (!this.#control.order(order)) this.signal('SIGTERM');
+    if (!this.control.order(order)) this.signal('SIGTERM');
     if (order === 'drain' && !this.ready) this.#countBoot(BLOCKED_BOOT);
   }
 
   /** The files of logs have been moved away. Before it has booted, that signal would end it. */
   reopenLogs(signal: NodeJS.Signals): void {
-    this.#control.reopen();
+    this.control.reopen();
     if (this.booted) this.signal(signal);
   }
 
   /** Has it tell its own numbers. Returns whether it hears of it. */
   askNumbers(): boolean {
-    return this.#control.order('numbers');
+    return this.control.order('numbers');
   }
 
   /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */
@@ -278,7 +278,7 @@ export class WorkerHandle extends Tenure {
       this.#exited = true;
       this.#limits.clear();
       this.inquiry.close();
-      this.#control.close();
+      this.control.close();
       debugWorker('#%d age %d ended: code %o, signal %o', this.id, this.age, code, signal);
       const fatal = this.#fatal.take(this.id);
       enqueue({ type: 'exit', worker: this, code, signal, ...(error && { error }), ...(fatal && { fatal }) });
@@ -290,7 +290,7 @@ export class WorkerHandle extends Tenure {
     child.on('close', report);
     // Of a busy host, timers come before what the pipe holds.
     child.on('exit', (code, signal) => setTimeout(() => setImmediate(report, code, signal), LAST_WORDS).unref());
-    this.#control.listen(
+    this.control.listen(
       (message) => enqueue({ type: 'message', worker: this, message }),
       (line) => debugWorker('#%d wrote a line that is no message: %s', this.id, line.slice(0, 80)),
     );

@@ -10,6 +10,7 @@ import { writeDuty } from '../vitals/board.js';
 import type { Link, Orders } from './link.js';
 import { Outgoing } from './outgoing.js';
 import { Renewals } from './renewals.js';
+import { ownSent } from './sent.js';
 import { sharedBuffer } from './shared.js';
 
 /** Undefined when the master is gone. */
@@ -44,7 +45,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
   const renewals = new Renewals();
   let orders: Pick<Orders, Exclude<Order, 'numbers'> | 'serve' | 'stacks'> | undefined;
   const onNumbers: (() => void)[] = [];
-  const outgoing = new Outgoing(write, pause);
+  const outgoing = new Outgoing(write, pause, ownSent);
   let onLetters: ((letters: readonly Letter[]) => void) | undefined;
   let letters: Letter[] = [];
   const take = (line: string): void => {

@@ -2,6 +2,7 @@ import { ArbiterError } from '../../errors.js';
 import { Fifo } from '../../protocol/fifo.js';
 import { ROOM } from '../../protocol/mail.js';
 import { encodeMessage, type Said, type UserText } from '../../protocol/messages.js';
+import type { SentCount } from './sent.js';
 
 /** Writes what it can at once. Returns how many bytes that were: 0 when the pipe is full; undefined when nobody has its other end. */
 export type Write = (bytes: Uint8Array) => number | undefined;
@@ -29,6 +30,7 @@ interface Waiting {
 export class Outgoing {
   readonly #write: Write;
   readonly #pause: (milliseconds: number) => void;
+  readonly #sent: Pick<SentCount, 'add' | 'store'> | undefined;
   readonly #waiting = new Fifo<Waiting>();
   /** What is being written, and who is to be told when it has been. */
   #piece: Uint8Array = EMPTY;
@@ -43,8 +45,12 @@ export class Outgoing {
   /** Nobody has read in the last moments: nothing is waited for any more. */
   #hopeless = false;
 
-  /** @param pause - stands still for so long. */
-  constructor(write: Write, pause: (milliseconds: number) => void) {
+  /**
+   * @param pause - stands still for so long.
+   * @param sent - counts messages of the application, but for those of threads, who do so themselves.
+   */
+  constructor(write: Write, pause: (milliseconds: number) => void, sent?: Pick<SentCount, 'add' | 'store'>) {
+    this.#sent = sent;
     this.#write = write;
     this.#pause = pause;
   }
@@ -80,11 +86,13 @@ export class Outgoing {
     if (this.#count >= ROOM.count || this.#size + size > ROOM.size) this.#flush();
     if (this.#count >= ROOM.count || this.#size + size > ROOM.size) throw noRoom();
     this.#count++;
+    this.#sent?.add();
     this.#size += size;
     this.#add(encodeMessage(message), () => {
       this.#count--;
       this.#size -= size;
     });
+    if (this.#waits) this.#sent?.store();
   }
 
   #add(line: string, onTaken?: () => void): void {

@@ -5,6 +5,7 @@ import { moveOwnLines } from '../access/own.js';
 import type { Link } from '../lifecycle/link.js';
 import { noRoom } from '../lifecycle/outgoing.js';
 import { Renewals } from '../lifecycle/renewals.js';
+import { sentCount } from '../lifecycle/sent.js';
 import { descriptors } from '../vitals/descriptors.js';
 import { Allowance } from './mail.js';
 import type { Moved, ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
@@ -27,11 +28,15 @@ export interface ThreadLink extends Link {
 export function linkToProcess(): ThreadLink {
   const { port, tls, requests, shortages, slot, vitals, offspring, log, ...data } = (workerData as ThreadData).prefork;
   const allowance = new Allowance(data.allowance);
+  const sent = sentCount(data.sent);
   const tell = (message: ThreadMessage | Moved): void => {
     if ('text' in message) {
       const { length } = message.text;
       if (allowance.count >= ROOM.count || allowance.size + length > ROOM.size) throw noRoom();
       allowance.take(length);
+      // On its way it waits in any case, until its process has passed it on.
+      sent.add();
+      sent.store();
     }
     port.postMessage(message);
   };

@@ -55,6 +55,8 @@ export interface ThreadData {
     readonly offspring: SharedArrayBuffer;
     /** How much of what it sends waits, see `Allowance`. */
     readonly allowance: SharedArrayBuffer;
+    /** How many messages of the application its process has taken on, see `SentCount`. */
+    readonly sent: SharedArrayBuffer;
     /** Its lines of the access log that wait, which its process writes when it dies. */
     readonly lines: SharedArrayBuffer | undefined;
     /** How many requests all threads have finished, and at how many the process wants to be replaced. */

@@ -7,6 +7,7 @@ import { newLines } from '../access/lines.js';
 import { ownDescriptor } from '../access/own.js';
 import { writeLeft } from '../access/rescue.js';
 import { type Look, SlowWatch } from '../insight/slow-watch.js';
+import { ownSent } from '../lifecycle/sent.js';
 import { namesOf } from '../sockets.js';
 import { Vitals } from '../vitals/vitals.js';
 import { isIdle } from '../watchdog/trace.js';
@@ -83,6 +84,7 @@ export class ThreadHandle {
           vitals,
           offspring: this.offspring.memory,
           allowance: this.allowance.memory,
+          sent: ownSent.memory,
           lines: this.lines,
           port: port2,
         },

@@ -26,6 +26,7 @@ const record: fc.Arbitrary<SlotRecord> = fc.record({
   patientUntil: fc.constant(0),
   requestTime: times,
   waitTime: times,
+  sent: fc.constant(0),
   room: fc.constant(undefined),
   request: fc.option(request, { nil: undefined }),
 });

@@ -14,7 +14,7 @@ const times = (count: number): Times => ({
 const record = (requests: number, errors: number, abandoned = errors - 1): SlotRecord => ({
   ...{ pid: 42, state: STATE.SERVING, active: 1, connections: 2, exitCode: undefined },
   ...{ beat: 9, requests, errors, abandoned, rss: 1000, elu: 0.5, patientUntil: 0, request: undefined },
-  ...{ requestTime: times(requests), waitTime: times(2 * requests), room: undefined },
+  ...{ requestTime: times(requests), waitTime: times(2 * requests), sent: 0, room: undefined },
 });
 
 test('a worker shows who it is and what its slot says', () => {
