@@ -157,6 +157,21 @@ test('access_log: TLS, with the bytes of the body and not of the cipher', { skip
   }
 });
 
+for (const { name, options } of classes(1)) {
+  // One that has a property more is an object of another kind, and a short request pays more for that than for its line.
+  test(`access_log: with it, and with slow reports, connections and requests have the properties that they have without, ${name}`, async (t) => {
+    const told = async (more: HostOptions): Promise<string> => {
+      // Of what has been read ahead, a handle has a note: that is a matter of time.
+      const env = { PREFORK_FAST_TURN: 'off' };
+      const host = new Host(t, { app: fixture('own-keys.js'), workers: 1, ...options, ...more }, { env });
+      return (await get(`${await host.ready()}/`)).body;
+    };
+    const without = await told({});
+    assert.match(without, /_events/);
+    assert.equal(await told({ accessLog: new LogFile(t).path, slowAfter: 1_000 }), without);
+  });
+}
+
 test('access_log: streams of HTTP/2', { skip: noCertificates }, async (t) => {
   const log = new LogFile(t);
   const host = http2Host(t, { app: fixture('logged.js#serve'), accessLog: log.path });
