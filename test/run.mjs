@@ -10,6 +10,13 @@ const STEPS = [
   { name: 'others', folders: ['unit', 'integration'], atOnce: 4 },
 ];
 
+/*
+ * Certificates beside Node's own are read by each process as it starts: with those of a whole system that is more than half of what the start of
+ * node itself takes, of thousands of processes. Only npm speaks to others, and gets them, see `test/helpers/project.ts`.
+ */
+const { NODE_EXTRA_CA_CERTS, ...inherited } = process.env;
+const env = { ...inherited, ...(NODE_EXTRA_CA_CERTS && { TEST_EXTRA_CA_CERTS: NODE_EXTRA_CA_CERTS }) };
+
 const scratch = mkdtempSync(join(tmpdir(), 'prefork-run-'));
 const failures = ({ name }) => join(scratch, name);
 
@@ -28,7 +35,10 @@ for (const step of STEPS) {
     '--test-reporter=./test/failures.mjs',
     `--test-reporter-destination=${failures(step)}`,
   ];
-  const { status } = spawnSync(process.execPath, [...flags, ...process.argv.slice(2), ...files], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [...flags, ...process.argv.slice(2), ...files], {
+    stdio: 'inherit',
+    env,
+  });
   if (status !== 0) process.exitCode = 1;
 }
 

@@ -8,13 +8,18 @@ export const PROJECT: string = fixture('../..');
 
 /** Runs npm in a folder; throws what it says when it fails. */
 export function npm(folder: string, ...args: string[]): string {
+  // The runner has taken them from all others.
+  const certificates = process.env['TEST_EXTRA_CA_CERTS'];
   return execFileSync('npm', ['--no-audit', '--no-fund', '--loglevel=error', ...args], {
     cwd: folder,
     encoding: 'utf8',
     // An `npm test` around us hands its own settings down.
-    env: Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !/^npm_(?!config_(cache|registry))/i.test(name)),
-    ),
+    env: {
+      ...Object.fromEntries(
+        Object.entries(process.env).filter(([name]) => !/^npm_(?!config_(cache|registry))/i.test(name)),
+      ),
+      ...(certificates && { NODE_EXTRA_CA_CERTS: certificates }),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
