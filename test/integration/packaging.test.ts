@@ -67,7 +67,7 @@ test('the tarball holds what is needed and nothing else', (t) => {
     path.includes('.'),
   );
   for (const path of built) {
-    assert.match(path, /\.(?:js|d\.ts)$|^control\/page\.html$/);
+    assert.match(path, /\.(?:js|d\.ts)$|^control\/page\.html$|^worker\/watchdog\/package\.json$/);
     assert.ok(paths.includes(`dist/${path}`), path);
   }
   for (const entry of ['index.js', 'index.d.ts', 'cli/main.js', 'worker/entry/main.js', 'worker/entry/prelude.js'])
