@@ -37,7 +37,8 @@ export async function readyAt(program: Program): Promise<string> {
 
 /** Reloads four workers while clients ask, and expects that nobody loses a request, and that the new code answers. */
 export async function survivesReload(t: TestContext, program: Program, url: string, answer: RegExp): Promise<void> {
-  const load = new Load(t, url, 6);
+  // With a pause, since the next workers boot beside them.
+  const load = new Load(t, url, 6, 5);
   await load.more(20);
   process.kill(program.pid, 'SIGHUP');
   await program.printed(/"msg":"reloaded: generation 2 serves, 4 workers replaced"/);

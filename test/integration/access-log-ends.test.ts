@@ -7,11 +7,16 @@ import { amount } from '../helpers/amount.js';
 import { ByteClient } from '../helpers/byte-client.js';
 import { classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { Load } from '../helpers/load.js';
 import { eventually } from '../helpers/wait.js';
 
+keepHosts();
+
 const app = fixture('logged.js');
-const REQUESTS = amount({ suite: 3_000, long: 100_000 });
+const REQUESTS = amount({ suite: 1_200, long: 100_000 });
+/** Of each client: eight of them are there all the time, also while workers boot, and then need no CPU of those. Milliseconds. */
+const PAUSE = amount({ suite: 4, long: 0 });
 
 /** In steps for each of which there is a deadline. */
 async function many(load: Load, count: number): Promise<void> {
@@ -68,16 +73,17 @@ for (const { name, options } of classes()) {
   }, async (t) => {
     const log = new LogFile(t);
     const host = new Host(t, { app, workers: 2, ...options, accessLog: log.path });
-    const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8);
+    const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8, PAUSE);
     const moved: string[] = [];
-    for (let round = 1; round <= 3; round++) {
-      await many(load, REQUESTS / 8);
+    // More often than it is reloaded: what waits to be written at that moment is little, or nothing.
+    for (let round = 1; round <= 6; round++) {
+      await many(load, REQUESTS / 16);
       // As logrotate does it: without `copytruncate`.
       const path = `${log.path}.${round}`;
       renameSync(log.path, path);
       moved.push(path);
       host.kill('SIGUSR1');
-      await many(load, REQUESTS / 8);
+      await many(load, REQUESTS / 16);
       if (round < 3) await host.call('reload');
     }
     await many(load, REQUESTS / 4);
@@ -102,7 +108,7 @@ for (const { name, options } of classes()) {
   }, async (t) => {
     const log = new LogFile(t);
     const host = new Host(t, { app, workers: 2, ...options, accessLog: log.path });
-    const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8);
+    const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8, PAUSE);
     for (let round = 1; round <= 3; round++) {
       await many(load, REQUESTS / 10);
       process.kill(host.workerPids.at(-1) as number, 'SIGKILL');

@@ -4,10 +4,13 @@ import type { WorkerExit, WorkerInfo, WorkerTimeout } from 'prefork';
 import { CLASSES } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { assertNobodyTimedOut, passing } from '../helpers/passing.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /*
  * What the master does about workers that stand still and have nobody else to end them.
@@ -129,7 +132,7 @@ test('a timeout gives a worker that drains no more time than it had', async (t) 
 
 test('a timeout of 0 is none', async (t) => {
   const host = unwatched(t, { timeout: 0 });
-  (await RawClient.connect(t, await host.ready())).get('/spins');
+  (await RawClient.connect(t, await host.ready())).get('/blocks');
   await passing(host, 4_000);
   await assertNobodyTimedOut(host);
 });

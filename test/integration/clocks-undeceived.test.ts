@@ -17,7 +17,7 @@ import { eventually, inTime } from '../helpers/wait.js';
 
 const TIMEOUT = 400;
 /** Of clients that are only to be there. */
-const PAUSE = 10;
+const PAUSE = 40;
 
 function impatient(t: TestContext, options: HostOptions = {}, execArgv: string[] = []): Host {
   const all = { workers: 2, app: fixture('stands-still.js'), timeout: TIMEOUT, watchdog: false, ...options };
@@ -49,7 +49,7 @@ for (const [watchdog, stop] of [
   test(`master_sigstop_sigcont_no_massacre: ${watchdog ? 'with' : 'without'} a watchdog`, async (t) => {
     const host = impatient(t, { watchdog });
     const load = new Load(t, await host.ready(), 4, PAUSE);
-    await load.more(100);
+    await load.more(50);
     for (let round = 0; round < 3; round++) {
       host.kill('SIGSTOP');
       const end = performance.now() + stop;

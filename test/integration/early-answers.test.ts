@@ -24,8 +24,11 @@ keepHosts();
 /** Above what a class may read of a body before it calls the handler. */
 const BYTES = 3_000_000;
 /** Of each client. */
-const REQUESTS = amount({ suite: 25, long: 100 });
-const LARGE = amount({ suite: 6, long: 30 });
+const REQUESTS = amount({ suite: 15, long: 100 });
+const LARGE = amount({ suite: 4, long: 30 });
+/** Of those that come in one way only. */
+const SOME = amount({ suite: 8, long: 20 });
+const ROUNDS = amount({ suite: 3, long: 5 });
 const CLOSE = { Connection: 'close' };
 /** As much of it as brings the handler on. */
 const ENOUGH = Buffer.alloc(2_000_000, 'x');
@@ -120,7 +123,7 @@ for (const workerClass of CLASSES) {
     const host = new Host(t, early(workerClass, { tls: { cert, key } }));
     const url = await host.ready();
     assert.deepEqual(await uploads(REQUESTS, { url, bytes: BYTES, headers: CLOSE, ca: cert }), { '413 FIN': REQUESTS });
-    assert.deepEqual(await uploads(20, { url, path: '/throw', bytes: BYTES, ca: cert }), { '500 FIN': 20 });
+    assert.deepEqual(await uploads(SOME, { url, path: '/throw', bytes: BYTES, ca: cert }), { '500 FIN': SOME });
     await atRest(host);
   });
 
@@ -128,9 +131,9 @@ for (const workerClass of CLASSES) {
     const host = await usual(t);
     const url = await host.ready();
     // HTTP/1.0 ends each connection.
-    assert.deepEqual(await uploads(20, { url, bytes: BYTES, version: '1.0' }), { '413 FIN': 20 });
+    assert.deepEqual(await uploads(SOME, { url, bytes: BYTES, version: '1.0' }), { '413 FIN': SOME });
     const none = await sharing(t, early(workerClass, { keepAlive: 0 }));
-    assert.deepEqual(await uploads(20, { url: await none.ready(), bytes: BYTES }), { '413 FIN': 20 });
+    assert.deepEqual(await uploads(SOME, { url: await none.ready(), bytes: BYTES }), { '413 FIN': SOME });
     await atRest(none);
   });
 
@@ -147,8 +150,8 @@ for (const workerClass of CLASSES) {
     const host = await usual(t);
     const url = await host.ready();
     const headers = { ...CLOSE, Expect: 'the impossible' };
-    assert.deepEqual(await uploads(20, { url, bytes: BYTES, headers }), { '417 FIN': 20 });
-    for (let count = 0; count < 20; count++) {
+    assert.deepEqual(await uploads(SOME, { url, bytes: BYTES, headers }), { '417 FIN': SOME });
+    for (let count = 0; count < SOME; count++) {
       const client = (await ByteClient.connect(url)).send('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n');
       client.send('x'.repeat(BYTES));
       assert.deepEqual(
@@ -255,7 +258,7 @@ for (const workerClass of CLASSES) {
       const host = await sharing(t, early(workerClass, { keepAlive: 0 }));
       const url = await host.ready();
       const behind = 'GET /ok HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(200_000);
-      for (let count = 0; count < 5; count++) {
+      for (let count = 0; count < ROUNDS; count++) {
         const before = host.of('worker:message').length;
         const ready = (): Promise<void> => eventually(() => host.of('worker:message').length > before, 'the handler');
         // It blocks until there is something behind its request, however long that takes.

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { classes } from '../helpers/classes.js';
 import { fixture } from '../helpers/host.js';
@@ -13,7 +14,7 @@ import { eventually } from '../helpers/wait.js';
 
 const needed = { skip: noCertificates };
 const WORKERS = 3;
-const VISITS = 100;
+const VISITS = amount({ suite: 50, long: 100 });
 const FEW = 20;
 const app = fixture('app.js');
 

@@ -8,6 +8,7 @@ import test, { type TestContext } from 'node:test';
 import tls from 'node:tls';
 import { Arbiter, type TlsSettings } from 'prefork';
 import type { Address } from '../helpers/address.js';
+import { amount } from '../helpers/amount.js';
 import { CertificateFiles, certificate, noCertificates } from '../helpers/certificate.js';
 import { classes } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
@@ -21,9 +22,9 @@ keepHosts();
 
 const needed = { skip: noCertificates };
 const WORKERS = 3;
-const VISITS = 100;
+const VISITS = amount({ suite: 50, long: 100 });
 const FEW = 20;
-/** Of a hundred, at least so many; the two are for what a loaded machine does to a client. */
+/** At least so many of them; the others are for what a loaded machine does to a client. */
 const MOST = 0.98;
 
 const LONG = 2 ** 31 - 1;

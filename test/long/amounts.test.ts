@@ -24,6 +24,8 @@ const TESTS = [
   'reload-leaks',
   'slow-requests-under-load',
   'threads-hangs-under-load',
+  'tls-tickets',
+  'tls-tickets-upgrade',
 ] as const;
 
 for (const name of TESTS) await import(`../integration/${name}.test.js`);
