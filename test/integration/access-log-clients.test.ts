@@ -9,9 +9,12 @@ import { amount } from '../helpers/amount.js';
 import { ByteClient } from '../helpers/byte-client.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const app = fixture('logged.js');
 const FUZZED = amount({ suite: 300, long: 20_000 });

@@ -19,8 +19,11 @@ import { ByteClient } from '../helpers/byte-client.js';
 import { classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const app = fixture('logged.js');
 

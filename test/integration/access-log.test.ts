@@ -8,6 +8,9 @@ import { classes } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { answerOf, connect, http2Host, request } from '../helpers/http2.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const app = fixture('logged.js');
 

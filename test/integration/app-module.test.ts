@@ -6,6 +6,9 @@ import test, { type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const FIXTURES = fixture('');
 

@@ -6,7 +6,10 @@ import { Arbiter } from 'prefork';
 import { MAX_PATH } from '../../build/options/address.js';
 import { getFrom } from '../helpers/address.js';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { occupy, temporaryFolder } from '../helpers/place.js';
+
+keepHosts();
 
 /** A path of so many bytes, of which the name of the socket has so many, in a folder that is there. */
 function pathOf(t: TestContext, bytes: number, nameBytes: number, unit: 'x' | 'é' = 'x'): string {

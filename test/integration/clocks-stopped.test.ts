@@ -4,10 +4,13 @@ import test from 'node:test';
 import { CLASSES, classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { assertNobodyTimedOut, passing } from '../helpers/passing.js';
 import { BOOT, LIMIT, STOPPED, stopAll } from '../helpers/stops.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 for (const { name, options } of classes(2)) {
   for (const watchdog of [true, false]) {

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import test from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const MEGABYTE = 1 << 20;
 const LONG_TEXT = 'x'.repeat(5 * MEGABYTE);

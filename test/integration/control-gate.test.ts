@@ -8,9 +8,12 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { type Asking, ask, type ControlPlace, tell } from '../helpers/control.js';
 import { Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { shared } from '../helpers/shared.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 const TOKEN = 'correct-horse-battery';
 const BEARER = { Authorization: `Bearer ${TOKEN}` };

@@ -5,7 +5,10 @@ import { ask } from '../helpers/control.js';
 import { figuresOf, serveFigures } from '../helpers/figures.js';
 import { Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const browser = { skip: CHROMIUM === undefined ? 'there is no Chromium' : false };
 const TOKEN = 'correct-horse-battery';

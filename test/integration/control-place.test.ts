@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { ask, tell } from '../helpers/control.js';
 import { Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { pace } from '../helpers/pace.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
 import { Succession } from '../helpers/succession.js';
+
+keepHosts();
 
 const TOKEN = 'correct-horse-battery';
 const impatient = { env: pace({ controlBind: 20 }) };

@@ -6,8 +6,11 @@ import test from 'node:test';
 import { EventSource } from 'eventsource';
 import { WebSocket } from 'ws';
 import { fixture, Host } from '../helpers/host.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { eventually, inTime } from '../helpers/wait.js';
+
+keepHosts();
 
 /* Real clients of endless answers, through reloads. */
 

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const ENTRY = { entry: 'listeners-that-throw.js' };
 /** What the fixture tells beside the events of its Arbiter. */

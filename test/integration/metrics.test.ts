@@ -7,8 +7,11 @@ import { ask, parsed, READERS, readNumbers } from '../helpers/exposition.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { Load } from '../helpers/load.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const text = async (host: Host): Promise<string> => (await host.call('metrics')) as string;
 

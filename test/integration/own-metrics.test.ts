@@ -5,6 +5,9 @@ import { readNumbers } from '../helpers/exposition.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
+
+keepHosts();
 
 const APP = fixture('own-metrics.js');
 const numbers = async (host: Host): Promise<ReadonlyMap<string, number>> =>

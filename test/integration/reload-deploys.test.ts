@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Host, type HostOptions, type HostSettings } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { gated, hostSource, Releases, source } from '../helpers/releases.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /** Kills so many workers at once, as nobody should, and waits until as many others serve. */
 async function killAll(host: Host, generation: number): Promise<void> {

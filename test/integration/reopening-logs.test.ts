@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { Program } from '../helpers/program.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const app = fixture('reopens.js');
 const told = (host: Host): number[] => host.of('worker:message').map(({ args: [worker] }) => worker.pid);

@@ -6,7 +6,10 @@ import type { BuiltInClass } from 'prefork';
 import { single } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
+
+keepHosts();
 
 /* That the master has workers write a report for it must not show to an application that uses `process.report` itself. */
 

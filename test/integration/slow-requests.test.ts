@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { shared } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /** Short: what is slow here is so until the test lets it go. Milliseconds. */
 const SLOW = 150;
