@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { after, type TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { eventually, inTime } from './wait.js';
 
@@ -35,33 +35,21 @@ export class Page {
     socket.on('message', (text) => this.#onMessage(JSON.parse(String(text))));
   }
 
-  /** Starts a browser with an empty profile, which the test's end removes. */
+  /** A page that shares nothing with those of other tests: a context of its own in the one browser of this file, as a private window has. */
   static async open(t: TestContext): Promise<Page> {
-    const profile = mkdtempSync(join(tmpdir(), 'prefork-chromium-'));
-    const args = [
-      ...['--headless=new', '--remote-debugging-port=0', `--user-data-dir=${profile}`, '--no-first-run'],
-      ...['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', 'about:blank'],
-    ];
-    const child = spawn(CHROMIUM as string, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
-    t.after(async () => {
-      await end(child);
-      // Its other processes may be a moment later.
-      rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
-    });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-    const address = (): string | undefined => /DevTools listening on (ws:\S+)/.exec(said)?.[1];
-    await eventually(
-      () => address() !== undefined,
-      () => `a browser\n${said}`,
-    );
-    const socket = new WebSocket(address() as string);
+    browser ??= start();
+    const socket = new WebSocket(await browser.address);
     await inTime(once(socket, 'open'), 'the protocol of the browser');
     const page = new Page(socket);
-    const { targetId } = await page.send('Target.createTarget', { url: 'about:blank' });
-    page.#session = (await page.send('Target.attachToTarget', { targetId, flatten: true })).sessionId;
+    const { browserContextId } = await page.send('Target.createBrowserContext');
+    const { targetId } = await page.send('Target.createTarget', { url: 'about:blank', browserContextId });
+    const { sessionId } = await page.send('Target.attachToTarget', { targetId, flatten: true });
+    t.after(async () => {
+      page.#session = undefined;
+      await page.send('Target.disposeBrowserContext', { browserContextId });
+      socket.close();
+    });
+    page.#session = sessionId;
     for (const domain of ['Page', 'Runtime', 'Network', 'Log']) await page.send(`${domain}.enable`);
     return page;
   }
@@ -142,6 +130,42 @@ export class Page {
       this.complaints.push(details.exception?.description ?? details.text);
     }
   }
+}
+
+interface Browser {
+  readonly child: ChildProcess;
+  readonly profile: string;
+  readonly address: Promise<string>;
+}
+
+/** To start one takes a second of CPU and more. */
+let browser: Browser | undefined;
+
+after(async () => {
+  if (!browser) return;
+  await end(browser.child);
+  // Its other processes may be a moment later.
+  rmSync(browser.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+});
+
+/** Starts a browser with an empty profile, which the end of the file removes. */
+function start(): Browser {
+  const profile = mkdtempSync(join(tmpdir(), 'prefork-chromium-'));
+  const args = [
+    ...['--headless=new', '--remote-debugging-port=0', `--user-data-dir=${profile}`, '--no-first-run'],
+    ...['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', 'about:blank'],
+  ];
+  const child = spawn(CHROMIUM as string, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const told = (): string | undefined => /DevTools listening on (ws:\S+)/.exec(said)?.[1];
+  const listens = eventually(
+    () => told() !== undefined,
+    () => `a browser\n${said}`,
+  );
+  return { child, profile, address: listens.then(() => told() as string) };
 }
 
 /** With all that it has started. */
