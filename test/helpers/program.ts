@@ -54,16 +54,19 @@ export class Program {
 
   async #until(condition: () => boolean, what: string): Promise<void> {
     if (condition()) return;
+    if (this.#ended) throw new Error(`it has ended without ${what}\n${this.#output}`);
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`waited ${DEADLINE} ms in vain for ${what}\n${this.#output}`)),
         DEADLINE,
       );
       const check = (): void => {
-        if (!condition()) return;
+        const holds = condition();
+        if (!holds && this.#ended === undefined) return;
         clearTimeout(timer);
         this.#watchers.delete(check);
-        resolve();
+        if (holds) resolve();
+        else reject(new Error(`it has ended before ${what}\n${this.#output}`));
       };
       this.#watchers.add(check);
     });

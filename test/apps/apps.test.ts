@@ -1,0 +1,109 @@
+/*
+ * Real applications, installed as a user would and started with what the guide says: they serve, a reload under load loses nothing, and they end in time with 0.
+ * `npm run test:apps`, or some of them: `APPS=nest-express,nest-fastify npm run test:apps`. See README.md of this folder.
+ */
+import assert from 'node:assert/strict';
+import { execSync } from 'node:child_process';
+import { copyFileSync, cpSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import type { BuiltInClass } from 'prefork';
+import { AppLoad, ask } from '../helpers/app-load.js';
+import { APPS, type Application, applications } from '../helpers/applications.js';
+import { readyAt } from '../helpers/command.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { Program } from '../helpers/program.js';
+import { npm, pack } from '../helpers/project.js';
+
+const WORKERS = 2;
+
+const wanted = process.env['APPS']?.split(',');
+const all = await applications();
+for (const name of wanted ?? []) assert.ok(all.has(name), `no application '${name}' in test/apps`);
+
+for (const [name, application] of all) {
+  if (wanted && !wanted.includes(name)) continue;
+  test(name, { skip: tooOld(application) }, async (t) => {
+    const folder = install(t, name);
+    if (application.build !== undefined) execSync(application.build, { cwd: folder, stdio: 'pipe', timeout: 300_000 });
+    for (const workerClass of application.classes) {
+      await t.test(`${name}, ${workerClass}`, (t) => lives(t, folder, application, workerClass));
+    }
+  });
+}
+
+function tooOld({ node: [major, minor] }: Application): string | false {
+  const [ownMajor = 0, ownMinor = 0] = process.versions.node.split('.').map(Number);
+  const isOld = ownMajor < major || (ownMajor === major && ownMinor < minor);
+  return isOld && `it needs Node ${major}.${minor}`;
+}
+
+/** A copy outside this project, so that it finds no package but its own: this library as it would be published, all others as its lock says. */
+function install(t: TestContext, name: string): string {
+  const folder = join(temporaryFolder(t), name);
+  cpSync(join(APPS, name), folder, {
+    recursive: true,
+    filter: (path) => !/node_modules|\.tgz$/.test(path.slice(APPS.length)),
+  });
+  const place = temporaryFolder(t);
+  copyFileSync(join(place, pack(place).filename), join(folder, 'prefork.tgz'));
+  npm(folder, 'ci', '--prefer-offline');
+  return folder;
+}
+
+function start(t: TestContext, folder: string, { start, env }: Application, workerClass: BuiltInClass): Program {
+  const [command, ...rest] = start.replaceAll('$PWD', folder).split(' ');
+  assert.ok(command === 'node' || start.startsWith('npx prefork '), `neither node nor npx prefork: ${start}`);
+  // npx itself would stand between the signals and the master.
+  const args = command === 'npx' ? [join(folder, 'node_modules/.bin/prefork'), ...rest.slice(1)] : rest;
+  const own = Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|PREFORK_)/i.test(name));
+  return new Program(t, process.execPath, args, {
+    cwd: folder,
+    env: {
+      ...Object.fromEntries(own),
+      PREFORK_BIND: '127.0.0.1:0',
+      PREFORK_WORKERS: String(WORKERS),
+      PREFORK_WORKER_CLASS: workerClass,
+      NODE_ENV: 'production',
+      ...env,
+    },
+  });
+}
+
+async function lives(
+  t: TestContext,
+  folder: string,
+  application: Application,
+  workerClass: BuiltInClass,
+): Promise<void> {
+  const program = start(t, folder, application, workerClass);
+  const address = await readyAt(program);
+  const serves = async (isReloaded: boolean): Promise<void> => {
+    for (const asked of application.requests) await ask(address, asked);
+    await application.further?.({ workerClass, address, folder, program, isReloaded });
+  };
+  await serves(false);
+
+  const [asked] = application.requests;
+  assert.ok(asked);
+  const load = new AppLoad(t, address, asked);
+  await load.more(20);
+  process.kill(program.pid, 'SIGHUP');
+  await program.printed(new RegExp(`"msg":"reloaded: generation 2 serves, ${WORKERS} workers replaced"`));
+  await load.more(20);
+  await load.stop();
+  assert.deepEqual(load.failures, [], program.output);
+
+  await serves(true);
+  process.kill(program.pid, 'SIGTERM');
+  assert.deepEqual(await program.exited(), { code: 0, signal: null }, program.output);
+  const complaints = program.output
+    .split('\n')
+    .filter((line) => /"level":"(?:warn|error)"/.test(line) && !application.warns?.test(line));
+  assert.deepEqual(complaints, []);
+  const { ends } = application;
+  if (ends) {
+    const told = program.output.match(new RegExp(ends.source, `${ends.flags}g`)) ?? [];
+    assert.ok(told.length >= 2 * WORKERS, `${told.length} have ended their application\n${program.output}`);
+  }
+}

@@ -1,0 +1,29 @@
+/* Numbers of prom-client in each worker and thread, which the control tells as their sum. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import type { Application, Running } from '../helpers/applications.js';
+
+/** How many orders of this kind all workers together have had, those that have ended too. */
+async function orders({ folder }: Running, kind: string): Promise<number> {
+  const request = get({ socketPath: join(folder, 'control.sock'), path: '/metrics' });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  assert.match(text, /^process_cpu_seconds_total /m);
+  return Number(new RegExp(`^shop_orders_total\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+}
+
+const application: Application = {
+  start: 'npx prefork shop.mjs --control unix:$PWD/control.sock',
+  classes: ['sync', 'threaded', 'async'],
+  node: [20, 19],
+  requests: [
+    { path: '/order/pen', answer: /^\{"ordered":"pen"\}$/ },
+    { path: '/order/book', answer: /^\{"ordered":"book"\}$/ },
+  ],
+  further: async (running) => assert.equal(await orders(running, 'book'), running.isReloaded ? 2 : 1),
+  shown: ['shop.mjs'],
+};
+export default application;

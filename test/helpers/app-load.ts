@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Asked } from './applications.js';
+import { eventually } from './wait.js';
+
+/** More than any test waits for: a load never goes on for ever. */
+const MOST = 20_000;
+
+/** Sends one request, and throws if it is not answered as it should be. */
+export async function ask(address: string, asked: Asked, agent: Agent | false = false): Promise<string> {
+  const { path, body, headers, status = 200, answer } = asked;
+  const json = body === undefined ? undefined : JSON.stringify(body);
+  const sent = request(`${address}${path}`, {
+    agent,
+    method: json === undefined ? 'GET' : 'POST',
+    headers: { ...(json !== undefined && { 'Content-Type': 'application/json' }), ...headers },
+  });
+  sent.end(json);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  assert.equal(response.statusCode, status, `${path}: ${text.slice(0, 2_000)}`);
+  assert.match(text, answer, path);
+  return text;
+}
+
+/** Clients that send a request again and again: half of them keep their connections, half use each for one request. */
+export class AppLoad {
+  answered = 0;
+  readonly failures: unknown[] = [];
+  #stopping = false;
+  readonly #clients: Promise<void>[];
+
+  constructor(t: TestContext, address: string, asked: Asked, clients = 4) {
+    this.#clients = Array.from({ length: clients }, (_, index) => this.#run(address, asked, index % 2 === 0));
+    t.after(() => this.stop());
+  }
+
+  /** Waits until so many more have been answered. */
+  async more(count: number): Promise<void> {
+    const goal = this.answered + count;
+    await eventually(
+      () => this.answered >= goal,
+      () => `${goal} answers, ${this.answered} came, ${this.failures.length} failed: ${this.failures[0]}`,
+    );
+  }
+
+  /** Resolves when the last answer has come. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#clients);
+  }
+
+  async #run(address: string, asked: Asked, keepAlive: boolean): Promise<void> {
+    const agent = new Agent({ keepAlive, maxSockets: 1 });
+    while (!this.#stopping && this.answered + this.failures.length < MOST) {
+      try {
+        await ask(address, asked, agent);
+        this.answered++;
+      } catch (error) {
+        this.failures.push(error);
+      }
+      // Most of the CPU is for the workers that boot.
+      await delay(5);
+    }
+    agent.destroy();
+  }
+}

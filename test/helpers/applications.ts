@@ -1,0 +1,74 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { BuiltInClass } from 'prefork';
+import type { Program } from './program.js';
+import { PROJECT } from './project.js';
+
+/** A request, and how it is answered: always, so also while the workers are replaced. */
+export interface Asked {
+  readonly path: string;
+  /** Sent as JSON by POST; without it, a GET. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** @defaultValue 200 */
+  readonly status?: number;
+  /** What the body must match. */
+  readonly answer: RegExp;
+}
+
+/** An application that serves. */
+export interface Running {
+  readonly workerClass: BuiltInClass;
+  /** Without a slash at its end. */
+  readonly address: string;
+  /** The copy of `test/apps/NAME/`, with its packages. */
+  readonly folder: string;
+  readonly program: Program;
+  readonly isReloaded: boolean;
+}
+
+/** What `test/apps/NAME.ts` exports by default: how the application in `test/apps/NAME/` is started, and what it then does. */
+export interface Application {
+  /** What the guide says to do after `npm ci`, e.g. `npm run build`. */
+  readonly build?: string;
+  /**
+   * What the guide says to type, word for word: `npx prefork …` or `node …`, without quotes; `$PWD` is its folder. Where it listens, how many workers it has and of which class comes by the variables
+   * `PREFORK_BIND`, `PREFORK_WORKERS` and `PREFORK_WORKER_CLASS`, so a script with an `Arbiter` of its own reads these.
+   */
+  readonly start: string;
+  /** The classes that make sense. */
+  readonly classes: readonly BuiltInClass[];
+  /** The oldest version of Node that it runs on, major and minor. */
+  readonly node: readonly [number, number];
+  /** The first one is what the load consists of. */
+  readonly requests: readonly Asked[];
+  /** Variables that the guide says to set. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What each worker, and each thread, prints before it ends, where the application has something to end. */
+  readonly ends?: RegExp;
+  /** What else it must do. It is called when it serves, and once more when it has been reloaded. */
+  readonly further?: (running: Running) => Promise<void>;
+  /** Warnings of the log that are as they should be. By default there must be none. */
+  readonly warns?: RegExp;
+  /** The page of the guide that shows it. @defaultValue frameworks.md */
+  readonly page?: string;
+  /** Its files that the page shows: each stands there whole, as a block of code. */
+  readonly shown: readonly string[];
+}
+
+/** Where the applications are. Their files are not compiled with the tests. */
+export const APPS: string = join(PROJECT, 'test/apps');
+
+/** All applications by name. */
+export async function applications(): Promise<ReadonlyMap<string, Application>> {
+  const folder = join(PROJECT, 'dist-test/apps');
+  const names = readdirSync(folder)
+    .filter((file) => file.endsWith('.js') && !file.endsWith('.test.js'))
+    .map((file) => file.slice(0, -'.js'.length));
+  const loaded = names.map(async (name) => {
+    const { default: application } = await import(pathToFileURL(join(folder, `${name}.js`)).href);
+    return [name, application as Application] as const;
+  });
+  return new Map(await Promise.all(loaded));
+}
