@@ -20,7 +20,14 @@ export type { ArbiterMessage } from './master/tell/mirror.js';
 export type { ExitReason, WorkerInfo, WorkerState } from './master/workers/worker-handle.js';
 export type { AccessLogSettings } from './options/access-format.js';
 export { defineConfig, type PreforkConfig } from './options/config.js';
-export type { CallbackHandler, FetchHandler, Handler, RequestListener, RoutingHandler } from './options/handler.js';
+export type {
+  CallbackHandler,
+  FetchHandler,
+  Handler,
+  InitHandler,
+  RequestListener,
+  RoutingHandler,
+} from './options/handler.js';
 export type { LogFields, Logger } from './options/logger.js';
 export type { TlsSettings } from './options/tls.js';
 export type { TrustedProxies } from './options/trust.js';

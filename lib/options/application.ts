@@ -1,12 +1,13 @@
 import type { Server } from 'node:http';
 import { inspect } from 'node:util';
-import type { CallbackHandler, FetchHandler, RequestListener, RoutingHandler } from './handler.js';
+import type { CallbackHandler, FetchHandler, InitHandler, RequestListener, RoutingHandler } from './handler.js';
 
 /** An application of which it is known how to serve it. */
 export type KnownApp =
   | { readonly kind: 'listener'; readonly app: RequestListener }
   | { readonly kind: 'server'; readonly app: Server }
   | { readonly kind: 'routing'; readonly app: RoutingHandler }
+  | { readonly kind: 'init'; readonly app: InitHandler }
   | { readonly kind: 'callback'; readonly app: CallbackHandler }
   | { readonly kind: 'fetch'; readonly app: FetchHandler };
 
@@ -17,12 +18,15 @@ export type Refuse = (expected: string, got: string) => Error;
 
 /** What the built-in worker classes serve, for messages. */
 const SERVED =
-  'a function (request, response) => …, an object with callback() (Koa), with routing() and ready() (Fastify) or ' +
-  'with fetch() (Hono and other Fetch handlers), or an http.Server that does not listen';
+  'a function (request, response) => …, an object with callback() (Koa), with routing() and ready() (Fastify), with ' +
+  'init(), getHttpServer() and close() (Nest) or with fetch() (Hono and other Fetch handlers), or an http.Server that ' +
+  'does not listen';
+
+const NEST = 'NestApplication';
 
 /**
  * Tells how to serve an application. One that fits several forms is taken as the first of: function, `http.Server`,
- * Fastify, Koa, Fetch handler. So what speaks Node's own objects is preferred, and a Fastify instance that was
+ * Fastify, Nest, Koa, Fetch handler. So what speaks Node's own objects is preferred, and a Fastify instance that was
  * decorated with a `fetch` stays one.
  */
 export function recognizeApp(app: unknown, refuse: Refuse): KnownApp {
@@ -41,6 +45,18 @@ export function recognizeApp(app: unknown, refuse: Refuse): KnownApp {
     const { server } = app as { server?: unknown };
     if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
     return { kind: 'routing', app: app as unknown as RoutingHandler };
+  }
+  if (hasMethod(app, 'init') && hasMethod(app, 'close')) {
+    if (hasMethod(app, 'getHttpServer')) {
+      // Others than Nest may have it only when they are initialised.
+      const server: unknown = app.getHttpServer();
+      if (isServer(server)) checkServer(server, NEST, refuse);
+      return { kind: 'init', app: app as unknown as InitHandler };
+    }
+    // Contexts and microservices of Nest, and the like.
+    if (!hasMethod(app, 'callback') && !hasMethod(app, 'fetch')) {
+      throw refuse(`a ${NEST}: what NestFactory.create() resolves to, with getHttpServer()`, describe(app));
+    }
   }
   if (hasMethod(app, 'callback')) return { kind: 'callback', app: app as CallbackHandler };
   if (hasMethod(app, 'fetch')) return { kind: 'fetch', app: app as FetchHandler };
@@ -62,6 +78,16 @@ export function checkServer(server: Server, what: string, refuse: Refuse): void 
     const expected = `a ${what} that does not listen, since the workers accept for it`;
     throw refuse(expected, 'one that listens already; remove its listen()');
   }
+}
+
+/** The server of a NestApplication, or of its like, that has been initialised. */
+export function nestServer(app: InitHandler, refuse: Refuse): Server {
+  const server: unknown = app.getHttpServer();
+  if (!isServer(server) || !('maxHeadersCount' in server)) {
+    throw refuse(`a ${NEST} whose getHttpServer() returns an http.Server`, `one that returns ${describe(server)}`);
+  }
+  checkServer(server, NEST, refuse);
+  return server;
 }
 
 function isClass(value: unknown): boolean {

@@ -17,6 +17,18 @@ export interface RoutingHandler {
 }
 
 /**
+ * An application that has a server and what ends with it: a NestApplication, as `NestFactory.create()` makes it. `init()` is called first, also
+ * where the application has done so; then the server is served, which must not listen. Nest's Fastify is served as Fastify is.
+ */
+export interface InitHandler {
+  init(): PromiseLike<unknown>;
+  /** An `http.Server`. */
+  getHttpServer(): object;
+  /** Called once, after the last request. */
+  close(): unknown;
+}
+
+/**
  * An application that speaks the Fetch API: Hono, `export default { fetch }`. It is served through `@hono/node-server`,
  * which must be installed beside this package. The second argument is its environment, with the objects of Node.
  */
@@ -28,4 +40,4 @@ export interface FetchHandler {
 }
 
 /** What the built-in worker classes serve. The `Server` must not listen; its listeners take the requests. */
-export type Handler = RequestListener | CallbackHandler | RoutingHandler | FetchHandler | Server;
+export type Handler = RequestListener | CallbackHandler | RoutingHandler | InitHandler | FetchHandler | Server;

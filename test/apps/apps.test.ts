@@ -16,6 +16,8 @@ import { Program } from '../helpers/program.js';
 import { npm, pack } from '../helpers/project.js';
 
 const WORKERS = 2;
+/** The default of this library. */
+const THREADS = 4;
 
 const wanted = process.env['APPS']?.split(',');
 const all = await applications();
@@ -104,6 +106,7 @@ async function lives(
   const { ends } = application;
   if (ends) {
     const told = program.output.match(new RegExp(ends.source, `${ends.flags}g`)) ?? [];
-    assert.ok(told.length >= 2 * WORKERS, `${told.length} have ended their application\n${program.output}`);
+    const inEach = workerClass === 'threaded' ? THREADS : 1;
+    assert.equal(told.length, 2 * WORKERS * inEach, program.output);
   }
 }

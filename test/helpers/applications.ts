@@ -45,7 +45,7 @@ export interface Application {
   readonly requests: readonly Asked[];
   /** Variables that the guide says to set. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What each worker, and each thread, prints before it ends, where the application has something to end. */
+  /** What each worker, or with `threaded` each thread, prints once when it has ended what the application has opened. */
   readonly ends?: RegExp;
   /** What else it must do. It is called when it serves, and once more when it has been reloaded. */
   readonly further?: (running: Running) => Promise<void>;

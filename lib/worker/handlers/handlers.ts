@@ -1,8 +1,8 @@
 /* How an application, in whatever form it is exported, becomes a listener for requests. It knows nothing of places and connections. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
-import { checkServer, isServer, type Refuse, recognizeApp } from '../../options/application.js';
-import type { CallbackHandler, RequestListener, RoutingHandler } from '../../options/handler.js';
+import { checkServer, isServer, nestServer, type Refuse, recognizeApp } from '../../options/application.js';
+import type { CallbackHandler, InitHandler, RequestListener, RoutingHandler } from '../../options/handler.js';
 import { createClosing } from './fastify.js';
 import { createFetchListener } from './fetch-handler.js';
 import type { Listener } from './listener.js';
@@ -24,6 +24,8 @@ export async function createListener(app: unknown): Promise<Listener> {
       return createServerListener(known.app);
     case 'routing':
       return createRoutingListener(known.app);
+    case 'init':
+      return createInitListener(known.app);
     case 'callback':
       return createCallbackListener(known.app);
     case 'fetch':
@@ -49,4 +51,23 @@ async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
     request: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),
     ...createClosing(app),
   };
+}
+
+/** Nest's `close()` calls its hooks, ends what it has opened, and closes the server, which has no connections of its own by then. */
+async function createInitListener(app: InitHandler): Promise<Listener> {
+  await app.init();
+  // As for a server: it may have been told to listen.
+  await turn();
+  const server = nestServer(app, refuse);
+  const routing = routingOf(app);
+  const listener = routing ? await createRoutingListener(routing) : createServerListener(server);
+  return { ...listener, close: async () => void (await app.close()) };
+}
+
+/** The Fastify that a NestApplication is built on: `init()` leaves it to `listen()` to make that ready. */
+function routingOf(app: InitHandler): RoutingHandler | undefined {
+  const { getHttpAdapter } = app as { getHttpAdapter?(): { getInstance?(): unknown } | undefined };
+  const instance = getHttpAdapter?.call(app)?.getInstance?.();
+  if (typeof instance !== 'object' || instance === null) return undefined;
+  return 'routing' in instance && 'ready' in instance ? (instance as RoutingHandler) : undefined;
 }

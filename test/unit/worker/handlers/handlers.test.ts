@@ -21,8 +21,9 @@ import { listenToOthers } from '../../../../build/worker/http/special-requests.j
 import { assertInvalid } from '../../invalid.js';
 
 const SERVED =
-  'a function (request, response) => …, an object with callback() (Koa), with routing() and ready() (Fastify) or ' +
-  'with fetch() (Hono and other Fetch handlers), or an http.Server that does not listen';
+  'a function (request, response) => …, an object with callback() (Koa), with routing() and ready() (Fastify), with ' +
+  'init(), getHttpServer() and close() (Nest) or with fetch() (Hono and other Fetch handlers), or an http.Server that ' +
+  'does not listen';
 const none = (): void => undefined;
 const refuse = (expected: string, got: string): Error => new Error(`expected ${expected}, got ${got}`);
 
@@ -34,6 +35,14 @@ const foreign = Object.assign(new EventEmitter(), {
   listen: none,
   close: none,
   maxHeadersCount: null,
+});
+
+/** A NestApplication, as far as it matters here. */
+const nest = (server: unknown = http.createServer(none), more: object = {}): object => ({
+  init: async () => undefined,
+  getHttpServer: () => server,
+  close: async () => undefined,
+  ...more,
 });
 
 const KNOWN: readonly (readonly [what: string, kind: AppKind, app: unknown])[] = [
@@ -48,6 +57,11 @@ const KNOWN: readonly (readonly [what: string, kind: AppKind, app: unknown])[] =
   ['a Koa application with a fetch', 'callback', Object.assign(new Koa(), { fetch: none })],
   ['a Fastify instance', 'routing', fastify()],
   ['a Fastify instance with a fetch', 'routing', fastify().decorate('fetch', none)],
+  ['a NestApplication', 'init', nest()],
+  ['a NestApplication with a fetch and a callback', 'init', nest(undefined, { fetch: none, callback: none })],
+  ['one that has its server only when it is initialised', 'init', nest(null)],
+  ['a Koa application with init and close', 'callback', Object.assign(new Koa(), { init: none, close: none })],
+  ['a Fetch handler with init and close', 'fetch', { fetch: none, init: none, close: none }],
   ['a Hono application', 'fetch', new Hono()],
   ['an object with fetch', 'fetch', { fetch: none, port: 8000 }],
   [
@@ -94,6 +108,23 @@ const REFUSED: readonly (readonly [what: string, app: unknown, expected: string,
     Object.assign(Object.create(foreign), { listening: true }),
     'a server that does not listen, since the workers accept for it',
     'got one that listens already; remove its listen()',
+  ],
+  [
+    'a NestApplication that listens',
+    nest(Object.assign(Object.create(foreign), { listening: true })),
+    'a NestApplication that does not listen, since the workers accept for it',
+    'got one that listens already; remove its listen()',
+  ],
+  ['a NestApplication with httpsOptions', nest(https.createServer()), `a NestApplication ${PLAIN}`, 'got one with TLS'],
+  [
+    'a context or a microservice of Nest',
+    new (class NestMicroservice {
+      readonly isInitialized = false;
+      init(): void {}
+      close(): void {}
+    })(),
+    'a NestApplication: what NestFactory.create() resolves to, with getHttpServer()',
+    'got [NestMicroservice]',
   ],
   [
     'a Fastify instance that listens',
@@ -156,9 +187,76 @@ test('Fastify is made ready, and closed with its hooks', async () => {
   assert.deepEqual(told, ['onReady', 'onClose']);
 });
 
+/** With what is not in the declarations. */
+type Inner = Listener & { own?: { server: Server }; beside?: Server };
+
+test('a NestApplication is initialised, its server is fed, and it is closed once', async () => {
+  const told: string[] = [];
+  const server = http.createServer(none);
+  const app = nest(undefined, {
+    async init() {
+      await turn();
+      told.push('init');
+    },
+    getHttpServer: () => (told.includes('init') ? server : undefined),
+    close: async () => void told.push('close'),
+  });
+  const listener = (await createListener(app)) as Inner;
+  assert.deepEqual([told, listener.own?.server], [['init'], server]);
+  await listener.close?.();
+  assert.deepEqual(told, ['init', 'close']);
+});
+
+test('a NestApplication on Fastify: that is made ready, and served as it is', async (t) => {
+  const told: string[] = [];
+  const instance = fastify();
+  instance.addHook('onReady', async () => void told.push('onReady'));
+  instance.addHook('preClose', async () => void told.push('preClose'));
+  instance.get('/', async () => 'from Fastify');
+  const app = nest(instance.server, {
+    init: async () => void told.push('init'),
+    getHttpAdapter: () => ({ getInstance: () => instance }),
+    async close() {
+      told.push('close');
+      await instance.close();
+    },
+  });
+  const listener = (await createListener(app)) as Inner;
+  assert.deepEqual([told, listener.beside, listener.own], [['init', 'onReady'], instance.server, undefined]);
+  assert.equal(await (await fetch(`http://${await serve(t, listener)}/`)).text(), 'from Fastify');
+  await listener.drain?.();
+  assert.deepEqual(told, ['init', 'onReady', 'preClose']);
+  await listener.close?.();
+  assert.deepEqual(told, ['init', 'onReady', 'preClose', 'close']);
+});
+
+test('a NestApplication without a server that can be served says so when it is initialised', async () => {
+  const expected = 'expected as the application a NestApplication whose getHttpServer() returns an http.Server';
+  for (const [server, got] of [
+    [null, 'null'],
+    [http2.createServer(), '[Http2Server]'],
+    [net.createServer(), '[Server]'],
+  ] as const) {
+    const message = `${expected}, got one that returns ${got}`;
+    await assert.rejects(createListener(nest(server)), { name: 'TypeError', message });
+  }
+  const error = new Error('no database');
+  await assert.rejects(createListener(nest(undefined, { init: async () => Promise.reject(error) })), error);
+});
+
+test('a NestApplication that listens in its init() is refused', async (t) => {
+  const server = http.createServer(none);
+  t.after(() => server.close());
+  const init = async (): Promise<void> => void server.listen(0, '127.0.0.1');
+  await assert.rejects(createListener(nest(server, { init })), {
+    name: 'TypeError',
+    message: /a NestApplication that does not listen, .* got one that listens already; remove its listen\(\)$/,
+  });
+});
+
 /** A server in the place of the worker's own, with the listeners of an application. */
 async function serve(t: TestContext, listener: Listener): Promise<string> {
-  const server = (listener as { own?: { server: Server } }).own?.server ?? http.createServer();
+  const server = (listener as Inner).own?.server ?? http.createServer();
   const answer: RequestListener = listenToOthers({ server, front: server, drain: none }, listener, {
     ...{ upgrades: true, http2: false },
     onRequest: (...args) => answer(...args),
