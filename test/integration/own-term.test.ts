@@ -63,6 +63,7 @@ for (const { name, options } of classes()) {
   for (const handler of [
     'is async',
     'returns no promise, and exits later',
+    'goes on when the server has closed without an error',
     'takes its listener away, and sends the signal again',
     'sends the signal again',
   ]) {

@@ -123,6 +123,9 @@ function speakFor(server: Server, acceptor: Acceptor): void {
   define('closeIdleConnections', () => {
     for (const socket of acceptor.connections) closeKept(socket);
   });
+  // Node tells one that does not listen that it is not running; who hears that has often no other way on, and ends nothing.
+  const { close } = server;
+  define('close', (callback?: () => void) => close.call(server, callback && (() => callback())));
 }
 
 function closeKept(socket: Socket): void {
