@@ -3,17 +3,14 @@
  * `npm run test:apps`, or some of them: `APPS=nest-express,nest-fastify npm run test:apps`. See README.md of this folder.
  */
 import assert from 'node:assert/strict';
-import { execSync } from 'node:child_process';
-import { copyFileSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { BuiltInClass } from 'prefork';
 import { AppLoad, ask } from '../helpers/app-load.js';
-import { APPS, type Application, applications } from '../helpers/applications.js';
+import { type Application, applications } from '../helpers/applications.js';
 import { readyAt } from '../helpers/command.js';
-import { temporaryFolder } from '../helpers/place.js';
+import { installed } from '../helpers/installed.js';
 import { Program } from '../helpers/program.js';
-import { npm, pack } from '../helpers/project.js';
 
 const WORKERS = 2;
 /** The default of this library. */
@@ -26,10 +23,15 @@ for (const name of wanted ?? []) assert.ok(all.has(name), `no application '${nam
 for (const [name, application] of all) {
   if (wanted && !wanted.includes(name)) continue;
   test(name, { skip: tooOld(application) }, async (t) => {
-    const folder = install(t, name);
-    if (application.build !== undefined) execSync(application.build, { cwd: folder, stdio: 'pipe', timeout: 300_000 });
-    for (const workerClass of application.classes) {
-      await t.test(`${name}, ${workerClass}`, (t) => lives(t, folder, application, workerClass));
+    const folder = installed(t, name, application);
+    const { start, also = [], classes } = application;
+    for (const line of [start, ...also]) {
+      for (const workerClass of classes) {
+        const which = line === start ? '' : `, ${line}`;
+        await t.test(`${name}, ${workerClass}${which}`, (t) =>
+          lives(t, folder, { ...application, start: line }, workerClass),
+        );
+      }
     }
   });
 }
@@ -38,19 +40,6 @@ function tooOld({ node: [major, minor] }: Application): string | false {
   const [ownMajor = 0, ownMinor = 0] = process.versions.node.split('.').map(Number);
   const isOld = ownMajor < major || (ownMajor === major && ownMinor < minor);
   return isOld && `it needs Node ${major}.${minor}`;
-}
-
-/** A copy outside this project, so that it finds no package but its own: this library as it would be published, all others as its lock says. */
-function install(t: TestContext, name: string): string {
-  const folder = join(temporaryFolder(t), name);
-  cpSync(join(APPS, name), folder, {
-    recursive: true,
-    filter: (path) => !/node_modules|\.tgz$/.test(path.slice(APPS.length)),
-  });
-  const place = temporaryFolder(t);
-  copyFileSync(join(place, pack(place).filename), join(folder, 'prefork.tgz'));
-  npm(folder, 'ci', '--prefer-offline');
-  return folder;
 }
 
 function start(t: TestContext, folder: string, { start, env }: Application, workerClass: BuiltInClass): Program {

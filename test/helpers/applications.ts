@@ -37,6 +37,8 @@ export interface Application {
    * `PREFORK_BIND`, `PREFORK_WORKERS` and `PREFORK_WORKER_CLASS`, so a script with an `Arbiter` of its own reads these.
    */
   readonly start: string;
+  /** Other lines that the guide says to type instead. */
+  readonly also?: readonly string[];
   /** The classes that make sense. */
   readonly classes: readonly BuiltInClass[];
   /** The oldest version of Node that it runs on, major and minor. */

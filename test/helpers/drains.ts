@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -61,12 +62,32 @@ export interface Unpacked {
   readonly text: string;
 }
 
-async function unpacked(url: string): Promise<Unpacked> {
-  const request = http.get(url, { agent: false, headers: { 'Accept-Encoding': 'gzip' } });
+/**
+ * The answer to a client that would keep its connection. If it does not say that the connection ends, the next request goes the same way, and that
+ * is where it is said: else one that is under way by then would be lost.
+ */
+async function unpacked(url: string, next: string): Promise<Unpacked> {
+  // One without it asks for the end of the connection by itself.
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    const { answer } = await exchange(url, agent);
+    if (answer.headers.connection === 'close') return answer;
+    const after = await exchange(next, agent);
+    assert.ok(after.request.reusedSocket, `${url}: the connection has ended, and no answer had said so`);
+    assert.deepEqual([after.answer.status, after.answer.headers.connection], [200, 'close'], `behind ${url}`);
+    return answer;
+  } finally {
+    agent.destroy();
+  }
+}
+
+async function exchange(url: string, agent: http.Agent): Promise<{ request: http.ClientRequest; answer: Unpacked }> {
+  const request = http.get(url, { agent, headers: { 'Accept-Encoding': 'gzip' } });
   const [response] = (await inTime(once(request, 'response'), `an answer to ${url}`)) as [http.IncomingMessage];
   const body = await inTime(buffer(response), `the end of ${url}`);
   const { statusCode: status, headers } = response;
-  return { status, headers, text: String(headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body) };
+  const text = String(headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body);
+  return { request, answer: { status, headers, text } };
 }
 
 export interface InDrain {
@@ -76,7 +97,7 @@ export interface InDrain {
 
 /**
  * Has an application hold a request of each path while its workers come to drain, and answer then. For a recycle, it is one that
- * loads through the fixture `load-gate`, and answers the path `quick` at once.
+ * loads through the fixture `load-gate`. The path `quick` is answered at once.
  */
 export async function answersInDrain(
   t: TestContext,
@@ -102,7 +123,7 @@ export async function answersInDrain(
   }
   const asked: Promise<readonly [string, Unpacked]>[] = [];
   const send = (path: string): void => {
-    const answer = unpacked(`${url}${path}`).then((got) => [path, got] as const);
+    const answer = unpacked(`${url}${path}`, `${url}${quick}`).then((got) => [path, got] as const);
     // The test may end before it is answered.
     answer.catch(() => undefined);
     asked.push(answer);

@@ -21,7 +21,8 @@ for (const [name, application] of all) {
   test(`the guide shows what ${name} runs`, () => {
     const text = page(application.page);
     for (const file of application.shown) assert.ok(text.includes(block(file, read(APPS, name, file))), file);
-    for (const line of [application.build, application.start]) if (line) assert.ok(text.includes(line), line);
+    const { build, start, also = [] } = application;
+    for (const line of [build, start, ...also]) if (line) assert.ok(text.includes(line), line);
   });
 
   test(`${name} gets this library as a tarball, with the dependencies that it has`, () => {
@@ -35,13 +36,10 @@ for (const [name, application] of all) {
   });
 }
 
-/** Blocks that stand in no application yet. */
-const NOT_TRIED = [/^import next from 'next';/];
-
 test('each block of code of guide/frameworks.md is run: by guide.test.ts, or in test/apps', () => {
   const shown = [...all].flatMap(([name, { shown }]) => shown.map((file) => read(APPS, name, file)));
   for (const [, code = ''] of page().matchAll(/```(?:[jt]sx?|m[jt]s)\n(.*?)```/gs)) {
-    if (NOT_TRIED.some((begin) => begin.test(code)) || shown.includes(code)) continue;
+    if (shown.includes(code)) continue;
     assert.match(code, /^\/\/ [\w-]+\.mjs\n/, code);
     const [name] = code.slice(3).split('\n');
     const isRun = page().includes(`\n${code}\`\`\`\n\n\`\`\`text\n`) || page().includes(`'./${name}'`);

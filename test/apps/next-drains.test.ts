@@ -1,15 +1,14 @@
 /* Next.js compresses and streams by itself, with methods of the response that it replaces: a drain leaves its answers whole. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
-import { amount } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
 import { prefork, readyAt, survivesReload } from '../helpers/command.js';
 import { answersInDrain, DRAINS, type Unpacked } from '../helpers/drains.js';
 import { fixture, type HostOptions } from '../helpers/host.js';
-import { PROJECT } from '../helpers/project.js';
+import { installed } from '../helpers/installed.js';
+import next from './next.js';
 
 const PATHS = ['/cookie', '/held', '/'];
 const FOR_ALL: Readonly<Record<(typeof CLASSES)[number], HostOptions & { workers: number }>> = {
@@ -18,17 +17,19 @@ const FOR_ALL: Readonly<Record<(typeof CLASSES)[number], HostOptions & { workers
   async: { workers: 1 },
 };
 
-/** Within this project, where Next finds itself. */
-const folder = mkdtempSync(join(PROJECT, 'dist-test/next-'));
-const env = { NEXT_TELEMETRY_DISABLED: '1', NEXT_DIR: folder };
-
+let folder = '';
+const undo: (() => unknown)[] = [];
 before(() => {
-  cpSync(join(PROJECT, 'test/fixtures/next-app'), folder, { recursive: true });
-  const next = join(PROJECT, 'node_modules/next/dist/bin/next');
-  // Its other bundler takes three times as long.
-  execFileSync(process.execPath, [next, 'build', '--webpack'], { cwd: folder, env: { ...process.env, ...env } });
+  folder = installed({ after: (act) => undo.push(act as () => unknown) }, 'next', next);
+  // Held back by the test, where it says so.
+  writeFileSync(
+    join(folder, 'held.mjs'),
+    `import ${JSON.stringify(fixture('load-gate.js'))};\nexport { default } from './next-app.mjs';\n`,
+  );
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => {
+  for (const act of undo) act();
+});
 
 function assertWhole(path: string, { status, headers, text }: Unpacked): void {
   assert.deepEqual([status, headers['content-encoding']], [200, 'gzip'], path);
@@ -39,25 +40,20 @@ function assertWhole(path: string, { status, headers, text }: Unpacked): void {
 }
 
 const WAYS = [...(Object.keys(DRAINS) as (keyof typeof DRAINS)[]), 'recycle'] as const;
-/** To start it takes a second of CPU for each worker. What does not hang on Next, each way of each class, is with other middleware in the suite. */
-const OF_CLASS = amount({
-  suite: { sync: ['reload'], threaded: ['TERM'], async: WAYS },
-  long: { sync: WAYS, threaded: WAYS, async: WAYS },
-} as const);
-
 for (const workerClass of CLASSES) {
-  for (const way of OF_CLASS[workerClass]) {
+  for (const way of WAYS) {
     test(`drain_keeps_next: ${way}, ${workerClass}`, async (t) => {
       // Several workers are recycled one after the other.
       const alone = way === 'recycle' && workerClass === 'sync';
       const paths = alone ? PATHS.slice(1, 2) : PATHS;
       const options = {
         workerClass,
-        app: fixture('next-server.js'),
+        app: join(folder, 'held.mjs'),
+        cwd: folder,
         ...FOR_ALL[workerClass],
         ...(alone && { workers: 1 }),
       };
-      const { answers } = await answersInDrain(t, way, options, paths, { env, quick: '/cookie?quick' });
+      const { answers } = await answersInDrain(t, way, options, paths, { env: next.env ?? {}, quick: '/cookie?quick' });
       for (const path of paths) assertWhole(path, answers[path] as Unpacked);
     });
   }
@@ -72,7 +68,7 @@ app.prepare().then(() => {
 });`;
   writeFileSync(join(folder, 'server.cjs'), script);
   const args = ['-w', '4', '--surge', '4', '-b', '127.0.0.1:0', 'run', 'server.cjs'];
-  const program = prefork(t, args, { cwd: folder, env });
+  const program = prefork(t, args, { cwd: folder, env: next.env ?? {} });
   await survivesReload(t, program, `${await readyAt(program)}/cookie?quick`, /the end/);
   assert.match(program.output, /^> Ready$/m);
 });

@@ -1,0 +1,18 @@
+/* Next.js as a custom server has it. What becomes of its own compression and streams in a drain: next-drains.test.ts. */
+import type { Application } from '../helpers/applications.js';
+
+const application: Application = {
+  build: 'npm run build',
+  start: 'npx prefork next-app.mjs',
+  classes: ['sync', 'threaded', 'async'],
+  node: [20, 19],
+  env: { NEXT_TELEMETRY_DISABLED: '1' },
+  requests: [
+    { path: '/cookie', answer: /the end$/ },
+    { path: '/', answer: /the end<.*<\/html>$/s },
+    { path: '/held', answer: /the end<.*<\/html>$/s },
+    { path: '/nowhere', status: 404, answer: /could not be found/ },
+  ],
+  shown: ['next-app.mjs'],
+};
+export default application;

@@ -1,0 +1,15 @@
+/* A page that takes its time: React's renderToString of thousands of rows. */
+import type { Application } from '../helpers/applications.js';
+
+const application: Application = {
+  start: 'npx prefork table.mjs',
+  // Another request of the same worker would wait for it.
+  classes: ['sync', 'threaded'],
+  node: [20, 19],
+  requests: [
+    { path: '/', answer: /<td>4999<\/td><td>24990001<\/td><td>70\.704<\/td><\/tr><\/tbody><\/table>$/ },
+    { path: '/?rows=2', answer: /<td>1<\/td><td>1<\/td><td>1\.000<\/td><\/tr><\/tbody><\/table>$/ },
+  ],
+  shown: ['table.mjs'],
+};
+export default application;

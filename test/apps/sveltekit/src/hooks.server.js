@@ -1,0 +1,1 @@
+process.on('sveltekit:shutdown', (reason) => console.log(`the application ends: ${reason}`));

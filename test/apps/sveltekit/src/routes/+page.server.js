@@ -1,0 +1,3 @@
+export function load() {
+  return { rows: Array.from({ length: 1000 }, (_, index) => ({ index, square: index * index })) };
+}
