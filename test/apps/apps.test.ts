@@ -13,8 +13,9 @@ import { installed } from '../helpers/installed.js';
 import { Program } from '../helpers/program.js';
 
 const WORKERS = 2;
-/** The default of this library. */
-const THREADS = 4;
+const THREADS = 2;
+/** Large applications boot in each thread, and others may run beside. Milliseconds. */
+const PATIENCE = 120_000;
 
 const wanted = process.env['APPS']?.split(',');
 const all = await applications();
@@ -55,6 +56,7 @@ function start(t: TestContext, folder: string, { start, env }: Application, work
       PREFORK_BIND: '127.0.0.1:0',
       PREFORK_WORKERS: String(WORKERS),
       PREFORK_WORKER_CLASS: workerClass,
+      ...(workerClass === 'threaded' && { PREFORK_THREADS: String(THREADS) }),
       NODE_ENV: 'production',
       ...env,
     },
@@ -68,6 +70,7 @@ async function lives(
   workerClass: BuiltInClass,
 ): Promise<void> {
   const program = start(t, folder, application, workerClass);
+  await program.printed(/"msg":"ready: /, PATIENCE);
   const address = await readyAt(program);
   const serves = async (isReloaded: boolean): Promise<void> => {
     for (const asked of application.requests) await ask(address, asked);
@@ -78,10 +81,10 @@ async function lives(
   const [asked] = application.requests;
   assert.ok(asked);
   const load = new AppLoad(t, address, asked);
-  await load.more(20);
+  await load.more(20, PATIENCE);
   process.kill(program.pid, 'SIGHUP');
-  await program.printed(new RegExp(`"msg":"reloaded: generation 2 serves, ${WORKERS} workers replaced"`));
-  await load.more(20);
+  await program.printed(new RegExp(`"msg":"reloaded: generation 2 serves, ${WORKERS} workers replaced"`), PATIENCE);
+  await load.more(20, PATIENCE);
   await load.stop();
   assert.deepEqual(load.failures, [], program.output);
 
@@ -92,10 +95,10 @@ async function lives(
     .split('\n')
     .filter((line) => /"level":"(?:warn|error)"/.test(line) && !application.warns?.test(line));
   assert.deepEqual(complaints, []);
-  const { ends } = application;
+  const { ends, preloads } = application;
   if (ends) {
     const told = program.output.match(new RegExp(ends.source, `${ends.flags}g`)) ?? [];
-    const inEach = workerClass === 'threaded' ? THREADS : 1;
+    const inEach = workerClass === 'threaded' ? THREADS + (preloads ? 1 : 0) : 1;
     assert.equal(told.length, 2 * WORKERS * inEach, program.output);
   }
 }

@@ -39,12 +39,13 @@ export class AppLoad {
     t.after(() => this.stop());
   }
 
-  /** Waits until so many more have been answered. */
-  async more(count: number): Promise<void> {
+  /** Waits until so many more have been answered, for so many milliseconds at most. */
+  async more(count: number, limit: number): Promise<void> {
     const goal = this.answered + count;
     await eventually(
       () => this.answered >= goal,
       () => `${goal} answers, ${this.answered} came, ${this.failures.length} failed: ${this.failures[0]}`,
+      limit,
     );
   }
 

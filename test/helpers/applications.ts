@@ -49,6 +49,8 @@ export interface Application {
   readonly env?: Readonly<Record<string, string>>;
   /** What each worker, or with `threaded` each thread, prints once when it has ended what the application has opened. */
   readonly ends?: RegExp;
+  /** That comes from a module that is preloaded, so from the main thread of a worker with threads too. */
+  readonly preloads?: boolean;
   /** What else it must do. It is called when it serves, and once more when it has been reloaded. */
   readonly further?: (running: Running) => Promise<void>;
   /** Warnings of the log that are as they should be. By default there must be none. */

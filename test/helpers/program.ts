@@ -37,8 +37,8 @@ export class Program {
   }
 
   /** The first match of the pattern in the output. */
-  async printed(pattern: RegExp): Promise<RegExpExecArray> {
-    await this.#until(() => pattern.test(this.#output), String(pattern));
+  async printed(pattern: RegExp, limit = DEADLINE): Promise<RegExpExecArray> {
+    await this.#until(() => pattern.test(this.#output), String(pattern), limit);
     return pattern.exec(this.#output) as RegExpExecArray;
   }
 
@@ -52,13 +52,13 @@ export class Program {
     for (const check of [...this.#watchers]) check();
   }
 
-  async #until(condition: () => boolean, what: string): Promise<void> {
+  async #until(condition: () => boolean, what: string, limit = DEADLINE): Promise<void> {
     if (condition()) return;
     if (this.#ended) throw new Error(`it has ended without ${what}\n${this.#output}`);
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`waited ${DEADLINE} ms in vain for ${what}\n${this.#output}`)),
-        DEADLINE,
+        () => reject(new Error(`waited ${limit} ms in vain for ${what}\n${this.#output}`)),
+        limit,
       );
       const check = (): void => {
         const holds = condition();
