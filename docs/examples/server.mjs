@@ -5,12 +5,14 @@ import { Arbiter } from 'prefork';
 function app(request, response) {
   if (request.url === '/die') process.kill(process.pid, 'SIGKILL'); // as the kernel does when memory runs out
   if (request.url === '/fail') throw new Error('this request fails, and no other');
+  if (request.url === '/hang') while (true);
   const until = performance.now() + 5;
   while (performance.now() < until);
   response.end(`Hello from process ${process.pid}\n`);
 }
 
-const arbiter = new Arbiter({ app, workers: 4, bind: process.env.BIND ?? '127.0.0.1:8000' });
+// What hangs for 3 seconds is ended; 30 by default.
+const arbiter = new Arbiter({ app, workers: 4, bind: process.env.BIND ?? '127.0.0.1:8000', timeout: 3_000 });
 
 if (!Arbiter.isWorker) {
   // What else happens, the log tells.
@@ -19,16 +21,19 @@ if (!Arbiter.isWorker) {
     const [{ address, port }] = arbiter.addresses;
     const url = `http://${address}:${port}`;
     const [{ pid }] = arbiter.workers;
-    console.log(`
-Serving on ${url}, the master is ${process.pid}. Try in another terminal:
-
-  curl ${url}/        one of the workers answers
-  curl ${url}/fail    500, for this request alone
-  curl ${url}/die     takes its worker down: the log names the request
-  kill -9 ${pid}${' '.repeat(33 - String(pid).length)} a worker dies, another takes its place
-  kill -TTIN ${process.pid}${' '.repeat(30 - String(process.pid).length)} one worker more (-TTOU: one less)
-  kill -TERM ${process.pid}${' '.repeat(30 - String(process.pid).length)} graceful stop (Ctrl-C: quick stop)
-`);
+    const tries = [
+      [`curl ${url}/`, 'one of the workers answers'],
+      [`curl ${url}/fail`, '500, for this request alone'],
+      [`curl ${url}/hang`, '504 after 3 seconds: the log says in which line, and the worker is replaced'],
+      [`curl ${url}/die`, 'takes its worker down: the log names the request'],
+      [`kill -9 ${pid}`, 'a worker dies, another takes its place'],
+      [`kill -HUP ${process.pid}`, 'a deploy: new workers, one after the other, and nobody notices'],
+      [`kill -TTIN ${process.pid}`, 'one worker more (-TTOU: one less)'],
+      [`kill -TERM ${process.pid}`, 'graceful stop (Ctrl-C: quick stop)'],
+    ];
+    console.log(`\nServing on ${url}, the master is ${process.pid}. Try in another terminal:\n`);
+    for (const [command, what] of tries) console.log(`  ${command.padEnd(url.length + 12)}${what}`);
+    console.log();
   });
 }
 

@@ -1,0 +1,9 @@
+// An application of Fastify. A worker is ready when its plugins are; its onClose hooks run when the worker has drained.
+import fastify from 'fastify';
+import { Arbiter } from 'prefork';
+
+const app = fastify();
+app.get('/hello/:name', async (request) => ({ hello: request.params.name }));
+app.addHook('onClose', async () => console.log(`process ${process.pid} has closed its database`));
+
+await new Arbiter({ app, bind: process.env.BIND ?? '127.0.0.1:8000', workers: 2 }).run();

@@ -1,0 +1,11 @@
+// A regular expression that takes longer for each word, for ever in the end. Its client gets 504, the log gets the stack, and all others are served.
+import { Arbiter } from 'prefork';
+
+const isListOfTags = (text) => /^(\w+,?\s?)*$/.test(text);
+
+function app(request, response) {
+  const tags = new URL(request.url, 'http://localhost').searchParams.get('tags') ?? '';
+  response.end(isListOfTags(tags) ? 'tags\n' : 'no tags\n');
+}
+
+await new Arbiter({ app, bind: process.env.BIND ?? '127.0.0.1:8000', workers: 2, timeout: 2_000 }).run();
