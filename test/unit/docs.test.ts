@@ -1,0 +1,93 @@
+/* The pages for people: links that lead somewhere, and figures that stand where they are said to. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'node:test';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const GUIDE = readdirSync(join(ROOT, 'docs/guide')).map((page) => `docs/guide/${page}`);
+const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'docs/DESIGN.md',
+  'docs/examples/small/README.md',
+  'bench/README.md',
+  ...GUIDE,
+];
+
+/** The text without blocks of code, in which nothing is a link or a heading. */
+const prose = (path: string): string => read(path).replace(/^```.*?^```$/gms, '');
+
+/** The anchors of a page, as GitHub makes them from its headings. */
+function anchors(path: string): Set<string> {
+  const found = new Set<string>();
+  for (const [, heading = ''] of prose(path).matchAll(/^#+ (.+)$/gm)) {
+    const plain = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
+    found.add(plain.replace(/[^\p{L}\p{N}\- _]/gu, '').replaceAll(' ', '-'));
+  }
+  return found;
+}
+
+for (const page of PAGES) {
+  test(`the links of ${page} lead somewhere`, () => {
+    for (const [, target = ''] of prose(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^\w+:/.test(target)) continue;
+      const [path = '', anchor] = target.split('#');
+      const file = path === '' ? page : join(dirname(page), path);
+      assert.ok(existsSync(join(ROOT, file)), target);
+      if (anchor) assert.ok(anchors(file).has(anchor), target);
+    }
+  });
+}
+
+test('the guide has a row for each of its pages', () => {
+  const rows = new Set([...read('docs/guide/README.md').matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, page]) => page));
+  for (const page of GUIDE) assert.ok(page.endsWith('/README.md') || rows.has(page.slice('docs/guide/'.length)), page);
+});
+
+const cells = (line: string): string[] =>
+  line
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+
+/** The rows of a section of the results, by their cells. */
+function rowsOf(section: string): string[][] {
+  const parts = read('bench/RESULTS.md').split(/^## /m);
+  const part = parts.find((text) => new RegExp(`^${section}\\b`).test(text));
+  assert.ok(part, `a section ${section}`);
+  return part
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map(cells);
+}
+
+test('each figure of guide/compared.md stands in bench/RESULTS.md', () => {
+  const FIGURE = /\d+(?:\.\d+)? \(\d[\d.]*-\d[\d.]*\)/g;
+  const page = read('docs/guide/compared.md');
+  const tables = page
+    .slice(page.indexOf('## Measured'))
+    .split('\n')
+    .filter((line) => /^\| (?!section|-)/.test(line));
+  let figures = 0;
+  for (const line of tables) {
+    const [section = '', row = '', figure = ''] = cells(line);
+    const rows = rowsOf(section).filter((candidate) => row.split('; ').every((name) => candidate.includes(name)));
+    for (const one of figure.split('; ')) {
+      assert.ok(
+        rows.some((candidate) => candidate.includes(one)),
+        line,
+      );
+      figures++;
+    }
+  }
+  assert.ok(figures > 25, `${figures} figures`);
+  // And there are no others.
+  const text = page
+    .split('\n')
+    .filter((line) => !tables.includes(line))
+    .join('\n');
+  assert.deepEqual(text.match(FIGURE), null);
+});
