@@ -1,6 +1,6 @@
 /* docs/examples/small: each is started as its page says, asked what the page says, and told to end. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -93,6 +93,28 @@ for (const name of names) {
     assert.doesNotMatch(program.output, /\(node:|Warning/);
   });
 }
+
+test('the two files at the top of README.md serve', async (t) => {
+  const page = readFileSync(join(PROJECT, 'README.md'), 'utf8');
+  const blocks = [...page.matchAll(/```js\n\/\/ (\w+\.mjs)\n(.*?)```/gs)];
+  assert.deepEqual(
+    blocks.map(([, name]) => name),
+    ['app.mjs', 'serve.mjs'],
+  );
+  // Inside the package, so that `prefork` is resolved as it is for a user.
+  const folder = mkdtempSync(join(PROJECT, 'dist-test/readme-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [, name = '', code = ''] of blocks)
+    writeFileSync(join(folder, name), code.replace("app: './app.mjs'", "$&, bind: '127.0.0.1:0'"));
+  const program = new Program(t, process.execPath, ['serve.mjs'], { cwd: folder });
+  const [, address, port] = await program.printed(/listening on ([\d.]+):(\d+)/);
+  const answer = await getFrom({ address: address as string, port: Number(port) });
+  assert.match(answer.body, /^hello from process \d+\n$/);
+  await program.printed(/"event":"ready"/);
+  program.child.kill('SIGTERM');
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
+  assert.match(program.output, /worker 4 has ended: stop/);
+});
 
 test('npm run example: what a person sees on a terminal is no JSON, and what it proposes happens', {
   skip: noTerminals,
