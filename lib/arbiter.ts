@@ -12,6 +12,7 @@ import { callListeners } from './master/tell/listeners.js';
 import { mirror } from './master/tell/mirror.js';
 import { createNotifier, type Notifier } from './master/tell/notify.js';
 import type { WorkerInfo } from './master/workers/worker-handle.js';
+import { refuseBundled } from './options/bundled.js';
 import { integer } from './options/checks.js';
 import type { Handler } from './options/handler.js';
 import type { ResolvedOptions } from './options/resolved.js';
@@ -23,7 +24,7 @@ import { startInWorker } from './worker/entry/serve.js';
 
 /** Else it would become a master within a worker. */
 const FOREIGN =
-  'this process is a worker of another copy, or version, of this library than the one that the script imports; start the master anew';
+  'this process is a worker of another copy, or version, of this library than the one that the script imports; start the master anew, and if a bundler has put one into the script, mark prefork external';
 
 /**
  * The master: it binds the sockets, keeps a number of worker processes alive, and knows nothing of clients.
@@ -33,11 +34,11 @@ const FOREIGN =
  * Arbiters resolve at once.
  *
  * @typeParam App - the type of the handler.
- * @throws {@link ArbiterError} `ERR_INVALID_OPTION`, which names the option.
+ * @throws {@link ArbiterError} `ERR_INVALID_OPTION`, which names the option. `ERR_BUNDLED` where a bundler has put this library into a file of the application.
  */
 export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   /** Whether this process is a worker of some Arbiter. */
-  static readonly isWorker: boolean = spec !== undefined;
+  static readonly isWorker: boolean = spec !== undefined || foreign;
 
   readonly #options: ResolvedOptions;
   readonly #master: Master;
@@ -45,6 +46,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   constructor(options: ArbiterOptions<App>) {
     super();
+    if (!spec && !foreign) refuseBundled();
     this.#options = validateOptions(options);
     if (!spec && this.#options.tls) readTls(this.#options.tls);
     const journal = createJournal(this.#options, () => this.#master.target);

@@ -8,6 +8,8 @@ export type ArbiterErrorCode =
   | 'ERR_PERMISSION'
   /** An inline `app` needs a host entry script to run again in the workers, and there is none. */
   | 'ERR_NO_ENTRY'
+  /** This library has been bundled into another file, so that its workers could not be started. */
+  | 'ERR_BUNDLED'
   /** An address could not be bound. The cause is the system's error. */
   | 'ERR_BIND'
   /** The module of `app` is missing, throws while it loads, or exports no handler. */
@@ -47,6 +49,7 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_STATE: 1,
   ERR_NO_ENTRY: 1,
   ERR_PERMISSION: 1,
+  ERR_BUNDLED: 1,
   ERR_BIND: 1,
   ERR_APP_LOAD: 4,
   ERR_WORKER_BOOT: 3,

@@ -24,3 +24,20 @@ if (spec) Object.defineProperty(process, MARK, { value: true });
 
 /** Whether this process is a worker that another copy of this library has begun. */
 export const foreign: boolean = !spec && MARK in process;
+
+/**
+ * Where an application finds its own worker, also one that has been bundled with a copy of this library. Of each process and each thread, which
+ * have a `process` of their own. The number is that of what is found there: another one where something of it means something else.
+ */
+const OWN = Symbol.for('prefork.worker.1');
+
+/** For the other copies. */
+export function leaveForCopies<T>(own: T): T {
+  Object.defineProperty(process, OWN, { value: own });
+  return own;
+}
+
+/** What the copy that has begun this worker has left; undefined where there is none. */
+export function leftByCopy(): unknown {
+  return (process as { readonly [OWN]?: unknown })[OWN];
+}

@@ -9,6 +9,7 @@ const CODES: Record<ArbiterErrorCode, number> = {
   ERR_STATE: 1,
   ERR_NO_ENTRY: 1,
   ERR_PERMISSION: 1,
+  ERR_BUNDLED: 1,
   ERR_BIND: 1,
   ERR_APP_LOAD: 4,
   ERR_WORKER_BOOT: 3,

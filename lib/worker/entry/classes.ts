@@ -3,7 +3,7 @@ import type { BuiltInClass, WorkerKind } from '../../options/types.js';
 import { AsyncWorker } from '../classes/async.js';
 import { SyncWorker } from '../classes/sync.js';
 import { ThreadedWorker } from '../classes/threaded.js';
-import type { Worker, WorkerContext } from '../worker.js';
+import { Worker, type WorkerContext } from '../worker.js';
 import { loadApp } from './app.js';
 
 /** A concrete class of workers. */
@@ -27,7 +27,13 @@ function isLoadedClass(value: unknown): value is LoadedClass {
 /** The class behind the name of a built-in one, a module specifier, or the class itself. Throws what a module throws. */
 export async function loadClass(source: unknown): Promise<LoadedClass> {
   const found = typeof source === 'string' ? (BUILT_IN[source as BuiltInClass] ?? (await loadApp(source))) : source;
-  if (isLoadedClass(found)) return found;
+  if (isLoadedClass(found)) {
+    if (found.prototype instanceof Worker) return found;
+    // What that copy knows of its process is not what this worker is.
+    throw new TypeError(
+      `the worker class ${found.name} extends a class of another copy of prefork; where a bundler has put that into its module, mark prefork external`,
+    );
+  }
   throw new TypeError(
     `expected a subclass of Worker as the worker class${typeof source === 'string' ? ` in '${source}'` : ''}, got ${inspect(found, { depth: 0 })}`,
   );

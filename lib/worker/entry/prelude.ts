@@ -9,7 +9,7 @@ import { LIBRARY, preludeIn } from '../../options/library.js';
 import { FD, type WorkerSpec } from '../../protocol/spec.js';
 import { SLOT_SIZE, STATE } from '../../scoreboard.js';
 import { replaceDeadTerminals } from '../../system/dead-terminal.js';
-import { spec, titleOf } from '../context.js';
+import { leaveForCopies, spec, titleOf } from '../context.js';
 import { linkToMaster } from '../lifecycle/control.js';
 import { armFatalReport } from '../lifecycle/fatal-report.js';
 import { type Lifecycle, startLifecycle } from '../lifecycle/lifecycle.js';
@@ -23,9 +23,12 @@ import { RecycleWatch } from '../vitals/recycle.js';
 import { Slot } from '../vitals/slot.js';
 import { startWatchdog } from '../watchdog/watchdog.js';
 import { guardOutput } from './output.js';
+import { type OwnWorker, ownWorker } from './self.js';
 
 /** Undefined where this is no worker. */
 export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
+/** What the application finds as `worker`. Left before its code, in which a copy of this library may come first. */
+export const own: OwnWorker | undefined = spec && lifecycle && leaveForCopies(ownWorker(spec, lifecycle));
 if (spec && spec.app === undefined) ownScript.begin();
 // Loaded by the flag, but not by a worker: by a thread of one, which has modules of its own and the same fd 0.
 if (!spec && process.execArgv[1] === preludeIn(LIBRARY)) {

@@ -2,12 +2,10 @@ import { inspect } from 'node:util';
 import { userText } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { rowOf } from '../../system/process-table.js';
-import { spec } from '../context.js';
 import { departure } from '../drain-signal.js';
 import { inbox, type MessageListener } from '../lifecycle/inbox.js';
 import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import { MetricsReporter, type MetricsSource } from './own-metrics.js';
-import { lifecycle } from './prelude.js';
 import { createWarner } from './warner.js';
 
 /** A worker as its own application sees it. */
@@ -77,58 +75,56 @@ export interface OwnWorker {
   shared(name: string, bytes: number): Promise<SharedArrayBuffer>;
 }
 
-/** This process's, or thread's, own worker; undefined in the master and in other programs. */
-export const worker: OwnWorker | undefined =
-  spec && lifecycle
-    ? Object.freeze({
-        name: spec.name,
-        get id() {
-          return (spec as WorkerSpec).id;
-        },
-        age: spec.age,
-        generation: spec.generation,
-        thread: spec.thread ?? 0,
-        get signal() {
-          return departure.signal;
-        },
-        send(message: unknown) {
-          lifecycle?.tell({ type: 'user', text: userText(message), ...(spec?.thread && { thread: spec.thread }) });
-        },
-        on(event: string, listener: MessageListener) {
-          inbox.on(event, listener, false);
-          return worker as OwnWorker;
-        },
-        once(event: string, listener: MessageListener) {
-          inbox.on(event, listener, true);
-          return worker as OwnWorker;
-        },
-        off(event: string, listener: MessageListener) {
-          inbox.off(event, listener);
-          return worker as OwnWorker;
-        },
-        metrics: createMetrics(spec, lifecycle),
-        extendTimeout(duration: number) {
-          if (typeof duration !== 'number' || !(duration >= 0)) {
-            throw new RangeError(`extendTimeout: expected milliseconds of at least 0, got ${inspect(duration)}`);
-          }
-          if (lifecycle) lifecycle.slot.setPatience(lifecycle.pulse.extend(duration));
-        },
-        adopt(pid: number) {
-          if (!Number.isSafeInteger(pid) || pid <= 1)
-            throw new RangeError(`adopt: expected a pid, got ${inspect(pid)}`);
-          const row = rowOf(pid);
-          if (row) lifecycle?.tell({ type: 'adopt', pid, born: row.born });
-        },
-        async shared(name: string, bytes: number) {
-          const buffer = await lifecycle?.shared(name, bytes);
-          if (buffer === undefined) throw new RangeError(`expected a size in bytes that can be had, got ${bytes}`);
-          if (buffer.byteLength === bytes) return buffer;
-          throw new RangeError(
-            `the shared buffer '${name}' has ${buffer.byteLength} bytes, and ${bytes} were asked for`,
-          );
-        },
-      })
-    : undefined;
+/** @internal */
+export function ownWorker(spec: WorkerSpec, lifecycle: Lifecycle): OwnWorker {
+  const { tell, slot, pulse } = lifecycle;
+  const own: OwnWorker = Object.freeze({
+    name: spec.name,
+    get id() {
+      return spec.id;
+    },
+    age: spec.age,
+    generation: spec.generation,
+    thread: spec.thread ?? 0,
+    get signal() {
+      return departure.signal;
+    },
+    send(message: unknown) {
+      tell({ type: 'user', text: userText(message), ...(spec.thread && { thread: spec.thread }) });
+    },
+    on(event: string, listener: MessageListener) {
+      inbox.on(event, listener, false);
+      return own;
+    },
+    once(event: string, listener: MessageListener) {
+      inbox.on(event, listener, true);
+      return own;
+    },
+    off(event: string, listener: MessageListener) {
+      inbox.off(event, listener);
+      return own;
+    },
+    metrics: createMetrics(spec, lifecycle),
+    extendTimeout(duration: number) {
+      if (typeof duration !== 'number' || !(duration >= 0)) {
+        throw new RangeError(`extendTimeout: expected milliseconds of at least 0, got ${inspect(duration)}`);
+      }
+      slot.setPatience(pulse.extend(duration));
+    },
+    adopt(pid: number) {
+      if (!Number.isSafeInteger(pid) || pid <= 1) throw new RangeError(`adopt: expected a pid, got ${inspect(pid)}`);
+      const row = rowOf(pid);
+      if (row) tell({ type: 'adopt', pid, born: row.born });
+    },
+    async shared(name: string, bytes: number) {
+      const buffer = await lifecycle.shared(name, bytes);
+      if (buffer === undefined) throw new RangeError(`expected a size in bytes that can be had, got ${bytes}`);
+      if (buffer.byteLength === bytes) return buffer;
+      throw new RangeError(`the shared buffer '${name}' has ${buffer.byteLength} bytes, and ${bytes} were asked for`);
+    },
+  });
+  return own;
+}
 
 /** What reports is made when somebody has something to report. */
 function createMetrics({ thread }: WorkerSpec, { tell, onNumbers, beforeEnd }: Lifecycle): OwnWorker['metrics'] {

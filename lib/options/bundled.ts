@@ -1,0 +1,21 @@
+import { ArbiterError } from '../errors.js';
+import { strayed } from './library.js';
+
+/** How each bundler is told to leave a package alone. */
+const EXTERNAL = [
+  'esbuild: --external:prefork',
+  "webpack: externals: { prefork: 'commonjs prefork' }, or 'module prefork' where it writes ES modules",
+  'ncc: --external prefork',
+  "Rollup, Rolldown: external: ['prefork']",
+].join('; ');
+
+/** Throws `ERR_BUNDLED` where this library does not run from its own files: no worker could be started from there. */
+export function refuseBundled(found: ReturnType<typeof strayed> = strayed()): void {
+  if (found === undefined) return;
+  const where = found.from === '' ? 'a file of an unknown place' : found.from;
+  throw new ArbiterError(
+    'ERR_BUNDLED',
+    `prefork runs from ${where}, without the files that its workers are started from: it has been bundled, or copied in part. ` +
+      `Mark prefork external, and have it in node_modules beside the bundle (${EXTERNAL})`,
+  );
+}

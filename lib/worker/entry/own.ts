@@ -1,0 +1,8 @@
+import { leftByCopy } from '../context.js';
+import { own } from './prelude.js';
+import type { OwnWorker } from './self.js';
+
+/**
+ * This process's, or thread's, own worker; undefined in the master and in other programs. An application that is bundled with a copy of this library finds it too.
+ */
+export const worker: OwnWorker | undefined = own ?? (leftByCopy() as OwnWorker | undefined);
