@@ -1,6 +1,7 @@
 /* All that was said of the options, by whom: the file of the config, the environment, the command line. The later one counts. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
+import { didYouMean } from '../options/near.js';
 import type { OptionName } from '../options/resolved.js';
 import type { ArbiterOptions } from '../options/types.js';
 import { OPTIONS } from '../options/validate.js';
@@ -8,7 +9,6 @@ import { workingFolder } from '../options/working-folder.js';
 import { SPEC_VARIABLE } from '../protocol/spec.js';
 import { type CommandLine, usage } from './command-line.js';
 import { loadConfig } from './config-file.js';
-import { didYouMean } from './near.js';
 import { APP, APP_VARIABLE, SETTINGS } from './settings.js';
 import { check, readValue, readVariable } from './values.js';
 

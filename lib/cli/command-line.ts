@@ -1,7 +1,9 @@
 /* What was written behind `prefork`: flags, the command, and what it is for. */
 import { ArbiterError } from '../errors.js';
+import { didYouMean } from '../options/near.js';
 import type { OptionName } from '../options/resolved.js';
-import { didYouMean } from './near.js';
+import { alias } from '../options/unknown.js';
+import { OPTIONS } from '../options/validate.js';
 import { SETTINGS, type Setting } from './settings.js';
 
 /** The commands that are named. Without a name, an application is served. */
@@ -198,7 +200,8 @@ function unknownFlag(name: string): ArbiterError {
       "unknown flag -t: Gunicorn's counts seconds, and numbers are milliseconds here; write --timeout 30s, for example",
     );
   }
-  const known = GUNICORN.get(name);
+  const option = alias(name.replace(/^-+/, ''), OPTIONS);
+  const known = GUNICORN.get(name) ?? (option && SETTINGS.find((setting) => setting.name === option)?.flag);
   const hint = known === undefined ? didYouMean(name, MEANINGS.keys()) : `; it is called ${known} here`;
   return usage(`unknown flag ${name}${hint}`);
 }

@@ -4,9 +4,9 @@ import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import type { OptionName } from '../options/resolved.js';
+import { meant } from '../options/unknown.js';
 import { OPTIONS } from '../options/validate.js';
 import { usage } from './command-line.js';
-import { didYouMean } from './near.js';
 import { APP } from './settings.js';
 import { check } from './values.js';
 
@@ -74,8 +74,7 @@ function checkConfig(config: unknown, name: string): Map<OptionName, unknown> {
   const values = new Map<OptionName, unknown>();
   for (const [key, value] of Object.entries(config as object)) {
     const record = OPTIONS.get(key as OptionName);
-    if (record === undefined)
-      throw usage(`the config ${name}: unknown option '${key}'${didYouMean(key, OPTIONS.keys())}`);
+    if (record === undefined) throw usage(`the config ${name}: unknown option '${key}'${meant(key, OPTIONS)}`);
     if (value === undefined) continue;
     const option = { name: key as OptionName, record };
     const where = `the config ${name}: option '${key}'`;

@@ -7,8 +7,8 @@ import { cut, masterLines, type Rates, workerLines } from './ctl-table.js';
 
 /** How often it looks. Milliseconds. */
 const INTERVAL = 1_000;
-/** The last bad news below the table, at most. */
-const NEWS = 5;
+/** The last errors, and the last warnings, below the table: so many of each. Errors stand by themselves, for warnings come in crowds. */
+const NEWS = 3;
 
 interface Line {
   readonly time: string;
@@ -63,20 +63,28 @@ export async function top(client: ControlClient, { input, output }: Terminal): P
 interface Look {
   readonly at: number;
   readonly stats: ArbiterStats;
-  readonly news: readonly Line[];
+  readonly history: readonly Line[];
 }
 
 async function look(client: ControlClient): Promise<Look> {
   const [stats, history] = await Promise.all([client.get('/stats'), client.get('/history')]);
-  const bad = (history as Line[]).filter(({ level }) => level === 'warn' || level === 'error');
-  return { at: Date.now(), stats, news: bad.slice(-NEWS) };
+  return { at: Date.now(), stats, history };
+}
+
+/** The bad news of what has happened, for below the table. */
+export function newsLines(history: readonly Line[], columns: number): string[] {
+  const last = (title: string, wanted: string): string[] => {
+    const lines = history.filter(({ level }) => level === wanted).slice(-NEWS);
+    const texts = lines.map(({ time, msg }) => cut(`${time.slice(11, 19)} ${printable(msg)}`, columns));
+    return texts.length === 0 ? [] : ['', title, ...texts];
+  };
+  return [...last('Last errors:', 'error'), ...last('Last warnings:', 'warn')];
 }
 
 function frame(before: Look, now: Look, { columns, rows }: { columns: number; rows?: number }): string[] {
   const head = masterLines(now.stats, columns);
   const [names = '', ...workers] = workerLines(now.stats, { now: now.at, columns, rates: ratesOf(before, now) });
-  const news = now.news.map(({ time, level, msg }) => cut(`${time.slice(11, 19)} ${level} ${printable(msg)}`, columns));
-  const foot = news.length > 0 ? ['', ...news] : [];
+  const foot = newsLines(now.history, columns);
   const room = Math.max(1, (rows ?? Number.POSITIVE_INFINITY) - head.length - 2 - foot.length);
   const shown = workers.length > room ? workers.slice(0, Math.max(0, room - 1)) : workers;
   const hidden = workers.length - shown.length;

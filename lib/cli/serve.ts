@@ -4,6 +4,7 @@ import type { ArbiterOptions } from '../options/types.js';
 import { type Collected, collect, optionsOf } from './collect.js';
 import type { CommandLine } from './command-line.js';
 import { configText } from './print-config.js';
+import { likelySeconds } from './seconds.js';
 import { serveWatched } from './watch.js';
 
 /** Errors of which the log has said more than the message. */
@@ -19,6 +20,7 @@ export async function serve({ own }: CommandLine, collected: Collected): Promise
   if (own.printConfig) process.stdout.write(configText(collected));
   if (own.printConfig && !own.checkConfig) return 0;
   const options = optionsOf(collected);
+  for (const line of likelySeconds(collected)) process.stderr.write(`prefork: ${line}\n`);
   if (own.checkConfig) await checkConfig(options);
   else await serveUntilStopped(options, own.watch);
   return 0;

@@ -1,12 +1,13 @@
 /* What a text of the shell means to an option: of the readings that it has, the first that the option accepts. */
 import { ArbiterError } from '../errors.js';
 import type { Unit } from '../options/checks.js';
+import { SUFFIXES } from '../options/instead.js';
 import { accepts, type Setting } from './settings.js';
 
-/** What a number may end with, by what it counts. Bytes are counted as memory is: 1 kb is 1024. */
-const SUFFIXES: Partial<Record<Unit, Readonly<Record<string, number>>>> = {
-  ms: { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 },
-  bytes: { b: 1, k: 2 ** 10, kb: 2 ** 10, m: 2 ** 20, mb: 2 ** 20, g: 2 ** 30, gb: 2 ** 30 },
+/** What a number may end with, by what it counts. */
+const BY_UNIT: Partial<Record<Unit, Readonly<Record<string, number>>>> = {
+  ms: SUFFIXES.milliseconds,
+  bytes: SUFFIXES.bytes,
 };
 
 /** For messages and help. */
@@ -17,6 +18,9 @@ export const SUFFIX_TEXT: Partial<Record<Unit, string>> = {
 
 /** A shell says modes of files in octal. */
 const OCTAL: ReadonlySet<string> = new Set(['umask']);
+
+/** How a place in a config begins. */
+const CONFIG = 'the config ';
 
 /** Where a value was said, in words: `flag --workers`, `variable PREFORK_WORKERS`. */
 export type Where = string;
@@ -50,7 +54,8 @@ export function check({ name, record }: Pick<Setting, 'name' | 'record'>, value:
   } catch (error) {
     if (!(error instanceof ArbiterError)) throw error;
     const suffixes = record.kind.unit && SUFFIX_TEXT[record.kind.unit];
-    const hint = suffixes && typeof value === 'string' ? ` (${suffixes})` : '';
+    // What a config says is no text of a shell.
+    const hint = suffixes && typeof value === 'string' && !where.startsWith(CONFIG) ? ` (${suffixes})` : '';
     throw new ArbiterError('ERR_INVALID_OPTION', `${where}: ${withoutOption(error.message, name)}${hint}`, {
       cause: error.cause,
     });
@@ -80,7 +85,7 @@ function numbers(text: string, unit: Unit | undefined, octal: boolean): number[]
   if (!found) return [];
   const { digits = '', suffix = '' } = found;
   if (suffix === '') return [Number(digits)];
-  const factor = unit && SUFFIXES[unit]?.[suffix.toLowerCase()];
+  const factor = unit && BY_UNIT[unit]?.[suffix.toLowerCase()];
   // Bytes and milliseconds are whole, and 0.1 is not a tenth.
   return factor === undefined ? [] : [Math.round(Number(digits) * factor)];
 }

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { DRAFT } from '../protocol/spec.js';
 import { account, integer, invalid, plainObject, text } from './checks.js';
+import { address } from './instead.js';
 import type { BindAddress } from './resolved.js';
 
 const EXPECTED =
@@ -66,7 +67,7 @@ export function draftOf(path: string): string {
 
 function parseAddress(value: unknown, option: string): BindAddress {
   if (typeof value === 'string') return parseString(value, option);
-  if (typeof value !== 'object' || value === null) throw invalid(option, EXPECTED, value);
+  if (typeof value !== 'object' || value === null) throw invalid(option, EXPECTED, value, address(value));
   const { host, port: number, path, mode, user, group, fd, ...rest } = plainObject(value, option);
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) throw invalid(option, EXPECTED, value);
@@ -102,7 +103,7 @@ function parseString(value: string, option: string): BindAddress {
   const passed = /^systemd(?::(?<name>.*))?$/s.exec(value);
   if (passed) return { kind: 'systemd', name: socketName(passed.groups?.['name'], option) };
   const tcp = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:/\s\0[\]]*)):(?<port>\d{1,5})$/.exec(value);
-  if (!tcp?.groups) throw invalid(option, EXPECTED, value);
+  if (!tcp?.groups) throw invalid(option, EXPECTED, value, address(value));
   const { v6, host, port: digits } = tcp.groups;
   if (v6 !== undefined && !isIPv6(v6)) throw invalid(option, EXPECTED, value);
   return { kind: 'tcp', host: v6 || host || undefined, port: port(Number(digits), option) };

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import type { CallbackHandler, FetchHandler, InitHandler, RequestListener, RoutingHandler } from './handler.js';
 
 /** An application of which it is known how to serve it. */
@@ -60,6 +60,8 @@ export function recognizeApp(app: unknown, refuse: Refuse): KnownApp {
   }
   if (hasMethod(app, 'callback')) return { kind: 'callback', app: app as CallbackHandler };
   if (hasMethod(app, 'fetch')) return { kind: 'fetch', app: app as FetchHandler };
+  if (types.isModuleNamespaceObject(app))
+    throw refuse(SERVED, `a whole module; one of its exports is meant: ${Object.keys(app).join(', ')}`);
   throw refuse(SERVED, describe(app));
 }
 

@@ -1,33 +1,35 @@
 import { inspect } from 'node:util';
 import { LONGEST_DELAY } from '../delay.js';
 import { ArbiterError } from '../errors.js';
+import { octal, quoted, spelled } from './instead.js';
 
 /** Takes the value that the user gave and its name, returns it typed or throws `ERR_INVALID_OPTION`. */
 export type Check<T> = (value: unknown, option: string) => T;
 
-/** The error of every wrong option: which one, what was expected, what came. */
-export function invalid(option: string, expected: string, got: unknown): ArbiterError {
+/** The error of every wrong option: which one, what was expected, what came, and what to write instead where one can guess what was meant. */
+export function invalid(option: string, expected: string, got: unknown, instead?: string): ArbiterError {
   const shown = inspect(got, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 120 });
-  return new ArbiterError('ERR_INVALID_OPTION', `option '${option}': expected ${expected}, got ${shown}`);
+  const hint = instead === undefined ? '' : `; ${instead}`;
+  return new ArbiterError('ERR_INVALID_OPTION', `option '${option}': expected ${expected}, got ${shown}${hint}`);
 }
 
 export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Check<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   return (value, option) => {
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw invalid(option, `an integer ${range}`, value);
+    throw invalid(option, `an integer ${range}`, value, max === 0o777 ? octal(value) : quoted(value));
   };
 }
 
 export const duration: Check<number> = (value, option) => {
   if (typeof value === 'number' && value >= 0 && value <= LONGEST_DELAY) return value;
-  throw invalid(option, `milliseconds from 0 to ${LONGEST_DELAY}`, value);
+  throw invalid(option, `milliseconds from 0 to ${LONGEST_DELAY}`, value, spelled(value, 'milliseconds'));
 };
 
 /** For what is handed to `http.Server`, which takes no fractions. */
 export const wholeDuration: Check<number> = (value, option) => {
   if (Number.isInteger(value)) return duration(value, option);
-  throw invalid(option, `whole milliseconds from 0 to ${LONGEST_DELAY}`, value);
+  throw invalid(option, `whole milliseconds from 0 to ${LONGEST_DELAY}`, value, spelled(value, 'milliseconds'));
 };
 
 export const boolean: Check<boolean> = (value, option) => {
@@ -80,7 +82,15 @@ export const flag: Kind<boolean> = { type: '`true` or `false`', check: boolean }
 export const string: Kind<string> = { type: 'string', check: text };
 export const accounts: Kind<string | number> = { type: 'name or number', check: account };
 export const milliseconds: Kind<number> = { type: 'number', unit: 'ms', check: duration };
-export const bytes: Kind<number> = { type: 'integer', unit: 'bytes', check: integer(0, INT_32) };
+export const bytes: Kind<number> = {
+  type: 'integer',
+  unit: 'bytes',
+  check: (value, option) => {
+    const instead = spelled(value, 'bytes');
+    if (instead === undefined) return integer(0, INT_32)(value, option);
+    throw invalid(option, `an integer from 0 to ${INT_32}`, value, instead);
+  },
+};
 
 export function integers(min: number, max?: number): Kind<number> {
   const range = max === undefined || max === INT_32 ? `at least ${min}` : `${min} to ${max}`;

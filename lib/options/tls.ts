@@ -37,9 +37,20 @@ export const tlsSettings: Check<TlsSettings> = (value, option) => {
   for (const [name, part] of Object.entries(settings)) {
     if (!isData(part) && !(part instanceof URL && FILES.has(name) && part.protocol === 'file:'))
       throw refuse(`${option}.${name}`, 'expected plain data or a file URL, since it is sent to the workers');
+    if (FILES.has(name) && isPath(part)) {
+      throw refuse(
+        `${option}.${name}`,
+        "expected the text of a key or certificate, a Buffer, or the URL of a file, got a string that names a file; its URL is new URL('file:///path'), in JSON 'file:///path'",
+      );
+    }
   }
   return { ...settings } as TlsSettings;
 };
+
+/** A text in PEM has lines, and begins with `-----BEGIN` or words about it. */
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' && /^(?:file:|\.{0,2}\/)\S*$|^[^\s]+\.(?:pem|key|crt|cert|cer|p12|pfx)$/.test(value);
+}
 
 /** Reads what the settings name and tries it. Not in a worker: it gets the contents, and may not be able to read the files. */
 export function readTls(settings: TlsSettings): TlsOptions {

@@ -42,7 +42,11 @@ export const trustedProxies: Check<TrustSpec | false> = (value, option) => {
     throw invalid(`${option}.header`, "'forwarded' or 'x-forwarded-for'", header);
   if (from === true) return { all: true, unix: true, subnets: [], header };
   const names = typeof from === 'string' ? from.split(',') : from;
-  if (!Array.isArray(names) || names.length === 0) throw invalid(option, EXPECTED, value);
+  if (!Array.isArray(names) || names.length === 0) {
+    const instead =
+      typeof value === 'number' ? 'hops are not counted here, since proxies are known by their addresses' : undefined;
+    throw invalid(option, EXPECTED, value, instead);
+  }
   const subnets: Subnet[] = [];
   let unix = false;
   for (const name of names) {

@@ -9,6 +9,7 @@ import { CLOCKS, RECYCLING, STOPS } from './records/clocks.js';
 import { HOST, PROCESSES, SERVICE } from './records/processes.js';
 import { BINDING, LIMITS, nodeOptions, SERVER, SERVING } from './records/serving.js';
 import type { OptionName, OptionValues, ResolvedOptions } from './resolved.js';
+import { meant } from './unknown.js';
 import { commandLine } from './working-folder.js';
 
 /** All options by subject, with what the guide calls it. They are checked, listed in messages and shown in this order. */
@@ -49,7 +50,10 @@ export function validateOptions(value: unknown): ResolvedOptions {
 function refuseUnknown(given: Readonly<Record<string, unknown>>): void {
   for (const option of Object.keys(given)) {
     if (OPTIONS.has(option as OptionName)) continue;
-    throw new ArbiterError('ERR_INVALID_OPTION', `option '${option}' is unknown; known are: ${NAMES.join(', ')}`);
+    throw new ArbiterError(
+      'ERR_INVALID_OPTION',
+      `option '${option}' is unknown${meant(option, OPTIONS)} (known are: ${NAMES.join(', ')})`,
+    );
   }
 }
 

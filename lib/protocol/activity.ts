@@ -93,7 +93,7 @@ export function parseSlow(value: Record<string, unknown>): SlowMessage | undefin
     ...parseActivity(value),
     ...(typeof thread === 'number' && { thread }),
     ...(typeof suppressed === 'number' && { suppressed }),
-    pauses: { count, total },
+    pauses: { count, total: tenths(total) },
   };
 }
 
@@ -122,8 +122,13 @@ function parseActivity(value: Record<string, unknown>): Activity {
     ...(typeof stack === 'string' && { stack }),
     ...(kernel && { kernel }),
     ...(Array.isArray(pending) && { pending: pending.filter((item) => typeof item === 'string') }),
-    ...(typeof paused === 'number' && { paused }),
+    ...(typeof paused === 'number' && { paused: tenths(paused) }),
   };
+}
+
+/** Of milliseconds: nobody reads the other digits. Upwards, since what took its time did not take none. */
+function tenths(milliseconds: number): number {
+  return Math.ceil(milliseconds * 10) / 10;
 }
 
 function parseKernel(value: unknown): KernelState | undefined {

@@ -12,11 +12,17 @@ function isStream(value: unknown): value is Writable {
   return typeof value === 'object' && typeof write === 'function' && typeof on === 'function';
 }
 
+const FORMATS: readonly string[] = ['combined', 'common', 'json'];
+
 /** No message shows a stream: it may be huge. */
 const accessLog: Check<AccessLogTarget | false> = (value, option) => {
   if (value === false) return false;
   if (value === true || value === '-' || value === process.stdout) return { to: 'stdout' };
-  if (typeof value === 'string') return { to: 'file', path: text(value, option) };
+  if (typeof value === 'string') {
+    if (!FORMATS.includes(value)) return { to: 'file', path: text(value, option) };
+    // What one would write for `morgan('combined')`; the file of that name would be found years later.
+    throw invalid(option, EXPECTED, value, `a format is 'accessLogFormat', and a file of that name './${value}'`);
+  }
   if (isStream(value)) return { to: 'stream', stream: value };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(option, EXPECTED, value);
   const { path, stream, format: given, ...rest } = plainObject(value, option);

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
 import { ArbiterError } from '../../errors.js';
 import { type Refuse, recognizeApp } from '../application.js';
-import { type Check, integers, invalid, text } from '../checks.js';
+import { type Check, integer, integers, invalid, text } from '../checks.js';
+import { nearest } from '../near.js';
 import type { Contradiction, OptionRecords } from '../record.js';
 import type { AppSource, ClassSource } from '../resolved.js';
 import type { BuiltInClass, WorkerClass } from '../types.js';
@@ -37,8 +38,24 @@ const workerClass: Check<string | WorkerClass<never>> = (value, option) => {
   if (typeof value === 'string' && (isBuiltIn(value) || (/^[./]|^file:|.#./.test(value) && !value.includes('\0')))) {
     return value;
   }
-  throw invalid(option, CLASS_EXPECTED, value);
+  throw invalid(option, CLASS_EXPECTED, value, classInstead(value));
 };
+
+/** What Gunicorn calls what these classes are. */
+const OF_GUNICORN: Readonly<Record<string, BuiltInClass>> = {
+  gthread: 'threaded',
+  gevent: 'async',
+  eventlet: 'async',
+  tornado: 'async',
+};
+
+function classInstead(value: unknown): string | undefined {
+  if (typeof value === 'function') return 'a class of yours extends Worker, or a class that does';
+  if (typeof value !== 'string' || value === '') return undefined;
+  if (/\.[cm]?[jt]s$/.test(value)) return `a module is named by its path: './${value}'`;
+  const known = OF_GUNICORN[value];
+  return known ? `it is called '${known}' here` : nearest(value, BUILT_IN_CLASSES);
+}
 
 function isWorkerClass(value: { readonly kind?: unknown; readonly prototype?: unknown }): value is WorkerClass<never> {
   const { run, stop } = (value.prototype ?? {}) as { run?: unknown; stop?: unknown };
@@ -71,7 +88,8 @@ export function onlyFor(...classes: readonly BuiltInClass[]): Contradiction {
       // To switch off what is not there is no fault.
       if (given[option] === undefined || given[option] === false) return;
       if (!isBuiltIn(workerClass) || classes.includes(workerClass)) return;
-      throw invalid('workerClass', `${named}, since the option '${option}' is for that class`, workerClass);
+      const instead = `set workerClass: ${named}${given['workerClass'] === undefined ? `, since '${workerClass}' is the default` : ''}, or leave out '${option}'`;
+      throw invalid('workerClass', `${named}, since the option '${option}' is for that class`, workerClass, instead);
     },
   };
 }
@@ -104,6 +122,12 @@ const title: Check<string> = (value, option) => {
   throw invalid(option, '1 to 64 printable characters', value);
 };
 
+const number: Check<number> = (value, option) => {
+  if (value === 0 || value === 'auto' || value === 'max')
+    throw invalid(option, 'an integer of at least 1', value, 'leave it out for one for each CPU');
+  return integer(1)(value, option);
+};
+
 function defaultWorkers(): number {
   const variable = process.env['WEB_CONCURRENCY'];
   if (variable === undefined || variable === '') return availableParallelism();
@@ -129,7 +153,7 @@ export const APPLICATION: OptionRecords = {
   },
   workers: {
     about: 'Number of worker processes.',
-    kind: integers(1),
+    kind: { ...integers(1), check: number },
     defaultValue: defaultWorkers,
     defaultText: '`WEB_CONCURRENCY`, else `os.availableParallelism()`',
     gunicorn: 'workers',

@@ -1,4 +1,5 @@
 import { type Check, flag, integers, invalid, type Kind, milliseconds } from '../checks.js';
+import { spelled } from '../instead.js';
 import type { Contradiction, OptionRecords } from '../record.js';
 import { surge } from '../surge.js';
 
@@ -83,7 +84,9 @@ const MIN_MEMORY = 2 ** 20;
 
 const memory: Check<number> = (value, option) => {
   if (value === 0 || (Number.isSafeInteger(value) && (value as number) >= MIN_MEMORY)) return value as number;
-  throw invalid(option, `0 or an integer of at least ${MIN_MEMORY} bytes`, value);
+  const isSmall = typeof value === 'number' && value > 0 && value < MIN_MEMORY;
+  const instead = isSmall ? `bytes are meant: ${value} MB are ${Math.round(value * 2 ** 20)}` : spelled(value, 'bytes');
+  throw invalid(option, `0 or an integer of at least ${MIN_MEMORY} bytes`, value, instead);
 };
 
 const addsToSome: Contradiction = {

@@ -14,7 +14,9 @@ const environment: Check<Readonly<Record<string, string | undefined>>> = (value,
   for (const [name, content] of Object.entries(variables)) {
     if (name === '' || /[=\0]/.test(name)) throw invalid(option, "names without '=' and NUL", name);
     if (content !== undefined && (typeof content !== 'string' || content.includes('\0'))) {
-      throw invalid(`${option}.${name}`, 'a string without NUL, or undefined', content);
+      const isPlain = typeof content === 'number' || typeof content === 'boolean';
+      const instead = isPlain ? `write it as a string: '${content}'` : undefined;
+      throw invalid(`${option}.${name}`, 'a string without NUL, or undefined', content, instead);
     }
   }
   return { ...(variables as Record<string, string | undefined>) };
@@ -76,6 +78,8 @@ export const MASTER_SIGNALS: readonly MasterSignal[] = [
 
 const signalList: Check<readonly MasterSignal[]> = (value, option) => {
   if (typeof value === 'boolean') return value ? MASTER_SIGNALS : [];
+  if (Array.isArray(value))
+    throw invalid(option, 'true, false, or a plain object of those to leave alone, such as { SIGINT: false }', value);
   const map = plainObject(value, option);
   for (const [name, wanted] of Object.entries(map)) {
     if (!MASTER_SIGNALS.includes(name as MasterSignal)) {

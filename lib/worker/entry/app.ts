@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import vm from 'node:vm';
@@ -34,7 +35,23 @@ function importFrom(folder: string, specifier: string): Promise<Namespace> {
     filename: join(folder, 'prefork-app.js'),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   }) as (specifier: string) => Promise<Namespace>;
-  return load(specifier);
+  return load(specifier).catch((error) => {
+    throw withHint(error, folder, specifier);
+  });
+}
+
+/** Whoever writes `app.js` means a file mostly, and is told of a package. */
+function withHint(error: unknown, folder: string, specifier: string): unknown {
+  const { code, message, stack } = Object(error) as NodeJS.ErrnoException;
+  const [name = ''] = /^(?:@[^/]+\/)?[^/]+/.exec(specifier) ?? [];
+  // The package is there, and lacks a package of its own.
+  if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes(`'${name}'`)) return error;
+  const path = `./${specifier}`;
+  const next = existsSync(join(folder, specifier))
+    ? `the file is '${path}'`
+    : `and there is no file '${path}' in ${folder}`;
+  const whole = `${message} (without './' it is the name of a package; ${next})`;
+  return Object.assign(error as Error, { message: whole, stack: stack?.replace(message, () => whole) });
 }
 
 function pickExport(namespace: Namespace, name: string): unknown {

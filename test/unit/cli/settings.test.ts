@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { type Collected, collect } from '../../../build/cli/collect.js';
 import { readCommandLine } from '../../../build/cli/command-line.js';
+import { likelySeconds } from '../../../build/cli/seconds.js';
 import { accepts, SETTINGS, type Setting } from '../../../build/cli/settings.js';
 import { readVariable } from '../../../build/cli/values.js';
 import { OPTIONS } from '../../../build/options/validate.js';
@@ -129,6 +130,9 @@ test('what nobody knows is named, with what may have been meant', async (t) => {
     [['--wokers', '3'], {}, /^unknown flag --wokers; did you mean --workers\?$/],
     [['--chdir', '/'], {}, /^unknown flag --chdir; it is called --cwd here$/],
     [['--pidfile', '/'], {}, /^unknown flag --pidfile; it is called --pid-file here$/],
+    [['--port', '80'], {}, /^unknown flag --port; it is called --bind here$/],
+    [['-w', 'auto'], {}, /^flag -w: .*, got 'auto'; leave it out for one for each CPU$/],
+    [['-k', 'thread'], {}, /^flag -k: .*, got 'thread'; did you mean threaded\?$/],
     [['-t', '30'], {}, /^unknown flag -t: .*milliseconds.*--timeout 30s/],
     [['--no-workers'], {}, /^unknown flag --no-workers/],
     [['--no-http2=1'], {}, /^flag --no-http2: expected no value, got '1'$/],
@@ -207,4 +211,21 @@ test('numbers, suffixes, lists and objects', async () => {
   assert.deepEqual(lists.origins.get('bind')?.value, [':1', 'unix:/a']);
   assert.deepEqual(lists.origins.get('execArgv')?.value, ['--title=a b']);
   assert.equal(lists.origins.get('name'), undefined, 'an empty variable is one that is not set');
+});
+
+test('a clock of so few milliseconds is likely to count seconds', async (t) => {
+  const lines = async (args: string[], env: NodeJS.ProcessEnv = {}) => likelySeconds(await said(args, env));
+  assert.deepEqual(await lines(['--timeout', '30']), [
+    '--timeout: timeout is 30 milliseconds; for seconds, write 30s in a shell, 30000 in a config',
+  ]);
+  const config = configFile(t, { keepAlive: 75, bootTimeout: 60_000 });
+  const [variable, inConfig] = await lines([], { PREFORK_GRACEFUL_TIMEOUT: '30', PREFORK_CONFIG: config });
+  assert.match(variable ?? '', /^PREFORK_GRACEFUL_TIMEOUT: gracefulTimeout is 30 milliseconds/);
+  assert.match(inConfig ?? '', /^\S+: keepAlive is 75 milliseconds/);
+  assert.deepEqual(await lines(['--timeout', '30s', '--keep-alive', '0', '--slow-after', '50']), []);
+});
+
+test('of a config, no suffix of a shell is recommended', async (t) => {
+  const config = configFile(t, { timeout: '30s' });
+  await assert.rejects(said([], { PREFORK_CONFIG: config }), /got '30s'; write it as a number of milliseconds: 30000$/);
 });

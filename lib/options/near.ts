@@ -3,13 +3,18 @@ const MOST = 3;
 
 /** For the end of a message: which of the words somebody may have meant, or nothing. */
 export function didYouMean(word: string, known: Iterable<string>): string {
+  const question = nearest(word, known);
+  return question === undefined ? '' : `; ${question}`;
+}
+
+export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Math.min(MOST, Math.ceil(word.replace(/^-+/, '').length / 2)) + 1;
   for (const candidate of known) {
     const far = distance(word.toLowerCase(), candidate.toLowerCase());
     if (far < least) [best, least] = [candidate, far];
   }
-  return best === undefined ? '' : `; did you mean ${best}?`;
+  return best === undefined ? undefined : `did you mean ${best}?`;
 }
 
 /** Levenshtein's: how many characters must be added, dropped or changed. */

@@ -1,0 +1,41 @@
+/* What to write instead of a wrong value, where one can guess what was meant. For the ends of messages; undefined where nobody knows. */
+
+/** What a number may end with where people, or a shell, write what it counts. Bytes are counted as memory is: 1 kb is 1024. */
+export const SUFFIXES: Readonly<Record<'milliseconds' | 'bytes', Readonly<Record<string, number>>>> = {
+  milliseconds: { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 },
+  bytes: { b: 1, k: 2 ** 10, kb: 2 ** 10, m: 2 ** 20, mb: 2 ** 20, g: 2 ** 30, gb: 2 ** 30 },
+};
+
+/** A number in quotes, as variables of the environment are. */
+export function quoted(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !/^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(value)) return undefined;
+  return `write it as a number: ${value}`;
+}
+
+/** A number in quotes with a unit, `'30s'`. */
+export function spelled(value: unknown, unit: keyof typeof SUFFIXES): string | undefined {
+  const [, digits, suffix = ''] = (typeof value === 'string' && /^(\d+(?:\.\d+)?)([a-z]+)$/i.exec(value)) || [];
+  const factor = SUFFIXES[unit][suffix.toLowerCase()];
+  if (digits === undefined || factor === undefined) return quoted(value);
+  return `write it as a number of ${unit}: ${Math.round(Number(digits) * factor)}`;
+}
+
+/** A mode of files as a shell says it. */
+export function octal(value: unknown): string | undefined {
+  return typeof value === 'string' && /^(?:0o?)?[0-7]{3}$/.test(value)
+    ? `write it as a number: 0o${value.slice(-3)}`
+    : undefined;
+}
+
+/** What somebody has taken for an address to bind. */
+export function address(value: unknown): string | undefined {
+  const text = typeof value === 'number' ? String(value) : value;
+  if (typeof text !== 'string') return undefined;
+  if (/^\d{1,5}$/.test(text))
+    return `a port is '127.0.0.1:${text}' of this machine alone, ':${text}' of all its addresses`;
+  const [, scheme, rest] = /^(https?|tcp):\/\/([^/]+)/.exec(text) ?? [];
+  if (rest !== undefined) return `write '${rest}'${scheme === 'https' ? ", and the option 'tls'" : ''}`;
+  if (/^\.{0,2}\//.test(text)) return `a Unix socket is 'unix:' and an absolute path`;
+  if (/^[\da-f]*:[\da-f:.]*:[\da-f]*$/i.test(text)) return "an address of IPv6 is in brackets: '[::1]:8000'";
+  return /^[a-z\d][\w.-]*$/i.test(text) ? `a port belongs to it: '${text}:8000'` : undefined;
+}
