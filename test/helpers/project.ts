@@ -27,6 +27,9 @@ export function npm(folder: string, ...args: string[]): string {
 export interface Packed {
   readonly filename: string;
   readonly files: readonly { readonly path: string }[];
+  /** Bytes: of the tarball, and of what is in it. */
+  readonly size: number;
+  readonly unpackedSize: number;
 }
 
 /** Packs this project as it is built, since to build it would pull the rug from under the tests beside this one. */

@@ -46,6 +46,7 @@ export interface Saturation {
   readonly fiveMinutes: number | undefined;
 }
 
+/** What one worker, and if it has threads all of them together, last wrote to its slot of the scoreboard. */
 export interface WorkerStats extends WorkerInfo {
   /** Requests that this worker has finished. */
   readonly requests: number;

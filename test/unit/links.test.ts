@@ -1,0 +1,65 @@
+/* No link of what people read is dead: files that are there, headings that are there. Nobody is asked over the network. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+const inFolder = (folder: string, recursive: boolean): string[] =>
+  readdirSync(join(ROOT, folder), { recursive, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(ROOT, folder, name));
+const pages = [...inFolder('.', false), ...inFolder('docs', true), ...inFolder('bench', true)];
+
+/** Without what is code: nothing in it is a link, or a heading. */
+function textOf(page: string): string {
+  return readFileSync(page, 'utf8')
+    .replaceAll(/^(`{3,})[^`\n]*\n.*?^\1$/gms, '')
+    .replaceAll(/<!--.*?-->/gs, '');
+}
+
+/** As GitHub makes them: the words in small letters, without punctuation, spaces as dashes, and a number behind one that is there already. */
+function anchorsOf(page: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ''] of textOf(page).matchAll(/^#{1,6} +(.+?) *#*$/gm)) {
+    const words = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll(/[`*]/g, '');
+    const slug = words
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\p{Pc} -]/gu, '')
+      .replaceAll(' ', '-');
+    let anchor = slug;
+    for (let count = 1; anchors.has(anchor); count++) anchor = `${slug}-${count}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+function linksOf(page: string): string[] {
+  const text = textOf(page).replaceAll(/`[^`\n]*`/g, '');
+  const inline = [...text.matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g)];
+  const named = [...text.matchAll(/^\[[^\]]+\]: +(\S+)/gm)];
+  const markup = [...text.matchAll(/\b(?:href|src)="([^"]+)"/g)];
+  return [...inline, ...named, ...markup].map(([, link = '']) => link);
+}
+
+/** Why a link is dead; undefined where it is not. */
+function deadness(page: string, link: string): string | undefined {
+  if (/^(?:https?|mailto):/.test(link)) return undefined;
+  const [path = '', anchor] = link.split('#');
+  const target = path === '' ? page : join(dirname(page), decodeURI(path));
+  if (!existsSync(target)) return 'there is no such file';
+  if (anchor === undefined) return undefined;
+  if (statSync(target).isDirectory() || !target.endsWith('.md')) return 'an anchor of what is no page';
+  return anchorsOf(target).has(anchor) ? undefined : 'there is no such heading';
+}
+
+test('the pages are found', () => assert.ok(pages.length > 25, `${pages.length}`));
+
+for (const page of pages) {
+  test(`${relative(ROOT, page)} has no dead link`, () => {
+    const dead = linksOf(page).flatMap((link) => deadness(page, link)?.concat(`: ${link}`) ?? []);
+    assert.deepEqual(dead, []);
+  });
+}
