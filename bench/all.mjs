@@ -12,7 +12,18 @@ import { environment, PART } from './harness/report.mjs';
 const args = process.argv.slice(2);
 const flags = args.filter((arg) => arg.startsWith('--'));
 const named = args.filter((arg) => !arg.startsWith('--'));
-const SCRIPTS = ['throughput', 'herd', 'memory', 'respawn', 'scoreboard', 'queueing', 'keepalive', 'slow-clients'];
+// The head to head first: it wants a machine that has been idle, and those before would be its load.
+const SCRIPTS = [
+  'head-to-head',
+  'throughput',
+  'herd',
+  'memory',
+  'respawn',
+  'scoreboard',
+  'queueing',
+  'keepalive',
+  'slow-clients',
+];
 SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'watchdog', 'reload', 'boot', 'tls', 'syscalls');
 SCRIPTS.push('insight', 'control', 'soak');
 const ALL = [...SCRIPTS, 'since'];
@@ -29,7 +40,8 @@ for (const name of named.length > 0 ? named : SCRIPTS) {
   console.error(`\n${name}`);
   sections.set(name, await run(name));
 }
-writeFileSync(RESULTS, [head, ...sections.values()].join('\n').replaceAll(/\n{3,}/g, '\n\n'));
+const text = [withCommits(head), ...sections.values()].join('\n').replaceAll(/\n{3,}/g, '\n\n');
+writeFileSync(RESULTS, text);
 console.error(`written: ${RESULTS}`);
 
 function heading() {
@@ -40,6 +52,22 @@ Ratios are those of the same round: median (min-max).
 
 ${environment()}
 `;
+}
+
+/** Says which commits the sections are of: those that do not say it themselves are of the head's. */
+function withCommits(text) {
+  const COMMIT = /^- prefork .*, commit (\w+)/m;
+  const [, own] = COMMIT.exec(text) ?? [];
+  const found = new Map();
+  for (const [name, section] of sections) {
+    if (section === '') continue;
+    const commit = COMMIT.exec(section)?.[1] ?? own;
+    found.set(commit, [...(found.get(commit) ?? []), name]);
+  }
+  const list = [...found].map(([commit, names]) => `${commit} (${names.join(', ')})`).join('; ');
+  const line =
+    found.size === 1 ? `Every row is of commit ${[...found.keys()][0]}.` : `Commits of the sections: ${list}.`;
+  return `${text.replace(/\n(Every row is of commit|Commits of the sections:) .*\n/, '').trimEnd()}\n\n${line}\n\n`;
 }
 
 async function run(name) {

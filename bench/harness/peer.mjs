@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pm2Script } from './pm2.mjs';
 import { cpu } from './proc.mjs';
+import { wattArgs, wattNode } from './watt.mjs';
 
 /** Where the peers' programs are. */
 const FOLDER = fileURLToPath(new URL('../peers/', import.meta.url));
@@ -24,7 +25,20 @@ const node = (script, ...more) => ({
   ],
 });
 
-/** How each peer is started: a program and its arguments for a port, a number of workers and a setup. */
+/** Settings that do not differ between the kinds of Gunicorn's workers. */
+const gunicorn = (kind) => ({
+  file: 'gunicorn',
+  args: (port, workers, { app = 'hello', threads, files } = {}) => [
+    ...`--chdir ${FOLDER} -k ${kind} -w ${workers} -b 127.0.0.1:${port} --worker-tmp-dir /dev/shm`.split(' '),
+    ...(threads ? ['--threads', threads] : []),
+    ...(files ? ['--certfile', files.cert, '--keyfile', files.key] : []),
+    ...['--log-level', 'warning', `${app}:app`],
+  ],
+});
+/** For those that are told by a variable what to serve. */
+const served = (port, { app, tls } = {}) => ({ SERVED: JSON.stringify({ app, port, tls }) });
+
+/** How each peer is started: a program and its arguments for a port, a number of workers and a setup, and variables if it needs some. */
 export const PEERS = {
   prefork: node('prefork.mjs', 'sync'),
   'prefork threaded': node('prefork.mjs', 'threaded'),
@@ -33,12 +47,20 @@ export const PEERS = {
   'cluster shared handle': node('cluster.mjs', 'none'),
   'bare fd 0 loop': node('bare-fd0.cjs'),
   'bare http.Server': node('bare-http.mjs'),
-  'gunicorn sync': {
-    file: 'gunicorn',
-    args: (port, workers, { app = 'hello' } = {}) =>
-      `--chdir ${FOLDER} -k sync -w ${workers} -b 127.0.0.1:${port} --worker-tmp-dir /dev/shm --log-level warning ${app}:app`.split(
-        ' ',
-      ),
+  'gunicorn sync': gunicorn('sync'),
+  'gunicorn gthread': gunicorn('gthread'),
+  pm2: {
+    file: process.execPath,
+    args: (_port, workers) => [
+      ...[pm2Script('pm2'), 'start', `${FOLDER}managed.mjs`, '--no-daemon', '-i', workers],
+      ...['--wait-ready', '--listen-timeout', 30_000, '--kill-timeout', 2_000],
+    ],
+    env: served,
+  },
+  watt: {
+    file: () => wattNode().file,
+    args: (port, workers) => wattArgs(`${FOLDER}served.mjs`, port, workers),
+    env: served,
   },
   'cluster, fork then disconnect': node('cluster-reload.mjs'),
   'pm2 reload': {
@@ -58,15 +80,18 @@ export const PEERS = {
   },
   puma: {
     file: 'puma',
-    args: (port, workers, { app = 'hello.ru' } = {}) =>
-      `-q -C - -e production -w ${workers} -t 1:1 -b tcp://127.0.0.1:${port} ${FOLDER}${app}`.split(' '),
+    args: (port, workers, { app = 'hello.ru', files } = {}) => {
+      const bind = files ? `ssl://127.0.0.1:${port}?key=${files.key}&cert=${files.cert}` : `tcp://127.0.0.1:${port}`;
+      return `-q -C - -e production -w ${workers} -t 1:1 -b ${bind} ${FOLDER}${app}`.split(' ');
+    },
   },
 };
 
 /** @typedef {{ name: string, pid: number, port: number, stop: () => Promise<void> }} Peer */
 /**
  * What a peer serves and how; the head of each program in peers/ says what it knows.
- * @typedef {{ app?: string, keepAlive?: boolean, options?: object, server?: object, socketPath?: string, tls?: object }} Setup
+ * @typedef {{ app?: string, keepAlive?: boolean, options?: object, server?: object, socketPath?: string, tls?: object,
+ *   files?: { key: string, cert: string }, threads?: number }} Setup `files`: the same as `tls`, for those that read it themselves
  */
 
 /** A peer's build does not know an option that it was given. */
@@ -76,7 +101,8 @@ export class RefusedError extends Error {}
 export function installed(names) {
   return names.filter((name) => {
     const { file } = PEERS[name];
-    const found = file === process.execPath || spawnSync(file, ['--version']).error === undefined;
+    const found =
+      typeof file === 'function' || file === process.execPath || spawnSync(file, ['--version']).error === undefined;
     if (!found) console.error(`${name} is left out: '${file}' is not installed`);
     return found;
   });
@@ -104,17 +130,27 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
  * @returns {Promise<Peer>} rejects with a {@link RefusedError} for a setup that this build does not know
  */
 export async function startPeer(name, workers, setup, env) {
-  const { file, args } = PEERS[name];
   const port = await freePort();
-  const child = keep(
-    spawn(file, args(port, workers, setup).map(String), {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
-    }),
-  );
-  await answering(name, child, port, setup?.tls !== undefined);
+  const child = spawnPeer(name, port, workers, setup, env);
+  try {
+    await answering(name, child, port, setup?.tls !== undefined);
+  } catch (error) {
+    await stopChild(child);
+    throw error;
+  }
   await resting(child.pid);
   return { name, pid: child.pid, port, stop: () => stopChild(child) };
+}
+
+/** Starts its program, and waits for nothing. The parameters are those of {@link startPeer}. */
+export function spawnPeer(name, port, workers, setup, env) {
+  const { file, args, env: own } = PEERS[name];
+  return keep(
+    spawn(typeof file === 'function' ? file() : file, args(port, workers, setup).map(String), {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...own?.(port, setup), ...env },
+    }),
+  );
 }
 
 export async function startPeers(names, workers) {
@@ -165,7 +201,8 @@ async function answering(name, child, port, secure) {
   }
 }
 
-function get(port, secure) {
+/** The body that a peer answers with; undefined when it does not. */
+export function get(port, secure) {
   const to = { port, host: '127.0.0.1', agent: false, timeout: 5_000, rejectUnauthorized: false };
   return new Promise((resolve) => {
     const request = (secure ? https : http).get(to, async (response) => {

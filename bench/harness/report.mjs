@@ -40,7 +40,8 @@ export function environment() {
   ].join('\n');
 }
 
-const loadAverage = os.loadavg()[0]?.toFixed(2);
+/** Of the minute before this script began. */
+export const loadAverage = os.loadavg()[0]?.toFixed(2);
 
 function version(command) {
   const [program, flag] = command.split(' ');
@@ -48,7 +49,8 @@ function version(command) {
   return `${program} ${error ? 'not installed' : (/\d+\.\d+(\.\d+)?/.exec(stdout)?.[0] ?? 'of unknown version')}`;
 }
 
-function commit() {
+/** Version and commit of this build. */
+export function commit() {
   const root = new URL('../../', import.meta.url);
   const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
   const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout?.trim();

@@ -1,8 +1,12 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { cpu } from './proc.mjs';
 
 const run = promisify(execFile);
+const LATENCY = fileURLToPath(new URL('./wrk-latency.lua', import.meta.url));
+/** A load that is not over so long after its time has failed. Milliseconds. */
+const OVERDUE = 30_000;
 
 /** Ends the script where wrk is missing. */
 export function needWrk() {
@@ -12,26 +16,30 @@ export function needWrk() {
 }
 
 /** The load's command line; a new connection for each request, unless it is to be `keepAlive`. */
-export function wrkCommand(port, { connections, seconds, keepAlive = false }) {
+export function wrkCommand(port, { connections, seconds, keepAlive = false, path = '' }) {
   const header = keepAlive ? [] : ['-H', 'Connection: close'];
-  return ['-t1', `-c${connections}`, `-d${seconds}`, ...header, `http://127.0.0.1:${port}/`];
+  return ['-t1', `-c${connections}`, `-d${seconds}`, ...header, `http://127.0.0.1:${port}/${path}`];
 }
 
 /**
  * Loads a peer for some seconds.
  *
  * @param {import('./peer.mjs').Peer} peer
- * @param {{ connections: number, seconds: number, keepAlive?: boolean }} load
+ * @param {{ connections: number, seconds: number, keepAlive?: boolean, path?: string, latency?: boolean }} load `latency`: percentiles
+ *   are wanted too
  */
 export async function loadPeer(peer, load) {
   const before = cpu(peer.pid);
-  const { stdout } = await run('wrk', wrkCommand(peer.port, load));
+  const args = [...(load.latency ? ['-s', LATENCY] : []), ...wrkCommand(peer.port, load)];
+  const { stdout } = await run('wrk', args, { timeout: load.seconds * 1_000 + OVERDUE });
   const after = cpu(peer.pid);
-  const { requests, rate, failures } = parseWrk(stdout);
+  const { requests, rate, failures, percentiles } = parseWrk(stdout);
   const master = after.master - before.master;
   return {
+    requests,
     rate,
     failures,
+    percentiles,
     /** CPU seconds per second, of the master alone. */
     masterShare: master / load.seconds,
     /** Microseconds of all processes of the peer. */
@@ -39,11 +47,16 @@ export async function loadPeer(peer, load) {
   };
 }
 
-/** Requests, requests per second, and how many answers were not 2xx or broken. */
+/**
+ * Requests, requests per second, how many answers were not 2xx or broken, and p50, p99 and p99.9 in milliseconds where they were
+ * asked for.
+ */
 export function parseWrk(text) {
   const number = (pattern) => Number(pattern.exec(text)?.[1] ?? 0);
   const socketErrors = /Socket errors: (.*)/.exec(text)?.[1]?.match(/\d+/g) ?? [];
+  const percentiles = /Percentiles: (.*)/.exec(text)?.[1]?.split(' ');
   return {
+    percentiles: percentiles?.map((microseconds) => Number(microseconds) / 1_000),
     requests: number(/(\d+) requests in/),
     rate: number(/Requests\/sec:\s+([\d.]+)/),
     failures: socketErrors.reduce((sum, count) => sum + Number(count), number(/Non-2xx or 3xx responses: (\d+)/)),

@@ -1,9 +1,9 @@
-/* A line chart as SVG text: a value over load, logarithmic. It has its own background, light or dark as the reader prefers. */
+/* A line chart as SVG text: a value over load or the like, logarithmic. It has its own background, light or dark as the reader prefers. */
 
 const [WIDTH, HEIGHT] = [900, 460];
 const PLOT = { left: 64, right: 560, top: 48, bottom: 404 };
 const LEGEND = { x: 592, y: 62, step: 22, swatch: 34 };
-const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000];
+const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000];
 
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f; }
@@ -18,30 +18,34 @@ const STYLE = `
   }`;
 
 /**
- * @param {{ title: string, unit: string, loads: number[], series: { name: string, color: string, dash: string, values: number[] }[] }} chart
- *   loads in percent; a value for each of them
+ * @typedef {{ name: string, color: string, dash: string, values: (number | undefined)[] }} Series a value for each place; undefined where
+ *   there is none
+ * @param {{ title: string, unit: string, axis?: string, loads: number[], labels?: string[], series: Series[] }} chart `loads` are the
+ *   places on the axis, in percent unless they have `labels`
  */
-export function plot({ title, unit, loads, series }) {
-  const values = series.flatMap((one) => one.values);
+export function plot({ title, unit, axis = 'load', loads, labels = loads.map((load) => `${load} %`), series }) {
+  const values = series.flatMap((one) => one.values).filter((value) => value !== undefined);
   const [low, high] = range(Math.min(...values), Math.max(...values));
   const x = (load) =>
     PLOT.left + 24 + ((load - loads[0]) / (loads.at(-1) - loads[0] || 1)) * (PLOT.right - PLOT.left - 48);
   const y = (value) => PLOT.bottom - (Math.log(value / low) / Math.log(high / low)) * (PLOT.bottom - PLOT.top);
-  const point = (value, index) => `${x(loads[index]).toFixed(1)},${y(value).toFixed(1)}`;
+  const point = (value, index) => (value === undefined ? [] : [`${x(loads[index]).toFixed(1)},${y(value).toFixed(1)}`]);
 
   const rows = TICKS.filter((tick) => tick >= low && tick <= high).map(
     (tick) => `<path class="grid" d="M${PLOT.left} ${y(tick).toFixed(1)}H${PLOT.right}"/>
 <text x="${PLOT.left - 8}" y="${(y(tick) + 4).toFixed(1)}" text-anchor="end">${tick}</text>`,
   );
   const columns = loads.map(
-    (load) => `<text x="${x(load).toFixed(1)}" y="${PLOT.bottom + 20}" text-anchor="middle">${load} %</text>`,
+    (load, index) =>
+      `<text x="${x(load).toFixed(1)}" y="${PLOT.bottom + 20}" text-anchor="middle">${labels[index]}</text>`,
   );
   const lines = series.map(({ color, dash, values: own }) => {
-    const dots = own.map((value, index) => {
-      const [cx, cy] = point(value, index).split(',');
+    const points = own.flatMap(point);
+    const dots = points.map((at) => {
+      const [cx, cy] = at.split(',');
       return `<circle cx="${cx}" cy="${cy}" r="3" fill="${color}"/>`;
     });
-    return `<polyline class="line" stroke="${color}" stroke-dasharray="${dash}" points="${own.map(point).join(' ')}"/>${dots.join('')}`;
+    return `<polyline class="line" stroke="${color}" stroke-dasharray="${dash}" points="${points.join(' ')}"/>${dots.join('')}`;
   });
   const legend = series.map(({ name, color, dash }, index) => {
     const row = LEGEND.y + index * LEGEND.step;
@@ -55,7 +59,7 @@ export function plot({ title, unit, loads, series }) {
     `<text class="title" x="${PLOT.left}" y="26">${title}</text>`,
     ...rows,
     ...columns,
-    `<text x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 42}" text-anchor="middle">load</text>`,
+    `<text x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 42}" text-anchor="middle">${axis}</text>`,
     `<text transform="translate(18 ${(PLOT.top + PLOT.bottom) / 2}) rotate(-90)" text-anchor="middle">${unit}</text>`,
     ...lines,
     ...legend,

@@ -1,0 +1,84 @@
+/* The part of the head to head that loads the peers with wrk: requests per second, latencies, CPU. */
+import { loadPeer } from '../harness/wrk.mjs';
+import { start } from './peers.mjs';
+
+/** Up to so many workers of each peer fit on a machine together. With more, each peer is started anew in every round. */
+const TOGETHER = 32;
+/** Rounds with those that are started anew, which takes long. */
+const ANEW_ROUNDS = 2;
+
+/** Each workload's path. */
+export const WORKLOADS = { hello: '', json: 'json', cpu: 'cpu' };
+export const KINDS = { close: 'per request', kept: 'kept' };
+
+/**
+ * @typedef {{ workload: keyof WORKLOADS, kind: keyof KINDS }} Case
+ * @typedef {{ workers: number, entry: import('./peers.mjs').Entry, results: object[] } & Case} Measured results by round; one that failed is undefined
+ */
+
+/**
+ * All workloads with one number of workers.
+ *
+ * @param {readonly import('./peers.mjs').Entry[]} entries
+ * @param {number} workers
+ * @param {readonly string[]} workloads
+ * @param {{ rounds: number, connections: number, seconds: number, late: () => boolean }} how
+ * @returns {Promise<Measured[]>}
+ */
+export async function measureLoads(entries, workers, workloads, { rounds, late, ...load }) {
+  const cases = workloads.flatMap((workload) => Object.keys(KINDS).map((kind) => ({ workload, kind })));
+  const measured = entries.flatMap((entry) =>
+    cases
+      .filter(({ kind }) => kind === 'close' || !entry.closes)
+      .map((one) => ({ workers, entry, ...one, results: [] })),
+  );
+  const apart = workers > TOGETHER;
+  const peers = new Map();
+  try {
+    if (!apart) for (const entry of entries) await join(entry);
+    for (let round = 1; round <= (apart ? Math.min(ANEW_ROUNDS, rounds) : rounds) && !late(); round++) {
+      console.error(`${workers} workers, round ${round}`);
+      if (apart) await anew();
+      else for (const one of cases) for (const entry of entries) await measure(entry, one);
+    }
+  } finally {
+    for (const peer of peers.values()) await peer.stop();
+  }
+  return measured.filter(({ results }) => results.some((result) => result !== undefined));
+
+  async function join(entry) {
+    const peer = await start(entry, workers);
+    if (peer === undefined) return;
+    peers.set(entry, peer);
+    // So that all code is compiled by then.
+    for (const workload of workloads) await attempt(peer, { ...load, path: WORKLOADS[workload], seconds: 1 });
+  }
+
+  async function anew() {
+    for (const entry of entries) {
+      await join(entry);
+      for (const one of cases) await measure(entry, one);
+      await peers.get(entry)?.stop();
+      peers.delete(entry);
+    }
+  }
+
+  async function measure(entry, { workload, kind }) {
+    const own = measured.find((one) => one.entry === entry && one.workload === workload && one.kind === kind);
+    if (own === undefined) return;
+    const peer = peers.get(entry);
+    const how = { ...load, path: WORKLOADS[workload], keepAlive: kind === 'kept', latency: true };
+    own.results.push(peer && (await attempt(peer, how)));
+  }
+}
+
+/** One that fails costs its row, not the run. */
+async function attempt(peer, load) {
+  try {
+    const result = await loadPeer(peer, load);
+    return result.requests > 0 ? result : undefined;
+  } catch (error) {
+    console.error(`${peer.name}: ${error.message}`);
+    return undefined;
+  }
+}
