@@ -1,6 +1,6 @@
 import { execSync } from 'node:child_process';
 import { copyFileSync, cpSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { APPS, type Application } from './applications.js';
 import { temporaryFolder } from './place.js';
@@ -19,7 +19,9 @@ export function installed(t: Pick<TestContext, 'after'>, name: string, { build, 
   const place = temporaryFolder(t as TestContext);
   copyFileSync(join(place, pack(place).filename), join(folder, 'prefork.tgz'));
   npm(folder, 'ci', '--prefer-offline');
-  if (build !== undefined)
-    execSync(build, { cwd: folder, stdio: 'pipe', timeout: 300_000, env: { ...process.env, ...env } });
+  if (build === undefined) return folder;
+  // Its tools want the Node that runs this, too.
+  const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter);
+  execSync(build, { cwd: folder, stdio: 'pipe', timeout: 300_000, env: { ...process.env, ...env, PATH } });
   return folder;
 }
