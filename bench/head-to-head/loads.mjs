@@ -1,6 +1,6 @@
 /* The part of the head to head that loads the peers with wrk: requests per second, latencies, CPU. */
 import { loadPeer } from '../harness/wrk.mjs';
-import { start } from './peers.mjs';
+import { leftOut, start } from './peers.mjs';
 
 /** Up to so many workers of each peer fit on a machine together. With more, each peer is started anew in every round. */
 const TOGETHER = 32;
@@ -44,9 +44,11 @@ export async function measureLoads(entries, workers, workloads, { rounds, late, 
   } finally {
     for (const peer of peers.values()) await peer.stop();
   }
+  if (late()) leftOut.set(`rounds with ${workers} workers`, 'the time was over');
   return measured.filter(({ results }) => results.some((result) => result !== undefined));
 
   async function join(entry) {
+    console.error(`${workers} workers: ${entry.title}`);
     const peer = await start(entry, workers);
     if (peer === undefined) return;
     peers.set(entry, peer);
@@ -56,6 +58,7 @@ export async function measureLoads(entries, workers, workloads, { rounds, late, 
 
   async function anew() {
     for (const entry of entries) {
+      if (late()) return;
       await join(entry);
       for (const one of cases) await measure(entry, one);
       await peers.get(entry)?.stop();
