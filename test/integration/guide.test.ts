@@ -18,6 +18,8 @@ for (const page of readdirSync(GUIDE)) {
   test(`the examples of guide/${page} print what the page says`, async (t) => {
     const folder = mkdtempSync(join(WORK, 'guide-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const names = blocks.map(({ file }) => file);
+    assert.deepEqual(names, [...new Set(names)], 'a name for each block, or one would take the place of another');
     for (const { file, code } of blocks) writeFileSync(join(folder, file as string), code as string);
     for (const { file, output } of blocks) {
       if (output === undefined) continue;
