@@ -6,6 +6,6 @@ const application: Application = {
   classes: ['sync', 'threaded', 'async'],
   node: [22, 18],
   requests: [{ path: '/pen', answer: /^\{"item":"pen","pieces":3,"price":9,"worker":[12]\}$/ }],
-  shown: ['shop.ts'],
+  shown: ['price.ts', 'shop.ts'],
 };
 export default application;

@@ -1,3 +1,4 @@
+// price.ts
 export interface Order {
   readonly item: string;
   readonly pieces: number;
