@@ -1,46 +1,12 @@
-/* The pages for people: links that lead somewhere, and figures that stand where they are said to. */
+/* The pages for people: all of the guide is in its list, and figures stand where they are said to. Links are for links.test.ts. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const GUIDE = readdirSync(join(ROOT, 'docs/guide')).map((page) => `docs/guide/${page}`);
-const PAGES = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'CHANGELOG.md',
-  'docs/DESIGN.md',
-  'docs/examples/small/README.md',
-  'bench/README.md',
-  ...GUIDE,
-];
-
-/** The text without blocks of code, in which nothing is a link or a heading. */
-const prose = (path: string): string => read(path).replace(/^```.*?^```$/gms, '');
-
-/** The anchors of a page, as GitHub makes them from its headings. */
-function anchors(path: string): Set<string> {
-  const found = new Set<string>();
-  for (const [, heading = ''] of prose(path).matchAll(/^#+ (.+)$/gm)) {
-    const plain = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
-    found.add(plain.replace(/[^\p{L}\p{N}\- _]/gu, '').replaceAll(' ', '-'));
-  }
-  return found;
-}
-
-for (const page of PAGES) {
-  test(`the links of ${page} lead somewhere`, () => {
-    for (const [, target = ''] of prose(page).matchAll(/\]\(([^)\s]+)\)/g)) {
-      if (/^\w+:/.test(target)) continue;
-      const [path = '', anchor] = target.split('#');
-      const file = path === '' ? page : join(dirname(page), path);
-      assert.ok(existsSync(join(ROOT, file)), target);
-      if (anchor) assert.ok(anchors(file).has(anchor), target);
-    }
-  });
-}
 
 test('the guide has a row for each of its pages', () => {
   const rows = new Set([...read('docs/guide/README.md').matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, page]) => page));

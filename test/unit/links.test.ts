@@ -1,7 +1,7 @@
 /* No link of what people read is dead: files that are there, headings that are there. Nobody is asked over the network. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -63,3 +63,19 @@ for (const page of pages) {
     assert.deepEqual(dead, []);
   });
 }
+
+test('each test that a page names is there', () => {
+  const there = new Set(
+    readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).map((path) => basename(path)),
+  );
+  for (const page of pages) {
+    const named = [...readFileSync(page, 'utf8').matchAll(/`(?:[\w./-]*\/)?([\w-]+\.test\.ts)`/g)].map(
+      ([, name = '']) => name,
+    );
+    assert.deepEqual(
+      named.filter((name) => !there.has(name)),
+      [],
+      relative(ROOT, page),
+    );
+  }
+});
