@@ -1,4 +1,3 @@
-import { arch } from 'node:process';
 import type { KernelState } from '../protocol/activity.js';
 import { closeQuietly, files } from './files.js';
 
@@ -42,7 +41,7 @@ export function kernelState(folder: string): KernelState | undefined {
   const wchan = text(`${folder}/wchan`);
   return {
     state,
-    ...(/^\d+$/.test(number) && { syscall: CALLS[arch]?.[Number(number)] ?? number }),
+    ...(/^\d+$/.test(number) && { syscall: CALLS[process.arch]?.[Number(number)] ?? number }),
     ...(/^[\w.]*[a-z][\w.]*$/i.test(wchan) && { wchan }),
   };
 }
