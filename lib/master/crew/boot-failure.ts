@@ -2,7 +2,7 @@ import { ArbiterError } from '../../errors.js';
 import type { BootPhase, WorkerMessage } from '../../protocol/messages.js';
 import { reviveError, type SerializedError } from '../../serialized-error.js';
 import { workerName } from '../common/names.js';
-import { bindError } from '../sockets/listener.js';
+import { bindError } from '../sockets/bind-error.js';
 import type { ThreadExit, WorkerExit } from '../tell/events.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 

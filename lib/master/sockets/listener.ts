@@ -14,6 +14,7 @@ import type { BoundSocket } from '../../system/socket.js';
 import { system } from '../../system/system.js';
 import { readActivation } from '../../system/systemd.js';
 import { type OnError, undoNow } from '../common/undo.js';
+import { bindError } from './bind-error.js';
 import { heritage } from './heritage.js';
 
 /** Where an Arbiter serves: a TCP address, the path of a Unix socket, or `fd://N` for an inherited one without a name. */
@@ -89,23 +90,6 @@ export function closeListeners(
     onError,
   );
 }
-
-/** The `ERR_BIND` for an address, with the system's error as its cause. */
-export function bindError(address: string, cause: unknown): ArbiterError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const why = WHY[code ?? ''] ?? message;
-  return new ArbiterError('ERR_BIND', `cannot bind ${address}: ${why}`, { cause });
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the address is in use by another process (EADDRINUSE)',
-  EACCES: 'permission denied (EACCES)',
-  EPERM: 'permission denied (EPERM)',
-  EADDRNOTAVAIL: 'this machine does not have that address (EADDRNOTAVAIL)',
-  ENOENT: 'the directory does not exist (ENOENT)',
-  ENOTFOUND: 'the host name is not known (ENOTFOUND)',
-  EBADF: 'no such descriptor is open (EBADF)',
-};
 
 /** Which sockets were passed is known only now, and only to this process: a worker gets them as it gets all others. */
 function placesOf(address: BindAddress): Place[] {

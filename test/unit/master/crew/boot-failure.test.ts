@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { bootTimeoutFailure, reportedFailure, silentFailure } from '../../../../build/master/crew/boot-failure.js';
-import { bindError } from '../../../../build/master/sockets/listener.js';
+import { bindError } from '../../../../build/master/sockets/bind-error.js';
 import { serializeError } from '../../../../build/serialized-error.js';
 
 const ADDRESSES = ['127.0.0.1:80', 'unix:/s'];

@@ -1,0 +1,62 @@
+/* What to do about an error that comes from how the application was started, not from what it does. For the end of its message. */
+import { readFileSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import type { SerializedError } from '../serialized-error.js';
+
+/** Undefined where nobody knows. `version` and `inThread` are those of this worker. */
+export function nextStep(
+  { name, code, message, stack = '' }: SerializedError,
+  version: string = process.versions.node,
+  inThread: boolean = !isMainThread,
+): string | undefined {
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(message)) return forTypes(version, inThread);
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return `Node only takes the types away; ${TSX}`;
+  if (name === 'SyntaxError' && ONLY_IN_MODULES.test(message)) return forModules(stack);
+  return name === 'TypeError' && message === 'process.send is not a function' ? NO_CHANNEL : undefined;
+}
+
+const TSX = 'tsx makes JavaScript of it, as a flag of the workers: --exec-argv=--import=tsx (execArgv)';
+const NO_CHANNEL =
+  'a worker has no channel of child_process or cluster: the host gets what `worker.send()` of prefork is given; `process.send?.()` does nothing here';
+
+function forTypes(version: string, inThread: boolean): string {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  // https://github.com/privatenumber/tsx/issues/354
+  if (major === 20 && inThread)
+    return `threads of Node ${version} load no TypeScript, also with tsx: take another class than 'threaded', or Node 22.18`;
+  const loadsSome = major > 22 || (major === 22 && minor >= 18);
+  return loadsSome ? TSX : `this is Node ${version}, and TypeScript is loaded from 22.18 on; before, ${TSX}`;
+}
+
+/** What V8 says of the syntax of an ES module in a CommonJS one. */
+const ONLY_IN_MODULES =
+  /^(?:Cannot use import statement outside a module|Unexpected token 'export'|Cannot use 'import\.meta' outside a module|await is only valid in async functions and the top level bodies of modules)$/;
+
+/** Node prints as much as a warning, which nobody finds beside the logs of several workers. The first line of the stack is where it is. */
+function forModules(stack: string): string | undefined {
+  const [, file] = /^(\/.*):\d+\n/.exec(stack) ?? [];
+  // A package of somebody else is not to be renamed.
+  if (file === undefined || file.includes('/node_modules/')) return undefined;
+  const ending = extname(file);
+  const named = ending.includes('ts') ? '.mts' : '.mjs';
+  if (ending.startsWith('.c')) return `${file} is CommonJS by its name: ES modules are named ${named}`;
+  const manifest = manifestOf(file);
+  return manifest === undefined
+    ? undefined
+    : `${file} is CommonJS, since ${manifest} says "type": "commonjs": write "type": "module" there, or name the file ${named}`;
+}
+
+/** The package.json that says what the file is; undefined where there is none that can be read. */
+function manifestOf(file: string): string | undefined {
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const path = join(folder, 'package.json');
+    try {
+      const { type } = JSON.parse(readFileSync(path, 'utf8')) as { readonly type?: unknown };
+      // Without a type Node looks at the syntax itself, and has found that it is no ES module either.
+      return type === 'commonjs' ? path : undefined;
+    } catch {
+      if (folder === dirname(folder)) return undefined;
+    }
+  }
+}
