@@ -74,7 +74,7 @@ async function lives(
   const address = await readyAt(program);
   const serves = async (isReloaded: boolean): Promise<void> => {
     for (const asked of application.requests) await ask(address, asked);
-    await application.further?.({ workerClass, address, folder, program, isReloaded });
+    await application.further?.({ t, workerClass, address, folder, program, isReloaded });
   };
   await serves(false);
 

@@ -7,6 +7,9 @@ import { DEADLINE, eventually } from '../helpers/wait.js';
 let client: Socket | undefined;
 let comings = 0;
 
+/** It may meet the other old worker once before that one is replaced too. */
+const MOST_COMINGS = 3;
+
 const say = (socket: Socket, text: string): Promise<string> => socket.timeout(DEADLINE).emitWithAck('say', text);
 
 const application: Application = {
@@ -14,18 +17,19 @@ const application: Application = {
   classes: ['async'],
   node: [20, 19],
   requests: [{ path: '/', answer: /^chat$/m }],
-  async further({ address, isReloaded }) {
+  async further({ t, address, isReloaded }) {
     if (!isReloaded) {
       comings = 0;
       client = io(address, { transports: ['websocket'], forceNew: true, reconnectionDelay: 50 });
       client.on('connect', () => comings++);
+      t.after(() => client?.close());
     }
     assert.ok(client);
     const socket = client;
     const goal = isReloaded ? 2 : 1;
     await eventually(() => comings >= goal && socket.connected, `the client to come ${goal} times`);
     assert.match(await say(socket, 'hello'), /^worker [12] heard hello$/);
-    assert.equal(comings, goal);
+    assert.ok(comings <= (isReloaded ? MOST_COMINGS : 1), `it came ${comings} times`);
     if (isReloaded) socket.close();
   },
   shown: ['chat.mjs', 'sticky.mjs', 'polling.mjs', 'haproxy.cfg'],

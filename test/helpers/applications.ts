@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { BuiltInClass } from 'prefork';
 import type { Program } from './program.js';
@@ -19,6 +20,8 @@ export interface Asked {
 
 /** An application that serves. */
 export interface Running {
+  /** What is still open when the test fails, its `after` must close: nothing would end the process of the tests otherwise. */
+  readonly t: TestContext;
   readonly workerClass: BuiltInClass;
   /** Without a slash at its end. */
   readonly address: string;
