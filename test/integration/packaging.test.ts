@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dirname, join as joinPosix } from 'node:path/posix';
 import test from 'node:test';
 import { getFrom } from '../helpers/address.js';
 import { fixture } from '../helpers/host.js';
+import { isElsewhere, linksOf } from '../helpers/links.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { compile, createDependent, PROJECT, pack } from '../helpers/project.js';
@@ -64,14 +66,16 @@ arbiter.on('ready', () => console.log(JSON.stringify(arbiter.addresses[0])));
 /** What is packed, a path a line. The bundler writes a digest into the names of what several files share. */
 const LIST = join(PROJECT, 'test/packed-files.txt');
 /** Bytes, of the tarball and of what is in it. A fifth above what it is, so that a mistake is noticed and a page is none. */
-const MOST = { size: 520_000, unpackedSize: 1_700_000 };
+const MOST = { size: 630_000, unpackedSize: 1_940_000 };
 
 test('the tarball holds what test/packed-files.txt says, and is not much larger than it was', (t) => {
   const { files, size, unpackedSize } = pack(temporaryFolder(t));
   const paths = files.map(({ path }) =>
-    path.replace(/-[A-Z\d]{8}(?=\.js$)/, '-HASH').replace(/^docs\/guide\/[\w-]+\.md$/, 'docs/guide/*.md'),
+    path
+      .replace(/-[A-Z\d]{8}(?=\.js$)/, '-HASH')
+      .replace(/^(docs\/guide|docs\/images|bench)\/[\w-]+(?=\.(?:md|svg|png)$)/, '$1/*'),
   );
-  // Two shared files of the command have one name but for the digest, and pages of the guide are not counted.
+  // Two shared files of the command have one name but for the digest, and pages and pictures are not counted.
   const distinct = (all: readonly string[]): string[] => [...new Set(all)].sort();
   assert.deepEqual(distinct(paths), distinct(readFileSync(LIST, 'utf8').trim().split('\n')));
   assert.ok(size <= MOST.size && unpackedSize <= MOST.unpackedSize, `${size} bytes, ${unpackedSize} unpacked`);
@@ -83,4 +87,17 @@ test('the tarball holds what test/packed-files.txt says, and is not much larger 
       files.some((file) => file.path === `dist/${path}`),
       path,
     );
+});
+
+test('what the pages in the package link to and show is in the package', (t) => {
+  const paths = new Set(pack(temporaryFolder(t)).files.map(({ path }) => path));
+  const pages = [...paths].filter((path) => path.endsWith('.md'));
+  assert.ok(pages.includes('README.md') && pages.length > 30, `${pages.length} pages`);
+  const dead = pages.flatMap((page) => {
+    const links = linksOf(join(PROJECT, page)).filter((link) => !isElsewhere(link) && !link.startsWith('#'));
+    return links
+      .filter((link) => !paths.has(joinPosix(dirname(page), link.replace(/#.*/, ''))))
+      .map((link) => `${page}: ${link}`);
+  });
+  assert.deepEqual(dead, []);
 });

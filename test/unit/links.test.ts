@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { isElsewhere, linksOf, textOf } from '../helpers/links.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -12,13 +13,6 @@ const inFolder = (folder: string, recursive: boolean): string[] =>
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(ROOT, folder, name));
 const pages = [...inFolder('.', false), ...inFolder('docs', true), ...inFolder('bench', true)];
-
-/** Without what is code: nothing in it is a link, or a heading. */
-function textOf(page: string): string {
-  return readFileSync(page, 'utf8')
-    .replaceAll(/^(`{3,})[^`\n]*\n.*?^\1$/gms, '')
-    .replaceAll(/<!--.*?-->/gs, '');
-}
 
 /** As GitHub makes them: the words in small letters, without punctuation, spaces as dashes, and a number behind one that is there already. */
 function anchorsOf(page: string): Set<string> {
@@ -36,17 +30,9 @@ function anchorsOf(page: string): Set<string> {
   return anchors;
 }
 
-function linksOf(page: string): string[] {
-  const text = textOf(page).replaceAll(/`[^`\n]*`/g, '');
-  const inline = [...text.matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g)];
-  const named = [...text.matchAll(/^\[[^\]]+\]: +(\S+)/gm)];
-  const markup = [...text.matchAll(/\b(?:href|src)="([^"]+)"/g)];
-  return [...inline, ...named, ...markup].map(([, link = '']) => link);
-}
-
 /** Why a link is dead; undefined where it is not. */
 function deadness(page: string, link: string): string | undefined {
-  if (/^(?:https?|mailto):/.test(link)) return undefined;
+  if (isElsewhere(link)) return undefined;
   const [path = '', anchor] = link.split('#');
   const target = path === '' ? page : join(dirname(page), decodeURI(path));
   if (!existsSync(target)) return 'there is no such file';
