@@ -5,6 +5,7 @@ const application: Application = {
   start: 'npx prefork run server.mjs',
   classes: ['sync', 'threaded', 'async'],
   node: [20, 19],
+  told: { as: 'Apollo Server', packages: ['@apollo/server', 'express'] },
   requests: [
     {
       path: '/',

@@ -21,6 +21,7 @@ const application: Application = {
   start: 'npx prefork yoga.mjs',
   classes: ['sync', 'threaded', 'async'],
   node: [20, 19],
+  told: { as: 'graphql-yoga', packages: ['graphql-yoga'] },
   requests: [
     {
       path: '/graphql',

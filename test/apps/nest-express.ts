@@ -6,6 +6,8 @@ const application: Application = {
   start: 'npx prefork dist/app.js',
   classes: ['sync', 'threaded', 'async'],
   node: [20, 19],
+  told: { as: 'NestJS on Express', packages: ['@nestjs/core', 'express'] },
+  madeBy: 'npx @nestjs/cli new',
   requests: [
     { path: '/hello/Nest', answer: /^\{"message":"Hello Nest"\}$/ },
     { path: '/nowhere', status: 404, answer: /Cannot GET \/nowhere/ },

@@ -6,6 +6,8 @@ const application: Application = {
   start: 'npx prefork next-app.mjs',
   classes: ['sync', 'threaded', 'async'],
   node: [20, 19],
+  told: { as: 'Next.js', packages: ['next', 'react'] },
+  madeBy: 'npx create-next-app',
   env: { NEXT_TELEMETRY_DISABLED: '1' },
   requests: [
     { path: '/cookie', answer: /the end$/ },

@@ -25,6 +25,9 @@ const application: Application = {
   start: 'npx prefork app.mjs --exec-argv=--import=./instrumentation.mjs',
   classes: ['sync', 'threaded', 'async'],
   node: [20, 19],
+  told: { as: 'OpenTelemetry', packages: ['@opentelemetry/sdk-node', 'express'] },
+  // A batch waits for 5 seconds by default.
+  env: { OTEL_BSP_SCHEDULE_DELAY: '100' },
   requests: [HELLO],
   further: traces,
   ends: /all spans are exported/,

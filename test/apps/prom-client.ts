@@ -19,6 +19,7 @@ const application: Application = {
   start: 'npx prefork shop.mjs --control unix:$PWD/control.sock',
   classes: ['sync', 'threaded', 'async'],
   node: [20, 19],
+  told: { as: 'prom-client', packages: ['prom-client', 'express'] },
   requests: [
     { path: '/order/pen', answer: /^\{"ordered":"pen"\}$/ },
     { path: '/order/book', answer: /^\{"ordered":"book"\}$/ },

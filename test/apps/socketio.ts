@@ -15,7 +15,9 @@ const say = (socket: Socket, text: string): Promise<string> => socket.timeout(DE
 const application: Application = {
   start: 'npx prefork chat.mjs --worker-class async',
   classes: ['async'],
+  leftOut: 'WebSockets are for `async`',
   node: [20, 19],
+  told: { as: 'socket.io', packages: ['socket.io'] },
   requests: [{ path: '/', answer: /^chat$/m }],
   async further({ t, address, isReloaded }) {
     if (!isReloaded) {

@@ -8,6 +8,8 @@ const application: Application = {
   also: ['npx prefork run build/index.js'],
   classes: ['sync', 'threaded', 'async'],
   node: [22, 17],
+  told: { as: 'SvelteKit', packages: ['@sveltejs/kit', '@sveltejs/adapter-node'] },
+  madeBy: 'npx sv create',
   requests: [
     { path: '/', answer: /<td>999<\/td><td>998001<\/td>/ },
     { path: '/clock', answer: /^tick tock$/ },

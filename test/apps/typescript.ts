@@ -5,6 +5,7 @@ const application: Application = {
   start: 'npx prefork shop.ts',
   classes: ['sync', 'threaded', 'async'],
   node: [22, 18],
+  told: { as: 'TypeScript, by Node alone', packages: [] },
   requests: [{ path: '/pen', answer: /^\{"item":"pen","pieces":3,"price":9,"worker":[12]\}$/ }],
   shown: ['price.ts', 'shop.ts'],
 };

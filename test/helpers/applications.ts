@@ -44,8 +44,16 @@ export interface Application {
   readonly also?: readonly string[];
   /** The classes that make sense. */
   readonly classes: readonly BuiltInClass[];
+  /** Why no others do, for the table of the guide. */
+  readonly leftOut?: string;
+  /** Classes in which it does not work with one major version of Node, and whose fault that is, with a link. */
+  readonly fails?: { readonly node: number; readonly classes: readonly BuiltInClass[]; readonly why: string };
   /** The oldest version of Node that it runs on, major and minor. */
   readonly node: readonly [number, number];
+  /** What it is called in the table, and the packages whose versions stand there. */
+  readonly told: { readonly as: string; readonly packages: readonly string[] };
+  /** What makes its project, with all packages but this one: `npx …`. By default the guide installs them by name. */
+  readonly madeBy?: string;
   /** The first one is what the load consists of. */
   readonly requests: readonly Asked[];
   /** Variables that the guide says to set. */

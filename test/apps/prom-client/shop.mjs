@@ -5,7 +5,7 @@ import client from 'prom-client';
 
 client.collectDefaultMetrics();
 const orders = new client.Counter({ name: 'shop_orders_total', help: 'Orders.', labelNames: ['kind'] });
-worker.metrics(client.register);
+worker?.metrics(client.register);
 
 const app = express();
 app.get('/order/:kind', (request, response) => {

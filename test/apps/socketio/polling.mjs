@@ -11,6 +11,6 @@ io.on('connection', (socket) => {
 });
 
 // A poll is held for up to 25 seconds, and the drain would wait for it. Whoever is told so connects anew.
-worker.signal.addEventListener('abort', () => io.engine.close());
+worker?.signal.addEventListener('abort', () => io.engine.close());
 
 export default server;
