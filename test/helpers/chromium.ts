@@ -14,6 +14,8 @@ export const CHROMIUM: string | undefined = [
   'chromium-browser',
   'google-chrome',
   'google-chrome-stable',
+  // The same without a window, and with half of the libraries.
+  'chromium-headless-shell',
 ].find((name) => name !== undefined && spawnSync(name, ['--version'], { timeout: 30_000 }).status === 0);
 
 // biome-ignore lint/suspicious/noExplicitAny: what the protocol sends is JSON.
