@@ -40,14 +40,31 @@ export function figuresOf(workers: number): () => ArbiterStats {
   };
 }
 
-/** A control of nothing but figures, at a port; returns its address. The token is `correct-horse-battery`. */
-export async function serveFigures(t: TestContext, stats: () => ArbiterStats): Promise<string> {
+/** What the master has said, as its log has it. */
+interface Said {
+  readonly level: string;
+  readonly msg: string;
+}
+
+/** A control of nothing but figures, at a port, and of what has been said; returns its address. The token is `correct-horse-battery`. */
+export async function serveFigures(
+  t: TestContext,
+  stats: () => ArbiterStats,
+  said: readonly Said[] = [],
+): Promise<string> {
   const { openControl } = await import(new URL('../../dist/control/server.js', import.meta.url).href);
   let port = 0;
+  const observe = (observer: (happening: object) => void): void => {
+    const time = new Date().toISOString();
+    for (const { level, msg } of said) {
+      const line = JSON.stringify({ time, level, name: 'shop', msg, event: 'worker:error' });
+      observer({ event: 'worker:error', level, line });
+    }
+  };
   const control = await openControl(
     { kind: 'tcp', host: '127.0.0.1', port: 0, token: () => 'correct-horse-battery' },
     {
-      source: { arbiter: { state: 'running', stats }, observe: () => undefined, describe: () => ({}) },
+      source: { arbiter: { state: 'running', stats }, observe, describe: () => ({}) },
       predecessor: undefined,
       patience: { attempts: 1, interval: 0 },
       onListening: (address: { port: number }) => {

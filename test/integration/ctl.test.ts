@@ -88,7 +88,8 @@ sys.exit(os.waitstatus_to_exitcode(status))
 test('ctl top on a terminal: a screen of its own, as many lines as there are, and q ends it', {
   skip: noTerminals,
 }, async (t) => {
-  const control = await serveFigures(t, figuresOf(64));
+  const said = [{ level: 'error', msg: 'worker #3 ended while serving GET "/\x1b[31m"' }];
+  const control = await serveFigures(t, figuresOf(64), said);
   const file = join(temporaryFolder(t), 'token');
   writeFileSync(file, 'correct-horse-battery');
   const args = [process.execPath, fixture('ctl.js'), 'top', '--control', control, '--token-file', file];
@@ -109,8 +110,11 @@ test('ctl top on a terminal: a screen of its own, as many lines as there are, an
   );
   assert.match(last, /shop \(pid 4711\) is running, generation 3/);
   assert.match(last, /… \d+ more workers/);
-  // A rate, from the second look on.
-  assert.match(last, /^ {2}2 +40001 +3 ready +\S+ +\d+ +[1-9]\d* /m);
+  // A rate, from the second look on: before what is active and connected, one each.
+  assert.match(last, / REQS REQ\/S ACT CONN /);
+  assert.match(last, /^ {2}2 +40001 +3 ready +\S+ +\d+ +[1-9]\d* +1 +1 /m);
+  assert.equal(lines.at(-2), 'Last errors:');
+  assert.match(lines.at(-1) ?? '', /^\d\d:\d\d:\d\d worker #3 ended while serving GET "\/\\u001b\[31m"$/);
 });
 
 test('ctl reload, restart and scale', async () => {
