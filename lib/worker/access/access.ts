@@ -15,7 +15,7 @@ import { RequestIds } from './request-id.js';
 import { followUpgrade } from './upgrade.js';
 
 /** How long a line may wait for others, and for a reader that is slow. Milliseconds. */
-const PAUSE = 2;
+const PAUSE = 5;
 const LONG_PAUSE = 100;
 /** How often it is told that lines are lost. Milliseconds. */
 const QUIET = 10_000;
@@ -127,7 +127,7 @@ export class Access {
 
   /** Clients have been answered in the place of a thread that hangs. */
   farewell(all: readonly Facts[]): void {
-    for (const facts of all) this.#lines?.add(this.#format(facts));
+    for (const facts of all) this.#lines?.add(this.#format, facts);
     this.flush();
   }
 
@@ -185,7 +185,7 @@ export class Access {
     entry.duration = now - (entry.came || entry.visit?.began || now);
     entry.time = Date.now();
     entry.client = this.#proxies?.clientOf(entry.peer, entry.request?.rawHeaders ?? []) ?? entry.peer;
-    const isMuch = this.#lines?.add(this.#format(entry));
+    const isMuch = this.#lines?.add(this.#format, entry);
     if (this.#isStuck) return;
     if (isMuch) this.flush();
     else if (!this.#isDue) {

@@ -47,8 +47,11 @@ export function watchUnsent(find: Find): void {
   const prototype = Socket.prototype as unknown as { _destroy: Destroy };
   const { _destroy: destroy } = prototype;
   prototype._destroy = function (error, done) {
-    const account = find(this);
-    if (account?.stream === this) noteUnsent(account, this, error);
+    // Nothing waits, and no write has failed: so it is with most.
+    if (error !== null || this.writableLength > 0) {
+      const account = find(this);
+      if (account?.stream === this) noteUnsent(account, this, error);
+    }
     destroy.call(this, error, done);
   };
 }
@@ -66,6 +69,12 @@ function lastWrite(socket: Counted): number {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'lastWriteQueueSize');
   const size = symbol && (socket as unknown as Record<symbol, unknown>)[symbol];
   return typeof size === 'number' ? size : 0;
+}
+
+/** How much has been written to it, with what waits. Node makes a list of that each time, where there is anything or not. */
+export function writtenTo(stream: Counted | undefined): number {
+  if (stream === undefined) return 0;
+  return (stream.writableLength === 0 ? stream._bytesDispatched : stream.bytesWritten) ?? 0;
 }
 
 /** The account of a connection whose first request has come. */

@@ -60,10 +60,15 @@ export function valuesOf(rawHeaders: readonly string[], name: string): string {
   let values = '';
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const given = rawHeaders[index] as string;
-    if (given.length !== name.length || given.toLowerCase() !== name) continue;
+    if (given.length !== name.length || !begins(given, name) || given.toLowerCase() !== name) continue;
     values = values === '' ? (rawHeaders[index + 1] as string) : `${values},${rawHeaders[index + 1]}`;
   }
   return values;
+}
+
+/** Whether their first letters are the same, in whatever case: of most that are as long, that is known before another string is made of one. */
+function begins(given: string, name: string): boolean {
+  return (given.charCodeAt(0) | 32) === (name.charCodeAt(0) | 32);
 }
 
 /** RFC 7239, 4: `for=192.0.2.43;proto=https, for="[2001:db8::17]:4711"`. What stands between quotes separates nothing. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ConnectionAccount, Counted } from './account.js';
+import { type ConnectionAccount, type Counted, writtenTo } from './account.js';
 import { valuesOf } from './client.js';
 import type { Facts } from './format.js';
 
@@ -97,7 +97,7 @@ export class Entry implements Facts {
     this.isNoted = true;
     // Before Node's own listener, which lets the next answer of the connection write.
     this.response?.prependListener('finish', () => {
-      this.total = this.account?.stream?.bytesWritten ?? 0;
+      this.total = writtenTo(this.account?.stream);
     });
   }
 
@@ -156,7 +156,7 @@ export class Entry implements Facts {
     if (isHeld) this.status = 0;
     if (isHeld || !response.writableEnded || unsent > 0) this.aborted = true;
     if (this.status === 0) return;
-    account.total = (this.total >= 0 ? this.total : (stream?.bytesWritten ?? 0)) - unsent;
+    account.total = (this.total >= 0 ? this.total : writtenTo(stream)) - unsent;
     const head = (response._header?.length ?? 0) + (response._sent100 ? CONTINUE : 0);
     this.bytes = Math.max(0, account.total - before - head);
   }

@@ -1,5 +1,6 @@
 import { type Atom, type FormatToken, parseFormat } from '../../options/access-format.js';
-import { escaped, escapedWord, jsonText } from './escape.js';
+import { ANYWHERE, escaped, escapedWord, IN_VALUE, IN_WORD, jsonText } from './escape.js';
+import type { Line } from './line.js';
 
 /** What is known of a request when its line is written. */
 export interface Facts {
@@ -25,14 +26,10 @@ export interface Facts {
   sent(name: string): string | undefined;
 }
 
-export type Format = (facts: Facts) => string;
+/** Writes what a line of this format says of a request, but for its end. */
+export type Format = (facts: Facts, line: Line) => void;
 
-/**
- * What one write to a pipe is at most, so that it is not mixed with another's: PIPE_BUF of Linux. Also where it goes to a file, a line with its end is no longer,
- * whatever a client sends. Bytes.
- */
-export const MAX_LINE = 4_096;
-/** How much of each value is left of a line that would be longer, at the first, second and third attempt. Characters before they are escaped. */
+/** How much of each value is left of a line that would be too long, at the first, second and third attempt. Characters before they are escaped. */
 const CUTS = [1_000, 250, 60] as const;
 const CUT = '...';
 
@@ -41,26 +38,37 @@ export function asksClient(format: string): boolean {
   return format === 'json' || (parseFormat(format) ?? []).some((token) => token.kind === 'atom' && token.name === 'h');
 }
 
-/** The line that a format makes, with its end. It is ASCII. */
 export function compileFormat(format: string): Format {
-  const make = NAMED[format] ?? joinedOf(format);
-  return (facts) => {
-    const line = make(facts);
-    if (line.length < MAX_LINE) return `${line}\n`;
-    for (const length of CUTS) {
-      const shorter = make(shortened(facts, length));
-      if (shorter.length < MAX_LINE) return `${shorter}\n`;
-    }
-    return `${line.slice(0, MAX_LINE - 1)}\n`;
+  const write = format === 'json' ? jsonOf : joinedOf(format);
+  return (facts, line) => {
+    write(facts, line);
+    if (line.isFull) writeShortened(write, facts, line);
   };
 }
 
+function writeShortened(write: Format, facts: Facts, line: Line): void {
+  for (const length of CUTS) {
+    line.again();
+    write(shortened(facts, length), line);
+    if (!line.isFull) return;
+  }
+  line.again();
+  write(facts, line);
+}
+
+/**
+ * All pieces go through one loop, and what they say through one function: code that runs once in a request has left the caches of the processor by then, so that
+ * to be little counts for more than to be straight.
+ */
 function joinedOf(format: string): Format {
-  const parts = (parseFormat(format) ?? []).map(partOf);
-  return (facts) => {
-    let line = '';
-    for (const part of parts) line += typeof part === 'string' ? part : part(facts);
-    return line;
+  const pieces = (parseFormat(format) ?? []).flatMap(piecesOf);
+  return (facts, line) => {
+    for (let index = 0; index < pieces.length; index++) {
+      const piece = pieces[index] as Piece;
+      const text = piece.kind === 'text' ? piece.name : textOf(piece, facts);
+      if (!line.put(text, piece.harmless))
+        line.put(piece.harmless === IN_WORD ? escapedWord(text) : escaped(text), ANYWHERE);
+    }
   };
 }
 
@@ -77,68 +85,119 @@ function shortened(facts: Facts, length: number): Facts {
   };
 }
 
-function partOf(token: FormatToken): string | Format {
-  if (token.kind === 'text') return token.text;
-  if (token.kind === 'atom') return ATOM[token.name];
+/** A part of a line: what it is, of which header if of one, or the text itself; and what needs no escape in it. */
+interface Piece {
+  readonly kind: Atom | 'text' | 'in' | 'out' | ' ' | 'url' | 'protocol';
+  readonly name: string;
+  readonly harmless: Uint8Array;
+}
+
+const MISSING = '-';
+/** Of what clients do not say, or not in other words than these. */
+const OWN: readonly string[] = [...'tHsBbTDML'];
+/** Between blanks, where others are between quotes. */
+const WORDS: readonly string[] = [...'humUq'];
+
+function piecesOf(token: FormatToken): Piece[] {
+  if (token.kind === 'text') return [own(token.text)];
   const { kind, name } = token;
-  if (kind === 'env') return escaped(process.env[name] ?? '');
-  return kind === 'in' ? (facts) => escaped(facts.header(name) ?? '') : (facts) => escaped(facts.sent(name) ?? '');
+  if (kind === 'env') return [own(escaped(process.env[name] ?? '') || MISSING)];
+  if (kind !== 'atom') return [{ kind, name, harmless: IN_VALUE }];
+  if (name === 'l') return [own(MISSING)];
+  if (name === 'p') return [own(`<${process.pid}>`)];
+  if (name === 'r')
+    return (['r', ' ', 'url', 'protocol'] as const).map((part) => ({ kind: part, name, harmless: IN_VALUE }));
+  return [{ kind: name, name, harmless: OWN.includes(name) ? ANYWHERE : WORDS.includes(name) ? IN_WORD : IN_VALUE }];
 }
 
-const ATOM: Readonly<Record<Atom, string | Format>> = {
-  h: ({ client }) => escapedWord(client),
-  l: '-',
-  u: (facts) => escapedWord(userOf(facts)),
-  t: ({ time }) => commonTime(time),
-  r: (facts) => requestLine(facts),
-  m: ({ method }) => escapedWord(method),
-  U: ({ url }) => escapedWord(pathOf(url)),
-  q: ({ url }) => escapedWord(queryOf(url)),
-  H: ({ version }) => (version === '' ? '-' : `HTTP/${version}`),
-  s: ({ status }) => `${status}`,
-  B: ({ bytes }) => `${bytes}`,
-  b: ({ bytes }) => (bytes === 0 ? '-' : `${bytes}`),
-  f: (facts) => escaped(facts.header('referer') ?? ''),
-  a: (facts) => escaped(facts.header('user-agent') ?? ''),
-  T: ({ duration }) => `${Math.floor(duration / 1_000)}`,
-  D: ({ duration }) => `${Math.round(duration * 1_000)}`,
-  M: ({ duration }) => `${Math.floor(duration)}`,
-  L: ({ duration }) => (duration / 1_000).toFixed(6),
-  p: `<${process.pid}>`,
-};
-
-/** The same as of the line of atoms that it stands for, in a third of the time. */
-function commonOf(facts: Facts): string {
-  const { client, status, bytes } = facts;
-  const start = `${escapedWord(client)} - ${escapedWord(userOf(facts))} ${commonTime(facts.time)}`;
-  return `${start} "${requestLine(facts)}" ${status} ${bytes === 0 ? '-' : bytes}`;
+function own(text: string): Piece {
+  return { kind: 'text', name: text, harmless: ANYWHERE };
 }
 
-function combinedOf(facts: Facts): string {
-  const [referer, agent] = [facts.header('referer') ?? '', facts.header('user-agent') ?? ''];
-  return `${commonOf(facts)} "${escaped(referer)}" "${escaped(agent)}"`;
+function textOf({ kind, name }: Piece, facts: Facts): string {
+  switch (kind) {
+    case 'h':
+      return facts.client || MISSING;
+    case 'u':
+      return userOf(facts) || MISSING;
+    case 't':
+      return commonTime(facts.time);
+    // The line of the request is four pieces, of which none is there where its head could not be read.
+    case 'r':
+    case 'm':
+      return facts.method || MISSING;
+    case ' ':
+      return facts.method && ' ';
+    case 'url':
+      return facts.method && facts.url;
+    case 'protocol':
+      return facts.method && facts.version && ` HTTP/${facts.version}`;
+    case 'U':
+      return pathOf(facts.url) || MISSING;
+    case 'q':
+      return queryOf(facts.url) || MISSING;
+    case 'H':
+      return facts.version === '' ? MISSING : `HTTP/${facts.version}`;
+    case 's':
+      return `${facts.status}`;
+    case 'B':
+      return `${facts.bytes}`;
+    case 'b':
+      return facts.bytes === 0 ? MISSING : `${facts.bytes}`;
+    case 'f':
+      return facts.header('referer') || MISSING;
+    case 'a':
+      return facts.header('user-agent') || MISSING;
+    case 'in':
+      return facts.header(name) || MISSING;
+    case 'out':
+      return facts.sent(name) || MISSING;
+    case 'T':
+      return `${Math.floor(facts.duration / 1_000)}`;
+    case 'D':
+      return `${Math.round(facts.duration * 1_000)}`;
+    case 'M':
+      return `${Math.floor(facts.duration)}`;
+    case 'L':
+      return (facts.duration / 1_000).toFixed(6);
+    default:
+      return name;
+  }
 }
 
-const NAMED: Readonly<Record<string, Format>> = { common: commonOf, combined: combinedOf, json: jsonOf };
-
-function jsonOf(facts: Facts): string {
-  const { method, url, version, status, bytes, duration, id, aborted } = facts;
+function jsonOf(facts: Facts, line: Line): void {
+  const { method, version, status, bytes, duration, id, aborted } = facts;
   const user = userOf(facts);
-  const referer = facts.header('referer');
-  const agent = facts.header('user-agent');
-  let line = `{"time":"${isoTime(facts.time)}","client":${jsonText(facts.client)}`;
-  if (user !== '') line += `,"user":${jsonText(user)}`;
-  if (method !== '') line += `,"method":${jsonText(method)},"url":${jsonText(url)},"protocol":"HTTP/${version}"`;
-  line += `,"status":${status},"bytes":${bytes},"duration":${Math.round(duration * 1_000) / 1_000}`;
-  if (aborted) line += ',"aborted":true';
-  if (referer !== undefined) line += `,"referer":${jsonText(referer)}`;
-  if (agent !== undefined) line += `,"agent":${jsonText(agent)}`;
-  if (id !== '') line += `,"id":${jsonText(id)}`;
-  return `${line},"pid":${process.pid}}`;
+  field(line, '{"time":"', isoTime(facts.time));
+  field(line, ',"client":"', facts.client);
+  if (user !== '') field(line, ',"user":"', user);
+  if (method !== '') {
+    field(line, ',"method":"', method);
+    field(line, ',"url":"', facts.url);
+    field(line, ',"protocol":"', `HTTP/${version}`);
+  }
+  number(line, ',"status":', status);
+  number(line, ',"bytes":', bytes);
+  number(line, ',"duration":', Math.round(duration * 1_000) / 1_000);
+  if (aborted) line.put(',"aborted":true', ANYWHERE);
+  field(line, ',"referer":"', facts.header('referer'));
+  field(line, ',"agent":"', facts.header('user-agent'));
+  if (id !== '') field(line, ',"id":"', id);
+  line.put(PID, ANYWHERE);
 }
 
-function requestLine({ method, url, version }: Facts): string {
-  return method === '' ? '-' : escaped(version === '' ? `${method} ${url}` : `${method} ${url} HTTP/${version}`);
+const PID = `,"pid":${process.pid}}`;
+
+function field(line: Line, name: string, text: string | undefined): void {
+  if (text === undefined) return;
+  line.put(name, ANYWHERE);
+  if (!line.put(text, IN_VALUE)) line.put(jsonText(text), ANYWHERE);
+  line.put('"', ANYWHERE);
+}
+
+function number(line: Line, name: string, value: number): void {
+  line.put(name, ANYWHERE);
+  line.put(`${value}`, ANYWHERE);
 }
 
 function pathOf(url: string): string {

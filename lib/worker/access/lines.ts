@@ -1,5 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs';
-import { MAX_LINE } from './format.js';
+import { Line, MAX_LINE, NEW_LINE } from './line.js';
 
 /** How much may wait to be written, and how much is written without waiting for more. Bytes. */
 const ROOM = 131_072;
@@ -8,7 +8,6 @@ const BATCH = 32_768;
 const HEAD = 8;
 const LENGTH = 0;
 const DESCRIPTOR = 1;
-const NEW_LINE = 10;
 
 /** Memory for lines that wait, where another thread finds them: if this one hangs or dies, that one writes them. */
 export function newLines(fd: number): SharedArrayBuffer {
@@ -24,6 +23,7 @@ export function newLines(fd: number): SharedArrayBuffer {
 export class Lines {
   readonly #words: Int32Array;
   readonly #bytes: Buffer;
+  readonly #line: Line;
   #length: number;
   /** Whose kind is known. */
   #known = -1;
@@ -37,6 +37,7 @@ export class Lines {
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory, 0, 2);
     this.#bytes = Buffer.from(memory, HEAD);
+    this.#line = new Line(new Uint8Array(memory, HEAD));
     this.#length = this.#words[LENGTH] as number;
   }
 
@@ -54,13 +55,16 @@ export class Lines {
     return this.#length > 0;
   }
 
-  /** Takes a line of ASCII, with its end. Returns whether there is so much that it should be written now. */
-  add(line: string): boolean {
+  /** Takes a line: `write` says it. Returns whether there is so much that it should be written now. */
+  add<Subject>(write: (subject: Subject, line: Line) => unknown, subject: Subject): boolean {
     if (this.#length + MAX_LINE > ROOM) {
       this.lost++;
       return false;
     }
-    this.#length += this.#bytes.write(line, this.#length, 'latin1');
+    const line = this.#line;
+    line.begin(this.#length);
+    write(subject, line);
+    this.#length = line.end();
     this.#words[LENGTH] = this.#length;
     return this.#length >= BATCH;
   }

@@ -40,6 +40,6 @@ export function writeLeft(
   if (!memory) return;
   const lines = new Lines(memory);
   const format = access && further.length > 0 ? compileFormat(access.format) : undefined;
-  if (format) for (const facts of further) lines.add(format(facts));
+  if (format) for (const facts of further) lines.add(format, facts);
   lines.flush();
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { compileFormat, type Facts, MAX_LINE } from '../../../../build/worker/access/format.js';
+import { ANYWHERE, escaped, escapedWord, IN_VALUE, IN_WORD } from '../../../../build/worker/access/escape.js';
+import { compileFormat as compile, type Facts } from '../../../../build/worker/access/format.js';
+import { Line, MAX_LINE } from '../../../../build/worker/access/line.js';
 import { parse } from '../../../helpers/access-log.js';
 
 const HEADERS: Readonly<Record<string, string>> = {
@@ -18,6 +20,26 @@ function facts(some: Partial<Facts> = {}): Facts {
     sent: (name) => (name === 'content-type' ? 'text/plain' : undefined),
     ...some,
   };
+}
+
+/** What is written behind a line that has been there before, of other bytes. */
+function written(say: (line: Line) => void): string {
+  const bytes = new Uint8Array(2 * MAX_LINE).fill(7);
+  const line = new Line(bytes);
+  line.begin(100);
+  say(line);
+  const end = line.end();
+  assert.deepEqual(
+    [bytes[99], bytes[100 + MAX_LINE]],
+    [7, 7],
+    'nothing in front of it, or behind the longest, is touched',
+  );
+  return Buffer.from(bytes.subarray(100, end)).toString('latin1');
+}
+
+function compileFormat(format: string): (facts: Facts) => string {
+  const write = compile(format);
+  return (facts) => written((line) => write(facts, line));
 }
 
 test('the named formats are those of Apache', () => {
@@ -89,6 +111,40 @@ test('whatever a client sends, it is one line, in ASCII, not longer than is writ
       }
     }),
     { numRuns: 300 },
+  );
+});
+
+test('what is written byte by byte is what the escapes say', () => {
+  const texts = fc.oneof(fc.string({ unit: 'binary', maxLength: 50 }), fc.stringMatching(/^[\x20-\x7e]{0,50}$/));
+  fc.assert(
+    fc.property(texts, texts, (first, second) => {
+      for (const [harmless, safe] of [
+        [IN_VALUE, escaped],
+        [IN_WORD, escapedWord],
+      ] as const) {
+        const [isFirst, isSecond] = [first, second].map((text) => safe(text) === text);
+        const line = written((line) => {
+          assert.equal(line.put(first, harmless), isFirst);
+          assert.equal(line.put(second, harmless), isSecond);
+        });
+        assert.equal(line, `${isFirst ? first : ''}${isSecond ? second : ''}\n`);
+      }
+    }),
+  );
+});
+
+test('a line ends where it must, whatever comes last', () => {
+  const lengths = fc.integer({ min: MAX_LINE - 40, max: MAX_LINE + 2 });
+  const more = fc.array(fc.stringMatching(/^[a-z]{0,30}$/), { maxLength: 4 });
+  fc.assert(
+    fc.property(lengths, more, (length, texts) => {
+      const whole = 'x'.repeat(length) + texts.join('');
+      const text = written((line) => {
+        for (const each of ['x'.repeat(length), ...texts]) assert.ok(line.put(each, ANYWHERE));
+        assert.equal(line.isFull, whole.length > MAX_LINE - 1);
+      });
+      assert.equal(text, `${whole.slice(0, MAX_LINE - 1)}\n`);
+    }),
   );
 });
 

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { MAX_LINE } from '../../../../build/worker/access/format.js';
+import { ANYWHERE } from '../../../../build/worker/access/escape.js';
+import { type Line, MAX_LINE } from '../../../../build/worker/access/line.js';
 import { Lines, newLines } from '../../../../build/worker/access/lines.js';
 import { writeLeft } from '../../../../build/worker/access/rescue.js';
 import { temporaryFolder } from '../../../helpers/place.js';
@@ -16,7 +17,8 @@ function open(t: TestContext, path: string, flags: number): number {
   return fd;
 }
 
-const line = (number: number, length: number): string => `${String(number).padEnd(length - 1, '.')}\n`;
+const line = (number: number, length: number): string => String(number).padEnd(length - 1, '.');
+const say = (text: string, line: Line): boolean => line.put(text, ANYWHERE);
 
 test('lines wait until they are written, in the order in which they came', (t) => {
   const path = join(temporaryFolder(t), 'log');
@@ -25,14 +27,14 @@ test('lines wait until they are written, in the order in which they came', (t) =
   const all = Array.from({ length: 300 }, (_, index) => line(index, 100 + index));
   let due = 0;
   for (const text of all) {
-    if (!lines.add(text)) continue;
+    if (!lines.add(say, text)) continue;
     due++;
     assert.equal(lines.flush(), true);
   }
   assert.ok(due >= 2, 'much is to be written at once');
   assert.equal(lines.waits, true);
   lines.flush();
-  assert.equal(readFileSync(path, 'latin1'), all.join(''));
+  assert.equal(readFileSync(path, 'latin1'), `${all.join('\n')}\n`);
   assert.equal(lines.lost, 0);
 });
 
@@ -41,12 +43,12 @@ test('what has waited is written by another one that finds the memory, and goes 
   const [first, second] = ['first', 'second'].map((name) => join(folder, name)) as [string, string];
   const memory = newLines(open(t, first, O_WRONLY | O_APPEND | O_CREAT));
   const lines = new Lines(memory);
-  lines.add('one\n');
+  lines.add(say, 'one');
   writeLeft(memory);
   assert.equal(readFileSync(first, 'latin1'), 'one\n');
   const other = new Lines(memory);
   other.fd = open(t, second, O_WRONLY | O_APPEND | O_CREAT);
-  other.add('two\n');
+  other.add(say, 'two');
   writeLeft(memory);
   writeLeft(memory);
   assert.equal(readFileSync(first, 'latin1'), 'one\n');
@@ -70,7 +72,7 @@ test('a pipe gets whole lines, as many as it takes, and what finds no room is co
     assert.ok(read.endsWith('\n'), 'no half of a line');
   };
   const count = 300;
-  for (let index = 0; index < count; index++) if (lines.add(line(index, 1_500))) lines.flush();
+  for (let index = 0; index < count; index++) if (lines.add(say, line(index, 1_500))) lines.flush();
   assert.equal(lines.flush(), false);
   assert.match(lines.why, /nobody reads it/);
   while (lines.waits) {
@@ -92,12 +94,12 @@ test('a pipe gets whole lines, as many as it takes, and what finds no room is co
 
 test('a disk that is full, or a descriptor that is closed, costs the lines and nothing else', (t) => {
   const full = new Lines(newLines(open(t, '/dev/full', O_WRONLY)));
-  for (const text of ['a\n', 'b\n']) full.add(text);
+  for (const text of ['a', 'b']) full.add(say, text);
   assert.equal(full.flush(), true);
   assert.deepEqual([full.lost, full.waits], [2, false]);
   assert.match(full.why, /ENOSPC/);
   const none = new Lines(newLines(99_999));
-  none.add('x'.repeat(MAX_LINE - 1).concat('\n'));
+  none.add(say, 'x'.repeat(MAX_LINE));
   assert.equal(none.flush(), true);
   assert.equal(none.lost, 1);
 });
