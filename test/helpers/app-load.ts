@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent, request } from 'node:http';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Asked } from './applications.js';
+import { responseTo } from './response.js';
 import { eventually } from './wait.js';
 
 /** More than any test waits for: a load never goes on for ever. */
@@ -19,7 +19,7 @@ export async function ask(address: string, asked: Asked, agent: Agent | false = 
     headers: { ...(json !== undefined && { 'Content-Type': 'application/json' }), ...headers },
   });
   sent.end(json);
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const response = await responseTo(sent);
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) text += chunk;
   assert.equal(response.statusCode, status, `${path}: ${text.slice(0, 2_000)}`);

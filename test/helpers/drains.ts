@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
@@ -8,6 +7,7 @@ import { type Arrival, Gate } from './gate.js';
 import { Host, type HostOptions } from './host.js';
 import { get } from './http.js';
 import { createLoadGate } from './load-gate.js';
+import { responseTo } from './response.js';
 import { eventually, inTime } from './wait.js';
 
 /** The ways in which workers come to drain while they hold requests. Each orders it, and returns at once. */
@@ -83,7 +83,7 @@ async function unpacked(url: string, next: string): Promise<Unpacked> {
 
 async function exchange(url: string, agent: http.Agent): Promise<{ request: http.ClientRequest; answer: Unpacked }> {
   const request = http.get(url, { agent, headers: { 'Accept-Encoding': 'gzip' } });
-  const [response] = (await inTime(once(request, 'response'), `an answer to ${url}`)) as [http.IncomingMessage];
+  const response = await inTime(responseTo(request), `an answer to ${url}`);
   const body = await inTime(buffer(response), `the end of ${url}`);
   const { statusCode: status, headers } = response;
   const text = String(headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body);

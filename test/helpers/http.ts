@@ -4,6 +4,7 @@ import https from 'node:https';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import tls from 'node:tls';
+import { responseTo } from './response.js';
 import { inTime } from './wait.js';
 
 export interface Answer {
@@ -19,7 +20,7 @@ export interface Answer {
  */
 export async function get(url: string, ca?: string): Promise<Answer> {
   const request = ca === undefined ? http.get(url, { agent: false }) : https.get(url, { agent: false, ca });
-  const [response] = (await inTime(once(request, 'response'), `an answer to ${url}`)) as [http.IncomingMessage];
+  const response = await inTime(responseTo(request), `an answer to ${url}`);
   let body = '';
   for await (const text of response.setEncoding('utf8')) body += text;
   return { status: response.statusCode ?? 0, headers: response.headers, body };

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import { get } from 'node:http';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { responseTo } from './response.js';
 import { eventually } from './wait.js';
 
 /** Clients that send one request after another, each on a connection of its own, until the load is stopped; without a pause, that is all CPU. */
@@ -37,7 +38,7 @@ export class Load {
     while (!this.#stopping) {
       try {
         // As long as it takes: some tests leave next to no CPU.
-        const [response] = (await once(get(url, { agent: false }), 'response')) as [IncomingMessage];
+        const response = await responseTo(get(url, { agent: false }));
         await once(response.resume(), 'end');
         if (response.statusCode === 200) this.answered++;
         else this.failures.push(response.statusCode);

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import http from 'node:http';
+import { responseTo } from './response.js';
 import { inTime } from './wait.js';
 
 export interface SlowLoad {
@@ -55,9 +55,8 @@ export async function slowLoad(url: string, { slow, slowClients, otherClients }:
 
 async function post(agent: http.Agent, url: string, body: Buffer): Promise<string> {
   const request = http.request(url, { method: 'POST', agent, headers: { 'content-length': body.length } });
-  // Of a reset in the middle of an answer the request is told too, when nobody waits for it any more: that would end this program, instead of being counted.
-  request.on('error', () => undefined).end(body);
-  const [response] = (await inTime(once(request, 'response'), `an answer to ${url}`)) as [http.IncomingMessage];
+  request.end(body);
+  const response = await inTime(responseTo(request), `an answer to ${url}`);
   let text = '';
   for await (const part of response.setEncoding('utf8')) text += part;
   return `${response.statusCode} ${text}`;

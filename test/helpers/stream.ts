@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import { responseTo } from './response.js';
 import { inTime } from './wait.js';
 
 /** An answer that is read as it comes. */
@@ -15,7 +16,7 @@ export interface Streamed {
 /** Resolves when the head of an answer has come, and something of its body if there is one; `agent` as in `http.request`. */
 export async function openStream(url: string, agent: http.Agent | false = false): Promise<Streamed> {
   const request = http.get(url, { agent });
-  const [response] = (await inTime(once(request, 'response'), `the head of ${url}`)) as [http.IncomingMessage];
+  const response = await inTime(responseTo(request), `the head of ${url}`);
   let text = '';
   // A reset ends it too.
   response.on('error', () => undefined);

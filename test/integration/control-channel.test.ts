@@ -5,6 +5,7 @@ import http from 'node:http';
 import test from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
 import { keepHosts } from '../helpers/kept.js';
+import { responseTo } from '../helpers/response.js';
 import { inTime } from '../helpers/wait.js';
 
 keepHosts();
@@ -34,7 +35,7 @@ const MALFORMED: Readonly<Record<string, string | Buffer>> = {
 async function write(url: string, bytes: string | Buffer, count = 1): Promise<void> {
   const request = http.request(url, { method: 'POST', agent: false, headers: { 'x-count': count } });
   request.end(bytes);
-  const [response] = (await inTime(once(request, 'response'), 'the answer to a write')) as [http.IncomingMessage];
+  const response = await inTime(responseTo(request), 'the answer to a write');
   response.resume();
   await once(response, 'end');
   assert.equal(response.statusCode, 200);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { PROJECT } from '../helpers/project.js';
+import { responseTo } from '../helpers/response.js';
 import { sharing } from '../helpers/shared.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
@@ -38,7 +38,7 @@ interface Reply {
 async function send(method: string, url: string, body?: string): Promise<Reply> {
   const request = http.request(url, { method, agent: false, headers: { 'Content-Type': 'application/json' } });
   request.end(body);
-  const [response] = (await inTime(once(request, 'response'), `an answer to ${url}`)) as [http.IncomingMessage];
+  const response = await inTime(responseTo(request), `an answer to ${url}`);
   return { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
 }
 
