@@ -1,5 +1,6 @@
 /* Claim: with one or two workers a request asks the kernel for no more than with `cluster`; and what it comes to with 32. */
 import { installed, startPeer } from './harness/peer.mjs';
+import { countAtSpeed, noPerf } from './harness/perf.mjs';
 import { workersOf } from './harness/proc.mjs';
 import { atMost, report, table } from './harness/report.mjs';
 import { settings } from './harness/settings.mjs';
@@ -32,41 +33,58 @@ const names = installed([
   'cluster round-robin',
   'gunicorn sync',
 ]);
-const rows = [];
+const COUNTED = COLUMNS.flatMap(([, calls]) => calls).filter((name) => !['recv', 'send'].includes(name));
+const missing = noPerf();
+const [rows, atSpeed] = [[], []];
 for (const workers of [1, 2, 32]) {
   // 32 of each take long to start.
   for (const name of names.filter((one) => workers < 32 || COMPARED.includes(one))) {
     console.error(`${name}, ${workers} workers`);
     const peer = await startPeer(name, workers);
     await loadPeer(peer, { ...load, seconds: 2 });
-    const counts = await countCalls(workersOf(peer.pid), () => loadPeer(peer, load));
+    const pids = workersOf(peer.pid);
+    // First, since a process that has been traced is slower for a while.
+    if (missing === undefined) {
+      const counts = await countAtSpeed(pids, COUNTED, () => loadPeer(peer, load));
+      const { calls: total } = counts.get('total');
+      const { calls: switches } = counts.get('switches');
+      const [cells, requests] = cellsOf(name, workers, counts, total);
+      atSpeed.push([...cells, (switches / requests).toFixed(2), requests]);
+    }
+    const counts = await countCalls(pids, () => loadPeer(peer, load));
     await peer.stop();
-    rows.push(rowOf(name, workers, counts));
+    const total = [...counts.values()].reduce((sum, { calls }) => sum + calls, 0);
+    rows.push(cellsOf(name, workers, counts, total).flat());
   }
 }
 
-function rowOf(name, workers, counts) {
+/** The cells of a row, and of how many requests. */
+function cellsOf(name, workers, counts, all) {
   const accept = counts.get('accept4') ?? { calls: 0, errors: 0 };
   // A worker that is handed its connections accepts none: each has been closed by it.
   const requests = accept.calls - accept.errors || (counts.get('close')?.calls ?? 0);
   const per = (names) => names.reduce((sum, call) => sum + (counts.get(call)?.calls ?? 0), 0) / requests;
-  const total = per([...counts.keys()]);
+  const total = all / requests;
   const listed = COLUMNS.map(([, names]) => per(names));
   const others = total - listed.reduce((sum, count) => sum + count, 0);
   const target = name === 'prefork' ? TARGETS[workers] : undefined;
-  return [
+  const cells = [
     workers,
     name,
     total.toFixed(1),
     target ? atMost(target, total) : '',
     ...listed.map((count) => count.toFixed(2)),
     others.toFixed(2),
-    requests,
   ];
+  return [cells, requests];
 }
 
+const HEAD = ['workers', 'peer', 'system calls', 'target', ...COLUMNS.map(([title]) => title), 'others'];
 report(
   `System calls per request: hello world, ${load.connections} connections, a connection per request`,
-  `\`strace -f -c\` of all workers, while \`wrk ${wrkCommand('PORT', load).join(' ')}\` loads them. A master that accepts is not counted. What happens once in so many milliseconds counts for more than it is, since what is traced is slow.`,
-  table(['workers', 'peer', 'system calls', 'target', ...COLUMNS.map(([title]) => title), 'others', 'requests'], rows),
+  `While \`wrk ${wrkCommand('PORT', load).join(' ')}\` loads all workers. A master that accepts is not counted.`,
+  `Counted by the kernel at full speed (\`perf stat\`, its tracepoints)${missing === undefined ? '; beside them how often a thread of a worker has lost its CPU' : `: not here, ${missing}`}.`,
+  ...(missing === undefined ? [table([...HEAD, 'context switches', 'requests'], atSpeed)] : []),
+  'By `strace -f -c`, which makes a worker ten times slower: what happens once in so many milliseconds counts for more than it is, and each request is there before its connection is accepted.',
+  table([...HEAD, 'requests'], rows),
 );
