@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import type { Phase } from '../fixtures/faults.js';
 import { certificate, noCertificates } from './certificate.js';
 import { CLASSES } from './classes.js';
+import type { Phase } from './fault-phases.js';
 import type { Fault } from './faulty-system.js';
 import { fixture, Host, type HostOptions } from './host.js';
 import { temporaryFolder } from './place.js';
@@ -54,7 +54,7 @@ async function runThrough(
   calls?: readonly string[],
   { options, env, litter }: ReturnType<typeof more> = more(t),
 ): Promise<Round[]> {
-  const all = { app: fixture('app.js'), workers: 2, logger: false, timeout: 0, ...options, ...own };
+  const all = { app: fixture('app.js'), workers: workersOf(phase), logger: false, timeout: 0, ...options, ...own };
   const args = [JSON.stringify({ phase, calls, options: all, everyPoint, ...(litter && { litter }) })];
   const host = new Host(t, {}, { entry: 'faults.js', args, env });
   let seen = -1;
@@ -146,10 +146,13 @@ const REACHED: Readonly<Record<Exclude<Phase, 'exit'>, readonly string[]>> = {
   watch: ['closeSync', 'openSync', 'readSync'],
 };
 
+/** In the short form two only where one ends and the other one serves on: the first call of each is the same. */
+const workersOf = (phase: Phase): number => (everyPoint || phase === 'respawn' ? 2 : 1);
+
 /** Whether each point is tried, not only the first one of each call. */
 let everyPoint = false;
 
-const OPTIONS: Partial<Record<Phase, HostOptions>> = { watch: { timeout: 1_000 }, kill: { gracefulTimeout: 300 } };
+const OPTIONS: Partial<Record<Phase, HostOptions>> = { watch: { timeout: 1_000 }, kill: { gracefulTimeout: 100 } };
 
 /**
  * @param every - each point, each way and each class: a quarter of an hour. Else the first point of each call, of sync workers.
@@ -209,26 +212,14 @@ export function testFaults(every: boolean): void {
   }
 
   test('each undoing of a host that ends by itself fails once', async (t) => {
-    const { options, env } = more(t);
-    const all = { app: fixture('app.js'), workers: 2, logger: false, timeout: 0, ...options };
     let runs = 0;
-    for (const name of [
-      'kill',
-      'killGroup',
-      'lstatSync',
-      'unlinkSync',
-      'statSync',
-      'readSync',
-      'openSync',
-      'closeSync',
-    ]) {
+    const undo = async (name: string): Promise<void> => {
+      const { options, env } = more(t);
+      const all = { app: fixture('app.js'), workers: every ? 2 : 1, logger: false, timeout: 0, ...options };
       for (let nth = 1; nth === 1 || every; nth++) {
         const fault = { name, way: 'throws', nth };
-        const host = new Host(
-          t,
-          {},
-          { entry: 'faults.js', args: [JSON.stringify({ phase: 'exit', options: all, fault })], env },
-        );
+        const args = [JSON.stringify({ phase: 'exit', options: all, fault })];
+        const host = new Host(t, {}, { entry: 'faults.js', args, env });
         const [, children] = await host.event('serving');
         assert.deepEqual(await host.exited(), { code: 7, signal: null }, JSON.stringify(fault));
         // The worker that was not killed here sees the end of its pipe, or the guard ends it.
@@ -240,7 +231,10 @@ export function testFaults(every: boolean): void {
         assert.ok(left.length <= (reached ? 1 : 0), `left by ${JSON.stringify(fault)}: ${left}`);
         if (!reached) break;
       }
-    }
+    };
+    await Promise.all(
+      ['kill', 'killGroup', 'lstatSync', 'unlinkSync', 'statSync', 'readSync', 'openSync', 'closeSync'].map(undo),
+    );
     t.diagnostic(`${runs} runs`);
   });
 }
