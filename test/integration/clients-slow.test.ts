@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import test, { type TestContext } from 'node:test';
+import test, { describe, type TestContext } from 'node:test';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest } from '../helpers/classes.js';
-import { fixture, Host, type HostOptions } from '../helpers/host.js';
+import { fixture, type Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
 import { Program } from '../helpers/program.js';
@@ -21,8 +21,8 @@ const PLACES: Readonly<Record<'sync' | 'threaded', HostOptions>> = {
 };
 const CLASSES = ['sync', 'threaded'] as const;
 
-function start(t: TestContext, workerClass: (typeof CLASSES)[number], more: HostOptions = {}): Host {
-  return new Host(t, { ...PLACES[workerClass], app: fixture('patience.js'), ...more });
+function start(t: TestContext, workerClass: (typeof CLASSES)[number], more: HostOptions = {}): Promise<Host> {
+  return sharing(t, { ...PLACES[workerClass], app: fixture('patience.js'), ...more });
 }
 
 const upload = (bytes: number, first: string, path = '/echo'): string =>
@@ -73,13 +73,13 @@ async function awake(socket: Socket): Promise<number> {
 
 for (const workerClass of CLASSES) {
   test(`slow: bodies that come slowly have no places, ${workerClass}`, async (t) => {
-    const host = start(t, workerClass, { timeout: 1_000 });
+    const host = await start(t, workerClass, { timeout: 1_000 });
     const url = await host.ready();
     const slow = await Promise.all(Array.from({ length: 20 }, () => ByteClient.connect(url)));
     for (const client of slow) client.send(upload(100, 'x'));
     // Longer than a request may take.
     for (let count = 0; count < 20; count++) {
-      assert.equal((await get(`${url}/ok?spin=60`)).status, 200);
+      assert.equal((await get(`${url}/ok?wait=60`)).status, 200);
       for (const client of slow) client.send('x');
     }
     assert.equal(host.of('worker:message').length, 0, 'no handler has been called');
@@ -93,7 +93,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`slow: a longer body gets its place when so much of it has come, ${workerClass}`, async (t) => {
-    const host = start(t, workerClass, { requestBuffer: 1_000 });
+    const host = await start(t, workerClass, { requestBuffer: 1_000, timeout: 1_000 });
     const url = await host.ready();
     const client = (await ByteClient.connect(url)).send(upload(5_000, 'x'.repeat(999)));
     assert.equal((await get(`${url}/ok`)).status, 200);
@@ -106,47 +106,20 @@ for (const workerClass of CLASSES) {
     await assertUnharmed(host);
   });
 
-  test(`slow: a place that waits for its client is given up, and the worker lives, ${workerClass}`, async (t) => {
-    // The clock of requests stands still while a client is waited for.
-    const host = start(t, workerClass, { requestBuffer: 1_000, timeout: 1_000 });
-    const url = await host.ready();
-    const clients = [await ByteClient.connect(url), await ByteClient.connect(url)];
-    for (const client of clients) client.send(upload(100_000, 'x'.repeat(1_000)));
-    for (const client of clients) assert.equal(answersIn(await client.all())[0]?.status, 408);
-    const [, warning] = await host.event('worker:warning');
-    assert.equal(warning.code, 'slow-client');
-    assert.match(warning.message, /^client too slow: 127\.0\.0\.1 had to be waited for to send its body, for /);
-    assert.equal((await get(`${url}/ok`)).status, 200);
-    assert.equal(host.of('worker:exit').length + host.of('thread:exit').length + host.of('worker:timeout').length, 0);
-    await atRest(host);
-  });
-
   test(`slow: answers that are taken slowly have no places, and arrive whole, ${workerClass}`, async (t) => {
-    const host = start(t, workerClass, { timeout: 1_000 });
+    const host = await start(t, workerClass, { timeout: 1_000 });
     const url = await host.ready();
     const sleepers = await Promise.all([1, 2, 3].map(() => asleep(t, url, '/big?bytes=12000000')));
-    for (let count = 0; count < 20; count++) assert.equal((await get(`${url}/ok?spin=60`)).status, 200);
+    for (let count = 0; count < 20; count++) assert.equal((await get(`${url}/ok?wait=60`)).status, 200);
     for (const sleeper of sleepers) assert.ok((await awake(sleeper)) > 12_000_000);
     await assertUnharmed(host);
-    await atRest(host);
-  });
-
-  test(`slow: an answer that its handler still writes breaks off, and the worker lives, ${workerClass}`, async (t) => {
-    const host = start(t, workerClass, { timeout: 1_000 });
-    const url = await host.ready();
-    const sleeper = await asleep(t, url, '/stream?bytes=200000000');
-    const [, warning] = await host.event('worker:warning');
-    assert.match(warning.message, /had to be waited for to take its answer/);
-    assert.ok((await awake(sleeper)) < 200_000_000);
-    assert.equal((await get(`${url}/ok`)).status, 200);
-    assert.equal(host.of('worker:exit').length + host.of('thread:exit').length + host.of('worker:timeout').length, 0);
     await atRest(host);
   });
 
   test(`slow: of more bodies than there is memory for, the slowest gets 408, ${workerClass}`, async (t) => {
     // One worker, or thread: 64 times as much in all.
     const one = workerClass === 'sync' ? { workers: 1 } : { threads: 1 };
-    const host = start(t, workerClass, { ...one, requestBuffer: 1_000 });
+    const host = await start(t, workerClass, { ...one, requestBuffer: 1_000 });
     const url = await host.ready();
     const busy = await sender(t, url, upload(1_000, 'x'));
     await get(`${url}/ok`);
@@ -174,7 +147,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`slow: requestBuffer: 0 calls the handler with the head, ${workerClass}`, async (t) => {
-    const host = start(t, workerClass, { requestBuffer: 0 });
+    const host = await start(t, workerClass, { requestBuffer: 0 });
     const url = await host.ready();
     const client = await RawClient.connect(t, url);
     client.send(upload(10, '', '/early'));
@@ -184,6 +157,38 @@ for (const workerClass of CLASSES) {
     await assertUnharmed(host);
   });
 }
+
+// They wait for seconds, all at the same time.
+describe('slow: clients that are waited for', { concurrency: true }, () => {
+  for (const workerClass of CLASSES) {
+    test(`slow: a place that waits for its client is given up, and the worker lives, ${workerClass}`, async (t) => {
+      // The clock of requests stands still while a client is waited for.
+      const host = await start(t, workerClass, { requestBuffer: 1_000, timeout: 1_000 });
+      const url = await host.ready();
+      const clients = [await ByteClient.connect(url), await ByteClient.connect(url)];
+      for (const client of clients) client.send(upload(100_000, 'x'.repeat(1_000)));
+      for (const client of clients) assert.equal(answersIn(await client.all())[0]?.status, 408);
+      const [, warning] = await host.event('worker:warning');
+      assert.equal(warning.code, 'slow-client');
+      assert.match(warning.message, /^client too slow: 127\.0\.0\.1 had to be waited for to send its body, for /);
+      assert.equal((await get(`${url}/ok`)).status, 200);
+      assert.equal(host.of('worker:exit').length + host.of('thread:exit').length + host.of('worker:timeout').length, 0);
+      await atRest(host);
+    });
+
+    test(`slow: an answer that its handler still writes breaks off, and the worker lives, ${workerClass}`, async (t) => {
+      const host = await start(t, workerClass, { timeout: 1_000 });
+      const url = await host.ready();
+      const sleeper = await asleep(t, url, '/stream?bytes=200000000');
+      const [, warning] = await host.event('worker:warning');
+      assert.match(warning.message, /had to be waited for to take its answer/);
+      assert.ok((await awake(sleeper)) < 200_000_000);
+      assert.equal((await get(`${url}/ok`)).status, 200);
+      assert.equal(host.of('worker:exit').length + host.of('thread:exit').length + host.of('worker:timeout').length, 0);
+      await atRest(host);
+    });
+  }
+});
 
 const MODES: Readonly<Record<string, readonly string[]>> = {
   'slow headers': ['-H', '-i', '1'],
@@ -208,11 +213,11 @@ for (const [mode, flags] of Object.entries(MODES)) {
     const program = new Program(t, 'slowhttptest', [
       ...flags,
       '-c',
-      mode === 'slow reads' ? '20' : '300',
+      mode === 'slow reads' ? '20' : '150',
       '-r',
       '150',
       '-l',
-      '6',
+      '4',
       '-p',
       '3',
       '-u',
