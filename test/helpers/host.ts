@@ -217,6 +217,7 @@ export class Host {
       return;
     }
     const waiting = this.#calls.get(message.id ?? 0);
+    this.#calls.delete(message.id ?? 0);
     if (message.error !== undefined) waiting?.reject(Object.assign(new Error('the call was rejected'), message.error));
     else waiting?.resolve(message.value);
   };
@@ -237,6 +238,8 @@ export class Host {
     for (const stream of [this.child.stdout, this.child.stderr]) stream?.off('data', this.#note);
     if (this.#kept !== undefined && (await giveBack(this.child, this.#kept))) {
       this.child.off('exit', this.#onExit);
+      // Nobody answers any more, and who waits would hold this process.
+      for (const { reject } of this.#calls.values()) reject(new Error('the test is over'));
       return;
     }
     if (this.#exit === undefined) {
