@@ -8,3 +8,8 @@ const LONG = process.env['TEST_FORM'] === 'long';
 export function amount<T>(form: { readonly suite: T; readonly long: T }): T {
   return LONG ? form.long : form.suite;
 }
+
+/** Whether a combination of cases is tried: one of the suite's, which has each case once, or any in the long form. */
+export function isTried(inSuite: boolean): boolean {
+  return LONG || inSuite;
+}

@@ -1,7 +1,8 @@
 /* TERM to all processes of a service, as supervisors send it: to the process group, to a cgroup, to a tree of processes. */
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test, { describe, type TestContext } from 'node:test';
 import type { Address } from '../helpers/address.js';
+import { isTried } from '../helpers/amount.js';
 import { type ClassUnderTest, classes } from '../helpers/classes.js';
 import { Connector, where } from '../helpers/connector.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
@@ -34,6 +35,10 @@ interface Service {
   readonly address: Address;
 }
 
+/** Requests that one place serves, of 100 ms each: for longer than the delay of a drain, and than a worker waits for word of its master. */
+const EACH = 25;
+const PLACES = { sync: 2, threaded: 4, async: 4 } as const;
+
 /** Two workers that soon have no room. What is to replace them does not boot before the test says so. */
 async function serve(t: TestContext, { options }: ClassUnderTest, more: HostOptions = {}): Promise<Service> {
   const loading = await createLoadGate(t);
@@ -47,58 +52,63 @@ async function serve(t: TestContext, { options }: ClassUnderTest, more: HostOpti
   return { host, loading, address };
 }
 
-for (const each of classes()) {
-  for (const drainDelay of [0, 2_000]) {
-    for (const [whom, act] of Object.entries(WAYS)) {
-      test(`TERM to ${whom} resets nobody: ${each.name}, drainDelay ${drainDelay}`, async (t) => {
-        const { host, address } = await serve(t, each, { drainDelay });
-        const clients = new Connector(t, where(address), '/wait?ms=100');
-        // Of two sync workers, five seconds.
-        await Promise.all(Array.from({ length: 100 }, () => clients.connect()));
-        act(host);
-        await host.event('stop');
-        assert.deepEqual(await clients.ended(), ALL(100), clients.failures[0]);
-        assert.deepEqual(await host.exited(), CLEAN);
-        assert.deepEqual(
-          host.of('worker:exit').map(({ args }) => args[1]),
-          Array(2).fill({ ...CLEAN, reason: 'stop' }),
-        );
-      });
+/* They wait for their clients, each with processes of its own: several at once. */
+describe('TERM to all', { concurrency: 4 }, () => {
+  for (const [number, each] of classes().entries()) {
+    for (const [nth, drainDelay] of [0, 2_000].entries()) {
+      for (const [way, [whom, act]] of Object.entries(WAYS).entries()) {
+        // Each way with each delay, and each with each class.
+        if (!isTried((number + way) % 2 === nth)) continue;
+        test(`TERM to ${whom} resets nobody: ${each.name}, drainDelay ${drainDelay}`, async (t) => {
+          const { host, address } = await serve(t, each, { drainDelay });
+          const clients = new Connector(t, where(address), '/wait?ms=100');
+          const count = EACH * PLACES[each.name];
+          await Promise.all(Array.from({ length: count }, () => clients.connect()));
+          act(host);
+          await host.event('stop');
+          assert.deepEqual(await clients.ended(), ALL(count), clients.failures[0]);
+          assert.deepEqual(await host.exited(), CLEAN);
+          assert.deepEqual(
+            host.of('worker:exit').map(({ args }) => args[1]),
+            Array(2).fill({ ...CLEAN, reason: 'stop' }),
+          );
+        });
+      }
     }
+
+    test(`TERM to all, where none serves: who boots serves those who wait, ${each.name}`, async (t) => {
+      const { host, loading, address } = await serve(t, each, { workers: 1 });
+      kill(host.workerPids[0] as number);
+      await host.event('worker:exit');
+      await eventually(() => loading.waiting > 0, 'one that boots');
+      const clients = new Connector(t, where(address), '/wait?ms=20');
+      await Promise.all(Array.from({ length: 20 }, () => clients.connect()));
+      terminate([...family(host), host.pid]);
+      await host.event('stop');
+      loading.open();
+      assert.deepEqual(await clients.ended(), ALL(20), clients.failures[0]);
+      assert.deepEqual(await host.exited(), CLEAN);
+      assert.equal(host.of('worker:ready').length, 2);
+    });
+
+    test(`TERM to all while the master is stopped: one serves on until it is there again, ${each.name}`, async (t) => {
+      const { host, address } = await serve(t, each);
+      const workers = (await host.workers()).map(({ pid }) => pid as number);
+      t.after(() => kill(host.pid));
+      host.kill('SIGSTOP');
+      terminate([host.pid, ...workers]);
+      // One may leave after a second, the other one may not.
+      await eventually(() => workers.filter((pid) => family(host).includes(pid)).length === 1, 'the end of one');
+      const url = `http://127.0.0.1:${(address as { port: number }).port}/`;
+      assert.equal((await get(url)).status, 200);
+      const clients = new Connector(t, where(address), '/wait?ms=20');
+      await Promise.all(Array.from({ length: 50 }, () => clients.connect()));
+      host.kill('SIGCONT');
+      assert.deepEqual(await clients.ended(), ALL(50), clients.failures[0]);
+      assert.deepEqual(await host.exited(), CLEAN);
+    });
   }
-
-  test(`TERM to all, where none serves: who boots serves those who wait, ${each.name}`, async (t) => {
-    const { host, loading, address } = await serve(t, each, { workers: 1 });
-    kill(host.workerPids[0] as number);
-    await host.event('worker:exit');
-    await eventually(() => loading.waiting > 0, 'one that boots');
-    const clients = new Connector(t, where(address), '/wait?ms=20');
-    await Promise.all(Array.from({ length: 20 }, () => clients.connect()));
-    terminate([...family(host), host.pid]);
-    await host.event('stop');
-    loading.open();
-    assert.deepEqual(await clients.ended(), ALL(20), clients.failures[0]);
-    assert.deepEqual(await host.exited(), CLEAN);
-    assert.equal(host.of('worker:ready').length, 2);
-  });
-
-  test(`TERM to all while the master is stopped: one serves on until it is there again, ${each.name}`, async (t) => {
-    const { host, address } = await serve(t, each);
-    const workers = (await host.workers()).map(({ pid }) => pid as number);
-    t.after(() => kill(host.pid));
-    host.kill('SIGSTOP');
-    terminate([host.pid, ...workers]);
-    // One may leave after a second, the other one may not.
-    await eventually(() => workers.filter((pid) => family(host).includes(pid)).length === 1, 'the end of one');
-    const url = `http://127.0.0.1:${(address as { port: number }).port}/`;
-    assert.equal((await get(url)).status, 200);
-    const clients = new Connector(t, where(address), '/wait?ms=20');
-    await Promise.all(Array.from({ length: 50 }, () => clients.connect()));
-    host.kill('SIGCONT');
-    assert.deepEqual(await clients.ended(), ALL(50), clients.failures[0]);
-    assert.deepEqual(await host.exited(), CLEAN);
-  });
-}
+});
 
 test('TERM to all while the first worker boots is a stop, and no failed start', async (t) => {
   const loading = await createLoadGate(t);
