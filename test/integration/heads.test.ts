@@ -56,11 +56,13 @@ function assertClosing(got: string, form: string): void {
   assert.match(lines.join(), /^connection: close\r\n$/i, form);
 }
 
-/** So many that each of these requests is held by a worker, or a thread of one. */
-const FOR_ALL: Readonly<Record<(typeof CLASSES)[number], { forms: readonly string[]; options: HostOptions }>> = {
-  sync: { forms: SOME.slice(2, 6), options: { workers: 4, surge: 4 } },
-  threaded: { forms: SOME, options: { workers: 1, threads: SOME.length } },
-  async: { forms: ALL, options: { workers: 1 } },
+/** So many that each of these requests is held by a worker, or a thread of one; in each way other ones, where each needs one of its own. */
+const FOR_ALL: Readonly<
+  Record<(typeof CLASSES)[number], (way: number) => { forms: readonly string[]; options: HostOptions }>
+> = {
+  sync: (way) => ({ forms: SOME.slice(2 + way, 4 + way), options: { workers: 2, surge: 2 } }),
+  threaded: (way) => ({ forms: SOME.slice(2 * way, 2 * way + 4), options: { workers: 1, threads: 4 } }),
+  async: () => ({ forms: ALL, options: { workers: 1 } }),
 };
 
 for (const workerClass of CLASSES) {
@@ -79,9 +81,9 @@ for (const workerClass of CLASSES) {
     }
   });
 
-  for (const [way, order] of Object.entries(DRAINS)) {
+  for (const [number, [way, order]] of Object.entries(DRAINS).entries()) {
     test(`heads, written while a ${way} drains: ${workerClass}`, async (t) => {
-      const { forms, options: more } = FOR_ALL[workerClass];
+      const { forms, options: more } = FOR_ALL[workerClass](number);
       const gate = await Gate.open(t);
       const host = new Host(t, { ...options, ...more }, { env: gate.env });
       const url = await host.ready();
