@@ -1,4 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Asked, ask, GRACE } from './punctual.js';
+
+/** Of a client between two requests that are served. Milliseconds. */
+const PAUSE = 5;
 
 /** What clients met while some of them asked for hangs. */
 export interface LoadWithHangs {
@@ -30,6 +34,8 @@ export async function loadWithHangs(
       if (asked.answer.startsWith('HTTP/1.1 200 OK')) served++;
       else if (asked.silent > GRACE) late++;
       else failures.push(asked);
+      // Without it, the clients would have most of the CPU.
+      await delay(PAUSE);
     }
   };
   const hang = async (): Promise<void> => {

@@ -6,18 +6,19 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { amount } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
-import { fixture, Host } from '../helpers/host.js';
+import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
+import { sharing } from '../helpers/shared.js';
 import { uploads } from '../helpers/uploader.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
 const BYTES = 3_000_000;
-const [REFUSED, FAILED] = amount({ suite: [40, 10], long: [400, 100] } as const);
+const [REFUSED, FAILED] = amount({ suite: [12, 4], long: [400, 100] } as const);
 
 interface Proxy {
   readonly program: string;
@@ -79,7 +80,7 @@ for (const [name, proxy] of Object.entries(PROXIES)) {
   const skip = spawnSync(proxy.program, ['-v']).error !== undefined && `${proxy.program} is not installed`;
   for (const workerClass of CLASSES) {
     test(`early_answers_arrive: through ${name}, ${workerClass}`, { skip }, async (t) => {
-      const host = new Host(t, { workers: 2, workerClass, app: fixture('early.js') });
+      const host = await sharing(t, { workers: 2, workerClass, app: fixture('early.js') });
       const { url, log } = await start(t, proxy, await host.ready());
       const order = { url, bytes: BYTES, headers: { Connection: 'close' } };
       const seen = [await uploads(REFUSED, order), await uploads(FAILED, { ...order, path: '/throw' })];

@@ -16,7 +16,9 @@ keepHosts();
 const needed = { skip: noCertificates };
 const FOR_EVER = 2 ** 31 - 1;
 /** Of changes under load. */
-const ROUNDS = amount({ suite: 2, long: 10 });
+const ROUNDS = amount({ suite: 1, long: 10 });
+/** Answers between two of them. */
+const ANSWERS = amount({ suite: 300, long: 1_000 });
 
 /** Clients that keep a connection busy for as long as the server wants, and then send what it refused on another one. */
 class Clients {
@@ -71,7 +73,7 @@ const CHANGES: Readonly<Record<string, { options: HostOptions; change: (host: Ho
     },
   },
   'recycling by maxRequests': {
-    options: { maxRequests: 700 },
+    options: { maxRequests: Math.round(ANSWERS * 0.7) },
     change: (host) => host.until(() => host.of('worker:exit').length >= 3, 'three workers that were replaced'),
   },
 };
@@ -83,10 +85,10 @@ for (const [what, { options, change }] of Object.entries(CHANGES)) {
     async (t) => {
       const host = http2Host(t, { workers: 2, ...options });
       const clients = new Clients(t, await host.ready(), 4);
-      await clients.more(1_000);
+      await clients.more(ANSWERS);
       for (let round = 0; round < ROUNDS; round++) {
         await change(host);
-        await clients.more(1_000);
+        await clients.more(ANSWERS);
       }
       await clients.stop();
       const { answered, refused, failed } = clients.sum;

@@ -18,7 +18,7 @@ import { StubbornClient } from '../helpers/stubborn-client.js';
 
 keepHosts();
 
-const CLIENTS = amount({ suite: 100, long: 150 });
+const CLIENTS = amount({ suite: 48, long: 150 });
 const SEEDS = amount({ suite: [1], long: [1, 2, 3, 5, 6, 7, 8] });
 const AT_ONCE = 24;
 /** Behind so much of a body, a place is held. */

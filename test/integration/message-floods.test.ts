@@ -8,7 +8,7 @@ import { eventually } from '../helpers/wait.js';
 /* Many messages down and up, while those who hear them die: in order, none twice, and each that is lost is told of. */
 
 const PLAN = amount({
-  suite: { down: 12_000, window: 500, up: 5_000, rounds: 1, events: 3 },
+  suite: { down: 4_000, window: 300, up: 1_500, rounds: 1, events: 3 },
   long: { down: 1_000_000, window: 2_000, up: 200_000, rounds: 3, events: 40 },
 });
 
