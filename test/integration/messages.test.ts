@@ -4,13 +4,21 @@ import type { ArbiterError, BroadcastResult } from 'prefork';
 import { classes } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
-import { shared } from '../helpers/shared.js';
+import { keepHosts } from '../helpers/kept.js';
+import { shared, sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 /* Messages of the host to its workers: who gets them, and what their sender is told. What happens to many of them at bad moments is in message-floods. */
 
 function hearing(t: TestContext, options: HostOptions = {}, env: NodeJS.ProcessEnv = {}): Host {
   return new Host(t, { app: fixture('hears.js'), workers: 1, ...options }, { env });
+}
+
+/** The same one for all who leave it as it was. */
+function common(t: TestContext): Promise<Host> {
+  return sharing(t, { app: fixture('hears.js'), workers: 1 });
 }
 
 /** What a worker, or a thread of one, has told to have heard. */
@@ -99,7 +107,7 @@ test('one thread may be named', async (t) => {
 });
 
 test('wrong input is refused at once, and says what was expected', async (t) => {
-  const host = hearing(t);
+  const host = await common(t);
   await host.ready();
   const refused: readonly (readonly [args: unknown[], error: object])[] = [
     [
@@ -121,7 +129,7 @@ test('wrong input is refused at once, and says what was expected', async (t) => 
 });
 
 test('an empty slot is said to be one', async (t) => {
-  const host = hearing(t);
+  const host = await common(t);
   await host.ready();
   await assert.rejects(host.call('send', 2, 'x'), lost(/worker #2 is not there/, false));
 });
@@ -154,7 +162,7 @@ test('a worker that boots gets it when it is up, and one that does not get there
 });
 
 test('after a reload the new worker is the one that hears', async (t) => {
-  const host = hearing(t);
+  const host = await common(t);
   await host.ready();
   const [old] = await host.workers();
   await host.call('reload');
@@ -243,7 +251,7 @@ test('orders overtake messages: a flood of slow ones holds up no stop, and what 
 });
 
 test('room is bounded: a stopped worker has so many messages under way, and no more', async (t) => {
-  const host = hearing(t);
+  const host = await common(t);
   await host.ready();
   const [worker] = await host.workers();
   process.kill(worker?.pid ?? 0, 'SIGSTOP');
