@@ -58,10 +58,28 @@ export function allPids(): number[] {
  */
 export function childrenOf(parent: number): Child[] {
   if (!linux) return childrenByPs(parent);
-  return allPids().flatMap((pid) => {
+  return (childrenByThreads(parent) ?? allPids()).flatMap((pid) => {
     const stat = statOf(pid);
     return stat?.parent === parent && /[^ZX]/.test(stat.state) ? [{ pid, command: commandOf(pid) }] : [];
   });
+}
+
+/** As its threads know them, without a look at all processes there are; undefined where the kernel does not say, or a thread ends meanwhile. */
+function childrenByThreads(parent: number): number[] | undefined {
+  try {
+    const folder = `/proc/${parent}/task`;
+    if (!existsSync(folder)) return [];
+    const threads = readdirSync(folder);
+    const read = (): number[] =>
+      threads
+        .flatMap((thread) => readFileSync(`${folder}/${thread}/children`, 'latin1').trim().split(' '))
+        .filter(Boolean)
+        .map(Number);
+    // Twice: one may be left out when another one ends meanwhile.
+    return [...new Set([...read(), ...read()])].sort((one, other) => one - other);
+  } catch {
+    return undefined;
+  }
 }
 
 function childrenByPs(parent: number): Child[] {

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { isTried } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
@@ -11,6 +12,7 @@ import { temporaryFolder } from '../helpers/place.js';
 import { alive, childrenOf, gone, guardOf, kill } from '../helpers/process.js';
 import { Program } from '../helpers/program.js';
 import { PROJECT } from '../helpers/project.js';
+import { shared } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
@@ -27,17 +29,38 @@ interface Family {
   readonly members: readonly number[];
 }
 
-/** A host with one worker, of which a request has started a family. */
-async function founded(t: TestContext, options: HostOptions, query = ''): Promise<Family> {
-  const host = new Host(t, { workers: 1, app: fixture('family.js'), ...options });
-  const url = await host.ready();
-  (await RawClient.connect(t, url)).get(`/family?${query}`);
-  const [worker] = host.workerPids as [number];
-  return { host, url, worker, members: await membersOf(t, host, worker) };
+/** One worker, of one thread. */
+const ONE = { workers: 1, threads: 1, app: fixture('family.js') };
+
+function startedBy(t: TestContext, { workerClass, ...options }: HostOptions): Host {
+  const { threads, ...one } = ONE;
+  return new Host(t, { ...one, ...(workerClass === 'threaded' && { threads }), workerClass, ...options });
 }
 
-async function membersOf(t: TestContext, host: Host, worker: number): Promise<number[]> {
-  const [, told] = await host.event('worker:message');
+/** A host with one worker, of which a request has started a family. */
+function founded(t: TestContext, options: HostOptions, query = ''): Promise<Family> {
+  return foundedIn(t, startedBy(t, options), query);
+}
+
+async function foundedIn(t: TestContext, host: Host, query: string): Promise<Family> {
+  const url = await host.ready();
+  (await RawClient.connect(t, url)).get(`/family?${query}`);
+  const members = await membersOf(t, host);
+  const worker = host.of('worker:message')[0]?.args[0].pid;
+  return { host, url, worker, members };
+}
+
+/** In a host whose worker has ended before, and been replaced. */
+async function foundedAgain(t: TestContext, host: Host, query = ''): Promise<Family> {
+  await host.ready();
+  const ready = async (): Promise<boolean> => (await host.workers()).every(({ state }) => state === 'ready');
+  await eventually(async () => (await ready()) && (await host.workers()).length === 1, 'another worker');
+  await host.forget();
+  return foundedIn(t, host, query);
+}
+
+async function membersOf(t: TestContext, host: Host): Promise<number[]> {
+  const [{ pid: worker }, told] = await host.event('worker:message');
   // Nobody can tell the pid of a child that a synchronous call waits for.
   const shell = told.pid ?? (await childOf(worker));
   const members = [shell, told.child ?? (await childOf(shell))];
@@ -51,31 +74,47 @@ async function childOf(pid: number): Promise<number> {
   return childrenOf(pid)[0]?.pid as number;
 }
 
-const ENDS: Readonly<Record<string, { options?: HostOptions; query?: string; act?: (family: Family) => unknown }>> = {
-  'a request that hangs': { options: { timeout: 500 } },
-  'an event loop that stands still': { options: { timeout: 500 }, query: 'then=spin' },
+interface End {
+  readonly options?: HostOptions;
+  readonly query?: string;
+  readonly act?: (family: Family) => unknown;
+  /** The host ends too. */
+  readonly ends?: boolean;
+}
+
+const GRACE = { gracefulTimeout: 1_000 };
+
+const ENDS: Readonly<Record<string, End>> = {
+  'a request that hangs': { options: { timeout: 300 } },
+  'an event loop that stands still': { options: { timeout: 300 }, query: 'then=spin' },
   'a reload after which it must be ended': {
-    options: { gracefulTimeout: 1_000 },
     act: ({ host }) => host.call('reload'),
   },
   'a drain of a worker that has answered': { query: 'then=answer', act: ({ host }) => host.call('reload') },
-  'a quick stop': { act: ({ host }) => void host.kill('SIGINT') },
+  'a quick stop': { act: ({ host }) => void host.kill('SIGINT'), ends: true },
   'an uncaught exception': { query: 'then=throw' },
   'process.exit': { query: 'then=exit' },
   'a kill by somebody else': { act: ({ worker }) => process.kill(worker, 'SIGKILL') },
   'a stop after which it must be ended': {
     act: ({ host }) => host.kill('SIGTERM'),
-    options: { gracefulTimeout: 1_000 },
+    ends: true,
   },
-  'the death of the master': { act: ({ host }) => void host.kill('SIGKILL') },
+  'the death of the master': { act: ({ host }) => void host.kill('SIGKILL'), ends: true },
 };
 
 for (const workerClass of CLASSES) {
-  for (const [end, { options, query, act }] of Object.entries(ENDS)) {
+  // Those that are ended by their timeout, and the others.
+  const impatient = shared((t) => startedBy(t, { workerClass, timeout: 300 }));
+  const patient = shared((t) => startedBy(t, { workerClass, ...GRACE }));
+  for (const [nth, [end, { options, query, act, ends }]] of Object.entries(ENDS).entries()) {
     // Where many are served, one that waits has no clock.
     if (workerClass === 'async' && end === 'a request that hangs') continue;
+    // It is a process like a sync one.
+    if (workerClass === 'async' && !isTried(nth % 3 === 1)) continue;
     test(`what a ${workerClass} worker has started ends with it: ${end}`, linuxOnly, async (t) => {
-      const family = await founded(t, { workerClass, ...options }, query);
+      const family = ends
+        ? await founded(t, { workerClass, ...GRACE }, query)
+        : await foundedAgain(t, options ? impatient() : patient(), query);
       await act?.(family);
       await gone(...family.members);
     });
@@ -85,7 +124,7 @@ for (const workerClass of CLASSES) {
 test('what a worker has started ends with it: the host exits without a stop', linuxOnly, async (t) => {
   const host = new Host(t, { workers: 1, app: fixture('family.js') }, { entry: 'ends-without-stop.js' });
   (await RawClient.connect(t, await host.ready())).get('/family');
-  const members = await membersOf(t, host, host.workerPids[0] as number);
+  const members = await membersOf(t, host);
   const guard = guardOf(host.pid);
   process.kill(guard, 'SIGSTOP');
   t.after(() => kill(guard));
@@ -114,16 +153,16 @@ test('what a worker has started ends with it: SIGKILL to the group of the host',
 });
 
 test('what a worker has started ends with it: no watchdog', linuxOnly, async (t) => {
-  const { members } = await founded(t, { timeout: 500, watchdog: false }, 'then=spin');
+  const { members } = await founded(t, { timeout: 300, watchdog: false }, 'then=spin');
   await gone(...members);
 });
 
 for (const workerClass of CLASSES) {
   test(`TERM reaches a ${workerClass} worker, and not what it has started`, linuxOnly, async (t) => {
-    const host = new Host(t, { workers: 1, workerClass, app: fixture('family.js') });
+    const host = startedBy(t, { workerClass });
     const url = await host.ready();
     const answer = get(`${url}/family`);
-    const [shell, program] = (await membersOf(t, host, host.workerPids[0] as number)) as [number, number];
+    const [shell, program] = (await membersOf(t, host)) as [number, number];
     host.kill('SIGTERM');
     await host.event('stop');
     // It drains, and waits for its request, which waits for the child.
@@ -145,7 +184,7 @@ test('the group of the master is not that of its workers, nor of the guard', lin
 
 for (const workerClass of ['sync', 'threaded'] as const) {
   test(`a child in a group of its own outlives a ${workerClass} worker`, linuxOnly, async (t) => {
-    const { host, worker, members } = await founded(t, { workerClass, timeout: 500 }, 'own');
+    const { host, worker, members } = await founded(t, { workerClass, timeout: 300 }, 'own');
     await host.event(workerClass === 'sync' ? 'worker:exit' : 'thread:exit');
     if (workerClass === 'threaded') process.kill(worker, 'SIGKILL');
     await gone(worker);
@@ -159,7 +198,7 @@ for (const workerClass of ['sync', 'threaded'] as const) {
   };
   for (const [end, act] of Object.entries(kills)) {
     test(`one that a ${workerClass} worker has adopted ends with it: ${end}`, linuxOnly, async (t) => {
-      const family = await founded(t, { workerClass, timeout: act ? 0 : 1_000 }, 'own&adopted');
+      const family = await founded(t, { workerClass, timeout: act ? 0 : 500 }, 'own&adopted');
       act?.(family);
       await gone(...family.members);
     });
@@ -175,12 +214,12 @@ for (const [end, query] of Object.entries({
   'one that was adopted': 'own&adopted&then=exit',
 })) {
   test(`what a thread has started ends with the thread: ${end}`, linuxOnly, async (t) => {
-    const options = { workerClass: 'threaded', threads: 3, timeout: 500 } as const;
+    const options = { workerClass: 'threaded', threads: 2, timeout: 300 } as const;
     const host = new Host(t, { workers: 1, app: fixture('family.js'), ...options });
     const url = await host.ready();
     // Another thread's, which is answered: its thread lives on, and so do they.
     assert.equal((await get(`${url}/family?then=answer`)).body, 'begun');
-    const others = await membersOf(t, host, host.workerPids[0] as number);
+    const others = await membersOf(t, host);
     const [shell] = others;
     (await RawClient.connect(t, url)).get(`/family?${query}`);
     await host.until(() => host.of('worker:message').length === 2, 'a second family');

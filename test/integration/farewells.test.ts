@@ -140,7 +140,7 @@ const ONE: Readonly<Record<string, HostOptions>> = { sync: {}, async: {}, thread
 for (const workerClass of CLASSES) {
   test(`graceful_kill_is_reported: ${workerClass}`, async (t) => {
     const gate = await Gate.open(t);
-    const options = { workers: 1, workerClass, ...ONE[workerClass], app: fixture('gated.js'), gracefulTimeout: 1_000 };
+    const options = { workers: 1, workerClass, ...ONE[workerClass], app: fixture('gated.js'), gracefulTimeout: 400 };
     const host = new Host(t, { ...options, env: gate.env });
     const answer = get(`${await host.ready()}/then-spins?a=1`).catch((error: NodeJS.ErrnoException) => error.code);
     const arrival = await gate.next();

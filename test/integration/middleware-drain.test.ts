@@ -16,10 +16,10 @@ const SESSIONS: Readonly<Record<string, RegExp>> = {
   '/cookie': /^kept=/,
 };
 const PATHS = [...Object.keys(SESSIONS), '/streaming'];
-/** So many that a request of each path is held. */
-const FOR_ALL: Readonly<Record<(typeof CLASSES)[number], HostOptions & { workers: number }>> = {
-  sync: { workers: PATHS.length, surge: PATHS.length },
-  threaded: { workers: 1, threads: PATHS.length },
+/** What serves one request at a time; an async worker holds one of each path. */
+const SINGLE: Readonly<Record<(typeof CLASSES)[number], HostOptions & { workers: number }>> = {
+  sync: { workers: 1 },
+  threaded: { workers: 1, threads: 1 },
   async: { workers: 1 },
 };
 
@@ -33,18 +33,12 @@ function assertWhole(path: string, { status, headers, text }: Unpacked): void {
   if (path !== '/streaming') assert.equal(headers.connection, 'close', path);
 }
 
-for (const workerClass of CLASSES) {
-  for (const way of [...(Object.keys(DRAINS) as (keyof typeof DRAINS)[]), 'recycle'] as const) {
+for (const [number, workerClass] of CLASSES.entries()) {
+  for (const [nth, way] of ([...Object.keys(DRAINS), 'recycle'] as (keyof typeof DRAINS | 'recycle')[]).entries()) {
     test(`drain_keeps_middleware: ${way}, ${workerClass}`, async (t) => {
-      // Several workers are recycled one after the other.
-      const alone = way === 'recycle' && workerClass === 'sync';
-      const paths = alone ? PATHS.slice(0, 1) : PATHS;
-      const options = {
-        workerClass,
-        app: fixture('middleware-app.js'),
-        ...FOR_ALL[workerClass],
-        ...(alone && { workers: 1 }),
-      };
+      // What holds one request has all of this to load: another path each time.
+      const paths = workerClass === 'async' ? PATHS : [PATHS[(number + nth) % PATHS.length] as string];
+      const options = { workerClass, app: fixture('middleware-app.js'), ...SINGLE[workerClass] };
       const { host, answers } = await answersInDrain(t, way, options, paths, { quick: '/quick' });
       for (const path of paths) assertWhole(path, answers[path] as Unpacked);
       for (const path of paths)

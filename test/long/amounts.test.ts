@@ -12,6 +12,7 @@ const TESTS = [
   'early-answers',
   'early-answers-proxies',
   'endless',
+  'families',
   'frameworks',
   'fuzzed-bytes',
   'group-term',
