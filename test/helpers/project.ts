@@ -38,10 +38,14 @@ export function pack(folder: string): Packed {
   return packed;
 }
 
-/** A new TypeScript project with the tarball as its dependency. */
-export function createDependent(folder: string, type: 'module' | 'commonjs', tarball: string, source: string): void {
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'dependent', private: true, type }));
+/** TypeScript projects, one of each type, with the tarball as their common dependency and the same source: `TYPE/service.ts`. */
+export function createDependents(
+  folder: string,
+  types: readonly ('module' | 'commonjs')[],
+  tarball: string,
+  source: string,
+): void {
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'dependent', private: true }));
   const compilerOptions = {
     target: 'es2023',
     module: 'nodenext',
@@ -51,8 +55,14 @@ export function createDependent(folder: string, type: 'module' | 'commonjs', tar
     typeRoots: [join(PROJECT, 'node_modules/@types')],
     types: ['node'],
   };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['service.ts'] }));
-  writeFileSync(join(folder, 'service.ts'), source);
+  // One program for all: each file is of the type that the nearest package.json says.
+  const files = types.map((type) => `${type}/service.ts`);
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+  for (const type of types) {
+    mkdirSync(join(folder, type));
+    writeFileSync(join(folder, type, 'package.json'), JSON.stringify({ name: type, private: true, type }));
+    writeFileSync(join(folder, type, 'service.ts'), source);
+  }
   npm(folder, 'install', '--prefer-offline', tarball);
 }
 

@@ -2,16 +2,24 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dirname, join as joinPosix } from 'node:path/posix';
-import test from 'node:test';
+import test, { after, type TestContext } from 'node:test';
 import { getFrom } from '../helpers/address.js';
 import { fixture } from '../helpers/host.js';
 import { isElsewhere, linksOf } from '../helpers/links.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
-import { compile, createDependent, PROJECT, pack } from '../helpers/project.js';
+import { compile, createDependents, type Packed, PROJECT, pack } from '../helpers/project.js';
+
+const TARBALL = temporaryFolder({ after } as unknown as TestContext);
+let once: Packed | undefined;
+/** What all tests of the package look at: there. */
+function packed(): Packed {
+  once ??= pack(TARBALL);
+  return once;
+}
 
 /** Runs a host that prints its address, and asserts what it serves and that it ends well. */
-async function serves(t: test.TestContext, args: string[], answer: string): Promise<void> {
+async function serves(t: TestContext, args: string[], answer: string): Promise<void> {
   const program = new Program(t, process.execPath, args);
   const [line] = await program.printed(/^\{"address".*\}$/m);
   for (let round = 0; round < 3; round++) assert.equal((await getFrom(JSON.parse(line))).body, answer);
@@ -24,14 +32,11 @@ test('require_from_commonjs', (t) => serves(t, [fixture('commonjs-host.cjs')], '
 
 test('packed_tarball_works_as_dependency', async (t) => {
   const folder = temporaryFolder(t);
-  const { filename } = pack(folder);
-  for (const type of ['module', 'commonjs'] as const) {
-    await t.test(type, async (t) => {
-      const project = join(folder, type);
-      createDependent(project, type, join(folder, filename), SERVICE);
-      compile(project);
-      await serves(t, [join(project, 'service.js')], 'served by a dependent');
-    });
+  const types = ['module', 'commonjs'] as const;
+  createDependents(folder, types, join(TARBALL, packed().filename), SERVICE);
+  compile(folder);
+  for (const type of types) {
+    await t.test(type, (t) => serves(t, [join(folder, type, 'service.js')], 'served by a dependent'));
   }
 });
 
@@ -68,8 +73,8 @@ const LIST = join(PROJECT, 'test/packed-files.txt');
 /** Bytes, of the tarball and of what is in it. A fifth above what it is, so that a mistake is noticed and a page is none. */
 const MOST = { size: 630_000, unpackedSize: 1_940_000 };
 
-test('the tarball holds what test/packed-files.txt says, and is not much larger than it was', (t) => {
-  const { files, size, unpackedSize } = pack(temporaryFolder(t));
+test('the tarball holds what test/packed-files.txt says, and is not much larger than it was', () => {
+  const { files, size, unpackedSize } = packed();
   const paths = files.map(({ path }) =>
     path
       .replace(/-[A-Z\d]{8}(?=\.js$)/, '-HASH')
@@ -89,8 +94,8 @@ test('the tarball holds what test/packed-files.txt says, and is not much larger 
     );
 });
 
-test('what the pages in the package link to and show is in the package', (t) => {
-  const paths = new Set(pack(temporaryFolder(t)).files.map(({ path }) => path));
+test('what the pages in the package link to and show is in the package', () => {
+  const paths = new Set(packed().files.map(({ path }) => path));
   const pages = [...paths].filter((path) => path.endsWith('.md'));
   assert.ok(pages.includes('README.md') && pages.length > 30, `${pages.length} pages`);
   const dead = pages.flatMap((page) => {
