@@ -1,7 +1,7 @@
 /* Lines of requests whose workers end: by a clock, a crash, an order or a kill; and that no line is lost or doubled when files, generations and workers change. */
 import assert from 'node:assert/strict';
 import { renameSync } from 'node:fs';
-import test from 'node:test';
+import test, { after, type TestContext } from 'node:test';
 import { LogFile } from '../helpers/access-log.js';
 import { amount } from '../helpers/amount.js';
 import { ByteClient } from '../helpers/byte-client.js';
@@ -9,14 +9,21 @@ import { classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { keepHosts } from '../helpers/kept.js';
 import { Load } from '../helpers/load.js';
+import { sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
 const app = fixture('logged.js');
-const REQUESTS = amount({ suite: 1_200, long: 100_000 });
-/** Of each client: eight of them are there all the time, also while workers boot, and then need no CPU of those. Milliseconds. */
-const PAUSE = amount({ suite: 4, long: 0 });
+const REQUESTS = amount({ suite: 480, long: 100_000 });
+/** They are there all the time, also while workers boot, and then need no CPU of those: that is what a pause is for, of each. Milliseconds. */
+const CLIENTS = amount({ suite: 6, long: 8 });
+const PAUSE = amount({ suite: 12, long: 0 });
+const KILLS = amount({ suite: 2, long: 3 });
+/** That several write to one file is the same in each class; the others have two threads, or more of everything in the long form. */
+const workersOf = (name: string): number => (name === 'sync' ? 2 : amount({ suite: 1, long: 2 }));
+/** For what tests of the file have in common. */
+const FILE = { after } as unknown as TestContext;
 
 /** In steps for each of which there is a deadline. */
 async function many(load: Load, count: number): Promise<void> {
@@ -25,11 +32,16 @@ async function many(load: Load, count: number): Promise<void> {
 }
 
 for (const { name, options } of classes()) {
-  for (const [path, clock] of [['/spins', 'timeout'], ...(name === 'async' ? [] : [['/never', 'timeout']])] as const) {
+  /** A host for those that end its workers one after the other, and how many lines are there of others. */
+  const ending = async (t: TestContext): Promise<{ host: Host; url: string; before: number }> => {
+    const host = await sharing(t, { app, workers: 1, ...options, accessLog: ended.path, timeout: 400 });
+    return { host, url: await host.ready(), before: ended.texts().length };
+  };
+  const ended = new LogFile(FILE);
+
+  for (const path of ['/spins', ...(name === 'async' ? [] : ['/never'])]) {
     test(`access_log: a request that is ended by a clock has its 504, and those before it their lines, ${name} ${path}`, async (t) => {
-      const log = new LogFile(t);
-      const host = new Host(t, { app, workers: 1, ...options, accessLog: log.path, [clock]: 600 });
-      const url = await host.ready();
+      const { host, url, before } = await ending(t);
       // On one connection: what was answered a moment before is still to be written.
       const first = await ByteClient.connect(url);
       first.get('/');
@@ -38,23 +50,22 @@ for (const { name, options } of classes()) {
       const answer = await client.all();
       assert.match(answer, /^HTTP\/1.1 504 /);
       await host.event(name === 'threaded' ? 'thread:exit' : 'worker:exit');
-      const lines = await log.short(2);
+      const lines = (await ended.short(before + 2)).slice(before);
       assert.equal(lines.length, 2, lines.join('\n'));
       assert.equal(lines[0], 'GET / HTTP/1.1 200 5');
       assert.match(lines[1] as string, /^GET \/\w+( HTTP\/1\.1)? 504 16$/);
-      assert.equal(log.lines()[1]?.client, '127.0.0.1');
+      assert.equal(ended.lines()[before + 1]?.client, '127.0.0.1');
     });
   }
 
   test(`access_log: a request whose worker crashes or exits has its 500, ${name}`, async (t) => {
-    const log = new LogFile(t);
-    const host = new Host(t, { app, workers: 1, ...options, accessLog: log.path });
-    const url = await host.ready();
+    const { url, before } = await ending(t);
     for (const path of ['/dies', '/exits']) {
       const client = (await ByteClient.connect(url)).get(path);
       assert.match(await client.all(), /^HTTP\/1.1 500 /);
     }
-    assert.deepEqual(await log.short(2), ['GET /dies HTTP/1.1 500 22', 'GET /exits HTTP/1.1 500 22']);
+    const lines = (await ended.short(before + 2)).slice(before);
+    assert.deepEqual(lines, ['GET /dies HTTP/1.1 500 22', 'GET /exits HTTP/1.1 500 22']);
   });
 
   test(`access_log: a quick stop has the 503s of what was under way, ${name}`, async (t) => {
@@ -72,8 +83,8 @@ for (const { name, options } of classes()) {
     timeout: 600_000,
   }, async (t) => {
     const log = new LogFile(t);
-    const host = new Host(t, { app, workers: 2, ...options, accessLog: log.path });
-    const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8, PAUSE);
+    const host = new Host(t, { app, workers: workersOf(name), ...options, accessLog: log.path });
+    const load = new Load(t, `${await host.ready()}/bytes?n=17`, CLIENTS, PAUSE);
     const moved: string[] = [];
     // More often than it is reloaded: what waits to be written at that moment is little, or nothing.
     for (let round = 1; round <= 6; round++) {
@@ -107,19 +118,19 @@ for (const { name, options } of classes()) {
     timeout: 600_000,
   }, async (t) => {
     const log = new LogFile(t);
-    const host = new Host(t, { app, workers: 2, ...options, accessLog: log.path });
-    const load = new Load(t, `${await host.ready()}/bytes?n=17`, 8, PAUSE);
-    for (let round = 1; round <= 3; round++) {
+    const host = new Host(t, { app, workers: workersOf(name), ...options, accessLog: log.path });
+    const load = new Load(t, `${await host.ready()}/bytes?n=17`, CLIENTS, PAUSE);
+    for (let round = 1; round <= KILLS; round++) {
       await many(load, REQUESTS / 10);
       process.kill(host.workerPids.at(-1) as number, 'SIGKILL');
-      await host.until(() => host.of('worker:ready').length === 2 + round, 'another worker');
+      await host.until(() => host.of('worker:ready').length === workersOf(name) + round, 'another worker');
     }
     await many(load, REQUESTS / 10);
     await load.stop();
     await host.call('stop');
     const lines = log.lines().length;
     const most =
-      3 * (options.threads ?? 1) * Math.ceil(32_768 / Math.min(...log.texts().map(({ length }) => length + 1)));
+      KILLS * (options.threads ?? 1) * Math.ceil(32_768 / Math.min(...log.texts().map(({ length }) => length + 1)));
     assert.ok(lines >= load.answered - most, `${lines} lines of ${load.answered} answers`);
     // What was in flight may have been written, and not have been answered.
     assert.ok(lines <= load.answered + load.failures.length, `${lines} lines of ${load.answered} answers`);
@@ -129,9 +140,10 @@ for (const { name, options } of classes()) {
 
 test('access_log: of a worker that is killed, only what it has not written is lost: no more than the lines of 2 ms', async (t) => {
   const log = new LogFile(t);
-  const host = new Host(t, { app, workers: 2, workerClass: 'async', accessLog: log.path });
+  // One, so that it is the one that has answered.
+  const host = new Host(t, { app, workers: 1, workerClass: 'async', accessLog: log.path });
   const url = await host.ready();
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const client = await ByteClient.connect(url);
     client.get('/bytes?n=1');
     await client.until('\r\n\r\nx');
@@ -139,8 +151,8 @@ test('access_log: of a worker that is killed, only what it has not written is lo
     await eventually(() => log.texts().length === round + 1, 'the line');
     const pid = host.workerPids.at(-1) as number;
     process.kill(pid, 'SIGKILL');
-    await host.until(() => host.of('worker:ready').length === 3 + round, 'another worker');
+    await host.until(() => host.of('worker:ready').length === 2 + round, 'another worker');
   }
-  assert.equal(log.lines().length, 5);
+  assert.equal(log.lines().length, 3);
   await host.call('stop');
 });

@@ -6,6 +6,7 @@ ownPace();
 
 const TESTS = [
   '../alone/soak',
+  'access-log-ends',
   'client-schedules',
   'clocks-undeceived',
   'departures',
@@ -35,6 +36,8 @@ const TESTS = [
   'threads-hangs-under-load',
   'tls-tickets',
   'tls-tickets-upgrade',
+  'upgrading-both',
+  'worker-descriptors-at-once',
 ] as const;
 
 for (const name of TESTS) await import(`../integration/${name}.test.js`);
