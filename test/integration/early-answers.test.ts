@@ -24,11 +24,11 @@ keepHosts();
 /** Above what a class may read of a body before it calls the handler. */
 const BYTES = 3_000_000;
 /** Of each client. */
-const REQUESTS = amount({ suite: 15, long: 100 });
-const LARGE = amount({ suite: 4, long: 30 });
+const REQUESTS = amount({ suite: 6, long: 100 });
+const LARGE = amount({ suite: 2, long: 30 });
 /** Of those that come in one way only. */
-const SOME = amount({ suite: 8, long: 20 });
-const ROUNDS = amount({ suite: 3, long: 5 });
+const SOME = amount({ suite: 4, long: 20 });
+const ROUNDS = amount({ suite: 2, long: 5 });
 const CLOSE = { Connection: 'close' };
 /** As much of it as brings the handler on. */
 const ENOUGH = Buffer.alloc(2_000_000, 'x');
@@ -56,7 +56,7 @@ for (const workerClass of CLASSES) {
   const usual = (t: TestContext): Promise<Host> => sharing(t, early(workerClass));
 
   test(`early_answers_arrive: ${5 * REQUESTS} of ${5 * REQUESTS}, ${workerClass}`, async (t) => {
-    const host = new Host(t, early(workerClass, { workers: 2 }));
+    const host = await usual(t);
     const url = await host.ready();
     const file = join(temporaryFolder(t), 'body');
     const body = Buffer.alloc(BYTES);
@@ -141,7 +141,7 @@ for (const workerClass of CLASSES) {
     test(`early_answers_arrive: where the handler has stopped to read, ${path}, ${workerClass}`, async (t) => {
       const host = await usual(t);
       const url = await host.ready();
-      assert.deepEqual(await uploads(4, { url, path, bytes: 20_000_000, headers: CLOSE }), { '413 FIN': 4 });
+      assert.deepEqual(await uploads(LARGE, { url, path, bytes: 20_000_000, headers: CLOSE }), { '413 FIN': LARGE });
       await atRest(host);
     });
   }
