@@ -32,6 +32,8 @@ export interface MixedLoadSettings {
   readonly expects?: RegExp;
   /** Bytes. @defaultValue 10 MB */
   readonly upload?: number;
+  /** How many times longer they pause than usual. @defaultValue `1` */
+  readonly ease?: number;
   /** So long without a byte, and a request hangs. Milliseconds. @defaultValue `30000` */
   readonly silence?: number;
 }
@@ -75,10 +77,10 @@ export class MixedLoad {
     t: Lifetime,
     target: Target,
     clients: Partial<Record<ClientKind, number>>,
-    { expects = /^\d+ \d+ (?<version>\S+)$/, upload = 10_000_000, silence = 30_000 }: MixedLoadSettings = {},
+    { expects = /^\d+ \d+ (?<version>\S+)$/, upload = 10_000_000, ease = 1, silence = 30_000 }: MixedLoadSettings = {},
   ) {
     this.#target = target;
-    this.#settings = { expects, upload, silence };
+    this.#settings = { expects, upload, ease, silence };
     const none = (): KindCount => ({ answered: 0, failed: 0 });
     this.counts = { close: none(), keepAlive: none(), upload: none(), unix: none() };
     const kinds = Object.entries(clients) as [ClientKind, number][];
@@ -120,7 +122,9 @@ export class MixedLoad {
       const sent = performance.now();
       try {
         this.#count(client, await exchange(this.#exchange(client, style, agent)));
-        await delay(style === 'upload' ? UPLOAD_PAUSE : PAUSES[turn % PAUSES.length]);
+        await delay(
+          (style === 'upload' ? UPLOAD_PAUSE : (PAUSES[turn % PAUSES.length] as number)) * this.#settings.ease,
+        );
       } catch (error) {
         if (!(error instanceof ExchangeFailure)) throw error;
         this.#fail(client, error, sent);

@@ -129,7 +129,10 @@ class LoadBalancer {
 }
 
 /** How often both are replaced. An async host takes longer: it waits until the connections that HAProxy keeps have been idle for long. */
-const ROUNDS = amount({ suite: { sync: 3, async: 1 }, long: { sync: 10, async: 3 } });
+const ROUNDS = amount({ suite: { sync: 2, async: 1 }, long: { sync: 10, async: 3 } });
+
+/** Most of the time HAProxy waits for its checks, and the clients are only to be there. */
+const LOAD = amount({ suite: { ease: 4, upload: 1_000_000 }, long: {} });
 
 for (const workerClass of ['sync', 'async'] as const) {
   const rounds = ROUNDS[workerClass];
@@ -146,7 +149,7 @@ for (const workerClass of ['sync', 'async'] as const) {
     for (const host of hosts) await balancer.until(host.name, 'UP');
 
     const expects = /^\d+ of version (?<version>\S+)\n$/;
-    const load = new MixedLoad(t, { url: balancer.url }, { close: 2, keepAlive: 2, upload: 1 }, { expects });
+    const load = new MixedLoad(t, { url: balancer.url }, { close: 2, keepAlive: 2, upload: 1 }, { expects, ...LOAD });
     for (let round = 0; round < rounds; round++) {
       for (const host of hosts) {
         await load.more(50);
