@@ -26,9 +26,14 @@ interface Lent {
 /** Who was given back last comes last. */
 const all: Lent[] = [];
 
+const lasts: (() => unknown)[] = [];
+/** In place of a test: what would end with that ends with the file, whichever test has begun it. */
+export const FILE = { after: (hook: () => unknown) => void lasts.push(hook) } as unknown as TestContext;
+
 // Here it is the end of the file; within a test it would be that of the test.
 after(async () => {
   for (const lent of [...all]) await end(lent);
+  for (const hook of lasts) await hook();
 });
 
 /** One that is started in another way, for all tests of a file: it is started for the first of them, and what they leave behind the next one finds. */

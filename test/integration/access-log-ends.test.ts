@@ -1,7 +1,7 @@
 /* Lines of requests whose workers end: by a clock, a crash, an order or a kill; and that no line is lost or doubled when files, generations and workers change. */
 import assert from 'node:assert/strict';
 import { renameSync } from 'node:fs';
-import test, { after, type TestContext } from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { LogFile } from '../helpers/access-log.js';
 import { amount } from '../helpers/amount.js';
 import { ByteClient } from '../helpers/byte-client.js';
@@ -9,7 +9,7 @@ import { classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { keepHosts } from '../helpers/kept.js';
 import { Load } from '../helpers/load.js';
-import { sharing } from '../helpers/shared.js';
+import { FILE, sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
@@ -22,8 +22,6 @@ const PAUSE = amount({ suite: 12, long: 0 });
 const KILLS = amount({ suite: 2, long: 3 });
 /** That several write to one file is the same in each class; the others have two threads, or more of everything in the long form. */
 const workersOf = (name: string): number => (name === 'sync' ? 2 : amount({ suite: 1, long: 2 }));
-/** For what tests of the file have in common. */
-const FILE = { after } as unknown as TestContext;
 
 /** In steps for each of which there is a deadline. */
 async function many(load: Load, count: number): Promise<void> {

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dirname, join as joinPosix } from 'node:path/posix';
-import test, { after, type TestContext } from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { getFrom } from '../helpers/address.js';
 import { fixture } from '../helpers/host.js';
 import { isElsewhere, linksOf } from '../helpers/links.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { compile, createDependents, type Packed, PROJECT, pack } from '../helpers/project.js';
+import { FILE } from '../helpers/shared.js';
 
-const TARBALL = temporaryFolder({ after } as unknown as TestContext);
+const TARBALL = temporaryFolder(FILE);
 let once: Packed | undefined;
 /** What all tests of the package look at: there. */
 function packed(): Packed {

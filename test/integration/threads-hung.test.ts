@@ -11,7 +11,7 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-const OPTIONS = { workers: 1, workerClass: 'threaded', threads: 2, timeout: 1_000, app: fixture('hangs.js') };
+const OPTIONS = { workers: 1, workerClass: 'threaded', threads: 2, timeout: 500, app: fixture('hangs.js') };
 
 interface Served {
   readonly host: Host;
@@ -62,7 +62,7 @@ test('thread_hung_replaced_siblings_serve', async (t) => {
   const before = Date.now();
   const client = (await RawClient.connect(t, url)).get('/spin/by-test');
   const seen = new Set<string>();
-  // Nobody tells when it begins to hang; the later ones of these meet it hanging, unless all are served within a second.
+  // Nobody tells when it begins to hang; the later ones of these meet it hanging, unless all are served before its time is up.
   for (let count = 0; count < 100 && host.of('worker:timeout').length === 0; count++) {
     const { status, body } = await get(`${url}/who`);
     assert.equal(status, 200);
@@ -162,14 +162,14 @@ test('a thread whose abort hook spins has told of its request, and is ended', as
 });
 
 test('a thread that hangs while it boots fails the start', async (t) => {
-  const host = new Host(t, { ...OPTIONS, bootTimeout: 3_000, env: { SPIN_THREAD: '2' } });
+  const host = new Host(t, { ...OPTIONS, bootTimeout: 2_000, env: { SPIN_THREAD: '2' } });
   const [error] = await host.event('rejected');
   assert.equal(error.code, 'ERR_BOOT_TIMEOUT');
   const reports = host.of('worker:timeout').map(({ args: [, report] }) => report);
   const [{ stack, elapsed, ...report }] = reports;
   assert.deepEqual([reports.length, report], [1, { clock: 'boot', answered: false, hung: 'javascript', thread: 2 }]);
   assert.match(stack, /^ {4}at spinForEver .*\n {4}at load /);
-  assert.ok(elapsed >= 3_000, `${elapsed} ms`);
+  assert.ok(elapsed >= 2_000, `${elapsed} ms`);
   await host.exited();
   const [, exit] = await host.event('worker:exit');
   assert.equal(exit.reason, 'timeout');
@@ -177,7 +177,7 @@ test('a thread that hangs while it boots fails the start', async (t) => {
 
 test('a replacement that hangs while it boots is replaced, and its siblings serve', async (t) => {
   const SPIN = join(temporaryFolder(t), 'spin');
-  const served = await serve(t, { bootTimeout: 3_000, env: { SPIN } });
+  const served = await serve(t, { bootTimeout: 2_000, env: { SPIN } });
   const { host, url } = served;
   writeFileSync(SPIN, '');
   await get(`${url}/exit`);
