@@ -77,6 +77,11 @@ export class ByteClient {
     return this;
   }
 
+  /** The same, and resolves when the kernel has it. */
+  shut(): Promise<void> {
+    return new Promise((resolve) => this.#socket.end(() => resolve()));
+  }
+
   /** Goes without a word: RST. */
   reset(): void {
     this.end = 'left';

@@ -1,36 +1,54 @@
 /* Who has left while its request waited is not served. */
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
 import { ByteClient } from '../helpers/byte-client.js';
 import { atRest, CLASSES, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { temporaryFolder } from '../helpers/place.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-const WAYS: Readonly<Record<string, (client: ByteClient) => unknown>> = {
-  reset: (client) => client.reset(),
-  'end of its side': (client) => client.finish(),
+const WAYS: Readonly<Record<string, (client: ByteClient) => Promise<unknown>>> = {
+  reset: (client) => {
+    client.reset();
+    return client.all();
+  },
+  'end of its side': (client) => client.shut(),
 };
 const LEAVERS = 10;
+
+/** A worker whose event loop stands still until it is told to go on: whatever clients do meanwhile is seen afterwards. */
+async function standStill(t: TestContext, host: Host, url: string): Promise<{ path: string; end(): Promise<void> }> {
+  const file = join(temporaryFolder(t), 'end');
+  const path = `/busy?until=${encodeURIComponent(file)}`;
+  const busy = get(`${url}${path}`);
+  await host.event('worker:message');
+  const end = async (): Promise<void> => {
+    writeFileSync(file, '');
+    assert.equal((await busy).status, 200);
+  };
+  return { path, end };
+}
 
 for (const workerClass of CLASSES) {
   for (const [way, leave] of Object.entries(WAYS)) {
     test(`gone: clients that left the kernel's queue, by ${way}, ${workerClass}`, async (t) => {
       const host = new Host(t, { ...single(workerClass), workerConnections: 100, app: fixture('patience.js') });
       const url = await host.ready();
-      // The event loop stands still meanwhile: whatever they do is seen afterwards.
-      const busy = get(`${url}/busy?spin=1500`);
-      await host.event('worker:message');
+      const busy = await standStill(t, host, url);
       const leavers = await Promise.all(Array.from({ length: LEAVERS }, () => ByteClient.connect(url)));
-      for (const [index, client] of leavers.entries()) client.get(`/gone/${index}?spin=300`);
-      for (const client of leavers) leave(client);
-      const stayed = await get(`${url}/stayed`);
-      assert.equal(stayed.status, 200);
-      await busy;
+      for (const [index, client] of leavers.entries()) client.get(`/gone/${index}?spin=120`);
+      await Promise.all(leavers.map((client) => leave(client)));
+      const stayed = (await ByteClient.connect(url)).get('/stayed');
+      await busy.end();
+      assert.match((await stayed.until('/stayed')).received, /^HTTP\/1\.1 200 /);
+      stayed.reset();
       const called: string[] = JSON.parse((await get(`${url}/called`)).body);
       const served = called.filter((path) => path.startsWith('/gone'));
       // A client that left as its request was about to begin cannot be told from one that did a moment later.
@@ -57,7 +75,7 @@ for (const workerClass of ['sync', 'threaded'] as const) {
       const held = await gate.hold(`${url}/held`);
       for (const client of leavers) client.send('Host: test\r\n\r\n');
       await held.arrival.settle();
-      for (const client of leavers) leave(client);
+      for (const client of leavers) void leave(client);
       await held.arrival.settle();
       held.arrival.release();
       assert.equal((await get(`${url}/stayed`)).status, 200);
@@ -78,20 +96,19 @@ for (const workerClass of CLASSES) {
     };
     const host = new Host(t, options);
     const url = await host.ready();
-    const busy = get(`${url}/busy?spin=1000`);
-    await host.event('worker:message');
+    const busy = await standStill(t, host, url);
     const [ended, left] = (await Promise.all([ByteClient.connect(url), ByteClient.connect(url)])) as [
       ByteClient,
       ByteClient,
     ];
-    ended.get('/ended').finish();
-    left.get('/left');
-    left.reset();
+    await ended.get('/ended').shut();
+    left.get('/left').reset();
+    await left.all();
+    await busy.end();
     assert.match(await ended.all(), /^HTTP\/1\.1 200 OK\r\n.*\/ended$/s);
-    await busy;
     await get(`${url}/after`);
     const called: string[] = JSON.parse((await get(`${url}/called`)).body);
-    assert.deepEqual(called, ['/busy?spin=1000', '/ended', '/after']);
+    assert.deepEqual(called, [busy.path, '/ended', '/after']);
     await atRest(host);
   });
 }
