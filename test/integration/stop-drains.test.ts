@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { Address } from '../helpers/address.js';
+import { amount } from '../helpers/amount.js';
 import { CLASSES, single } from '../helpers/classes.js';
 import { Connector, untilRefused, where } from '../helpers/connector.js';
 import { Gate } from '../helpers/gate.js';
@@ -13,6 +14,8 @@ import { eventually } from '../helpers/wait.js';
 const CLEAN = { code: 0, signal: null };
 const ALL = (answered: number): unknown => ({ answered, refused: 0, reset: 0, hung: 0 });
 
+/** Far more than they have room for. */
+const QUEUE = amount({ suite: 100, long: 200 });
 /** Workers that soon have no room. */
 const NARROW: Readonly<Record<string, (t: TestContext) => HostOptions>> = {
   sync: () => ({ workerClass: 'sync', workers: 2 }),
@@ -32,7 +35,7 @@ for (const [kind, options] of Object.entries(NARROW)) {
     await host.event('ready');
     const addresses = (await host.call('addresses')) as Address[];
     const clients = addresses.map((address) => new Connector(t, where(address), '/wait?ms=20'));
-    const each = 200 / clients.length;
+    const each = QUEUE / clients.length;
     for (const client of clients) await Promise.all(Array.from({ length: each }, () => client.connect()));
     host.kill('SIGTERM');
     for (const client of clients) assert.deepEqual(await client.ended(), ALL(each), client.failures[0]);
@@ -45,12 +48,14 @@ for (const [kind, options] of Object.entries(NARROW)) {
   });
 }
 
+/** Before the stop. */
+const ANSWERS = amount({ suite: 400, long: 4_000 });
 /** Workers that can take 2,000 connections per second. */
 const WIDE: Readonly<Record<string, (t: TestContext) => HostOptions>> = {
-  sync: () => ({ workerClass: 'sync', workers: 4 }),
-  async: () => ({ workerClass: 'async', workers: 2 }),
-  threaded: () => ({ workerClass: 'threaded', workers: 1, threads: 4 }),
-  unix: (t) => ({ workerClass: 'sync', workers: 4, bind: `unix:${join(temporaryFolder(t), 'socket')}` }),
+  sync: () => ({ workerClass: 'sync', workers: 2 }),
+  async: () => ({ workerClass: 'async', workers: 1 }),
+  threaded: () => ({ workerClass: 'threaded', workers: 1, threads: 2 }),
+  unix: (t) => ({ workerClass: 'sync', workers: 2, bind: `unix:${join(temporaryFolder(t), 'socket')}` }),
 };
 
 for (const [kind, options] of Object.entries(WIDE)) {
@@ -60,7 +65,10 @@ for (const [kind, options] of Object.entries(WIDE)) {
     const [address] = (await host.call('addresses')) as [Address];
     const clients = new Connector(t, where(address));
     clients.begin(2_000);
-    await eventually(() => clients.counts.answered >= 1_000, '1,000 answers');
+    await eventually(
+      () => clients.counts.answered >= ANSWERS,
+      () => `${ANSWERS} answers`,
+    );
     host.kill('SIGTERM');
     // This is when a readiness check turns false.
     await host.event('stop');
@@ -105,7 +113,7 @@ for (const workerClass of CLASSES) {
 for (const workerClass of CLASSES) {
   test(`stop_drains_backlog_zero_reset: a request that hangs when the sockets are gone gets its 504, ${workerClass}`, async (t) => {
     const gate = await Gate.open(t);
-    const options = { workers: 2, timeout: 2_000, app: fixture('spins-when-told.js'), env: gate.env };
+    const options = { workers: 2, timeout: 1_000, app: fixture('spins-when-told.js'), env: gate.env };
     const host = new Host(t, { ...single(workerClass), ...options });
     const { arrival, answer } = await gate.hold(await host.ready());
     const [address] = (await host.call('addresses')) as [Address];

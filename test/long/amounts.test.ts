@@ -34,8 +34,10 @@ const TESTS = [
   'scoreboard-full',
   'slow-requests-under-load',
   'threads-hangs-under-load',
+  'stop-drains',
   'tls-tickets',
   'tls-tickets-upgrade',
+  'upgrading',
   'upgrading-both',
   'worker-descriptors-at-once',
 ] as const;
