@@ -80,8 +80,8 @@ async function serve(t: TestContext): Promise<Service> {
   const old = await succession.ready(2);
   const urls = await Promise.all([0, 1].map((index) => succession.url(old, index)));
   const loads = [
-    new MixedLoad(t, { url: urls[0] as string, socketPath: path }, { close: 1, unix: 1 }, { upload: 100_000 }),
-    new MixedLoad(t, { url: urls[1] as string }, { close: 1 }, { expects: /^hello$/ }),
+    new MixedLoad(t, { url: urls[0] as string, socketPath: path }, { close: 1, unix: 1 }, { upload: 100_000, ease: 4 }),
+    new MixedLoad(t, { url: urls[1] as string }, { close: 1 }, { expects: /^hello$/, ease: 4 }),
   ];
   return { succession, old, pidFile, app, loads };
 }
