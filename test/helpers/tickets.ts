@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import tls, { type SecureVersion } from 'node:tls';
 import { inTime } from './wait.js';
 
@@ -69,4 +70,41 @@ export async function offer(url: string, version: SecureVersion, session: Buffer
   let resumed = 0;
   for (let count = 0; count < visits; count++) if ((await visit(url, version, session)).resumed) resumed++;
   return resumed;
+}
+
+/** A ticket of each version, in their order. */
+export type Tickets = readonly Buffer[];
+
+/** The same of each version, for tests that have one host for all: how many were resumed of each, and by which workers. */
+export async function chains(
+  url: string,
+  visits: number,
+  first: Tickets = [],
+): Promise<{ resumed: number[]; tickets: Tickets; workers: Set<string> }> {
+  const seen: Awaited<ReturnType<typeof chain>>[] = [];
+  for (const [index, version] of VERSIONS.entries()) seen.push(await chain(url, version, visits, first[index]));
+  return {
+    resumed: seen.map(({ resumed }) => resumed),
+    tickets: seen.map(({ session }) => session),
+    workers: new Set(seen.flatMap(({ workers }) => [...workers])),
+  };
+}
+
+/** How many of so many visits are resumed with each of these tickets. */
+export async function offers(url: string, tickets: Tickets, visits: number): Promise<number[]> {
+  const resumed: number[] = [];
+  for (const [index, version] of VERSIONS.entries())
+    resumed.push(await offer(url, version, tickets[index] as Buffer, visits));
+  return resumed;
+}
+
+/** So many of each version. */
+export function ofEach(count: number): number[] {
+  return VERSIONS.map(() => count);
+}
+
+/** Nearly all visits of each version; the others are for what a loaded machine does to a client. */
+export function assertMost(resumed: readonly number[], visits: number, what: string): void {
+  const [seen, all] = [resumed.reduce((sum, count) => sum + count, 0), visits * resumed.length];
+  assert.ok(seen >= 0.98 * all, `${what}: ${resumed} of ${visits} each were resumed`);
 }
