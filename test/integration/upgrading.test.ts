@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { classes } from '../helpers/classes.js';
 import { targets } from '../helpers/descriptors.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
@@ -9,7 +10,7 @@ import { temporaryFolder } from '../helpers/place.js';
 import { Succession } from '../helpers/succession.js';
 
 /** How many upgrades in a row. */
-const UPGRADES = Number(process.env['UPGRADES'] ?? 3);
+const UPGRADES = Number(process.env['UPGRADES'] ?? amount({ suite: 2, long: 10 }));
 /** Of one host: the guard is a shell, workers are as many as the options say. */
 const WORKERS = 2;
 
@@ -21,13 +22,8 @@ for (const { name, options } of classes()) {
     const succession = await Succession.start(t, [{ ...options, bind, workers: WORKERS, pidFile }]);
     let old = await succession.ready();
     const url = await succession.url(old);
-    const load = new MixedLoad(
-      t,
-      { url, socketPath: path },
-      { close: 2, keepAlive: 2, unix: 2 },
-      { upload: 1_000_000 },
-    );
-    await load.more(100);
+    const load = new MixedLoad(t, { url, socketPath: path }, { close: 1, keepAlive: 1, unix: 1 }, { upload: 300_000 });
+    await load.more(30);
 
     const pid = (file: string): number => Number(readFileSync(file, 'utf8'));
     const descriptors: number[] = [];
@@ -35,11 +31,11 @@ for (const { name, options } of classes()) {
       assert.equal(pid(pidFile), old);
       const next = await succession.upgrade(old);
       assert.deepEqual([pid(pidFile), pid(`${pidFile}.2`)], [old, next]);
-      await load.more(50);
+      await load.more(30);
       await succession.end(old);
       await succession.until(() => !existsSync(`${pidFile}.2`), 'the promotion');
       assert.equal(pid(pidFile), next);
-      await load.more(50);
+      await load.more(30);
       // The new host, its guard, its workers, and nothing of the one before.
       await succession.until(
         () => succession.living().length === WORKERS + 2,
