@@ -3,15 +3,19 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { WorkerInfo } from 'prefork';
-import { alive, type Host } from '../helpers/host.js';
+import { alive, fixture, type Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
+import { sharing } from '../helpers/shared.js';
 import { holders, hostWithSpares, spares } from '../helpers/spares.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
+
+/** One slot: there is no claim here about several. */
+const oneWithSpares: typeof hostWithSpares = (t, options, env) => hostWithSpares(t, { workers: 1, ...options }, env);
 
 /** How all that were spares have ended. */
 const ends = (host: Host): unknown[] =>
@@ -30,7 +34,9 @@ for (const [how, workerClass, end, reason] of [
   ['gets TERM, threaded', 'threaded', 'SIGTERM', 'stop'],
 ] as const) {
   test(`a spare that ${how} is replaced, and that is all`, async (t) => {
-    const { host } = await hostWithSpares(t, { workerClass, ...(workerClass === 'threaded' && { threads: 2 }) });
+    // With the next spare it is as it was.
+    const options = { workerClass, ...(workerClass === 'threaded' && { threads: 2 }) };
+    const host = await sharing(t, { workers: 1, spares: 1, app: fixture('spare-app.js'), ...options });
     await host.ready();
     const [spare] = (await spares(host)) as [WorkerInfo];
     process.kill(spare.pid as number, end);
@@ -44,13 +50,13 @@ for (const [how, workerClass, end, reason] of [
     assert.deepEqual([degraded, failing, totals.respawns], [false, [], 0]);
     assert.deepEqual(
       (await holders(host)).map(({ age }) => age),
-      [1, 2],
+      [1],
     );
   });
 }
 
 test('a spare whose event loop stands still is ended and replaced', async (t) => {
-  const { host } = await hostWithSpares(t, { timeout: 500 }, { ON_USR2: 'spin' });
+  const { host } = await oneWithSpares(t, { timeout: 500 }, { ON_USR2: 'spin' });
   await host.ready();
   const [spare] = (await spares(host)) as [WorkerInfo];
   process.kill(spare.pid as number, 'SIGUSR2');
@@ -63,7 +69,7 @@ test('a spare whose event loop stands still is ended and replaced', async (t) =>
 
 test('spares that cannot boot wait longer and longer, and end nothing', async (t) => {
   const fails = flag(t);
-  const { host } = await hostWithSpares(t, {}, { FAILS: fails.path });
+  const { host } = await oneWithSpares(t, {}, { FAILS: fails.path });
   const url = await host.ready();
   const [spare] = (await spares(host)) as [WorkerInfo];
   fails.raise();
@@ -85,16 +91,15 @@ test('spares that cannot boot wait longer and longer, and end nothing', async (t
   assert.match(host.log, /spare is replaced in/);
   assert.equal((await get(url)).status, 200);
   const { state, degraded, workers } = await host.stats();
-  assert.deepEqual([state, degraded, workers.filter(({ id }) => id > 0).length], ['running', false, 2]);
+  assert.deepEqual([state, degraded, workers.filter(({ id }) => id > 0).length], ['running', false, 1]);
   fails.lower();
   await spares(host);
 });
 
 test('a spare that does not boot in time is ended', async (t) => {
-  const { host, load } = await hostWithSpares(t, { bootTimeout: 2_000 });
+  const { host, load } = await oneWithSpares(t, { bootTimeout: 2_000 });
   load.close();
-  await eventually(() => load.waiting === 2, 'two that load');
-  load.admit();
+  await eventually(() => load.waiting === 1, 'one that loads');
   load.admit();
   await host.ready();
   const [worker, { clock }] = await host.event('worker:timeout');
@@ -106,7 +111,7 @@ test('a spare that does not boot in time is ended', async (t) => {
 });
 
 test('a slot that fails again and again gets no spare: its loop is as long as without', async (t) => {
-  const { host } = await hostWithSpares(t, { spares: 2 });
+  const { host } = await oneWithSpares(t, { spares: 2 });
   await host.ready();
   const [spare] = (await spares(host, 2)) as [WorkerInfo];
   const [first] = (await holders(host)) as [WorkerInfo];
@@ -114,7 +119,7 @@ test('a slot that fails again and again gets no spare: its loop is as long as wi
   for (let deaths = 1, pid = first.pid as number; deaths <= 5; deaths++) {
     process.kill(pid, 'SIGKILL');
     if (deaths === 5) break;
-    await host.until(() => host.of('worker:ready').length === 2 + deaths, `worker ${deaths}`);
+    await host.until(() => host.of('worker:ready').length === 1 + deaths, `worker ${deaths}`);
     const [worker] = host.of('worker:ready').at(-1)?.args ?? [];
     assert.equal(worker.id, 1);
     pid = worker.pid;
@@ -125,8 +130,8 @@ test('a slot that fails again and again gets no spare: its loop is as long as wi
   const again = ['worker:spawn', 'worker:ready', 'worker:exit'];
   // After the first death a spare, and from then on, though another one waits, a process for each attempt; a wait by chance may be none.
   assert.deepEqual(loop, ['worker:exit', 'worker:ready', 'worker:exit', ...again, ...again, ...again], host.log);
-  const [, , third] = host.of('worker:ready').map(({ args: [{ pid }] }) => pid);
-  assert.equal(third, spare.pid);
+  const [, second] = host.of('worker:ready').map(({ args: [{ pid }] }) => pid);
+  assert.equal(second, spare.pid);
   // No spare was started while it was degraded: at most the one before.
   const at = host.events.findIndex(({ event }) => event === 'degraded');
   const started = host.events.slice(at).filter(({ event, args: [of] }) => event === 'worker:spawn' && of.id === 0);
@@ -136,7 +141,7 @@ test('a slot that fails again and again gets no spare: its loop is as long as wi
 });
 
 test('a spare that is lost while it takes a slot costs the slot no wait', async (t) => {
-  const { host } = await hostWithSpares(t, {});
+  const { host } = await oneWithSpares(t, {});
   await host.ready();
   const [spare] = (await spares(host)) as [WorkerInfo];
   const [first] = (await holders(host)) as [WorkerInfo];
@@ -145,7 +150,7 @@ test('a spare that is lost while it takes a slot costs the slot no wait', async 
   process.kill(first.pid as number, 'SIGKILL');
   await eventually(async () => (await holders(host)).some(({ pid }) => pid === spare.pid), 'a spare with a slot');
   process.kill(spare.pid as number, 'SIGKILL');
-  const [worker] = await host.event('worker:ready', ({ id, age }) => id === 1 && age > 3);
+  const [worker] = await host.event('worker:ready', ({ id, age }) => id === 1 && age > 2);
   await host.event('worker:spare', ({ age }) => age > worker.age);
   const [lost, { reason }] = await host.event('worker:exit', ({ pid }) => pid === spare.pid);
   assert.deepEqual([lost.id, reason, host.of('worker:backoff')], [1, 'crash', []]);
@@ -153,7 +158,7 @@ test('a spare that is lost while it takes a slot costs the slot no wait', async 
 });
 
 test('a spare that does not get to serve has bootTimeout for it', async (t) => {
-  const { host } = await hostWithSpares(t, { bootTimeout: 3_000 });
+  const { host } = await oneWithSpares(t, { bootTimeout: 3_000 });
   await host.ready();
   const [spare] = (await spares(host)) as [WorkerInfo];
   const [first] = (await holders(host)) as [WorkerInfo];
@@ -161,12 +166,12 @@ test('a spare that does not get to serve has bootTimeout for it', async (t) => {
   process.kill(first.pid as number, 'SIGKILL');
   const [worker, { clock }] = await host.event('worker:timeout');
   assert.deepEqual([worker.pid, worker.id, clock], [spare.pid, 1, 'boot']);
-  await host.event('worker:ready', ({ id, age }) => id === 1 && age > 3);
+  await host.event('worker:ready', ({ id, age }) => id === 1 && age > 2);
 });
 
 test('after a reload that is rolled back, the spare is still there', async (t) => {
   const fails = flag(t);
-  const { host } = await hostWithSpares(t, {}, { FAILS: fails.path });
+  const { host } = await oneWithSpares(t, {}, { FAILS: fails.path });
   await host.ready();
   const [spare] = (await spares(host)) as [WorkerInfo];
   fails.raise();
@@ -179,21 +184,22 @@ test('after a reload that is rolled back, the spare is still there', async (t) =
 });
 
 test('all go by WINCH, spares too, and come again', async (t) => {
-  const { host } = await hostWithSpares(t, {});
+  const { host } = await oneWithSpares(t, {});
   await host.ready();
   await spares(host);
   host.kill('SIGWINCH');
-  await host.until(() => host.of('worker:exit').length === 3, 'the end of all');
+  await host.until(() => host.of('worker:exit').length === 2, 'the end of all');
   assert.deepEqual([ends(host), await host.workers()], [['stop'], []]);
   host.kill('SIGTTIN');
   await spares(host);
-  assert.equal((await holders(host)).length, 3);
+  assert.equal((await holders(host)).length, 2);
 });
 
 for (const signal of ['SIGTERM', 'SIGQUIT'] as const) {
   for (const state of ['boots', 'waits', 'takes a slot', 'takes a slot and does not hear of it'] as const) {
     test(`a stop by ${signal} while a spare ${state}`, async (t) => {
-      const { host, load } = await hostWithSpares(t, {});
+      // As the only one that can look after the queue it would have gracefulTimeout for that.
+      const { host, load } = await oneWithSpares(t, { workers: state.endsWith('hear of it') ? 2 : 1 });
       await host.ready();
       const [spare] = (await spares(host)) as [WorkerInfo];
       const [first] = (await holders(host)) as [WorkerInfo];

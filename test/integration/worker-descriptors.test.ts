@@ -75,9 +75,9 @@ for (const each of classes()) {
       assert.equal(refused, 'EMFILE');
       // Other threads of the process have to be told, which takes its time on a busy machine.
       if (each.name === 'threaded') await host.event('worker:error');
-      await load(url, 200);
+      await load(url, 60);
       await assertReplaced(host, Number(pid));
-      assert.ok(!(await load(url, 50)).has(String(pid)));
+      assert.ok(!(await load(url, 30)).has(String(pid)));
     },
   );
 
