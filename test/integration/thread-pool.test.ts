@@ -12,10 +12,10 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-const THREADED = { workers: 1, workerClass: 'threaded', threads: 3 };
+const THREADED = { workers: 1, workerClass: 'threaded', threads: 2 };
 
 test('a thread that does not load fails the start, and says why', async (t) => {
-  const host = new Host(t, { ...THREADED, workers: 2, app: fixture('fails-in-thread.js') });
+  const host = new Host(t, { ...THREADED, app: fixture('fails-in-thread.js') });
   const [error] = await host.event('rejected');
   assert.deepEqual([error.code, error.exitCode], ['ERR_APP_LOAD', 4]);
   assert.match(error.message, /the second thread refuses/);
@@ -38,7 +38,7 @@ test('thread_crash_spares_siblings: also when its replacement cannot boot', asyn
   const gate = await Gate.open(t);
   const broken = join(temporaryFolder(t), 'broken');
   const env = { ...gate.env, BROKEN: broken };
-  const host = new Host(t, { ...THREADED, threads: 2, app: fixture('crashing.js'), env });
+  const host = new Host(t, { ...THREADED, app: fixture('crashing.js'), env });
   const url = await host.ready();
   const { arrival: held, answer } = await gate.hold(`${url}/held`);
   writeFileSync(broken, '');
@@ -87,7 +87,7 @@ test('term_drains: the requests of all threads are answered, and their connectio
   const gate = await Gate.open(t);
   const host = new Host(
     t,
-    { ...THREADED, threads: 2, app: fixture('gated.js'), env: gate.env, keepAlive: 60_000 },
+    { ...THREADED, app: fixture('gated.js'), env: gate.env, keepAlive: 60_000 },
     { env: { HOST_STAYS: '1' } },
   );
   const url = await host.ready();
@@ -115,7 +115,7 @@ test('term_drains: the requests of all threads are answered, and their connectio
 test('term_drains: a thread that boots holds no stop up', async (t) => {
   const loads = await createLoadGate(t);
   loads.open();
-  const options = { ...THREADED, threads: 2, app: fixture('waits-to-load.js'), env: loads.env };
+  const options = { ...THREADED, app: fixture('waits-to-load.js'), env: loads.env };
   const host = new Host(t, { ...options, gracefulTimeout: 2 ** 31 - 1 });
   const url = await host.ready();
   loads.close();
@@ -151,8 +151,8 @@ for (const form of ['module', 'inline'] as const) {
     const url = await host.ready();
     // All threads of both processes are busy at once, so each of them has counted one request.
     const held = [];
-    for (let count = 0; count < 6; count++) held.push(await gate.hold(`${url}/${count}`));
-    assert.equal(new Set(gate.arrivals.map(({ holder }) => holder)).size, 6);
+    for (let count = 0; count < 4; count++) held.push(await gate.hold(`${url}/${count}`));
+    assert.equal(new Set(gate.arrivals.map(({ holder }) => holder)).size, 4);
     const counts = new Map<number, number[]>();
     for (const { arrival } of held) arrival.release();
     for (const { body, headers } of await Promise.all(held.map(({ answer }) => answer))) {
@@ -162,8 +162,8 @@ for (const form of ['module', 'inline'] as const) {
     assert.deepEqual(
       [...counts.values()].map((of) => of.toSorted()),
       [
-        [1, 2, 3],
-        [1, 2, 3],
+        [1, 2],
+        [1, 2],
       ],
     );
   });

@@ -12,9 +12,9 @@ keepHosts();
 /** What the stack must name, by the way to hang. */
 const GUILTY = { spin: 'spinForEver', regex: 'matchCatastrophically', atomics: 'waitForNobody' } as const;
 const KINDS = Object.keys(GUILTY) as (keyof typeof GUILTY)[];
-const HANGS = amount({ suite: 6, long: 200 });
+const HANGS = amount({ suite: KINDS.length, long: 200 });
 const PROCESSES = 2;
-const THREADS = 4;
+const THREADS = amount({ suite: 3, long: 4 });
 
 test(`${HANGS} hangs of ${PROCESSES} x ${THREADS} threads under load: each is answered and explained, and nothing else fails`, async (t) => {
   const host = new Host(t, {

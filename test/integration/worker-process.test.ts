@@ -8,8 +8,11 @@ import { PACE_VARIABLE } from '../../build/pace.js';
 import { type Address, getFrom } from '../helpers/address.js';
 import { fixture, Host, type HostSettings } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { keepHosts } from '../helpers/kept.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
 import { eventually } from '../helpers/wait.js';
+
+keepHosts();
 
 const APP = fixture('tells.js');
 const linuxOnly = { skip: process.platform !== 'linux' && 'needs /proc' };
@@ -95,18 +98,18 @@ for (const how of ['execArgv', 'NODE_OPTIONS'] as const) {
     for (const port of [0, await freePort(t)]) {
       const flag = `--inspect=127.0.0.1:${port}`;
       const settings = how === 'execArgv' ? { execArgv: [flag] } : { env: { NODE_OPTIONS: flag } };
-      const host = new Host(t, { workers: 3 }, settings);
+      const host = new Host(t, { workers: 2 }, { ...settings, fresh: true });
       await host.ready();
       const listening = (): string[] => host.log.match(/Debugger listening on ws:\/\/127\.0\.0\.1:\d+/g) ?? [];
-      await eventually(() => listening().length === 4, 'the inspectors of the host and 3 workers');
-      assert.equal(new Set(listening()).size, 4);
+      await eventually(() => listening().length === 3, 'the inspectors of the host and 2 workers');
+      assert.equal(new Set(listening()).size, 3);
       assert.doesNotMatch(host.log, /inspector .*failed/i);
     }
   });
 }
 
 test('process titles', linuxOnly, async (t) => {
-  const host = new Host(t, { name: 'titled', workers: 2 });
+  const host = new Host(t, { name: 'titled', workers: 2 }, { fresh: true });
   await host.event('ready');
   const title = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trimEnd();
   assert.equal(title(host.pid), 'prefork: master [titled]');
