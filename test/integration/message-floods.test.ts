@@ -12,7 +12,8 @@ const PLAN = amount({
   long: { down: 1_000_000, window: 2_000, up: 200_000, rounds: 3, events: 40 },
 });
 
-const LIMIT = amount({ suite: 60_000, long: 1_200_000 });
+/** On a busy machine, most of it is what workers take to start. Milliseconds. */
+const LIMIT = amount({ suite: 120_000, long: 1_200_000 });
 
 const THREADED = { workerClass: 'threaded', threads: 2, workers: 2 } as const;
 const CASES: readonly { name: string; options: HostOptions; kinds: MailPlan['kinds'] }[] = [
