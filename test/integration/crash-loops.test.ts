@@ -42,7 +42,7 @@ test('crash_loop_backs_off', async (t) => {
   // The sibling serves, whatever becomes of the other one.
   for (let answers = 2; performance.now() < end; answers++) {
     await client.get('/').until((text) => pidsIn(text).length === answers, `answer ${answers}`);
-    await delay(20);
+    await delay(100);
   }
   assert.deepEqual(new Set(pidsIn(client.received)), new Set([String(sibling)]));
   const spawns = host.of('worker:spawn').filter(({ args: [{ age }] }) => age >= 3);

@@ -25,6 +25,8 @@ async function connect(t: TestContext, url: string, count: number): Promise<RawC
   return clients;
 }
 
+/** So many that they would take the place of any worker. */
+const SILENT_ONES = 100;
 const SILENT: Readonly<Record<string, HostOptions>> = {
   'one sync worker': { ...single('sync'), ...UNHURRIED },
   'two sync workers': { workers: 2, workerClass: 'sync' },
@@ -36,7 +38,7 @@ for (const [what, options] of Object.entries(SILENT)) {
   test(`silent_connection_takes_no_slot: ${what}`, async (t) => {
     const host = await counting(t, options);
     const url = await host.ready();
-    const silent = await connect(t, url, 200);
+    const silent = await connect(t, url, SILENT_ONES);
     assert.equal((await get(url)).body, 'hello');
     assert.deepEqual(
       silent.filter(({ closed }) => closed),
@@ -47,7 +49,7 @@ for (const [what, options] of Object.entries(SILENT)) {
     for (const client of silent) client.send('GET / HTTP/1.1\r\nHost:');
     for (const client of silent) client.send(' test\r\nConnection: close\r\n\r\n');
     for (const client of silent) assert.match(await client.all(), /^HTTP\/1\.1 200 OK\r\n.*hello$/s);
-    await host.finished(201);
+    await host.finished(SILENT_ONES + 1);
     assert.equal((await host.stats()).totals.errors, 0);
   });
 }
