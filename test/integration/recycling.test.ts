@@ -49,7 +49,7 @@ function untilRecycled(host: Host, requests: number, recycles: number): { goesOn
 }
 
 test('max_requests_with_jitter_drops_nothing', async (t) => {
-  const [requests, workers] = amount({ suite: [2_500, 4], long: [10_000, 8] } as const);
+  const [requests, workers] = amount({ suite: [600, 3], long: [10_000, 8] } as const);
   const host = new Host(t, { workers, maxRequests: 50, maxRequestsJitter: 20 }, { env: { HOST_STAYS: '1' } });
   const url = await host.ready();
   const sending = untilRecycled(host, requests, 5);
@@ -74,7 +74,7 @@ test('max_requests_with_jitter_drops_nothing', async (t) => {
 
 for (const workerClass of ['threaded', 'async'] as const) {
   test(`max_requests_with_jitter_drops_nothing: ${workerClass}`, async (t) => {
-    const requests = amount({ suite: 1_000, long: 3_000 });
+    const requests = amount({ suite: 300, long: 3_000 });
     const options = { workers: 2, workerClass, maxRequests: 50, maxRequestsJitter: 20 };
     const host = new Host(t, options, { env: { HOST_STAYS: '1' } });
     const url = await host.ready();

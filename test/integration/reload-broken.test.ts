@@ -25,7 +25,7 @@ interface Service {
 async function serve(t: TestContext, options: HostOptions, env: NodeJS.ProcessEnv = {}): Promise<Service> {
   const releases = new Releases(t);
   const host = new Host(t, { app: './app.mjs', cwd: releases.current, ...options }, { env });
-  const load = new MixedLoad(t, { url: await host.ready() }, { close: 4 });
+  const load = new MixedLoad(t, { url: await host.ready() }, { close: 3 });
   await load.more(10);
   return { host, load, releases };
 }
@@ -67,7 +67,7 @@ const BROKEN = {
 };
 
 /** One, and several. */
-const WORKERS = amount({ suite: [1, 4], long: [1, 2, 8] });
+const WORKERS = amount({ suite: [1, 2], long: [1, 2, 8] });
 
 for (const [name, { code, cause }] of Object.entries(BROKEN)) {
   for (const workers of WORKERS) {

@@ -15,9 +15,11 @@ const WORKERS = amount({ suite: 2, long: 4 });
 const MEGABYTE = 2 ** 20;
 /** What the heap of a master may take before its first large collection, and a little more for each reload. Bytes. */
 const ROOM = 24 * MEGABYTE;
+/** Of each, bytes. */
+const UPLOAD = amount({ suite: 2_000_000, long: 10_000_000 });
 const PER_RELOAD = MEGABYTE / 8;
 
-const CASES = amount({ suite: { sync: 3, threaded: 2, async: 2 }, long: { sync: 100, threaded: 100, async: 100 } });
+const CASES = amount({ suite: { sync: 2, threaded: 1, async: 1 }, long: { sync: 100, threaded: 100, async: 100 } });
 
 function rssOf(pid: number): number {
   return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024;
@@ -43,7 +45,12 @@ for (const [workerClass, reloads] of Object.entries(CASES)) {
     const threads = workerClass === 'threaded' && { threads: 2 };
     const host = new Host(t, { ...options, bind, workerClass, ...threads });
     const url = await host.ready();
-    const load = new MixedLoad(t, { url, socketPath }, { close: 2, keepAlive: 3, upload: 1, unix: 2 });
+    const load = new MixedLoad(
+      t,
+      { url, socketPath },
+      { close: 2, keepAlive: 2, upload: 1, unix: 2 },
+      { upload: UPLOAD },
+    );
     // What is done once, for the first one, is no leak.
     await host.call('reload');
     const look = () => ({ opened: descriptors(host.pid), processes: childrenOf(host.pid).length });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { ArbiterOptions, WorkerInfo } from 'prefork';
+import { amount } from '../helpers/amount.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
@@ -23,6 +24,9 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   'sync workers': { options: { workers: 6 }, acceptors: 1, victims: 3 },
   threads: { options: { workers: 2, workerClass: 'threaded', threads: 3 }, acceptors: 3, victims: 1 },
 };
+
+/** Of clients that come and go: beside a change, and without one. */
+const ROUNDS = amount({ suite: { alone: 40, beside: 12 }, long: { alone: 100, beside: 20 } });
 
 /** 0 to n - 1. */
 const random = (n: number): number => Math.floor(Math.random() * n);
@@ -88,7 +92,7 @@ class Stress {
     this.#loading.close();
     const victims = this.#ready().slice(0, this.#shape.victims);
     const left = this.#workers - victims.length;
-    const load = this.load(40, left);
+    const load = this.load(ROUNDS.beside * 2, left);
     for (const { pid } of victims) {
       const clients = this.#clients + random(4);
       await eventually(() => this.#clients > clients, 'the next client');
@@ -104,7 +108,7 @@ class Stress {
   async scale(signal: 'SIGTTIN' | 'SIGTTOU'): Promise<void> {
     const workers = this.#workers;
     this.#workers += signal === 'SIGTTIN' ? 1 : -1;
-    const load = this.load(20, Math.min(workers, this.#workers));
+    const load = this.load(ROUNDS.beside, Math.min(workers, this.#workers));
     this.#host.kill(signal);
     await load;
     await this.#host.event('scale', (to) => to === this.#workers);
@@ -152,7 +156,7 @@ for (const [name, shape] of Object.entries(SHAPES)) {
     const stress = await Stress.start(t, shape);
     for (const act of ['load', 'kill', 'SIGTTIN', 'kill', 'SIGTTOU', 'load'] as const) {
       await stress.settle();
-      if (act === 'load') await stress.load(100);
+      if (act === 'load') await stress.load(ROUNDS.alone);
       else if (act === 'kill') await stress.kill();
       else await stress.scale(act);
     }

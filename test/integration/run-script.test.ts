@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { describe } from 'node:test';
 import { amount } from '../helpers/amount.js';
 import { CLASSES } from '../helpers/classes.js';
 import { prefork, readyAt, survivesReload } from '../helpers/command.js';
@@ -95,18 +95,20 @@ const FAILING: Readonly<Record<string, { script: string; args?: string[]; code: 
   'that is missing': { script: '', code: 4, says: /Cannot find module/ },
 };
 
-for (const [what, { script, args = [], code, says }] of Object.entries(FAILING)) {
-  // In a worker, one that has nothing more to do is one that does not listen.
-  for (const bind of what === 'that ends' ? [[]] : [BIND, []]) {
-    test(`a script ${what} fails the start${bind.length > 0 ? '' : ', also when it is asked where it listens'}`, async (t) => {
-      const path = join(temporaryFolder(t), 'script.mjs');
-      if (script !== '') writeFileSync(path, script);
-      const program = prefork(t, ['-w', '1', ...args, ...bind, 'run', path]);
-      assert.deepEqual(await program.exited(), { code, signal: null }, program.output);
-      assert.match(program.output, says);
-    });
+describe('scripts that fail the start', { concurrency: 3 }, () => {
+  for (const [what, { script, args = [], code, says }] of Object.entries(FAILING)) {
+    // In a worker, one that has nothing more to do is one that does not listen.
+    for (const bind of what === 'that ends' ? [[]] : [BIND, []]) {
+      test(`a script ${what} fails the start${bind.length > 0 ? '' : ', also when it is asked where it listens'}`, async (t) => {
+        const path = join(temporaryFolder(t), 'script.mjs');
+        if (script !== '') writeFileSync(path, script);
+        const program = prefork(t, ['-w', '1', ...args, ...bind, 'run', path]);
+        assert.deepEqual(await program.exited(), { code, signal: null }, program.output);
+        assert.match(program.output, says);
+      });
+    }
   }
-}
+});
 
 test('a port that another program has is refused as ever', async (t) => {
   const server = await occupy(t);
