@@ -14,7 +14,7 @@ keepHosts();
 
 ownPace();
 
-const UPLOAD = 3_000_000;
+const UPLOAD = 10_000_000;
 
 interface Case {
   readonly options: HostOptions;
@@ -25,8 +25,8 @@ interface Case {
 
 const ALL = { close: 3, keepAlive: 3, upload: 1, unix: 2 };
 const CASES: Readonly<Record<string, Case>> = {
-  close: { options: { workers: 2, surge: 1 }, clients: { close: 6 }, reloads: 2 },
-  keepalive: { options: { workers: 2, workerClass: 'threaded', threads: 2, surge: 2 }, clients: { keepAlive: 6 } },
+  close: { options: { workers: 2, surge: 1 }, clients: { close: 8 }, reloads: 2 },
+  keepalive: { options: { workers: 2, workerClass: 'threaded', threads: 2, surge: 2 }, clients: { keepAlive: 8 } },
   upload: { options: { workers: 2, surge: 2 }, clients: { upload: 3 } },
   unix: { options: { workers: 2, surge: 2 }, clients: { unix: 6 } },
   async: { options: { workers: 2, workerClass: 'async', surge: '100%' }, clients: ALL },
