@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { responseTo } from './response.js';
 import { inTime } from './wait.js';
 
@@ -8,6 +9,8 @@ export interface SlowLoad {
   readonly slow: number;
   readonly slowClients: number;
   readonly otherClients: number;
+  /** Of each other client after an answer, milliseconds: without one, that is all CPU. */
+  readonly pause?: number;
 }
 
 export interface LoadResult {
@@ -19,7 +22,10 @@ export interface LoadResult {
 }
 
 /** Slow requests among others, each with a body of its own, of which the answer must have the checksum. */
-export async function slowLoad(url: string, { slow, slowClients, otherClients }: SlowLoad): Promise<LoadResult> {
+export async function slowLoad(
+  url: string,
+  { slow, slowClients, otherClients, pause = 0 }: SlowLoad,
+): Promise<LoadResult> {
   const wrong: string[] = [];
   const times: number[] = [];
   let [sent, left, busy] = [0, slow, true];
@@ -43,6 +49,7 @@ export async function slowLoad(url: string, { slow, slowClients, otherClients }:
       const begun = performance.now();
       await ask(`/other/${client}/${number}`);
       times.push(performance.now() - begun);
+      if (pause > 0) await delay(pause);
     }
   };
   const others = Array.from({ length: otherClients }, otherClient);

@@ -6,7 +6,9 @@ import { slowLoad } from '../helpers/slow-load.js';
 
 /** Far below what a slow request takes, so that whoever watches is in time on a busy machine too. Milliseconds. */
 const SLOW_AFTER = 10;
-const SLOW = amount({ suite: 50, long: 1_000 });
+const SLOW = amount({ suite: 12, long: 1_000 });
+/** Of the others: they are to be there, and not to take all CPU. */
+const PAUSE = amount({ suite: 10, long: 0 });
 
 for (const [name, options] of Object.entries({
   'on 4 sync workers': { workers: 4 },
@@ -15,7 +17,7 @@ for (const [name, options] of Object.entries({
   test(`slow_requests_under_load: none fails, none is answered twice or changed, ${name}`, async (t) => {
     const host = new Host(t, { app: fixture('slow-load.js'), slowAfter: SLOW_AFTER, ...options });
     const url = await host.ready();
-    const { sent, wrong } = await slowLoad(url, { slow: SLOW, slowClients: 3, otherClients: 3 });
+    const { sent, wrong } = await slowLoad(url, { slow: SLOW, slowClients: 3, otherClients: 3, pause: PAUSE });
     assert.deepEqual(wrong, []);
     await host.finished(sent);
     const reports = host.of('worker:slow').map(({ args }) => args[1]);
