@@ -1,6 +1,6 @@
 /* Time in which a whole container, or one worker, was stopped belongs to nobody's request and to nobody's boot. */
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import test, { describe } from 'node:test';
 import { CLASSES, classes } from '../helpers/classes.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
@@ -12,86 +12,89 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-for (const { name, options } of classes(2)) {
-  for (const watchdog of [true, false]) {
-    test(`a request that waits while all is stopped has its time: ${name}, ${watchdog ? 'with' : 'without'} a watchdog`, async (t) => {
-      const host = new Host(t, { ...options, workers: 1, timeout: LIMIT, watchdog });
+/** Nearly all of it is waiting: while others are stopped, nothing is to be done. */
+describe('at the same time', { concurrency: 4 }, () => {
+  for (const { name, options } of classes(2)) {
+    for (const watchdog of [true, false]) {
+      test(`a request that waits while all is stopped has its time: ${name}, ${watchdog ? 'with' : 'without'} a watchdog`, async (t) => {
+        const host = new Host(t, { ...options, workers: 1, timeout: LIMIT, watchdog });
+        const url = await host.ready();
+        const [worker] = await host.workers();
+        const answer = get(`${url}/wait?ms=${(2 * LIMIT) / 3}`);
+        await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+        // Where a stop hits the code of the request, nobody but a watcher knows.
+        if (!watchdog) await passing(host, LIMIT / 5);
+        await stopAll([host.pid, worker?.pid as number]);
+        const { status, body } = await answer;
+        assert.deepEqual([status, body], [200, `waited ${worker?.pid}`]);
+        // Nor is it found out later.
+        await passing(host, LIMIT / 5);
+        await assertNobodyTimedOut(host);
+      });
+    }
+  }
+
+  for (const { name, options } of classes(1)) {
+    test(`a request whose calculation is stopped has its time, as those who watch have counted it: ${name}`, async (t) => {
+      const host = new Host(t, { ...options, workers: 1, timeout: LIMIT, app: fixture('works-in-slices.js') });
       const url = await host.ready();
       const [worker] = await host.workers();
-      const answer = get(`${url}/wait?ms=${(2 * LIMIT) / 3}`);
-      await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
-      // Where a stop hits the code of the request, nobody but a watcher knows.
-      if (!watchdog) await passing(host, LIMIT / 5);
-      await stopAll([host.pid, worker?.pid as number]);
-      const { status, body } = await answer;
-      assert.deepEqual([status, body], [200, `waited ${worker?.pid}`]);
-      // Nor is it found out later.
-      await passing(host, LIMIT / 5);
+      for (let round = 0; round < 2; round++) {
+        const answer = get(`${url}/?ms=${LIMIT / 2}`);
+        await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+        await stopAll([host.pid, worker?.pid as number]);
+        const { status, body } = await answer;
+        assert.deepEqual([status, body], [200, `worked ${worker?.pid}`], host.log);
+      }
       await assertNobodyTimedOut(host);
     });
   }
-}
 
-for (const { name, options } of classes(1)) {
-  test(`a request whose calculation is stopped has its time, as those who watch have counted it: ${name}`, async (t) => {
-    const host = new Host(t, { ...options, workers: 1, timeout: LIMIT, app: fixture('works-in-slices.js') });
-    const url = await host.ready();
-    const [worker] = await host.workers();
-    for (let round = 0; round < 2; round++) {
-      const answer = get(`${url}/?ms=${LIMIT / 2}`);
-      await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
-      await stopAll([host.pid, worker?.pid as number]);
-      const { status, body } = await answer;
-      assert.deepEqual([status, body], [200, `worked ${worker?.pid}`], host.log);
-    }
-    await assertNobodyTimedOut(host);
-  });
-}
+  for (const workerClass of CLASSES) {
+    test(`a boot during which all is stopped has its time, and so has the reload: ${workerClass}`, async (t) => {
+      const gate = await createLoadGate(t);
+      const host = new Host(
+        t,
+        { workerClass, workers: 1, bootTimeout: BOOT.limit, ...(workerClass === 'threaded' && { threads: 2 }) },
+        { entry: 'gated-script.js', env: gate.env },
+      );
+      for (const generation of [1, 2]) {
+        if (generation === 2) host.call('reload').catch(() => undefined);
+        const [{ pid }] = await host.event('worker:spawn', (worker) => worker.generation === generation);
+        await eventually(() => gate.waits(pid), 'a worker that boots');
+        await stopAll([host.pid, pid], BOOT.stopped);
+        gate.admit(pid);
+        await host.event('worker:ready', (worker) => worker.generation === generation);
+      }
+      await host.event('reloaded');
+      assert.deepEqual([host.of('worker:timeout'), host.of('worker:error')], [[], []]);
+    });
+  }
 
-for (const workerClass of CLASSES) {
-  test(`a boot during which all is stopped has its time, and so has the reload: ${workerClass}`, async (t) => {
+  test('a request that never ends is ended also when it was stopped meanwhile, and a boot likewise', async (t) => {
     const gate = await createLoadGate(t);
     const host = new Host(
       t,
-      { workerClass, workers: 1, bootTimeout: BOOT.limit, ...(workerClass === 'threaded' && { threads: 2 }) },
-      { entry: 'gated-script.js', env: gate.env },
+      { workers: 1, timeout: LIMIT, bootTimeout: LIMIT, app: fixture('waits-to-load.js') },
+      { env: gate.env },
     );
-    for (const generation of [1, 2]) {
-      if (generation === 2) host.call('reload').catch(() => undefined);
-      const [{ pid }] = await host.event('worker:spawn', (worker) => worker.generation === generation);
-      await eventually(() => gate.waits(pid), 'a worker that boots');
-      await stopAll([host.pid, pid], BOOT.stopped);
-      gate.admit(pid);
-      await host.event('worker:ready', (worker) => worker.generation === generation);
-    }
-    await host.event('reloaded');
-    assert.deepEqual([host.of('worker:timeout'), host.of('worker:error')], [[], []]);
+    await eventually(() => gate.waiting === 1, 'a worker that boots');
+    gate.open();
+    const url = await host.ready();
+    const [worker] = await host.workers();
+    const answer = get(`${url}/wait`);
+    await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+    await stopAll([host.pid, worker?.pid as number]);
+    assert.equal((await answer).status, 504);
+    const [, { clock, elapsed }] = await host.event('worker:timeout');
+    assert.equal(clock, 'request');
+    assert.ok(elapsed >= LIMIT && elapsed < STOPPED, `${elapsed} ms`);
+    gate.close();
+    const reload = host.call('reload').catch((error: { code: string }) => error.code);
+    await eventually(() => gate.waiting > 0, 'a worker that boots');
+    const booting = host.of('worker:spawn').at(-1)?.args[0].pid;
+    await stopAll([host.pid, booting]);
+    assert.equal(await reload, 'ERR_RELOAD_FAILED');
+    gate.open();
   });
-}
-
-test('a request that never ends is ended also when it was stopped meanwhile, and a boot likewise', async (t) => {
-  const gate = await createLoadGate(t);
-  const host = new Host(
-    t,
-    { workers: 1, timeout: LIMIT, bootTimeout: LIMIT, app: fixture('waits-to-load.js') },
-    { env: gate.env },
-  );
-  await eventually(() => gate.waiting === 1, 'a worker that boots');
-  gate.open();
-  const url = await host.ready();
-  const [worker] = await host.workers();
-  const answer = get(`${url}/wait`);
-  await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
-  await stopAll([host.pid, worker?.pid as number]);
-  assert.equal((await answer).status, 504);
-  const [, { clock, elapsed }] = await host.event('worker:timeout');
-  assert.equal(clock, 'request');
-  assert.ok(elapsed >= LIMIT && elapsed < STOPPED, `${elapsed} ms`);
-  gate.close();
-  const reload = host.call('reload').catch((error: { code: string }) => error.code);
-  await eventually(() => gate.waiting > 0, 'a worker that boots');
-  const booting = host.of('worker:spawn').at(-1)?.args[0].pid;
-  await stopAll([host.pid, booting]);
-  assert.equal(await reload, 'ERR_RELOAD_FAILED');
-  gate.open();
 });
