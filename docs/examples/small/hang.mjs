@@ -8,4 +8,4 @@ function app(request, response) {
   response.end(isListOfTags(tags) ? 'tags\n' : 'no tags\n');
 }
 
-await new Arbiter({ app, bind: process.env.BIND ?? '127.0.0.1:8000', workers: 2, timeout: 2_000 }).run();
+await new Arbiter({ app, bind: process.env.BIND ?? '127.0.0.1:8000', workers: 2, timeout: 1_000 }).run();
