@@ -16,12 +16,12 @@ keepHosts();
 const needed = { skip: noCertificates };
 const app = fixture('heap-app.js');
 
-const MANY = amount({ suite: 20_000, long: 100_000 });
+const MANY = amount({ suite: 10_000, long: 100_000 });
 /** Over TLS: HTTP/1.1 does with it what it does without, so the number is for what may pile up. */
-const FEWER = 20_000;
-const WARM_UP = 5_000;
+const FEWER = amount({ suite: 10_000, long: 20_000 });
+const WARM_UP = 3_000;
 /** What the heap may have grown by: half, in the long form a tenth, of what a closure for each request would hold. Bytes. */
-const GROWTH = 1 << 20;
+const GROWTH = amount({ suite: 1 << 19, long: 1 << 20 });
 
 const heap = async (url: string, ca?: string): Promise<number> => Number((await get(`${url}/heap`, ca)).body);
 
