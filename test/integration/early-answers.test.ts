@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test, { describe, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import type { BuiltInClass } from 'prefork';
 import { amount } from '../helpers/amount.js';
@@ -212,46 +212,6 @@ for (const workerClass of CLASSES) {
     await atRest(host);
   });
 
-  test(`early_answers_arrive: a client that does not end is not waited for in a drain, ${workerClass}`, async (t) => {
-    const host = new Host(t, early(workerClass, { gracefulTimeout: 2 ** 31 - 1 }));
-    const url = await host.ready();
-    const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
-    endless
-      .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
-      .send(ENOUGH);
-    await endless.until((received) => received.endsWith('application\n'), 'its answer');
-    const sending = setInterval(() => endless.send('x'), 100);
-    t.after(() => clearInterval(sending));
-    await host.call('stop');
-    assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: 'stop' });
-    await endless.all();
-  });
-
-  test(`early_answers_arrive: a client that does not end does not have a worker killed, ${workerClass}`, async (t) => {
-    const host = new Host(t, early(workerClass, { gracefulTimeout: 2_000 }));
-    const url = await host.ready();
-    const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
-    endless
-      .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
-      .send(ENOUGH);
-    await endless.until((received) => received.endsWith('application\n'), 'its answer');
-    const sending = setInterval(() => endless.send('x'), 100);
-    t.after(() => clearInterval(sending));
-    await host.call('stop');
-    assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: 'stop' });
-  });
-
-  test(`early_answers_arrive: a client that stops to send is closed, ${workerClass}`, async (t) => {
-    const host = await usual(t);
-    const url = await host.ready();
-    const client = await RawClient.connect(t, url, { allowHalfOpen: true });
-    client.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`).send(ENOUGH);
-    await client.until((received) => received.endsWith('application\n'), 'its answer');
-    await eventually(async () => (await host.stats()).workers[0]?.connections === 1, 'the one connection that lingers');
-    // It never ends its side.
-    await atRest(host);
-  });
-
   for (const headers of [{}, CLOSE]) {
     const close = 'Connection' in headers ? ', and the client asked for the close' : '';
     test(`early_answers_arrive: pipelined behind a handler that blocks${close}, ${workerClass}`, async (t) => {
@@ -288,6 +248,56 @@ for (const workerClass of CLASSES) {
     await atRest(host);
   });
 }
+
+/** They wait for the server's patience to end, and take no CPU for that. */
+describe('clients that do not end', { concurrency: 3 }, () => {
+  for (const workerClass of CLASSES) {
+    test(`early_answers_arrive: a client that does not end is not waited for in a drain, ${workerClass}`, async (t) => {
+      const host = new Host(t, early(workerClass, { gracefulTimeout: 2 ** 31 - 1 }));
+      const url = await host.ready();
+      const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
+      endless
+        .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
+        .send(ENOUGH);
+      await endless.until((received) => received.endsWith('application\n'), 'its answer');
+      const sending = setInterval(() => endless.send('x'), 100);
+      t.after(() => clearInterval(sending));
+      await host.call('stop');
+      assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: 'stop' });
+      await endless.all();
+    });
+
+    test(`early_answers_arrive: a client that does not end does not have a worker killed, ${workerClass}`, async (t) => {
+      const host = new Host(t, early(workerClass, { gracefulTimeout: 2_000 }));
+      const url = await host.ready();
+      const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
+      endless
+        .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
+        .send(ENOUGH);
+      await endless.until((received) => received.endsWith('application\n'), 'its answer');
+      const sending = setInterval(() => endless.send('x'), 100);
+      t.after(() => clearInterval(sending));
+      await host.call('stop');
+      assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: 'stop' });
+    });
+
+    test(`early_answers_arrive: a client that stops to send is closed, ${workerClass}`, async (t) => {
+      const host = await sharing(t, early(workerClass));
+      const url = await host.ready();
+      const client = await RawClient.connect(t, url, { allowHalfOpen: true });
+      client
+        .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${BYTES}\r\n\r\n`)
+        .send(ENOUGH);
+      await client.until((received) => received.endsWith('application\n'), 'its answer');
+      await eventually(
+        async () => (await host.stats()).workers[0]?.connections === 1,
+        'the one connection that lingers',
+      );
+      // It never ends its side.
+      await atRest(host);
+    });
+  }
+});
 
 test('early_answers_arrive: after a crash, those whose bodies are on their way hear of it', async (t) => {
   const host = new Host(t, early('async'));
