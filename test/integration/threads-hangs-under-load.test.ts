@@ -18,7 +18,7 @@ const THREADS = amount({ suite: 3, long: 4 });
 
 test(`${HANGS} hangs of ${PROCESSES} x ${THREADS} threads under load: each is answered and explained, and nothing else fails`, async (t) => {
   const host = new Host(t, {
-    ...{ workers: PROCESSES, workerClass: 'threaded', threads: THREADS, timeout: 1_000 },
+    ...{ workers: PROCESSES, workerClass: 'threaded', threads: THREADS, timeout: 500 },
     app: fixture('hangs.js'),
   });
   const url = await host.ready();
