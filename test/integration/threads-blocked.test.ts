@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test, { describe, type TestContext } from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
@@ -40,31 +40,34 @@ const WAYS_OUT = {
   crash: { act: ({ pid }: Blocked) => process.kill(pid, 'SIGUSR2'), code: 1, reason: 'crash' },
 };
 
-for (const [way, { act, ...expected }] of Object.entries(WAYS_OUT)) {
-  test(`a thread that was given up keeps no process: ${way}`, async (t) => {
+// Each waits for its clocks and does nothing else.
+describe('threads that are blocked', { concurrency: true }, () => {
+  for (const [way, { act, ...expected }] of Object.entries(WAYS_OUT)) {
+    test(`a thread that was given up keeps no process: ${way}`, async (t) => {
+      const given = await blocked(t, 1_000);
+      await given.host.event('thread:exit');
+      act(given);
+      await gone(given.pid);
+      const [, { code, signal, reason }] = await given.host.event('worker:exit');
+      assert.deepEqual({ code, signal, reason }, { ...expected, signal: null });
+    });
+  }
+
+  for (const way of ['quit', 'crash'] as const) {
+    test(`a thread that native code blocks keeps no process: ${way}`, async (t) => {
+      const given = await blocked(t, 60_000);
+      const { act, ...expected } = WAYS_OUT[way];
+      act(given);
+      await gone(given.pid);
+      const [, { code, signal, reason }] = await given.host.event('worker:exit');
+      assert.deepEqual({ code, signal, reason }, { ...expected, signal: null });
+    });
+  }
+
+  test('a thread that was given up keeps no process: its master was killed', async (t) => {
     const given = await blocked(t, 1_000);
     await given.host.event('thread:exit');
-    act(given);
+    given.host.kill('SIGKILL');
     await gone(given.pid);
-    const [, { code, signal, reason }] = await given.host.event('worker:exit');
-    assert.deepEqual({ code, signal, reason }, { ...expected, signal: null });
   });
-}
-
-for (const way of ['quit', 'crash'] as const) {
-  test(`a thread that native code blocks keeps no process: ${way}`, async (t) => {
-    const given = await blocked(t, 60_000);
-    const { act, ...expected } = WAYS_OUT[way];
-    act(given);
-    await gone(given.pid);
-    const [, { code, signal, reason }] = await given.host.event('worker:exit');
-    assert.deepEqual({ code, signal, reason }, { ...expected, signal: null });
-  });
-}
-
-test('a thread that was given up keeps no process: its master was killed', async (t) => {
-  const given = await blocked(t, 1_000);
-  await given.host.event('thread:exit');
-  given.host.kill('SIGKILL');
-  await gone(given.pid);
 });

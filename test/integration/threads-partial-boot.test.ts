@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test, { describe, type TestContext } from 'node:test';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
@@ -103,58 +103,61 @@ test('at the start: a thread that has been ready counts as booted, also when it 
   assert.deepEqual(host.workerPids, [pid]);
 });
 
-test('in a reload: no roll-back, another worker of the new generation is tried', async (t) => {
-  const given = await world(t);
-  const { host, gate, loads } = given;
-  loads.open();
-  await host.event('ready');
-  loads.close();
-  const reloaded = host.call('reload');
-  reloaded.catch(() => undefined);
-  const dead = await heldByNew(t, given);
-  process.kill(dead, 'SIGKILL');
-  const [, exit] = await host.event('worker:exit', ({ pid }) => pid === dead);
-  assert.deepEqual([exit.reason, exit.request?.url], ['crash', '/held']);
-  await host.event('worker:spawn', ({ generation, pid }) => generation === 2 && pid !== dead);
-  loads.open();
-  for (const arrival of gate.arrivals) if (arrival.held) arrival.release();
-  assert.deepEqual(await reloaded, { generation: 2, replaced: 1 });
-  assert.equal(host.of('rollback').length, 0);
-});
-
-test('in a reload: a thread that dies while another one boots rolls nothing back', async (t) => {
-  const given = await world(t);
-  const { host, gate, loads } = given;
-  loads.open();
-  await host.event('ready');
-  loads.close();
-  const reloaded = host.call('reload');
-  reloaded.catch(() => undefined);
-  const pid = await heldByNew(t, given, '/then-exits');
-  gate.arrivals.find((arrival) => arrival.pid === pid)?.release();
-  await host.event('thread:exit', (worker) => worker.pid === pid);
-  loads.open();
-  for (const arrival of gate.arrivals) if (arrival.held) arrival.release();
-  assert.deepEqual(await reloaded, { generation: 2, replaced: 1 });
-});
-
-test('in a reload: a release whose workers die again and again in that way is rolled back', async (t) => {
-  const given = await world(t);
-  const { host, gate, loads } = given;
-  loads.open();
-  await host.event('ready');
-  loads.close();
-  const reloaded = host.call('reload');
-  reloaded.catch(() => undefined);
-  for (let death = 0; death < 5; death++) {
+// They wait for each other's threads and for the pauses behind deaths: each on a host of its own, all at once.
+describe('in a reload', { concurrency: true }, () => {
+  test('in a reload: no roll-back, another worker of the new generation is tried', async (t) => {
+    const given = await world(t);
+    const { host, gate, loads } = given;
+    loads.open();
+    await host.event('ready');
+    loads.close();
+    const reloaded = host.call('reload');
+    reloaded.catch(() => undefined);
     const dead = await heldByNew(t, given);
     process.kill(dead, 'SIGKILL');
-    await host.event('worker:exit', ({ pid }) => pid === dead);
-  }
-  const [error] = await host.event('rollback');
-  assert.match(error.message, /ended while it served and some of its threads booted \(crash, SIGKILL\)$/);
-  for (const arrival of gate.arrivals) if (arrival.held) arrival.release();
-  await assert.rejects(reloaded, { code: 'ERR_RELOAD_FAILED' });
+    const [, exit] = await host.event('worker:exit', ({ pid }) => pid === dead);
+    assert.deepEqual([exit.reason, exit.request?.url], ['crash', '/held']);
+    await host.event('worker:spawn', ({ generation, pid }) => generation === 2 && pid !== dead);
+    loads.open();
+    for (const arrival of gate.arrivals) if (arrival.held) arrival.release();
+    assert.deepEqual(await reloaded, { generation: 2, replaced: 1 });
+    assert.equal(host.of('rollback').length, 0);
+  });
+
+  test('in a reload: a thread that dies while another one boots rolls nothing back', async (t) => {
+    const given = await world(t);
+    const { host, gate, loads } = given;
+    loads.open();
+    await host.event('ready');
+    loads.close();
+    const reloaded = host.call('reload');
+    reloaded.catch(() => undefined);
+    const pid = await heldByNew(t, given, '/then-exits');
+    gate.arrivals.find((arrival) => arrival.pid === pid)?.release();
+    await host.event('thread:exit', (worker) => worker.pid === pid);
+    loads.open();
+    for (const arrival of gate.arrivals) if (arrival.held) arrival.release();
+    assert.deepEqual(await reloaded, { generation: 2, replaced: 1 });
+  });
+
+  test('in a reload: a release whose workers die again and again in that way is rolled back', async (t) => {
+    const given = await world(t);
+    const { host, gate, loads } = given;
+    loads.open();
+    await host.event('ready');
+    loads.close();
+    const reloaded = host.call('reload');
+    reloaded.catch(() => undefined);
+    for (let death = 0; death < 5; death++) {
+      const dead = await heldByNew(t, given);
+      process.kill(dead, 'SIGKILL');
+      await host.event('worker:exit', ({ pid }) => pid === dead);
+    }
+    const [error] = await host.event('rollback');
+    assert.match(error.message, /ended while it served and some of its threads booted \(crash, SIGKILL\)$/);
+    for (const arrival of gate.arrivals) if (arrival.held) arrival.release();
+    await assert.rejects(reloaded, { code: 'ERR_RELOAD_FAILED' });
+  });
 });
 
 /** Lets one thread of the new generation load, and has it hold a request. Those of the old one may take some first. */

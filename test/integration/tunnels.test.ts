@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
-import { assertUnharmed, atRest, CLASSES, classes, single, witnessed } from '../helpers/classes.js';
+import { assertUnharmed, atRest, CLASSES, classes, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
@@ -29,11 +30,11 @@ const MOVES: Readonly<Record<string, (client: ByteClient) => unknown>> = {
 
 for (const each of classes()) {
   test(`a tunnel is refused, whatever its client does then: ${each.name}`, async (t) => {
-    const host = witnessed(t, each);
+    const host = await sharing(t, { workers: 1, app: fixture('witness.js'), ...each.options });
     const url = await host.ready();
     const [worker] = await host.workers();
     for (const [move, make] of Object.entries(MOVES)) {
-      for (let round = 0; round < 20; round++) await make(await ByteClient.connect(url));
+      for (let round = 0; round < 8; round++) await make(await ByteClient.connect(url));
       assert.equal(JSON.parse((await get(url)).body).pid, worker?.pid, move);
     }
     await atRest(host);
@@ -41,7 +42,7 @@ for (const each of classes()) {
   });
 
   test(`a tunnel behind a request is not answered in its place: ${each.name}`, async (t) => {
-    const host = witnessed(t, each);
+    const host = await sharing(t, { workers: 1, app: fixture('witness.js'), ...each.options });
     const url = await host.ready();
     for (const path of ['/late?ms=20', '/large?bytes=100000', '/']) {
       const client = (await ByteClient.connect(url)).get(path).send(CONNECT);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import test from 'node:test';
+import test, { describe } from 'node:test';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { ByteClient } from '../helpers/byte-client.js';
@@ -24,44 +24,47 @@ async function vanish(url: string, path: string): Promise<ByteClient> {
 
 const CLOSE = '\x88\x0c\x03\xe9going away';
 
-for (const drain of ['stop', 'reload'] as const) {
-  test(`vanished_websockets: of ws, at a ${drain}`, async (t) => {
-    const host = new Host(t, OPTIONS);
-    const url = await host.ready();
-    const clients = [await vanish(url, '/ws'), await vanish(url, '/ws')];
-    const drained = host.call(drain);
-    // The own side is ended in order, behind the close frame.
-    for (const client of clients) {
-      const all = await client.all();
-      assert.ok(all.endsWith(CLOSE), all);
-      assert.equal(client.end, 'closed');
-    }
-    await drained;
-    const [, exit] = await host.event('worker:exit');
-    assert.deepEqual(exit, { code: 0, signal: null, reason: drain });
-    const [, { code }] = await host.event('worker:warning');
-    assert.equal(code, 'websocket');
-    await eventually(
-      () => host.log.split('a WebSocket has closed with').length === 3,
-      'both closes in the application',
-    );
-    assert.match(host.log, /the server has heard of its close/);
-  });
+// What takes its time is the patience of the worker: all wait for that together.
+describe('vanished_websockets', { concurrency: true }, () => {
+  for (const drain of ['stop', 'reload'] as const) {
+    test(`vanished_websockets: of ws, at a ${drain}`, async (t) => {
+      const host = new Host(t, OPTIONS);
+      const url = await host.ready();
+      const clients = [await vanish(url, '/ws'), await vanish(url, '/ws')];
+      const drained = host.call(drain);
+      // The own side is ended in order, behind the close frame.
+      for (const client of clients) {
+        const all = await client.all();
+        assert.ok(all.endsWith(CLOSE), all);
+        assert.equal(client.end, 'closed');
+      }
+      await drained;
+      const [, exit] = await host.event('worker:exit');
+      assert.deepEqual(exit, { code: 0, signal: null, reason: drain });
+      const [, { code }] = await host.event('worker:warning');
+      assert.equal(code, 'websocket');
+      await eventually(
+        () => host.log.split('a WebSocket has closed with').length === 3,
+        'both closes in the application',
+      );
+      assert.match(host.log, /the server has heard of its close/);
+    });
 
-  test(`vanished_websockets: of socket.io, at a ${drain}`, async (t) => {
-    const host = new Host(t, OPTIONS);
-    const url = await host.ready();
-    const client = await vanish(url, '/socket.io/?EIO=4&transport=websocket');
-    // Its handshake is over, and it is in the namespace.
-    client.send(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x34, 0x30]));
-    await client.until('40{"sid"');
-    const drained = host.call(drain);
-    assert.ok((await client.all()).endsWith(CLOSE));
-    await drained;
-    assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: drain });
-    await eventually(() => host.log.includes('a socket.io client has gone'), 'its close in the application');
-  });
-}
+    test(`vanished_websockets: of socket.io, at a ${drain}`, async (t) => {
+      const host = new Host(t, OPTIONS);
+      const url = await host.ready();
+      const client = await vanish(url, '/socket.io/?EIO=4&transport=websocket');
+      // Its handshake is over, and it is in the namespace.
+      client.send(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x34, 0x30]));
+      await client.until('40{"sid"');
+      const drained = host.call(drain);
+      assert.ok((await client.all()).endsWith(CLOSE));
+      await drained;
+      assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: drain });
+      await eventually(() => host.log.includes('a socket.io client has gone'), 'its close in the application');
+    });
+  }
+});
 
 test('vanished_websockets: those that are there are told, and close at once', async (t) => {
   const host = new Host(t, OPTIONS);

@@ -39,6 +39,7 @@ const TESTS = [
   'stop-drains',
   'tls-tickets',
   'tls-tickets-upgrade',
+  'undone-failing',
   'upgrading',
   'upgrading-both',
   'worker-descriptors-at-once',
