@@ -11,6 +11,7 @@ import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { pace } from '../helpers/pace.js';
 import { counting } from '../helpers/shared.js';
 import { inTime } from '../helpers/wait.js';
 
@@ -97,7 +98,9 @@ for (const workerClass of CLASSES) {
     const { key, cert } = certificate();
     const gate = await Gate.open(t);
     const options = { ...single(workerClass), tls: { key, cert }, app: fixture('gated.js'), env: gate.env };
-    const host = new Host(t, { ...options, workerConnections: 10, keepAlive: 100, gracefulTimeout: 2 ** 31 - 1 });
+    const limits = { workerConnections: 10, keepAlive: 100, gracefulTimeout: 2 ** 31 - 1 };
+    // Those who say nothing have their time, which is no claim here.
+    const host = new Host(t, { ...options, ...limits }, { env: pace({ firstRequest: 1_000 }) });
     const url = await host.ready();
     const silent = [await RawClient.connect(t, url), await RawClient.secure(t, url, cert)];
     const { arrival, answer } = await gate.hold(`${url}/held`, cert);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import test, { type TestContext } from 'node:test';
+import test, { describe, type TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { CLASSES, KEEPING, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
@@ -110,20 +110,6 @@ for (const workerClass of CLASSES) {
     await host.finished(served);
   });
 
-  test(`CONNECT is refused, ${workerClass}`, async (t) => {
-    const host = new Host(t, { ...single(workerClass), keepAlive: 60_000 });
-    const url = await host.ready();
-    for (const allowHalfOpen of [false, true]) {
-      const client = await RawClient.connect(t, url, { allowHalfOpen });
-      client.send('CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n');
-      await client.until((received) => received.endsWith('\r\n\r\n'), 'an answer');
-      assert.match(client.received, /^HTTP\/1\.1 501 Not Implemented\r\n/);
-      // The next client is served also when this one never closes its side.
-      assert.equal((await get(url)).body, 'hello');
-      await eventually(async () => (await host.stats()).workers[0]?.connections === 0, 'no connection');
-    }
-  });
-
   test(`Expect: 100-continue, ${workerClass}`, async (t) => {
     const host = new Host(t, { ...single(workerClass), app: fixture('bodies.js') });
     const client = await RawClient.connect(t, await host.ready());
@@ -160,6 +146,25 @@ for (const workerClass of CLASSES) {
     await host.finished(1);
   });
 }
+
+// The worker has patience with a client that never closes its side: all wait for that together.
+describe('CONNECT', { concurrency: true }, () => {
+  for (const workerClass of CLASSES) {
+    test(`CONNECT is refused, ${workerClass}`, async (t) => {
+      const host = new Host(t, { ...single(workerClass), keepAlive: 60_000 });
+      const url = await host.ready();
+      for (const allowHalfOpen of [false, true]) {
+        const client = await RawClient.connect(t, url, { allowHalfOpen });
+        client.send('CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n');
+        await client.until((received) => received.endsWith('\r\n\r\n'), 'an answer');
+        assert.match(client.received, /^HTTP\/1\.1 501 Not Implemented\r\n/);
+        // The next client is served also when this one never closes its side.
+        assert.equal((await get(url)).body, 'hello');
+        await eventually(async () => (await host.stats()).workers[0]?.connections === 0, 'no connection');
+      }
+    });
+  }
+});
 
 test('an expectation that is not known ends the connection of a sync worker', async (t) => {
   const host = await counting(t, single('sync'));
