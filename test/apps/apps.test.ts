@@ -16,6 +16,7 @@ const WORKERS = 2;
 const THREADS = 2;
 /** Large applications boot in each thread, and others may run beside. Milliseconds. */
 const PATIENCE = 120_000;
+const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number);
 
 const wanted = process.env['APPS']?.split(',');
 const all = await applications();
@@ -37,8 +38,6 @@ for (const [name, application] of all) {
     }
   });
 }
-
-const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number);
 
 function doesNotWork({ fails }: Application, workerClass: BuiltInClass): string | false {
   return fails !== undefined && fails.node === MAJOR && fails.classes.includes(workerClass) && fails.why;
