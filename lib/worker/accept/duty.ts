@@ -126,9 +126,8 @@ export class Duty {
     } else {
       this.#say(DUTY.BRIEF, this.#words.load);
       this.#settleSoon();
-      if (++this.#settled % COUNT.SELDOM === 0) this.#moments.look();
-      else if (this.#settled > COUNT.FIRST) return;
-      if (listens) this.#trim(COUNT.BUSIEST + 1);
+      const isDue = ++this.#settled % COUNT.SELDOM === 0 || this.#settled <= COUNT.FIRST;
+      if (listens && isDue) this.#trim(COUNT.BUSIEST + 1);
     }
   }
 
