@@ -26,7 +26,7 @@ const SCRIPTS = [
 ];
 SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'watchdog', 'reload', 'boot', 'tls', 'syscalls');
 SCRIPTS.push('insight', 'control', 'soak');
-const ALL = [...SCRIPTS, 'since'];
+const ALL = [...SCRIPTS, 'where', 'since'];
 const unknown = named.find((name) => !ALL.includes(name));
 if (unknown !== undefined) throw new RangeError(`expected names out of ${ALL.join(', ')}, got '${unknown}'`);
 

@@ -5,6 +5,7 @@ import { workersOf } from './harness/proc.mjs';
 import { atMost, report, table } from './harness/report.mjs';
 import { settings } from './harness/settings.mjs';
 import { countCalls, needStrace } from './harness/strace.mjs';
+import { warmUp } from './harness/warm.mjs';
 import { loadPeer, needWrk, wrkCommand } from './harness/wrk.mjs';
 
 /** By the number of workers. */
@@ -24,7 +25,7 @@ const COLUMNS = [
 
 needWrk();
 needStrace();
-const { ...load } = settings({ connections: 16, seconds: 3 }, { seconds: 1 });
+const { warm, ...load } = settings({ connections: 16, seconds: 3, warm: 30 }, { seconds: 1, warm: 4 });
 const names = installed([
   'prefork',
   'prefork threaded',
@@ -41,7 +42,7 @@ for (const workers of [1, 2, 32]) {
   for (const name of names.filter((one) => workers < 32 || COMPARED.includes(one))) {
     console.error(`${name}, ${workers} workers`);
     const peer = await startPeer(name, workers);
-    await loadPeer(peer, { ...load, seconds: 2 });
+    await warmUp(peer, workers, load, warm);
     const pids = workersOf(peer.pid);
     // First, since a process that has been traced is slower for a while.
     if (missing === undefined) {
@@ -82,7 +83,7 @@ function cellsOf(name, workers, counts, all) {
 const HEAD = ['workers', 'peer', 'system calls', 'target', ...COLUMNS.map(([title]) => title), 'others'];
 report(
   `System calls per request: hello world, ${load.connections} connections, a connection per request`,
-  `While \`wrk ${wrkCommand('PORT', load).join(' ')}\` loads all workers. A master that accepts is not counted.`,
+  `While \`wrk ${wrkCommand('PORT', load).join(' ')}\` loads all workers. A master that accepts is not counted. Before, each is loaded until its workers have served 5,000 requests each, for ${warm} s at most: compiling and the first collections of garbage ask for more.`,
   `Counted by the kernel at full speed (\`perf stat\`, its tracepoints)${missing === undefined ? '; beside them how often a thread of a worker has lost its CPU' : `: not here, ${missing}`}.`,
   ...(missing === undefined ? [table([...HEAD, 'context switches', 'requests'], atSpeed)] : []),
   'By `strace -f -c`, which makes a worker ten times slower: what happens once in so many milliseconds counts for more than it is, and each request is there before its connection is accepted.',

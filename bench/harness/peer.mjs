@@ -43,6 +43,13 @@ export const PEERS = {
   prefork: node('prefork.mjs', 'sync'),
   'prefork threaded': node('prefork.mjs', 'threaded'),
   'prefork async': node('prefork.mjs', 'async'),
+  'prefork, deferred accept': {
+    file: 'python3',
+    args: (port, workers) => [
+      ...[`${FOLDER}deferred.py`, port, process.execPath, `${FOLDER}prefork.mjs`, port, workers, 'sync'],
+      JSON.stringify({ options: { bind: { fd: 3 } } }),
+    ],
+  },
   'cluster round-robin': node('cluster.mjs', 'rr'),
   'cluster shared handle': node('cluster.mjs', 'none'),
   'bare fd 0 loop': node('bare-fd0.cjs'),
