@@ -25,7 +25,7 @@ const SCRIPTS = [
   'slow-clients',
 ];
 SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'watchdog', 'reload', 'boot', 'tls', 'syscalls');
-SCRIPTS.push('insight', 'control', 'soak');
+SCRIPTS.push('insight', 'slow-reports', 'control', 'soak');
 const ALL = [...SCRIPTS, 'where', 'since'];
 const unknown = named.find((name) => !ALL.includes(name));
 if (unknown !== undefined) throw new RangeError(`expected names out of ${ALL.join(', ')}, got '${unknown}'`);
