@@ -1,7 +1,6 @@
 /* What is on its way on a kept connection when a drain begins: the rest of a body, or the next request. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { BuiltInClass } from 'prefork';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
@@ -15,8 +14,6 @@ keepHosts();
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const BYTES = Buffer.from(`10000\r\n${'x'.repeat(65_536)}\r\n`);
-/** Between two pieces of a body. Milliseconds. */
-const PAUSE = 5;
 /** Who waits for a limit waits in vain. */
 const UNHURRIED = { workers: 1, gracefulTimeout: 2 ** 31 - 1, keepAlive: 600_000 };
 
@@ -47,8 +44,6 @@ for (const workerClass of KEEPING) {
           while (!client.isOver && (!client.ended || more-- > 0)) {
             await client.send(BYTES);
             sent += 65_536;
-            // As fast as it can, it would be all that the machine does.
-            await delay(PAUSE);
           }
           await client.send('0\r\n\r\n');
           client.finish();
