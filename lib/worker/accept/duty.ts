@@ -126,8 +126,9 @@ export class Duty {
     } else {
       this.#say(DUTY.BRIEF, this.#words.load);
       this.#settleSoon();
-      const isDue = ++this.#settled % COUNT.SELDOM === 0 || this.#settled <= COUNT.FIRST;
-      if (listens && isDue) this.#trim(COUNT.BUSIEST + 1);
+      if (++this.#settled % COUNT.SELDOM === 0) this.#moments.look();
+      else if (this.#settled > COUNT.FIRST) return;
+      if (listens) this.#trim(COUNT.BUSIEST + 1);
     }
   }
 

@@ -1,7 +1,5 @@
 /** A place that is taken for no longer is free again before another acceptor would be of much help. Milliseconds. */
 const MOMENT = 5;
-/** To look how long one waits for a CPU takes a system call or two: so many are looked at behind one that has taken long. */
-const WATCHED = 64;
 /** One in which the event loop has waited for so long was no work for this CPU: another acceptor would have been of help, however short it was. Milliseconds. */
 const IDLE = 1;
 /** Each of these adds a point and each longer one takes some; with so many points the next is expected to be one. */
@@ -14,9 +12,8 @@ export class Moments {
   /** How long the event loop had been idle when it was known that this one is not over within its turn; undefined as long as it is not. */
   #idle: number | undefined;
   readonly #wait: () => number;
-  /** Of so many more it is looked how long they wait for a CPU; and how long this thread had waited for one when this one began, -1 where nobody has looked. */
-  #watched = 0;
-  #waited = -1;
+  /** How long this thread had waited for a CPU at the last look. */
+  #waited = 0;
 
   /** @param wait - for how long this thread has waited for a CPU, milliseconds so far. It is asked seldom. */
   constructor(wait: () => number) {
@@ -35,8 +32,6 @@ export class Moments {
   begin(now: number = performance.now()): void {
     this.#since = now;
     this.#idle = undefined;
-    this.#waited = this.#watched > 0 ? this.#wait() : -1;
-    if (this.#watched > 0) this.#watched--;
   }
 
   /** The one that has begun is not over within its turn of the event loop. */
@@ -50,11 +45,17 @@ export class Moments {
       : Math.min(POINTS.most, this.#points + 1);
   }
 
+  /** From now on the waits count that a long one may have had. */
+  look(): void {
+    this.#waited = this.#wait();
+  }
+
   #wasLong(now: number): boolean {
     if (this.#idle !== undefined && performance.nodeTiming.idleTime - this.#idle >= IDLE) return true;
     if (!this.isOver(now)) return false;
-    this.#watched = WATCHED;
     // Where CPUs are short, a short one takes long too, and to wake others would make them shorter still.
-    return this.#waited < 0 || this.isOver(now - (this.#wait() - this.#waited));
+    const before = this.#waited;
+    this.look();
+    return this.isOver(now - (this.#waited - before));
   }
 }
