@@ -1,9 +1,22 @@
 import { DUTY, type DutyState } from '../../scoreboard.js';
-import { cpuWait } from './cpu-wait.js';
-import { BALANCE, COUNT, isFarAhead, TIME } from './duty-limits.js';
+import { readSlotAt } from '../vitals/board.js';
 import { Moments } from './moments.js';
-import { wake } from './wake.js';
 import { Words } from './words.js';
+
+/** With fewer listening, one that turns busy wakes another; with as many, one that turns idle rests. */
+const LOW = 2;
+const HIGH = 4;
+/** Up to so many acceptors, a wake-up that was for nothing costs less than the roster does. */
+const FEW = { off: Number.POSITIVE_INFINITY, force: 0 }[process.env['PREFORK_ROSTER'] ?? ''] ?? 8;
+/** How often the roster is looked at whatever happens, and how long the look of one that rests takes. Milliseconds. */
+const ROUND = 1_000;
+const LOOK = 10;
+/** How long one that does not come on is waited for. On a machine that is short of CPUs it may have none for as long. Milliseconds. */
+const PATIENCE = 10;
+/** How often one that is busy for moments only looks whether too many listen: each so many. */
+const SELDOM = 16;
+/** From which load on it is to be balanced, by how much one may be ahead, and how long it then waits, milliseconds. */
+const BALANCE = { from: 16, slack: 8, share: 0.05, pause: 2 } as const;
 
 /** What the roster orders. */
 export interface DutyOrders {
@@ -41,29 +54,22 @@ export class Duty {
   #aside = false;
   /** How often it has been busy. */
   #turn = 0;
-  readonly #moments: Moments;
+  readonly #moments = new Moments();
   #isOnCall = false;
-  /** What its word says of it is to be looked at soon, and how often it has been. */
-  #settling = false;
-  #settled = 0;
   readonly #round: NodeJS.Timeout;
 
-  /** @param wait - for how long this thread has waited for a CPU so far, milliseconds. */
-  constructor(index: number, orders: DutyOrders, wait: () => number = cpuWait) {
+  constructor(index: number, orders: DutyOrders) {
     this.#words = new Words(index);
     this.#orders = orders;
-    this.#moments = new Moments(wait);
-    this.#round = setInterval(() => this.#lookRound(), TIME.ROUND).unref();
+    this.#round = setInterval(() => this.#lookRound(), ROUND).unref();
     this.#say(DUTY.BUSY, 0);
   }
 
   /** There is room: whether to accept now. If not, it is told when. `load` is how many places are taken. */
   comes(load: number): boolean {
-    const wasBusy = this.#isBusy;
-    if (wasBusy) this.#moments.end();
+    if (this.#isBusy) this.#moments.end();
     if (this.#waited) return this.#goOn(load);
     if (this.#aside || this.#isAhead(load)) return false;
-    if (wasBusy && this.#putOff(load)) return true;
     if (!this.#active || !this.#isEnough()) return this.#goOn(load);
     return this.#mustStay(load) && this.#goOn(load);
   }
@@ -71,9 +77,7 @@ export class Duty {
   /** There is no room any more. */
   leaves(load: number): void {
     if (!this.#isBusy) this.#begin();
-    if (!this.#active) return;
-    this.#moments.goesOn();
-    if (!this.#isSaid(load)) this.#handOver(this.#state, load);
+    if (this.#active) this.#handOver(this.#state, load);
   }
 
   /** A connection that is open takes a place while nothing is accepted: who is on call then, is not. */
@@ -85,51 +89,15 @@ export class Duty {
   begins(load: number): void {
     if (!this.#active) return;
     this.#begin();
-    if (!this.#isSaid(load)) this.#handOver(this.#state, load);
+    this.#handOver(this.#state, load);
   }
 
   /** There is room again, within that turn. */
   ends(load: number): void {
     if (!this.#active || !this.#isBusy) return;
     this.#moments.end();
-    if (!this.#putOff(load)) this.#set(DUTY.LISTENING, load);
-  }
-
-  /** Busy for a moment, as its word says already: nobody who reads it counts on more. */
-  #isSaid(load: number): boolean {
-    return this.#state === DUTY.BRIEF && this.#words.state === DUTY.BRIEF && Math.abs(load - this.#words.load) <= 1;
-  }
-
-  /** It listens again behind a moment, and mostly the next one is near: its word may say BRIEF for a while longer, to others there is less help then than there is. False where it has to be said. */
-  #putOff(load: number): boolean {
-    if (!this.#active || !this.#moments.isExpected || !this.#isSaid(load)) return false;
-    this.#state = DUTY.LISTENING;
-    this.#settleSoon();
-    return true;
-  }
-
-  #settleSoon(): void {
-    if (this.#settling) return;
-    this.#settling = true;
-    setTimeout(() => this.#settle(), TIME.SETTLE).unref();
-  }
-
-  /** Says that it has come on, or, where no moment has followed, that it listens. */
-  #settle(): void {
-    this.#settling = false;
-    const listens = this.#state === DUTY.LISTENING;
-    if (!this.#active || this.#words.state !== DUTY.BRIEF || !(listens || this.#state === DUTY.BRIEF)) return;
-    if (this.#words.saysTurn(this.#turn)) {
-      if (!listens) return;
-      this.#say(DUTY.LISTENING, this.#words.load);
-      this.#trim();
-    } else {
-      this.#say(DUTY.BRIEF, this.#words.load);
-      this.#settleSoon();
-      if (++this.#settled % COUNT.SELDOM === 0) this.#moments.look();
-      else if (this.#settled > COUNT.FIRST) return;
-      if (listens) this.#trim(COUNT.BUSIEST + 1);
-    }
+    this.#set(DUTY.LISTENING, load);
+    if (this.#turn % SELDOM === 0) this.#trim();
   }
 
   #begin(): void {
@@ -174,14 +142,14 @@ export class Duty {
   /** Nobody can count on this one any more: if too few are left, another one is called. */
   #handOver(state: DutyState, load: number): void {
     this.#say(state, load);
-    if (this.#listening() < COUNT.LOW) this.#wakeOne();
+    if (this.#listening() < LOW) this.#wakeOne();
   }
 
   /** Goes off duty, or on call, and looks again: the last one that listened may have turned busy, and have seen nobody to wake. */
   #mustStay(load: number): boolean {
     this.#set(DUTY.OFF, load);
     this.#words.forget();
-    return this.#listening() < COUNT.LOW && !this.#lookOn(load);
+    return this.#listening() < LOW && !this.#lookOn(load);
   }
 
   get #isBusy(): boolean {
@@ -190,7 +158,7 @@ export class Duty {
 
   /** Too few listen: is on call, or leaves it to who is; unless those that are busy do not come on. */
   #lookOn(load: number): boolean {
-    if (this.#words.able < COUNT.BUSIEST) return false;
+    if (this.#words.able < LOW) return false;
     if (this.#state === DUTY.OFF && this.#words.onCall >= 0) return true;
     this.#words.remember();
     this.#set(DUTY.ALERT, load);
@@ -199,19 +167,18 @@ export class Duty {
     setTimeout(() => {
       this.#isOnCall = false;
       if (this.#state === DUTY.ALERT) this.#answerCall();
-    }, TIME.PATIENCE).unref();
+    }, PATIENCE).unref();
     return true;
   }
 
   /** Too few listened. */
   #answerCall(): void {
     const load = this.#words.load;
-    const isRelieved = this.#listening() >= COUNT.LOW;
+    const isRelieved = this.#listening() >= LOW;
     // One that is off duty stays so.
     if (isRelieved && (this.#state === DUTY.OFF || !this.#mustStay(load))) return;
     if (!isRelieved && this.#lookOn(load)) return;
     this.#waited = true;
-    this.#settled = 0;
     this.#orders.listen();
     if (this.#state === DUTY.LISTENING) return;
     // The request of a kept connection has its place.
@@ -222,7 +189,8 @@ export class Duty {
   #isAhead(load: number): boolean {
     if (load < BALANCE.from) return false;
     this.#words.read();
-    if (!isFarAhead(load, this.#words.least(load))) return false;
+    const least = this.#words.least(load);
+    if (load - least <= BALANCE.slack + load * BALANCE.share) return false;
     this.#set(DUTY.OFF, load);
     if (this.#active) this.#wakeOne();
     this.#aside = true;
@@ -235,7 +203,7 @@ export class Duty {
   }
 
   #lookRound(): void {
-    const active = this.#words.count() > COUNT.FEW && this.#words.hasPlace;
+    const active = this.#words.count() > FEW && this.#words.hasPlace;
     const load = this.#words.load;
     const lasts = this.#state === DUTY.BRIEF && this.#moments.isOver();
     if (lasts) this.#state = DUTY.BUSY;
@@ -244,22 +212,18 @@ export class Duty {
     if (!active && this.#active) this.#handOver(DUTY.BUSY, load);
     this.#active = active;
     if (this.#state === DUTY.OFF) {
-      const areSeen = this.#words.comingOn >= COUNT.BUSIEST;
-      this.#words.remember();
-      // They serve one after the other, and this one, which has served less, would be slower.
-      if (areSeen) return;
       // Those that listen may all be blocked by something else than a connection: look whether one waits.
       this.#waited = true;
       this.#orders.listen();
-      setTimeout(() => this.#trim(), TIME.LOOK).unref();
+      setTimeout(() => this.#trim(), LOOK).unref();
     } else {
       this.#trim();
     }
   }
 
   /** Of too many that listen and wait, some go. */
-  #trim(most?: number): void {
-    if (!this.#active || this.#state !== DUTY.LISTENING || !this.#isEnough(most)) return;
+  #trim(): void {
+    if (!this.#active || this.#state !== DUTY.LISTENING || !this.#isEnough()) return;
     const load = this.#words.load;
     if (this.#mustStay(load)) this.#set(DUTY.LISTENING, load);
     else this.#orders.rest();
@@ -269,16 +233,20 @@ export class Duty {
   #wakeOne(): void {
     const { onCall } = this.#words;
     if (onCall >= 0 && this.#state === DUTY.BRIEF) return;
-    // Of those that serve moments, the same ones again: they know how.
-    const chosen = onCall >= 0 ? onCall : this.#words.resting(this.#state === DUTY.BRIEF);
-    if (chosen >= 0) wake(chosen);
+    const chosen = onCall >= 0 ? onCall : this.#words.resting;
+    const pid = chosen < 0 ? undefined : readSlotAt(chosen)?.pid;
+    try {
+      if (pid) process.kill(pid, 'SIGURG');
+    } catch {
+      // It has just died; the master will notice.
+    }
   }
 
   /** Whether so many listen, or will in a moment, that this one may go. */
-  #isEnough(most: number = Math.max(COUNT.HIGH, COUNT.BUSIEST + 1)): boolean {
+  #isEnough(): boolean {
     this.#words.read();
     this.#words.forget();
-    return this.#words.able >= most || this.#words.listening >= COUNT.HIGH;
+    return this.#words.able >= HIGH;
   }
 
   /** How many others listen. */

@@ -21,16 +21,6 @@ export class Words {
     return dutyLoad(this.#own[0] as number);
   }
 
-  /** What the own one says. */
-  get state(): number {
-    return dutyState(this.#own[0] as number);
-  }
-
-  /** Whether the own one says this turn. */
-  saysTurn(turn: number): boolean {
-    return this.#own[0] === dutyWord(this.state as DutyState, this.load, turn);
-  }
-
   /** Whether the own one has a place on the roster. */
   get hasPlace(): boolean {
     return this.#index < DUTY_SLOTS;
@@ -75,14 +65,6 @@ export class Words {
     });
   }
 
-  /** How many others are busy for moments, and have come on since the look that is remembered. */
-  get comingOn(): number {
-    const before = this.#before;
-    return this.#others(
-      (word, index) => dutyState(word) === DUTY.BRIEF && before[index] !== undefined && word !== before[index],
-    );
-  }
-
   /** The least load of all. */
   least(own: number): number {
     let least = own;
@@ -103,19 +85,14 @@ export class Words {
     return found;
   }
 
-  /**
-   * Of those that rest the one with the least load; or -1.
-   *
-   * @param same - the first of them, whoever asks; else they are counted from the own place, so that they take turns.
-   */
-  resting(same: boolean): number {
-    const from = same ? this.#span : this.#index + 1;
+  /** Of those that rest the one with the least load, counted from the own place so that they take turns; or -1. */
+  get resting(): number {
     let chosen = -1;
     let least = Number.POSITIVE_INFINITY;
-    for (let step = 0; step < this.#span; step++) {
-      const index = (from + step) % this.#span;
+    for (let step = 1; step < this.#span; step++) {
+      const index = (this.#index + step) % this.#span;
       const word = this.#all[index] as number;
-      if (index === this.#index || dutyState(word) !== DUTY.OFF || dutyLoad(word) >= least) continue;
+      if (dutyState(word) !== DUTY.OFF || dutyLoad(word) >= least) continue;
       [chosen, least] = [index, dutyLoad(word)];
     }
     return chosen;

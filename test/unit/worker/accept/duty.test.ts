@@ -54,16 +54,16 @@ for (const [name, given] of Object.entries(CASES)) {
 
 test('one goes off duty while the last that listen turn away: every order of their steps', async (t) => {
   const model = await DutyModel.create(t, { acceptors: 5, roster: 'force' });
-  const { ACCEPT, CLOSE, LATER, ROUND } = COMMAND;
+  const [one, ...others] = model.actors as [Actor, Actor, Actor, Actor, Actor];
+  const { ACCEPT, CLOSE, FINISH } = COMMAND;
   const orders = model.everyOrder(
     () => {
       model.start();
-      const one = model.actors.find(({ shut }) => shut) as Actor;
-      const others = model.actors.filter((actor) => actor !== one);
-      assert.deepEqual(new Set(others.map(({ shut }) => shut)), new Set([false]));
-      // It looks whether somebody waits, and sees four that listen.
-      one.complete(ROUND);
-      one.begin(LATER);
+      model.waiting = 5;
+      model.rest();
+      for (const other of others) other.complete(FINISH);
+      // It sees four that listen.
+      one.begin(FINISH);
       one.step();
       const [first, second, third, fourth] = others as [Actor, Actor, Actor, Actor];
       first.complete(ACCEPT);
