@@ -24,7 +24,7 @@ const { rounds, slow, clients } = settings({ rounds: 10, slow: 100, clients: 2 }
 const app = fileURLToPath(new URL('../dist-test/fixtures/slow-load.js', import.meta.url));
 
 async function measure(house, slowAfter) {
-  const arbiter = new Arbiter({ app, bind: '127.0.0.1:0', logger: false, slowAfter, ...HOUSES[house] });
+  const arbiter = new Arbiter({ app, bind: '127.0.0.1:0', logger: false, signals: false, slowAfter, ...HOUSES[house] });
   const told = [];
   let untold = 0;
   arbiter.on('worker:slow', (_worker, { request, stack, paused, suppressed = 0 }) => {
