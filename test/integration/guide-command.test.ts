@@ -19,6 +19,8 @@ test('guide/command.md: a terminal prints what the page says', async (t) => {
   const bin = join(folder, 'bin');
   mkdirSync(bin);
   writeFileSync(join(bin, 'npx'), '#!/bin/sh\nshift\nexec "$NODE" "$COMMAND" "$@"\n', { mode: 0o755 });
+  mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true });
+  symlinkSync(COMMAND, join(folder, 'node_modules/.bin/prefork'));
   symlinkSync(process.execPath, join(bin, 'node'));
   const parts = [...page.matchAll(/```(?:js|console)\n.*?```\n/gs)].map(([text]) => text);
   let sessions = 0;
