@@ -1,6 +1,8 @@
 /* Where a script would listen: it is started once more, and ended when it says so. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -60,13 +62,26 @@ export async function askScript(script: Script, place: ScriptPlace): Promise<Bin
       'ERR_APP_LOAD',
       late
         ? silence(path, port, limit)
-        : `the script '${path}' ended (${how}) and had not called listen() of an HTTP server`,
+        : `the script '${path}' ended (${how}) and had not called listen() of an HTTP server${exportsHint(path, place.cwd)}`,
     );
   } finally {
     clearTimeout(timer);
     forget();
   }
 }
+
+/** Whoever exports a handler needs no `run`. */
+function exportsHint(path: string, cwd: string): string {
+  try {
+    const code = readFileSync(createRequire(join(cwd, '/')).resolve(resolve(cwd, path)), 'utf8');
+    return EXPORTS.test(code) ? `; if it exports a handler, leave out run: prefork ${path}` : '';
+  } catch {
+    return '';
+  }
+}
+
+/** A line that exports something, as an ES module or of CommonJS. Also where it only looks so: it is a question. */
+const EXPORTS = /^\s*(?:export\s|(?:module\.)?exports\b)/m;
 
 function kill({ pid }: ChildProcess): void {
   try {

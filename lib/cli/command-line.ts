@@ -157,6 +157,8 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       continue;
     }
     const { setting } = meaning;
+    if (name === '-p' && /^\d{2,5}$/.test(text ?? ''))
+      throw usage(`flag -p: it is ${setting.flag} here, as with Gunicorn; for the port, -b :${text}`);
     const before = said.get(setting.name);
     const texts = setting.repeats && before ? before.texts : [];
     said.set(setting.name, { setting, flag: name, texts: [...texts, text ?? meaning.text] });

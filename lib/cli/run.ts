@@ -1,4 +1,8 @@
 /* `prefork run server.js`: a script that listens by itself, in each worker; see lib/worker/entry/script.ts. */
+import { realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, relative, resolve } from 'node:path';
+import { ArbiterError } from '../errors.js';
 import type { OptionName } from '../options/resolved.js';
 import { encodeScript, type Script } from '../protocol/script.js';
 import { askScript } from './ask-script.js';
@@ -14,11 +18,40 @@ export async function runScript(line: CommandLine): Promise<number> {
   const script: Script = { path: target, args: rest, port: readPort(own.scriptPort) };
   const collected = await collect(line, process.env);
   const origins = new Map(collected.origins);
+  checkScript(target, folderOf(origins));
   origins.set(APP, { value: encodeScript(script), from: 'the command line' });
   if (!own.checkConfig && !origins.has('bind') && process.env['LISTEN_FDS'] === undefined) {
     origins.set('bind', { value: await whereItListens(script, origins), from: target });
   }
   return serve(line, { ...collected, origins });
+}
+
+/** Node's own error is a stack of its loader, and says nothing of what is wanted. */
+function checkScript(path: string, folder: string): void {
+  const require = createRequire(join(folder, '/'));
+  try {
+    // As node finds the script of its command line: also without its ending, or as the index of a folder.
+    require.resolve(resolve(folder, path));
+  } catch {
+    throw new ArbiterError(
+      'ERR_APP_LOAD',
+      `run: Cannot find module: no script '${path}' in ${folder}${scriptHint(path, folder)}`,
+    );
+  }
+}
+
+/** Somebody may have written a command of a shell: `run next start`. */
+function scriptHint(name: string, folder: string): string {
+  if (/^(?:npm|npx|pnpm|yarn|bun|node)$/.test(name))
+    return `; what ${name} would start is wanted, the file that node is given`;
+  const path = join('node_modules/.bin', name);
+  try {
+    // Some packages have a script of a shell there.
+    const script = relative(folder, realpathSync(join(folder, path)));
+    return /\.[cm]?js$/.test(script) || !script.includes('.bin/') ? `; the command of that name is ${script}` : '';
+  } catch {
+    return '';
+  }
 }
 
 async function whereItListens(script: Script, origins: ReadonlyMap<OptionName, Origin>): Promise<unknown> {

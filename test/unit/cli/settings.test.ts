@@ -134,6 +134,7 @@ test('what nobody knows is named, with what may have been meant', async (t) => {
     [['-w', 'auto'], {}, /^flag -w: .*, got 'auto'; leave it out for one for each CPU$/],
     [['-k', 'thread'], {}, /^flag -k: .*, got 'thread'; did you mean threaded\?$/],
     [['-t', '30'], {}, /^unknown flag -t: .*milliseconds.*--timeout 30s/],
+    [['-p', '8000'], {}, /^flag -p: it is --pid-file here, as with Gunicorn; for the port, -b :8000$/],
     [['--no-workers'], {}, /^unknown flag --no-workers/],
     [['--no-http2=1'], {}, /^flag --no-http2: expected no value, got '1'$/],
     [['--http2=maybe'], {}, /^flag --http2: expected true or false, got 'maybe'$/],
