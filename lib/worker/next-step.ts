@@ -1,6 +1,6 @@
 /* What to do about an error that comes from how the application was started, not from what it does. For the end of its message. */
-import { readFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { SerializedError } from '../serialized-error.js';
 
@@ -13,6 +13,7 @@ export function nextStep(
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(message)) return forTypes(version, inThread);
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return `Node only takes the types away; ${TSX}`;
   if (name === 'SyntaxError' && ONLY_IN_MODULES.test(message)) return forModules(stack);
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return forEnding(message);
   return name === 'TypeError' && message === 'process.send is not a function' ? NO_CHANNEL : undefined;
 }
 
@@ -27,6 +28,28 @@ function forTypes(version: string, inThread: boolean): string {
     return `threads of Node ${version} load no TypeScript, also with tsx: take another class than 'threaded', or Node 22.18`;
   const loadsSome = major > 22 || (major === 22 && minor >= 18);
   return loadsSome ? TSX : `this is Node ${version}, and TypeScript is loaded from 22.18 on; before, ${TSX}`;
+}
+
+const ENDINGS = ['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs'];
+
+/** Bundlers and compilers find `./order` and `./order.js` where there is `order.ts`; Node takes names as they are. */
+function forEnding(message: string): string | undefined {
+  const path = missingFile(message);
+  if (path === undefined || path.includes('/node_modules/')) return undefined;
+  const stem = /\.[cm]?js$/.test(path) ? path.slice(0, -extname(path).length) : path;
+  const there = [...ENDINGS.map((ending) => stem + ending), ...ENDINGS.map((ending) => join(path, `index${ending}`))];
+  const found = there.find((file) => file !== path && existsSync(file));
+  if (found === undefined) return undefined;
+  const named = dirname(found) === path ? join(basename(path), basename(found)) : basename(found);
+  return `there is ${named}: Node wants the whole name, with that ending`;
+}
+
+/** What was looked for; undefined for a package. */
+function missingFile(message: string): string | undefined {
+  const [, imported] = /^Cannot find module '(\/[^'\n]*)' imported from /.exec(message) ?? [];
+  if (imported !== undefined) return imported;
+  const [, required = '', by] = /^Cannot find module '(\.[^'\n]*)'\nRequire stack:\n- (\/.*)/.exec(message) ?? [];
+  return by === undefined ? undefined : resolve(dirname(by), required);
 }
 
 /** What V8 says of the syntax of an ES module in a CommonJS one. */

@@ -82,3 +82,24 @@ test('nothing is said where it would not help', (t) => {
   assert.equal(nextStep({ name: 'SyntaxError', message: SYNTAX[0] as string }), undefined);
   for (const type of ['module', undefined]) assert.equal(broken(join(projectOf(t, type), 'app.js')), undefined);
 });
+
+test('a file that is there under a longer name', (t) => {
+  const folder = projectOf(t, 'module');
+  mkdirSync(join(folder, 'src/models'));
+  for (const file of ['order.ts', 'models/index.mts', 'plain.js']) writeFileSync(join(folder, 'src', file), '');
+  const step = (path: string) =>
+    nextStep({
+      ...{ name: 'Error', code: 'ERR_MODULE_NOT_FOUND' },
+      message: `Cannot find module '${join(folder, path)}' imported from ${join(folder, 'src/server.ts')}`,
+    });
+  assert.equal(step('src/order'), 'there is order.ts: Node wants the whole name, with that ending');
+  assert.equal(step('src/order.js'), 'there is order.ts: Node wants the whole name, with that ending');
+  assert.match(step('src/models') ?? '', /^there is models\/index\.mts: /);
+  assert.match(step('src/plain') ?? '', /^there is plain\.js: /);
+  for (const path of ['src/nowhere', 'src/plain.js', 'node_modules/of-others/index'])
+    assert.equal(step(path), undefined);
+  const required = `Cannot find module './order'\nRequire stack:\n- ${join(folder, 'src/server.cts')}\n- /x.js`;
+  assert.match(nextStep({ name: 'Error', code: 'MODULE_NOT_FOUND', message: required }) ?? '', /^there is order\.ts: /);
+  const lacking = "Cannot find package 'lacking' imported from /srv/app.mjs";
+  assert.equal(nextStep({ name: 'Error', code: 'ERR_MODULE_NOT_FOUND', message: lacking }), undefined);
+});
