@@ -8,7 +8,7 @@ import { isRecord } from '../serialized-error.js';
  * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight; `access-log`: lines of the access log are
  * lost, since they could not be written, or its file could not be opened anew; `proxy-protocol`: a connection of a trusted proxy was
  * closed, since it did not begin with the right header; `metrics`: numbers of its own that cannot be exported; `listen`: a script of `prefork run`
- * has a further server listen, which is not bound.
+ * has a further server listen, which is not bound, or an exported application listens by itself, which only one worker can.
  */
 export type WarningCode =
   | 'connections'

@@ -31,7 +31,7 @@ export class ReportedFailure extends Error {
 export function failureReport(error: unknown, phase: BootPhase): FailedMessage {
   if (error instanceof ReportedFailure) return error.report;
   const failed = { type: 'failed', phase, error: explained(error) } as const;
-  if (error instanceof AppError) return { ...failed, phase: 'load', error: serializeError(error.cause) };
+  if (error instanceof AppError) return { ...failed, phase: 'load', error: explained(error.cause) };
   if (!(error instanceof ListenError)) return failed;
   return { ...failed, phase: 'bind', error: serializeError(error.cause), socket: error.socket };
 }

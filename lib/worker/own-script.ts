@@ -1,3 +1,7 @@
+/* What this worker runs of its host: the script, in the inline form, or a module; and what to do about an error that has to do with that. */
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { recognizeApp } from '../options/application.js';
 import { type SerializedError, serializeError } from '../serialized-error.js';
 import { nextStep } from './next-step.js';
 
@@ -29,6 +33,86 @@ class OwnScript {
 /** Of this worker; of the module form there is none. */
 export const ownScript: OwnScript = new OwnScript();
 
+type Namespace = Readonly<Record<string, unknown>>;
+
+/** Names of exports that Node adds to CommonJS modules, and the one that is taken where none is named. */
+const NOT_NAMED: ReadonlySet<string> = new Set(['default', 'module.exports', '__esModule']);
+/** How many exports a message proposes. */
+const MOST = 3;
+
+/** The module of the application, as it was loaded: what to do where nothing of it can be served. */
+class OwnModule {
+  #specifier: string | undefined;
+  #exports: Namespace = {};
+  #listens = false;
+
+  /** @param specifier - without the export. */
+  begin(specifier: string): void {
+    this.#specifier = specifier;
+  }
+
+  loaded(namespace: Namespace): void {
+    this.#exports = namespace;
+  }
+
+  /** It has had an HTTP server listen. */
+  noteListen(): void {
+    this.#listens = true;
+  }
+
+  /** How it is started instead; undefined where there is no module. */
+  get runAs(): string | undefined {
+    return this.#specifier === undefined ? undefined : `prefork run ${shown(this.#specifier)}`;
+  }
+
+  /** What to do about an error of this message, if it is of the module's exports. */
+  nextStep(message: string): string | undefined {
+    if (this.#specifier === undefined || !OF_EXPORTS.test(message)) return undefined;
+    if (this.#listens) return `it listens by itself: ${this.runAs}`;
+    const names = this.#applications();
+    if (names.length > 0) return `name the one that is meant: ${names.map((name) => this.#named(name)).join(', ')}`;
+    return NOTHING.test(message) ? `if it listens by itself: ${this.runAs}` : undefined;
+  }
+
+  /** An address that the module listens on is taken: by another worker's, as a rule. */
+  get alone(): string | undefined {
+    if (!this.#listens) return undefined;
+    return `the application listens by itself, which only one worker can: export it without listen(), or ${this.runAs}`;
+  }
+
+  #named(name: string): string {
+    return `'${shown(this.#specifier as string)}#${name}'`;
+  }
+
+  #applications(): string[] {
+    return Object.keys(this.#exports)
+      .filter((name) => !NOT_NAMED.has(name) && isApplication(this.#exports[name]))
+      .slice(0, MOST);
+  }
+}
+
+/** Of this worker, or thread; of the inline form and of scripts there is none. */
+export const ownModule: OwnModule = new OwnModule();
+
+const OF_EXPORTS = /^(?:'.*' has no export '|expected as the application a function )/s;
+const NOTHING = /; it exports nothing$|, got \{\}$/;
+
+function isApplication(value: unknown): boolean {
+  try {
+    recognizeApp(value, () => new TypeError());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** As somebody in the working directory writes it. */
+function shown(specifier: string): string {
+  const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : specifier;
+  const near = path.startsWith('/') ? relative(process.cwd(), path) : path;
+  return near.startsWith('..') ? path : near;
+}
+
 /**
  * An error of this worker as data, with what to do about it, where that is known. The master has got through the same script: what fails in it here is
  * likely to be what cannot be done twice. That somebody listens already is told when the script may have got further.
@@ -37,7 +121,11 @@ export function explained(error: unknown): SerializedError {
   const data = serializeError(error);
   const { code, syscall } = Object(error) as NodeJS.ErrnoException;
   const listens = code === 'EADDRINUSE' && syscall === 'listen';
-  const hint = nextStep(data) ?? (ownScript.runs || (ownScript.hasArrived && listens) ? HINT : undefined);
+  const hint =
+    nextStep(data) ??
+    ownModule.nextStep(data.message) ??
+    (listens ? ownModule.alone : undefined) ??
+    (ownScript.runs || (ownScript.hasArrived && listens) ? HINT : undefined);
   if (hint === undefined) return data;
   const message = `${data.message} (${hint})`;
   return {

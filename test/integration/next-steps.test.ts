@@ -1,7 +1,7 @@
 /* What somebody meets who comes from elsewhere is told with what to do about it, and doing it helps. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -52,6 +52,78 @@ for (const workerClass of CLASSES) {
     await refused(start(t, folder, 'app.ts', '-k', workerClass), 4, says);
   });
 }
+
+const HANDLER = '(request, response) => response.end("there");\n';
+
+for (const [what, name, text, says] of [
+  [
+    'an ES module that only listens',
+    'only.mjs',
+    "import http from 'node:http';\nhttp.createServer().listen('./only.sock');\n",
+    /exports nothing \(it listens by itself: prefork run \.\/only\.mjs\)/,
+  ],
+  [
+    'one that listens later, or not',
+    'later.mjs',
+    'setTimeout(() => {}, 60_000);\n',
+    /exports nothing \(if it listens by itself: prefork run \.\/later\.mjs\)/,
+  ],
+  ['CommonJS that exports nothing', 'none.cjs', '', /got \{\} \(if it listens by itself: prefork run \.\/none\.cjs\)/],
+  [
+    'a named export',
+    'named.mjs',
+    `export const port = 80;\nexport const app = ${HANDLER}`,
+    /it exports app, port \(name the one that is meant: '\.\/named\.mjs#app'\)/,
+  ],
+  [
+    'a named export of CommonJS',
+    'named.cjs',
+    `exports.app = ${HANDLER}`,
+    /got \{ app: .*\(name the one that is meant: '\.\/named\.cjs#app'\)/,
+  ],
+] as const) {
+  test(`what is exported is no application: ${what}`, async (t) => {
+    await refused(start(t, folderOf(t, { [name]: text }), name), 4, says);
+  });
+}
+
+test('a handler that is run as a script', async (t) => {
+  const folder = folderOf(t, { 'app.mjs': `export default ${HANDLER}` });
+  const says = /had not called listen\(\) of an HTTP server; if it exports a handler, leave out run: prefork app\.mjs$/;
+  await refused(prefork(t, ['-w', '1', 'run', 'app.mjs'], { cwd: folder }), 4, says);
+});
+
+test('run is given no script', async (t) => {
+  const folder = folderOf(t, {});
+  mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true });
+  mkdirSync(join(folder, 'node_modules/some/bin'), { recursive: true });
+  writeFileSync(join(folder, 'node_modules/some/bin/some.js'), '');
+  symlinkSync('../some/bin/some.js', join(folder, 'node_modules/.bin/some'));
+  for (const [args, says] of [
+    [['ap.js'], /^prefork: run: Cannot find module: no script 'ap\.js' in \/[^;]*$/],
+    [['some', 'start'], /no script 'some' in .*; the command of that name is node_modules\/some\/bin\/some\.js$/],
+    [['npm', 'start'], /no script 'npm' in .*; what npm would start is wanted, the file that node is given$/],
+  ] as const) {
+    const program = prefork(t, ['-w', '1', 'run', ...args], { cwd: folder });
+    await refused(program, 4, says);
+    assert.doesNotMatch(program.output, /^ +at /m);
+  }
+});
+
+test('an application that is exported, and listens too, where the error is not heard of', async (t) => {
+  const server = await occupy(t);
+  // As Express 5 does it.
+  const both = `import http from 'node:http';
+const app = ${HANDLER}
+http.createServer(app).once('error', () => undefined).listen(${portOf(server)}, '127.0.0.1');
+export default app;
+`;
+  const program = start(t, folderOf(t, { 'both.mjs': both }), 'both.mjs');
+  await program.printed(
+    /"msg":"worker #1 \(pid \d+\): listen\(\) of 127\.0\.0\.1:\d+ was refused \(EADDRINUSE\): the application listens by itself, [^"]*prefork run \.\/both\.mjs"/,
+  );
+  assert.equal((await get(await readyAt(program))).body, 'there');
+});
 
 test('the name that is proposed helps', async (t) => {
   const folder = folderOf(t, { 'package.json': '{ "type": "commonjs" }', 'app.mjs': ESM });

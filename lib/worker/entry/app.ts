@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import vm from 'node:vm';
+import { ownModule } from '../own-script.js';
 
 /**
  * Imports the module of an `app` specifier, relative to the working directory, and returns the application: the export
@@ -9,7 +10,9 @@ import vm from 'node:vm';
  */
 export async function loadApp(specifier: string): Promise<unknown> {
   const [module, exported = 'default'] = splitSpecifier(specifier);
+  ownModule.begin(module);
   const namespace = await importFrom(process.cwd(), module);
+  ownModule.loaded(namespace);
   const found = pickExport(namespace, exported);
   if (found === undefined) {
     const names = Object.keys(namespace).join(', ') || 'nothing';

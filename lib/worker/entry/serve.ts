@@ -12,6 +12,7 @@ import { loadClass } from './classes.js';
 import { keepCompiled } from './compile-cache.js';
 import { lifecycle as ownLifecycle } from './prelude.js';
 import { createWarner } from './warner.js';
+import { watchListen } from './watch-listen.js';
 
 /** What the host's script brings in the inline form; the spec names modules where it does not. */
 export interface Inline {
@@ -57,7 +58,10 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
 /** A module's application, or the server of a script, whose code no other worker needs. */
 async function load(app: string, { clocks }: WorkerSpec, warn: ReturnType<typeof createWarner>): Promise<unknown> {
   const script = decodeScript(app);
-  if (!script) return loadApp(app);
+  if (!script) {
+    watchListen((message) => warn('listen', message));
+    return loadApp(app);
+  }
   const { runScript } = await import('./script.js');
   return runScript(script, { ...clocks, warn: (message) => warn('listen', message) });
 }
