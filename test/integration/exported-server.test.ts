@@ -174,8 +174,13 @@ for (const workerClass of ['sync', 'threaded'] as const) {
     const host = exported(t, single(workerClass));
     const url = await host.ready();
     await get(`${url}/listen`);
-    const all = await answered(t, url, ECHO.replace('/echo', '/').replace('Connection: ', 'Connection: close, '));
-    assert.match(all, /^HTTP\/1\.1 200 .*own GET, own answer$/s);
+    const upgrade = ECHO.replace('/echo', '/').replace('Connection: ', 'Connection: close, ');
+    for (let asked = 0; asked < 2; asked++)
+      assert.match(await answered(t, url, upgrade), /^HTTP\/1\.1 200 .*own GET, own answer$/s);
+    const [, { code, message, repeated }] = await host.event('worker:warning');
+    assert.deepEqual([code, repeated], ['server', undefined]);
+    assert.match(message, /listens to 'upgrade' \(WebSockets\), and this worker class serves no upgrades.* -k async$/);
+    assert.equal(host.of('worker:warning').length, 1);
   });
 }
 

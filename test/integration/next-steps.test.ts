@@ -54,6 +54,11 @@ for (const workerClass of CLASSES) {
 }
 
 const HANDLER = '(request, response) => response.end("there");\n';
+const UPGRADES = `import http from 'node:http';
+const server = http.createServer((request, response) => response.end('plain'));
+server.on('upgrade', (request, socket) => socket.end());
+export default server;
+`;
 
 for (const [what, name, text, says] of [
   [
@@ -123,6 +128,17 @@ export default app;
     /"msg":"worker #1 \(pid \d+\): listen\(\) of 127\.0\.0\.1:\d+ was refused \(EADDRINUSE\): the application listens by itself, [^"]*prefork run \.\/both\.mjs"/,
   );
   assert.equal((await get(await readyAt(program))).body, 'there');
+});
+
+test('an exported server that takes upgrades, in a class that does not', async (t) => {
+  for (const [workerClass, count] of [
+    ['sync', 1],
+    ['async', 0],
+  ] as const) {
+    const program = start(t, folderOf(t, { 'chat.mjs': UPGRADES }), 'chat.mjs', '-k', workerClass);
+    await readyAt(program);
+    assert.equal(program.output.match(/this worker class serves no upgrades/g)?.length ?? 0, count, program.output);
+  }
 });
 
 test('the name that is proposed helps', async (t) => {

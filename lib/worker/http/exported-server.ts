@@ -1,11 +1,13 @@
 import http, { type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { decodeScript } from '../../protocol/script.js';
 import { DRAFT, type HttpOptions } from '../../protocol/spec.js';
 import type { Acceptor } from '../accept/acceptor.js';
 import { pendingOf, servedOf, streamOf } from '../connections/connection.js';
 import { closeIfIdle } from '../connections/half-close.js';
 import { spec } from '../context.js';
 import type { Listener } from '../handlers/listener.js';
+import type { WorkerContext } from '../worker.js';
 
 type Fields = Server & Record<string | symbol, unknown>;
 
@@ -95,6 +97,34 @@ function withoutEffect(server: Server, http2: boolean): string[] {
   ];
 }
 
+/** For applications that take upgrades, in classes that serve none. */
+const NO_UPGRADES =
+  "the application listens to 'upgrade' (WebSockets), and this worker class serves no upgrades, but plain requests: take the class 'async', -k async";
+
+/** What is told of an application whose server has more than its class serves. */
+export interface Told {
+  readonly warn: (message: string) => void;
+  /** The application waits for upgrades, or gets one, and the class serves none: told once. */
+  readonly onUnserved: () => void;
+}
+
+export function toldOf(context: WorkerContext, upgrades: boolean): Told {
+  const warn = (message: string): void => context.warn('server', message);
+  let isTold = upgrades;
+  return {
+    warn,
+    onUnserved() {
+      if (!isTold) warn(NO_UPGRADES);
+      isTold = true;
+    },
+  };
+}
+
+/** Of a script it may listen and never need to, as that of `next start` does: there the first client tells. */
+function wantsUpgrades(server: Server): boolean {
+  return server.listenerCount('upgrade') > 0 && decodeScript(spec?.app ?? '') === undefined;
+}
+
 /** Where the first address is a Unix socket of the Arbiter's own, its path, which Node does not know of a descriptor. It was bound by its draft's name. */
 const PATH = pathOf(spec?.locals[0] ?? '');
 
@@ -141,12 +171,13 @@ export async function openFor(
   server: object,
   { own, beside }: Listener,
   acceptor: Acceptor,
-  warn: (message: string) => void,
+  { warn, onUnserved }: Told,
 ): Promise<void> {
   for (const each of [server as Server, beside]) if (each) speakFor(each, acceptor);
   await acceptor.open();
   const exported = own?.server ?? beside;
   if (exported) for (const message of withoutEffect(exported, 'updateSettings' in server)) warn(message);
+  if (exported && wantsUpgrades(exported)) onUnserved();
   if (own && spec?.sockets !== 0) announce(own.server);
 }
 

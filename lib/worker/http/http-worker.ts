@@ -39,7 +39,7 @@ import { announce, endLate } from '../requests/endless-answers.js';
 import { cutOff, refuse, refuseNow } from '../requests/refusal.js';
 import { type Timeout, Worker } from '../worker.js';
 import { Departures } from './drain.js';
-import { openFor, socketOptions } from './exported-server.js';
+import { openFor, socketOptions, toldOf } from './exported-server.js';
 import { createServer, type FedServer } from './server.js';
 import { isTimed, listenToOthers } from './special-requests.js';
 import { WebSockets } from './websockets.js';
@@ -145,9 +145,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     // Else Node drops the answer to a client that has ended its side.
     if (allowHalfOpen) Object.assign(fed.server, { httpAllowHalfOpen: true });
     const heard = fed.server.listenerCount('connection');
+    const told = toldOf(this.context, this.upgrades);
     this.#request = listenToOthers(fed, listener, {
-      upgrades: this.upgrades,
-      http2,
+      ...{ upgrades: this.upgrades, http2, onUnserved: told.onUnserved },
       onRequest: (request, response) => this.#serve(request, response, this.#handle),
       // Whether its body comes is for the application to say.
       serve: (request, response, answer) => this.#serve(request, response, answer, false),
@@ -193,7 +193,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (this.places === 'connections') this.context.slot.defer();
     else this.context.slot.deferRepeated();
     this.#acceptor = acceptor;
-    await openFor(fed.server, listener, acceptor, (message) => this.context.warn('server', message));
+    await openFor(fed.server, listener, acceptor, told);
   }
 
   /** @internal */

@@ -30,6 +30,8 @@ export interface OtherRequests {
   readonly serve: (request: IncomingMessage, response: ServerResponse, answer: RequestListener) => void;
   /** What has begun of a connection, and is not at its end. */
   readonly underWay: (transport: Socket) => readonly UnderWay[];
+  /** An upgrade is for the application, and is served as a plain request. */
+  readonly onUnserved: () => void;
   /** A connection is given to the application. */
   readonly onGiven: (request: IncomingMessage, stream: Duplex) => void;
   /** A time is over. `heard`: the application has a listener that was told, and decides. */

@@ -30,6 +30,13 @@ export function isForApplication(request: IncomingMessage): boolean {
 type Decide = (request: IncomingMessage) => boolean;
 type Deciding = Server & { shouldUpgradeCallback?: Decide };
 
+interface UpgradesOf {
+  readonly upgrades: boolean;
+  readonly connections: () => Iterable<Socket>;
+  /** The application would take this one, and the class gives none. */
+  readonly onUnserved: () => void;
+}
+
 /**
  * Decides which upgrades Node gives to the application. From 24.9 on it asks for each, before that only whether anybody listens, and has taken
  * the connection out of the parser's hands when it tells. There its parser is asked in between: what comes as no upgrade is a plain request
@@ -41,10 +48,15 @@ export function decideUpgrades(
   { server, front }: FedServer,
   application: ApplicationEvents,
   { shouldUpgrade, own, beside }: Listener,
-  { upgrades, connections }: { readonly upgrades: boolean; readonly connections: () => Iterable<Socket> },
+  { upgrades, connections, onUnserved }: UpgradesOf,
 ): void {
   const takes = shouldUpgrade ?? ownDecision(own?.server ?? beside) ?? isForApplication;
-  const decide: Decide = (request) => upgrades && application.hears('upgrade') && takes.call(server, request);
+  const decide: Decide = (request) => {
+    if (!application.hears('upgrade')) return false;
+    if (upgrades) return takes.call(server, request);
+    if (isForApplication(request)) onUnserved();
+    return false;
+  };
   if (defaultDecision() !== undefined) {
     (server as Deciding).shouldUpgradeCallback = decide;
     return;

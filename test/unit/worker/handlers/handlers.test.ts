@@ -258,7 +258,7 @@ test('a NestApplication that listens in its init() is refused', async (t) => {
 async function serve(t: TestContext, listener: Listener): Promise<string> {
   const server = (listener as Inner).own?.server ?? http.createServer();
   const answer: RequestListener = listenToOthers({ server, front: server, drain: none }, listener, {
-    ...{ upgrades: true, http2: false },
+    ...{ upgrades: true, http2: false, onUnserved: none },
     onRequest: (...args) => answer(...args),
     serve: (request, response, serve) => serve(request, response),
     ...{ onGiven: none, answered: async () => undefined, underWay: () => [], onTimeout: none, connections: () => [] },
