@@ -71,31 +71,6 @@ for (const each of TURNED) {
       await assertUnharmed(host);
     });
 
-    test(`behind a request that took long, who is still there need not wait for a turn, and who left is not served: ${each.name}, ${turn}`, async (t) => {
-      const host = await start(t, each, turn);
-      const url = await host.ready();
-      const { abandoned } = (await host.stats()).totals;
-      const clients: ByteClient[] = [];
-      await stopped(host, async () => {
-        clients.push((await ByteClient.connect(url)).send(head('/long')));
-        (await ByteClient.connect(url)).send(head('/')).finish();
-        for (let count = 0; count < 5; count++) clients.push((await ByteClient.connect(url)).send(head('/')));
-      });
-      const [long, ...others] = (await Promise.all(clients.map(said))).flat();
-      assert.equal(long?.fast, fast);
-      // Behind who left, and was waited for, one more has to wait.
-      assert.deepEqual(
-        others.slice(1).map((answer) => answer.fast),
-        new Array(4).fill(fast),
-        host.log,
-      );
-      await eventually(
-        async () => (await host.stats()).totals.abandoned === abandoned + 1,
-        'who left, in the statistics',
-      );
-      await assertUnharmed(host);
-    });
-
     test(`bytes are read once and in order, and counted: ${each.name}, ${turn}`, async (t) => {
       const host = await start(t, each, turn);
       const url = await host.ready();

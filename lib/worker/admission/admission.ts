@@ -1,7 +1,6 @@
 /* Which request has the place, where places are for requests. It moves connections and applicants about, and knows no HTTP. */
 import type { Socket } from 'node:net';
 import type { Acceptor } from '../accept/acceptor.js';
-import { isPresent } from '../connections/first-bytes.js';
 import { afterTurn, Backlog, LOOP_TIME, type LoopTime } from '../vitals/loop-time.js';
 import { Crowd } from './crowd.js';
 import { Line } from './line.js';
@@ -96,8 +95,8 @@ export class Admission {
     this.#backlog = new Backlog(time, STALE);
   }
 
-  /** A connection has been accepted, with a place. Returns whether its client may have gone while it waited. */
-  welcome(socket: Socket, now: number = this.#time.now()): boolean {
+  /** A connection has been accepted, with a place. */
+  welcome(socket: Socket, now: number = this.#time.now()): void {
     // Of several that come at once only the last gets the time.
     this.#park(this.#newcomer);
     this.#newcomer = socket;
@@ -111,7 +110,6 @@ export class Admission {
     // Who lets others wait, and one of a crowd, gets a turn.
     if (contested) this.#patience.skip();
     if (contested || this.#patience.begin(now) === 0) afterTurn(() => this.#park(socket));
-    return this.#hasQueued;
   }
 
   /**
@@ -130,7 +128,7 @@ export class Admission {
       this.#newcomer = undefined;
       this.#patience.end(now);
       if (this.#isContested) this.crowd.add();
-      if (this.#hasQueued && !isPresent(socket)) this.#beginLater(socket, request);
+      if (this.#hasQueued) this.#beginLater(socket, request);
       else this.#start(request, now);
       return;
     }

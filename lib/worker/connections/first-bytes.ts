@@ -40,13 +40,8 @@ export class FirstBytes {
     this.#listeners = server.listenerCount('connection');
   }
 
-  /**
-   * Reads what has come with a plain connection that an HTTP server has just been given.
-   *
-   * @param isDoubted - whether its client may have gone. Then a second look tells, for the price of an exception, what else a turn of the event loop would: a request that
-   *   is put off for one costs four system calls more.
-   */
-  take(socket: Socket, isDoubted: boolean): void {
+  /** Reads what has come with a plain connection that an HTTP server has just been given. */
+  take(socket: Socket): void {
     if (this.#points === 0 && ++this.#passed < RARE) return;
     this.#passed = 0;
     // An application that hears of connections may have more to do with one, ticks and promises later: to it, nothing is read before the loop has turned.
@@ -57,47 +52,27 @@ export class FirstBytes {
     if (fd < 0) return;
     const { _handle: handle } = socket as { _handle?: Handle | null };
     if (!handle || !countAhead(handle)) return;
-    let count = this.#read(fd, 0);
-    if (typeof count !== 'number') {
+    const { stackTraceLimit } = Error;
+    let count: number;
+    try {
+      // Nobody asks where it was thrown, and to find that out is most of what it costs.
+      Error.stackTraceLimit = 0;
+      count = readSync(fd, this.#buffer);
+    } catch (error) {
       if (this.#points > 0 && MODE !== 'force') this.#points--;
-      if (count.code !== 'EAGAIN') socket.destroy(count);
+      // The system tells of it once, and has told now.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') socket.destroy(error as Error);
       return;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
     }
     // Of an end the system tells again.
     if (count === 0) return;
     this.#points = Math.min(MOST, this.#points === 0 ? AGAIN : this.#points + 1);
-    const more = isDoubted && count < SIZE ? this.#read(fd, count) : 0;
-    if (typeof more === 'number') count += more;
-    else if (more.code === 'EAGAIN') present = socket;
     handle[AHEAD] = count;
     // A copy: of what follows an upgrade, the application gets the bytes themselves.
     socket.emit('data', Buffer.from(this.#buffer.subarray(0, count)));
-    // Behind its request, which is one of a client that has gone.
-    if (typeof more !== 'number' && more.code !== 'EAGAIN') socket.destroy(more);
-    present = undefined;
   }
-
-  /** How many bytes have come, 0 at the end; or the error, of which the system tells once, and has told now. */
-  #read(fd: number, from: number): number | NodeJS.ErrnoException {
-    const { stackTraceLimit } = Error;
-    try {
-      // Nobody asks where it was thrown, and to find that out is most of what it costs.
-      Error.stackTraceLimit = 0;
-      return readSync(fd, this.#buffer, from, SIZE - from, null);
-    } catch (error) {
-      return error as NodeJS.ErrnoException;
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-    }
-  }
-}
-
-/** The connection whose first bytes are being handed over, if nothing had come behind them, no end either. */
-let present: Socket | undefined;
-
-/** Whether the client of a connection is known to be there, without a turn of the event loop. */
-export function isPresent(socket: Socket): boolean {
-  return socket === present;
 }
 
 /**

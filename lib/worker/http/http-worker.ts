@@ -170,9 +170,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
         if (tls === undefined) this.#heads.clientHasHead(noteDescriptor(socket));
         const now = performance.now();
         departures.add(socket, now);
-        const isDoubted = this.#answers.welcome(socket, now);
+        this.#answers.welcome(socket, now);
         if (!proxied?.take(socket)) fed.front.emit('connection', socket);
-        firstBytes?.take(socket, isDoubted);
+        firstBytes?.take(socket);
       },
       ...(firstBytes && { isOver: isOverAndSent }),
       onClose: (socket) => {

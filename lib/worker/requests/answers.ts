@@ -124,9 +124,9 @@ export class Answers {
     return this.#admission?.crowd;
   }
 
-  /** A connection has been accepted, with a place. Returns whether its client may have gone while it waited. */
-  welcome(socket: Socket, now: number): boolean {
-    return this.#admission?.welcome(socket, now) === true;
+  /** A connection has been accepted, with a place. */
+  welcome(socket: Socket, now: number): void {
+    this.#admission?.welcome(socket, now);
   }
 
   /**
