@@ -3,7 +3,8 @@ import { isRecord } from '../serialized-error.js';
 /**
  * What a worker warns of. `connections`: all that it may hold were taken, and idle ones had to go; `slow-client`: a connection was cut
  * because a request waited for its client; `pipelining`: a client wanted more answers at once than are kept for it; `websocket`: a
- * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect; `drain`: answers had not come to
+ * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect, or the application takes upgrades (WebSockets) in
+ * a class that serves none; `drain`: answers had not come to
  * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
  * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight; `access-log`: lines of the access log are
  * lost, since they could not be written, or its file could not be opened anew; `proxy-protocol`: a connection of a trusted proxy was

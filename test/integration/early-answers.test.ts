@@ -249,19 +249,23 @@ for (const workerClass of CLASSES) {
   });
 }
 
+/** A client that has its answer, and goes on to send a body that has no end. */
+async function startEndless(t: TestContext, url: string): Promise<RawClient> {
+  const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
+  endless.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`).send(ENOUGH);
+  await endless.until((received) => received.endsWith('application\n'), 'its answer');
+  const sending = setInterval(() => endless.send('x'), 100);
+  t.after(() => clearInterval(sending));
+  return endless;
+}
+
 /** They wait for the server's patience to end, and take no CPU for that. */
 describe('clients that do not end', { concurrency: 3 }, () => {
   for (const workerClass of CLASSES) {
     test(`early_answers_arrive: a client that does not end is not waited for in a drain, ${workerClass}`, async (t) => {
       const host = new Host(t, early(workerClass, { gracefulTimeout: 2 ** 31 - 1 }));
       const url = await host.ready();
-      const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
-      endless
-        .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
-        .send(ENOUGH);
-      await endless.until((received) => received.endsWith('application\n'), 'its answer');
-      const sending = setInterval(() => endless.send('x'), 100);
-      t.after(() => clearInterval(sending));
+      const endless = await startEndless(t, url);
       await host.call('stop');
       assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: 'stop' });
       await endless.all();
@@ -270,13 +274,7 @@ describe('clients that do not end', { concurrency: 3 }, () => {
     test(`early_answers_arrive: a client that does not end does not have a worker killed, ${workerClass}`, async (t) => {
       const host = new Host(t, early(workerClass, { gracefulTimeout: 2_000 }));
       const url = await host.ready();
-      const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
-      endless
-        .send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
-        .send(ENOUGH);
-      await endless.until((received) => received.endsWith('application\n'), 'its answer');
-      const sending = setInterval(() => endless.send('x'), 100);
-      t.after(() => clearInterval(sending));
+      await startEndless(t, url);
       await host.call('stop');
       assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: 'stop' });
     });

@@ -25,6 +25,18 @@ async function world(t: TestContext, options: HostOptions = {}): Promise<World> 
   return { host, gate, loads };
 }
 
+/** One that serves, and is being reloaded: the threads of the new generation load when the test lets them. */
+async function reloading(t: TestContext): Promise<World & { given: World; reloaded: Promise<unknown> }> {
+  const given = await world(t);
+  const { host, loads } = given;
+  loads.open();
+  await host.event('ready');
+  loads.close();
+  const reloaded = host.call('reload');
+  reloaded.catch(() => undefined);
+  return { ...given, given, reloaded };
+}
+
 /** Sends a request as soon as somebody listens. */
 async function request(t: TestContext, host: Host, path: string): Promise<RawClient> {
   let client: RawClient | undefined;
@@ -106,13 +118,7 @@ test('at the start: a thread that has been ready counts as booted, also when it 
 // They wait for each other's threads and for the pauses behind deaths: each on a host of its own, all at once.
 describe('in a reload', { concurrency: true }, () => {
   test('in a reload: no roll-back, another worker of the new generation is tried', async (t) => {
-    const given = await world(t);
-    const { host, gate, loads } = given;
-    loads.open();
-    await host.event('ready');
-    loads.close();
-    const reloaded = host.call('reload');
-    reloaded.catch(() => undefined);
+    const { given, host, gate, loads, reloaded } = await reloading(t);
     const dead = await heldByNew(t, given);
     process.kill(dead, 'SIGKILL');
     const [, exit] = await host.event('worker:exit', ({ pid }) => pid === dead);
@@ -125,13 +131,7 @@ describe('in a reload', { concurrency: true }, () => {
   });
 
   test('in a reload: a thread that dies while another one boots rolls nothing back', async (t) => {
-    const given = await world(t);
-    const { host, gate, loads } = given;
-    loads.open();
-    await host.event('ready');
-    loads.close();
-    const reloaded = host.call('reload');
-    reloaded.catch(() => undefined);
+    const { given, host, gate, loads, reloaded } = await reloading(t);
     const pid = await heldByNew(t, given, '/then-exits');
     gate.arrivals.find((arrival) => arrival.pid === pid)?.release();
     await host.event('thread:exit', (worker) => worker.pid === pid);
@@ -141,13 +141,7 @@ describe('in a reload', { concurrency: true }, () => {
   });
 
   test('in a reload: a release whose workers die again and again in that way is rolled back', async (t) => {
-    const given = await world(t);
-    const { host, gate, loads } = given;
-    loads.open();
-    await host.event('ready');
-    loads.close();
-    const reloaded = host.call('reload');
-    reloaded.catch(() => undefined);
+    const { given, host, gate, reloaded } = await reloading(t);
     for (let death = 0; death < 5; death++) {
       const dead = await heldByNew(t, given);
       process.kill(dead, 'SIGKILL');
