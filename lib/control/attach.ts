@@ -9,6 +9,7 @@ import { heritage } from '../master/sockets/heritage.js';
 import { BIND_ATTEMPTS, BIND_INTERVAL } from '../master/sockets/listener.js';
 import { entryOf } from '../master/tell/entries.js';
 import type { ArbiterEvents } from '../master/tell/events.js';
+import { FailedSlots } from '../master/tell/failed-slots.js';
 import type { Notifier } from '../master/tell/notify.js';
 import { formatControl } from '../options/control.js';
 import type { ResolvedOptions } from '../options/resolved.js';
@@ -58,15 +59,18 @@ function sourceOf(arbiter: Controlled, { observe }: Notifier, { name }: Resolved
     arbiter,
     describe,
     observe(observer) {
+      const failed = new FailedSlots();
       observe((event, args) => {
         const time = new Date();
         const moment = {
           now: time.getTime(),
+          failed,
           get workers() {
             return arbiter.stats().target;
           },
         };
         const entry = entryOf(event, args, moment);
+        failed.note(event, args);
         if (entry === undefined) return;
         const line = jsonLine(entry, name, time);
         const short = line.length > LONGEST_LINE ? jsonLine({ ...entry, fields: { event } }, name, time) : line;

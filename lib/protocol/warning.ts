@@ -6,10 +6,11 @@ import { isRecord } from '../serialized-error.js';
  * client did not answer the close frame; `server`: something of an exported `http.Server` has no effect, or the application takes upgrades (WebSockets) in
  * a class that serves none; `drain`: answers had not come to
  * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
- * have, or there were hardly any when it began; `exit`: the application called `process.exit` with requests in flight; `access-log`: lines of the access log are
+ * have, or there were hardly any when it began; `exit`: the application ended the process, or the thread, by `process.exit`; `access-log`: lines of the access log are
  * lost, since they could not be written, or its file could not be opened anew; `proxy-protocol`: a connection of a trusted proxy was
  * closed, since it did not begin with the right header; `metrics`: numbers of its own that cannot be exported; `listen`: a script of `prefork run`
- * has a further server listen, which is not bound, or an exported application listens by itself, which only one worker can.
+ * has a further server listen, which is not bound, or an exported application listens by itself, which only one worker can; `term`: a drain waits for
+ * the application's listeners of SIGTERM.
  */
 export type WarningCode =
   | 'connections'
@@ -23,7 +24,8 @@ export type WarningCode =
   | 'access-log'
   | 'proxy-protocol'
   | 'metrics'
-  | 'listen';
+  | 'listen'
+  | 'term';
 const CODES: readonly WarningCode[] = [
   'connections',
   'slow-client',
@@ -37,6 +39,7 @@ const CODES: readonly WarningCode[] = [
   'proxy-protocol',
   'metrics',
   'listen',
+  'term',
 ];
 
 /** Something that an operator should know, and that ends nothing. */

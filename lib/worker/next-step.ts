@@ -12,12 +12,17 @@ export function nextStep(
 ): string | undefined {
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(message)) return forTypes(version, inThread);
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return `Node only takes the types away; ${TSX}`;
+  if (TRANSFORMED_AWAIT.test(message)) return AS_MODULE;
   if (name === 'SyntaxError' && ONLY_IN_MODULES.test(message)) return forModules(stack);
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return forEnding(message);
   return name === 'TypeError' && message === 'process.send is not a function' ? NO_CHANNEL : undefined;
 }
 
 const TSX = 'tsx makes JavaScript of it, as a flag of the workers: --exec-argv=--import=tsx (execArgv)';
+/** esbuild's words, by which tsx makes CommonJS of a file. */
+const TRANSFORMED_AWAIT = /Top-level await is currently not supported with the "cjs" output format/;
+const AS_MODULE =
+  'tsx makes CommonJS of what is not named .mts, in a package that does not say "type": "module": write that in its package.json, or rename the file';
 const NO_CHANNEL =
   'a worker has no channel of child_process or cluster: the host gets what `worker.send()` of prefork is given; `process.send?.()` does nothing here';
 

@@ -1,5 +1,5 @@
 /* What this worker runs of its host: the script, in the inline form, or a module; and what to do about an error that has to do with that. */
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { recognizeApp } from '../options/application.js';
 import { type SerializedError, serializeError } from '../serialized-error.js';
@@ -65,9 +65,11 @@ class OwnModule {
     return this.#specifier === undefined ? undefined : `prefork run ${shown(this.#specifier)}`;
   }
 
-  /** What to do about an error of this message, if it is of the module's exports. */
+  /** What to do about an error of this message, if it is of the module's place or exports. */
   nextStep(message: string): string | undefined {
-    if (this.#specifier === undefined || !OF_EXPORTS.test(message)) return undefined;
+    if (this.#specifier === undefined) return undefined;
+    if (isMissing(message, this.#specifier)) return placeText(this.#specifier);
+    if (!OF_EXPORTS.test(message)) return undefined;
     if (this.#listens) return `it listens by itself: ${this.runAs}`;
     const names = this.#applications();
     if (names.length > 0) return `name the one that is meant: ${names.map((name) => this.#named(name)).join(', ')}`;
@@ -96,6 +98,16 @@ export const ownModule: OwnModule = new OwnModule();
 
 const OF_EXPORTS = /^(?:'.*' has no export '|expected as the application a function )/s;
 const NOTHING = /; it exports nothing$|, got \{\}$/;
+
+/** Whether it is the module itself that was not there, by a path in the working directory. */
+function isMissing(message: string, specifier: string): boolean {
+  return specifier.startsWith('.') && message.startsWith(`Cannot find module '${resolve(specifier)}' imported from `);
+}
+
+/** A service is often started from another folder than its own. */
+function placeText(specifier: string): string {
+  return `'${specifier}' is looked for in the working directory, ${process.cwd()}; where that may be another one, new URL('${specifier}', import.meta.url) is beside the module that says so`;
+}
 
 function isApplication(value: unknown): boolean {
   try {

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { temporaryFolder } from '../helpers/place.js';
 
 keepHosts();
 
@@ -51,6 +52,29 @@ test('a named export of a package, and a subpath', async (t) => {
     await host.exited();
   }
 });
+
+for (const [app, named] of [
+  [
+    './missing.js',
+    /^worker #1: .* Cannot find module '.*\/missing\.js' .*\('\.\/missing\.js' is looked for in the working directory, \/.*, new URL\('\.\/missing\.js', import\.meta\.url\)/,
+  ],
+  ['./missing.js#app', /new URL\('\.\/missing\.js', import\.meta\.url\)/],
+  // That of a folder, not of a file that nobody has.
+  ['missing', /Cannot find package 'missing' imported from \S*\/ \(without '\.\/'/],
+  [fixture('missing.js'), /^((?!working directory).)*$/],
+  // It is there, and what it imports is not.
+  ['./imports-nothing-there.js', /^((?!working directory).)*$/],
+] as const) {
+  test(`an application that is not there: ${app.replace(FIXTURES, '…/')}`, async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(folder, 'imports-nothing-there.js'), "import './nothing-there.js';");
+    const host = new Host(t, { workers: 1, app, cwd: folder });
+    const [error] = await host.event('rejected');
+    assert.equal(error.code, 'ERR_APP_LOAD');
+    assert.match(error.message, named);
+  });
+}
 
 /** A folder with a package in its node_modules that this project knows nothing of. */
 function project(t: TestContext): string {

@@ -119,7 +119,7 @@ for (const [how, path] of Object.entries({ 'an uncaught exception': '/uncaught',
     }
     assert.equal(await idle.all(), '');
     const [, exit] = await host.event('worker:exit');
-    assert.deepEqual([exit.code, exit.reason, exit.request?.url], [1, 'crash', path]);
+    assert.deepEqual([exit.code, exit.reason, exit.request?.url, exit.active], [1, 'crash', path, 4]);
     await host.event('worker:ready', ({ age }) => age === 2);
   });
 }

@@ -142,6 +142,24 @@ for (const { name, options } of classes()) {
   });
 }
 
+test('a drain that waits for a handler says so', async (t) => {
+  const gate = await Gate.open(t);
+  const host = start(t, gate, 'is async, and waits for SIGUSR2', { workers: 1 });
+  await host.ready();
+  host.kill('SIGTERM');
+  const [worker, { message }] = await host.event('worker:warning', (_, { code }) => code === 'term');
+  assert.match(
+    message,
+    /^its requests have been answered, and it waits until .* SIGTERM have done their work, under way since: .*Timeout/,
+  );
+  process.kill(worker.pid, 'SIGUSR2');
+  assert.deepEqual(await host.exited(), { code: 0, signal: null });
+  assert.deepEqual(
+    told(host).map(({ what }) => what),
+    ['begins', 'ends'],
+  );
+});
+
 test('a quick stop calls no handler', async (t) => {
   const gate = await Gate.open(t);
   const host = start(t, gate, 'is async', { workers: 1 });

@@ -110,6 +110,27 @@ describe('scripts that fail the start', { concurrency: 3 }, () => {
   }
 });
 
+test('a script that ends itself says why in its own words, and the log says so', async (t) => {
+  const script = join(temporaryFolder(t), 'ends.mjs');
+  writeFileSync(
+    script,
+    `import { createServer } from 'node:http';
+    function giveUp() {
+      console.error('no database');
+      process.exit(3);
+    }
+    createServer().listen(8000, () => setTimeout(giveUp, 1));`,
+  );
+  const program = prefork(t, ['-w', '1', ...BIND, 'run', script]);
+  await program.printed(/no database/);
+  await program.printed(
+    /"msg":"worker #1 \(pid \d+\): process\.exit\(3\) was called: what the application says of it is in its own output"/,
+  );
+  await program.printed(/"code":"exit","stack":" *at [^"]*giveUp [^"]*ends\.mjs:4:/);
+  // Once again, and told as such.
+  await program.printed(/worker #1 \(pid \d+\) is ready, in place of the one that failed/);
+});
+
 test('a port that another program has is refused as ever', async (t) => {
   const server = await occupy(t);
   const program = prefork(t, ['-w', '1', 'run', fixture('script-plain.cjs')], {

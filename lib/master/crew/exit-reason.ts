@@ -18,6 +18,7 @@ export function explainExit(
   const requests = reason === 'boot' ? [] : requestsOf(records);
   const thread = fatal && fatal.threadId > 0 ? numberOf(slots, fatal.threadId) : undefined;
   const request = requests.find((each) => thread !== undefined && each === slots[thread]?.request) ?? requests[0];
+  const active = reason === 'boot' ? 0 : (record?.active ?? 0);
   const lost = lostMessages(slots[0]?.sent ?? 0, worker.control.received);
   return {
     ...{ ...exit, reason, ...overdue },
@@ -26,6 +27,7 @@ export function explainExit(
     ...(thread !== undefined && { thread }),
     ...(request && { request }),
     ...(requests.length > 1 && { requests }),
+    ...(active > Math.max(1, requests.length) && { active }),
   };
 }
 

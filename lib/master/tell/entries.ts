@@ -15,6 +15,7 @@ export interface Moment {
   readonly now: number;
   /** How many workers there should be. */
   readonly workers: number;
+  readonly failed: { readonly has: (id: number) => boolean };
 }
 
 /** What is logged of an event; undefined is nothing. */
@@ -35,7 +36,7 @@ type Table = { readonly [E in keyof ArbiterEvents]: (moment: Moment, ...args: Ar
 const ORDERED: readonly ExitReason[] = ['stop', 'scale', 'reload', 'recycle'];
 
 /** An order to end that costs nobody a request is no more than news. */
-function exitLevel({ reason, request, overdue }: WorkerExit): LogLevel {
+export function exitLevel({ reason, request, overdue }: WorkerExit): LogLevel {
   if (!ORDERED.includes(reason)) return 'error';
   return request || overdue ? 'warn' : 'info';
 }
@@ -51,13 +52,15 @@ const TABLE: Table = {
   control: (_, address) => ['info', `control at ${addressText(address)}`, { address }],
   'worker:spawn': (_, worker) => ['debug', `${title(worker)} was spawned`, of(worker)],
   'worker:spare': (_, worker) => ['debug', `${title(worker)} has booted, and waits for a slot`, of(worker)],
-  'worker:ready': (_, worker) => ['debug', `${title(worker)} is ready`, of(worker)],
+  'worker:ready': ({ failed }, worker) =>
+    failed.has(worker.id)
+      ? ['info', `${title(worker)} is ready, in place of the one that failed`, of(worker)]
+      : ['debug', `${title(worker)} is ready`, of(worker)],
   'worker:exit': ({ now }, worker, ended) => {
     const { request, requests = request ? [request] : [], stacks = [], ...exit } = ended;
     const place = exit.thread === undefined ? '' : ` in thread ${exit.thread}`;
     const how = `${exit.reason}, ${howText(exit)}${place}${exit.overdue ? ' when gracefulTimeout was over' : ''}`;
-    const served = requests.map((each) => requestText(each, now)).join('; ');
-    const message = `${title(worker)} ended (${how})${served === '' ? '' : ` while serving ${served}`}${lastWords(stacks)}`;
+    const message = `${title(worker)} ended (${how})${servingText(requests, exit.active ?? 0, now)}${lastWords(stacks)}`;
     const all = requests.length > 1 && { requests: requests.map((each) => aged(each, now).request) };
     return [
       exitLevel(ended),
@@ -195,6 +198,16 @@ function of({ id, pid, age, generation }: WorkerInfo): { readonly worker: object
 function howText({ code, signal }: { readonly code: number | null; readonly signal: string | null }): string {
   if (signal !== null) return signal;
   return code === null ? 'never started' : `exit code ${code}`;
+}
+
+/** An async worker names one of the requests that it was serving. */
+function servingText(requests: readonly TimedOutRequest[], active: number, now: number): string {
+  const more = active - requests.length;
+  const each = [
+    ...requests.map((request) => requestText(request, now)),
+    ...(more > 0 ? [requests.length > 0 ? `and ${more} more` : count(more, 'request')] : []),
+  ];
+  return each.length === 0 ? '' : ` while serving ${each.join('; ')}`;
 }
 
 function requestText({ method, url, remoteAddress, startedAt }: TimedOutRequest, now: number): string {

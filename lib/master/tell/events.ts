@@ -27,6 +27,8 @@ export interface WorkerExit {
   readonly request?: SlotRequest;
   /** Where its threads were serving more than one request: all of them, the oldest first. */
   readonly requests?: readonly SlotRequest[];
+  /** How many requests it was serving at that moment, where that is several, and more than are named: an async worker names one. */
+  readonly active?: number;
 }
 
 /** How a thread of a threaded worker ended. The thread is replaced; the others of its process go on. */

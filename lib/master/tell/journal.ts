@@ -5,6 +5,7 @@ import { errorTitle } from '../../log/stack.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
 import { entryOf } from './entries.js';
 import type { ArbiterEvents } from './events.js';
+import { FailedSlots } from './failed-slots.js';
 
 /** Logs an event of the Arbiter. It never throws. */
 export type Journal = <E extends keyof ArbiterEvents>(event: E, args: ArbiterEvents[E]) => void;
@@ -17,7 +18,8 @@ export function createJournal(
   const sink = openSink(logger, name);
   if (!sink) return undefined;
   let broken = false;
-  const failed = (cause: unknown): void => {
+  const failed = new FailedSlots();
+  const threw = (cause: unknown): void => {
     // Once: one that always fails would flood standard error.
     if (broken) return;
     broken = true;
@@ -25,12 +27,13 @@ export function createJournal(
   };
   return (event, args) => {
     try {
-      const entry = entryOf(event, args, { now: Date.now(), workers: workers() });
+      const entry = entryOf(event, args, { now: Date.now(), workers: workers(), failed });
+      failed.note(event, args);
       // Its methods may be async, against their type: what they reject with would end the host.
       const outcome = entry && (sink(entry) as unknown as Partial<PromiseLike<unknown>> | undefined);
-      if (typeof outcome?.then === 'function') outcome.then(undefined, failed);
+      if (typeof outcome?.then === 'function') outcome.then(undefined, threw);
     } catch (cause) {
-      failed(cause);
+      threw(cause);
     }
   };
 }

@@ -35,7 +35,8 @@ function importFrom(folder: string, specifier: string): Promise<Namespace> {
   if (specifier.startsWith('file:')) return import(specifier);
   // A package is looked up from the application's folder, not from ours, and with the conditions of `import`.
   const load = vm.compileFunction('return import(specifier)', ['specifier'], {
-    filename: join(folder, 'prefork-app.js'),
+    // Node's messages name it as the importer: a folder is more than a file that nobody has.
+    filename: join(folder, '/'),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   }) as (specifier: string) => Promise<Namespace>;
   return load(specifier).catch((error) => {

@@ -3,25 +3,34 @@ import type { WarningMessage } from '../../protocol/warning.js';
 /** Frames of the stack of an exit. */
 const FRAMES = 50;
 
-/** Tells that the application has ended the process, or the thread, though `active` requests had no answer. Called by its `'exit'`. */
+/** Tells that the application has ended the process, or the thread, and how many requests had no answer. Called by its `'exit'`. */
 export function exitWarning(code: number, active: number, thread: number | undefined): WarningMessage {
-  const what = active === 1 ? 'a request was' : `${active} requests were`;
   const stack = stackOfExit();
+  const how =
+    stack === undefined ? `the application ended it with exit code ${code}` : `process.exit(${code}) was called`;
   return {
     type: 'warning',
     code: 'exit',
-    message: `process.exit(${code}) was called while ${what} in flight: 500 where nothing had been sent, else broken off`,
-    ...(stack !== '' && { stack }),
+    message: active > 0 ? how + lossText(active) : `${how}${OWN_WORDS}`,
+    ...(stack && { stack }),
     ...(thread !== undefined && { thread }),
   };
 }
 
-/** The event comes from within the call. */
-function stackOfExit(): string {
+/** Whoever reads only this log sees no reason otherwise. */
+const OWN_WORDS = ': what the application says of it is in its own output';
+
+function lossText(active: number): string {
+  const what = active === 1 ? 'a request was' : `${active} requests were`;
+  return ` while ${what} in flight: 500 where nothing had been sent, else broken off`;
+}
+
+/** The event comes from within the call; undefined of an end without one. */
+function stackOfExit(): string | undefined {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = FRAMES;
   const frames = new Error().stack?.split('\n').slice(1) ?? [];
   Error.stackTraceLimit = stackTraceLimit;
   const exit = frames.findLastIndex((frame) => /\bprocess\.exit \(node:/.test(frame));
-  return frames.slice(exit + 1).join('\n');
+  return exit < 0 ? undefined : frames.slice(exit + 1).join('\n');
 }

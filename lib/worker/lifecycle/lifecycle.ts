@@ -165,7 +165,9 @@ export function startLifecycle(
     exitAfter(async () => {
       await ordered?.stop();
       closing = true;
-      await callTermHandlers();
+      await callTermHandlers((message) =>
+        tell({ type: 'warning', code: 'term', message, ...(thread !== undefined && { thread }) }),
+      );
     });
   };
   /** Nothing is under way, unless a client has just been accepted. */
@@ -272,7 +274,8 @@ export function startLifecycle(
   process.on('exit', (code) => {
     slot.flush();
     const active = slot.active + (thread === undefined ? activeIn(index + 1, serving.threads) : 0);
-    if (worker && !ours && !crashing && active > 0) tell(exitWarning(code, active, thread));
+    // Of a drain, the application's own end is the last step.
+    if (worker && !ours && !crashing && (active > 0 || !draining)) tell(exitWarning(code, active, thread));
     worker?.lastWords?.(quitting ? 503 : 500);
     access?.leave();
     if (worker || reported || draining) return;

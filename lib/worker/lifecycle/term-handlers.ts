@@ -2,9 +2,10 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { without } from '../insight/pending.js';
 
-/** Between two looks at what is under way, and how long nothing must have been. Milliseconds. */
+/** Between two looks at what is under way, and how long nothing must have been; after how long a wait is told. Milliseconds. */
 const LOOK = 50;
 const QUIET = 500;
+const LONG = 2_000;
 
 type Call = (...args: unknown[]) => unknown;
 
@@ -52,11 +53,14 @@ export function hearsTerm(): boolean {
  * Calls the application's listeners, and resolves when what they do is done: when their promises have been settled, and, where one has
  * returned none, when for a while nothing has been under way that was not before. They may also end the process. What the first of them
  * throws, when all have been called, this rejects with.
+ *
+ * @param tell - gets a line for the log, once, where this takes long.
  */
-export async function callTermHandlers(): Promise<void> {
+export async function callTermHandlers(tell: (message: string) => void): Promise<void> {
   const all = listeners();
   if (all.length === 0) return;
   const before = process.getActiveResourcesInfo();
+  const told = setTimeout(() => tell(waitText(before)), LONG).unref();
   let silent = false;
   const call = async (listener: Call): Promise<unknown> => {
     const result = listener.call(process, 'SIGTERM', constants.signals.SIGTERM);
@@ -65,8 +69,15 @@ export async function callTermHandlers(): Promise<void> {
   };
   const ended = await Promise.allSettled(all.map(call));
   const failed = ended.find((end) => end.status === 'rejected');
+  if (!failed && silent) await quiet(before);
+  clearTimeout(told);
   if (failed) throw failed.reason;
-  if (silent) await quiet(before);
+}
+
+function waitText(before: readonly string[]): string {
+  const kinds = [...new Set(without(process.getActiveResourcesInfo(), before))];
+  const what = kinds.length > 0 ? `, under way since: ${kinds.join(', ')}` : '';
+  return `its requests have been answered, and it waits until the application's listeners of SIGTERM have done their work${what}`;
 }
 
 async function quiet(before: readonly string[]): Promise<void> {

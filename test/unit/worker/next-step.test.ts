@@ -33,6 +33,12 @@ test('TypeScript that has to be compiled', () => {
   assert.match(step ?? '', /^Node only takes the types away; tsx .*--exec-argv=--import=tsx/);
 });
 
+test('top-level await in what tsx makes CommonJS of', () => {
+  const message =
+    'Transform failed with 1 error:\n/srv/app.ts:3:0: ERROR: Top-level await is currently not supported with the "cjs" output format';
+  assert.match(nextStep({ name: 'Error', message }) ?? '', /^tsx makes CommonJS of .*\.mts.*"type": "module"/);
+});
+
 test('what is not there in a worker', () => {
   const message = 'process.send is not a function';
   assert.match(nextStep({ name: 'TypeError', message }) ?? '', /`worker\.send\(\)` of prefork/);

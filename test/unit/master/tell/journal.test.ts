@@ -12,7 +12,7 @@ import type { LogFields, LogLevel } from '../../../../build/options/logger.js';
 import type { TimeoutReport } from '../../../../build/protocol/messages.js';
 
 const NOW = 1_000_000;
-const moment = { now: NOW, workers: 4 };
+const moment = { now: NOW, workers: 4, failed: new Set<number>() };
 const worker: WorkerInfo = {
   id: 2,
   pid: 4711,
@@ -292,6 +292,42 @@ test('a journal logs what the table says', () => {
     [{ event: 'scale', to: 3, from: 2 }, 'scaling from 2 to 3 workers'],
     [{ event: 'ready', master: process.pid, workers: 4 }, `ready: 4 workers, pid ${process.pid}`],
   ]);
+});
+
+test('that a slot has a worker again is news where the last one failed', () => {
+  const got: unknown[] = [];
+  const journal = createJournal(
+    {
+      logger: {
+        ...{ debug: (_: object, message: string) => got.push(message), warn: () => undefined },
+        ...{ info: (_: object, message: string) => got.push(message), error: () => undefined },
+      },
+      name: 'web',
+    },
+    () => 4,
+  );
+  const ready = 'worker #2 (pid 4711) is ready';
+  for (const reason of ['crash', 'timeout', 'boot', 'reload', 'stop'] as const) {
+    journal?.('worker:exit', [worker, { ...exit, reason }]);
+    journal?.('worker:ready', [worker]);
+    // Another slot, and the next worker of this one, are no news.
+    journal?.('worker:ready', [worker]);
+    const failed = !['reload', 'stop'].includes(reason);
+    const ended = got.splice(0).filter((message) => !String(message).includes(' ended '));
+    assert.deepEqual(ended, [failed ? `${ready}, in place of the one that failed` : ready, ready], reason);
+  }
+});
+
+test('requests that have no name are counted', () => {
+  const crash = { ...exit, reason: 'crash' } as const;
+  const serving = (more: object): string | undefined =>
+    entryOf('worker:exit', [worker, { ...crash, ...more }], moment)?.message.split(' while serving ')[1];
+  assert.equal(serving({ request, active: 3 }), 'GET "/report?id=7", 30.1 s old; and 2 more');
+  assert.equal(serving({ active: 3 }), '3 requests');
+  assert.equal(
+    serving({ request, requests: [request, request], active: 2 }),
+    'GET "/report?id=7", 30.1 s old; GET "/report?id=7", 30.1 s old',
+  );
 });
 
 test('without a logger there is none', () => {
