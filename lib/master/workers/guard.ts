@@ -13,7 +13,8 @@ import { SHELL } from './command.js';
  * and sees nothing. A watchdog thread in each worker could do the same for 11-20 MB each; this is one
  * shell of about 1 MB for all of them.
  *
- * Protocol, one line each: `+ PID` of a worker, `= PID` of what one has adopted, `- PID`.
+ * Protocol, one line each: `+PID` of a worker, `=PID` of what one has adopted, `-PID`. What is known when it starts are its arguments: the master may
+ * end before it writes a line.
  */
 export interface Guard {
   watch(pid: number): void;
@@ -40,13 +41,16 @@ trap '' HUP INT QUIT TERM TTIN TTOU USR1 USR2
 born() { born=; { read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 0; set -- \${stat##*) }; born=\${20}; }
 workers= adopted=
 remove() { kept=; for w in $2; do [ "\${w%%:*}" = "$1" ] || kept="$kept $w"; done; }
-while read -r op pid; do
-  case $op in
-    +) born "$pid"; workers="$workers $pid:$born" ;;
-    =) born "$pid"; [ -n "$born" ] && adopted="$adopted $pid:$born" ;;
-    -) remove "$pid" "$workers"; workers=$kept; remove "$pid" "$adopted"; adopted=$kept ;;
+take() {
+  pid=\${1#?}
+  case $1 in
+    +*) born "$pid"; workers="$workers $pid:$born" ;;
+    =*) born "$pid"; [ -n "$born" ] && adopted="$adopted $pid:$born" ;;
+    -*) remove "$pid" "$workers"; workers=$kept; remove "$pid" "$adopted"; adopted=$kept ;;
   esac
-done
+}
+for known; do take "$known"; done
+while read -r line; do take "$line"; done
 [ -n "$workers" ] || exit 0
 sleep ${GRACE} 2>/dev/null
 for w in $adopted; do
@@ -71,12 +75,14 @@ const NODE_GUARD = `
 for (const s of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2']) process.on(s, () => {});
 const fs = require('node:fs'), workers = new Map(), adopted = new Map();
 const born = (pid) => { try { return fs.readFileSync('/proc/' + pid + '/stat', 'latin1').split(') ').pop().split(' ')[19]; } catch {} };
-require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
-  const [op, pid] = line.split(' ');
+const take = (line) => {
+  const op = line[0], pid = line.slice(1);
   if (op === '+') workers.set(pid, born(pid));
   else if (op === '=') adopted.set(pid, born(pid) ?? '');
   else workers.delete(pid), adopted.delete(pid);
-}).on('close', () => setTimeout(() => {
+};
+process.argv.slice(1).forEach(take);
+require('node:readline').createInterface({ input: process.stdin }).on('line', take).on('close', () => setTimeout(() => {
   const kill = (pid) => { try { process.kill(pid, 'SIGKILL'); } catch {} };
   for (const [pid, was] of adopted) if (born(pid) === was) kill(-pid), kill(+pid);
   for (const [pid, was] of workers) {
@@ -118,7 +124,8 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
     const [file = '', ...args] =
       SHELL === undefined ? [process.execPath, '-e', NODE_GUARD] : [SHELL, '-c', SHELL_GUARD, 'prefork-guard'];
     // A working directory of its own would keep a file system busy; environment: it only needs to find sleep(1).
-    const started = spawnChild(file, args, {
+    const known = Array.from(pids, ([pid, kind]) => `${kind}${pid}`);
+    const started = spawnChild(file, [...args, ...known], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
       cwd: '/',
@@ -133,7 +140,6 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
     started.stdin?.on('error', () => insist(started, 'SIGKILL'));
     started.on('error', (error) => started.pid === undefined && lost(started, error));
     started.on('exit', (code, signal) => lost(started, new Error(`it ended with ${signal ?? `code ${code}`}`)));
-    for (const [pid, kind] of pids) tell(`${kind} ${pid}`);
     debugGuard('guard %d started', started.pid);
   };
   const lost = (gone: Child, cause: Error): void => {
@@ -154,15 +160,15 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
   return {
     watch(pid) {
       pids.set(pid, '+');
-      tell(`+ ${pid}`);
+      tell(`+${pid}`);
     },
     adopt(pid) {
       pids.set(pid, '=');
-      tell(`= ${pid}`);
+      tell(`=${pid}`);
     },
     forget(pid) {
       pids.delete(pid);
-      tell(`- ${pid}`);
+      tell(`-${pid}`);
     },
     close() {
       clearTimeout(retry);
