@@ -11,7 +11,8 @@ import ts from 'typescript';
 
 /** In the order in which a worker loads them. */
 const ENTRIES = [
-  ...['worker/entry/prelude.js', 'worker/entry/main.js', 'index.js', 'control/server.js'],
+  ...['worker/entry/prelude.js', 'worker/entry/main.js', 'index.js'],
+  ...['master/opening.js', 'control/attach.js', 'control/server.js'],
   ...['cli/main.js', 'cli/probe.js'],
 ];
 
@@ -26,7 +27,29 @@ const COMMON = {
   format: 'esm',
   target: 'node20.19',
   packages: 'external',
+  // The package says that to import it has no effect, for those who bundle it; modules of ours that are imported for theirs are to stay.
+  ignoreAnnotations: true,
   logLevel: 'warning',
+};
+
+/*
+ * What is loaded by a running process alone, behind all that it has by then. The bundler takes each of them for a beginning, and would cut what they share with others out of
+ * the large files, into some ten small ones that every worker has to load: so it is told what is there already.
+ */
+const LATER = {
+  'master/opening.js': ['../arbiter.js'],
+  'control/attach.js': ['../arbiter.js', '../master/opening.js'],
+};
+const loadedBefore = {
+  name: 'loaded before',
+  setup({ onLoad }) {
+    for (const [file, before] of Object.entries(LATER)) {
+      const path = join(import.meta.dirname, 'build', file);
+      onLoad({ filter: new RegExp(`/build/${file.replace('.', '\\.')}$`) }, () => ({
+        contents: `${before.map((name) => `import '${name}';\n`).join('')}${readFileSync(path, 'utf8')}`,
+      }));
+    }
+  },
 };
 
 const { outputFiles, metafile } = await build({
@@ -34,6 +57,7 @@ const { outputFiles, metafile } = await build({
   entryPoints: ENTRIES.map((entry) => `build/${entry}`),
   splitting: true,
   chunkNames: '[name]-[hash]',
+  plugins: [loadedBefore],
 });
 // A thread has modules of its own, so this one shares nothing, and is one file. A CommonJS one: to start the loader of ES modules in one more thread
 // costs each worker some milliseconds of CPU as it boots.

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'eventemitter3';
-import { controlOf } from './control/attach.js';
 import type { BroadcastResult, Post, SendOptions } from './master/crew/post.js';
 import type { WorkerStack } from './master/crew/stacks.js';
 import { type ArbiterState, refusal } from './master/loop/states.js';
 import { Master } from './master/master.js';
+import type { Attend } from './master/opening.js';
 import type { ArbiterStats } from './master/scoreboard/stats.js';
 import type { BoundAddress } from './master/sockets/listener.js';
 import type { ArbiterEvents, ReloadResult } from './master/tell/events.js';
@@ -52,7 +52,17 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     const journal = createJournal(this.#options, () => this.#master.target);
     this.#notifier = createNotifier(this as never, journal);
     this.#notifier.observe(mirror(this.#options.name));
-    this.#master = new Master(this.#options, this.#notifier, controlOf(this, this.#options, this.#notifier));
+    this.#master = new Master(this.#options, this.#notifier, this.#control());
+  }
+
+  /** What opens the control; undefined where there is none. */
+  #control(): Attend | undefined {
+    const { control } = this.#options;
+    if (control === false) return undefined;
+    return async (abort) => {
+      const { openControlOf } = await import('./control/attach.js');
+      return openControlOf(control, this, this.#options, this.#notifier, abort);
+    };
   }
 
   get state(): ArbiterState {

@@ -1,4 +1,4 @@
-/* Ties the control to its Arbiter. The rest of this folder is loaded when somebody wants one, and imports nothing of the library but types. */
+/* Ties the control to its Arbiter. It is loaded when somebody wants one, with the rest of this folder, which imports nothing of the library but types. */
 import { ArbiterError } from '../errors.js';
 import { jsonLine } from '../log/lines.js';
 import { asTrouble } from '../master/common/trouble.js';
@@ -17,29 +17,31 @@ import { pace } from '../pace.js';
 import { serializeError } from '../serialized-error.js';
 import type { Controlled, Source } from './controlled.js';
 
-/** What opens the control of an Arbiter; undefined where it has none. */
-export function controlOf(arbiter: Controlled, options: ResolvedOptions, notifier: Notifier): Attend | undefined {
-  const { control: address } = options;
-  if (address === false) return undefined;
-  return async (abort) => {
-    const { openControl } = await import('./server.js');
-    const name = `the control at ${formatControl(address)}`;
-    const surroundings = {
-      ...{ source: sourceOf(arbiter, notifier, options), predecessor: heritage },
-      patience: { attempts: BIND_ATTEMPTS, interval: pace('controlBind', BIND_INTERVAL) },
-      onListening: (place: ArbiterEvents['control'][0]) => notifier.emit('control', place),
-      onFailure: (cause: unknown) => notifier.report(bindError(name, cause)),
-    };
-    const control = await openControl(address, surroundings, abort).catch((cause) => {
-      throw bindError(`${name} (option 'control')`, cause);
-    });
-    const forget = atHostExit(control.leave, options.signals.length === 0);
-    return {
-      async close() {
-        forget();
-        await control.close().catch((cause) => notifier.report(asTrouble(`${name} could not be closed`, cause)));
-      },
-    };
+/** Opens the control of an Arbiter. */
+export async function openControlOf(
+  address: Exclude<ResolvedOptions['control'], false>,
+  arbiter: Controlled,
+  options: ResolvedOptions,
+  notifier: Notifier,
+  abort: AbortSignal,
+): ReturnType<Attend> {
+  const { openControl } = await import('./server.js');
+  const name = `the control at ${formatControl(address)}`;
+  const surroundings = {
+    ...{ source: sourceOf(arbiter, notifier, options), predecessor: heritage },
+    patience: { attempts: BIND_ATTEMPTS, interval: pace('controlBind', BIND_INTERVAL) },
+    onListening: (place: ArbiterEvents['control'][0]) => notifier.emit('control', place),
+    onFailure: (cause: unknown) => notifier.report(bindError(name, cause)),
+  };
+  const control = await openControl(address, surroundings, abort).catch((cause) => {
+    throw bindError(`${name} (option 'control')`, cause);
+  });
+  const forget = atHostExit(control.leave, options.signals.length === 0);
+  return {
+    async close() {
+      forget();
+      await control.close().catch((cause) => notifier.report(asTrouble(`${name} could not be closed`, cause)));
+    },
   };
 }
 

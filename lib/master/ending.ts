@@ -1,4 +1,4 @@
-import { type EndStage, isHarder } from './workers/worker-handle.js';
+import { type EndStage, isHarder } from './workers/end-stage.js';
 
 /** How far an Arbiter is with its end: it is ordered once or more often, may hurry up, and never slows down. */
 export class Ending {

@@ -1,5 +1,6 @@
 import { debugArbiter } from '../debug.js';
 import type { ResolvedOptions } from '../options/resolved.js';
+import { begin } from './begin.js';
 import { asTrouble, RETRY, TroubleFilter } from './common/trouble.js';
 import type { Crew } from './crew/crew.js';
 import { Ending } from './ending.js';
@@ -7,20 +8,18 @@ import { Alarm } from './loop/alarm.js';
 import { Loop } from './loop/loop.js';
 import { type Orders, obey } from './loop/signal-table.js';
 import { type ArbiterState, checkMove, refusal } from './loop/states.js';
-import { metrics, type Numbers, snapshot } from './numbers/numbers.js';
-import { type Attend, opening } from './opening.js';
+import { snapshot } from './numbers/snapshot.js';
+import type { Attend } from './opening.js';
 import { isOver, Reloads, resultOf } from './reloads.js';
 import type { ArbiterStats } from './scoreboard/stats.js';
 import { takeName } from './site/inline-names.js';
 import type { Site, SiteEvents } from './site/site.js';
-import { abandonUpgrade, upgrade } from './site/succession.js';
 import type { BoundAddress } from './sockets/listener.js';
-import { staff } from './staff.js';
+import type { Staff } from './staff.js';
 import type { ReloadResult } from './tell/events.js';
 import { reopenLogger } from './tell/journal.js';
 import type { Notifier } from './tell/notify.js';
 import type { Turn, TurnTable } from './turn.js';
-import type { Supervision, workerTurns } from './worker-turns.js';
 import type { EndStage } from './workers/worker-handle.js';
 
 /**
@@ -35,9 +34,7 @@ export class Master {
   #state: ArbiterState = 'idle';
   #target: number;
   #site: Site | undefined;
-  crew: Crew | undefined;
-  #numbers: Numbers | undefined;
-  #workers: ReturnType<typeof workerTurns> | undefined;
+  #staff: Staff | undefined;
   readonly #ending: Ending;
   #failure: unknown;
   #releaseName: (() => void) | undefined;
@@ -56,7 +53,7 @@ export class Master {
     this.#notifier = notifier;
     this.#target = options.workers;
     this.#ending = new Ending(options.drainDelay);
-    this.#reloads = new Reloads(options, notifier);
+    this.#reloads = new Reloads(notifier);
     const act = (turn: Turn): void => (this.#table[turn.type] as (turn: Turn) => void)(turn);
     this.#loop = new Loop(act, () => this.#reconcile(), this.#stumble);
   }
@@ -68,6 +65,10 @@ export class Master {
   /** How many workers there should be. */
   get target(): number {
     return this.#target;
+  }
+
+  get crew(): Crew | undefined {
+    return this.#staff?.crew;
   }
 
   get addresses(): readonly BoundAddress[] {
@@ -90,7 +91,7 @@ export class Master {
       },
       stats: () => this.#snapshot(),
     };
-    opening(this.#options, events, this.#abortOpening.signal, this.#attend).then((turn) => this.#loop.enqueue(turn));
+    begin(this.#options, events, this.#abortOpening.signal, this.#attend).then((turn) => this.#loop.enqueue(turn));
     await this.#until('start', () => this.#state === 'running');
   }
 
@@ -142,43 +143,43 @@ export class Master {
 
   async upgrade(): Promise<{ pid: number }> {
     if (this.#state !== 'running') throw refusal('upgrade', this.#state);
-    return { pid: await upgrade(this.#options) };
+    return { pid: await (this.#staff as Staff).upgrade() };
   }
 
   stats(): ArbiterStats<ArbiterState> {
-    this.#numbers?.watch();
+    this.#staff?.numbers.watch();
     return this.#snapshot();
   }
 
-  metrics(): Promise<string> {
-    return metrics(this.#numbers, () => this.stats(), this.#options.workerClass.name ?? 'custom');
+  async metrics(): Promise<string> {
+    const { metrics } = await import('./opening.js');
+    return metrics(this.#staff?.numbers, () => this.stats(), this.#options.workerClass.name ?? 'custom');
   }
 
   #snapshot(): ArbiterStats<ArbiterState> {
     const view = { name: this.#options.name, state: this.#state, target: this.#target };
-    return snapshot(this.#numbers, { ...view, open: this.#site !== undefined });
+    return snapshot(this.#staff?.numbers, { ...view, open: this.#site !== undefined });
   }
 
   readonly #table: TurnTable = {
-    opened: ({ site, generation }) => {
+    opened: ({ site, generation, staff }) => {
       this.#site = site;
-      const onFailedStart: Supervision['onFailedStart'] = (failure) => {
+      const onFailedStart = (failure: Error): void => {
         this.#failure = failure;
         this.#end(site.failStart(failure));
       };
       const start = { starting: () => this.#state === 'starting', onFailedStart };
-      const staffed = staff(site, generation, this.#options, this.#notifier, start);
-      ({ numbers: this.#numbers, crew: this.crew, workers: this.#workers } = staffed);
+      this.#staff = staff(site, generation, this.#options, this.#notifier, start);
     },
     unopened: ({ error }) => {
       if (this.#ending.stage === undefined) this.#failure = error;
       this.#finish();
     },
-    message: (turn) => this.#workers?.message(turn),
-    overdue: (turn) => this.#workers?.overdue(turn),
-    exit: (turn) => this.#workers?.exit(turn),
-    trouble: (turn) => this.#workers?.trouble(turn),
-    tick: (turn) => this.#workers?.tick(turn),
+    message: (turn) => this.#staff?.workers.message(turn),
+    overdue: (turn) => this.#staff?.workers.overdue(turn),
+    exit: (turn) => this.#staff?.workers.exit(turn),
+    trouble: (turn) => this.#staff?.workers.trouble(turn),
+    tick: (turn) => this.#staff?.workers.tick(turn),
     signal: (turn) => {
       this.#notifier.emit('signal', turn.name, ...(turn.origin ? [turn.origin] : []));
       obey(turn, this.#orders);
@@ -217,7 +218,7 @@ export class Master {
     if (!this.#ending.order(stage, now, stage === 'drain' ? this.#site?.leaves() : 0)) return;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();
-    abandonUpgrade();
+    this.#staff?.abandonUpgrade();
     this.#alarm.set();
     if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
     if (this.#ending.drainAt === undefined) this.crew?.end(stage);

@@ -1,11 +1,18 @@
+/*
+ * What a master works with from its start on: sites, workers, numbers. It is loaded then, by `import()`, and not with the Arbiter: each worker of an inline host, and each
+ * application that imports `worker`, loads that too, and never starts one.
+ */
 import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { asTrouble } from './common/trouble.js';
 import { openSite, type Site, type SiteEvents } from './site/site.js';
 import { heritage } from './sockets/heritage.js';
+import { staff } from './staff.js';
 import type { Turn } from './turn.js';
 import { newGeneration } from './workers/generation.js';
 import { retireTicketKeys } from './workers/ticket-keys.js';
+
+export { metrics } from './numbers/numbers.js';
 
 /** Opens what is there beside a site, from before its first worker until after its last one. Its `close()` never rejects. */
 export type Attend = (abort: AbortSignal) => Promise<{ close(): Promise<void> }>;
@@ -22,7 +29,7 @@ export async function opening(
     if (options.tls) await heritage?.ticketsHeard();
     const generation = newGeneration(1, options);
     const site = await openSite(options, events, abort);
-    return { type: 'opened', site: attend ? await attended(site, attend, abort) : site, generation };
+    return { type: 'opened', site: attend ? await attended(site, attend, abort) : site, generation, staff };
   } catch (error) {
     retireTicketKeys(options);
     return { type: 'unopened', error: asTrouble('the start failed', error) };

@@ -1,11 +1,9 @@
 import { ArbiterError } from '../errors.js';
 import { emitWarning } from '../log/process-warning.js';
-import type { ResolvedOptions } from '../options/resolved.js';
 import type { Crew } from './crew/crew.js';
 import { type ArbiterState, refusal } from './loop/states.js';
 import type { ReloadResult } from './tell/events.js';
 import type { Notifier } from './tell/notify.js';
-import { newGeneration } from './workers/generation.js';
 
 /** A reload that was asked for; any number of callers may wait for it. */
 export interface Reload {
@@ -19,15 +17,13 @@ export interface Reload {
  * may have deployed after it began, so another one is needed; who asks when that one has not begun yet is served by it.
  */
 export class Reloads {
-  readonly #options: ResolvedOptions;
   readonly #notifier: Notifier;
   /** Counts those that were begun, also those that failed. */
   #generations = 1;
   #current: Reload | undefined;
   #queued: Reload | undefined;
 
-  constructor(options: ResolvedOptions, notifier: Notifier) {
-    this.#options = options;
+  constructor(notifier: Notifier) {
     this.#notifier = notifier;
   }
 
@@ -50,7 +46,7 @@ export class Reloads {
     const number = ++this.#generations;
     this.#notifier.emit('reload', number);
     try {
-      crew.rollOut(newGeneration(number, this.#options), target);
+      crew.rollOut(number, target);
       return true;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);

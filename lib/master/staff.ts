@@ -3,6 +3,7 @@ import { Crew } from './crew/crew.js';
 import { Numbers } from './numbers/numbers.js';
 import { watchQueues } from './site/queues.js';
 import type { Site } from './site/site.js';
+import { abandonUpgrade, upgrade } from './site/succession.js';
 import type { Notifier } from './tell/notify.js';
 import { type Supervision, workerTurns } from './worker-turns.js';
 import type { Generation } from './workers/generation.js';
@@ -12,7 +13,13 @@ export interface Staff {
   readonly crew: Crew;
   readonly numbers: Numbers;
   readonly workers: ReturnType<typeof workerTurns>;
+  /** Starts a process that is to succeed this one; resolves with its pid when it serves. */
+  readonly upgrade: () => Promise<number>;
+  /** Ends one that does not serve yet. */
+  readonly abandonUpgrade: () => void;
 }
+
+export type StaffOf = typeof staff;
 
 /** Takes a site into service; there are no workers yet. `start` is what becomes of the start when one cannot boot. */
 export function staff(
@@ -32,5 +39,5 @@ export function staff(
     sockets: listeners.map(({ name }) => name),
     bootTimeout: options.clocks.bootTimeout,
   });
-  return { crew, numbers, workers };
+  return { crew, numbers, workers, upgrade: () => upgrade(options), abandonUpgrade };
 }

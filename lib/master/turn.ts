@@ -1,12 +1,13 @@
 import type { MasterSignal } from '../options/types.js';
 import type { Site } from './site/site.js';
+import type { StaffOf } from './staff.js';
 import type { Generation } from './workers/generation.js';
 import type { EndStage, WorkerTurn } from './workers/worker-handle.js';
 
 /** What the loop acts on. Whatever happens is put into its queue as one of these. */
 export type Turn =
   | WorkerTurn
-  | { readonly type: 'opened'; readonly site: Site; readonly generation: Generation }
+  | { readonly type: 'opened'; readonly site: Site; readonly generation: Generation; readonly staff: StaffOf }
   | { readonly type: 'unopened'; readonly error: unknown }
   | { readonly type: 'signal'; readonly name: MasterSignal; readonly origin: 'terminal' | undefined }
   | { readonly type: 'scale'; readonly to: number }

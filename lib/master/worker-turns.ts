@@ -14,7 +14,6 @@ import type { Site } from './site/site.js';
 import { timeoutReport } from './tell/events.js';
 import type { Notifier } from './tell/notify.js';
 import { passOn } from './tell/reports.js';
-import type { TurnTable } from './turn.js';
 import type { WorkerHandle, WorkerTurn } from './workers/worker-handle.js';
 
 /** What the turns of workers are acted on with. */
@@ -33,8 +32,11 @@ export interface Supervision {
   readonly onFailedStart: (failure: ArbiterError) => void;
 }
 
+/** A method for each kind of turn. */
+type WorkerTable = { readonly [T in WorkerTurn['type']]: (turn: Extract<WorkerTurn, { type: T }>) => void };
+
 /** What is done when a worker says something, is late, or ends. */
-export function workerTurns(supervision: Supervision): Pick<TurnTable, WorkerTurn['type']> {
+export function workerTurns(supervision: Supervision): WorkerTable {
   const { crew, notifier, numbers, sockets, bootTimeout, starting, onFailedStart, onAdopt } = supervision;
 
   /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */

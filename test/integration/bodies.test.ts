@@ -9,7 +9,7 @@ import { fixture, Host } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
 import { sharing } from '../helpers/shared.js';
-import { inTime } from '../helpers/wait.js';
+import { eventually, inTime } from '../helpers/wait.js';
 
 keepHosts();
 
@@ -126,9 +126,14 @@ for (const workerClass of CLASSES) {
 
   test(`a client that closes its side behind the request gets an answer that is there at once, ${workerClass}`, async (t) => {
     const host = new Host(t, single(workerClass));
-    const client = await RawClient.connect(t, await host.ready(), { allowHalfOpen: true });
-    client.get('/').end();
-    assert.match(await client.all(), /^HTTP\/1\.1 200 OK\r\n.*hello$/s);
+    const url = await host.ready();
+    // Where the worker has had to wait for a CPU, the client has left meanwhile: with nothing, and not with half of something.
+    await eventually(async () => {
+      const client = await RawClient.connect(t, url, { allowHalfOpen: true });
+      const answer = await client.get('/').end().all();
+      assert.match(answer, /^(?:HTTP\/1\.1 200 OK\r\n.*hello)?$/s);
+      return answer !== '';
+    }, 'an answer');
   });
 }
 

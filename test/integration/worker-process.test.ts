@@ -49,7 +49,8 @@ async function refusal(
 }
 
 test('the environment: inherited, added, replaced, and without our variable', async (t) => {
-  const env = { KEPT: 'kept', REPLACED: 'old', [PACE_VARIABLE]: undefined };
+  const ours = { [PACE_VARIABLE]: undefined, PREFORK_FAST_TURN: undefined, PREFORK_ROSTER: undefined };
+  const env = { KEPT: 'kept', REPLACED: 'old', ...ours };
   const told = await tell(t, { env: { ADDED: 'added', REPLACED: 'new' } }, { env });
   const { KEPT, REPLACED, ADDED } = told.env;
   assert.deepEqual({ KEPT, REPLACED, ADDED }, { KEPT: 'kept', REPLACED: 'new', ADDED: 'added' });

@@ -77,7 +77,7 @@ test('its classes have their names', async () => {
 
 test('each module is in one file of the package, but for what the thread of the watchdog has of its own', () => {
   const code = list('dist', '.js').filter((file) => !file.endsWith('thread.js'));
-  assert.equal(code.length, 12, code.join());
+  assert.equal(code.length, 16, code.join());
   // The bundler writes it before each, and once more before its imports.
   const modulesOf = (text: string) => new Set([...text.matchAll(/^\/\/ build\/(\S+)$/gm)].map(([, path]) => path));
   const modules = code.flatMap((file) => [...modulesOf(read(file))]);
@@ -96,7 +96,7 @@ test('the control is loaded by who asks for one, and brings nothing else along',
   }
 });
 
-test('a worker loads four files, so does a host, and nothing of the command is in them', () => {
+test('a worker loads four files, so does a host until it starts, and nothing of the command or of what a master works with is in them', () => {
   const loaded = (path: string, all = new Set<string>()): Set<string> => {
     if (all.has(path)) return all;
     all.add(path);
@@ -109,7 +109,12 @@ test('a worker loads four files, so does a host, and nothing of the command is i
   assert.equal(worker.size, 4, [...worker].join());
   const host = loaded('dist/index.js');
   assert.equal(host.size, 4, [...host].join());
-  for (const file of [...worker, ...host]) assert.doesNotMatch(read(file), /^\/\/ build\/cli\//m, file);
+  for (const file of [...worker, ...host])
+    assert.doesNotMatch(
+      read(file),
+      /^\/\/ build\/(?:cli|control|master\/(?:crew|workers\/worker-handle|site\/site))/m,
+      file,
+    );
 });
 
 test('no declaration needs the types of debug, which users do not have', () => {

@@ -139,9 +139,9 @@ export class Crew {
     return [askAt, stableAt, plan.wakeAt, rollout?.wakeAt, wanted === 0 ? now + HELD_LOOK : undefined];
   }
 
-  /** Begins to replace all workers by those of another generation. */
-  rollOut(next: Generation, target: number): void {
-    this.takeover.begin(next, target);
+  /** Begins to replace all workers by those of the generation of that number. Throws where it cannot be made. */
+  rollOut(number: number, target: number): void {
+    this.takeover.begin(number, target);
   }
 
   /** The end of a rollout, once it has come. */

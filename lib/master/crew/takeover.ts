@@ -1,8 +1,9 @@
 import { ArbiterError } from '../../errors.js';
-import { type Surge, surgeOf } from '../../options/surge.js';
+import type { ResolvedOptions } from '../../options/resolved.js';
+import { surgeOf } from '../../options/surge.js';
 import { pace } from '../../pace.js';
 import type { ReloadResult } from '../tell/events.js';
-import type { Generation } from '../workers/generation.js';
+import { type Generation, newGeneration } from '../workers/generation.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 import { Rollout } from './rollout.js';
 
@@ -13,18 +14,16 @@ const REST: number = pace('rest', 500);
 
 /** Which generation serves, and what becomes of the next one: it takes over all slots, or it fails, and the old one takes them back. */
 export class Takeover {
-  readonly #surge: Surge;
-  readonly #gracefulTimeout: number;
+  readonly #options: ResolvedOptions;
   /** The one that serves, and that a dead worker's replacement is of. */
   #generation: Generation;
   #rollout: Rollout<WorkerHandle> | undefined;
   /** Counts the takeovers of the slots, forth and back. */
   #term = 1;
 
-  constructor(generation: Generation, options: { readonly surge: Surge; readonly gracefulTimeout: number }) {
+  constructor(generation: Generation, options: ResolvedOptions) {
     this.#generation = generation;
-    this.#surge = options.surge;
-    this.#gracefulTimeout = options.gracefulTimeout;
+    this.#options = options;
   }
 
   get generation(): Generation {
@@ -42,10 +41,11 @@ export class Takeover {
     return rollout && !rollout.failure && rollout.won >= slots ? rollout.wanted : this.#generation;
   }
 
-  /** Begins to replace all workers by those of another generation. */
-  begin(next: Generation, target: number): void {
+  /** Begins to replace all workers by those of the generation of that number. Throws where it cannot be made. */
+  begin(number: number, target: number): void {
+    const next = newGeneration(number, this.#options);
     this.#term++;
-    this.#rollout = new Rollout(this.#generation, next, surgeOf(this.#surge, target));
+    this.#rollout = new Rollout(this.#generation, next, surgeOf(this.#options.surge, target));
   }
 
   /** Nothing more comes of the one that is under way. */
@@ -82,7 +82,7 @@ export class Takeover {
     const message = `the reload to generation ${number} failed, and generation ${this.#generation.number} stays: ${cause.message}`;
     const now = performance.now();
     for (const other of staying) {
-      if (rollout.tries(other, now) && !other.failure) other.end('reload', 'drain', this.#gracefulTimeout);
+      if (rollout.tries(other, now) && !other.failure) other.end('reload', 'drain', this.#options.gracefulTimeout);
     }
     rollout.fail(new ArbiterError('ERR_RELOAD_FAILED', message, { cause }));
     this.#term++;

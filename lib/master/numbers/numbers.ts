@@ -2,24 +2,19 @@
 import { monotonic } from '../../monotonic.js';
 import type { MetricsMessage } from '../../protocol/metrics.js';
 import type { Crew } from '../crew/crew.js';
-import { type ArbiterStats, EMPTY_STATS, UNKNOWN } from '../scoreboard/stats.js';
+import type { ArbiterStats } from '../scoreboard/stats.js';
 import type { Queues } from '../site/queues.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 import { expose } from './exposition.js';
 import { families } from './families.js';
 import { OwnNumbers } from './own-numbers.js';
 import { type Look, SaturationWatch, WINDOW } from './saturation.js';
+import type { View } from './snapshot.js';
 
 /** How long workers are waited for that were asked for their own numbers: one that hangs is known by its last ones. Milliseconds. */
 const ANSWER_LIMIT = 250;
 /** Nobody looks any more when nobody has asked for so long. Milliseconds. */
 const ASKED_LIMIT = 600_000;
-
-/** What the master says of itself. */
-export type View<State extends string> = Pick<ArbiterStats<State>, 'name' | 'state' | 'target'> & {
-  /** Whether the sockets are bound. */
-  readonly open: boolean;
-};
 
 export class Numbers {
   readonly #crew: Crew;
@@ -124,16 +119,7 @@ export class Numbers {
   }
 }
 
-/** What is known, also where nothing has been started. */
-export function snapshot<State extends string>(
-  numbers: Numbers | undefined,
-  { open, ...view }: View<State>,
-): ArbiterStats<State> {
-  if (numbers) return numbers.stats({ open, ...view });
-  return { ...view, pid: process.pid, queues: [], saturation: UNKNOWN, ...EMPTY_STATS };
-}
-
-/** The same as a text for Prometheus. */
+/** The numbers as a text for Prometheus, also where nothing has been started. */
 export async function metrics(
   numbers: Numbers | undefined,
   stats: () => ArbiterStats,

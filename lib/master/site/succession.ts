@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import { asDelay } from '../../delay.js';
 import { ArbiterError } from '../../errors.js';
 import { envFiles, splitEnvFiles } from '../../options/env-files.js';
-import { commandLine, workingFolder } from '../../options/working-folder.js';
 import { pace } from '../../pace.js';
 import { type Child, hasEnded, insist, spawnChild } from '../../system/child.js';
 import { system } from '../../system/system.js';
@@ -20,6 +19,7 @@ import {
 } from '../sockets/heritage.js';
 import type { Listener } from '../sockets/listener.js';
 import { hasTicketKeys, hearTicketKeys, shareTicketKeys } from '../workers/ticket-keys.js';
+import { origin } from './origin.js';
 import { startFolder } from './start-folder.js';
 
 /** How long binding and loading the host's own script may take beyond the boot of the workers. Milliseconds. */
@@ -69,8 +69,6 @@ const estates = new Set<Estate>();
 let candidate: Candidate | undefined;
 let upgrading: Promise<number> | undefined;
 let successor: Candidate | undefined;
-/** Where the user started this process, and what, by the names that were given. */
-const [folder, command] = [workingFolder(), commandLine()];
 
 /** Whether another process serves the sockets of this one too, and goes on when this one stops. */
 export function hasSuccessor(): boolean {
@@ -177,9 +175,9 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
     }),
   };
   const { WATCHDOG_PID: watched, ...env } = envFiles.withhold(process.env);
-  const { flags } = splitEnvFiles(process.execArgv, folder);
-  const cwd = placeOf(command[1]);
-  const child = spawnChild(process.execPath, [...flags, ...envFiles.flags, ...command.slice(1)], {
+  const { flags } = splitEnvFiles(process.execArgv, origin.folder);
+  const cwd = placeOf(origin.command[1]);
+  const child = spawnChild(process.execPath, [...flags, ...envFiles.flags, ...origin.command.slice(1)], {
     cwd,
     env: {
       ...env,
@@ -204,7 +202,7 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
 
 function placeOf(script: string | undefined): string {
   try {
-    return startFolder(folder, script);
+    return startFolder(origin.folder, script);
   } catch (error) {
     throw failure((error as Error).message, error as Error);
   }

@@ -1,4 +1,5 @@
 /* One process, as the master sees it: how it is started, told, limited in time and ended. Why it lives is for the crew to know. */
+
 import { debugWorker } from '../../debug.js';
 import type { ArbiterError } from '../../errors.js';
 import type { Letter } from '../../protocol/mail.js';
@@ -7,6 +8,8 @@ import type { Order } from '../../protocol/orders.js';
 import { type Child, hasEnded, insist, signalChild } from '../../system/child.js';
 import { ENDS, unsignalled } from '../common/trouble.js';
 import { Control } from './control.js';
+import type { EndStage } from './end-stage.js';
+
 import { Family } from './family.js';
 import { type FatalWords, openFatalReport } from './fatal-report.js';
 import { Inquiry } from './inquiry.js';
@@ -14,6 +17,8 @@ import { type Launch, spawnWorker } from './launch.js';
 import { Limits } from './limits.js';
 import type { OnSettled } from './outbox.js';
 import { type Standing, Tenure } from './tenure.js';
+
+export type { EndStage } from './end-stage.js';
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
 export interface WorkerInfo {
@@ -44,14 +49,6 @@ export type ExitReason = 'stop' | 'scale' | 'reload' | 'recycle' | 'timeout' | '
 
 /** Why the master tells a worker to end. */
 export type LeaveReason = Extract<ExitReason, 'stop' | 'scale' | 'reload' | 'recycle'>;
-
-/** How hard a worker is told to end: finish the request, exit at once, or be killed. */
-export type EndStage = 'drain' | 'quit' | 'kill';
-const STAGES: readonly EndStage[] = ['drain', 'quit', 'kill'];
-
-export function isHarder(stage: EndStage, than: EndStage | undefined): boolean {
-  return than === undefined || STAGES.indexOf(stage) > STAGES.indexOf(than);
-}
 
 /** What reaches the master's queue from a worker process. */
 export type WorkerTurn =
