@@ -80,7 +80,9 @@ export class Heritage {
   readonly #bound: (readonly string[])[] = [];
   #binding = 0;
   #alone = false;
-  #onTickets: (news: News['tickets']) => void = () => undefined;
+  #onTickets: (news: News['tickets']) => void = (news) => this.#tickets.push(...news);
+  /** What has been told before anybody asked: an Arbiter that has not been started does not. */
+  readonly #tickets: Partial<TicketNews>[] = [];
   /** Its first ticket keys have come, or none will. */
   readonly #ticketsCame: Promise<void>;
 
@@ -150,9 +152,10 @@ export class Heritage {
     this.#tell({ fails: `it binds ${instead}, and not ${left}; to give up an address takes a restart` });
   }
 
-  /** Calls back with the ticket keys of the predecessor, each time that it tells of some. */
+  /** Calls back with the ticket keys of the predecessor, each time that it tells of some, and with those that it has told of by now. */
   onTickets(act: (news: News['tickets']) => void): void {
     this.#onTickets = act;
+    if (this.#tickets.length > 0) act(this.#tickets.splice(0));
   }
 
   /** Resolves when it has told of the first, or will not. */
