@@ -4,13 +4,16 @@ import type { Turn } from './turn.js';
 import './site/origin.js';
 import './sockets/heritage.js';
 
-type Opening = typeof import('./opening.js');
+type Given = Parameters<typeof import('./opening.js').opening>;
+type Begun = [options: Given[0], events: Given[2], abort: Given[3], attend: Given[4]];
 
 /** Loads what a master works with, and opens everything. Never rejects: the turn says how it went. */
-export async function begin(...opened: Parameters<Opening['opening']>): Promise<Turn> {
+export async function begin(...[options, events, abort, attend]: Begun): Promise<Turn> {
+  // The host may change it right behind the call.
+  const environment = { ...process.env };
   try {
     const { opening } = await import('./opening.js');
-    return opening(...opened);
+    return opening(options, environment, events, abort, attend);
   } catch (error) {
     return { type: 'unopened', error: asTrouble('the start failed', error) };
   }

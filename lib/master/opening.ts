@@ -20,14 +20,15 @@ export type Attend = (abort: AbortSignal) => Promise<{ close(): Promise<void> }>
 /** Settles what the first generation is made of, and opens everything. Never rejects: the turn says how it went. */
 export async function opening(
   options: ResolvedOptions,
+  environment: NodeJS.ProcessEnv,
   events: SiteEvents,
   abort: AbortSignal,
   attend?: Attend,
 ): Promise<Turn> {
   try {
-    envFiles.note(process.env);
+    envFiles.note(environment);
     if (options.tls) await heritage?.ticketsHeard();
-    const generation = newGeneration(1, options);
+    const generation = newGeneration(1, options, environment);
     const site = await openSite(options, events, abort);
     return { type: 'opened', site: attend ? await attended(site, attend, abort) : site, generation, staff };
   } catch (error) {

@@ -106,7 +106,7 @@ function isMissing(message: string, specifier: string): boolean {
 
 /** A service is often started from another folder than its own. */
 function placeText(specifier: string): string {
-  return `'${specifier}' is looked for in the working directory, ${process.cwd()}; where that may be another one, new URL('${specifier}', import.meta.url) is beside the module that says so`;
+  return `'${specifier}' is looked for in the working directory, ${process.cwd()}; a host that may be started from another folder says new URL('${specifier}', import.meta.url) instead`;
 }
 
 function isApplication(value: unknown): boolean {

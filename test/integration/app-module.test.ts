@@ -56,7 +56,7 @@ test('a named export of a package, and a subpath', async (t) => {
 for (const [app, named] of [
   [
     './missing.js',
-    /^worker #1: .* Cannot find module '.*\/missing\.js' .*\('\.\/missing\.js' is looked for in the working directory, \/.*, new URL\('\.\/missing\.js', import\.meta\.url\)/,
+    /^worker #1: .* Cannot find module '.*\/missing\.js' .*\('\.\/missing\.js' is looked for in the working directory, \/.* says new URL\('\.\/missing\.js', import\.meta\.url\)/,
   ],
   ['./missing.js#app', /new URL\('\.\/missing\.js', import\.meta\.url\)/],
   // That of a folder, not of a file that nobody has.

@@ -150,7 +150,7 @@ test('a drain that waits for a handler says so', async (t) => {
   const [worker, { message }] = await host.event('worker:warning', (_, { code }) => code === 'term');
   assert.match(
     message,
-    /^its requests have been answered, and it waits until .* SIGTERM have done their work, under way since: .*Timeout/,
+    /^its requests are over, and it waits until .* SIGTERM have done their work, under way since: .*Timeout/,
   );
   process.kill(worker.pid, 'SIGUSR2');
   assert.deepEqual(await host.exited(), { code: 0, signal: null });

@@ -60,6 +60,17 @@ test('the environment: inherited, added, replaced, and without our variable', as
   );
 });
 
+test('the environment: as it is when the start is called', async (t) => {
+  process.env['CHANGES'] = 'at the call';
+  const arbiter = new Arbiter({ app: APP, workers: 1, bind: '127.0.0.1:0' });
+  t.after(() => arbiter.stop());
+  const started = arbiter.start();
+  process.env['CHANGES'] = 'later';
+  await started;
+  const told: Told = JSON.parse((await getFrom(arbiter.addresses[0] as Address)).body);
+  assert.equal(told.env['CHANGES'], 'at the call');
+});
+
 test('the environment: a variable of the host removed', async (t) => {
   // In this process, since JSON has no undefined.
   process.env['REMOVED'] = 'there';

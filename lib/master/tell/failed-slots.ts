@@ -1,22 +1,42 @@
 import { exitLevel } from './entries.js';
 import type { ArbiterEvents } from './events.js';
 
-/** The slots whose worker failed, as the events tell, until another one serves there: that it does is news then. */
+/** The slots whose worker failed, as the events tell, and that nobody else serves: that somebody does again is news then. */
 export class FailedSlots {
-  readonly #ids = new Set<number>();
+  readonly #failed = new Set<number>();
+  /** Which workers serve, by their slots. */
+  readonly #serving = new Map<number, Set<number>>();
 
   /** Called behind what is said of the event. */
   note<E extends keyof ArbiterEvents>(event: E, args: ArbiterEvents[E]): void {
-    if (event === 'worker:exit') {
-      const [{ id }, exit] = args as ArbiterEvents['worker:exit'];
-      if (exitLevel(exit) === 'error') this.#ids.add(id);
-    } else if (event === 'worker:ready') {
-      const [{ id }] = args as ArbiterEvents['worker:ready'];
-      this.#ids.delete(id);
-    } else if (event === 'stopped') this.#ids.clear();
+    if (event === 'worker:exit') this.#end(...(args as ArbiterEvents['worker:exit']));
+    else if (event === 'worker:ready') {
+      const [{ id, age }] = args as ArbiterEvents['worker:ready'];
+      this.#failed.delete(id);
+      this.#servingIn(id).add(age);
+    } else if (event === 'scale') {
+      const [to] = args as ArbiterEvents['scale'];
+      for (const id of this.#failed) if (id > to) this.#failed.delete(id);
+    } else if (event === 'stopped') {
+      this.#failed.clear();
+      this.#serving.clear();
+    }
   }
 
   has(id: number): boolean {
-    return this.#ids.has(id);
+    return this.#failed.has(id);
+  }
+
+  #end(...[{ id, age }, exit]: ArbiterEvents['worker:exit']): void {
+    const serving = this.#servingIn(id);
+    serving.delete(age);
+    // One of a new generation that was to take over fails beside the old one, which serves on; and an old one beside who has taken over.
+    if (serving.size === 0 && exitLevel(exit) === 'error') this.#failed.add(id);
+  }
+
+  #servingIn(id: number): Set<number> {
+    const serving = this.#serving.get(id) ?? new Set();
+    this.#serving.set(id, serving);
+    return serving;
   }
 }

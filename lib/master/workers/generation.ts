@@ -36,13 +36,17 @@ export interface Generation {
  * Looks at everything anew. Throws `ERR_NO_ENTRY`, and `ERR_INVALID_OPTION` for certificates that cannot be read or do not fit, and for
  * files of variables that cannot be read.
  */
-export function newGeneration(number: number, options: ResolvedOptions): Generation {
+export function newGeneration(
+  number: number,
+  options: ResolvedOptions,
+  environment: NodeJS.ProcessEnv = process.env,
+): Generation {
   const { source, workerClass, env, argv, library, tls } = options;
   // Their variables are settled here: a worker that is started later would find what the files say by then.
   const { flags: execArgv, files } = splitEnvFiles(options.execArgv, options.cwd);
   // Those of the host's own flags are in its environment.
   const further = options.execArgv === process.execArgv ? [] : readEnvFiles(files);
-  const follow = followsLinks([...execArgv, process.env['NODE_OPTIONS'] ?? '']);
+  const follow = followsLinks([...execArgv, environment['NODE_OPTIONS'] ?? '']);
   const cwd = follow(options.cwd);
   const pin = (specifier: string): string => pinSpecifier(specifier, cwd, follow);
   const [program = '', entry, ...args] = argv;
@@ -56,7 +60,7 @@ export function newGeneration(number: number, options: ResolvedOptions): Generat
     cwd,
     env: {
       ...Object.fromEntries(further),
-      ...envFiles.renew({ ...withoutServiceVariables(process.env), ...env }),
+      ...envFiles.renew({ ...withoutServiceVariables(environment), ...env }),
     },
     app: source.form === 'module' ? pin(source.specifier) : undefined,
     workerClass: workerClass.name === undefined ? undefined : pin(workerClass.name),

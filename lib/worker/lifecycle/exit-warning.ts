@@ -27,10 +27,11 @@ function lossText(active: number): string {
 
 /** The event comes from within the call; undefined of an end without one. */
 function stackOfExit(): string | undefined {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = FRAMES;
+  const { stackTraceLimit, prepareStackTrace } = Error;
+  // What the application, or a library of it, makes of a stack may be anything.
+  Object.assign(Error, { stackTraceLimit: FRAMES, prepareStackTrace: undefined });
   const frames = new Error().stack?.split('\n').slice(1) ?? [];
-  Error.stackTraceLimit = stackTraceLimit;
+  Object.assign(Error, { stackTraceLimit, prepareStackTrace });
   const exit = frames.findLastIndex((frame) => /\bprocess\.exit \(node:/.test(frame));
   return exit < 0 ? undefined : frames.slice(exit + 1).join('\n');
 }

@@ -274,8 +274,9 @@ export function startLifecycle(
   process.on('exit', (code) => {
     slot.flush();
     const active = slot.active + (thread === undefined ? activeIn(index + 1, serving.threads) : 0);
-    // Of a drain, the application's own end is the last step.
-    if (worker && !ours && !crashing && (active > 0 || !draining)) tell(exitWarning(code, active, thread));
+    // Where it was told to end, the application may do so.
+    if (worker && !ours && !crashing && (active > 0 || !(draining || quitting)))
+      tell(exitWarning(code, active, thread));
     worker?.lastWords?.(quitting ? 503 : 500);
     access?.leave();
     if (worker || reported || draining) return;

@@ -6,6 +6,8 @@ import { without } from '../insight/pending.js';
 const LOOK = 50;
 const QUIET = 500;
 const LONG = 2_000;
+/** What the time between two looks is among the resources. */
+const OWN = 'Timeout';
 
 type Call = (...args: unknown[]) => unknown;
 
@@ -60,7 +62,7 @@ export async function callTermHandlers(tell: (message: string) => void): Promise
   const all = listeners();
   if (all.length === 0) return;
   const before = process.getActiveResourcesInfo();
-  const told = setTimeout(() => tell(waitText(before)), LONG).unref();
+  const told = setTimeout(() => tell(waitText(silent ? [...before, OWN] : before)), LONG).unref();
   let silent = false;
   const call = async (listener: Call): Promise<unknown> => {
     const result = listener.call(process, 'SIGTERM', constants.signals.SIGTERM);
@@ -77,7 +79,7 @@ export async function callTermHandlers(tell: (message: string) => void): Promise
 function waitText(before: readonly string[]): string {
   const kinds = [...new Set(without(process.getActiveResourcesInfo(), before))];
   const what = kinds.length > 0 ? `, under way since: ${kinds.join(', ')}` : '';
-  return `its requests have been answered, and it waits until the application's listeners of SIGTERM have done their work${what}`;
+  return `its requests are over, and it waits until the application's listeners of SIGTERM have done their work${what}`;
 }
 
 async function quiet(before: readonly string[]): Promise<void> {

@@ -315,7 +315,29 @@ test('that a slot has a worker again is news where the last one failed', () => {
     const failed = !['reload', 'stop'].includes(reason);
     const ended = got.splice(0).filter((message) => !String(message).includes(' ended '));
     assert.deepEqual(ended, [failed ? `${ready}, in place of the one that failed` : ready, ready], reason);
+    journal?.('worker:exit', [worker, { ...exit, reason: 'stop' }]);
+    got.splice(0);
   }
+  // One that was to take over fails, and the old one serves on; or an old one fails whose place has been taken.
+  const next = { ...worker, age: worker.age + 1 };
+  journal?.('worker:ready', [worker]);
+  journal?.('worker:exit', [next, { ...exit, reason: 'boot' }]);
+  journal?.('worker:ready', [next]);
+  journal?.('worker:exit', [worker, { ...exit, reason: 'timeout' }]);
+  journal?.('worker:ready', [{ ...worker, age: worker.age + 2 }]);
+  // The slot itself has gone meanwhile.
+  for (const age of [next.age, next.age + 1])
+    journal?.('worker:exit', [
+      { ...worker, age },
+      { ...exit, reason: 'crash' },
+    ]);
+  journal?.('scale', [1, 2]);
+  journal?.('scale', [2, 1]);
+  journal?.('worker:ready', [worker]);
+  assert.deepEqual(
+    got.filter((message) => String(message).includes('ready')),
+    [ready, ready, ready, ready],
+  );
 });
 
 test('requests that have no name are counted', () => {
