@@ -37,6 +37,8 @@ for (const [number, tried] of classes().entries()) {
       assert.equal((await get(url)).body, 'initialised 1');
       await host.call('stop');
       const closed = threadsOf(tried).map((thread) => `closed in thread ${thread}`);
+      // What a worker prints comes by another way than what the master says.
+      await host.until(() => told(host).length >= 2 * closed.length, 'the last words of both workers');
       assert.deepEqual(told(host).sort(), [...closed, ...closed].sort(), host.log);
       // It takes upgrades, and of the classes only one gives it any.
       const codes = new Set(host.of('worker:warning').map(({ args }) => args[1].code));
@@ -51,6 +53,7 @@ for (const [number, tried] of classes().entries()) {
     await host.until(() => told(host).length > 0, 'a request that is held');
     await host.call('stop');
     assert.equal((await answer).body, 'initialised 1');
+    await host.until(() => told(host).length >= 3, 'the last words of the worker');
     assert.deepEqual(
       told(host).map((line) => line.split(' ')[0]),
       ['held', 'answered', 'closed'],
@@ -70,6 +73,7 @@ for (const [number, tried] of classes().entries()) {
     const host = start(t, 'close hangs', { ...tried.options, gracefulTimeout: 1_000 });
     await host.ready();
     await host.call('stop');
+    await host.until(() => told(host).length >= threadsOf(tried).length, 'the words of each');
     assert.equal(told(host).length, threadsOf(tried).length);
     assert.deepEqual(
       host.of('worker:exit').map(({ args: [, { signal }] }) => signal),
