@@ -37,9 +37,11 @@ test('control: how it is, asked from outside', async () => {
   );
   const { status, body } = await ask(place, '/stats');
   assert.equal(status, 200);
-  const { uptime, workers, ...stats } = body;
-  const { uptime: later, workers: _, ...own } = await host().stats();
+  // How full the house is, is looked at from the first question on.
+  const { uptime, workers, saturation, ...stats } = body;
+  const { uptime: later, workers: _, saturation: shares, ...own } = await host().stats();
   assert.deepEqual(stats, JSON.parse(JSON.stringify(own)));
+  assert.deepEqual([typeof saturation, typeof shares], ['object', 'object']);
   assert.ok(uptime > 0 && uptime <= later);
   assert.deepEqual(
     workers.map(({ id, pid }: { id: number; pid: number }) => [id, pid]),
