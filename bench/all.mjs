@@ -1,7 +1,7 @@
 /*
  * Runs the scripts and writes RESULTS.md from what they print: all of them, or those that are named (`queueing roster`), whose
- * sections then replace the older ones and say themselves where they were measured. Flags (`--quick`) go to the scripts. `since` needs an earlier
- * build, and so runs only where it is named.
+ * sections then replace the older ones and say themselves where they were measured. Flags (`--quick`) go to the scripts. `since` and `inline` need an
+ * earlier build, and so run only where they are named.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ const SCRIPTS = [
 ];
 SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'watchdog', 'reload', 'boot', 'tls', 'syscalls');
 SCRIPTS.push('insight', 'slow-reports', 'control', 'soak');
-const ALL = [...SCRIPTS, 'where', 'since'];
+const ALL = [...SCRIPTS, 'where', 'since', 'inline'];
 const unknown = named.find((name) => !ALL.includes(name));
 if (unknown !== undefined) throw new RangeError(`expected names out of ${ALL.join(', ')}, got '${unknown}'`);
 

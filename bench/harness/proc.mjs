@@ -4,12 +4,13 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** Clock ticks per second in /proc, `getconf CLK_TCK`: 100 wherever Node runs. */
 const TICKS = 100;
 
-/** State letter, parent and CPU time in seconds (user and system, all threads) of a process. */
+/** State letter, parent and CPU time in seconds (user and system, all threads) of a process; `ended` is that of its children, and of theirs, that it has waited for. */
 export function stat(pid) {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // The name in parentheses may hold anything, so the fields are counted from behind it: state is the third.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0], parent: Number(fields[1]), cpu: (Number(fields[11]) + Number(fields[12])) / TICKS };
+  const seconds = (at) => (Number(fields[at]) + Number(fields[at + 1])) / TICKS;
+  return { state: fields[0], parent: Number(fields[1]), cpu: seconds(11), ended: seconds(13) };
 }
 
 /** Resident memory in bytes. */

@@ -1,14 +1,19 @@
+import type { ResolvedOptions } from '../options/resolved.js';
 import { asTrouble } from './common/trouble.js';
+import type { Attend } from './opening.js';
+import type { SiteEvents } from './site/site.js';
 import type { Turn } from './turn.js';
 // What this process was started as, and what it inherits, it must know before the host does anything.
 import './site/origin.js';
 import './sockets/heritage.js';
 
-type Given = Parameters<typeof import('./opening.js').opening>;
-type Begun = [options: Given[0], events: Given[2], abort: Given[3], attend: Given[4]];
-
 /** Loads what a master works with, and opens everything. Never rejects: the turn says how it went. */
-export async function begin(...[options, events, abort, attend]: Begun): Promise<Turn> {
+export async function begin(
+  options: ResolvedOptions,
+  events: SiteEvents,
+  abort: AbortSignal,
+  attend: Attend | undefined,
+): Promise<Turn> {
   // The host may change it right behind the call.
   const environment = { ...process.env };
   try {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture, Host } from '../helpers/host.js';
 import { RawClient } from '../helpers/http.js';
-import { alive, gone, guardOf, kill } from '../helpers/process.js';
+import { alive, commandOf, gone, guardOf, kill } from '../helpers/process.js';
 import { eventually } from '../helpers/wait.js';
 
 const ENDS = [
@@ -91,6 +91,11 @@ test('a guard that is killed is replaced', async (t) => {
     return true;
   }, 'a new guard');
   assert.notEqual(second, first);
+  assert.match(
+    commandOf(second),
+    new RegExp(` \\+${host.workerPids[0]}\\b`),
+    'it knows the worker before it has read a line',
+  );
   // It knows the workers of the first one: this one spins, and only a guard can end it.
   host.kill('SIGKILL');
   await gone(...host.workerPids, second);
