@@ -46,7 +46,7 @@ export function lossMessage(count: number): string {
 function openOutput(): Output {
   if (own !== undefined) return to(own);
   try {
-    const stats = fstatSync(STDERR);
+    const stats = fstatSync(STDERR, { bigint: true });
     if (stats.isFIFO() || isatty(STDERR)) own = reopen();
     if (own !== undefined) return to(own);
     if (stats.isFIFO() || stats.isSocket()) return toShared();

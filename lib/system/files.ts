@@ -25,6 +25,11 @@ export interface Files {
   unlinkSync: typeof fs.unlinkSync;
 }
 
+/*
+ * What may be a socket or a pipe is looked at with `{ bigint: true }`, everywhere in this library: Node 20 resolves links (`realpathSync`, imports) with a look at what the
+ * last `stat` in numbers has found, and stops at the first link behind one that has found a socket. An import then finds a second copy of a package that pnpm has linked.
+ */
+
 /** A test puts something that fails in the place of one of these. */
 export const files: Files = {
   openSync: fs.openSync,

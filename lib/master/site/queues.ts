@@ -108,7 +108,7 @@ function tableOf(address: BoundAddress): Table {
 
 function inodeOf(fd: number): number | undefined {
   try {
-    return files.fstatSync(fd).ino;
+    return Number(files.fstatSync(fd, { bigint: true }).ino);
   } catch {
     return undefined;
   }

@@ -208,7 +208,7 @@ function receive(env: NodeJS.ProcessEnv): Heritage | undefined {
 /** A child of a successor may have got the variable, if it was started before this was loaded; it has got no descriptors. */
 function isSocket(fd: number): boolean {
   try {
-    return files.fstatSync(fd).isSocket();
+    return files.fstatSync(fd, { bigint: true }).isSocket();
   } catch {
     return false;
   }

@@ -274,7 +274,7 @@ function probe(path: string): Promise<string | undefined> {
 
 function openInherited(fd: number): Opened {
   // fstat says EBADF in time; the socket's own functions would fail with an assertion.
-  if (!files.fstatSync(fd).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
+  if (!files.fstatSync(fd, { bigint: true }).isSocket()) throw new Error(`descriptor ${fd} is not a socket`);
   const { address } = system.inspectSocket(fd);
   const leave = (): void => undefined;
   return { fd, address: address ?? `fd://${fd}`, foreign: true, close: leave, leave };

@@ -55,7 +55,7 @@ export class AccessDescriptor {
    */
   #withoutWaiting(fd: number): number {
     try {
-      const stats = fstatSync(fd);
+      const stats = fstatSync(fd, { bigint: true });
       if (stats.isSocket()) held.push(new Socket({ fd, readable: false, writable: true }).unref());
       else if (process.platform === 'linux' && (stats.isFIFO() || isatty(fd)))
         return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);

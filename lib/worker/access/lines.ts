@@ -99,7 +99,7 @@ export class Lines {
   }
 
   #look(fd: number): void {
-    this.#isFile = fstatSync(fd).isFile();
+    this.#isFile = fstatSync(fd, { bigint: true }).isFile();
     this.#known = fd;
   }
 
