@@ -88,9 +88,9 @@ async function openPort(server: Server, { host, port }: Extract<ControlAddress, 
 /** The file of a Unix socket that this process serves. */
 class File implements Place {
   #path: string;
-  readonly #inode: number;
+  readonly #inode: bigint;
 
-  constructor(path: string, inode: number) {
+  constructor(path: string, inode: bigint) {
     this.#path = path;
     this.#inode = inode;
   }
@@ -117,7 +117,7 @@ class File implements Place {
   }
 
   #isOwn(): boolean {
-    return lstatSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode;
+    return lstatSync(this.#path, { bigint: true, throwIfNoEntry: false })?.ino === this.#inode;
   }
 }
 
@@ -132,7 +132,7 @@ async function openFile(server: Server, path: string, mode: number): Promise<Fil
     const draft = join(workshop, 's');
     await listening(server, () => server.listen({ path: draft, backlog: BACKLOG, exclusive: true }));
     chmodSync(draft, mode);
-    const { ino } = lstatSync(draft);
+    const { ino } = lstatSync(draft, { bigint: true });
     renameSync(draft, path);
     return new File(path, ino);
   } catch (error) {
@@ -145,7 +145,7 @@ async function openFile(server: Server, path: string, mode: number): Promise<Fil
 
 /** What a killed master has left may be replaced; anything else stays where it is. */
 async function refuseTaken(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) {
     // Says ENOENT, and not what the making of a folder in it would.
     statSync(dirname(path));

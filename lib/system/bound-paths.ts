@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { files } from './files.js';
 
@@ -28,7 +29,10 @@ export function isBound(folder: string, names: readonly string[]): boolean {
 function isSame(one: string, other: string): boolean {
   if (one === other) return true;
   try {
-    const [{ dev, ino }, found] = [files.statSync(one), files.statSync(other)];
+    const [{ dev, ino }, found] = [one, other].map((path) => files.statSync(path, { bigint: true })) as [
+      BigIntStats,
+      BigIntStats,
+    ];
     return dev === found.dev && ino === found.ino;
   } catch {
     return false;

@@ -31,11 +31,9 @@ for (const workerClass of CLASSES) {
     ['inline', 'handler'],
     ['module', "new URL('app.mjs', import.meta.url)"],
   ] as const) {
-    test(`the library as a link: ${workerClass}, ${form}`, {
-      skip: form === 'inline' && workerClass === 'threaded',
-    }, async (t) => {
+    test(`the library as a link: ${workerClass}, ${form}`, async (t) => {
       const folder = application(t);
-      const handler = '(request, response) => response.end(`${typeof worker.send} ${typeof EventEmitter}`)';
+      const handler = "(request, response) => response.end([typeof worker.send, typeof EventEmitter].join(' '))";
       const imports = "import { EventEmitter } from 'eventemitter3';\nimport { Arbiter, worker } from 'prefork';\n";
       writeFileSync(join(folder, 'app.mjs'), `${imports}export default ${handler};`);
       writeFileSync(

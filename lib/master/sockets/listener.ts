@@ -210,7 +210,7 @@ function once(act: () => void): () => void {
 }
 
 /** Closes, and removes the file of a Unix socket, unless that is another one by now. It throws where the file cannot be removed, and has closed by then. */
-function removing(path: string, inode: number | undefined, close: () => void): () => void {
+function removing(path: string, inode: bigint | undefined, close: () => void): () => void {
   return once(() => {
     close();
     try {
@@ -222,13 +222,13 @@ function removing(path: string, inode: number | undefined, close: () => void): (
   });
 }
 
-function inodeOf(path: string): number | undefined {
-  return files.lstatSync(path, { throwIfNoEntry: false })?.ino;
+function inodeOf(path: string): bigint | undefined {
+  return files.lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
-function removeOwn(path: string, inode: number | undefined): void {
+function removeOwn(path: string, inode: bigint | undefined): void {
   if (inode === undefined) return;
-  const found = files.lstatSync(path, { throwIfNoEntry: false });
+  const found = files.lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found?.ino === inode) files.unlinkSync(path);
   // Of a folder that is gone as a whole, nobody knows what has become of the file.
   else if (found === undefined && !files.statSync(dirname(path)).isDirectory())
@@ -237,7 +237,7 @@ function removeOwn(path: string, inode: number | undefined): void {
 
 /** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */
 async function removeStaleSocket(path: string): Promise<void> {
-  const found = files.lstatSync(path, { throwIfNoEntry: false });
+  const found = files.lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) {
     // libuv says EACCES where the folder is missing.
     files.statSync(dirname(path));
