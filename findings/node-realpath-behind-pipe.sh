@@ -7,7 +7,7 @@
 # gets the path of the link, and with it another copy of a package that is loaded already. A stat in BigInt ({ bigint: true }) does not do that.
 #
 # Seen with Node 20.20.2 and 22.23.3: 2 copies (1 with { bigint: true }); with 24.21.0 and 26.10.0: 1 copy in both cases
-# Source: the program below.
+# Source: nodejs/node#51142, which is about require() and statSync() of a path; and the program below.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

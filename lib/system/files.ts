@@ -27,7 +27,7 @@ export interface Files {
 
 /*
  * What may be a socket or a pipe is looked at with `{ bigint: true }`, everywhere in this library: Node 20 and 22 resolve links (`realpathSync`, imports) with a look at what the
- * last `stat` in numbers has found, and stop at the first link behind one that has found a socket. An import then finds a second copy of a package that pnpm has linked.
+ * last `stat` in numbers has found, and stop at the first link behind one that has found a socket. An import then finds a second copy of a package that pnpm has linked. https://github.com/nodejs/node/issues/51142
  */
 
 /** A test puts something that fails in the place of one of these. */
