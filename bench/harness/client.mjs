@@ -5,12 +5,21 @@ const ANSWER = /^HTTP\/1\.1 200 .*\r\n\r\nhello\n$/s;
 /** An answer that takes longer is lost. Milliseconds. */
 const LIMIT = 15_000;
 
-/** One request on its own connection: undefined for the right answer, else what went wrong. */
+/**
+ * One request on its own connection: undefined for the right answer, else what went wrong, and for how long (ms) the client was held up between its
+ * connection, which the kernel makes at once, and its request.
+ */
 export function request(port) {
   return new Promise((resolve) => {
+    const began = performance.now();
+    let heldUp = Number.POSITIVE_INFINITY;
     let answer = '';
     let failure;
-    const socket = connect(port, '127.0.0.1', () => socket.write(REQUEST));
+    const socket = connect(port, '127.0.0.1', () => {
+      heldUp = performance.now() - began;
+      socket.write(REQUEST);
+    });
+    const lost = () => ({ what: failure ?? `closed after ${answer.length} bytes`, heldUp });
     socket
       .setEncoding('latin1')
       .setTimeout(LIMIT, () => socket.destroy(new Error('timeout')))
@@ -21,7 +30,7 @@ export function request(port) {
         failure = error.code ?? error.message;
       })
       // A complete answer counts, also when its server dies right after it.
-      .on('close', () => resolve(ANSWER.test(answer) ? undefined : (failure ?? `closed after ${answer.length} bytes`)));
+      .on('close', () => resolve(ANSWER.test(answer) ? undefined : lost()));
   });
 }
 

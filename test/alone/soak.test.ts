@@ -1,6 +1,6 @@
 /*
  * Who counts what is lost to a kill must know that its clients had the CPU: one that is held up between its connect and its request has the worker hold
- * a second connection, which the kill takes too. So nothing runs beside this.
+ * a second connection, which the kill takes too. So those are counted apart, and nothing runs beside this, that there be few of them.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
