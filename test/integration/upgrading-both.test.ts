@@ -1,16 +1,14 @@
 /* While two masters serve the same sockets, and how one of them goes. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
 import { NotifySocket, noNotifications } from '../helpers/notify-socket.js';
-import { occupy, portOf, temporaryFolder } from '../helpers/place.js';
+import { temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
 import { Succession } from '../helpers/succession.js';
 
@@ -268,73 +266,6 @@ test('WINCH sends the old workers home, and HUP brings them back when the new ho
   assert.equal((await succession.stats(old)).workers.length, 1);
 });
 
-test('all Arbiters of a host are handed over, each with its own port, also those without sockets', async (t) => {
-  const apps = ['1', '2', '3'].map((name) => ({ name, app: `${pathToFileURL(fixture('names.js'))}?${name}` }));
-  // A name that is looked up is bound later than an address.
-  const binds = ['localhost:0', '127.0.0.1:0', '127.0.0.1:0'];
-  const options = apps.map((own, index) => ({ ...own, bind: binds[index] as string, workers: 1 }));
-  const idle = { name: '4', bind: [], workerClass: `${fixture('idle-worker.js')}#IdleWorker`, workers: 1 };
-  const succession = await Succession.start(t, [...options, idle]);
-  const old = await succession.ready(4);
-  const urls = await Promise.all(options.map((_, index) => succession.url(old, index)));
-  const next = await succession.upgrade(old);
-  await succession.event('ready', next, 4);
-  await succession.until(() => succession.of('upgrade', old).length === 4, 'each Arbiter to tell of it');
-  await succession.end(old);
-  for (const [index, { name }] of options.entries()) {
-    assert.equal(await succession.url(next, index), urls[index]);
-    assert.equal((await get(urls[index] as string)).body, name);
-  }
-  assert.deepEqual(succession.of('error'), []);
-  await succession.end(next);
-  await succession.extinct();
-});
-
-test('an inherited socket is handed over, again and again', async (t) => {
-  const socket = await occupy(t);
-  const { _handle: handle } = socket as unknown as { _handle: { fd: number } };
-  const succession = await Succession.start(t, [{ ...ONE, bind: 'fd://3', app: fixture('app.js') }], {
-    descriptors: [handle.fd],
-  });
-  const url = `http://127.0.0.1:${portOf(socket)}`;
-  let pid = await succession.ready();
-  socket.close();
-  await once(socket, 'close');
-  for (let round = 0; round < 2; round++) {
-    const next = await succession.upgrade(pid);
-    await succession.end(pid);
-    assert.equal((await get(url)).body, 'hello');
-    pid = next;
-  }
-  await succession.end(pid);
-  await succession.extinct();
-});
-
-test('all sockets that a service manager has passed are handed over', async (t) => {
-  const sockets = [await occupy(t), await occupy(t)];
-  const descriptors = sockets.map((socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd);
-  const activate = 'export LISTEN_PID=$$ LISTEN_FDS=2; exec "$0" "$@"';
-  const command = ['/bin/sh', '-c', activate, process.execPath, fixture('succession-host.js')];
-  const settings = { command, descriptors };
-  const succession = await Succession.start(t, [{ ...ONE, bind: 'systemd', app: fixture('app.js') }], settings);
-  const old = await succession.ready();
-  const urls = sockets.map((socket) => `http://127.0.0.1:${portOf(socket)}`);
-  for (const socket of sockets) socket.close();
-  const next = await succession.upgrade(old);
-  await succession.end(old);
-  for (const url of urls) assert.equal((await get(url)).body, 'hello');
-  await succession.end(next);
-});
-
-test('a host without any socket is upgraded', async (t) => {
-  const options = { bind: [], workerClass: `${fixture('idle-worker.js')}#IdleWorker`, workers: 1 };
-  const succession = await Succession.start(t, [options]);
-  const old = await succession.ready();
-  const next = await succession.upgrade(old);
-  await succession.end(old);
-  assert.equal(await succession.call(next, 'state'), 'running');
-});
-
 test('two hosts that are told to stop at the same time remove the file of a Unix socket', async (t) => {
   for (let round = 0; round < 2; round++) {
     const path = join(temporaryFolder(t), 'socket');
@@ -372,40 +303,3 @@ test('systemd hears which process is the main one, and nothing of an end that is
   await succession.extinct();
   await hears('STOPPING=1');
 });
-
-const PLACES: Readonly<Record<string, (current: string) => { script: string; cwd: string; app: string }>> = {
-  'by its path': (current) => ({ script: join(current, 'server.mjs'), cwd: '/', app: join(current, 'app.mjs') }),
-  'from within it': (current) => ({ script: 'server.mjs', cwd: current, app: './app.mjs' }),
-};
-
-for (const [name, place] of Object.entries(PLACES)) {
-  test(`a release behind a link is started anew where the link leads by then: ${name}`, async (t) => {
-    const folder = temporaryFolder(t);
-    const current = join(folder, 'current');
-    for (const release of ['1', '2']) {
-      const own = join(folder, 'releases', release);
-      mkdirSync(own, { recursive: true });
-      writeFileSync(
-        join(own, 'server.mjs'),
-        `process.env.RELEASE = '${release}';\nawait import('${pathToFileURL(fixture('succession-host.js'))}');\n`,
-      );
-      writeFileSync(
-        join(own, 'app.mjs'),
-        `export default (request, response) => response.end(process.env.RELEASE + ' ${release}');\n`,
-      );
-    }
-    symlinkSync('releases/1', current);
-    const { script, cwd, app } = place(current);
-    const command = [process.execPath, script];
-    const succession = await Succession.start(t, [{ ...ONE, app }], { command, cwd, env: { PWD: cwd } });
-    const old = await succession.ready();
-    const url = await succession.url(old);
-    assert.equal((await get(url)).body, '1 1');
-    symlinkSync('releases/2', `${current}.new`);
-    renameSync(`${current}.new`, current);
-    const next = await succession.upgrade(old);
-    await succession.end(old);
-    assert.equal((await get(url)).body, '2 2');
-    await succession.end(next);
-  });
-}

@@ -1,6 +1,6 @@
-/* A host whose folder has been pruned since, and limits that are longer than timers. */
+/* A host whose folder is another one by then, or has been pruned, and limits that are longer than timers. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -75,3 +75,40 @@ test('the longest limits that there are, are no short ones when they are added u
   await succession.extinct();
   assert.doesNotMatch(succession.output, /TimeoutOverflowWarning/);
 });
+
+const PLACES: Readonly<Record<string, (current: string) => { script: string; cwd: string; app: string }>> = {
+  'by its path': (current) => ({ script: join(current, 'server.mjs'), cwd: '/', app: join(current, 'app.mjs') }),
+  'from within it': (current) => ({ script: 'server.mjs', cwd: current, app: './app.mjs' }),
+};
+
+for (const [name, place] of Object.entries(PLACES)) {
+  test(`a release behind a link is started anew where the link leads by then: ${name}`, async (t) => {
+    const folder = temporaryFolder(t);
+    const current = join(folder, 'current');
+    for (const release of ['1', '2']) {
+      const own = join(folder, 'releases', release);
+      mkdirSync(own, { recursive: true });
+      writeFileSync(
+        join(own, 'server.mjs'),
+        `process.env.RELEASE = '${release}';\nawait import('${pathToFileURL(fixture('succession-host.js'))}');\n`,
+      );
+      writeFileSync(
+        join(own, 'app.mjs'),
+        `export default (request, response) => response.end(process.env.RELEASE + ' ${release}');\n`,
+      );
+    }
+    symlinkSync('releases/1', current);
+    const { script, cwd, app } = place(current);
+    const command = [process.execPath, script];
+    const succession = await Succession.start(t, [{ workers: 1, app }], { command, cwd, env: { PWD: cwd } });
+    const old = await succession.ready();
+    const url = await succession.url(old);
+    assert.equal((await get(url)).body, '1 1');
+    symlinkSync('releases/2', `${current}.new`);
+    renameSync(`${current}.new`, current);
+    const next = await succession.upgrade(old);
+    await succession.end(old);
+    assert.equal((await get(url)).body, '2 2');
+    await succession.end(next);
+  });
+}

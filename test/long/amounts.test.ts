@@ -42,6 +42,8 @@ const TESTS = [
   'undone-failing',
   'upgrading',
   'upgrading-both',
+  'upgrading-places',
+  'upgrading-sockets',
   'worker-descriptors-at-once',
 ] as const;
 
