@@ -139,7 +139,9 @@ function loadBlocks() {
 or without the header where connections are kept; median (min-max), of the percentiles the median. wrk is a closed loop: these are
 latencies of a server that has as much to do as it can; for a blocking mix at a given load see *Queueing*. Where threads serve, a worker is a thread: ${threaded.join(', ')}
 processes and threads of \`threaded\` and \`gthread\`; Watt's are threads of one process. Puma's workers have one thread each. Both kinds
-of \`sync\` close each connection. Of those who serve per request, the base of the ratio is prefork sync; of those who keep, async.`,
+of \`sync\` close each connection. Of those who serve per request, the base of the ratio is prefork sync; of those who keep, async. Each peer
+has served for a second before. With 8 workers and more that is little for each process: one of Node costs two to four times as much in its first thousands of requests, so
+see *Herd* for those that are warm.`,
     ...drawn.map(({ file, title }) => `![${title}](${file})`),
     table(LOAD_HEAD, loadRows(measured)),
   ];
