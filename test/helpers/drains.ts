@@ -56,6 +56,9 @@ export async function holdIntoDrain<Request>(
   for (const arrival of held) arrival.release();
 }
 
+/** Answers until a thread has heard of a drain: it needs a turn of the main thread, which may have to wait for a CPU. */
+const SOON = 1_000;
+
 export interface Unpacked {
   readonly status: number | undefined;
   readonly headers: http.IncomingHttpHeaders;
@@ -63,18 +66,21 @@ export interface Unpacked {
 }
 
 /**
- * The answer to a client that would keep its connection. If it does not say that the connection ends, the next request goes the same way, and that
- * is where it is said: else one that is under way by then would be lost.
+ * The answer to a client that would keep its connection. If it does not say that the connection ends, further requests go the same way, until one says
+ * it: else one that is under way by then would be lost. A worker says it in the next answer; a thread, which hears of the drain from another thread, in one soon behind it.
  */
-async function unpacked(url: string, next: string): Promise<Unpacked> {
+async function unpacked(url: string, next: string, isThreaded: boolean): Promise<Unpacked> {
   // One without it asks for the end of the connection by itself.
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   try {
     const { answer } = await exchange(url, agent);
-    if (answer.headers.connection === 'close') return answer;
-    const after = await exchange(next, agent);
-    assert.ok(after.request.reusedSocket, `${url}: the connection has ended, and no answer had said so`);
-    assert.deepEqual([after.answer.status, after.answer.headers.connection], [200, 'close'], `behind ${url}`);
+    for (let last = answer, tries = isThreaded ? SOON : 1; last.headers.connection !== 'close'; tries--) {
+      assert.ok(tries > 0, `no answer behind ${url} has said that the connection ends`);
+      const after = await exchange(next, agent);
+      assert.ok(after.request.reusedSocket, `${url}: the connection has ended, and no answer had said so`);
+      assert.equal(after.answer.status, 200, `behind ${url}`);
+      last = after.answer;
+    }
     return answer;
   } finally {
     agent.destroy();
@@ -123,7 +129,9 @@ export async function answersInDrain(
   }
   const asked: Promise<readonly [string, Unpacked]>[] = [];
   const send = (path: string): void => {
-    const answer = unpacked(`${url}${path}`, `${url}${quick}`).then((got) => [path, got] as const);
+    const answer = unpacked(`${url}${path}`, `${url}${quick}`, options.workerClass === 'threaded').then(
+      (got) => [path, got] as const,
+    );
     // The test may end before it is answered.
     answer.catch(() => undefined);
     asked.push(answer);

@@ -53,20 +53,24 @@ for (const each of TURNED) {
     test(`a request that is there is served in the turn that accepts it, or not: ${each.name}, ${turn}`, async (t) => {
       const host = await start(t, each, turn);
       const url = await host.ready();
-      for (const path of ['/', '/promises']) {
+      const served = async (path: string): Promise<boolean> => {
         const clients: ByteClient[] = [];
         await stopped(host, async () => {
           for (let count = 0; count < 20; count++) clients.push((await ByteClient.connect(url)).send(head(path)));
         });
         const answers = (await Promise.all(clients.map(said))).flat();
         assert.equal(answers.length, 20);
-        // On a busy machine not all: behind one that took long, a request begins when it is known that its client is still there.
-        assert.equal(
-          answers.some((answer) => answer.fast),
-          fast,
-          host.log,
-        );
         for (const { atFirst, others } of answers) assert.deepEqual([atFirst, others], [head(path).length, 0]);
+        return answers.some((answer) => answer.fast);
+      };
+      for (const path of ['/', '/promises']) {
+        if (!fast) assert.equal(await served(path), false, host.log);
+        // Behind one that took long, a request begins when it is known that its client is still there: on a busy machine that may be all of them.
+        else
+          await eventually(
+            () => served(path),
+            () => `a request that is served at once\n${host.log}`,
+          );
       }
       await assertUnharmed(host);
     });
