@@ -77,8 +77,8 @@ export class Master {
 
   async start(): Promise<void> {
     if (this.#state !== 'idle') throw refusal('start', this.#state);
-    const { source, name } = this.#options;
-    if (source.form === 'inline') this.#releaseName = takeName(name);
+    const { source, name, app, workerClass } = this.#options;
+    if (source.form === 'inline') this.#releaseName = takeName(name, { app, workerClass: workerClass.inline });
     this.#become('starting');
     const events: SiteEvents = {
       onTurn: (turn) => this.#loop.enqueue(turn),

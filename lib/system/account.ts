@@ -32,9 +32,11 @@ function primaryGroup(user: string | number): number {
     );
   } catch (error) {
     const { stderr } = error as { stderr?: string };
-    const why = stderr?.trim() || `${(error as Error).message}; name the option 'group' too`;
-    throw new ArbiterError('ERR_INVALID_OPTION', `option 'user': the group of ${user} is not known: ${why}`, {
-      cause: error,
-    });
+    const why = stderr?.trim() || (error as Error).message;
+    throw new ArbiterError(
+      'ERR_INVALID_OPTION',
+      `option 'user': the group of ${user} is not known: ${why}; name the option 'group' too`,
+      { cause: error },
+    );
   }
 }

@@ -8,6 +8,12 @@ import { nextStep } from './next-step.js';
 const HINT =
   "each worker runs the script of the host up to start() or run(): what the master alone is to do there (listen to a port of the host's own, migrate a database) belongs behind `if (!Arbiter.isWorker)`";
 
+/** For a script that is not the user's own: how it came to the user's, no worker can repeat. */
+function runnerHint(script = process.argv[1] ?? ''): string | undefined {
+  if (!script.includes('/node_modules/')) return undefined;
+  return `each worker runs ${shown(script)} again: where a test runner or a loader has loaded the script of the host, give 'app' as a module, new URL('./app.mjs', import.meta.url)`;
+}
+
 /** The script of the host, which a worker of the inline form runs again. */
 class OwnScript {
   #state: 'none' | 'runs' | 'arrived' = 'none';
@@ -128,8 +134,10 @@ function shown(specifier: string): string {
 /**
  * An error of this worker as data, with what to do about it, where that is known. The master has got through the same script: what fails in it here is
  * likely to be what cannot be done twice. That somebody listens already is told when the script may have got further.
+ *
+ * @param ended - the script has come to its end, without an error.
  */
-export function explained(error: unknown): SerializedError {
+export function explained(error: unknown, ended = false): SerializedError {
   const data = serializeError(error);
   const { code, syscall } = Object(error) as NodeJS.ErrnoException;
   const listens = code === 'EADDRINUSE' && syscall === 'listen';
@@ -137,7 +145,7 @@ export function explained(error: unknown): SerializedError {
     nextStep(data) ??
     ownModule.nextStep(data.message) ??
     (listens ? ownModule.alone : undefined) ??
-    (ownScript.runs || (ownScript.hasArrived && listens) ? HINT : undefined);
+    (ownScript.runs || (ownScript.hasArrived && listens) ? (runnerHint() ?? (ended ? undefined : HINT)) : undefined);
   if (hint === undefined) return data;
   const message = `${data.message} (${hint})`;
   return {

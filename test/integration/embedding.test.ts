@@ -39,6 +39,15 @@ test('two_arbiters_one_process: not two inline ones of the same name at a time',
   assert.deepEqual(await program.exited(), { code: 0, signal: null });
 });
 
+test('an inline app behind another one of the same name is refused, and never served the other', async (t) => {
+  const program = new Program(t, process.execPath, [fixture('names-again.js')]);
+  const [line] = await program.printed(/^\[.*\]$/m);
+  const [first, refused, again, ...others] = JSON.parse(line);
+  assert.match(refused, /'prefork' here before.*option 'name' must differ/);
+  assert.deepEqual([first, again, ...others], ['the first', 'the first', 'another', 'hello', 'the first']);
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
+});
+
 test('inline_app_reruns_entry', async (t) => {
   const log = join(temporaryFolder(t), 'log');
   const options = { app: 'inline', workers: 2 };

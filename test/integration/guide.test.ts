@@ -11,7 +11,7 @@ const GUIDE = fileURLToPath(new URL('../../docs/guide/', import.meta.url));
 // Inside the package, so that `prefork` is resolved as it is for a user.
 const WORK = fileURLToPath(new URL('../', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../docs/examples/', import.meta.url));
-const BLOCK = /```js\n\/\/ (?<file>[\w-]+\.mjs)\n(?<code>.*?)```\n(?:\n```text\n(?<output>.*?)```)?/gs;
+const BLOCK = /```js\n\/\/ (?<file>[\w-]+(?:\.test)?\.mjs)\n(?<code>.*?)```\n(?:\n```text\n(?<output>.*?)```)?/gs;
 
 /** Most of the time of an example it waits for another process, so two pages are tried at once. */
 describe('guide', { concurrency: 2 }, () => {
@@ -25,13 +25,20 @@ describe('guide', { concurrency: 2 }, () => {
       assert.deepEqual(names, [...new Set(names)], 'a name for each block, or one would take the place of another');
       for (const { file, code } of blocks) writeFileSync(join(folder, file as string), code as string);
       for (const { file, output } of blocks) {
-        if (output === undefined) continue;
-        const { stdout } = await promisify(execFile)(process.execPath, [file as string], {
-          cwd: folder,
-          timeout: 240_000,
-          env: { ...PACE, ...process.env },
-        });
-        assert.equal(stdout, output, file);
+        const isTest = file?.endsWith('.test.mjs');
+        if (output === undefined && !isTest) continue;
+        const { NODE_TEST_CONTEXT, ...env } = process.env;
+        const { stdout } = await promisify(execFile)(
+          process.execPath,
+          [...(isTest ? ['--test'] : []), file as string],
+          {
+            cwd: folder,
+            timeout: 240_000,
+            env: { ...PACE, ...env },
+          },
+        );
+        if (isTest) assert.match(stdout, /^(?:# |ℹ )pass [1-9]/m, file);
+        else assert.equal(stdout, output, file);
       }
     });
   }

@@ -1,11 +1,13 @@
 /* What the script of a host does is done in each worker of the inline form too. */
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { CLASSES } from '../helpers/classes.js';
-import { Host, type HostOptions } from '../helpers/host.js';
+import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { temporaryFolder } from '../helpers/place.js';
+import { Program } from '../helpers/program.js';
 
 const HINT = /each worker runs the script of the host .*behind `if \(!Arbiter\.isWorker\)`/;
 
@@ -44,6 +46,30 @@ test('a script that ends the worker is told so', async (t) => {
   assert.match(error.message, /ended with exit code 3 without a call of run\(\) or start\(\)/);
   assert.match(error.message, HINT);
 });
+
+/** What test runners and loaders do: their own file is the script, and that of the host is loaded by it, in one process only. */
+const RUNNER = (again: string): string =>
+  `if (process.env.RUNNER_PID) { ${again} } else { process.env.RUNNER_PID = process.pid; await import(process.argv[2]); }`;
+
+for (const [what, again, how] of [
+  ['fails', "throw new Error('no runner within a runner')", /: no runner within a runner/],
+  ['ends', 'process.exit(0)', /exit code 0 without a call of run\(\) or start\(\) of the Arbiter named 'prefork'/],
+] as const) {
+  test(`a script that a test runner has loaded, which ${what} in a worker: the module form is named`, async (t) => {
+    const folder = join(temporaryFolder(t), 'node_modules/runner');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'cli.mjs'), RUNNER(again));
+    const program = new Program(t, process.execPath, [join(folder, 'cli.mjs'), fixture('tells-start.js')]);
+    const [line] = await program.printed(/^\{.*\}$/m);
+    const { code, message } = JSON.parse(line);
+    assert.equal(code, 'ERR_WORKER_BOOT');
+    assert.match(message, how);
+    assert.match(
+      message,
+      /each worker runs .*node_modules\/runner\/cli\.mjs again: .* give 'app' as a module, new URL\(/,
+    );
+  });
+}
 
 test('what has another cause is not told so', async (t) => {
   const broken = start(t, 'has a broken app');

@@ -24,7 +24,7 @@ const FAILED: Readonly<
   Record<Exclude<BootPhase, 'bind'>, (id: number, why: string) => ['ERR_APP_LOAD' | 'ERR_WORKER_BOOT', string]>
 > = {
   load: (id, why) => ['ERR_APP_LOAD', `${workerName(id)}: the application failed to load: ${why}`],
-  boot: (id, why) => ['ERR_WORKER_BOOT', `${workerName(id)} failed before it was ready: ${why}`],
+  boot: (id, why) => ['ERR_WORKER_BOOT', `${workerName(id)} failed before it was ready: ${why}${hintAt(why)}`],
 };
 
 /** The error for a worker that ended before it was ready and left no word. */
@@ -32,7 +32,7 @@ export function silentFailure(id: number, { code, signal }: WorkerExit, spawnErr
   if (spawnError) {
     return new ArbiterError(
       'ERR_WORKER_BOOT',
-      `${workerName(id)} could not be spawned: ${spawnError.message}${hintAt(spawnError)}`,
+      `${workerName(id)} could not be spawned: ${spawnError.message}${hintAt((spawnError as NodeJS.ErrnoException).code)}`,
       { cause: spawnError },
     );
   }
@@ -49,9 +49,9 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOMEM: 'no memory left',
 };
 
-function hintAt(error: NodeJS.ErrnoException): string {
-  const hint = HINTS[error.code ?? ''];
-  return hint === undefined ? '' : ` (${hint})`;
+/** Of a thread that cannot be started, the code is all that Node says. */
+function hintAt(code = ''): string {
+  return Object.hasOwn(HINTS, code) ? ` (${HINTS[code]})` : '';
 }
 
 /** What a worker would have said that V8, or node, ended. */

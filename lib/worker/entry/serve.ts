@@ -67,8 +67,10 @@ async function load(app: string, { clocks }: WorkerSpec, warn: ReturnType<typeof
 }
 
 /** `start()` of an Arbiter in a worker process: serves in the inline form, if it is the one that the worker is for. */
-export async function startInWorker({ name, app, workerClass }: ResolvedOptions): Promise<void> {
+export async function startInWorker({ name, source, app, workerClass }: ResolvedOptions): Promise<void> {
   if (!ownSpec || !ownLifecycle || ownSpec.app !== undefined || ownSpec.name !== name) return;
+  // Its workers begin with the module.
+  if (source.form === 'module') return;
   ownScript.arrive();
   return serve(ownSpec, ownLifecycle, { app, workerClass: workerClass.inline });
 }

@@ -9,7 +9,6 @@ import type { ThreadActivity } from '../../protocol/activity.js';
 import type { BootPhase } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { STATE } from '../../scoreboard.js';
-import { serializeError } from '../../serialized-error.js';
 import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
@@ -281,7 +280,7 @@ export function startLifecycle(
     access?.leave();
     if (worker || reported || draining) return;
     const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
-    tell({ type: 'failed', phase: 'boot', error: code === 0 ? serializeError(error) : explained(error) });
+    tell({ type: 'failed', phase: 'boot', error: explained(error, code === 0) });
   });
   link.onGone(() => {
     heard = false;

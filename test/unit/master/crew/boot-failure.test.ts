@@ -36,6 +36,12 @@ for (const [what, failure, code, message] of FAILURES) {
   });
 }
 
+test('of a thread that the system has no room for, the code is all that there is to say', () => {
+  const noRoom = serializeError(Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' }));
+  const failure = reportedFailure(7, { type: 'failed', phase: 'boot', error: noRoom }, ADDRESSES);
+  assert.match(failure.message, /^worker #7 failed before it was ready: EAGAIN \(too many processes, see ulimit -u/);
+});
+
 test('a worker that ended without a word is told by its exit', () => {
   const by = (code: number | null, signal: NodeJS.Signals | null) => silentFailure(7, { code, signal, reason: 'boot' });
   assert.match(by(9, null).message, /^worker #7 ended with exit code 9 before it was ready$/);
