@@ -20,6 +20,7 @@ import { readTls } from './options/tls.js';
 import type { ArbiterOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
 import { foreign, spec } from './worker/context.js';
+import { startByFirstCopy } from './worker/entry/other-copy.js';
 import { startInWorker } from './worker/entry/serve.js';
 
 /** Else it would become a master within a worker. */
@@ -40,6 +41,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   /** Whether this process is a worker of some Arbiter. */
   static readonly isWorker: boolean = spec !== undefined || foreign;
 
+  readonly #given: ArbiterOptions<App>;
   readonly #options: ResolvedOptions;
   readonly #master: Master;
   readonly #notifier: Notifier;
@@ -47,6 +49,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   constructor(options: ArbiterOptions<App>) {
     super();
     if (!spec && !foreign) refuseBundled();
+    this.#given = options;
     this.#options = validateOptions(options);
     if (!spec && this.#options.tls) readTls(this.#options.tls);
     const journal = createJournal(this.#options, () => this.#master.target);
@@ -86,15 +89,21 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    */
   async start(): Promise<void> {
     if (spec) return startInWorker(this.#options);
-    if (foreign) throw refusal('start', FOREIGN);
+    if (foreign) return this.#startByFirst('start');
     await this.#master.start();
   }
 
   /** `start()`, then resolves when the arbiter has stopped, by a signal or `stop()`; also when that happens while it starts. */
   async run(): Promise<void> {
     if (spec) return startInWorker(this.#options);
-    if (foreign) throw refusal('run', FOREIGN);
+    if (foreign) return this.#startByFirst('run');
     await this.#master.run();
+  }
+
+  async #startByFirst(method: string): Promise<void> {
+    const start = startByFirstCopy(this.#given);
+    if (start === undefined) throw refusal(method, FOREIGN);
+    await start;
   }
 
   /**

@@ -29,15 +29,16 @@ export const foreign: boolean = !spec && MARK in process;
  * Where an application finds its own worker, also one that has been bundled with a copy of this library. Of each process and each thread, which
  * have a `process` of their own. The number is that of what is found there: another one where something of it means something else.
  */
-const OWN = Symbol.for('prefork.worker.1');
+const LEFT = { worker: Symbol.for('prefork.worker.1'), start: Symbol.for('prefork.start.1') };
+type Left = 'worker' | 'start';
 
 /** For the other copies. */
-export function leaveForCopies<T>(own: T): T {
-  Object.defineProperty(process, OWN, { value: own });
+export function leaveForCopies<T>(what: Left, own: T): T {
+  Object.defineProperty(process, LEFT[what], { value: own });
   return own;
 }
 
 /** What the copy that has begun this worker has left; undefined where there is none. */
-export function leftByCopy(): unknown {
-  return (process as { readonly [OWN]?: unknown })[OWN];
+export function leftByCopy(what: Left): unknown {
+  return Reflect.get(process, LEFT[what]);
 }

@@ -5,4 +5,4 @@ import type { OwnWorker } from './self.js';
 /**
  * This process's, or thread's, own worker; undefined in the master and in other programs. An application that is bundled with a copy of this library finds it too.
  */
-export const worker: OwnWorker | undefined = own ?? (leftByCopy() as OwnWorker | undefined);
+export const worker: OwnWorker | undefined = own ?? (leftByCopy('worker') as OwnWorker | undefined);

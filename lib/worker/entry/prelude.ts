@@ -22,14 +22,18 @@ import { Pulse } from '../vitals/pulse.js';
 import { RecycleWatch } from '../vitals/recycle.js';
 import { Slot } from '../vitals/slot.js';
 import { startWatchdog } from '../watchdog/watchdog.js';
+import { beFirstCopy } from './other-copy.js';
 import { guardOutput } from './output.js';
 import { type OwnWorker, ownWorker } from './self.js';
 
 /** Undefined where this is no worker. */
 export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
 /** What the application finds as `worker`. Left before its code, in which a copy of this library may come first. */
-export const own: OwnWorker | undefined = spec && lifecycle && leaveForCopies(ownWorker(spec, lifecycle));
-if (spec && spec.app === undefined) ownScript.begin();
+export const own: OwnWorker | undefined = spec && lifecycle && leaveForCopies('worker', ownWorker(spec, lifecycle));
+if (spec && spec.app === undefined) {
+  ownScript.begin();
+  beFirstCopy();
+}
 // Loaded by the flag, but not by a worker: by a thread of one, which has modules of its own and the same fd 0.
 if (!spec && process.execArgv[1] === preludeIn(LIBRARY)) {
   process.execArgv.splice(0, 2);
