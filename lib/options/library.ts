@@ -20,9 +20,14 @@ function folderOf(url: string | undefined): string {
 /** The first code of a worker, by its path in {@link LIBRARY}. */
 const PRELUDE = 'worker/entry/prelude.js';
 
-/** The same in the copy of this library in that folder, as `--import` takes it. */
+/** The same in the copy of this library in that folder, as `--require` takes it. */
+export function preludePathIn(library: string): string {
+  return join(library, PRELUDE);
+}
+
+/** The same, as `--import` takes it. */
 export function preludeIn(library: string): string {
-  return pathToFileURL(join(library, PRELUDE)).href;
+  return pathToFileURL(preludePathIn(library)).href;
 }
 
 /**

@@ -23,7 +23,25 @@ const WARM_UP = 3_000;
 /** What the heap may have grown by: half, in the long form a tenth, of what a closure for each request would hold. Bytes. */
 const GROWTH = amount({ suite: 1 << 19, long: 1 << 20 });
 
+const ROUNDS = 3;
+
 const heap = async (url: string, ca?: string): Promise<number> => Number((await get(`${url}/heap`, ca)).body);
+
+/**
+ * Has so many requests made until the heap no longer grows by them, a few times at most, and returns how many times: what is compiled late, as on Node 22, is there once, and a leak
+ * each time.
+ */
+async function settles(url: string, ask: () => Promise<void>, ca?: string): Promise<number> {
+  const growths: number[] = [];
+  for (let before = await heap(url, ca); growths.length < ROUNDS; ) {
+    await ask();
+    const after = await heap(url, ca);
+    growths.push(after - before);
+    if (after - before < GROWTH) return growths.length;
+    before = after;
+  }
+  throw new Error(`the heap has grown each time, by ${growths} bytes`);
+}
 
 for (const { name, options, keeps } of classes(1)) {
   for (const [count, secure] of [
@@ -37,11 +55,10 @@ for (const { name, options, keeps } of classes(1)) {
       const host = new Host(t, { workers: 1, app, ...options, ...(secure && { tls: { ...certificate() } }) });
       const url = await host.ready();
       assert.equal(await manyOverHttp1(t, url, { count: WARM_UP, window: 20 }, cert), WARM_UP);
-      const before = await heap(url, cert);
-      assert.equal(await manyOverHttp1(t, url, { count, window: 20 }, cert), count);
-      const growth = (await heap(url, cert)) - before;
-      assert.ok(growth < GROWTH, `the heap has grown by ${growth} bytes`);
-      await host.finished(WARM_UP + count + 2);
+      const ask = async (): Promise<void> =>
+        assert.equal(await manyOverHttp1(t, url, { count, window: 20 }, cert), count);
+      const times = await settles(url, ask, cert);
+      await host.finished(WARM_UP + 1 + times * (count + 1));
       await assertUnharmed(host);
     });
   }
@@ -53,13 +70,13 @@ test(`${MANY} requests on one connection: async, HTTP/2`, needed, async (t) => {
   const session = await connect(t, url);
   const warmUp = await manyOverHttp2(session, { count: WARM_UP, window: 50 });
   assert.deepEqual(warmUp, { answered: WARM_UP, refused: 0, failed: [] });
-  const before = await heap(url, certificate().cert);
-  const { answered, failed } = await manyOverHttp2(session, { count: MANY, window: 50 });
-  assert.deepEqual([answered, failed], [MANY, []]);
-  const growth = (await heap(url, certificate().cert)) - before;
-  assert.ok(growth < GROWTH, `the heap has grown by ${growth} bytes`);
+  const ask = async (): Promise<void> => {
+    const { answered, failed } = await manyOverHttp2(session, { count: MANY, window: 50 });
+    assert.deepEqual([answered, failed], [MANY, []]);
+  };
+  const times = await settles(url, ask, certificate().cert);
   assert.ok(!session.closed);
-  await host.finished(WARM_UP + MANY + 2);
+  await host.finished(WARM_UP + 1 + times * (MANY + 1));
   await assertUnharmed(host);
 });
 

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { ArbiterError } from '../../errors.js';
-import { LIBRARY, preludeIn } from '../../options/library.js';
+import { LIBRARY, preludeIn, preludePathIn } from '../../options/library.js';
 import type { AppSource } from '../../options/resolved.js';
 
 /** A program and its arguments, as spawn(3) takes them. */
@@ -33,12 +33,25 @@ export function workerCommand(
   shell: string | undefined,
   library: string = LIBRARY,
 ): Command {
-  const script = source.form === 'module' ? [join(library, 'worker/entry/main.js')] : hostScript(host, execArgv);
+  const isModule = source.form === 'module';
+  const script = isModule ? [join(library, 'worker/entry/main.js')] : hostScript(host, execArgv);
+  const begin =
+    isModule || !learnsByRequire(execArgv) ? ['--import', preludeIn(library)] : ['--require', preludePathIn(library)];
   // For an inspector in NODE_OPTIONS; one in execArgv comes later and has its own.
   const inspector = process.env['NODE_OPTIONS']?.includes('--inspect') ? ['--inspect-port=0'] : [];
-  const args = ['--import', preludeIn(library), ...inspector, ...workerExecArgv(execArgv), ...script];
+  const args = [...begin, ...inspector, ...workerExecArgv(execArgv), ...script];
   if (shell === undefined) return { file: process.execPath, args };
   return { file: shell, args: ['-c', MOVE_SOCKET, process.execPath, ...args] };
+}
+
+/**
+ * Whether the loader of CommonJS has been taught something, by ts-node for one, and that of ES modules nothing. Any `--import` has Node load a script by the latter, which
+ * does not know of it.
+ */
+function learnsByRequire(execArgv: readonly string[]): boolean {
+  const flags = [...execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)];
+  const has = (pattern: RegExp): boolean => flags.some((flag) => pattern.test(flag));
+  return has(/^(?:-r|--require)(?:=|$)/) && !has(/^--(?:import|loader|experimental-loader)(?:=|$)/);
 }
 
 /** The host's entry script and its arguments, which an inline app runs again. */

@@ -1,11 +1,11 @@
 /*
- * The first code of every worker process, loaded by --import before the application, its loaders and everything
+ * The first code of every worker process, loaded by --import or --require before the application, its loaders and everything
  * else. The flag reaches the threads of a worker too. Importing it elsewhere does nothing.
  */
 import { createServer } from 'node:net';
 import { threadId } from 'node:worker_threads';
 import { openStandardError } from '../../log/standard-error.js';
-import { LIBRARY, preludeIn } from '../../options/library.js';
+import { LIBRARY, preludeIn, preludePathIn } from '../../options/library.js';
 import { FD, type WorkerSpec } from '../../protocol/spec.js';
 import { SLOT_SIZE, STATE } from '../../scoreboard.js';
 import { replaceDeadTerminals } from '../../system/dead-terminal.js';
@@ -35,7 +35,7 @@ if (spec && spec.app === undefined) {
   beFirstCopy();
 }
 // Loaded by the flag, but not by a worker: by a thread of one, which has modules of its own and the same fd 0.
-if (!spec && process.execArgv[1] === preludeIn(LIBRARY)) {
+if (!spec && [preludeIn(LIBRARY), preludePathIn(LIBRARY)].includes(process.execArgv[1] ?? '')) {
   process.execArgv.splice(0, 2);
   guardStdin();
   guardOutput();

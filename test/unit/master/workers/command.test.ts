@@ -117,6 +117,21 @@ test('a worker of a module app: the entry of the library, and nothing of the hos
   assert.deepEqual(rest, []);
 });
 
+test('where a flag has taught the loader of CommonJS alone, a script is left to that', () => {
+  const begin = (source: AppSource, flags: string[]): string | undefined =>
+    workerCommand(source, flags, HOST, undefined).args[0];
+  for (const flags of [['-r', 'ts-node/register'], ['--require', './a.cjs'], ['--require=./a.cjs']]) {
+    assert.equal(begin(INLINE, flags), '--require');
+    assert.equal(begin(MODULE, flags), '--import');
+    assert.equal(begin(INLINE, [...flags, '--import', 'tsx']), '--import');
+    assert.equal(begin(INLINE, [...flags, '--loader=ts-node/esm']), '--import');
+  }
+  const [, prelude] = workerCommand(INLINE, ['-r', 'ts-node/register'], HOST, undefined).args;
+  assert.match(prelude ?? '', /^\/.*\/build\/worker\/entry\/prelude\.js$/);
+  process.env['NODE_OPTIONS'] = '--no-warnings -r ./a.cjs';
+  assert.equal(begin(INLINE, []), '--require');
+});
+
 test('a script among the flags, as ts-node has one, comes after the prelude and before the host script', () => {
   const { args } = workerCommand(INLINE, ['/m/ts-node/dist/bin.js', '--esm'], HOST, undefined);
   assert.deepEqual(args.slice(2), ['/m/ts-node/dist/bin.js', '--esm', '/srv/host.js', '--port', '80']);

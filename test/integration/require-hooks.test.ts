@@ -1,0 +1,47 @@
+/* A host whose script only a loader for CommonJS understands, as with `-r ts-node/register`: its workers do, too. */
+import assert from 'node:assert/strict';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { CLASSES } from '../helpers/classes.js';
+import { temporaryFolder } from '../helpers/place.js';
+import { Program } from '../helpers/program.js';
+import { PROJECT } from '../helpers/project.js';
+
+/** Makes JavaScript of what has a language of its own. */
+const HOOK = `
+const { readFileSync } = require('node:fs');
+require.extensions['.own'] = (module, file) =>
+  module._compile(readFileSync(file, 'utf8').replaceAll('constant ', 'const '), file);
+`;
+const SCRIPT = `
+constant { Arbiter, worker } = require('prefork');
+constant app = (request, response) => response.end([typeof worker.send, require.main === module, process.execArgv].join(' '));
+constant arbiter = new Arbiter({ app, workerClass: process.argv[2], workers: 1, bind: '127.0.0.1:0', logger: false });
+arbiter.start().then(async () => {
+  constant answer = await fetch('http://127.0.0.1:' + arbiter.addresses[0].port);
+  console.log('answered ' + (await answer.text()));
+  await arbiter.stop();
+}, (error) => console.log('failed ' + error.message));
+`;
+
+for (const workerClass of CLASSES) {
+  for (const by of ['flag', 'NODE_OPTIONS']) {
+    test(`a script of a language that a required hook knows: ${workerClass}, by ${by}`, async (t) => {
+      const folder = temporaryFolder(t);
+      mkdirSync(join(folder, 'node_modules'));
+      symlinkSync(PROJECT, join(folder, 'node_modules/prefork'));
+      writeFileSync(join(folder, 'hook.cjs'), HOOK);
+      writeFileSync(join(folder, 'server.own'), SCRIPT);
+      const flags = ['-r', join(folder, 'hook.cjs')];
+      const [before, env] = by === 'flag' ? [flags, {}] : [[], { NODE_OPTIONS: flags.join(' ') }];
+      const program = new Program(t, process.execPath, [...before, join(folder, 'server.own'), workerClass], {
+        env: { ...process.env, ...env },
+      });
+      const [line] = await program.printed(/^(?:answered|failed) .*$/m);
+      // The flag by which a worker begins is not there for the application.
+      assert.equal(line, `answered function true ${before}`);
+      assert.deepEqual(await program.exited(), { code: 0, signal: null });
+    });
+  }
+}
