@@ -47,7 +47,7 @@ describe('vanished_websockets', { concurrency: true }, () => {
         () => host.log.split('a WebSocket has closed with').length === 3,
         'both closes in the application',
       );
-      assert.match(host.log, /the server has heard of its close/);
+      await host.until(() => host.log.includes('the server has heard of its close'), 'the close of the server');
     });
 
     test(`vanished_websockets: of socket.io, at a ${drain}`, async (t) => {
