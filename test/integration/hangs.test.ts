@@ -259,24 +259,28 @@ test('extend_timeout: only by what was asked for, and by nothing that is no numb
   await host.event('worker:timeout');
 });
 
+/** What is told of a boot that hangs in this hook. The watchdog has a second for its look, in which a busy machine may have no CPU for it: then it is tried anew. */
+async function bootHang(t: TestContext, hook: string) {
+  for (let tries = 5; ; tries--) {
+    const workerClass = `${fixture('hangs-in-its-hooks.js')}#${hook}`;
+    const host = new Host(t, { workers: 1, bootTimeout: 1_000, workerClass });
+    const [error] = await host.event('rejected');
+    assert.deepEqual([error.code, error.exitCode], ['ERR_BOOT_TIMEOUT', 3]);
+    const [, timeout] = await host.event('worker:timeout');
+    assert.deepEqual([timeout.clock, timeout.answered], ['boot', false]);
+    assert.equal(host.of('worker:exit')[0]?.args[1].reason, 'timeout');
+    if (timeout.hung !== undefined || tries === 1) return timeout;
+  }
+}
+
 test('boot_hangs: the stack names the function', async (t) => {
-  const workerClass = `${fixture('hangs-in-its-hooks.js')}#InitSpins`;
-  const host = new Host(t, { workers: 1, bootTimeout: 1_000, workerClass });
-  const [error] = await host.event('rejected');
-  assert.deepEqual([error.code, error.exitCode], ['ERR_BOOT_TIMEOUT', 3]);
-  const [, timeout] = await host.event('worker:timeout');
-  assert.deepEqual([timeout.clock, timeout.answered, timeout.hung], ['boot', false, 'javascript']);
-  assert.match(timeout.stack, /at spinInHook .*hangs-in-its-hooks\.js/);
+  const { hung, stack } = await bootHang(t, 'InitSpins');
+  assert.equal(hung, 'javascript');
+  assert.match(stack, /at spinInHook .*hangs-in-its-hooks\.js/);
 });
 
 test('boot_hangs: a step that waits', async (t) => {
-  const workerClass = `${fixture('hangs-in-its-hooks.js')}#InitPolls`;
-  const host = new Host(t, { workers: 1, bootTimeout: 1_000, workerClass });
-  const [error] = await host.event('rejected');
-  assert.equal(error.code, 'ERR_BOOT_TIMEOUT');
-  const [, timeout] = await host.event('worker:timeout');
-  assert.deepEqual([timeout.clock, timeout.answered, timeout.hung], ['boot', false, 'waiting']);
-  assert.equal(host.of('worker:exit')[0]?.args[1].reason, 'timeout');
+  assert.equal((await bootHang(t, 'InitPolls')).hung, 'waiting');
 });
 
 for (const name of ['AbortSpins', 'AbortWaits', 'AbortThrows']) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Receipt } from '../../../../build/protocol/mail.js';
 import { Inbox } from '../../../../build/worker/lifecycle/inbox.js';
@@ -12,9 +12,13 @@ function opened(thread = 0): { inbox: Inbox; receipts: Omit<Receipt, 'type'>[]; 
   return { inbox, receipts, errors };
 }
 
+/** No time passes, and so all that has come is read at once: a thread that waits for a CPU would find its slice over. */
+const standStill = (t: TestContext): unknown => t.mock.method(performance, 'now', () => 0);
+
 const texts = (...messages: unknown[]): string[] => messages.map((message) => JSON.stringify(message));
 
-test('messages are heard in order, and told of together', () => {
+test('messages are heard in order, and told of together', (t) => {
+  standStill(t);
   const { inbox, receipts } = opened(2);
   const heard: unknown[] = [];
   inbox.on('message', (message) => heard.push(message), false);
@@ -27,7 +31,8 @@ test('messages are heard in order, and told of together', () => {
   ]);
 });
 
-test('where nobody listens a message is lost, and that is told apart from those that were heard', () => {
+test('where nobody listens a message is lost, and that is told apart from those that were heard', (t) => {
+  standStill(t);
   const { inbox, receipts } = opened();
   inbox.take(texts(1, 2));
   const heard: unknown[] = [];
@@ -41,7 +46,8 @@ test('where nobody listens a message is lost, and that is told apart from those 
   ]);
 });
 
-test("listeners are an EventEmitter's: the same twice, removed once, others removed on the way", () => {
+test("listeners are an EventEmitter's: the same twice, removed once, others removed on the way", (t) => {
+  standStill(t);
   const { inbox } = opened();
   const heard: string[] = [];
   const twice = (): unknown => heard.push('twice');
