@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { CLASSES } from '../helpers/classes.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
@@ -25,17 +25,23 @@ arbiter.start().then(async () => {
 }, (error) => console.log('failed ' + error.message));
 `;
 
+/** A folder where the library is installed, with the hook, and this script in it. */
+function host(t: TestContext, name: string, script: string): { readonly path: string; readonly flags: string[] } {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(PROJECT, join(folder, 'node_modules/prefork'));
+  writeFileSync(join(folder, 'hook.cjs'), HOOK);
+  const path = join(folder, name);
+  writeFileSync(path, script);
+  return { path, flags: ['-r', join(folder, 'hook.cjs')] };
+}
+
 for (const workerClass of CLASSES) {
   for (const by of ['flag', 'NODE_OPTIONS']) {
     test(`a script of a language that a required hook knows: ${workerClass}, by ${by}`, async (t) => {
-      const folder = temporaryFolder(t);
-      mkdirSync(join(folder, 'node_modules'));
-      symlinkSync(PROJECT, join(folder, 'node_modules/prefork'));
-      writeFileSync(join(folder, 'hook.cjs'), HOOK);
-      writeFileSync(join(folder, 'server.own'), SCRIPT);
-      const flags = ['-r', join(folder, 'hook.cjs')];
+      const { path, flags } = host(t, 'server.own', SCRIPT);
       const [before, env] = by === 'flag' ? [flags, {}] : [[], { NODE_OPTIONS: flags.join(' ') }];
-      const program = new Program(t, process.execPath, [...before, join(folder, 'server.own'), workerClass], {
+      const program = new Program(t, process.execPath, [...before, path, workerClass], {
         env: { ...process.env, ...env },
       });
       const [line] = await program.printed(/^(?:answered|failed) .*$/m);
@@ -44,4 +50,18 @@ for (const workerClass of CLASSES) {
       assert.deepEqual(await program.exited(), { code: 0, signal: null });
     });
   }
+
+  test(`an ES module behind a required hook: ${workerClass}`, async (t) => {
+    const script = SCRIPT.replace(
+      "constant { Arbiter, worker } = require('prefork')",
+      "import { Arbiter, worker } from 'prefork'",
+    )
+      .replace('require.main === module', 'import.meta.url.length > 0')
+      .replaceAll('constant ', 'const ');
+    const { path, flags } = host(t, 'server.mjs', script);
+    const program = new Program(t, process.execPath, [...flags, path, workerClass]);
+    const [line] = await program.printed(/^(?:answered|failed) .*$/m);
+    assert.equal(line, `answered function true ${flags}`);
+    assert.deepEqual(await program.exited(), { code: 0, signal: null });
+  });
 }
