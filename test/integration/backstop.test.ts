@@ -158,8 +158,8 @@ for (const [watchdog, limit] of [
     process.kill(pid, 'SIGSTOP');
     const [, { clock, elapsed }] = await host.event('worker:timeout');
     assert.equal(clock, 'boot');
-    // Timers count whole milliseconds, and so may ring a fraction of one early.
-    assert.ok(elapsed > limit - 1, `${elapsed} ms`);
+    // Timers count in whole milliseconds from when the loop last looked at the clock, and so may ring early by one or two.
+    assert.ok(elapsed > limit - 5, `${elapsed} ms`);
     await host.event('rejected');
   });
 }
