@@ -9,7 +9,7 @@ export function emitWarning(error: Error & { readonly code?: string }): void {
     // It has no listener where warnings are not wanted.
     const printer = process.listeners('warning').find(({ name }) => name === 'onWarning');
     if (printer === undefined || isRedirected()) {
-      process.emitWarning(error);
+      emit(error);
       return;
     }
     process.off('warning', printer);
@@ -21,6 +21,15 @@ export function emitWarning(error: Error & { readonly code?: string }): void {
     const code = error.code === undefined ? '' : `[${error.code}] `;
     say(`(node:${process.pid}) ${code}${error}\n`);
   });
+}
+
+function emit(error: Error & { readonly code?: string }): void {
+  try {
+    process.emitWarning(error);
+  } catch {
+    // In a context of its own, as Jest gives one to each file of tests, an Error is none of Node's.
+    process.emitWarning(error.message, { type: error.name, ...(error.code !== undefined && { code: error.code }) });
+  }
 }
 
 /** Node writes them to a file then. */

@@ -21,7 +21,7 @@ export const SHELL: string | undefined = executable('/bin/sh');
 const MOVE_SOCKET = 'exec "$0" "$@" <&4 4<&-';
 
 /**
- * The command for a worker that begins with the copy of this library in that folder.
+ * The command for a worker that begins with the copy of this library in that folder, and has these flags in its environment.
  *
  * The prelude comes before every other flag: it guards fd 0, so it must run before any code of the
  * application or its loaders. (It comes before them also because ts-node puts its own script in `execArgv`.)
@@ -31,14 +31,16 @@ export function workerCommand(
   execArgv: readonly string[],
   host: readonly string[],
   shell: string | undefined,
-  library: string = LIBRARY,
+  { library = LIBRARY, nodeOptions = '' }: { readonly library?: string; readonly nodeOptions?: string } = {},
 ): Command {
   const isModule = source.form === 'module';
   const script = isModule ? [join(library, 'worker/entry/main.js')] : hostScript(host, execArgv);
   const begin =
-    isModule || !learnsByRequire(execArgv) ? ['--import', preludeIn(library)] : ['--require', preludePathIn(library)];
+    isModule || !learnsByRequire([...execArgv, ...nodeOptions.split(/\s+/)])
+      ? ['--import', preludeIn(library)]
+      : ['--require', preludePathIn(library)];
   // For an inspector in NODE_OPTIONS; one in execArgv comes later and has its own.
-  const inspector = process.env['NODE_OPTIONS']?.includes('--inspect') ? ['--inspect-port=0'] : [];
+  const inspector = nodeOptions.includes('--inspect') ? ['--inspect-port=0'] : [];
   const args = [...begin, ...inspector, ...workerExecArgv(execArgv), ...script];
   if (shell === undefined) return { file: process.execPath, args };
   return { file: shell, args: ['-c', MOVE_SOCKET, process.execPath, ...args] };
@@ -48,8 +50,7 @@ export function workerCommand(
  * Whether the loader of CommonJS has been taught something, by ts-node for one, and that of ES modules nothing. Any `--import` has Node load a script by the latter, which
  * does not know of it.
  */
-function learnsByRequire(execArgv: readonly string[]): boolean {
-  const flags = [...execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)];
+function learnsByRequire(flags: readonly string[]): boolean {
   const has = (pattern: RegExp): boolean => flags.some((flag) => pattern.test(flag));
   return has(/^(?:-r|--require)(?:=|$)/) && !has(/^--(?:import|loader|experimental-loader)(?:=|$)/);
 }

@@ -46,7 +46,12 @@ export function newGeneration(
   const { flags: execArgv, files } = splitEnvFiles(options.execArgv, options.cwd);
   // Those of the host's own flags are in its environment.
   const further = options.execArgv === process.execArgv ? [] : readEnvFiles(files);
-  const follow = followsLinks([...execArgv, environment['NODE_OPTIONS'] ?? '']);
+  const variables = {
+    ...Object.fromEntries(further),
+    ...envFiles.renew({ ...withoutServiceVariables(environment), ...env }),
+  };
+  const nodeOptions = variables['NODE_OPTIONS'] ?? '';
+  const follow = followsLinks([...execArgv, nodeOptions]);
   const cwd = follow(options.cwd);
   const pin = (specifier: string): string => pinSpecifier(specifier, cwd, follow);
   const [program = '', entry, ...args] = argv;
@@ -56,12 +61,9 @@ export function newGeneration(
   const secure = tls && withSessionContext(options, system.readTls(tls));
   return {
     number,
-    command: workerCommand(source, execArgv, host, shell, libraryAt(library)),
+    command: workerCommand(source, execArgv, host, shell, { library: libraryAt(library), nodeOptions }),
     cwd,
-    env: {
-      ...Object.fromEntries(further),
-      ...envFiles.renew({ ...withoutServiceVariables(environment), ...env }),
-    },
+    env: variables,
     app: source.form === 'module' ? pin(source.specifier) : undefined,
     workerClass: workerClass.name === undefined ? undefined : pin(workerClass.name),
     tls: secure,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import test, { beforeEach } from 'node:test';
+import test from 'node:test';
 import { ArbiterError } from '../../../../build/errors.js';
 import { hostScript, SHELL, workerCommand, workerExecArgv } from '../../../../build/master/workers/command.js';
 import type { AppSource } from '../../../../build/options/resolved.js';
@@ -7,10 +7,6 @@ import type { AppSource } from '../../../../build/options/resolved.js';
 const INLINE: AppSource = { form: 'inline' };
 const MODULE: AppSource = { form: 'module', specifier: './app.js' };
 const HOST = ['/usr/bin/node', '/srv/host.js', '--port', '80'];
-
-beforeEach(() => {
-  delete process.env['NODE_OPTIONS'];
-});
 
 const FLAGS: readonly (readonly [given: readonly string[], worker: readonly string[]])[] = [
   [[], []],
@@ -128,8 +124,8 @@ test('where a flag has taught the loader of CommonJS alone, a script is left to 
   }
   const [, prelude] = workerCommand(INLINE, ['-r', 'ts-node/register'], HOST, undefined).args;
   assert.match(prelude ?? '', /^\/.*\/build\/worker\/entry\/prelude\.js$/);
-  process.env['NODE_OPTIONS'] = '--no-warnings -r ./a.cjs';
-  assert.equal(begin(INLINE, []), '--require');
+  const byVariable = workerCommand(INLINE, [], HOST, undefined, { nodeOptions: '--no-warnings -r ./a.cjs' });
+  assert.equal(byVariable.args[0], '--require');
 });
 
 test('a script among the flags, as ts-node has one, comes after the prelude and before the host script', () => {
@@ -147,8 +143,8 @@ test('the shell moves the socket to 0 and becomes node, with the same arguments'
 });
 
 test('an inspector that comes by NODE_OPTIONS gets a port of its own too, which a flag may overrule', () => {
-  process.env['NODE_OPTIONS'] = '--no-warnings --inspect=9229';
-  const { args } = workerCommand(MODULE, ['--inspect=[::1]:1'], HOST, undefined);
+  const nodeOptions = '--no-warnings --inspect=9229';
+  const { args } = workerCommand(MODULE, ['--inspect=[::1]:1'], HOST, undefined, { nodeOptions });
   assert.deepEqual(args.slice(2, -1), ['--inspect-port=0', '--inspect=[::1]:0']);
 });
 

@@ -161,3 +161,13 @@ test('a relative script has that name too', (t) => {
   process.argv[1] = '/elsewhere/server.js';
   assert.deepEqual(commandLine(), process.argv);
 });
+
+test('the flags of node that count are those that the workers have in their environment', () => {
+  const beginning = (env: object, environment: NodeJS.ProcessEnv): boolean => {
+    const options = validateOptions({ app: () => undefined, execArgv: [], env });
+    return newGeneration(1, options, environment).command.args.includes('--require');
+  };
+  assert.equal(beginning({}, { NODE_OPTIONS: '-r ./a.cjs' }), true);
+  assert.equal(beginning({ NODE_OPTIONS: '-r ./a.cjs' }, {}), true);
+  assert.equal(beginning({ NODE_OPTIONS: '' }, { NODE_OPTIONS: '-r ./a.cjs' }), false);
+});
