@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { resolveAccount } from '../../../build/system/account.js';
+
+const skip = process.getuid?.() === 0 ? false : 'only root can change the account';
+/** Nobody is given this number. */
+const NOBODY = 3_999_999_999;
+
+test('a user that the system has no entry of, as in a container, needs a group by name', { skip }, () => {
+  const message = /^option 'user': the group of 3999999999 is not known: .*; name the option 'group' too$/;
+  assert.throws(() => resolveAccount(NOBODY, undefined), { code: 'ERR_INVALID_OPTION', message });
+  assert.deepEqual(resolveAccount(NOBODY, 7), { user: NOBODY, group: 7 });
+});
