@@ -50,7 +50,7 @@ test('control: the path of a killed master is taken over, that of a living one i
   const refused = new Host(t, { control: `unix:${path}`, workers: 1 }, impatient);
   const [error] = await refused.event('rejected');
   assert.equal(error.code, 'ERR_BIND');
-  assert.match(error.message, /option 'control'.*in use by another process/);
+  assert.match(error.message, /option 'control'.*in use already/);
   await refused.exited();
   assert.equal((await ask({ socketPath: path }, '/livez')).body.pid, first.pid);
 

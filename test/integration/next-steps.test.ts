@@ -163,6 +163,6 @@ test('a port that an outgoing connection has been given', { skip: process.platfo
   await refused(
     program,
     1,
-    /in use by another process, or by an outgoing connection: .* the ports \d+ to \d+ \(EADDRINUSE\)/,
+    /in use already, by a server of this process or another, or by an outgoing connection: .* the ports \d+ to \d+ \(EADDRINUSE\)/,
   );
 });

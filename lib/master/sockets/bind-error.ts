@@ -9,7 +9,7 @@ export function bindError(address: string, cause: unknown, ports: typeof outgoin
 }
 
 const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the address is in use by another process (EADDRINUSE)',
+  EADDRINUSE: 'the address is in use already, by a server of this process or another (EADDRINUSE)',
   EACCES: 'permission denied (EACCES)',
   EPERM: 'permission denied (EPERM)',
   EADDRNOTAVAIL: 'this machine does not have that address (EADDRNOTAVAIL)',
@@ -24,5 +24,5 @@ function takenByChance(address: string, ports: typeof outgoingPorts): string | u
   const [first, last] = (digits !== undefined && ports()) || [];
   const port = Number(digits);
   if (first === undefined || last === undefined || port < first || port > last) return undefined;
-  return `the address is in use by another process, or by an outgoing connection: the kernel gives these the ports ${first} to ${last} (EADDRINUSE)`;
+  return `the address is in use already, by a server of this process or another, or by an outgoing connection: the kernel gives these the ports ${first} to ${last} (EADDRINUSE)`;
 }

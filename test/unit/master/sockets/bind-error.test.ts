@@ -15,14 +15,14 @@ for (const address of [
   test(`${address} may be the port of an outgoing connection`, () => {
     assert.equal(
       message(address, inUse, [32_768, 60_999]),
-      `cannot bind ${address}: the address is in use by another process, or by an outgoing connection: the kernel gives these the ports 32768 to 60999 (EADDRINUSE)`,
+      `cannot bind ${address}: the address is in use already, by a server of this process or another, or by an outgoing connection: the kernel gives these the ports 32768 to 60999 (EADDRINUSE)`,
     );
   });
 }
 
 test('a port outside of the range, a Unix socket, and a system that tells no range say nothing of it', () => {
   const plain = (address: string): string =>
-    `cannot bind ${address}: the address is in use by another process (EADDRINUSE)`;
+    `cannot bind ${address}: the address is in use already, by a server of this process or another (EADDRINUSE)`;
   for (const address of [':32767', ':61000', ':80', 'unix:/run/app:40000', 'the control at unix:/run/app:40000']) {
     assert.equal(message(address, inUse, [32_768, 60_999]), plain(address));
   }
