@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { closeQuietly, files } from '../../system/files.js';
 
 /**
- * Opens a file that has no name any more, so that nothing can be left behind, in the first folder that has room for it.
+ * Opens a file that has no name any more, so that nothing can be left behind, in the first folder that has room for it. Throws what
+ * each of them said, with the code of the last.
  *
  * @param size - so many bytes of zeros it has, which are written: what is only a hole has no place on the disk yet, or in the memory, and
  * a later write into it may fail.
  */
 export function openUnlinked(size = 0): number {
   const name = `prefork-${process.pid}-${process.hrtime.bigint().toString(36)}`;
-  let failure: unknown;
+  let cause: NodeJS.ErrnoException | undefined;
+  const refusals: string[] = [];
   // Memory where there is a file system of it: a write there never waits for a disk.
   for (const folder of ['/dev/shm', tmpdir()]) {
     const path = join(folder, name);
@@ -21,11 +23,12 @@ export function openUnlinked(size = 0): number {
       reserve(fd, 0, size);
       return fd;
     } catch (error) {
-      failure = error;
+      cause = error as NodeJS.ErrnoException;
+      refusals.push(`${folder}: ${cause.message}`);
       if (fd !== undefined) discard(fd, path);
     }
   }
-  throw failure;
+  throw Object.assign(new Error(refusals.join('; '), { cause }), { code: cause?.code });
 }
 
 const PIECE = 64 * 1024;
