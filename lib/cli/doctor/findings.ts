@@ -2,11 +2,11 @@
 import type { Finding, Look, Surroundings } from './finding.js';
 import { cpuQuota, killsAll, memoryLimit, processLimit } from './resources.js';
 import { killMode, notifies, serviceType, stopTime } from './service.js';
-import { descriptors, nodeEnvironment, nodeVersion, root, sharedMemory, somaxconn } from './system.js';
+import { descriptors, nodeEnvironment, nodeVersion, reaper, root, sharedMemory, somaxconn } from './system.js';
 
 const ALL: readonly Look[] = [
   ...[nodeVersion, memoryLimit, processLimit, descriptors, sharedMemory, notifies],
-  ...[cpuQuota, killsAll, somaxconn, killMode, stopTime, serviceType, root, nodeEnvironment],
+  ...[cpuQuota, killsAll, somaxconn, killMode, stopTime, serviceType, root, reaper, nodeEnvironment],
 ];
 
 /** Errors first. */

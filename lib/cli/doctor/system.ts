@@ -57,6 +57,18 @@ export const root: Look = ({ machine: { uid }, plan: { user } }) =>
       )
     : undefined;
 
+/** What Node programs are called in `/proc/1/cmdline`: by their file, or by the title that they give themselves. */
+const NODE = /^(?:[^\0]*\/)?(?:node|npm|npx|pnpm|yarn|prefork:)(?:[ \0]|$)/;
+
+export const reaper: Look = ({ machine }) =>
+  NODE.test(machine.read('/proc/1/cmdline') ?? '')
+    ? warning(
+        'reaper',
+        'process 1 is a Node program: what the programs that your application starts leave behind becomes its child, and stays a zombie when it ends, since Node reaps none but those that it started.',
+        'where the application starts programs, an init before it: --init of Docker, init: true of Compose, shareProcessNamespace of Kubernetes.',
+      )
+    : undefined;
+
 export const nodeEnvironment: Look = ({ machine: { env } }) =>
   env['NODE_ENV'] === 'production'
     ? undefined

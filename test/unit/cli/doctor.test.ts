@@ -174,6 +174,12 @@ const CASES: readonly (readonly [what: string, made: Made, found: readonly strin
   ['root', { machine: { uid: 0 } }, ['warning root']],
   ['root that gives it up', { machine: { uid: 0 }, options: { user: 'www-data' } }, []],
 
+  ['Node as process 1', { files: { '/proc/1/cmdline': '/usr/local/bin/node\0server.js\0' } }, ['warning reaper']],
+  ['the command as process 1', { files: { '/proc/1/cmdline': 'prefork: master [web]' } }, ['warning reaper']],
+  ['npm as process 1', { files: { '/proc/1/cmdline': 'npm start' } }, ['warning reaper']],
+  ['an init as process 1', { files: { '/proc/1/cmdline': '/sbin/docker-init\0--\0node\0server.js\0' } }, []],
+  ['what only sounds like Node', { files: { '/proc/1/cmdline': '/usr/bin/node-init\0node\0' } }, []],
+
   ['no NODE_ENV', { env: { NODE_ENV: '' } }, ['warning node-env']],
   ['an old Node', { machine: { node: '20.18.3' } }, ['error node-version']],
   ['the oldest Node', { machine: { node: '20.19.0' } }, []],
