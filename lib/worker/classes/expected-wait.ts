@@ -1,6 +1,6 @@
 /** The past that counts, milliseconds: what is older by this weighs a third. */
 const MEMORY = 10_000;
-/** Fewer requests in it tell nothing. */
+/** Fewer requests in it that were no short ones tell nothing: one may have taken long because it was the first, or because the machine was busy. */
 const ENOUGH = 10;
 
 /**
@@ -10,10 +10,18 @@ const ENOUGH = 10;
  * S / T: so each request adds S² / 2T (the mean residual work of queueing theory). Time is a parameter.
  */
 export class ExpectedWait {
+  readonly #short: number;
   #work = 0;
   #time = 0;
   #count = 0;
+  /** Of those that were no short ones. */
+  #longCount = 0;
   #at = 0;
+
+  /** @param short - what takes no longer is a short one, milliseconds. */
+  constructor(short: number) {
+    this.#short = short;
+  }
 
   /** A request that took so long, milliseconds, has ended now. */
   add(duration: number, now: number): void {
@@ -21,13 +29,14 @@ export class ExpectedWait {
     this.#work = this.#work * rest + (duration * duration) / 2;
     this.#time = this.#time * rest + duration;
     this.#count = this.#count * rest + 1;
+    this.#longCount = this.#longCount * rest + Number(duration > this.#short);
     this.#at = now;
   }
 
-  /** Milliseconds. 0 as long as too few have come. */
+  /** Milliseconds. 0 as long as too few have come that took long. */
   at(now: number): number {
     const rest = this.#rest(now);
-    return this.#count * rest < ENOUGH ? 0 : (this.#work * rest) / MEMORY;
+    return this.#longCount * rest < ENOUGH ? 0 : (this.#work * rest) / MEMORY;
   }
 
   /** How long a request takes, milliseconds. */

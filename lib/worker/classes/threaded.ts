@@ -21,7 +21,7 @@ export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
   static override readonly kind: WorkerKind = 'threads';
   protected override readonly capacity: number = 1;
   protected override readonly places = 'requests';
-  readonly #wait = new ExpectedWait();
+  readonly #wait = new ExpectedWait(SHORT);
   readonly #bearable: number = NEW_CONNECTION[this.context.tls ? 'tls' : 'plain'];
 
   protected override closes(response: ServerResponse): boolean {
