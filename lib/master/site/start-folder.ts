@@ -15,7 +15,9 @@ export function startFolder(folder: string, script: string | undefined): string 
     throw new Error(`the folder that this process was started in is gone: ${folder}`);
   }
   const message = `the folder that this process was started in is gone: ${folder}; its successor is started in that of its script, ${other}`;
-  emitWarning(Object.assign(new Error(message), { name: 'Warning', code: 'PREFORK_FOLDER_GONE' }));
+  const warning = Object.assign(new Error(message), { code: 'PREFORK_FOLDER_GONE' });
+  // Where the prototype is frozen, it cannot be set.
+  emitWarning(Object.defineProperty(warning, 'name', { value: 'Warning' }));
   return other;
 }
 

@@ -55,8 +55,8 @@ export class FirstBytes {
     const { stackTraceLimit } = Error;
     let count: number;
     try {
-      // Nobody asks where it was thrown, and to find that out is most of what it costs.
-      Error.stackTraceLimit = 0;
+      // Nobody asks where it was thrown, and to find that out is most of what it costs. Where somebody has frozen it, nothing is set, and nothing thrown.
+      Reflect.set(Error, 'stackTraceLimit', 0);
       count = readSync(fd, this.#buffer);
     } catch (error) {
       if (this.#points > 0 && MODE !== 'force') this.#points--;
@@ -64,7 +64,7 @@ export class FirstBytes {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') socket.destroy(error as Error);
       return;
     } finally {
-      Error.stackTraceLimit = stackTraceLimit;
+      Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
     }
     // Of an end the system tells again.
     if (count === 0) return;

@@ -28,10 +28,22 @@ function lossText(active: number): string {
 /** The event comes from within the call; undefined of an end without one. */
 function stackOfExit(): string | undefined {
   const { stackTraceLimit, prepareStackTrace } = Error;
-  // What the application, or a library of it, makes of a stack may be anything.
-  Object.assign(Error, { stackTraceLimit: FRAMES, prepareStackTrace: undefined });
-  const frames = new Error().stack?.split('\n').slice(1) ?? [];
-  Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+  // What the application, or a library of it, makes of a stack may be anything. Where somebody has frozen it, nothing is set, and nothing thrown.
+  Reflect.set(Error, 'stackTraceLimit', FRAMES);
+  Reflect.set(Error, 'prepareStackTrace', undefined);
+  const frames = framesOf(new Error());
+  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
+  Reflect.set(Error, 'prepareStackTrace', prepareStackTrace);
   const exit = frames.findLastIndex((frame) => /\bprocess\.exit \(node:/.test(frame));
   return exit < 0 ? undefined : frames.slice(exit + 1).join('\n');
+}
+
+/** None where the application makes something else of a stack, and has frozen that. */
+function framesOf(error: Error): string[] {
+  try {
+    const { stack }: { readonly stack?: unknown } = error;
+    return typeof stack === 'string' ? stack.split('\n').slice(1) : [];
+  } catch {
+    return [];
+  }
 }
