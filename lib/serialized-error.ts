@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { isNativeError } from 'node:util/types';
 
 /** An error as plain data. */
 export interface SerializedError {
@@ -11,6 +12,8 @@ export interface SerializedError {
 
 const MAX_TEXT = 8192;
 const MAX_CAUSES = 4;
+/** Said of what throws as soon as somebody looks at it. */
+const UNREADABLE = 'thrown: an object whose properties cannot be read';
 
 export function serializeError(thrown: unknown, depth = 0): SerializedError {
   try {
@@ -26,7 +29,42 @@ export function serializeError(thrown: unknown, depth = 0): SerializedError {
     };
   } catch {
     // A getter of the application's error class threw: the report must still go out.
-    return { name: 'Error', message: 'thrown: an object whose properties cannot be read' };
+    return { name: 'Error', message: UNREADABLE };
+  }
+}
+
+/*
+ * What the application and the host throw may be anything: a getter, a proxy, a class that shows itself in a way of its own. To look at it may throw
+ * again, where nobody expects it. So it is looked at by these alone.
+ */
+
+/** Its stack, or what else there is to be seen of it; for whoever reads standard error. */
+export function shown(thrown: unknown): string {
+  return looked(() => (thrown instanceof Error && thrown.stack ? String(thrown.stack) : inspect(thrown)));
+}
+
+/** What it says, for a part of another message. */
+export function messageOf(thrown: unknown): string {
+  return looked(() => {
+    if (thrown instanceof Error) return String(thrown.message);
+    return typeof thrown === 'object' && !isNativeError(thrown) ? inspect(thrown) : String(thrown);
+  });
+}
+
+/** As `instanceof`, which throws at a proxy that has been revoked. */
+export function isOf<Kind>(thrown: unknown, kind: new (...args: never[]) => Kind): thrown is Kind {
+  try {
+    return thrown instanceof kind;
+  } catch {
+    return false;
+  }
+}
+
+function looked(look: () => string): string {
+  try {
+    return look();
+  } catch {
+    return UNREADABLE;
   }
 }
 

@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import type { OptionName } from '../options/resolved.js';
 import { meant } from '../options/unknown.js';
 import { OPTIONS } from '../options/validate.js';
+import { messageOf, serializeError } from '../serialized-error.js';
 import { usage } from './command-line.js';
 import { APP } from './settings.js';
 import { check } from './values.js';
@@ -54,13 +55,12 @@ async function importConfig(path: string, name: string): Promise<unknown> {
     // A promise of one is as good.
     return await (compiled === true ? inner : whole);
   } catch (error) {
-    const { code, message } = Object(error) as NodeJS.ErrnoException;
-    if (code === 'ERR_UNKNOWN_FILE_EXTENSION') {
+    if (serializeError(error).code === 'ERR_UNKNOWN_FILE_EXTENSION') {
       throw usage(
         `the config ${name} cannot be loaded: this is Node ${process.versions.node}, and TypeScript is loaded from 22.18 on; use prefork.config.mjs, or a loader such as tsx in NODE_OPTIONS`,
       );
     }
-    throw Object.assign(usage(`the config ${name} cannot be loaded: ${message ?? inspect(error)}`), { cause: error });
+    throw Object.assign(usage(`the config ${name} cannot be loaded: ${messageOf(error)}`), { cause: error });
   }
 }
 

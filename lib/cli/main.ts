@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { ArbiterError } from '../errors.js';
 import { errorLines } from '../log/stack.js';
 import { LIBRARY } from '../options/library.js';
+import { isOf, shown } from '../serialized-error.js';
 import { type CommandLine, type CommandName, readCommandLine } from './command-line.js';
 import { ctl } from './ctl.js';
 import { doctor } from './doctor/doctor.js';
@@ -46,8 +47,8 @@ function version(): string {
 
 /** What was wrong, for the person at the terminal: once, so where the application failed is left to the log. */
 function complain(error: unknown): number {
-  const isOurs = error instanceof ArbiterError;
-  const message = isOurs ? error.message : String((error as Error)?.stack ?? error);
+  const isOurs = isOf(error, ArbiterError);
+  const message = isOurs ? error.message : shown(error);
   const causes = isOurs && !logged.has(error) ? errorLines(error) : [];
   process.stderr.write(`${[`prefork: ${message}`, ...causes].join('\n')}\n`);
   return isOurs ? error.exitCode : 1;

@@ -1,5 +1,5 @@
 import { ArbiterError } from '../errors.js';
-import { type SerializedError, serializeError } from '../serialized-error.js';
+import { isOf, type SerializedError, serializeError } from '../serialized-error.js';
 import { printable } from './text.js';
 
 /** Lines of one stack: more than the watchdog's have, less than a message with a whole document in it. */
@@ -9,7 +9,7 @@ const INDENT = '    ';
 /** What an error says of itself, in one line. */
 export function errorTitle(thrown: unknown): string {
   const error = serializeError(thrown);
-  if (!(thrown instanceof ArbiterError)) return title(error);
+  if (!isOf(thrown, ArbiterError)) return title(error);
   return `${printable(firstLine(error.message))} (${thrown.code})`;
 }
 
@@ -17,7 +17,7 @@ export function errorTitle(thrown: unknown): string {
 export function errorLines(thrown: unknown): string[] {
   const error = serializeError(thrown);
   // Where in this library the error was made tells nobody anything; its cause does.
-  const own = thrown instanceof ArbiterError ? [] : framesOf(error);
+  const own = isOf(thrown, ArbiterError) ? [] : framesOf(error);
   return [...own, ...causeLines(error.cause)];
 }
 

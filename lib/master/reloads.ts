@@ -1,5 +1,6 @@
 import { ArbiterError } from '../errors.js';
 import { emitWarning } from '../log/process-warning.js';
+import { messageOf } from '../serialized-error.js';
 import type { Crew } from './crew/crew.js';
 import { type ArbiterState, refusal } from './loop/states.js';
 import type { ReloadResult } from './tell/events.js';
@@ -49,7 +50,7 @@ export class Reloads {
       crew.rollOut(number, target);
       return true;
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       this.end(
         new ArbiterError('ERR_RELOAD_FAILED', `the reload to generation ${number} cannot begin: ${why}`, { cause }),
       );

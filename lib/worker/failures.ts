@@ -1,5 +1,5 @@
 import type { BootPhase, FailedMessage } from '../protocol/messages.js';
-import { serializeError } from '../serialized-error.js';
+import { isOf, messageOf, serializeError } from '../serialized-error.js';
 import { explained } from './own-script.js';
 
 /** Listening failed; `socket` is the index of the address in `bind`. */
@@ -14,7 +14,7 @@ export class ListenError extends Error {
 /** The application was not what the class can serve. */
 export class AppError extends Error {
   constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    super(messageOf(cause), { cause });
   }
 }
 
@@ -29,9 +29,9 @@ export class ReportedFailure extends Error {
 
 /** What the master is told of it. */
 export function failureReport(error: unknown, phase: BootPhase): FailedMessage {
-  if (error instanceof ReportedFailure) return error.report;
+  if (isOf(error, ReportedFailure)) return error.report;
   const failed = { type: 'failed', phase, error: explained(error) } as const;
-  if (error instanceof AppError) return { ...failed, phase: 'load', error: explained(error.cause) };
-  if (!(error instanceof ListenError)) return failed;
+  if (isOf(error, AppError)) return { ...failed, phase: 'load', error: explained(error.cause) };
+  if (!isOf(error, ListenError)) return failed;
   return { ...failed, phase: 'bind', error: serializeError(error.cause), socket: error.socket };
 }

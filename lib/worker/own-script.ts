@@ -139,8 +139,7 @@ function shown(specifier: string): string {
  */
 export function explained(error: unknown, ended = false): SerializedError {
   const data = serializeError(error);
-  const { code, syscall } = Object(error) as NodeJS.ErrnoException;
-  const listens = code === 'EADDRINUSE' && syscall === 'listen';
+  const listens = cannotListen(error);
   const hint =
     nextStep(data) ??
     ownModule.nextStep(data.message) ??
@@ -153,4 +152,14 @@ export function explained(error: unknown, ended = false): SerializedError {
     message,
     ...(data.stack !== undefined && { stack: data.stack.replace(data.message, () => message) }),
   };
+}
+
+function cannotListen(error: unknown): boolean {
+  try {
+    const { code, syscall } = Object(error) as NodeJS.ErrnoException;
+    return code === 'EADDRINUSE' && syscall === 'listen';
+  } catch {
+    // Whoever has thrown it may have put a getter there.
+    return false;
+  }
 }

@@ -1,5 +1,6 @@
 /* What every wing needs and none owns. */
 import { ArbiterError } from '../../errors.js';
+import { isOf, messageOf } from '../../serialized-error.js';
 import { workerName } from './names.js';
 
 /** Orders to end: they must arrive. */
@@ -16,9 +17,8 @@ export function unsignalled(
 
 /** What the master met, as an error of this library. `doing` begins the message. */
 export function asTrouble(doing: string, thrown: unknown): ArbiterError {
-  if (thrown instanceof ArbiterError) return thrown;
-  const why = thrown instanceof Error ? thrown.message : String(thrown);
-  return new ArbiterError('ERR_SYSTEM', `${doing}: ${why}`, { cause: thrown });
+  if (isOf(thrown, ArbiterError)) return thrown;
+  return new ArbiterError('ERR_SYSTEM', `${doing}: ${messageOf(thrown)}`, { cause: thrown });
 }
 
 /** When what a turn of the master left undone is tried again. Milliseconds. */

@@ -1,4 +1,5 @@
 import { ArbiterError } from '../../errors.js';
+import { isOf, messageOf } from '../../serialized-error.js';
 
 /** Something that is to be undone, and what a message calls that. */
 export type Step = readonly [what: string, undo: () => unknown];
@@ -32,7 +33,6 @@ export function undoNow(steps: readonly Step[], onError: OnError): void {
 }
 
 function cleanupError(what: string, cause: unknown): ArbiterError {
-  if (cause instanceof ArbiterError) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new ArbiterError('ERR_CLEANUP', `${what}: ${why}; all the rest was undone`, { cause });
+  if (isOf(cause, ArbiterError)) return cause;
+  return new ArbiterError('ERR_CLEANUP', `${what}: ${messageOf(cause)}; all the rest was undone`, { cause });
 }

@@ -1,7 +1,7 @@
 /* Who learns of what happens: listeners of events, the log, the service manager. Nothing is decided here. */
-import { inspect } from 'node:util';
 import { ArbiterError } from '../../errors.js';
 import { emitWarning } from '../../log/process-warning.js';
+import { messageOf } from '../../serialized-error.js';
 import { asTrouble } from '../common/trouble.js';
 import type { ArbiterEvents } from './events.js';
 import type { Journal } from './journal.js';
@@ -44,8 +44,7 @@ export function createNotifier(emitter: Emitter, journal?: Journal): Notifier {
     }
   };
   const failed: Notifier['failed'] = (event, cause, how) => {
-    const why = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : inspect(cause);
-    const error = new ArbiterError('ERR_LISTENER', `a listener of '${event}' ${how}: ${why}`, { cause });
+    const error = new ArbiterError('ERR_LISTENER', `a listener of '${event}' ${how}: ${messageOf(cause)}`, { cause });
     if (event === 'error') emitWarning(error);
     else report(error);
   };

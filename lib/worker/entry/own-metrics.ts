@@ -1,6 +1,7 @@
 import { MAX_USER_MESSAGE } from '../../protocol/messages.js';
 import { type MetricsMessage, type OwnMetric, RESERVED, readMetrics } from '../../protocol/metrics.js';
 import type { WarningCode } from '../../protocol/warning.js';
+import { messageOf } from '../../serialized-error.js';
 
 /** What has numbers of its own: a registry of prom-client, or anything that gives the same. */
 export interface MetricsSource {
@@ -75,7 +76,7 @@ export class MetricsReporter {
       else if (asked) tell({ type: 'metrics', thread });
       this.#told = text;
     } catch (error) {
-      this.#warn(`its metrics could not be had: ${error instanceof Error ? error.message : String(error)}`);
+      this.#warn(`its metrics could not be had: ${messageOf(error)}`);
     } finally {
       this.#running = undefined;
     }

@@ -3,6 +3,7 @@ import { say } from '../../log/standard-error.js';
 import { Fifo } from '../../protocol/fifo.js';
 import type { Receipt, Unheard } from '../../protocol/mail.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
+import { shown } from '../../serialized-error.js';
 import { explained } from '../own-script.js';
 import type { Link } from './link.js';
 
@@ -124,8 +125,4 @@ export function openInbox(
   inbox.open(thread, { tell, onError });
   onLetters((letters) => inbox.take(letters.map(({ text }) => text)));
   process.on('exit', () => inbox.flush());
-}
-
-function shown(error: unknown): string {
-  return error instanceof Error ? String(error.stack) : inspect(error);
 }

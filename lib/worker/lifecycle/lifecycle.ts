@@ -3,12 +3,12 @@
  * worker to stop.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { inspect } from 'node:util';
 import { say } from '../../log/standard-error.js';
 import type { ThreadActivity } from '../../protocol/activity.js';
 import type { BootPhase } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { STATE } from '../../scoreboard.js';
+import { shown } from '../../serialized-error.js';
 import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
@@ -115,10 +115,7 @@ export function startLifecycle(
     const harmless = departure.isAnnounced;
     if (!worker && !harmless) return void failBoot(error);
     tell({ type: 'error', error: explained(error) });
-    if (!heard) {
-      const shown = error instanceof Error ? error.stack : inspect(error);
-      say(`prefork: worker ${process.pid}: uncaught: ${shown}\n`);
-    }
+    if (!heard) say(`prefork: worker ${process.pid}: uncaught: ${shown(error)}\n`);
     if (harmless) return;
     // A second one on the way out: the state is worse than unknown.
     if (crashing) process.exit(EXIT.CRASH);

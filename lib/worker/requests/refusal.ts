@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { inspect } from 'node:util';
 import { say } from '../../log/standard-error.js';
 import { quoted } from '../../log/text.js';
+import { shown } from '../../serialized-error.js';
 import { type Refusal, refusalPage, writeRefusal } from '../raw-response.js';
 import type { WorkerContext } from '../worker.js';
 
@@ -62,6 +62,5 @@ export function cutOff(socket: Socket, pending: number, warn: WorkerContext['war
 
 /** Tells on stderr that a handler failed. */
 export function report(error: unknown, { method, url = '' }: IncomingMessage): void {
-  const stack = error instanceof Error && error.stack ? error.stack : inspect(error);
-  say(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${stack}\n`);
+  say(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${shown(error)}\n`);
 }
