@@ -137,7 +137,6 @@ export function dismissCandidate(): void {
 
 async function succeed({ clocks: { bootTimeout }, gracefulTimeout }: UpgradeLimits): Promise<number> {
   const next = await launch([...estates]);
-  candidate = next;
   try {
     // It waits for these before all else.
     const endShare = shareTicketKeys((tickets) => system.write(next.line, newsLine({ tickets })));
@@ -197,7 +196,9 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   const line = child.stdio[LINE_FD] as Duplex;
   line.on('error', () => undefined);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  return { pid, child, line, ended, left: new Set(), abandon: new AbortController() };
+  // At once: this process may be told to stop in the very turn that asks for the upgrade.
+  candidate = { pid, child, line, ended, left: new Set(), abandon: new AbortController() };
+  return candidate;
 }
 
 function placeOf(script: string | undefined): string {
@@ -219,6 +220,7 @@ function allServed(
   let broken: NodeJS.Timeout | undefined;
   const all = new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => reject(failure(why));
+    const giveUp = (): void => reject(abandoned());
     if (limit !== undefined) {
       timer = setTimeout(() => fail(`it did not serve ${missing.join(', ')} within ${limit} ms`), asDelay(limit));
     }
@@ -230,7 +232,8 @@ function allServed(
     line.once('close', () => {
       broken = setTimeout(() => fail(`the line to it broke before it served ${missing.join(', ')}`), LAST_WORDS);
     });
-    abandon.signal.addEventListener('abort', () => fail('this process was told to stop meanwhile'));
+    if (abandon.signal.aborted) giveUp();
+    else abandon.signal.addEventListener('abort', giveUp);
     readLines(line, (text) => {
       const { serves, fails, leaves, tickets } = newsIn(text);
       if (Array.isArray(tickets)) hearTicketKeys(tickets);
@@ -258,4 +261,9 @@ async function dismiss({ child, ended }: Candidate, limit: number): Promise<void
 
 function failure(why: string, cause?: Error): ArbiterError {
   return new ArbiterError('ERR_UPGRADE_FAILED', `the upgrade failed, and this process serves on: ${why}`, { cause });
+}
+
+/** This process does not serve on: there was nothing wrong with the other one. */
+function abandoned(): ArbiterError {
+  return new ArbiterError('ERR_UPGRADE_FAILED', 'the upgrade was given up: this process was told to stop meanwhile');
 }
