@@ -139,7 +139,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   /**
    * Replaces the worker of one slot, as with `maxRequests`: another one is ready before it drains. Resolves when it is gone. Rejects
    * with `ERR_WORKER_BOOT` when the other one fails: then it serves on. `ERR_STATE` unless the arbiter runs and that slot has a ready worker, or
-   * when it is stopped meanwhile. Others that are due, and a change of scale, come first; a reload does the same.
+   * when it is stopped meanwhile. Others that are due, and a change of scale, come first; a reload does the same. Slots that fail again and again
+   * (`'degraded'`) are not waited for: it is tried, and serves on if the other one fails too.
    */
   async restart(id: number): Promise<void> {
     await this.#master.restart(integer(1)(id, 'id of restart()'));

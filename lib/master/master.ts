@@ -255,8 +255,7 @@ export class Master {
     }
     // What was asked for meanwhile, a reload or a hold, begins on a turn of its own.
     if (this.#state !== before) this.#loop.enqueue({ type: 'wake' });
-    // Who waits for a change would wait for ever if one worker after another were recycled meanwhile.
-    else if (this.#state === 'running' && this.#changes === 0) times.push(...this.crew.tend(this.#target, now));
+    else if (this.#state === 'running') times.push(...this.crew.tend(this.#target, now, this.#changes));
     this.#alarm.set(...times, this.#ending.drainAt);
   }
 

@@ -174,16 +174,16 @@ export class Crew {
   }
 
   /**
-   * What can wait: begins to recycle a worker, if one is due and nothing else changes, and starts a spare, if one is missing, all workers are
-   * ready and no slot fails again and again. Returns when to look again.
+   * What can wait: begins to recycle a worker, if one is due and nothing else changes, and starts a spare, if one is missing, all workers are ready
+   * and no slot fails again and again. Returns when to look again. `changes` of scale are waited for: they would wait for ever if one were recycled after another.
    */
-  tend(target: number, now: number): (number | undefined)[] {
-    const { generation } = this.takeover;
+  tend(target: number, now: number, changes: number): (number | undefined)[] {
+    if (changes > 0 && this.complete(target)) return [];
     const recycling = this.#roster.planRecycling(target, now);
-    for (const id of recycling.spawn) this.#recruiting.spawn(id, generation);
+    for (const id of recycling.spawn) this.#recruiting.spawn(id, this.takeover.generation);
     if (!this.complete(target) || this.#health.degraded) return [recycling.wakeAt];
     const { due, wakeAt } = this.#spares.plan(now);
-    if (due) this.#recruiting.stock(generation);
+    if (due) this.#recruiting.stock(this.takeover.generation);
     return [recycling.wakeAt, wakeAt];
   }
 

@@ -1,9 +1,6 @@
 import type { FailingSlot } from '../scoreboard/stats.js';
 import type { Notifier } from '../tell/notify.js';
-import type { Failing } from './roster.js';
-
-/** So many deaths in a row are no accident: one is replaced at once. */
-const DEGRADED_FROM = 2;
+import { FAILS_FROM, type Failing } from './roster.js';
 
 /** Whether slots fail again and again; tells when that begins, and when it is over. */
 export class Health {
@@ -25,7 +22,7 @@ export class Health {
 
   tell(target: number, now: number): void {
     const failing = this.failing(target, now);
-    const degraded = failing.some(({ failures }) => failures >= DEGRADED_FROM);
+    const degraded = failing.some(({ failures }) => failures >= FAILS_FROM);
     if (degraded === this.degraded) return;
     this.degraded = degraded;
     if (degraded) this.#notifier.emit('degraded', failing);

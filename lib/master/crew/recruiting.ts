@@ -4,7 +4,7 @@ import type { Notifier } from '../tell/notify.js';
 import type { Generation } from '../workers/generation.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 import type { Order } from './rollout.js';
-import type { Roster } from './roster.js';
+import { FAILS_FROM, type Roster } from './roster.js';
 import type { Spares } from './spares.js';
 import type { Takeover } from './takeover.js';
 
@@ -17,9 +17,6 @@ export interface Office {
   readonly takeover: Takeover;
   readonly tally: Tally;
 }
-
-/** A slot that has lost so many workers in a row gets no spare: it would fail the faster, and leave none for the others. */
-const FAILS_FROM = 2;
 
 /** Who gets a slot: a spare, or a new process. */
 export class Recruiting {
@@ -57,6 +54,7 @@ export class Recruiting {
   /** Gives a slot to the spare that waits for one, else to a new process. */
   #occupy(id: number, generation: Generation, now: number): void {
     const { roster, spares } = this.#office;
+    // A slot that fails again and again would fail the faster, and leave none for the others.
     const spare = roster.deaths(id) < FAILS_FROM ? spares.take(generation.number, now) : undefined;
     if (spare === undefined) {
       this.spawn(id, generation);

@@ -15,9 +15,14 @@ export interface Member {
   readonly readySince: number | undefined;
   /** When it may take the place of another one of its slot, on the clock of `now`; undefined before it is ready. */
   readonly provenAt: number | undefined;
-  /** It has asked to be recycled. */
+  /** It has asked to be recycled, or somebody wants another one in its place. */
   readonly due: boolean;
+  /** Somebody does, and waits for it. */
+  readonly unwanted: boolean;
 }
+
+/** A slot that has lost so many workers in a row fails again and again; one is an accident, and replaced at once. */
+export const FAILS_FROM = 2;
 
 /** What has to happen for the roster to hold the target. */
 export interface Plan<M extends Member> {
@@ -114,14 +119,16 @@ export class Roster<M extends Member> {
 
   /**
    * Forgets the failures of each slot that has a stable worker again; one that was ready before does not count, since it
-   * is its substitutes that fail, unless it took over from what failed. Returns when to look again.
+   * is its substitutes that fail, unless it took over from what failed, or gets no more of them. Returns when to look again.
    */
   settle(now: number): number | undefined {
     let wakeAt: number | undefined;
-    for (const { id, term, readySince } of this.staying()) {
+    for (const { id, term, readySince, due } of this.staying()) {
       const slot = this.#slots.get(id);
-      if (!slot || readySince === undefined || (readySince < slot.failedAt && term <= slot.term)) continue;
-      const stableAt = readySince + STABLE_AFTER;
+      if (!slot || readySince === undefined) continue;
+      const wasBefore = readySince < slot.failedAt && term <= slot.term;
+      if (wasBefore && due) continue;
+      const stableAt = (wasBefore ? slot.failedAt : readySince) + STABLE_AFTER;
       if (stableAt <= now) this.#slots.delete(id);
       else wakeAt = Math.min(wakeAt ?? stableAt, stableAt);
     }
@@ -194,11 +201,16 @@ export class Roster<M extends Member> {
   /**
    * Which slot gets a substitute: that of the oldest worker that is due. None unless exactly as many workers live as
    * should and all of them are ready, so that two are never recycled at once, nor one while anything else changes.
+   *
+   * Slots that fail again and again may do so for ever. If they are all that is missing, who is unwanted gets a substitute all the same: somebody waits for
+   * what becomes of it, and it serves on if that one fails too.
    */
   planRecycling(target: number, now: number): Pick<Plan<M>, 'spawn' | 'wakeAt'> {
     const slots = this.#occupants();
-    const changing = slots.length !== target || this.size !== target || slots.some(([{ ready }]) => !ready);
-    const [oldest] = slots.find(([{ due }]) => due) ?? [];
+    const lacking = this.posts(target).filter(({ holders: [worker] }) => worker?.ready !== true);
+    const changing =
+      slots.length > target || this.size !== slots.length || lacking.some(({ id }) => this.deaths(id) < FAILS_FROM);
+    const [oldest] = slots.find(([{ due, unwanted }]) => (lacking.length === 0 ? due : unwanted)) ?? [];
     if (changing || !oldest) return { spawn: [], wakeAt: undefined };
     const notBefore = this.#notBefore(oldest.id) ?? now;
     return notBefore <= now ? { spawn: [oldest.id], wakeAt: undefined } : { spawn: [], wakeAt: notBefore };

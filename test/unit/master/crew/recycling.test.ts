@@ -9,6 +9,7 @@ class Worker implements Member {
   ready = true;
   readonly readySince = 0;
   due = false;
+  unwanted = false;
   leavingFor: 'recycle' | 'scale' | undefined;
   readonly id: number;
   readonly age: number;
@@ -23,7 +24,7 @@ class Worker implements Member {
   get leaving(): boolean {
     return this.leavingFor !== undefined;
   }
-  is(marks: Partial<Pick<Worker, 'ready' | 'due' | 'leavingFor'>>): this {
+  is(marks: Partial<Pick<Worker, 'ready' | 'due' | 'unwanted' | 'leavingFor'>>): this {
     return Object.assign(this, marks);
   }
 }
@@ -65,6 +66,35 @@ for (const [what, [target, ...further]] of Object.entries(CHANGES)) {
     assert.deepEqual(roster.planRecycling(target, NOW), NOTHING);
   });
 }
+
+test('beside slots that fail again and again, whether they boot or wait, only who is unwanted gets a substitute', () => {
+  const wanted = { due: true, unwanted: true };
+  for (const second of [[], [new Worker(2, 9).is({ ready: false })]]) {
+    for (const failures of [0, 1, 2]) {
+      const rosters = [wanted, { due: true }].map((marks) => rosterOf(new Worker(1).is(marks), ...second));
+      const [unwanted, due] = rosters.map((roster) => {
+        for (let count = 0; count < failures; count++) roster.fail({ id: 2, term: 0 }, 'boot', 0, NOW, 1);
+        return roster.planRecycling(2, NOW);
+      });
+      assert.deepEqual(unwanted, failures < 2 ? NOTHING : { spawn: [1], wakeAt: undefined });
+      assert.deepEqual(due, NOTHING);
+    }
+  }
+});
+
+test('one that is unwanted waits for its turn, and while others are replaced', () => {
+  const failing = (...workers: readonly Worker[]): Roster<Worker> => {
+    const roster = rosterOf(new Worker(1).is({ due: true, unwanted: true }), ...workers);
+    for (let count = 0; count < 2; count++) roster.fail({ id: 2, term: 0 }, 'boot', 0, NOW, 1);
+    return roster;
+  };
+  const leaving = new Worker(3, 4).is({ leavingFor: 'recycle' });
+  assert.deepEqual(failing(new Worker(3), new Worker(3, 4).is({ ready: false })).planRecycling(3, NOW), NOTHING);
+  assert.deepEqual(failing(new Worker(3, 5), leaving).planRecycling(3, NOW), NOTHING);
+  assert.deepEqual(failing().planRecycling(3, NOW), NOTHING);
+  assert.deepEqual(failing(new Worker(3), new Worker(4)).planRecycling(2, NOW), NOTHING);
+  assert.deepEqual(failing(new Worker(3)).planRecycling(3, NOW), { spawn: [1], wakeAt: undefined });
+});
 
 test('a substitute that boots changes nothing; one that is ready relieves its worker', () => {
   const [old, other] = [new Worker(1, 1).is({ due: true }), new Worker(2, 2)];

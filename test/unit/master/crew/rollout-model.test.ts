@@ -13,6 +13,7 @@ const OLD = generation(1);
 class Worker implements Member {
   readySince: number | undefined;
   due = false;
+  readonly unwanted = false;
   leavingFor: 'reload' | 'recycle' | 'scale' | undefined;
   readonly id: number;
   readonly age: number;

@@ -12,7 +12,7 @@ function rosterOf(...members: readonly Member[]): Roster<Member> {
   return roster;
 }
 const staying = (id: number, age: number = id): Member => ({
-  ...{ id, age, term: 0, leaving: false, ready: true, readySince: 0, provenAt: 0, due: false },
+  ...{ id, age, term: 0, leaving: false, ready: true, readySince: 0, provenAt: 0, due: false, unwanted: false },
 });
 const leaving = (id: number, age: number = id): Member => ({ ...staying(id, age), leaving: true });
 
@@ -111,13 +111,22 @@ test('a slot fails from the death of its worker until another one is stable', ()
 });
 
 test('a slot whose substitutes fail is not settled by the worker that they are for', () => {
-  const roster = rosterOf(readyAt(1, NOW - 60_000));
+  const roster = rosterOf({ ...readyAt(1, NOW - 60_000), due: true });
   for (let n = 0; n < 3; n++) roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5);
   assert.equal(roster.settle(NOW + 60_000), undefined);
   assert.deepEqual(roster.failing(1, NOW), [{ id: 1, failures: 3, wait: 250 }]);
   roster.add(readyAt(1, NOW + 1_000, 2));
   assert.equal(roster.settle(NOW + 1_000 + STABLE_AFTER), undefined);
   assert.deepEqual(roster.failing(1, NOW + 60_000), []);
+});
+
+test('a slot whose substitutes have failed, and that gets no more of them, has its worker: soon that is all there is to say', () => {
+  const roster = rosterOf(readyAt(1, NOW - 60_000));
+  for (let n = 0; n < 2; n++) roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5);
+  assert.equal(roster.settle(NOW), NOW + STABLE_AFTER);
+  assert.equal(roster.deaths(1), 2);
+  assert.equal(roster.settle(NOW + STABLE_AFTER), undefined);
+  assert.deepEqual(roster.failing(1, NOW + STABLE_AFTER), []);
 });
 
 test('a worker that leaves settles nothing', () => {
