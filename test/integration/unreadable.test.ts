@@ -48,20 +48,17 @@ test('a listener of messages that throws such things ends nothing', async (t) =>
   assert.deepEqual(host.of('worker:exit'), [], host.log);
 });
 
-test('metrics that are rejected with such things are a warning', async (t) => {
-  const host = new Host(t, { workers: 1, workerClass: 'async', app: APP });
-  const url = await host.ready();
-  for (const name of ALL) {
-    assert.equal((await get(url + path('metrics', name))).status, 200);
-    await host.call('metrics');
-  }
-  const [, { code, message }] = await host.event('worker:warning');
-  assert.equal(code, 'metrics');
-  assert.match(message, /^its metrics could not be had: ./);
-  await assertUnharmed(host);
-});
-
 for (const name of ALL) {
+  test(`metrics that are rejected with it are a warning: ${name}`, async (t) => {
+    const host = new Host(t, { workers: 1, workerClass: 'async', app: APP });
+    const url = await host.ready();
+    assert.equal((await get(url + path('metrics', name))).status, 200);
+    const [, { code, message }] = await host.event('worker:warning');
+    assert.equal(code, 'metrics');
+    assert.match(message, /^its metrics could not be had: ./);
+    await assertUnharmed(host);
+  });
+
   test(`an application that throws it while it loads has failed to load: ${name}`, async (t) => {
     const host = new Host(t, { workers: 1, app: APP }, { env: { UNREADABLE_AT_LOAD: name } });
     await host.exited();
