@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, CLASSES, classes, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
@@ -12,6 +13,9 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 const CONNECT = 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n';
+/** Milliseconds. */
+const KEEP_ALIVE = 300;
+const TAKEN = { workers: 1, workerClass: 'async', keepAlive: KEEP_ALIVE };
 const REFUSED = 'HTTP/1.1 501 ';
 
 /** What a client may do with the connection on which it asked for a tunnel. */
@@ -73,6 +77,27 @@ for (const workerClass of CLASSES) {
     await assertUnharmed(host);
   });
 }
+
+test('a tunnel that the application takes is given to it behind the answers before', async (t) => {
+  const host = await sharing(t, { ...TAKEN, app: fixture('takes-connections.js') });
+  const url = await host.ready();
+  for (const requests of [1, 2]) {
+    const client = await ByteClient.connect(url);
+    client.send(`GET /late HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(requests) + CONNECT);
+    await client.until('[tunnel]');
+    const answers = 'HTTP/1\\.1 200 OK\r\n.*?\r\n\r\nlate /late';
+    assert.match(
+      client.received,
+      new RegExp(`^(?:${answers}){${requests}}HTTP/1\\.1 200 Established\r\n\r\n\\[tunnel\\]$`, 's'),
+    );
+    // It is no connection that waits for a request, which would be closed now.
+    await delay(2 * KEEP_ALIVE);
+    await client.send('through').until('[through]');
+    client.reset();
+  }
+  await atRest(host);
+  await assertUnharmed(host);
+});
 
 for (const workerClass of ['sync', 'threaded'] as const) {
   test(`a tunnel behind a request that waits for a place is not answered in its place: ${workerClass}`, async (t) => {

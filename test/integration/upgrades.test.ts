@@ -63,6 +63,23 @@ for (const name of ['NoServer', 'WithServer']) {
   });
 }
 
+test('an upgrade behind a request that has no answer yet is ignored, and answered in its turn', async (t) => {
+  const host = new Host(t, { workers: 1, workerClass: 'async', app: fixture('takes-connections.js') });
+  const url = await host.ready();
+  for (const requests of [1, 2]) {
+    const client = await RawClient.connect(t, url);
+    client.send('GET /late HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(requests) + WEBSOCKET);
+    await client.until((received) => received.endsWith(' and no upgrade'), 'the last answer');
+    const answer = 'HTTP/1\\.1 200 OK\r\n.*?\r\n\r\nlate /';
+    assert.match(client.received, new RegExp(`^(?:${answer}late){${requests}}${answer}socket and no upgrade$`, 's'));
+    // The connection is as good as before.
+    client.send(WEBSOCKET);
+    await client.until((received) => received.endsWith('[upgraded]'), 'the upgrade');
+    client.send('through');
+    await client.until((received) => received.endsWith('[through]'), 'what comes back');
+  }
+});
+
 test('websocket_upgrade_async: a socket holds a connection of workerConnections', async (t) => {
   const host = new Host(t, { ...single('async'), workerClass: `${fixture('websockets.js')}#NoServer` });
   const url = await host.ready();

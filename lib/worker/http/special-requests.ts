@@ -83,29 +83,34 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
       socket.on('error', () => undefined);
       markServed(transportOf(request.socket));
       if (event === 'connect' && !(worker.upgrades && application.hears(event))) return refuseTunnel(request, socket);
-      worker.onGiven(request, socket);
       // On Node 20 the context here is that of the parser, which is another connection's next.
       const context = new AsyncResource('PREFORKUPGRADE');
-      return attempt(
-        () => context.runInAsyncScope(() => application.call(event, request, socket, head)),
-        (error) => {
-          report(error, request);
-          socket.destroy();
-        },
-      );
+      const hand = (): void => {
+        worker.onGiven(request, socket);
+        attempt(
+          () => context.runInAsyncScope(() => application.call(event, request, socket, head)),
+          (error) => {
+            report(error, request);
+            socket.destroy();
+          },
+        );
+      };
+      if (pendingOf(transportOf(socket)) === 0) return hand();
+      // A tunnel: an upgrade would have been ignored.
+      return allAnswered(socket as Socket).then(() => {
+        if (!socket.writable) return halfClose(socket as Socket);
+        // Node has set that of a connection that waits for its next request.
+        (socket as Socket).setTimeout((server as { timeout?: number }).timeout ?? 0);
+        hand();
+      });
     };
   };
   const refuseTunnel = async (request: IncomingMessage, socket: Duplex): Promise<void> => {
-    const transport = transportOf(socket);
-    if (pendingOf(transport) > 0) {
-      // With the parser, Node has taken away what told the answer under way to go on. This is that, with nothing new to count.
-      socket.on('drain', () => (socket as Answering)._httpMessage?._onPendingData(0));
-      await settled(transport);
-    }
+    if (pendingOf(transportOf(socket)) > 0) await allAnswered(socket as Socket);
     // RFC 9110, 9.3.6: a server that is no proxy. The answer before may have been the last of the connection.
     if (socket.writable) {
       socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      access?.refused(transport, 501, request);
+      access?.refused(transportOf(socket), 501, request);
     }
     halfClose(socket as Socket);
   };
@@ -146,6 +151,15 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   });
   application.patchedBy(emit as never);
   return own ? listener.request : answerWith('request', answerNotFound);
+}
+
+/** Some requests of a connection that has no parser any more have no answer: resolves when each has one, or has been given up. */
+async function allAnswered(socket: Socket): Promise<void> {
+  // With the parser, Node has taken away what told the answer under way to go on. This is that, with nothing new to count.
+  const goOn = (): void => (socket as Answering)._httpMessage?._onPendingData(0);
+  socket.on('drain', goOn);
+  await settled(transportOf(socket));
+  socket.off('drain', goOn);
 }
 
 /** RFC 9110, 10.1.1. */

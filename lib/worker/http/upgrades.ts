@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { streamOf } from '../connections/connection.js';
+import { pendingOf, streamOf, transportOf } from '../connections/connection.js';
 import type { ApplicationEvents } from '../handlers/application-events.js';
 import type { Listener } from '../handlers/listener.js';
 import type { FedServer } from './server.js';
@@ -42,6 +42,9 @@ interface UpgradesOf {
  * the connection out of the parser's hands when it tells. There its parser is asked in between: what comes as no upgrade is a plain request
  * with a body, keep-alive and all.
  *
+ * So is one behind requests of its connection that have no answer yet: it would be answered in front of them, and their answers would get into its
+ * midst. RFC 9110, 7.8 allows to ignore it.
+ *
  * @param listener - the application's, which may decide.
  */
 export function decideUpgrades(
@@ -53,7 +56,7 @@ export function decideUpgrades(
   const takes = shouldUpgrade ?? ownDecision(own?.server ?? beside) ?? isForApplication;
   const decide: Decide = (request) => {
     if (!application.hears('upgrade')) return false;
-    if (upgrades) return takes.call(server, request);
+    if (upgrades) return pendingOf(transportOf(request.socket)) === 0 && takes.call(server, request);
     if (isForApplication(request)) onUnserved();
     return false;
   };
