@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../../options/handler.js';
 import type { Entry } from '../access/entry.js';
 import type { Applicant } from '../admission/admission.js';
-import { countPending, descriptorOf, markOver, servedOf, streamOf } from '../connections/connection.js';
+import { countPending, descriptorOf, isStream, markOver, servedOf, streamOf } from '../connections/connection.js';
 import { SHORT } from '../connections/lingering.js';
 import { endsConnection, type HeadOwner, ownerOf } from '../connections/response-head.js';
 import type { Linked } from './chain.js';
@@ -74,6 +74,11 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
    */
   putOff(): void {
     this.#resource ??= new AsyncResource('PREFORKREQUEST');
+  }
+
+  /** Those with the same one begin in the order in which they came: those of a connection, but each stream of HTTP/2 by itself. */
+  get line(): object {
+    return isStream(this.request) ? this.request : this.socket;
   }
 
   start(now: number): boolean {
