@@ -62,6 +62,21 @@ test('access_log: a stream of the host gets whole lines, all of them at the stop
   }
 });
 
+for (const how of ['late', 'throws', 'both']) {
+  test(`access_log: a stream of the host that fails ends no host, not behind the stop either: ${how}`, async (t) => {
+    const host = new Host(t, { workers: 1, workerClass: 'async' }, { entry: 'failing-stream-host.js', args: [how] });
+    await get(await host.ready());
+    if (how === 'late') await host.until(() => host.log.includes('writing'), 'the write');
+    else {
+      const [error] = await host.event('error');
+      assert.match(error.message, /the stream of the access log failed: no reader/);
+    }
+    await host.call('stop');
+    assert.deepEqual(await host.exited(), { code: 0, signal: null }, host.log);
+    assert.match(host.log, how === 'throws' ? /stopped/ : /the write has failed, and the host is there/);
+  });
+}
+
 test('access_log: a pipe that nobody reads costs lines, which are counted, and no answer', async (t) => {
   const path = join(temporaryFolder(t), 'fifo');
   execFileSync('mkfifo', [path]);

@@ -18,7 +18,15 @@ export class Collector {
   readonly #onClose = (): void => {
     for (const pipe of this.#pipes) pipe.destroy();
   };
+  /** Writes of which the stream has not said that they are done. */
+  #writing = 0;
+  #isClosed = false;
   #emptied: (() => void) | undefined;
+  readonly #onWritten = (error?: Error | null): void => {
+    if (error) return;
+    this.#writing--;
+    this.#letGo();
+  };
 
   /** @param onError - the stream has failed: it gets nothing more. */
   constructor(stream: Writable, onError: (error: Error) => void) {
@@ -47,7 +55,7 @@ export class Collector {
         return;
       }
       rest = end === chunk.length ? undefined : chunk.subarray(end);
-      if (!this.#stream.write(text)) for (const each of this.#pipes) each.pause();
+      this.#write(text);
     });
     if (!this.#stream.writable) pipe.destroy();
     else if (this.#stream.writableNeedDrain) pipe.pause();
@@ -65,6 +73,27 @@ export class Collector {
       });
     }
     this.#onClose();
+    // What is under way may fail later, when nobody is told any more: that must not end the host, and what it does itself with the stream is its own business.
+    this.#stream.on('error', ignore);
     this.#stream.off('drain', this.#onDrain).off('error', this.#onError).off('close', this.#onClose);
+    this.#isClosed = true;
+    this.#letGo();
+  }
+
+  #write(text: Buffer): void {
+    this.#writing++;
+    try {
+      if (!this.#stream.write(text, this.#onWritten)) for (const each of this.#pipes) each.pause();
+    } catch (error) {
+      // One that is not Node's may throw where Node's emit. What it has taken of this is not known.
+      this.#onError(error as Error);
+    }
+  }
+
+  /** A stream of which a write has failed is never let go: it emits that error a moment later, and nobody can use it for anything else. */
+  #letGo(): void {
+    if (this.#isClosed && this.#writing === 0) this.#stream.off('error', ignore);
   }
 }
+
+function ignore(): void {}
