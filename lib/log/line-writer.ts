@@ -13,6 +13,8 @@ const LAST = 100;
 const LAST_PAUSE = 5;
 
 const NOTHING: Uint8Array = new Uint8Array();
+const NEW_LINE = 10;
+const END = Uint8Array.of(NEW_LINE);
 
 /**
  * Writes whole lines somewhere, and does not care whether that works. A reader that is gone or stuck is no reason to throw, to wait, to use up
@@ -25,6 +27,10 @@ export class LineWriter {
   readonly #waiting: Uint8Array[] = [];
   #size = 0;
   #lost = 0;
+  /** The last byte that was taken is within a line. */
+  #isWithin = false;
+  /** The rest of that line was lost, as on a disk that is full: no other one may become a part of it. */
+  #isTorn = false;
   #lossText: LossText = () => '';
   #timer: NodeJS.Timeout | undefined;
   #leaves = false;
@@ -66,16 +72,23 @@ export class LineWriter {
 
   /** Returns what has found no room; undefined when the system does not take it, or not the rest of it. */
   #put(bytes: Uint8Array): Uint8Array | undefined {
-    let rest = bytes;
+    let rest = this.#isTorn ? Buffer.concat([END, bytes]) : bytes;
+    this.#isTorn = false;
     try {
       while (rest.length > 0) {
         const taken = this.#output(rest);
         if (taken === 0) return rest;
+        this.#isWithin = rest[taken - 1] !== NEW_LINE;
         rest = rest.subarray(taken);
       }
       return NOTHING;
     } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? rest : undefined;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') return rest;
+      // Whoever reads a pipe later than that has seen nothing of it.
+      if (code === 'EPIPE') this.#isWithin = false;
+      this.#isTorn = this.#isWithin;
+      return undefined;
     }
   }
 

@@ -4,15 +4,16 @@ import { Line, MAX_LINE, NEW_LINE } from './line.js';
 /** How much may wait to be written, and how much is written without waiting for more. Bytes. */
 const ROOM = 131_072;
 const BATCH = 32_768;
-/** In front of the lines: how long they are, and the descriptor that they are for. */
-const HEAD = 8;
+/** In front of the lines: how long they are, the descriptor that they are for, and whether the last thing written to that was a part of a line, because the disk is full. */
+const HEAD = 12;
 const LENGTH = 0;
 const DESCRIPTOR = 1;
+const TORN = 2;
 
 /** Memory for lines that wait, where another thread finds them: if this one hangs or dies, that one writes them. */
 export function newLines(fd: number): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(HEAD + ROOM);
-  new Int32Array(memory, 0, 2)[DESCRIPTOR] = fd;
+  new Int32Array(memory, 0, HEAD / 4)[DESCRIPTOR] = fd;
   return memory;
 }
 
@@ -28,14 +29,12 @@ export class Lines {
   /** Whose kind is known. */
   #known = -1;
   #isFile = false;
-  /** The last thing written was a part of a line: the disk is full. */
-  #torn = false;
   /** So many lines found no room since that was last asked for, and why. */
   lost = 0;
   why = '';
 
   constructor(memory: SharedArrayBuffer) {
-    this.#words = new Int32Array(memory, 0, 2);
+    this.#words = new Int32Array(memory, 0, HEAD / 4);
     this.#bytes = Buffer.from(memory, HEAD);
     this.#line = new Line(new Uint8Array(memory, HEAD));
     this.#length = this.#words[LENGTH] as number;
@@ -48,6 +47,8 @@ export class Lines {
 
   set fd(fd: number) {
     this.#words[DESCRIPTOR] = fd;
+    this.#words[TORN] = 0;
+    this.#known = -1;
   }
 
   /** Whether something waits. */
@@ -77,7 +78,7 @@ export class Lines {
     try {
       if (fd !== this.#known) this.#look(fd);
       // The rest of a line stands there: no other one may become a part of it.
-      if (this.#torn) this.#torn = writeSync(fd, '\n') === 0;
+      if (this.#words[TORN] === 1 && writeSync(fd, '\n') === 1) this.#words[TORN] = 0;
       while (start < this.#length) {
         const count = writeSync(fd, this.#bytes, start, this.#end(start) - start);
         if (count === 0) break;
@@ -87,7 +88,7 @@ export class Lines {
       const { code, message } = error as NodeJS.ErrnoException;
       this.why = code === 'EAGAIN' ? 'nobody reads it, or not fast enough' : message;
       if (code !== 'EAGAIN') {
-        this.#torn = this.#isFile && start > 0 && this.#bytes[start - 1] !== NEW_LINE;
+        if (this.#isFile && start > 0) this.#words[TORN] = this.#bytes[start - 1] === NEW_LINE ? 0 : 1;
         this.#drop(start);
         start = this.#length;
       }

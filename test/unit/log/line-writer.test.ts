@@ -11,13 +11,14 @@ const failing = (code: string): never => {
 /** A pipe with room for so many bytes, whose reader may be gone. */
 class Pipe {
   room = Number.POSITIVE_INFINITY;
+  whenFull = 'EAGAIN';
   failure: string | undefined;
   text = '';
   calls = 0;
   readonly writer = new LineWriter((bytes) => {
     this.calls++;
     if (this.failure) failing(this.failure);
-    if (this.room === 0) failing('EAGAIN');
+    if (this.room === 0) failing(this.whenFull);
     const taken = Math.min(this.room, bytes.length);
     this.room -= taken;
     this.text += Buffer.from(bytes.subarray(0, taken)).toString();
@@ -85,6 +86,34 @@ for (const code of ['EPIPE', 'EIO', 'ENOSPC', 'EBADF']) {
     assert.deepEqual(pipe.lines, ['lost 1000', 'back', 'again']);
   });
 }
+
+test('a disk that was full for a while: what was begun stands by itself, however often it was tried', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const disk = new Pipe();
+  disk.whenFull = 'ENOSPC';
+  for (const times of [1, 2, 3]) {
+    disk.room = 5;
+    for (let count = 0; count < times; count++) disk.write('SECOND');
+    disk.room = Number.POSITIVE_INFINITY;
+    disk.write('next');
+  }
+  assert.deepEqual(
+    disk.lines,
+    [1, 2, 3].flatMap((times) => ['SECON', `lost ${times}`, 'next']),
+  );
+});
+
+test('the next reader of a pipe begins with a line, though the one before went within one', () => {
+  const pipe = new Pipe();
+  pipe.room = 5;
+  pipe.write('SECOND');
+  pipe.failure = 'EPIPE';
+  pipe.write('third');
+  pipe.text = '';
+  [pipe.failure, pipe.room] = [undefined, Number.POSITIVE_INFINITY];
+  pipe.write('next');
+  assert.deepEqual(pipe.lines, ['lost 2', 'next']);
+});
 
 test('a property: whatever the reader does, lines come whole and in order, and no line is missing without being counted', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import fs, { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { ANYWHERE } from '../../../../build/worker/access/escape.js';
@@ -102,4 +103,64 @@ test('a disk that is full, or a descriptor that is closed, costs the lines and n
   none.add(say, 'x'.repeat(MAX_LINE));
   assert.equal(none.flush(), true);
   assert.equal(none.lost, 1);
+});
+
+/** A disk that takes so many bytes more. */
+function limitDisk(t: TestContext): { room: number } {
+  const disk = { room: Number.POSITIVE_INFINITY };
+  const { writeSync } = fs;
+  const limited = (fd: number, data: Uint8Array | string, start = 0, length = data.length): number => {
+    if (disk.room === 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    const taken = Math.min(disk.room, length);
+    disk.room -= taken;
+    return writeSync(fd, Buffer.from(data as Uint8Array), start, taken);
+  };
+  t.mock.method(fs, 'writeSync', limited as typeof fs.writeSync);
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  return disk;
+}
+
+test('a disk that was full for a while: what was begun stands by itself, however often it was tried, and whoever goes on', (t) => {
+  const path = join(temporaryFolder(t), 'log');
+  const memory = newLines(open(t, path, O_WRONLY | O_APPEND | O_CREAT));
+  const lines = new Lines(memory);
+  const disk = limitDisk(t);
+  for (const [flushes, goesOn] of [
+    [1, lines],
+    [2, lines],
+    [3, new Lines(memory)],
+  ] as const) {
+    disk.room = 5;
+    for (let count = 0; count < flushes; count++) {
+      lines.add(say, 'SECOND LINE');
+      assert.equal(lines.flush(), true);
+    }
+    disk.room = Number.POSITIVE_INFINITY;
+    goesOn.add(say, 'next');
+    goesOn.flush();
+  }
+  assert.equal(readFileSync(path, 'latin1'), 'SECON\nnext\n'.repeat(3));
+  assert.equal(lines.lost, 6);
+});
+
+test('another file begins with a line, whatever became of the one before', (t) => {
+  const folder = temporaryFolder(t);
+  const [first, second] = ['first', 'second'].map((name) => open(t, join(folder, name), O_WRONLY | O_CREAT)) as [
+    number,
+    number,
+  ];
+  const lines = new Lines(newLines(first));
+  const disk = limitDisk(t);
+  disk.room = 5;
+  lines.add(say, 'SECOND LINE');
+  lines.flush();
+  disk.room = Number.POSITIVE_INFINITY;
+  lines.fd = second;
+  lines.add(say, 'next');
+  lines.flush();
+  assert.equal(readFileSync(join(folder, 'second'), 'latin1'), 'next\n');
 });
