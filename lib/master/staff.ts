@@ -33,7 +33,7 @@ export function staff(
   if (service) notifier.observe((event, args) => service.onEvent(event, args));
   const queues = watchQueues(listeners, options.backlog, notifier);
   const crew = new Crew(site, options, generation, notifier);
-  const numbers = new Numbers(crew, queues);
+  const numbers = new Numbers(crew, queues, notifier);
   const workers = workerTurns({
     ...{ crew, notifier, numbers, onAdopt: site.adopt, ...start },
     sockets: listeners.map(({ name }) => name),

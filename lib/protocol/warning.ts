@@ -8,7 +8,7 @@ import { isRecord } from '../serialized-error.js';
  * their end when the time of a drain was nearly over, and were ended; `descriptors`: clients' connections take nearly all descriptors that it may
  * have, or there were hardly any when it began; `exit`: the application ended the process, or the thread, by `process.exit`; `access-log`: lines of the access log are
  * lost, since they could not be written, or its file could not be opened anew; `proxy-protocol`: a connection of a trusted proxy was
- * closed, since it did not begin with the right header; `metrics`: numbers of its own that cannot be exported; `listen`: a script of `prefork run`
+ * closed, since it did not begin with the right header; `metrics`: numbers of its own that cannot be exported, or kept when it has ended; `listen`: a script of `prefork run`
  * has a further server listen, which is not bound, or an exported application listens by itself, which only one worker can; `term`: a drain waits for
  * the application's listeners of SIGTERM.
  */

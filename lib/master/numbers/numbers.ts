@@ -4,6 +4,7 @@ import type { MetricsMessage } from '../../protocol/metrics.js';
 import type { Crew } from '../crew/crew.js';
 import type { ArbiterStats } from '../scoreboard/stats.js';
 import type { Queues } from '../site/queues.js';
+import type { Notifier } from '../tell/notify.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 import { expose } from './exposition.js';
 import { families } from './families.js';
@@ -19,7 +20,7 @@ const ASKED_LIMIT = 600_000;
 export class Numbers {
   readonly #crew: Crew;
   readonly #queues: Queues;
-  readonly #own = new OwnNumbers<WorkerHandle>();
+  readonly #own: OwnNumbers<WorkerHandle>;
   readonly #saturation = new SaturationWatch();
   #timer: NodeJS.Timeout | undefined;
   #askedAt = 0;
@@ -27,7 +28,10 @@ export class Numbers {
   #awaited: { readonly from: Set<string>; readonly arrived: () => void } | undefined;
   #refresh: Promise<void> | undefined;
 
-  constructor(crew: Crew, queues: Queues) {
+  constructor(crew: Crew, queues: Queues, { emit }: Pick<Notifier, 'emit'>) {
+    this.#own = new OwnNumbers((worker, message) =>
+      emit('worker:warning', worker.info(), { code: 'metrics', message }),
+    );
     this.#crew = crew;
     this.#queues = queues;
   }

@@ -1,5 +1,6 @@
 import type { Aggregator, MetricsMessage, MetricType, OwnMetric } from '../../protocol/metrics.js';
-import type { Family, Labels, Sample } from './exposition.js';
+import type { Family, Sample } from './exposition.js';
+import { goesOn, groupsOf, merge, type Series, seriesOf } from './series.js';
 
 /** So many series of workers that are gone are kept: whoever has labels without end must not fill the master's memory. */
 const MOST = 10_000;
@@ -12,12 +13,16 @@ interface Meta {
   readonly aggregator: Aggregator;
 }
 
-/** Series by {@link keyOf}. */
-type Series = Map<string, Sample>;
-
-interface Source {
-  readonly metrics: ReadonlyMap<string, { readonly type: MetricType; readonly series: Series }>;
+interface Metric {
+  readonly type: MetricType;
+  readonly series: Series;
 }
+
+/** The metrics of a worker without threads, or of a thread, by their names. */
+type Source = ReadonlyMap<string, Metric>;
+
+/** Tells the operator what becomes of the numbers of that worker. */
+type Warn<Worker> = (worker: Worker, message: string) => void;
 
 /**
  * The numbers of the workers' own registries, added up. What counts goes on counting when a worker or a thread ends, or a registry begins anew: its last
@@ -28,10 +33,17 @@ export class OwnNumbers<Worker> {
   /** As it was told last. */
   readonly #metas = new Map<string, Meta>();
   /** Of who is gone, by the name of the metric. */
-  readonly #base = new Map<string, { readonly type: MetricType; readonly series: Series }>();
+  readonly #base = new Map<string, { readonly type: MetricType; readonly series: Map<string, Sample> }>();
   #kept = 0;
+  readonly #warn: Warn<Worker>;
+  /** What has been warned of: each is told once. */
+  readonly #warned = new Set<string>();
   /** What was told last of all that counts. */
   #shown = new Map<string, number>();
+
+  constructor(warn: Warn<Worker>) {
+    this.#warn = warn;
+  }
 
   /** Those that have told of some, and which of their threads. */
   get told(): ReadonlyMap<Worker, readonly number[]> {
@@ -43,10 +55,9 @@ export class OwnNumbers<Worker> {
     const threads = this.#sources.get(worker) ?? new Map<number, Source>();
     this.#sources.set(worker, threads);
     const before = threads.get(thread);
-    const source: Source = { metrics: new Map(metrics.map((metric) => [metric.name, readSeries(metric)])) };
-    for (const { name, type, help, aggregator } of metrics) this.#metas.set(name, { type, help, aggregator });
+    const source = this.#read(worker, metrics);
     threads.set(thread, source);
-    if (before) this.#keepEnded(before, source);
+    if (before) this.#keepEnded(worker, before, source);
   }
 
   /** A thread of it has ended, or all of it. */
@@ -54,7 +65,7 @@ export class OwnNumbers<Worker> {
     const threads = this.#sources.get(worker);
     for (const [number, source] of threads ?? []) {
       if (thread !== undefined && thread !== number) continue;
-      this.#keepEnded(source, undefined);
+      this.#keepEnded(worker, source, undefined);
       threads?.delete(number);
     }
     if (thread === undefined) this.#sources.delete(worker);
@@ -66,7 +77,7 @@ export class OwnNumbers<Worker> {
     for (const [name, { type, help, aggregator }] of this.#metas) {
       if (aggregator === 'omit') continue;
       const living = [...this.#sources.values()].flatMap((threads) =>
-        [...threads.values()].flatMap(({ metrics }) => metrics.get(name) ?? []),
+        [...threads.values()].flatMap((metrics) => metrics.get(name) ?? []),
       );
       const base = this.#base.get(name);
       // Of another type it is another metric, of code that is gone.
@@ -86,73 +97,64 @@ export class OwnNumbers<Worker> {
     return value < before && before - value <= ROUNDING * before ? before : value;
   }
 
+  /** Several registries may have metrics of one name: they are one, as those of several workers are. */
+  #read(worker: Worker, metrics: readonly OwnMetric[]): Source {
+    const found = new Map<string, Metric>();
+    for (const metric of metrics) {
+      const { name, type, help, aggregator } = metric;
+      const [known, series] = [found.get(name), seriesOf(metric)];
+      if (known === undefined) {
+        found.set(name, { type, series });
+        this.#metas.set(name, { type, help, aggregator });
+      } else if (known.type === type) {
+        found.set(name, { type, series: merge([known.series, series], type === 'gauge' ? aggregator : 'sum') });
+      } else {
+        this.#warnOnce(
+          worker,
+          `two registries have a metric ${name}, one a ${known.type} and one a ${type}: only the first is exported`,
+        );
+      }
+    }
+    return found;
+  }
+
   /** Keeps of a source what counts, where it does not go on: it is there no more, or is less. */
-  #keepEnded(before: Source, after: Source | undefined): void {
-    for (const [name, { type, series }] of before.metrics) {
+  #keepEnded(worker: Worker, before: Source, after: Source | undefined): void {
+    for (const [name, { type, series }] of before) {
       if (type === 'gauge') continue;
-      const next = after?.metrics.get(name);
-      for (const [key, sample] of series) {
-        if (next?.type === type && goesOn(series, next.series, key)) continue;
-        this.#keep(name, type, key, sample);
+      const next = after?.get(name);
+      for (const group of groupsOf(name, series)) {
+        if (next?.type === type && goesOn(name, group, next.series)) continue;
+        if (this.#keep(name, type, group)) continue;
+        this.#warnOnce(
+          worker,
+          `more than ${MOST} series of workers that have ended are too many to be kept: those of further ones are lost, and their counters fall. Are there labels without end, as of an id or a path?`,
+        );
       }
     }
   }
 
-  #keep(name: string, type: MetricType, key: string, sample: Sample): void {
+  /** All of it, or nothing: a part of a histogram is none. Returns whether there was room. */
+  #keep(name: string, type: MetricType, group: ReadonlyMap<string, Sample>): boolean {
     let base = this.#base.get(name);
     if (base?.type !== type) {
       this.#kept -= base?.series.size ?? 0;
       base = { type, series: new Map() };
       this.#base.set(name, base);
     }
-    const known = base.series.get(key);
-    if (known === undefined && this.#kept >= MOST) return;
-    if (known === undefined) this.#kept++;
-    base.series.set(key, { ...sample, value: sample.value + (known?.value ?? 0) });
-  }
-}
-
-function readSeries({ type, samples }: OwnMetric): { readonly type: MetricType; readonly series: Series } {
-  const series: Series = new Map();
-  for (const sample of samples) {
-    // Those of several workers say nothing together.
-    if (type === 'summary' && 'quantile' in sample.labels) continue;
-    series.set(keyOf(sample.name, sample.labels), sample);
-  }
-  return { type, series };
-}
-
-function keyOf(name: string, labels: Labels): string {
-  const pairs = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([name, ...pairs]);
-}
-
-/** Whether a series counts on. What was observed may be negative, so a sum is judged by its count. */
-function goesOn(before: Series, after: Series, key: string): boolean {
-  const judged = key.replace(/^(\["[^"]*_)sum"/, '$1count"');
-  const by = before.has(judged) ? judged : key;
-  const [old, now] = [before.get(by), after.get(by)];
-  return after.has(key) && old !== undefined && now !== undefined && now.value >= old.value;
-}
-
-function merge(all: readonly Series[], aggregator: Aggregator): Series {
-  const found = new Map<string, { sample: Sample; values: number[] }>();
-  for (const series of all) {
-    for (const [key, sample] of series) {
-      const known = found.get(key);
-      if (known) known.values.push(sample.value);
-      else found.set(key, { sample, values: [sample.value] });
+    const { series } = base;
+    const more = [...group.keys()].filter((key) => !series.has(key)).length;
+    if (more > 0 && this.#kept + more > MOST) return false;
+    this.#kept += more;
+    for (const [key, sample] of group) {
+      series.set(key, { ...sample, value: sample.value + (series.get(key)?.value ?? 0) });
     }
+    return true;
   }
-  return new Map(
-    [...found].map(([key, { sample, values }]) => [key, { ...sample, value: combine(values, aggregator) }]),
-  );
-}
 
-function combine(values: readonly number[], aggregator: Aggregator): number {
-  const sum = values.reduce((all, value) => all + value, 0);
-  if (aggregator === 'first') return values[0] as number;
-  if (aggregator === 'min') return Math.min(...values);
-  if (aggregator === 'max') return Math.max(...values);
-  return aggregator === 'average' ? sum / values.length : sum;
+  #warnOnce(worker: Worker, message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.#warn(worker, message);
+  }
 }

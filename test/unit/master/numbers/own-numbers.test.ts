@@ -10,6 +10,25 @@ const metric = (given: Given): OwnMetric =>
 const counter = (value: number, labels = {}): OwnMetric => metric({ values: [{ labels, value }] });
 const gauge = (value: number, aggregator: string): OwnMetric =>
   metric({ type: 'gauge', aggregator: aggregator as never, values: [{ labels: {}, value }] });
+const noWarning = (_: string, message: string): void => assert.fail(message);
+/** Counts of a histogram with these bounds, of each what it has itself; the last one is without end. */
+const BOUNDS = ['0.1', '0.5', '+Inf'];
+function histogram(own: readonly number[], sum = 0, labels = {}): OwnMetric {
+  const counts = own.map((_, index) => own.slice(0, index + 1).reduce((all, each) => all + each, 0));
+  const buckets = BOUNDS.map((le, index) => ({
+    ...{ metricName: 'm_bucket', labels: { le, ...labels }, value: counts[index] },
+  }));
+  const total = counts.at(-1);
+  return metric({
+    type: 'histogram',
+    values: [...buckets, { metricName: 'm_sum', labels, value: sum }, { metricName: 'm_count', labels, value: total }],
+  });
+}
+/** The buckets in the order of their bounds, and the count. */
+function counts(numbers: OwnNumbers<string>): number[] {
+  const found = values(numbers);
+  return [...BOUNDS.map((le) => `m_bucket${JSON.stringify({ le })}`), 'm_count{}'].map((key) => found[key] ?? 0);
+}
 
 function values(numbers: OwnNumbers<string>, name = 'm'): Record<string, number> {
   const found = numbers.families().find((family) => family.name === name);
@@ -21,7 +40,7 @@ const tell = (numbers: OwnNumbers<string>, worker: string, thread: number, ...me
   numbers.take(worker, { type: 'metrics', thread, metrics });
 
 test('counters add up over workers and threads, and stay when these end', () => {
-  const numbers = new OwnNumbers<string>();
+  const numbers = new OwnNumbers<string>(noWarning);
   tell(numbers, 'a', 1, counter(1));
   tell(numbers, 'a', 2, counter(10));
   tell(numbers, 'b', 0, counter(100, { path: '/' }), metric({ name: 'other', values: [{ value: 3 }] }));
@@ -49,7 +68,7 @@ test('counters add up over workers and threads, and stay when these end', () => 
 });
 
 test('a registry that begins anew, or forgets a series, takes nothing away', () => {
-  const numbers = new OwnNumbers<string>();
+  const numbers = new OwnNumbers<string>(noWarning);
   tell(numbers, 'a', 0, counter(7), metric({ name: 'n', values: [{ labels: { x: '1' }, value: 4 }] }));
   tell(numbers, 'a', 0, counter(2));
   assert.deepEqual([values(numbers), values(numbers, 'n')], [{ 'm{}': 9 }, { 'n{"x":"1"}': 4 }]);
@@ -61,44 +80,118 @@ test('a registry that begins anew, or forgets a series, takes nothing away', () 
 });
 
 test('a sum may fall, as long as its count does not', () => {
-  const numbers = new OwnNumbers<string>();
-  const histogram = (count: number, sum: number): OwnMetric =>
-    metric({
-      type: 'histogram',
-      values: [
-        { labels: { le: 1 }, metricName: 'm_bucket', value: count },
-        { labels: { le: '+Inf' }, metricName: 'm_bucket', value: count },
-        { labels: {}, metricName: 'm_sum', value: sum },
-        { labels: {}, metricName: 'm_count', value: count },
-      ],
-    });
-  const told = (): unknown => ['m_bucket{"le":"1"}', 'm_sum{}', 'm_count{}'].map((key) => values(numbers)[key]);
-  tell(numbers, 'a', 0, histogram(2, 5));
-  tell(numbers, 'a', 0, histogram(3, -1));
+  const numbers = new OwnNumbers<string>(noWarning);
+  const told = (): unknown => ['m_bucket{"le":"0.1"}', 'm_sum{}', 'm_count{}'].map((key) => values(numbers)[key]);
+  tell(numbers, 'a', 0, histogram([2, 0, 0], 5));
+  tell(numbers, 'a', 0, histogram([3, 0, 0], -1));
   assert.deepEqual(told(), [3, -1, 3]);
-  tell(numbers, 'a', 0, histogram(1, 4));
+  tell(numbers, 'a', 0, histogram([1, 0, 0], 4));
   assert.deepEqual(told(), [4, 3, 4]);
-  tell(numbers, 'b', 0, histogram(1, 1));
+  tell(numbers, 'b', 0, histogram([1, 0, 0], 1));
   numbers.lose('a');
   assert.deepEqual(told(), [5, 4, 5]);
+});
+
+test('a histogram that begins anew does so as a whole, whichever of its numbers shows it', () => {
+  for (const [before, after, shown] of [
+    [
+      [5, 0, 0],
+      [4, 2, 0],
+      [9, 11, 11, 11],
+    ],
+    [
+      [5, 0, 95],
+      [7, 2, 41],
+      [12, 14, 150, 150],
+    ],
+    [
+      [0, 5, 0],
+      [1, 2, 3],
+      [1, 8, 11, 11],
+    ],
+  ] as const) {
+    const numbers = new OwnNumbers<string>(noWarning);
+    const others = { path: '/' };
+    tell(numbers, 'a', 0, histogram(before));
+    tell(numbers, 'b', 0, histogram([1, 1, 1], 0, others));
+    tell(numbers, 'a', 0, histogram(after));
+    tell(numbers, 'b', 0, histogram([2, 1, 1], 0, others));
+    assert.deepEqual(counts(numbers), shown);
+    assert.equal(values(numbers)['m_count{"path":"/"}'], 4, 'those of other labels go on');
+  }
+});
+
+test('buckets of a histogram are cumulative, and none of its counts falls, whenever it begins anew', () => {
+  const step = fc.record({
+    act: fc.constantFrom('count', 'reset', 'reset', 'die'),
+    own: fc.tuple(fc.nat(5), fc.nat(5), fc.nat(5)),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const numbers = new OwnNumbers<string>(noWarning);
+      let state: number[] = [0, 0, 0];
+      let last = [0, 0, 0, 0];
+      for (const { act, own } of steps) {
+        if (act === 'die') numbers.lose('a');
+        // What a registry that was reset has counted since is told with it.
+        state = act === 'count' ? state.map((count, index) => count + (own[index] ?? 0)) : own;
+        if (act !== 'die') tell(numbers, 'a', 0, histogram(state));
+        const now = counts(numbers);
+        const text = `${now} after ${last}`;
+        assert.ok(
+          now.every((count, index) => count >= (last[index] as number)),
+          text,
+        );
+        assert.ok((now[0] as number) <= (now[1] as number) && (now[1] as number) <= (now[2] as number), text);
+        assert.equal(now[2], now[3], text);
+        last = now;
+      }
+    }),
+  );
+});
+
+test('metrics of one name in two registries are one metric', () => {
+  const numbers = new OwnNumbers<string>(noWarning);
+  const two = (first: number, second: number): void =>
+    tell(numbers, 'a', 0, counter(first, { from: 'A' }), counter(1), counter(second, { from: 'B' }), counter(2));
+  two(10, 20);
+  const all = { 'm{"from":"A"}': 10, 'm{"from":"B"}': 20, 'm{}': 3 };
+  assert.deepEqual(values(numbers), all);
+  two(3, 21);
+  assert.deepEqual(values(numbers), { ...all, 'm{"from":"A"}': 13, 'm{"from":"B"}': 21 });
+  numbers.lose('a');
+  assert.equal(values(numbers)['m{"from":"A"}'], 13);
+  const gauges = new OwnNumbers<string>(noWarning);
+  tell(gauges, 'a', 0, gauge(2, 'max'), gauge(3, 'max'));
+  assert.deepEqual(values(gauges), { 'm{}': 3 });
+});
+
+test('of those that contradict each other the first counts, and that is told once', () => {
+  const told: string[] = [];
+  const numbers = new OwnNumbers<string>((worker, message) => told.push(`${worker}: ${message}`));
+  for (const worker of ['a', 'a', 'b']) tell(numbers, worker, 0, counter(1), gauge(7, 'sum'));
+  assert.deepEqual(values(numbers), { 'm{}': 2 });
+  assert.deepEqual(told, [
+    'a: two registries have a metric m, one a counter and one a gauge: only the first is exported',
+  ]);
 });
 
 test('gauges are those of the living, as their aggregator says', () => {
   const expected = { sum: 9, first: 2, min: 2, max: 4, average: 3 };
   for (const [aggregator, value] of Object.entries(expected)) {
-    const numbers = new OwnNumbers<string>();
+    const numbers = new OwnNumbers<string>(noWarning);
     for (const [index, each] of [2, 4, 3].entries()) tell(numbers, `w${index}`, 0, gauge(each, aggregator));
     assert.deepEqual(values(numbers), { 'm{}': value }, aggregator);
     for (const worker of ['w0', 'w1', 'w2']) numbers.lose(worker);
     assert.deepEqual(values(numbers), {}, aggregator);
   }
-  const numbers = new OwnNumbers<string>();
+  const numbers = new OwnNumbers<string>(noWarning);
   tell(numbers, 'a', 0, gauge(1, 'omit'));
   assert.deepEqual(numbers.families(), []);
 });
 
 test('of summaries, the quantiles are left out', () => {
-  const numbers = new OwnNumbers<string>();
+  const numbers = new OwnNumbers<string>(noWarning);
   const summary = (sum: number): OwnMetric =>
     metric({
       type: 'summary',
@@ -114,7 +207,7 @@ test('of summaries, the quantiles are left out', () => {
 });
 
 test('a name that has become another type is another metric', () => {
-  const numbers = new OwnNumbers<string>();
+  const numbers = new OwnNumbers<string>(noWarning);
   tell(numbers, 'old', 0, counter(5));
   numbers.lose('old');
   tell(numbers, 'new', 0, gauge(1, 'sum'));
@@ -123,18 +216,25 @@ test('a name that has become another type is another metric', () => {
   assert.deepEqual(values(numbers), { 'm{}': 7 });
 });
 
-test('what is kept of the dead is bounded', () => {
-  const numbers = new OwnNumbers<string>();
-  const samples: OwnSample[] = Array.from({ length: 12_000 }, (_, index) => ({
-    ...{ name: 'm', labels: { id: String(index) }, value: 1 },
-  }));
-  tell(numbers, 'a', 0, metric({ samples }));
+test('what is kept of the dead is bounded, which is told once', () => {
+  const told: string[] = [];
+  const numbers = new OwnNumbers<string>((worker, message) => told.push(`${worker}: ${message}`));
+  const samples = (count: number, first: number): OwnSample[] =>
+    Array.from({ length: count }, (_, index) => ({
+      ...{ name: 'm', labels: { id: String(first + index) }, value: 1 },
+    }));
+  tell(numbers, 'a', 0, metric({ samples: samples(10_000, 0) }));
   numbers.lose('a');
+  assert.equal(told.length, 0);
+  tell(numbers, 'b', 0, metric({ samples: samples(2_000, 10_000) }));
+  numbers.lose('b');
   assert.equal(Object.keys(values(numbers)).length, 10_000);
   // Those that are known go on.
-  tell(numbers, 'b', 0, counter(1, { id: '3' }));
-  numbers.lose('b');
+  tell(numbers, 'c', 0, counter(1, { id: '3' }), counter(1, { id: 'new' }));
+  numbers.lose('c');
   assert.equal(values(numbers)['m{"id":"3"}'], 2);
+  assert.equal(told.length, 1);
+  assert.match(told[0] as string, /^b: more than 10000 series of workers that have ended .* their counters fall/);
 });
 
 test('counters never go back, whatever becomes of workers, threads and registries', () => {
@@ -145,7 +245,7 @@ test('counters never go back, whatever becomes of workers, threads and registrie
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-      const numbers = new OwnNumbers<string>();
+      const numbers = new OwnNumbers<string>(noWarning);
       const own = new Map<string, number>();
       let told = 0;
       const known = new Map<string, number>();
@@ -179,7 +279,7 @@ test('a sum of fractions does not fall by a rounding when workers end', () => {
   const fractions = fc.array(fraction, { minLength: 3, maxLength: 20 });
   fc.assert(
     fc.property(fractions, fc.infiniteStream(fc.nat()), (given, picks) => {
-      const numbers = new OwnNumbers<string>();
+      const numbers = new OwnNumbers<string>(noWarning);
       for (const [index, value] of given.entries()) tell(numbers, String(index), 0, counter(value));
       let last = values(numbers)['m{}'] ?? 0;
       const living = given.map((_, index) => String(index));
