@@ -9,6 +9,7 @@ import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { answerOf, connect, http2Host, request } from '../helpers/http2.js';
 import { keepHosts } from '../helpers/kept.js';
+import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
@@ -106,7 +107,47 @@ for (const { name, options } of classes(1)) {
   });
 }
 
+for (const { name, options } of classes(1)) {
+  test(`access_log: what is written beside an answer is none of its bytes: 102, 103, and a 400 behind it, ${name}`, async (t) => {
+    for (const env of [{}, { LOGGED_ERRORS: '1' }]) {
+      const { url, log } = await logged(t, { ...options, env });
+      await ask(url, ['GET / HTTP/1.1\r\nHost: a\r\n\r\nBROKEN\r\n\r\n', simple('/hints')]);
+      await eventually(() => log.texts().some((line) => line.includes('/hints')), 'the last line');
+      const text = (await log.short(2)).join('\n');
+      assert.match(text, /^GET \/hints HTTP\/1.1 200 6$/m);
+      // 499: the loop had stood still, so that it had not begun when the rest was read.
+      assert.match(text, /^GET \/ HTTP\/1.1 (?:200 5|499 0)$/m);
+    }
+  });
+}
+
 for (const { name, options } of classes(1).filter(({ keeps }) => keeps)) {
+  test(`access_log: what is written beside pipelined answers is none of their bytes, ${name}`, async (t) => {
+    const { url, log } = await logged(t, options);
+    const client = await ByteClient.connect(url);
+    const paths = ['/chunks', '/hints', '/bytes?n=9', '/hints', '/'];
+    client.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+    await client.until('hello');
+    const lines = await log.short(5);
+    assert.deepEqual(
+      lines.map((line) => line.split(' ').at(-1)),
+      ['35', '6', '9', '6', '5'],
+    );
+  });
+
+  test(`access_log: a request more than maxRequestsPerSocket has its line, and the one before its own size, ${name}`, async (t) => {
+    const { url, log } = await logged(t, { ...options, env: { LOGGED_MOST: '2' } });
+    const client = await ByteClient.connect(url);
+    client.send(['/', '/chunks', '/more'].map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+    await client.until('503 Service Unavailable');
+    const lines = await log.short(3);
+    assert.deepEqual(lines.toSorted(), [
+      'GET / HTTP/1.1 200 5',
+      'GET /chunks HTTP/1.1 200 35',
+      'GET /more HTTP/1.1 503 0',
+    ]);
+  });
+
   test(`access_log: of pipelined requests each has its own size, and those behind an answer that breaks have none, ${name}`, async (t) => {
     const { url, log } = await logged(t, options);
     const paths = ['/bytes?n=1', '/chunks', '/bytes?n=300', '/'];
@@ -142,6 +183,12 @@ test('access_log: an upgrade has its line when it ends, with what was written to
   await echo.all();
   await (await ByteClient.connect(url)).send(upgrade('/refuses')).all();
   assert.deepEqual(await log.short(2), ['GET /echo HTTP/1.1 101 12', 'GET /refuses HTTP/1.1 403 2']);
+  // Behind an answer, in one chunk: what the application writes to the connection is none of that.
+  await (await ByteClient.connect(url)).send(`GET / HTTP/1.1\r\nHost: a\r\n\r\n${upgrade('/refuses')}`).all();
+  const behind = (await log.short(4)).slice(2).join('\n');
+  assert.match(behind, /^GET \/refuses HTTP\/1.1 403 2$/m);
+  // 499: the loop had stood still, so that it had not begun by then.
+  assert.match(behind, /^GET \/ HTTP\/1.1 (?:200 5|499 0)$/m);
 });
 
 test('access_log: TLS, with the bytes of the body and not of the cipher', { skip: noCertificates }, async (t) => {

@@ -10,6 +10,7 @@ import { type Accounted, openAccount, watchUnsent } from './account.js';
 import { type Proxies, peerOf } from './client.js';
 import { countWrites, Entry } from './entry.js';
 import { asksClient, compileFormat, type Facts, type Format } from './format.js';
+import { watchInterim } from './interim.js';
 import type { Lines } from './lines.js';
 import { RequestIds } from './request-id.js';
 import { followUpgrade } from './upgrade.js';
@@ -67,7 +68,9 @@ export class Access {
 
   /** @param find - the account of any connection, see {@link watchUnsent}. */
   watch(find: Parameters<typeof watchUnsent>[0]): void {
-    if (this.#lines) watchUnsent(find);
+    if (!this.#lines) return;
+    watchUnsent(find);
+    watchInterim();
   }
 
   /**
@@ -101,6 +104,7 @@ export class Access {
     const peer = peerOf(socket);
     const id = this.#ids?.give(request, this.#proxies?.trusts(peer) === true) ?? '';
     if (!this.#lines) return;
+    this.follow(request.socket);
     const entry = new Entry(request, peer, this.#close);
     entry.id = id;
     this.#add(entry);
@@ -108,7 +112,7 @@ export class Access {
   }
 
   /**
-   * Something that is no request for the application, or no more, was answered with this status and no body.
+   * Something that is no request for the application, or no more, was answered with this status and no body. See {@link follow}.
    *
    * @param request - undefined where its head could not be read.
    */
@@ -116,6 +120,11 @@ export class Access {
     if (!this.#lines) return;
     const entry = (request && this.entryOf(request)) ?? new Entry(request, peerOf(socket), this.#close);
     entry.sentBeside(status, 0);
+  }
+
+  /** What is written to this connection from now on, or when the answers under way there have ended, is none of theirs. To be called before it is. */
+  follow(stream: Duplex): void {
+    for (let entry = this.#open; entry; entry = entry.next) if (entry.account?.stream === stream) entry.isFollowed();
   }
 
   /** The entry of a request that has no line yet. It is looked for among all of them: to be asked of one that goes another way than most. */

@@ -3,16 +3,14 @@ import type { Duplex } from 'node:stream';
 import { type ConnectionAccount, type Counted, writtenTo } from './account.js';
 import { valuesOf } from './client.js';
 import type { Facts } from './format.js';
+import { interimOf } from './interim.js';
 
 /** Nothing of an answer has been sent: its client has gone, or the worker has. As nginx has it. */
 export const NO_ANSWER = 499;
-/** `HTTP/1.1 100 Continue`, which Node writes. Bytes. */
-const CONTINUE = 25;
 
 /** Undocumented, but there from Node 20 to 26. */
 type Answer = ServerResponse & {
   readonly _header?: string | null;
-  readonly _sent100?: boolean;
   readonly outputData?: readonly unknown[];
   readonly stream?: Duplex & { readonly sentHeaders?: Readonly<Record<string, unknown>> };
 };
@@ -97,8 +95,16 @@ export class Entry implements Facts {
     this.isNoted = true;
     // Before Node's own listener, which lets the next answer of the connection write.
     this.response?.prependListener('finish', () => {
-      this.total = writtenTo(this.account?.stream);
+      if (this.total < 0) this.total = writtenTo(this.account?.stream);
     });
+  }
+
+  /** Something that is no answer of the application's is written behind this one, now or when it has ended. */
+  isFollowed(): void {
+    const { response, account } = this;
+    // All of it has been written, but for one that is held back behind another one.
+    if (response?.writableEnded && response.socket !== null && this.total < 0) this.total = writtenTo(account?.stream);
+    else this.noteEnd();
   }
 
   /** The head of its answer is on its way; what the application sets later is not sent. */
@@ -157,7 +163,7 @@ export class Entry implements Facts {
     if (isHeld || !response.writableEnded || unsent > 0) this.aborted = true;
     if (this.status === 0) return;
     account.total = (this.total >= 0 ? this.total : writtenTo(stream)) - unsent;
-    const head = (response._header?.length ?? 0) + (response._sent100 ? CONTINUE : 0);
+    const head = (response._header?.length ?? 0) + interimOf(response);
     this.bytes = Math.max(0, account.total - before - head);
   }
 

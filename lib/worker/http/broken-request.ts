@@ -53,6 +53,7 @@ export function onClientError(
   underWay: List,
 ): void {
   const answer = (): void => {
+    access?.follow(socket);
     if (!own(error, socket)) answerError(error, socket, underWay);
   };
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.parser) readFirst(socket, socket.parser, answer);

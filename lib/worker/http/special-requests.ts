@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../../options/handler.js';
 import { access } from '../access/own.js';
-import { markServed, noteSecure, pendingOf, settled, transportOf } from '../connections/connection.js';
+import { isOver, markServed, noteSecure, pendingOf, settled, transportOf } from '../connections/connection.js';
 import { halfClose } from '../connections/half-close.js';
 import { ownerOf } from '../connections/response-head.js';
 import { ApplicationEvents } from '../handlers/application-events.js';
@@ -143,6 +143,13 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
     ...(!worker.http2 && { connect: give('connect') }),
     clientError: (error: Error, socket: Socket) =>
       onClientError(nameOverflow(error, socket), socket, ownClientError, worker.underWay),
+    // Node answers it by itself: it is more than `maxRequestsPerSocket`. Behind an answer that says `close`, nothing is sent.
+    dropRequest: (request: IncomingMessage, socket: Socket) => {
+      const transport = transportOf(socket);
+      access?.follow(socket);
+      if (!isOver(transport)) access?.refused(transport, 503, request);
+      application.call('dropRequest', request, socket);
+    },
     timeout: (stream: Socket) => {
       const heard = application.hears('timeout');
       if (heard) application.call('timeout', stream);
