@@ -56,7 +56,13 @@ export async function takePlace(
     return file;
   }
   const listen = async (): Promise<void> => {
+    // The process before this one may outlive the control, or end while this one does.
+    if (abort.aborted) return;
     await persist(() => openPort(server, address), patience, abort);
+    if (abort.aborted) {
+      server.close();
+      return;
+    }
     onListening(server.address() as AddressInfo);
   };
   if (waits) predecessor.onAlone(() => listen().catch((cause) => abort.aborted || onFailure(cause)));
@@ -77,6 +83,7 @@ async function persist<T>(open: () => Promise<T>, { attempts, interval }: Patien
       const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (!inUse || attempt >= attempts || abort.aborted) throw error;
       await delay(interval, undefined, { signal: abort }).catch(() => undefined);
+      if (abort.aborted) throw error;
     }
   }
 }
