@@ -1,10 +1,11 @@
 /* The kernel's limits beside the cgroup, the account, and Node itself. */
+import { DUTY_SLOTS, slotPosition } from '../../scoreboard.js';
 import { error, type Look, warning } from './finding.js';
 
 /** Beside clients: sockets, pipes, files and the event loop. */
 const OWN_DESCRIPTORS = 64;
-/** Of an Arbiter, bytes. */
-const SCOREBOARD = 260 * 1024;
+/** As much as an Arbiter takes at its start, unless it has more than that many processes and threads. Bytes. */
+const SCOREBOARD = slotPosition(DUTY_SLOTS);
 
 export const somaxconn: Look = ({ machine, plan: { backlog } }) => {
   const limit = Number(machine.read('/proc/sys/net/core/somaxconn') ?? Number.NaN);
@@ -37,7 +38,7 @@ export const sharedMemory: Look = ({ machine }) => {
   if (temporary === undefined || temporary < SCOREBOARD) {
     return error(
       'shared-memory',
-      `${what}, and ${machine.temporaryFolder} has no room either: the scoreboard, by which the master sees its workers, needs 260 KiB.`,
+      `${what}, and ${machine.temporaryFolder} has no room either: the scoreboard, by which the master sees its workers, needs ${Math.ceil(SCOREBOARD / 1024)} KiB.`,
       'a tmpfs at /dev/shm (--shm-size of Docker).',
     );
   }

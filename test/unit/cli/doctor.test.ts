@@ -170,6 +170,16 @@ const CASES: readonly (readonly [what: string, made: Made, found: readonly strin
     { machine: { free: (folder) => (folder === '/dev/shm' ? undefined : GB) } },
     ['warning shared-memory'],
   ],
+  [
+    'a /dev/shm that is too small by a byte',
+    { machine: { free: (folder) => (folder === '/dev/shm' ? 529_919 : GB) } },
+    ['warning shared-memory'],
+  ],
+  [
+    'a /dev/shm that is just large enough',
+    { machine: { free: (folder) => (folder === '/dev/shm' ? 529_920 : 0) } },
+    [],
+  ],
   ['no room anywhere', { machine: { free: () => 0 } }, ['error shared-memory']],
   ['root', { machine: { uid: 0 } }, ['warning root']],
   ['root that gives it up', { machine: { uid: 0 }, options: { user: 'www-data' } }, []],
