@@ -1,5 +1,5 @@
 /* What is known of a master, for a terminal. Whatever comes from a client is escaped: it must not act on the terminal. */
-import { duration, printable } from '../log/text.js';
+import { addressText, duration, printable } from '../log/text.js';
 import type { ArbiterStats, WorkerStats } from '../master/scoreboard/stats.js';
 
 /** Requests a second, of a worker by its age; where that is known. */
@@ -58,8 +58,7 @@ export function masterLines(stats: ArbiterStats, columns: number): string[] {
     `requests: ${requests}, of which ${errors} failed in their handler`,
     `workers lost: ${timeouts} timeouts, ${crashes} crashes; ${respawns} replaced, ${recycles} recycled; reloads: ${reloads}`,
     ...queues.map(({ address, waiting, backlog }) => {
-      const where = typeof address === 'string' ? `unix:${printable(address)}` : `${address.address}:${address.port}`;
-      return `queue of ${where}: ${waiting ?? 'unknown how many'} of ${backlog ?? 'unknown'} wait`;
+      return `queue of ${addressText(address)}: ${waiting ?? 'unknown how many'} of ${backlog ?? 'unknown'} wait`;
     }),
   ].map((line) => cut(line, columns));
 }

@@ -3,6 +3,8 @@
  * terminal or flood the log.
  */
 
+import type { AddressInfo } from 'node:net';
+
 /** Characters of a piece that is put into a line. */
 const MAX_PIECE = 1_000;
 
@@ -33,4 +35,11 @@ export function duration(milliseconds: number): string {
 
 function cut(text: string): string {
   return text.length > MAX_PIECE ? `${text.slice(0, MAX_PIECE)}…` : text;
+}
+
+/** Where somebody listens: what the system says of a socket; else a path, or a descriptor as `fd://3`. */
+export function addressText(address: AddressInfo | string): string {
+  if (typeof address === 'string') return address.startsWith('fd://') ? address : printable(`unix:${address}`);
+  const { family, address: host, port } = address;
+  return family === 'IPv6' ? `[${host}]:${port}` : `${host}:${port}`;
 }

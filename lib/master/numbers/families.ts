@@ -1,6 +1,6 @@
+import { addressText } from '../../log/text.js';
 import type { MetricType } from '../../protocol/metrics.js';
 import type { ArbiterStats, Histogram, StatsTotals, WorkerStats } from '../scoreboard/stats.js';
-import { addressText } from '../tell/entries.js';
 import type { WorkerState } from '../workers/worker-handle.js';
 import { type Family, type Labels, numberText } from './exposition.js';
 

@@ -1,10 +1,9 @@
 import type { LogEntry } from '../../log/lines.js';
 import { errorTitle } from '../../log/stack.js';
-import { duration, printable, quoted } from '../../log/text.js';
+import { addressText, duration, printable, quoted } from '../../log/text.js';
 import type { LogLevel } from '../../options/logger.js';
 import type { SlowReport, TimedOutRequest } from '../../protocol/activity.js';
 import { workerName } from '../common/names.js';
-import type { BoundAddress } from '../sockets/listener.js';
 import type { ExitReason, WorkerInfo } from '../workers/worker-handle.js';
 import { doingTexts, lastWords, stacksFields } from './doing.js';
 import type { ArbiterEvents, WorkerExit, WorkerTimeout } from './events.js';
@@ -223,12 +222,6 @@ function aged(request: TimedOutRequest | undefined, now: number): { readonly req
 /** The clock of the system may be set back. */
 function ageOf(startedAt: number, now: number): number {
   return Math.max(0, now - startedAt);
-}
-
-export function addressText(address: BoundAddress): string {
-  if (typeof address === 'string') return address.startsWith('fd://') ? address : printable(`unix:${address}`);
-  const { family, address: host, port } = address;
-  return family === 'IPv6' ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function count(number: number, noun: string): string {
