@@ -19,7 +19,8 @@ export function emitWarning(error: Error & { readonly code?: string }): void {
       process.prependListener('warning', printer);
     }
     const code = error.code === undefined ? '' : `[${error.code}] `;
-    say(`(node:${process.pid}) ${code}${error}\n`);
+    const { traceProcessWarnings: isTraced } = process as { traceProcessWarnings?: boolean };
+    say(`(node:${process.pid}) ${code}${(isTraced && error.stack) || error}\n`);
   });
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'node:test';
 import vm from 'node:vm';
@@ -12,4 +13,19 @@ test('an error of another context, as in a file of tests of Jest, is a warning l
   emitWarning(vm.runInNewContext("Object.assign(new TypeError('something'), { code: 'ERR_SYSTEM' })"));
   const [{ name, message, code }] = await warned;
   assert.deepEqual([name, message, code], ['TypeError', 'something', 'ERR_SYSTEM']);
+});
+
+test('--trace-warnings has its stack, and else nothing has', () => {
+  const module = new URL('../../../build/log/process-warning.js', import.meta.url);
+  const script = `const { emitWarning } = await import(${JSON.stringify(module)}); emitWarning(new RangeError('something'));`;
+  for (const [flags, lines] of [
+    [[], /^\(node:\d+\) RangeError: something\n$/],
+    [['--trace-warnings'], /^\(node:\d+\) RangeError: something\n {4}at .*\n/],
+  ] as const) {
+    const { stderr } = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      env: {},
+    });
+    assert.match(stderr, lines);
+  }
 });
