@@ -101,13 +101,14 @@ export interface ArbiterOptions<App = Handler> {
   readonly resourceLimits?: Readonly<ResourceLimits>;
   /**
    * Connections that a worker (threaded: a thread) holds at once, those included that wait for a request. An async worker
-   * that holds so many stops to accept; the others, which hold one request, close the one that has waited longest.
+   * that holds so many closes one that has been idle for a second to let another one in, and accepts none while there is none; the
+   * others, which hold one request, close the one that has waited longest.
    * Gunicorn: `worker_connections`. @defaultValue `1000`
    */
   readonly workerConnections?: number;
   /**
    * How long a connection of a threaded or async worker is kept for the next request. 0 = it is closed after each.
-   * Also how long a worker that drains waits for the first request of a connection. Gunicorn: `keepalive`.
+   * Gunicorn: `keepalive`.
    * @defaultValue `5000`
    */
   readonly keepAlive?: number;

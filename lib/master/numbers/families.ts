@@ -13,7 +13,11 @@ const COUNTERS: readonly (readonly [name: string, of: keyof StatsTotals, help: s
   ['worker_timeouts', 'timeouts', 'Workers and threads whose time ran out.'],
   ['worker_crashes', 'crashes', 'Workers and threads that ended without being told to.'],
   ['worker_respawns', 'respawns', 'Workers that replaced one that had ended without an order of the master.'],
-  ['worker_recycles', 'recycles', 'Workers that were replaced because of maxRequests or maxMemory.'],
+  [
+    'worker_recycles',
+    'recycles',
+    'Workers that were replaced because of maxRequests, maxMemory, their descriptors or restart().',
+  ],
   ['reloads', 'reloads', 'Reloads that came to their end.'],
 ];
 

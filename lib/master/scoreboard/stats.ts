@@ -11,7 +11,7 @@ export interface StatsTotals {
   readonly errors: number;
   /** Requests that no handler was called for, since their clients had left while they waited. */
   readonly abandoned: number;
-  /** Workers that were killed because a clock ran out. */
+  /** Workers, and threads of threaded ones, that were ended because a clock ran out. */
   readonly timeouts: number;
   /** Workers, and threads of threaded ones, that ended without being told to, after they were ready. */
   readonly crashes: number;
@@ -19,7 +19,7 @@ export interface StatsTotals {
   readonly respawns: number;
   /** Reloads that came to their end. */
   readonly reloads: number;
-  /** Workers that were told to drain because of `maxRequests` or `maxMemory`, their replacement being ready. */
+  /** Workers that were told to drain, their replacement being ready, because of `maxRequests`, `maxMemory`, their descriptors or `restart()`. */
   readonly recycles: number;
 }
 

@@ -42,8 +42,9 @@ export type WorkerState = 'booting' | 'spare' | 'ready' | 'draining' | 'exited';
 
 /**
  * Why a worker ended. `stop`: it was told to, by the arbiter's stop or by somebody else's TERM or QUIT; `scale`: there
- * were too many; `reload`: a new generation replaced it, or it was of one that was rolled back; `recycle`: it had reached `maxRequests` or `maxMemory`, and its replacement was ready; `boot`: it failed
- * before it was ready; `timeout`: a clock ran out; `crash`: anything else.
+ * were too many; `reload`: a new generation replaced it, or it was of one that was rolled back; `recycle`: it had reached
+ * `maxRequests` or `maxMemory`, its descriptors were used up, or `restart()` asked for it, and its replacement was ready;
+ * `boot`: it failed before it was ready; `timeout`: a clock ran out; `crash`: anything else.
  */
 export type ExitReason = 'stop' | 'scale' | 'reload' | 'recycle' | 'timeout' | 'crash' | 'boot';
 

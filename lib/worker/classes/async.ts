@@ -3,7 +3,7 @@ import { HttpWorker } from '../http/http-worker.js';
 
 /**
  * Many requests at once, with keep-alive, upgrades and HTTP/2: for applications that wait more than they compute. At
- * `workerConnections` it accepts no more until one closes. Gunicorn: its gevent and eventlet workers.
+ * `workerConnections` it accepts no more until one closes; one that has been idle for a second is closed to let another in. Gunicorn: its gevent and eventlet workers.
  */
 export class AsyncWorker<App = Handler> extends HttpWorker<App> {
   protected override readonly capacity: number = this.options.workerConnections;
