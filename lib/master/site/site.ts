@@ -47,7 +47,6 @@ export interface Recruit extends Standing, Omit<Place, 'slot'> {}
 /** All that `start()` opens in the host process, and the one place that undoes it. */
 export interface Site {
   readonly listeners: readonly Listener[];
-  readonly pidFile: PidFile | undefined;
   /** Undefined where no service manager asks. */
   readonly service: Service | undefined;
   readonly access: AccessLog | undefined;
@@ -197,7 +196,6 @@ function assemble(
 
   return {
     listeners,
-    pidFile,
     service,
     access,
     slotsOf({ slot }) {

@@ -9,10 +9,6 @@ export class Chain<One extends Linked<One>> {
   #first: One | undefined;
   #last: One | undefined;
 
-  get first(): One | undefined {
-    return this.#first;
-  }
-
   add(one: One): void {
     one.previous = this.#last;
     if (this.#last === undefined) this.#first = one;

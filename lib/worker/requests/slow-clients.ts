@@ -81,11 +81,6 @@ export class SlowClients {
     return true;
   }
 
-  /** Whether it is sent without a place. */
-  sends(response: ServerResponse): boolean {
-    return this.#sending.has(response);
-  }
-
   /** The answer has come to its end. */
   end(response: ServerResponse): void {
     if (this.#sending.size > 0) this.#sending.delete(response);
