@@ -10,12 +10,12 @@ const ORDERS: readonly Order[] = ['drain', 'quit', 'stay', 'numbers'];
 const SERVE = 'serve ';
 
 /** Has a spare take that slot, and serve. */
-export function encodePlace(id: number): string {
+export function encodeServe(id: number): string {
   return `${SERVE}${id}\n`;
 }
 
 /** The slot in a line that tells a spare to take it; undefined for any other line. */
-export function parsePlace(line: string): number | undefined {
+export function parseServe(line: string): number | undefined {
   const id = line.startsWith(SERVE) ? Number(line.slice(SERVE.length)) : 0;
   return Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }

@@ -183,8 +183,8 @@ export abstract class Worker<App = unknown> {
       lastCall,
       onLeft: leaveSockets,
     });
-    slot.countConnections(() => acceptor.connections.size);
-    slot.countRoom(acceptor);
+    slot.askConnections(() => acceptor.connections.size);
+    slot.askRoom(acceptor);
     descriptors.watch(
       {
         warn: (message) => warn('descriptors', message),

@@ -3,7 +3,7 @@ import type { Site } from '../site/site.js';
 import type { Notifier } from '../tell/notify.js';
 import type { Generation } from '../workers/generation.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
-import type { Order } from './rollout.js';
+import type { Vacancy } from './rollout.js';
 import { FAILS_FROM, type Roster } from './roster.js';
 import type { Spares } from './spares.js';
 import type { Takeover } from './takeover.js';
@@ -35,7 +35,7 @@ export class Recruiting {
   }
 
   /** Gives each of these slots to somebody, of so many that there should be. */
-  fill(orders: readonly Order[], wanted: number, now: number): void {
+  fill(orders: readonly Vacancy[], wanted: number, now: number): void {
     if (this.#vacated.size > 0 && wanted > 0) this.#renumber(wanted);
     for (const { id, generation } of orders) this.#occupy(id, generation, now);
   }

@@ -11,7 +11,7 @@ export interface Candidate {
 }
 
 /** A slot with those of its workers that stay. */
-export interface Post<C extends Candidate> {
+export interface SlotHolders<C extends Candidate> {
   readonly id: number;
   readonly holders: readonly C[];
   /** Its workers fail: the next attempt is to be no earlier, on the clock of `now`; undefined when there is nothing to wait for. */
@@ -19,7 +19,7 @@ export interface Post<C extends Candidate> {
 }
 
 /** A worker that is to be spawned. */
-export interface Order {
+export interface Vacancy {
   readonly id: number;
   readonly generation: Generation;
 }
@@ -108,9 +108,9 @@ export class Rollout<C extends Candidate> {
 
   /** Who is to be spawned now: who is missing, and the next batch. And when to ask again for those whose slot waits. */
   plan(
-    posts: readonly Post<C>[],
+    posts: readonly SlotHolders<C>[],
     now: number,
-  ): { readonly orders: readonly Order[]; readonly wakeAt: number | undefined } {
+  ): { readonly orders: readonly Vacancy[]; readonly wakeAt: number | undefined } {
     this.#vacant ??= new Set(posts.filter(({ holders }) => holders.length === 0).map(({ id }) => id));
     for (const { id, holders } of posts) {
       if (holders.some((holder) => this.#isNew(holder) && isProven(holder, now))) this.#won.add(id);
@@ -128,7 +128,7 @@ export class Rollout<C extends Candidate> {
   }
 
   /** Where it has got to, of the slots, and of all workers that live, also those that are leaving. */
-  progress(posts: readonly Post<C>[], living: readonly C[], now: number): Progress {
+  progress(posts: readonly SlotHolders<C>[], living: readonly C[], now: number): Progress {
     const settled = posts.every(
       ({ id, holders }) =>
         this.#lost.has(id) ||
@@ -141,7 +141,7 @@ export class Rollout<C extends Candidate> {
   }
 
   /** The next batch: none while one is tried, and never more beside others than the surge allows. */
-  #batch(posts: readonly Post<C>[], now: number): Post<C>[] {
+  #batch(posts: readonly SlotHolders<C>[], now: number): SlotHolders<C>[] {
     const { number } = this.wanted;
     const isWanted = (holder: C): boolean => holder.generation === number;
     if (posts.some(({ holders }) => holders.some((holder) => isWanted(holder) && !isProven(holder, now)))) return [];
@@ -151,7 +151,7 @@ export class Rollout<C extends Candidate> {
   }
 
   /** Whether the wanted generation is to take this slot from somebody. */
-  #isOpen({ id, holders }: Post<C>): boolean {
+  #isOpen({ id, holders }: SlotHolders<C>): boolean {
     if (this.#failure)
       return !this.#lost.has(id) && holders.length > 0 && holders.every((holder) => this.#isNew(holder));
     if (holders.length === 0) return !this.#won.has(id) && !this.#vacant?.has(id);
@@ -159,19 +159,19 @@ export class Rollout<C extends Candidate> {
   }
 
   /** Whether nobody holds this slot: also where there is none but one that would take it from the generation that has it. */
-  #misses({ id, holders }: Post<C>, now: number): boolean {
+  #misses({ id, holders }: SlotHolders<C>, now: number): boolean {
     if (this.#generationOf(id) === this.#new) return holders.length === 0;
     return holders.every((holder) => this.tries(holder, now));
   }
 
   /** The first attempt of the new generation has nothing to do with the failures of the old one. */
-  #waitOf({ id, notBefore }: Post<C>): number | undefined {
+  #waitOf({ id, notBefore }: SlotHolders<C>): number | undefined {
     const first = this.#generationOf(id) === this.#new && !this.#won.has(id) && !this.#accidents.has(id);
     return first ? undefined : notBefore;
   }
 
   /** Whether the wanted generation is to take this slot, but is to wait since it has just lost a worker there. */
-  #isHeld(post: Post<C>, now: number): boolean {
+  #isHeld(post: SlotHolders<C>, now: number): boolean {
     return !this.#failure && this.#accidents.has(post.id) && (post.notBefore ?? now) > now && this.#isOpen(post);
   }
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { type Letter, parseMail } from '../../protocol/mail.js';
 import { parseMessage, type WorkerMessage } from '../../protocol/messages.js';
-import { encodeAsk, encodeOrder, encodePlace, encodeTicketKeys, type Order, REOPEN } from '../../protocol/orders.js';
+import { encodeAsk, encodeOrder, encodeServe, encodeTicketKeys, type Order, REOPEN } from '../../protocol/orders.js';
 import { encodeTls, FD } from '../../protocol/spec.js';
 import type { Child } from '../../system/child.js';
 import { system } from '../../system/system.js';
@@ -83,8 +83,8 @@ export class Control {
   }
 
   /** Has a spare take that slot; returns as {@link Control.order}. */
-  place(id: number): boolean {
-    return this.#write(encodePlace(id));
+  serve(id: number): boolean {
+    return this.#write(encodeServe(id));
   }
 
   /** Has it say what its threads are doing; returns as {@link Control.order}. */

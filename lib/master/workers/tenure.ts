@@ -15,16 +15,16 @@ export class Tenure {
   #standing: Standing;
   readonly spawnedAt: number = Date.now();
   /** When it was launched, or has got its slot, on the clock by which its boot is limited. */
-  #begunTick: number;
+  #launchedTick: number;
   #bootedTick: number | undefined;
   #readyAt: number | undefined;
   #readyTick: number | undefined;
-  #beganTick = 0;
+  #servingTick = 0;
 
   constructor(id: number, standing: Standing, launchedAt: number) {
     this.#id = id;
     this.#standing = standing;
-    this.#begunTick = launchedAt;
+    this.#launchedTick = launchedAt;
   }
 
   /** The stable slot, 1..n; 0 of a spare, until it takes one. */
@@ -62,12 +62,12 @@ export class Tenure {
 
   /** How long it has been spawned, or had its slot, milliseconds of the monotonic clock. */
   get lived(): number {
-    return monotonic() - this.#begunTick;
+    return monotonic() - this.#launchedTick;
   }
 
   get provenAt(): number | undefined {
     const { probation } = this.#standing;
-    return this.#readyTick === undefined ? undefined : Math.max(this.#readyTick, this.#beganTick + probation);
+    return this.#readyTick === undefined ? undefined : Math.max(this.#readyTick, this.#servingTick + probation);
   }
 
   /** How long it has been ready, or has waited as a spare, milliseconds. */
@@ -80,7 +80,7 @@ export class Tenure {
   markReady(since?: number): void {
     this.#readyAt = Date.now();
     this.#readyTick = performance.now();
-    this.#beganTick = this.#readyTick - (since === undefined ? 0 : Math.max(0, monotonic() - since));
+    this.#servingTick = this.#readyTick - (since === undefined ? 0 : Math.max(0, monotonic() - since));
   }
 
   /** It waits as a spare. */
@@ -92,6 +92,6 @@ export class Tenure {
   enter(id: number, standing: Standing): void {
     this.#id = id;
     this.#standing = standing;
-    this.#begunTick = monotonic();
+    this.#launchedTick = monotonic();
   }
 }

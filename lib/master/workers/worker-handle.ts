@@ -188,7 +188,7 @@ export class WorkerHandle extends Tenure {
   take(id: number, standing: Standing): void {
     this.enter(id, standing);
     // Who does not hear of it is of no use.
-    if (!this.control.place(id)) this.signal('SIGKILL');
+    if (!this.control.serve(id)) this.signal('SIGKILL');
     if (this.#bootLimit > 0) this.#countBoot(this.#bootLimit);
   }
 

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type Letter, parseLetter } from '../../protocol/mail.js';
-import { type Order, parseAsk, parseOrder, parsePlace, parseTicketKeys, REOPEN } from '../../protocol/orders.js';
+import { type Order, parseAsk, parseOrder, parseServe, parseTicketKeys, REOPEN } from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { ownDescriptor } from '../access/own.js';
@@ -65,7 +65,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
     else if (order) orders?.[order]();
     const keys = parseTicketKeys(line);
     if (keys) renewals.bring(keys);
-    const id = parsePlace(line);
+    const id = parseServe(line);
     if (id !== undefined) orders?.serve(id);
     const ask = parseAsk(line);
     if (ask !== undefined) orders?.stacks(ask);

@@ -138,12 +138,12 @@ export class Slot {
   }
 
   /** Where the number of open connections is to be had, once there are any. */
-  countConnections(gauge: () => number): void {
+  askConnections(gauge: () => number): void {
     this.#connections = gauge;
   }
 
   /** What says so of the acceptor, once there is one. */
-  countRoom(room: Room): void {
+  askRoom(room: Room): void {
     this.#room = room;
   }
 

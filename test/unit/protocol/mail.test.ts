@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Fifo } from '../../../build/protocol/fifo.js';
 import { encodeLetter, encodeMail, parseLetter, parseMail } from '../../../build/protocol/mail.js';
 import { encodeMessage, parseMessage, userText } from '../../../build/protocol/messages.js';
-import { parseOrder, parsePlace } from '../../../build/protocol/orders.js';
+import { parseOrder, parseServe } from '../../../build/protocol/orders.js';
 
 test('a letter is one line, which is no order, and comes back as it was', () => {
   fc.assert(
@@ -12,7 +12,7 @@ test('a letter is one line, which is no order, and comes back as it was', () => 
       const text = userText(message);
       const [line = '', ...rest] = encodeLetter({ thread, text }).split('\n');
       assert.deepEqual([parseLetter(line), rest], [{ thread, text }, ['']]);
-      assert.deepEqual([parseOrder(line), parsePlace(line)], [undefined, undefined]);
+      assert.deepEqual([parseOrder(line), parseServe(line)], [undefined, undefined]);
     }),
   );
 });

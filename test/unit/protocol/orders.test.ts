@@ -3,11 +3,11 @@ import test from 'node:test';
 import {
   encodeAsk,
   encodeOrder,
-  encodePlace,
+  encodeServe,
   encodeTicketKeys,
   parseAsk,
   parseOrder,
-  parsePlace,
+  parseServe,
   parseTicketKeys,
 } from '../../../build/protocol/orders.js';
 
@@ -19,16 +19,16 @@ test('an order is a line, and comes back as it was', () => {
 });
 
 test('the order to take a slot is a line of its own', () => {
-  assert.deepEqual(encodePlace(12).split('\n').map(parsePlace), [12, undefined]);
-  assert.deepEqual([parseOrder('serve 12'), parsePlace('drain')], [undefined, undefined]);
+  assert.deepEqual(encodeServe(12).split('\n').map(parseServe), [12, undefined]);
+  assert.deepEqual([parseOrder('serve 12'), parseServe('drain')], [undefined, undefined]);
   for (const line of ['serve ', 'serve 0', 'serve -1', 'serve 1.5', 'serve x', 'serve', 'serve 1e99'])
-    assert.equal(parsePlace(line), undefined, line);
+    assert.equal(parseServe(line), undefined, line);
 });
 
 test('the order to say what is being done is a line of its own', () => {
   assert.deepEqual(encodeAsk(255).split('\n').map(parseAsk), [255, undefined]);
   assert.deepEqual(
-    [parseOrder('stacks 1'), parsePlace('stacks 1'), parseAsk('serve 1')],
+    [parseOrder('stacks 1'), parseServe('stacks 1'), parseAsk('serve 1')],
     [undefined, undefined, undefined],
   );
   for (const line of ['stacks ', 'stacks 0', 'stacks -1', 'stacks 1.5', 'stacks x', 'stacks'])

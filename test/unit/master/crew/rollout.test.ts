@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ArbiterError } from '../../../../build/errors.js';
-import { type Candidate, type Post, type Progress, Rollout } from '../../../../build/master/crew/rollout.js';
+import { type Candidate, type Progress, Rollout, type SlotHolders } from '../../../../build/master/crew/rollout.js';
 import { generation } from '../../../helpers/rollout.js';
 
 const NOW = 10_000;
@@ -16,9 +16,9 @@ const soaking = (id: number): Candidate => ({ id, generation: 2, provenAt: NOW +
 const proven = (id: number): Candidate => ({ id, generation: 2, provenAt: NOW });
 
 /** Slots 1 to n with these holders. */
-const posts = (...slots: readonly (readonly Candidate[])[]): Post<Candidate>[] =>
+const posts = (...slots: readonly (readonly Candidate[])[]): SlotHolders<Candidate>[] =>
   slots.map((holders, index) => ({ id: index + 1, holders, notBefore: undefined }));
-const waiting = (post: Post<Candidate>, notBefore: number): Post<Candidate> => ({ ...post, notBefore });
+const waiting = (post: SlotHolders<Candidate>, notBefore: number): SlotHolders<Candidate> => ({ ...post, notBefore });
 
 /** One that began when each of so many slots had an old worker. */
 function begun(slots: number, surge: number): Rollout<Candidate> {
@@ -28,7 +28,7 @@ function begun(slots: number, surge: number): Rollout<Candidate> {
 }
 
 /** What is spawned, as `slot:generation`. */
-function orders(rollout: Rollout<Candidate>, of: readonly Post<Candidate>[], now = NOW): string[] {
+function orders(rollout: Rollout<Candidate>, of: readonly SlotHolders<Candidate>[], now = NOW): string[] {
   return rollout.plan(of, now).orders.map(({ id, generation: { number } }) => `${id}:${number}`);
 }
 
@@ -64,7 +64,11 @@ test('what stays beside others for another reason takes room', () => {
 
 test('slots that had none when it began get a new one at once, all of them, whatever they waited for', () => {
   const rollout = new Rollout<Candidate>(OLD, NEW, 1);
-  const [first, second, third] = posts([], [old(2)], []) as [Post<Candidate>, Post<Candidate>, Post<Candidate>];
+  const [first, second, third] = posts([], [old(2)], []) as [
+    SlotHolders<Candidate>,
+    SlotHolders<Candidate>,
+    SlotHolders<Candidate>,
+  ];
   assert.deepEqual(orders(rollout, [waiting(first, NOW + 1), second, third]), ['1:2', '3:2', '2:2']);
 });
 
@@ -77,11 +81,11 @@ test('an old one that dies is replaced by the old generation, also beside one th
 });
 
 test('an old one that dies again waits; the next batch takes its slot meanwhile', () => {
-  const [first, second] = posts([], [old(2)]) as [Post<Candidate>, Post<Candidate>];
+  const [first, second] = posts([], [old(2)]) as [SlotHolders<Candidate>, SlotHolders<Candidate>];
   const rollout = begun(2, 1);
   const { orders: spawned, wakeAt } = rollout.plan([waiting(first, NOW + 50), second], NOW);
   assert.deepEqual([spawned, wakeAt], [[{ id: 1, generation: NEW }], NOW + 50]);
-  const beside = waiting(posts([booting(1)])[0] as Post<Candidate>, NOW + 50);
+  const beside = waiting(posts([booting(1)])[0] as SlotHolders<Candidate>, NOW + 50);
   assert.deepEqual(rollout.plan([beside, second], NOW), { orders: [], wakeAt: NOW + 50 });
   assert.deepEqual(orders(rollout, [beside, second], NOW + 50), ['1:1']);
 });
@@ -89,7 +93,7 @@ test('an old one that dies again waits; the next batch takes its slot meanwhile'
 test('a proven one that dies is replaced by the new generation, after the wait of its slot, and tried again', () => {
   const rollout = begun(2, 1);
   rollout.plan(posts([proven(1)], [old(2)]), NOW);
-  const [empty] = posts([]) as [Post<Candidate>];
+  const [empty] = posts([]) as [SlotHolders<Candidate>];
   assert.deepEqual(orders(rollout, posts([], [old(2), booting(2)])), ['1:2']);
   assert.deepEqual(orders(rollout, [waiting(empty, NOW + 1), ...posts([], [proven(2)]).slice(1)]), []);
   assert.equal(rollout.tries(soaking(1), NOW), true);
@@ -107,7 +111,7 @@ test('who is tried: the new ones that are not proven', () => {
 
 test('it is over when all slots are won and no old one lives any more', () => {
   const rollout = begun(2, 2);
-  const is = (expected: Progress, of: readonly Post<Candidate>[], ...leaving: readonly Candidate[]): void => {
+  const is = (expected: Progress, of: readonly SlotHolders<Candidate>[], ...leaving: readonly Candidate[]): void => {
     rollout.plan(of, NOW);
     assert.equal(rollout.progress(of, [...of.flatMap(({ holders }) => holders), ...leaving], NOW), expected);
   };
@@ -136,7 +140,7 @@ test('the first failure turns it round: slots that were won are taken back, a ba
 test('it is back when the old generation has all slots, and no new one lives any more', () => {
   const rollout = begun(2, 1);
   rollout.fail(FAILURE);
-  const is = (expected: Progress, of: readonly Post<Candidate>[], ...leaving: readonly Candidate[]): void =>
+  const is = (expected: Progress, of: readonly SlotHolders<Candidate>[], ...leaving: readonly Candidate[]): void =>
     assert.equal(rollout.progress(of, [...of.flatMap(({ holders }) => holders), ...leaving], NOW), expected);
   is('on', posts([old(1)], [old(2)]), booting(1));
   is('on', posts([old(1)], [old(2), proven(2)]));
@@ -150,7 +154,7 @@ test('all that are missing when it is turned round are of the old generation, af
   const rollout = new Rollout<Candidate>(OLD, NEW, 1);
   rollout.plan(posts([], []), NOW);
   rollout.fail(FAILURE);
-  const [first, second] = posts([], []) as [Post<Candidate>, Post<Candidate>];
+  const [first, second] = posts([], []) as [SlotHolders<Candidate>, SlotHolders<Candidate>];
   assert.deepEqual(rollout.plan([first, waiting(second, NOW + 5)], NOW), {
     orders: [{ id: 1, generation: OLD }],
     wakeAt: NOW + 5,
@@ -174,7 +178,7 @@ test('the old generation tries once to get a slot back', () => {
 
 test('losses of workers that had served before they were ready are excused four times in a slot, and its next attempt waits', () => {
   const rollout = begun(2, 2);
-  const [lost, other] = posts([old(1)], [old(2), booting(2)]) as [Post<Candidate>, Post<Candidate>];
+  const [lost, other] = posts([old(1)], [old(2), booting(2)]) as [SlotHolders<Candidate>, SlotHolders<Candidate>];
   assert.deepEqual([rollout.excuses(booting(1)), rollout.excuses(booting(2))], [true, true]);
   assert.deepEqual(rollout.plan([waiting(lost, NOW + 5), { ...other, holders: [old(2), proven(2)] }], NOW), {
     orders: [],
@@ -190,7 +194,7 @@ test('losses of workers that had served before they were ready are excused four 
 
 test('an empty slot waits too when it has lost a worker that had served', () => {
   const rollout = new Rollout<Candidate>(OLD, NEW, 1);
-  const [first] = posts([]) as [Post<Candidate>];
+  const [first] = posts([]) as [SlotHolders<Candidate>];
   assert.deepEqual(orders(rollout, [waiting(first, NOW + 1)]), ['1:2']);
   rollout.excuses(booting(1));
   assert.deepEqual(rollout.plan([waiting(first, NOW + 1)], NOW), { orders: [], wakeAt: NOW + 1 });
