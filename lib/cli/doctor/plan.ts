@@ -1,5 +1,6 @@
 /* What is going to run: the options that matter to the machine, from what was collected. */
 import type { OptionName } from '../../options/resolved.js';
+import { OPTIONS } from '../../options/validate.js';
 import type { Origin } from '../collect.js';
 import type { Machine } from './machine.js';
 
@@ -22,18 +23,12 @@ export interface Plan {
   readonly heapLimit: number | undefined;
 }
 
-const DEFAULTS = {
-  workerClass: 'sync',
-  threads: 4,
-  spares: 0,
-  workerConnections: 1_000,
-  backlog: 2_048,
-  maxMemory: 0,
-  gracefulTimeout: 30_000,
-  drainDelay: 0,
-  notify: true,
-  user: undefined,
-};
+/** What matters of the options is taken as it was said, or as its record has it. */
+const NAMES = [
+  ...(['workerClass', 'threads', 'spares', 'workerConnections', 'backlog'] as const),
+  ...(['maxMemory', 'gracefulTimeout', 'drainDelay', 'notify', 'user'] as const),
+];
+type Defaults = Pick<Plan, (typeof NAMES)[number]>;
 
 export function planOf(
   origins: ReadonlyMap<OptionName, Origin>,
@@ -41,7 +36,8 @@ export function planOf(
   execArgv: readonly string[] = process.execArgv,
 ): Plan {
   const said = Object.fromEntries([...origins].map(([name, { value }]) => [name, value]));
-  const all = { ...DEFAULTS, ...said } as typeof DEFAULTS & Record<string, unknown>;
+  const defaults = Object.fromEntries(NAMES.map((name) => [name, OPTIONS.get(name)?.defaultValue]));
+  const all = { ...defaults, ...said } as Defaults & Record<string, unknown>;
   const concurrency = Number(env['WEB_CONCURRENCY'] ?? 0);
   const workers = (said['workers'] as number | undefined) ?? (concurrency > 0 ? concurrency : parallelism);
   const single = all.workerClass === 'sync' || all.workerClass === 'async';
