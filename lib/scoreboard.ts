@@ -63,7 +63,23 @@ export function readLastCall(bytes: Uint8Array, socket: number): number {
 
 const STATES: readonly number[] = Object.values(STATE);
 
-// Indices into the header, as 32 bit words and as 64 bit floats. Native byte order: a board never leaves its machine.
+/*
+ * | bytes   | what                                                                       | names                | written                        |
+ * |---------|----------------------------------------------------------------------------|----------------------|--------------------------------|
+ * | 0–79    | sequence number, pid, state, load, beat, counters, utilisation, patience,  | WORD, FLOAT, SINGLE  | always                         |
+ * |         | whether there is room                                                      |                      |                                |
+ * | 80–95   | for how long there was room, and when that was                             | FLOAT.FREE, .FREE_AT | always                         |
+ * | 96–247  | two histograms, see slot-times.ts; the sequence number once more           | TIMES, WORD.SEQ_END  | always                         |
+ * | 248–423 | the request: start, the lengths of method, id and URL, the three texts;    | STARTED_AT to        | with a start                   |
+ * |         | the number of its write                                                    | REQUEST_SEQ_END      |                                |
+ * | 424–491 | the upper halves of the counts of the histograms, and their overflows      | FULL_SIZE on         | only once a count has          |
+ * |         |                                                                            |                      | overflowed, then always        |
+ * | 492–495 | how many messages of the application the worker has taken on               | SENT_OFFSET          | by itself, while they wait     |
+ *
+ * In native byte order: a board never leaves its machine.
+ */
+
+/** Indices of 32 bit words. */
 const WORD = {
   SEQ: 0,
   PID: 1,
@@ -76,12 +92,13 @@ const WORD = {
   ROOM: 19,
   SEQ_END: HEADER_SIZE / 4 - 1,
 };
+/** Indices of 64 bit floats. */
 const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, PATIENCE: 8, FREE: 10, FREE_AT: 11 };
+/** Of a 32 bit float: it has half of its place, and what is counted rarely has the other. */
+const SINGLE = { ELU: 14 };
 /** No acceptor, one without room, one with. */
 const ROOM = { NONE: 0, FULL: 1, OPEN: 2 };
-// A 32 bit float: it has half of its place, and what is counted rarely has the other.
-const SINGLE = { ELU: 14 };
-// Byte offsets of the times; and of the request: start, the lengths of method and id, that of the URL, the three texts, and the number of its write.
+// The others are offsets in bytes.
 const TIMES = 96;
 const STARTED_AT = HEADER_SIZE;
 const METHOD_LENGTH = STARTED_AT + 8;
@@ -92,10 +109,10 @@ const MAX_METHOD = 20;
 const MAX_ID = 64;
 const MAX_URL = 140;
 const REQUEST_SEQ_END = TEXT + MAX_METHOD + MAX_URL;
-/** Bytes of a write that stores a request. Behind them is what hardly ever changes, see {@link TimesImage}, and its end. */
+/** How much a write is that stores a request. */
 const FULL_SIZE = REQUEST_SEQ_END + 4;
 const TIMES_END = FULL_SIZE + TIMES_TAIL;
-/** A word of its own, which is written by itself: how many messages of the application the worker has taken on, as often as some had to wait. */
+/** Stored as often as messages had to wait. */
 export const SENT_OFFSET: number = TIMES_END;
 const CUT = '...';
 const LITTLE_ENDIAN = endianness() === 'LE';

@@ -14,7 +14,7 @@ export interface AcceptOptions {
    * have closed before this turn is over.
    */
   readonly isOver?: (socket: net.Socket) => boolean;
-  /** @internal All places are taken, and may be so for long: it may make room, and {@link Acceptor.look} whether somebody waits. */
+  /** @internal All places are taken, perhaps for long: the class may make room, and call {@link Acceptor.look} to learn whether somebody waits. */
   readonly onFull?: () => void;
   /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true, allowHalfOpen: true }` */
   readonly socket?: Pick<
@@ -38,9 +38,9 @@ export interface AcceptorOptions extends AcceptOptions {
   readonly rest: number;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
-  /** Until when to go on accepting what waits at a socket of the `bind`s, of `monotonic()`; 0 where others will. Asked once. */
   /** The places of the threads of the same process. */
   readonly mates: readonly number[];
+  /** Until when to go on accepting what waits at a socket of the `bind`s, of `monotonic()`; 0 where others will. Asked once. */
   readonly lastCall: (index: number) => number;
   /** It accepts no more; its sockets may be closed. */
   readonly onLeft: () => void;
