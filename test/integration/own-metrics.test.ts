@@ -119,3 +119,19 @@ test('own_metrics: names of this library are refused, and what is too much is to
   assert.match(told.message, /its metrics take \d+ characters of JSON, and at most 1047552 are exported/);
   assert.equal((await numbers(much)).get('app_much'), undefined);
 });
+
+test('own_metrics: two registries with metrics of one name are one, and what contradicts is told of once', async (t) => {
+  const host = new Host(t, { workers: 1, app: APP, env: { OWN_TWICE: '1' } });
+  await send(`${await host.ready()}/`, 3);
+  const seen = await numbers(host);
+  const keys = ['app_requests_total{path="/"}', 'app_requests_total{path="/of the other"}', 'app_size_count'];
+  assert.deepEqual(
+    keys.map((key) => seen.get(key)),
+    [3, 1, 3],
+  );
+  const [worker, warning] = await host.event('worker:warning');
+  assert.deepEqual([worker.id, warning.code], [1, 'metrics']);
+  assert.match(warning.message, /^two registries have a metric app_size, one a histogram and one a gauge/);
+  await numbers(host);
+  assert.equal(host.of('worker:warning').length, 1);
+});
