@@ -7,13 +7,20 @@
 export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3, LEAVING: 4, BRIEF: 5, ALERT: 6 } as const;
 export type DutyState = (typeof DUTY)[keyof typeof DUTY];
 
+const LONG = 1 << 23;
+
 /**
  * What an acceptor does, and how many of its places are taken, in one word: a store of it cannot be torn.
  *
- * @param turn - by which others see that it has come on, of 256.
+ * @param turn - by which others see that it has come on, of 128.
+ * @param long - whether it has had work lately that was not short.
  */
-export function dutyWord(state: DutyState, load: number, turn = 0): number {
-  return ((state << 24) | ((turn & 0xff) << 16) | Math.min(load, 0xffff)) >>> 0;
+export function dutyWord(state: DutyState, load: number, turn = 0, long = false): number {
+  return ((state << 24) | (long ? LONG : 0) | ((turn & 0x7f) << 16) | Math.min(load, 0xffff)) >>> 0;
+}
+
+export function dutyLong(word: number): boolean {
+  return (word & LONG) !== 0;
 }
 
 export function dutyState(word: number): number {

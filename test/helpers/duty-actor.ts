@@ -12,6 +12,8 @@ export type Command = (typeof COMMAND)[keyof typeof COMMAND];
 export interface ActorData {
   readonly index: number;
   readonly capacity: number;
+  /** How long each turn of its event loop takes, milliseconds. */
+  readonly turn: number;
   /** The process of each acceptor: a signal reaches all of one. */
   readonly processOf: readonly number[];
   readonly view: Int32Array;

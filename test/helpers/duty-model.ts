@@ -13,6 +13,8 @@ export interface ModelSettings {
   /** Connections that they have from the start, in turns. */
   readonly loads?: readonly number[];
   readonly roster?: 'force';
+  /** How long a turn of an event loop takes, milliseconds: with 4, each request is said; with less, some are over before anybody says so. */
+  readonly turn?: number;
 }
 
 export type MoveKind = 'step' | 'accept' | 'wake' | 'later' | 'bury' | 'client' | 'finish' | 'round' | 'die' | 'drain';
@@ -60,11 +62,11 @@ export class DutyModel {
   }
 
   static async create(t: TestContext, settings: ModelSettings): Promise<DutyModel> {
-    const { capacity = 1, threads = 1, roster = '' } = settings;
+    const { capacity = 1, threads = 1, roster = '', turn = 4 } = settings;
     const model = new DutyModel(settings);
     const processOf = model.actors.map(({ index }) => Math.floor(index / threads));
     for (const { index, view } of model.actors) {
-      const data: ActorData = { index, capacity, processOf, view, words: model.#words, wakes: model.#wakes };
+      const data: ActorData = { index, capacity, turn, processOf, view, words: model.#words, wakes: model.#wakes };
       const thread = new Thread(fixture('duty-actor.js'), { workerData: data, env: { PREFORK_ROSTER: roster } });
       t.after(() => thread.terminate());
     }

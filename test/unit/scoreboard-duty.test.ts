@@ -7,6 +7,7 @@ import {
   DUTY_BYTES,
   DUTY_SLOTS,
   dutyLoad,
+  dutyLong,
   dutyState,
   dutyWord,
   LAST_CALL_POSITION,
@@ -38,6 +39,15 @@ test('a turn makes another word of the same state and load', () => {
       const word = stored(dutyWord(given, load, turn));
       assert.deepEqual([dutyState(word), dutyLoad(word)], [given, load]);
       assert.notEqual(word, stored(dutyWord(given, load, turn + 1)));
+    }),
+  );
+});
+
+test('a word says whether there was long work, and nothing else for that', () => {
+  fc.assert(
+    fc.property(state, fc.nat(MOST), fc.nat(), fc.boolean(), (given, load, turn, long) => {
+      const word = stored(dutyWord(given, load, turn, long));
+      assert.deepEqual([dutyState(word), dutyLoad(word), dutyLong(word)], [given, load, long]);
     }),
   );
 });

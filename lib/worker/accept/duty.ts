@@ -1,22 +1,6 @@
-import { DUTY, type DutyState } from '../../scoreboard.js';
-import { readSlotAt } from '../vitals/board.js';
-import { Moments } from './moments.js';
-import { Words } from './words.js';
-
-/** With fewer listening, one that turns busy wakes another; with as many, one that turns idle rests. */
-const LOW = 2;
-const HIGH = 4;
-/** Up to so many acceptors, a wake-up that was for nothing costs less than the roster does. */
-const FEW = { off: Number.POSITIVE_INFINITY, force: 0 }[process.env['PREFORK_ROSTER'] ?? ''] ?? 8;
-/** How often the roster is looked at whatever happens, and how long the look of one that rests takes. Milliseconds. */
-const ROUND = 1_000;
-const LOOK = 10;
-/** How long one that does not come on is waited for. On a machine that is short of CPUs it may have none for as long. Milliseconds. */
-const PATIENCE = 10;
-/** How often one that is busy for moments only looks whether too many listen: each so many. */
-const SELDOM = 16;
-/** From which load on it is to be balanced, by how much one may be ahead, and how long it then waits, milliseconds. */
-const BALANCE = { from: 16, slack: 8, share: 0.05, pause: 2 } as const;
+import { DUTY } from '../../scoreboard.js';
+import { BALANCE, ENOUGH, FEW, LOW, SELDOM, TIME } from './duty-limits.js';
+import { type DutyClock, Standing } from './standing.js';
 
 /** What the roster orders. */
 export interface DutyOrders {
@@ -40,159 +24,174 @@ export interface DutyOrders {
  * says BRIEF instead of BUSY, and who is woken because of that is ALERT first: it looks on, and accepts when those that are busy do not come on, which the words tell by a
  * number. So as long as requests are short, the same few serve all of them; and a long one that nobody expected keeps others waiting for 10 ms at most.
  *
+ * Where all that was served lately was short, which the words tell too, and is over within its turn of the event loop, as many serve as there are CPUs, and the same ones again: one more would take
+ * from their share of the CPUs, and needs code and data that are not in the caches. It does not count then how long a request has waited for a CPU.
+ *
  * The words hold the load too: an acceptor that is far ahead of the least loaded one lets others go first.
  */
 export class Duty {
-  readonly #words: Words;
+  readonly #own: Standing;
   readonly #orders: DutyOrders;
-  /** It takes part. */
-  #active = false;
-  #state: DutyState = DUTY.LISTENING;
   /** It has waited for the others, so it is its turn whatever they do. */
   #waited = false;
   /** It is waiting for them. */
   #aside = false;
-  /** How often it has been busy. */
-  #turn = 0;
-  readonly #moments = new Moments();
+  /** So many others serve, or do nothing, that it may go when its turn is over. */
+  #maySpare = false;
   #isOnCall = false;
   readonly #round: NodeJS.Timeout;
 
-  constructor(index: number, orders: DutyOrders) {
-    this.#words = new Words(index);
+  constructor(index: number, orders: DutyOrders, clock?: DutyClock) {
+    this.#own = new Standing(index, clock);
     this.#orders = orders;
-    this.#round = setInterval(() => this.#lookRound(), ROUND).unref();
-    this.#say(DUTY.BUSY, 0);
+    this.#round = setInterval(() => this.#lookRound(), TIME.ROUND).unref();
+    this.#own.say(DUTY.BUSY, 0);
   }
 
   /** There is room: whether to accept now. If not, it is told when. `load` is how many places are taken. */
   comes(load: number): boolean {
-    if (this.#isBusy) this.#moments.end();
+    const own = this.#own;
+    if (own.isBusy) own.end();
     if (this.#waited) return this.#goOn(load);
     if (this.#aside || this.#isAhead(load)) return false;
-    if (!this.#active || !this.#isEnough()) return this.#goOn(load);
+    if (!own.active || !own.isEnough()) return this.#goOn(load);
     return this.#mustStay(load) && this.#goOn(load);
   }
 
   /** There is no room any more. */
   leaves(load: number): void {
-    if (!this.#isBusy) this.#begin();
-    if (this.#active) this.#handOver(this.#state, load);
+    const own = this.#own;
+    if (!own.isBusy) own.begin();
+    own.isWithin = false;
+    if (own.active) own.handOver(own.state, load);
   }
 
   /** A connection that is open takes a place while nothing is accepted: who is on call then, is not. */
   enters(load: number): void {
-    if (this.#active && this.#state === DUTY.ALERT) this.leaves(load);
+    if (this.#own.active && this.#own.state === DUTY.ALERT) this.leaves(load);
   }
 
   /** There is none until this turn of the event loop is over. {@link Duty.ends} or {@link Duty.leaves} follows. */
   begins(load: number): void {
-    if (!this.#active) return;
-    this.#begin();
-    this.#handOver(this.#state, load);
+    const own = this.#own;
+    if (!own.active) return;
+    own.begin();
+    own.handOver(own.state, load);
+    if (own.isQuick && own.isLookDue) this.#maySpare = own.hasEnough();
   }
 
   /** There is room again, within that turn. */
   ends(load: number): void {
-    if (!this.#active || !this.#isBusy) return;
-    this.#moments.end();
-    this.#set(DUTY.LISTENING, load);
-    if (this.#turn % SELDOM === 0) this.#trim();
-  }
-
-  #begin(): void {
-    this.#turn++;
-    this.#moments.begin();
-    this.#state = this.#moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
+    const own = this.#own;
+    if (!own.active || !own.isBusy) return;
+    own.end();
+    own.isWithin = true;
+    own.set(DUTY.LISTENING, load);
+    if (this.#maySpare) this.#rest(load);
+    else if (!own.isQuick && own.turn % SELDOM === 0) this.#trim();
+    this.#maySpare = false;
   }
 
   /** A connection has been accepted and there is room: whether to leave the next one to others. */
   givesWay(load: number): boolean {
-    if (this.#active) {
+    if (this.#own.active) {
       // Until this turn of the loop is over, which a handler may make long.
       this.leaves(load);
       setImmediate(this.#orders.listen);
       return true;
     }
     if (load < BALANCE.from) return false;
-    this.#say(DUTY.BUSY, load);
+    this.#own.say(DUTY.BUSY, load);
     return this.#isAhead(load);
   }
 
   /** Another acceptor asks for help. */
   called(): void {
-    if (this.#state === DUTY.OFF) this.#words.forget();
-    if (this.#state === DUTY.OFF || this.#state === DUTY.ALERT) this.#answerCall();
+    const own = this.#own;
+    if (own.state === DUTY.OFF) own.words.forget();
+    if (own.state === DUTY.OFF || own.state === DUTY.ALERT) this.#answerCall();
   }
 
   /** It takes no part any more: `BUSY` while it still accepts, for others must not take it for gone. */
   close(state: typeof DUTY.NONE | typeof DUTY.BUSY): void {
+    const own = this.#own;
     clearInterval(this.#round);
-    this.#state = state;
-    if (this.#active) this.#handOver(state, 0);
-    else this.#say(state, 0);
+    own.state = state;
+    if (own.active) own.handOver(state, 0);
+    else own.say(state, 0);
   }
 
   #goOn(load: number): true {
     this.#waited = false;
-    this.#set(DUTY.LISTENING, load);
+    this.#own.set(DUTY.LISTENING, load);
     return true;
-  }
-
-  /** Nobody can count on this one any more: if too few are left, another one is called. */
-  #handOver(state: DutyState, load: number): void {
-    this.#say(state, load);
-    if (this.#listening() < LOW) this.#wakeOne();
   }
 
   /** Goes off duty, or on call, and looks again: the last one that listened may have turned busy, and have seen nobody to wake. */
   #mustStay(load: number): boolean {
-    this.#set(DUTY.OFF, load);
-    this.#words.forget();
-    return this.#listening() < LOW && !this.#lookOn(load);
-  }
-
-  get #isBusy(): boolean {
-    return this.#state === DUTY.BUSY || this.#state === DUTY.BRIEF;
+    const own = this.#own;
+    own.set(DUTY.OFF, load);
+    own.words.forget();
+    const isMissed = own.listening() < LOW && !this.#lookOn(load);
+    own.words.remember();
+    return isMissed;
   }
 
   /** Too few listen: is on call, or leaves it to who is; unless those that are busy do not come on. */
   #lookOn(load: number): boolean {
-    if (this.#words.able < LOW) return false;
-    if (this.#state === DUTY.OFF && this.#words.onCall >= 0) return true;
-    this.#words.remember();
-    this.#set(DUTY.ALERT, load);
+    const own = this.#own;
+    if (own.words.able < LOW) return false;
+    if (own.state === DUTY.OFF && own.words.onCall >= 0) return true;
+    own.words.remember();
+    own.set(DUTY.ALERT, load);
     if (this.#isOnCall) return true;
     this.#isOnCall = true;
     setTimeout(() => {
       this.#isOnCall = false;
-      if (this.#state === DUTY.ALERT) this.#answerCall();
-    }, PATIENCE).unref();
+      if (own.state === DUTY.ALERT) this.#lookAfter();
+    }, TIME.PATIENCE).unref();
     return true;
+  }
+
+  /** Is on call, and has waited for those that serve. */
+  #lookAfter(): void {
+    const own = this.#own;
+    own.read();
+    const { load, listening, comingOn } = own.words;
+    // Fewer than there are CPUs: one more has one of its own.
+    if (listening < LOW && own.areAllShort && comingOn < ENOUGH) this.#answer(load);
+    else this.#answerCall();
   }
 
   /** Too few listened. */
   #answerCall(): void {
-    const load = this.#words.load;
-    const isRelieved = this.#listening() >= LOW;
+    const own = this.#own;
+    const { load } = own.words;
+    const isRelieved = own.listening() >= LOW;
     // One that is off duty stays so.
-    if (isRelieved && (this.#state === DUTY.OFF || !this.#mustStay(load))) return;
+    if (isRelieved && (own.state === DUTY.OFF || !this.#mustStay(load))) return;
     if (!isRelieved && this.#lookOn(load)) return;
+    this.#answer(load);
+  }
+
+  #answer(load: number): void {
+    const own = this.#own;
     this.#waited = true;
     this.#orders.listen();
-    if (this.#state === DUTY.LISTENING) return;
+    if (own.state === DUTY.LISTENING) return;
     // The request of a kept connection has its place.
-    this.#begin();
-    this.#handOver(DUTY.BUSY, load);
+    own.begin();
+    own.handOver(DUTY.BUSY, load);
   }
 
   #isAhead(load: number): boolean {
+    const own = this.#own;
     if (load < BALANCE.from) return false;
-    this.#words.read();
-    const least = this.#words.least(load);
+    own.read();
+    const least = own.words.least(load);
     if (load - least <= BALANCE.slack + load * BALANCE.share) return false;
-    this.#set(DUTY.OFF, load);
-    if (this.#active) this.#wakeOne();
+    own.set(DUTY.OFF, load);
+    if (own.active) own.wakeOne();
     this.#aside = true;
     setTimeout(() => {
       this.#aside = false;
@@ -203,19 +202,25 @@ export class Duty {
   }
 
   #lookRound(): void {
-    const active = this.#words.count() > FEW && this.#words.hasPlace;
-    const load = this.#words.load;
-    const lasts = this.#state === DUTY.BRIEF && this.#moments.isOver();
-    if (lasts) this.#state = DUTY.BUSY;
-    if (active && lasts) this.#handOver(DUTY.BUSY, load);
-    else if (active && !this.#active) this.#say(this.#state, load);
-    if (!active && this.#active) this.#handOver(DUTY.BUSY, load);
-    this.#active = active;
-    if (this.#state === DUTY.OFF) {
+    const own = this.#own;
+    const active = own.words.count() > FEW && own.words.hasPlace;
+    const load = own.words.load;
+    own.heed();
+    own.moments.forget();
+    const { lasts } = own;
+    if (lasts) own.state = DUTY.BUSY;
+    if (active && lasts) own.handOver(DUTY.BUSY, load);
+    else if (active && (!own.active || own.words.isLong === own.moments.areShort)) own.say(own.state, load);
+    if (!active && own.active) own.handOver(DUTY.BUSY, load);
+    own.active = active;
+    if (own.state === DUTY.OFF || (own.state === DUTY.ALERT && !active)) {
+      const areSeen = active && own.areAllShort && own.words.comingOn >= ENOUGH;
+      own.words.remember();
+      if (areSeen) return;
       // Those that listen may all be blocked by something else than a connection: look whether one waits.
       this.#waited = true;
       this.#orders.listen();
-      setTimeout(() => this.#trim(), LOOK).unref();
+      setTimeout(() => this.#trim(), TIME.LOOK).unref();
     } else {
       this.#trim();
     }
@@ -223,44 +228,12 @@ export class Duty {
 
   /** Of too many that listen and wait, some go. */
   #trim(): void {
-    if (!this.#active || this.#state !== DUTY.LISTENING || !this.#isEnough()) return;
-    const load = this.#words.load;
-    if (this.#mustStay(load)) this.#set(DUTY.LISTENING, load);
+    const own = this.#own;
+    if (own.active && own.state === DUTY.LISTENING && own.isEnough()) this.#rest(own.words.load);
+  }
+
+  #rest(load: number): void {
+    if (this.#mustStay(load)) this.#own.set(DUTY.LISTENING, load);
     else this.#orders.rest();
-  }
-
-  /** The one that is on call, if there is one: it looks on anyway, unless this one is busy for longer. */
-  #wakeOne(): void {
-    const { onCall } = this.#words;
-    if (onCall >= 0 && this.#state === DUTY.BRIEF) return;
-    const chosen = onCall >= 0 ? onCall : this.#words.resting;
-    const pid = chosen < 0 ? undefined : readSlotAt(chosen)?.pid;
-    try {
-      if (pid) process.kill(pid, 'SIGURG');
-    } catch {
-      // It has just died; the master will notice.
-    }
-  }
-
-  /** Whether so many listen, or will in a moment, that this one may go. */
-  #isEnough(): boolean {
-    this.#words.read();
-    this.#words.forget();
-    return this.#words.able >= HIGH;
-  }
-
-  /** How many others listen. */
-  #listening(): number {
-    this.#words.read();
-    return this.#words.listening;
-  }
-
-  #set(state: DutyState, load: number): void {
-    this.#state = state;
-    if (this.#active) this.#say(state, load);
-  }
-
-  #say(state: DutyState, load: number): void {
-    this.#words.say(state, load, this.#turn);
   }
 }

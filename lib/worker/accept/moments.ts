@@ -1,27 +1,67 @@
 /** A place that is taken for no longer is free again before another acceptor would be of much help. Milliseconds. */
 const MOMENT = 5;
+/** To look how long one waits for a CPU takes a system call or two: so many are looked at behind one that has taken long. */
+const WATCHED = 64;
 /** Each of these adds a point and each longer one takes some; with so many points the next is expected to be one. Where CPUs are short, also a short one may take long. */
 const POINTS = { most: 64, enough: 32, less: 8 } as const;
+
+/** So many first ones take long because their code is not compiled yet, and say nothing of those that follow. */
+const COLD = 32;
 
 /** Whether a place that is taken now will be free in a moment, as far as the last ones tell. */
 export class Moments {
   #points: number = POINTS.enough;
+  /** The same without the time for which the CPU was others', and less by as many moments as a longer one has taken. */
+  #shorts: number = POINTS.enough;
   #since = 0;
+  #count = 0;
+  readonly #wait: () => number;
+  /** Of so many more it is looked how long they wait for a CPU; and how long this thread had waited for one when this one began, -1 where nobody has looked. */
+  #watched = WATCHED;
+  #waited = -1;
+
+  /** @param wait - for how long this thread has waited for a CPU, milliseconds so far. It is asked seldom. */
+  constructor(wait: () => number) {
+    this.#wait = wait;
+  }
 
   get isExpected(): boolean {
     return this.#points >= POINTS.enough;
   }
 
+  /** Whether what it has done lately was short, apart from the time for which others had the CPU. */
+  get areShort(): boolean {
+    return this.#shorts >= POINTS.enough;
+  }
+
   /** Whether the one that has begun is none. */
-  isOver(now: number = performance.now()): boolean {
+  isOver(now: number): boolean {
     return now - this.#since >= MOMENT;
   }
 
-  begin(now: number = performance.now()): void {
+  begin(now: number): void {
     this.#since = now;
+    this.#count++;
+    this.#waited = this.#watched > 0 ? this.#wait() : -1;
+    if (this.#watched > 0) this.#watched--;
   }
 
-  end(now: number = performance.now()): void {
-    this.#points = this.isOver(now) ? Math.max(0, this.#points - POINTS.less) : Math.min(POINTS.most, this.#points + 1);
+  end(now: number): void {
+    if (!this.isOver(now)) {
+      this.#points = Math.min(POINTS.most, this.#points + 1);
+      this.#shorts = Math.min(POINTS.most, this.#shorts + 1);
+      return;
+    }
+    this.#points = Math.max(0, this.#points - POINTS.less);
+    const waited = this.#waited < 0 ? 0 : this.#wait() - this.#waited;
+    const moments = this.#count <= COLD ? 0 : Math.floor((now - this.#since - waited) / MOMENT);
+    this.#shorts =
+      moments > 0 ? Math.max(0, this.#shorts - POINTS.less * moments) : Math.min(POINTS.most, this.#shorts + 1);
+    this.#watched = WATCHED;
+  }
+
+  /** Has done nothing for a while: what was long is forgotten. */
+  forget(): void {
+    this.#shorts = Math.min(POINTS.most, this.#shorts + POINTS.less);
   }
 }

@@ -1,6 +1,15 @@
 import { readSync, writeSync } from 'node:fs';
 import { FD } from '../../protocol/spec.js';
-import { DUTY, DUTY_BYTES, DUTY_SLOTS, type DutyState, dutyLoad, dutyState, dutyWord } from '../../scoreboard.js';
+import {
+  DUTY,
+  DUTY_BYTES,
+  DUTY_SLOTS,
+  type DutyState,
+  dutyLoad,
+  dutyLong,
+  dutyState,
+  dutyWord,
+} from '../../scoreboard.js';
 
 /** What all acceptors say of themselves on the duty roster, as of the last look; and the own word. */
 export class Words {
@@ -21,13 +30,23 @@ export class Words {
     return dutyLoad(this.#own[0] as number);
   }
 
+  /** What the own one says. */
+  get state(): number {
+    return dutyState(this.#own[0] as number);
+  }
+
+  /** Whether the own one says that work was not short lately. */
+  get isLong(): boolean {
+    return dutyLong(this.#own[0] as number);
+  }
+
   /** Whether the own one has a place on the roster. */
   get hasPlace(): boolean {
     return this.#index < DUTY_SLOTS;
   }
 
-  say(state: DutyState, load: number, turn: number): void {
-    this.#own[0] = dutyWord(state, load, turn);
+  say(state: DutyState, load: number, turn: number, long: boolean): void {
+    this.#own[0] = dutyWord(state, load, turn, long);
     if (this.hasPlace) writeSync(FD.SCOREBOARD, this.#own, 0, 4, this.#index * 4);
   }
 
@@ -43,7 +62,7 @@ export class Words {
     return this.#all.reduce((count, word) => count + Number(word !== 0), 0);
   }
 
-  /** From now on {@link Words.able} counts only who has come on since this look. */
+  /** From now on it is known who comes on: whose word is not what it was at this look. */
   remember(): void {
     this.#before = this.#all.slice(0, this.#span);
   }
@@ -52,17 +71,37 @@ export class Words {
     this.#before = new Uint32Array(0);
   }
 
+  /** Whether none of the others has had work lately that was not short. */
+  get areShort(): boolean {
+    return this.#others(dutyLong) === 0;
+  }
+
   /** How many others listen. */
   get listening(): number {
     return this.#others((word) => dutyState(word) === DUTY.LISTENING);
   }
 
-  /** How many others listen, or are busy for a moment and have come on since the look that is remembered. */
+  /** How many others listen, or are busy for a moment. */
+  get present(): number {
+    return this.#others(isPresent);
+  }
+
+  /** How many others listen, or are busy for a moment and have come on since the look that is remembered, if there is one. */
   get able(): number {
     return this.#others((word, index) => {
       const state = dutyState(word);
       return state === DUTY.LISTENING || (state === DUTY.BRIEF && word !== this.#before[index]);
     });
+  }
+
+  /** How many others that listen, or are busy for a moment, have come on since the look that is remembered; without one, none is known to. */
+  get comingOn(): number {
+    return this.#others((word, index) => isPresent(word) && this.#comesOn(word, index));
+  }
+
+  /** How many others listen and have not come on since. */
+  get idle(): number {
+    return this.#others((word, index) => dutyState(word) === DUTY.LISTENING && !this.#comesOn(word, index));
   }
 
   /** The least load of all. */
@@ -85,17 +124,32 @@ export class Words {
     return found;
   }
 
-  /** Of those that rest the one with the least load, counted from the own place so that they take turns; or -1. */
-  get resting(): number {
+  /** Whether one is on call whose place on the roster is before the own one. */
+  get isOnCallBefore(): boolean {
+    return this.#all.subarray(0, this.#index).some((word) => dutyState(word) === DUTY.ALERT);
+  }
+
+  /**
+   * Of those that rest the one with the least load; or -1.
+   *
+   * @param same - the first of them, whoever asks; else they are counted from the own place, so that they take turns.
+   */
+  resting(same: boolean): number {
+    const from = same ? 0 : this.#index + 1;
     let chosen = -1;
     let least = Number.POSITIVE_INFINITY;
-    for (let step = 1; step < this.#span; step++) {
-      const index = (this.#index + step) % this.#span;
+    for (let step = 0; step < this.#span; step++) {
+      const index = (from + step) % this.#span;
       const word = this.#all[index] as number;
-      if (dutyState(word) !== DUTY.OFF || dutyLoad(word) >= least) continue;
+      if (index === this.#index || dutyState(word) !== DUTY.OFF || dutyLoad(word) >= least) continue;
       [chosen, least] = [index, dutyLoad(word)];
     }
     return chosen;
+  }
+
+  #comesOn(word: number, index: number): boolean {
+    const before = this.#before[index];
+    return before !== undefined && word !== before;
   }
 
   #others(holds: (word: number, index: number) => boolean): number {
@@ -105,4 +159,9 @@ export class Words {
     }
     return count;
   }
+}
+
+function isPresent(word: number): boolean {
+  const state = dutyState(word);
+  return state === DUTY.LISTENING || state === DUTY.BRIEF;
 }

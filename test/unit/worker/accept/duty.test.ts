@@ -17,6 +17,13 @@ interface Case extends ModelSettings {
 const CASES: Readonly<Record<string, Case>> = {
   processes: { acceptors: 6, roster: 'force', also: ['round'] },
   'processes that die and drain': { acceptors: 8, roster: 'force', also: ['round', 'die', 'drain'] },
+  'processes whose requests are short': { acceptors: 6, roster: 'force', turn: 0, also: ['round'] },
+  'processes whose requests are short at times': {
+    acceptors: 8,
+    roster: 'force',
+    turn: 1,
+    also: ['round', 'die', 'drain'],
+  },
   threads: { acceptors: 9, threads: 3, roster: 'force', also: ['round'] },
   'room for several': { acceptors: 5, capacity: 2, roster: 'force', also: ['round', 'die'] },
   'some far ahead of others': { acceptors: 3, capacity: 19, loads: [18, 9], roster: 'force', also: ['round'] },

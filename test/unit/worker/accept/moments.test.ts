@@ -14,7 +14,7 @@ function take(moments: Moments, ...durations: readonly number[]): Moments {
 const times = (count: number, duration: number): number[] => new Array(count).fill(duration);
 
 test('a moment is expected from the start, and no longer when one has been longer, until many have not', () => {
-  const moments = new Moments();
+  const moments = new Moments(() => 0);
   assert.equal(moments.isExpected, true);
   assert.equal(take(moments, 5).isExpected, false);
   assert.equal(take(moments, ...times(7, 4.9)).isExpected, false);
@@ -22,10 +22,46 @@ test('a moment is expected from the start, and no longer when one has been longe
 });
 
 test('where most are moments, some longer ones, as on a machine short of CPUs, do not change that; many do', () => {
-  const moments = take(new Moments(), ...times(1_000, 0.1));
+  const moments = take(new Moments(() => 0), ...times(1_000, 0.1));
   for (let round = 0; round < 100; round++) take(moments, ...times(19, 0.1), 10);
   assert.equal(moments.isExpected, true);
   assert.equal(take(moments, ...times(5, 5)).isExpected, false);
   for (let round = 0; round < 100; round++) take(moments, ...times(4, 0.1), 10);
   assert.equal(moments.isExpected, false);
+});
+
+test('what others had the CPU for is none of the time of what was short', () => {
+  let waited = 0;
+  const moments = new Moments(() => waited);
+  // Takes so long, a part of which others had the CPU.
+  const work = (taken: number, others: number): void => {
+    moments.begin(1_000);
+    waited += others;
+    moments.end(1_000 + taken);
+  };
+  for (let count = 0; count < 100; count++) work(20, 16);
+  assert.deepEqual([moments.isExpected, moments.areShort], [false, true]);
+  // Before it began is no excuse.
+  waited += 100;
+  work(20, 0);
+  assert.equal(moments.areShort, true);
+  work(20, 0);
+  assert.equal(moments.areShort, false);
+});
+
+test('the first ones, whose code is not compiled yet, say nothing of what is short', () => {
+  const moments = take(new Moments(() => 0), ...times(32, 50));
+  assert.deepEqual([moments.isExpected, moments.areShort], [false, true]);
+  assert.equal(take(moments, 250).areShort, false);
+});
+
+test('the longer one was the longer it is remembered, unless nothing is done for seconds', () => {
+  const moments = take(new Moments(() => 0), ...times(1_000, 0.1));
+  assert.equal(take(moments, 10).areShort, true);
+  assert.equal(take(moments, 250).areShort, false);
+  assert.equal(take(moments, ...times(31, 0.1)).areShort, false);
+  assert.equal(take(moments, 0.1).areShort, true);
+  take(moments, 250);
+  for (let second = 0; second < 4; second++) moments.forget();
+  assert.equal(moments.areShort, true);
 });

@@ -1,0 +1,155 @@
+import { DUTY, type DutyState } from '../../scoreboard.js';
+import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
+import { readSlotAt } from '../vitals/board.js';
+import { ENOUGH, FIRST, HIGH, LOW, SELDOM, TIME } from './duty-limits.js';
+import { Moments } from './moments.js';
+import { Words } from './words.js';
+
+/** Milliseconds. */
+export interface DutyClock {
+  /** Of whatever clock goes on. */
+  readonly now: () => number;
+  /** For how long this thread has waited for a CPU so far. */
+  readonly wait: () => number;
+}
+
+let figures: ThreadFigures | undefined;
+
+const CLOCK: DutyClock = {
+  now: () => performance.now(),
+  // A system call; 0 where the system does not tell.
+  wait() {
+    figures ??= ThreadFigures.of(ownThread());
+    return figures.own.waited;
+  },
+};
+
+/** What an acceptor does and has done, what it says of that on the duty roster, and what it sees of the others there. What follows from it is for {@link Duty} to decide. */
+export class Standing {
+  readonly words: Words;
+  readonly moments: Moments;
+  /** It takes part. */
+  active = false;
+  /** What it does. Its word may be behind. */
+  state: DutyState = DUTY.LISTENING;
+  /** Its last request was over within its turn of the event loop. */
+  isWithin = false;
+  /** How often it has been busy. */
+  turn = 0;
+  readonly #now: () => number;
+  /** What the others have served lately was short, as of the last look. */
+  #areShort = false;
+  /** When it has last looked whether it is one too many, and how often since it rested. */
+  #looked = 0;
+  #looks = 0;
+
+  constructor(index: number, { now, wait }: DutyClock = CLOCK) {
+    this.words = new Words(index);
+    this.moments = new Moments(wait);
+    this.#now = now;
+  }
+
+  get isBusy(): boolean {
+    return this.state === DUTY.BUSY || this.state === DUTY.BRIEF;
+  }
+
+  /** What any acceptor has served lately was short. */
+  get areAllShort(): boolean {
+    return this.#areShort && this.moments.areShort;
+  }
+
+  /** And what this one serves is over within its turn of the event loop. */
+  get isQuick(): boolean {
+    return this.areAllShort && this.isWithin;
+  }
+
+  /** It is busy for longer than it was expected to be. */
+  get lasts(): boolean {
+    return this.state === DUTY.BRIEF && this.moments.isOver(this.#now());
+  }
+
+  /** It is busy from now on. */
+  begin(): void {
+    this.turn++;
+    this.moments.begin(this.#now());
+    this.state = this.areAllShort || this.moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
+  }
+
+  end(): void {
+    this.moments.end(this.#now());
+  }
+
+  /** Whether it is time to look whether this one is one too many: each time in its first looks, so that who has served for longest goes on, since its code and data are in the caches. */
+  get isLookDue(): boolean {
+    const now = this.#now();
+    if (now - this.#looked < TIME.APART) return false;
+    this.#looked = now;
+    return ++this.#looks <= FIRST || this.#looks % SELDOM === 0;
+  }
+
+  set(state: DutyState, load: number): void {
+    this.state = state;
+    if (state === DUTY.OFF) this.#looks = 0;
+    if (this.active) this.say(state, load);
+  }
+
+  say(state: DutyState, load: number): void {
+    this.words.say(state, load, this.turn, !this.moments.areShort);
+  }
+
+  read(): void {
+    this.words.read();
+    this.heed();
+  }
+
+  /** The words have been read. */
+  heed(): void {
+    this.#areShort = this.words.areShort;
+  }
+
+  /** How many others listen. */
+  listening(): number {
+    this.read();
+    return this.words.listening;
+  }
+
+  /** Nobody can count on this one any more: if too few are left, another one is called. */
+  handOver(state: DutyState, load: number): void {
+    this.say(state, load);
+    // Who is back at once needs nobody, as long as there is another one.
+    const least = state === DUTY.BRIEF && this.isQuick ? 1 : LOW;
+    if (this.listening() < least) this.wakeOne();
+  }
+
+  /** The one that is on call, if there is one: it looks on anyway, unless this one is busy for longer. */
+  wakeOne(): void {
+    const { onCall } = this.words;
+    if (onCall >= 0 && this.state === DUTY.BRIEF) return;
+    // Of those that serve what is short, the same ones again: they know how.
+    const chosen = onCall >= 0 ? onCall : this.words.resting(this.isQuick);
+    if (chosen >= 0) wake(chosen);
+  }
+
+  /** Whether so many listen, or will in a moment, that this one may go. */
+  isEnough(): boolean {
+    this.read();
+    return this.hasEnough();
+  }
+
+  /** As of the last look. Where all is short, those that serve one request after the other are enough when they keep the CPUs busy. */
+  hasEnough(): boolean {
+    const { present, idle, comingOn } = this.words;
+    this.words.remember();
+    return this.isQuick ? idle >= HIGH || comingOn >= ENOUGH : present >= HIGH;
+  }
+}
+
+/** Calls an acceptor that rests: all of its process, of which each decides for itself. */
+function wake(index: number): void {
+  const pid = readSlotAt(index)?.pid;
+  try {
+    if (pid) process.kill(pid, 'SIGURG');
+  } catch {
+    // It has just died; the master will notice.
+  }
+}

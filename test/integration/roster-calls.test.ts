@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { fixture } from '../helpers/host.js';
+import { get } from '../helpers/http.js';
+import { RosterHost } from '../helpers/roster.js';
+
+const linux = { skip: process.platform !== 'linux' && 'it looks into /proc' };
+const WORKERS = 12;
+/** Of each client. Enough for a few workers to serve without a word. */
+const SHORT = 300;
+const CLIENTS = 4;
+/** A request that hangs comes with each of so many others. */
+const EACH = 120;
+
+for (const [name, options, acceptors] of [
+  ['sync workers', { workers: WORKERS }, WORKERS],
+  ['threads', { workers: 3, workerClass: 'threaded', threads: 4 }, WORKERS],
+] as const) {
+  test(`behind short requests, those that hang keep nobody waiting: ${name}`, linux, async (t) => {
+    // Nobody looks round, and nothing hung is ended.
+    const host = new RosterHost(t, { ...options, app: fixture('app.js'), timeout: 0 });
+    const url = await host.ready();
+    await host.settle(acceptors);
+    let [answers, hanging] = [0, 0];
+    const client = async (): Promise<void> => {
+      for (let count = 0; count < SHORT; count++) {
+        assert.equal((await get(url)).body, 'hello');
+        if (++answers % EACH > 0 || hanging === WORKERS - 2) continue;
+        hanging++;
+        get(`${url}/spin`).catch(() => undefined);
+      }
+    };
+    await Promise.all(Array.from({ length: CLIENTS }, client));
+    assert.equal(hanging, WORKERS - 2);
+    await host.call('stop', { graceful: false });
+  });
+}
