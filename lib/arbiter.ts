@@ -115,8 +115,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * Changes the number of workers, at least 1; resolves when that many are ready and the rest are gone. The oldest
-   * are drained first. Rejects with `ERR_STATE` unless it runs, or when another change overtakes this one.
+   * Changes the number of workers, at least 1; resolves when that many are ready and the rest are gone. Those that serve
+   * nobody go first, then the oldest. Rejects with `ERR_STATE` unless it runs, or when another change overtakes this one.
    */
   async scale(workers: number): Promise<void> {
     await this.#master.scale(integer(1)(workers, 'workers of scale()'));

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { Arbiter } from 'prefork';
 import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { createLoadGate } from '../helpers/load-gate.js';
+import { gated, Releases, source } from '../helpers/releases.js';
+import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
@@ -163,4 +166,48 @@ test('a worker that is replaced under another number is counted as replaced, onc
   assert.deepEqual(await counts(), { crashes: 1, respawns: 1 });
   await host.call('scale', 3);
   assert.deepEqual(await counts(), { crashes: 1, respawns: 1 });
+});
+
+/** Serves by so many workers; who is started from then on waits for the gate, and is broken. */
+async function behindGate(t: TestContext, workers: number) {
+  const gate = await createLoadGate(t);
+  const releases = new Releases(t);
+  const host = new Host(t, { app: './app.mjs', cwd: releases.folder, workers, logger: true }, { env: gate.env });
+  releases.release('.', source('1'));
+  const url = await host.ready();
+  releases.release('.', gated("throw new Error('broken release');"));
+  return { host, gate, url };
+}
+
+const ends = (host: Host): unknown[] => host.of('worker:exit').map(({ args }) => [args[0].age, args[1].reason]);
+
+test('ttou_spares_who_serves: one that boots goes before the only one that is ready', async (t) => {
+  const { host, gate, url } = await behindGate(t, 1);
+  host.kill('SIGTTIN');
+  await eventually(() => gate.waiting === 1, 'one that boots');
+  host.kill('SIGTTOU');
+  await host.event('worker:exit');
+  assert.deepEqual(ends(host), [[2, 'scale']]);
+  assert.deepEqual(await ages(host), [1]);
+  assert.equal((await get(url)).status, 200);
+  assert.equal((await host.stats()).degraded, false);
+});
+
+test('scale during a reload: those that boot go before those that are ready', async (t) => {
+  const { host, gate, url } = await behindGate(t, 2);
+  const reload = assert.rejects(host.call('reload'), { code: 'ERR_RELOAD_FAILED' });
+  await eventually(() => gate.waiting === 1, 'one of the new generation');
+  const overtaken = assert.rejects(host.call('scale', 3), { code: 'ERR_STATE' });
+  await eventually(() => gate.waiting === 2, 'the third');
+  const scaled = host.call('scale', 1);
+  await overtaken;
+  await host.event('worker:exit', ({ age }) => age === 1);
+  // The second one serves on, whatever is tried beside it.
+  const [second] = await host.workers();
+  assert.deepEqual([second?.age, second?.state], [2, 'ready']);
+  assert.equal((await get(url)).status, 200);
+  gate.open();
+  await Promise.all([reload, scaled]);
+  assert.deepEqual(await ages(host), [2]);
+  assert.equal((await get(url)).status, 200);
 });

@@ -224,7 +224,7 @@ for (const [id, step] of [
     confirmed(
       'Scale',
       `${latest.target} workers now: make it ${to}?`,
-      step < 0 ? 'The oldest one goes, when its requests are done.' : 'One more is started.',
+      step < 0 ? 'One that boots goes, else the oldest, when its requests are done.' : 'One more is started.',
       `/scale?to=${to}`,
       ({ workers }) => `workers: ${workers}`,
     );

@@ -28,7 +28,7 @@ export const FAILS_FROM = 2;
 export interface Plan<M extends Member> {
   /** Slots that want a worker now. */
   readonly spawn: readonly number[];
-  /** Workers too many, oldest first. */
+  /** Workers too many: those of slots that serve nobody, then the oldest. */
   readonly retire: readonly M[];
   /** Workers whose substitute is proven. */
   readonly relieve: readonly Relief<M>[];
@@ -61,6 +61,11 @@ interface Slot {
   readonly term: number;
   readonly notBefore: number;
 }
+
+/* What a slot is worth when there are too many. */
+const FAILS = 0;
+const BOOTS = 1;
+const SERVES = 2;
 
 /**
  * Who lives, who should, and which slot waits. No I/O, no clock.
@@ -164,9 +169,10 @@ export class Roster<M extends Member> {
   }
 
   /**
-   * Compares with the target. A substitute that is proven relieves its worker. Surplus slots are given up, first those that fail
-   * and serve nobody, then oldest worker first, as in Gunicorn, and with a worker its substitute goes; then the slots that are free, lowest number
-   * first, get workers, except those whose wait is not over.
+   * Compares with the target. A substitute that is proven relieves its worker. Surplus slots are given up, first those that serve
+   * nobody: those that fail, then those that boot, youngest first, as it is the furthest from being ready. So nobody who serves goes
+   * while somebody is asked for who would only boot in its place. Then the oldest worker first, as in Gunicorn. With a worker its
+   * substitute goes. The slots that are free, lowest number first, get workers, except those whose wait is not over.
    */
   plan(target: number, now: number): Plan<M> {
     const relieve: Relief<M>[] = [];
@@ -182,8 +188,10 @@ export class Roster<M extends Member> {
       relieve.push(...occupants.slice(0, place).map((worker) => ({ worker, by })));
       return [by, ...occupants.slice(place + 1)];
     });
-    const fails = (slot: Occupants<M>): boolean => this.#slots.has(slot[0].id) && !slot.some(({ ready }) => ready);
-    slots.sort((a, b) => Number(fails(b)) - Number(fails(a)) || a[0].age - b[0].age);
+    slots.sort((a, b) => {
+      const worth = this.#worth(a);
+      return worth - this.#worth(b) || (worth === SERVES ? a[0].age - b[0].age : b[0].age - a[0].age);
+    });
     const retire = slots.slice(0, Math.max(0, slots.length - target)).flat();
     const taken = new Set(slots.map(([{ id }]) => id));
     const spawn: number[] = [];
@@ -214,6 +222,12 @@ export class Roster<M extends Member> {
     if (changing || !oldest) return { spawn: [], wakeAt: undefined };
     const notBefore = this.#notBefore(oldest.id) ?? now;
     return notBefore <= now ? { spawn: [oldest.id], wakeAt: undefined } : { spawn: [], wakeAt: notBefore };
+  }
+
+  /** Which slots are given up first. */
+  #worth(slot: Occupants<M>): number {
+    if (slot.some(({ ready }) => ready)) return SERVES;
+    return this.#slots.has(slot[0].id) ? FAILS : BOOTS;
   }
 
   /** The slots of those that stay, by the age of their oldest worker. */

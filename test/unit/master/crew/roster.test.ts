@@ -15,6 +15,9 @@ const staying = (id: number, age: number = id): Member => ({
   ...{ id, age, term: 0, leaving: false, ready: true, readySince: 0, provenAt: 0, due: false, unwanted: false },
 });
 const leaving = (id: number, age: number = id): Member => ({ ...staying(id, age), leaving: true });
+const booting = (id: number, age: number = id): Member => ({
+  ...{ ...staying(id, age), ready: false, readySince: undefined, provenAt: undefined },
+});
 
 test('members are listed oldest first, in whatever order they came', () => {
   const [a, b, c] = [staying(2, 1), leaving(1, 2), staying(3, 7)];
@@ -49,13 +52,21 @@ test('the surplus goes oldest first, and who leaves already is not counted', () 
   assert.deepEqual(roster.plan(1, NOW), { spawn: [], retire: [older, old], relieve: [], wakeAt: undefined });
 });
 
-test('a slot that fails and serves nobody goes before the oldest that serves', () => {
-  const [old, young, broken] = [staying(1, 1), staying(2, 2), { ...staying(3, 9), ready: false }];
-  const roster = rosterOf(old, young, broken);
-  assert.deepEqual(roster.plan(2, NOW).retire, [old]);
+test('who serves nobody goes before the oldest that serves: who fails, then who boots, youngest first', () => {
+  const [old, young] = [staying(1, 1), staying(2, 2)];
+  const [broken, early, late] = [booting(3, 3), booting(4, 8), booting(5, 9)];
+  const roster = rosterOf(old, young, broken, early, late);
+  assert.deepEqual(roster.plan(4, NOW).retire, [late]);
   roster.fail({ id: 3, term: 0 }, 'boot', 0, NOW, 0.5);
-  assert.deepEqual(roster.plan(2, NOW).retire, [broken]);
-  assert.deepEqual(roster.plan(1, NOW).retire, [broken, old]);
+  assert.deepEqual(roster.plan(4, NOW).retire, [broken]);
+  assert.deepEqual(roster.plan(1, NOW).retire, [broken, late, early, old]);
+});
+
+test('a slot whose substitute boots serves, and goes with it by the age of its worker', () => {
+  const [old, young, substitute, late] = [staying(1, 1), staying(2, 2), booting(1, 3), booting(3, 4)];
+  const roster = rosterOf(old, young, substitute, late);
+  assert.deepEqual(roster.plan(2, NOW).retire, [late]);
+  assert.deepEqual(roster.plan(1, NOW).retire, [late, old, substitute]);
 });
 
 test('a slot that failed waits, the others do not, and no other slot takes its place', () => {
@@ -147,6 +158,20 @@ test('a slot that is not wanted does not fail', () => {
 const history = fc.record({
   deaths: fc.nat(8),
   chance: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+});
+
+test('any plan: nobody who serves goes while that would leave fewer of them than are asked for', () => {
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { maxLength: 12 }), fc.array(fc.nat(11)), fc.nat(12), (ready, failed, target) => {
+      const members = ready.map((is, index) => (is ? staying(index + 1) : booting(index + 1)));
+      const roster = rosterOf(...members);
+      for (const index of failed) roster.fail({ id: index + 1, term: 0 }, 'boot', 0, NOW, 0.5);
+      const { retire } = roster.plan(target, NOW);
+      assert.equal(members.length - retire.length, Math.min(members.length, target));
+      const left = members.filter((member) => member.ready && !retire.includes(member));
+      assert.equal(left.length, Math.min(target, members.filter((member) => member.ready).length));
+    }),
+  );
 });
 
 test('any plan: what stays and what is spawned or waits makes up the target', () => {
