@@ -162,15 +162,20 @@ const history = fc.record({
 
 test('any plan: nobody who serves goes while that would leave fewer of them than are asked for', () => {
   fc.assert(
-    fc.property(fc.array(fc.boolean(), { maxLength: 12 }), fc.array(fc.nat(11)), fc.nat(12), (ready, failed, target) => {
-      const members = ready.map((is, index) => (is ? staying(index + 1) : booting(index + 1)));
-      const roster = rosterOf(...members);
-      for (const index of failed) roster.fail({ id: index + 1, term: 0 }, 'boot', 0, NOW, 0.5);
-      const { retire } = roster.plan(target, NOW);
-      assert.equal(members.length - retire.length, Math.min(members.length, target));
-      const left = members.filter((member) => member.ready && !retire.includes(member));
-      assert.equal(left.length, Math.min(target, members.filter((member) => member.ready).length));
-    }),
+    fc.property(
+      fc.array(fc.boolean(), { maxLength: 12 }),
+      fc.array(fc.nat(11)),
+      fc.nat(12),
+      (ready, failed, target) => {
+        const members = ready.map((is, index) => (is ? staying(index + 1) : booting(index + 1)));
+        const roster = rosterOf(...members);
+        for (const index of failed) roster.fail({ id: index + 1, term: 0 }, 'boot', 0, NOW, 0.5);
+        const { retire } = roster.plan(target, NOW);
+        assert.equal(members.length - retire.length, Math.min(members.length, target));
+        const left = members.filter((member) => member.ready && !retire.includes(member));
+        assert.equal(left.length, Math.min(target, members.filter((member) => member.ready).length));
+      },
+    ),
   );
 });
 
