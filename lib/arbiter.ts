@@ -13,7 +13,7 @@ import { mirror } from './master/tell/mirror.js';
 import { createNotifier, type Notifier } from './master/tell/notify.js';
 import type { WorkerInfo } from './master/workers/worker-handle.js';
 import { refuseBundled } from './options/bundled.js';
-import { integer } from './options/checks.js';
+import { integer, MOST_WORKERS } from './options/checks.js';
 import type { Handler } from './options/handler.js';
 import type { ResolvedOptions } from './options/resolved.js';
 import { readTls } from './options/tls.js';
@@ -115,11 +115,11 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * Changes the number of workers, at least 1; resolves when that many are ready and the rest are gone. Those that serve
+   * Changes the number of workers, 1 to 4096; resolves when that many are ready and the rest are gone. Those that serve
    * nobody go first, then the oldest. Rejects with `ERR_STATE` unless it runs, or when another change overtakes this one.
    */
   async scale(workers: number): Promise<void> {
-    await this.#master.scale(integer(1)(workers, 'workers of scale()'));
+    await this.#master.scale(integer(1, MOST_WORKERS)(workers, 'workers of scale()'));
   }
 
   /**

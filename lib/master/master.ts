@@ -6,7 +6,7 @@ import type { Crew } from './crew/crew.js';
 import { Ending } from './ending.js';
 import { Alarm } from './loop/alarm.js';
 import { Loop } from './loop/loop.js';
-import { type Orders, obey } from './loop/signal-table.js';
+import { type Orders, obey, stepped } from './loop/signal-table.js';
 import { type ArbiterState, checkMove, refusal } from './loop/states.js';
 import { snapshot } from './numbers/snapshot.js';
 import type { Attend } from './opening.js';
@@ -191,7 +191,7 @@ export class Master {
   };
 
   readonly #orders: Orders = {
-    scaleBy: (step) => this.#scaleTo(Math.max(1, this.#target + step)),
+    scaleBy: (step) => this.#scaleTo(stepped(this.#target, step)),
     reload: () => this.#reloads.ask(this.crew),
     hold: () => this.#state !== 'starting' && this.crew?.hold(),
     reopenLogs: () => {

@@ -58,6 +58,13 @@ export const plainObject: Check<Readonly<Record<string, unknown>>> = (value, opt
   throw invalid(option, 'a plain object', value);
 };
 
+/**
+ * Workers, or threads, of which there may be so many at once. More than a machine bears are refused, since to try it takes the machine down: the largest
+ * have some hundred CPUs, and a worker is a process of its own with a dozen threads.
+ */
+export const MOST_WORKERS = 4_096;
+export const MOST_THREADS = 256;
+
 /** A user or group: its name or its number. */
 export const account: Check<string | number> = (value, option) => {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32 - 1) return value;

@@ -73,13 +73,13 @@ export interface ArbiterOptions<App = Handler> {
   readonly app: NoInfer<string | URL | App | Promise<App>>;
   /** Tells Arbiters of one host apart; part of the process titles. Printable characters, 1 to 64. @defaultValue `'prefork'` */
   readonly name?: string;
-  /** Number of worker processes, at least 1. Gunicorn: `workers`. @defaultValue `WEB_CONCURRENCY`, else `os.availableParallelism()` */
+  /** Number of worker processes, 1 to 4096. Gunicorn: `workers`. @defaultValue `WEB_CONCURRENCY`, else `os.availableParallelism()` */
   readonly workers?: number;
   /**
    * How many further workers have booted and wait, beside {@link ArbiterOptions.workers}. One takes over within milliseconds when a worker dies, gets
    * TERM from outside, or one more is asked for; then another one is started. Each costs the memory of an idle worker. A spare has loaded the application, and has run `init` of a
    * class of yours, so it has its memory, its connections to databases and its timers; it serves nobody, and its `worker.id` is 0 until
-   * it takes a slot. Gunicorn has no such setting.
+   * it takes a slot. At most 4096. Gunicorn has no such setting.
    * @defaultValue `0`
    */
   readonly spares?: number;
@@ -184,7 +184,7 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly drainDelay?: number;
   /**
-   * How many workers of a new generation a reload starts beside the old ones at once: a number, or a share of the workers
+   * How many workers of a new generation a reload starts beside the old ones at once: a number, 1 to 4096, or a share of the workers
    * as `'25%'`, rounded down and at least one. Old ones that still finish their requests come on top. Gunicorn has no such
    * setting: it ends the old ones first. @defaultValue `'25%'`
    */

@@ -103,6 +103,8 @@ for (const [path, expected] of [
   ['/scale', 'to: expected a number of workers, ?to=4, got none'],
   ['/scale?to=0', 'to: expected a number of workers, ?to=4, got "0"'],
   ['/scale?to=1e9', 'to: expected a number of workers, ?to=4, got "1e9"'],
+  ['/scale?to=4097', "option 'workers of scale()': expected an integer from 1 to 4096, got 4097"],
+  ['/scale?to=100000', "option 'workers of scale()': expected an integer from 1 to 4096, got 100000"],
   ['/restart?worker=x', 'worker: expected the number of a worker, ?worker=2, got "x"'],
   ['/stop?graceful=no', 'graceful: expected true or false, ?graceful=false, got "no"'],
 ] as const) {

@@ -123,7 +123,7 @@ test('scale', async (t) => {
 test('scale refuses what makes no sense and changes nothing', async (t) => {
   const host = new Host(t, { workers: 1 });
   await host.ready();
-  for (const wrong of [0, -1, 1.5, '2', null]) {
+  for (const wrong of [0, -1, 1.5, '2', null, 4_097, 1e9]) {
     await assert.rejects(host.call('scale', wrong), { code: 'ERR_INVALID_OPTION' }, String(wrong));
   }
   assert.deepEqual([(await host.stats()).target, scales(host)], [1, []]);
@@ -141,6 +141,23 @@ test('a change of scale that is overtaken says so', async (t) => {
   await Promise.all([overtaken, second]);
   assert.equal((await host.workers()).length, 2);
 });
+
+for (const order of ['stop()', 'SIGTERM']) {
+  test(`${order} while many are started: no more are`, async (t) => {
+    const gate = await createLoadGate(t);
+    const app = fixture('waits-to-load.js');
+    const env = { ...gate.env, ORDER: order };
+    const host = new Host(t, { app, workers: 1 }, { entry: 'stops-as-it-grows.js', env });
+    await eventually(() => gate.waiting === 1, 'the first');
+    gate.admit();
+    await host.ready();
+    await assert.rejects(host.call('scale', 12), { code: 'ERR_STATE' });
+    gate.open();
+    assert.deepEqual(await host.exited(), { code: 0, signal: null });
+    const spawned = host.of('worker:spawn').length;
+    assert.ok(spawned < 12, `${spawned} were started`);
+  });
+}
 
 test('a change of scale that is cut short by the stop says so', async (t) => {
   const host = new Host(t, { workers: 1 });

@@ -15,7 +15,7 @@ import { Dismissals } from './dismissals.js';
 import { Evidence } from './evidence.js';
 import { Health } from './health.js';
 import { Post } from './post.js';
-import { Recruiting } from './recruiting.js';
+import { AT_ONCE, Recruiting } from './recruiting.js';
 import { giveUp, restart } from './restart.js';
 import { Retreat } from './retreat.js';
 import { Roster } from './roster.js';
@@ -120,7 +120,7 @@ export class Crew {
     const askAt = this.#dismissals.settle(this.#all(), now, ordered !== undefined);
     const stableAt = this.#roster.settle(now);
     const wanted = this.#held && !this.takeover.rollout ? 0 : target;
-    const plan = this.#roster.plan(wanted, now);
+    const plan = this.#roster.plan(wanted, now, AT_ONCE);
     for (const { worker, by } of plan.relieve) {
       const reason = worker.generation === by.generation ? 'recycle' : 'reload';
       if (reason === 'recycle') this.tally.recycles++;
@@ -128,7 +128,7 @@ export class Crew {
     }
     for (const worker of plan.retire) worker.end(wanted === 0 ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
     // A rollout knows of which generation a worker is missing.
-    const rollout = this.takeover.rollout?.plan(this.#roster.posts(wanted), now);
+    const rollout = this.takeover.rollout?.plan(this.#roster.posts(wanted), now, AT_ONCE);
     const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.takeover.generation }));
     this.#recruiting.fill(orders, wanted, now);
     const kept = wanted === 0 ? undefined : this.takeover.reserve(wanted).number;

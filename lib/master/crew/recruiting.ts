@@ -18,6 +18,12 @@ export interface Office {
   readonly tally: Tally;
 }
 
+/**
+ * So many are started, and then the loop looks up: to start a process stops it for ten milliseconds, and a hundred of them would keep a
+ * stop, and all else that happens, waiting for a second.
+ */
+export const AT_ONCE = 4;
+
 /** Who gets a slot: a spare, or a new process. */
 export class Recruiting {
   readonly #office: Office;

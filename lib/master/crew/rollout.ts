@@ -50,6 +50,8 @@ export class Rollout<C extends Candidate> {
   #failure: ArbiterError | undefined;
   /** How many workers each slot has lost that had served before they were ready. */
   readonly #accidents = new Map<number, number>();
+  /** Slots of the batch that is under way in which nobody has been started yet. */
+  #rest: ReadonlySet<number> = new Set();
   /** Slots that the old generation could not get back. */
   readonly #lost = new Set<number>();
 
@@ -96,6 +98,7 @@ export class Rollout<C extends Candidate> {
   /** Turns it round. */
   fail(failure: ArbiterError): void {
     this.#failure ??= failure;
+    this.#rest = new Set();
   }
 
   /**
@@ -106,10 +109,14 @@ export class Rollout<C extends Candidate> {
     if (this.#failure && generation === this.#old.number) this.#lost.add(id);
   }
 
-  /** Who is to be spawned now: who is missing, and the next batch. And when to ask again for those whose slot waits. */
+  /**
+   * Who is to be spawned now, `most` of them: who is missing, and the next batch. And when to ask again, for those whose slot waits and for
+   * the rest.
+   */
   plan(
     posts: readonly SlotHolders<C>[],
     now: number,
+    most: number = Number.POSITIVE_INFINITY,
   ): { readonly orders: readonly Vacancy[]; readonly wakeAt: number | undefined } {
     this.#vacant ??= new Set(posts.filter(({ holders }) => holders.length === 0).map(({ id }) => id));
     for (const { id, holders } of posts) {
@@ -118,11 +125,14 @@ export class Rollout<C extends Candidate> {
     const missing = posts.filter((post) => this.#misses(post, now) || this.#isHeld(post, now));
     const ready = missing.filter((post) => (this.#waitOf(post) ?? now) <= now);
     const waits = missing.flatMap((post) => (ready.includes(post) ? [] : (this.#waitOf(post) ?? [])));
+    const orders = [
+      ...ready.map(({ id }) => ({ id, generation: this.#generationOf(id) })),
+      ...this.#batch(posts, now).map(({ id }) => ({ id, generation: this.wanted })),
+    ];
+    this.#rest = new Set(orders.slice(Math.max(most, ready.length)).map(({ id }) => id));
+    if (orders.length > most) waits.push(now);
     return {
-      orders: [
-        ...ready.map(({ id }) => ({ id, generation: this.#generationOf(id) })),
-        ...this.#batch(posts, now).map(({ id }) => ({ id, generation: this.wanted })),
-      ],
+      orders: orders.slice(0, most),
       wakeAt: waits.length > 0 ? Math.min(...waits) : undefined,
     };
   }
@@ -140,13 +150,15 @@ export class Rollout<C extends Candidate> {
     return living.every((worker) => this.#isNew(worker)) && posts.every(({ id }) => this.#won.has(id)) ? 'over' : 'on';
   }
 
-  /** The next batch: none while one is tried, and never more beside others than the surge allows. */
+  /** The next batch, or the rest of one: no other one while one is tried, and never more beside others than the surge allows. */
   #batch(posts: readonly SlotHolders<C>[], now: number): SlotHolders<C>[] {
     const { number } = this.wanted;
     const isWanted = (holder: C): boolean => holder.generation === number;
-    if (posts.some(({ holders }) => holders.some((holder) => isWanted(holder) && !isProven(holder, now)))) return [];
-    const beside = posts.reduce((sum, { holders }) => sum + Math.max(0, holders.length - 1), 0);
     const open = posts.filter((post) => this.#isOpen(post) && !this.#isHeld(post, now));
+    if (posts.some(({ holders }) => holders.some((holder) => isWanted(holder) && !isProven(holder, now)))) {
+      return open.filter(({ id }) => this.#rest.has(id));
+    }
+    const beside = posts.reduce((sum, { holders }) => sum + Math.max(0, holders.length - 1), 0);
     return open.slice(0, Math.max(0, this.#surge - beside));
   }
 

@@ -32,7 +32,7 @@ export interface Plan<M extends Member> {
   readonly retire: readonly M[];
   /** Workers whose substitute is proven. */
   readonly relieve: readonly Relief<M>[];
-  /** When the next slot's wait or the next substitute's probation is over, or undefined. */
+  /** When the next slot's wait or the next substitute's probation is over, or undefined. Now, where more are to be spawned than at once. */
   readonly wakeAt: number | undefined;
 }
 
@@ -172,9 +172,10 @@ export class Roster<M extends Member> {
    * Compares with the target. A substitute that is proven relieves its worker. Surplus slots are given up, first those that serve
    * nobody: those that fail, then those that boot, youngest first, as it is the furthest from being ready. So nobody who serves goes
    * while somebody is asked for who would only boot in its place. Then the oldest worker first, as in Gunicorn. With a worker its
-   * substitute goes. The slots that are free, lowest number first, get workers, except those whose wait is not over.
+   * substitute goes. The slots that are free, lowest number first, get workers, except those whose wait is not over; `most` of them now, and
+   * the next ones when it is asked again.
    */
-  plan(target: number, now: number): Plan<M> {
+  plan(target: number, now: number, most: number = Number.POSITIVE_INFINITY): Plan<M> {
     const relieve: Relief<M>[] = [];
     let wakeAt: number | undefined;
     const slots = this.#occupants().map((occupants): Occupants<M> => {
@@ -200,7 +201,7 @@ export class Roster<M extends Member> {
       if (taken.has(id)) continue;
       missing--;
       const notBefore = this.#notBefore(id) ?? now;
-      if (notBefore <= now) spawn.push(id);
+      if (notBefore <= now && spawn.length < most) spawn.push(id);
       else wakeAt = Math.min(wakeAt ?? notBefore, notBefore);
     }
     return { spawn, retire, relieve, wakeAt };

@@ -1,3 +1,4 @@
+import { MOST_WORKERS } from '../../options/checks.js';
 import type { MasterSignal } from '../../options/types.js';
 
 /** What the signals of the master are for. */
@@ -39,4 +40,9 @@ export function obey(
 ): void {
   const act = (origin && OF_THE_TERMINAL[name]) ?? TABLE[name];
   act(orders);
+}
+
+/** How many workers there should be, of so many, after TTIN or TTOU. */
+export function stepped(target: number, step: number): number {
+  return Math.min(MOST_WORKERS, Math.max(1, target + step));
 }

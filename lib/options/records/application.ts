@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
 import { ArbiterError } from '../../errors.js';
 import { type Refuse, recognizeApp } from '../application.js';
-import { type Check, integer, integers, invalid, text } from '../checks.js';
+import { type Check, integer, integers, invalid, MOST_WORKERS, text } from '../checks.js';
 import { nearest } from '../near.js';
 import type { Contradiction, OptionRecords } from '../record.js';
 import type { AppSource, ClassSource } from '../resolved.js';
@@ -124,15 +124,15 @@ const title: Check<string> = (value, option) => {
 
 const number: Check<number> = (value, option) => {
   if (value === 0 || value === 'auto' || value === 'max')
-    throw invalid(option, 'an integer of at least 1', value, 'leave it out for one for each CPU');
-  return integer(1)(value, option);
+    throw invalid(option, `an integer from 1 to ${MOST_WORKERS}`, value, 'leave it out for one for each CPU');
+  return integer(1, MOST_WORKERS)(value, option);
 };
 
 function defaultWorkers(): number {
   const variable = process.env['WEB_CONCURRENCY'];
   if (variable === undefined || variable === '') return availableParallelism();
-  if (/^[1-9]\d{0,5}$/.test(variable)) return Number(variable);
-  throw invalid('workers', 'an integer of at least 1 in the variable WEB_CONCURRENCY', variable);
+  if (/^[1-9]\d{0,5}$/.test(variable) && Number(variable) <= MOST_WORKERS) return Number(variable);
+  throw invalid('workers', `an integer from 1 to ${MOST_WORKERS} in the variable WEB_CONCURRENCY`, variable);
 }
 
 /** What is served, and by how many of which workers. */
@@ -153,7 +153,7 @@ export const APPLICATION: OptionRecords = {
   },
   workers: {
     about: 'Number of worker processes.',
-    kind: { ...integers(1), check: number },
+    kind: { ...integers(1, MOST_WORKERS), check: number },
     defaultValue: defaultWorkers,
     defaultText: '`WEB_CONCURRENCY`, else `os.availableParallelism()`',
     gunicorn: 'workers',
@@ -161,7 +161,7 @@ export const APPLICATION: OptionRecords = {
   spares: {
     about:
       'How many further workers have booted and wait. One takes over within milliseconds when a worker dies. Each costs the memory of an idle worker.',
-    kind: integers(0),
+    kind: integers(0, MOST_WORKERS),
     defaultValue: 0,
   },
   workerClass: {

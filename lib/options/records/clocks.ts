@@ -18,7 +18,7 @@ export const STOPS: OptionRecords = {
   },
   surge: {
     about: 'How many workers of a new generation a reload starts beside the old ones at once.',
-    kind: { type: "integer, at least 1, or a share, `'1%'` to `'100%'`", check: surge },
+    kind: { type: "integer, 1 to 4096, or a share, `'1%'` to `'100%'`", check: surge },
     defaultValue: '25%',
   },
 };

@@ -13,6 +13,7 @@ import {
   integer,
   integers,
   invalid,
+  MOST_THREADS,
   milliseconds,
   plainObject,
   wholeDuration,
@@ -63,7 +64,7 @@ const keysOfOurs: Contradiction = {
 export const SERVING: OptionRecords = {
   threads: {
     about: 'Threads of a threaded worker.',
-    kind: integers(1, 256),
+    kind: integers(1, MOST_THREADS),
     defaultValue: 4,
     gunicorn: 'threads',
     contradicts: [onlyFor('threaded')],

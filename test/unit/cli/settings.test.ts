@@ -139,7 +139,7 @@ test('what nobody knows is named, with what may have been meant', async (t) => {
     [['--no-http2=1'], {}, /^flag --no-http2: expected no value, got '1'$/],
     [['--http2=maybe'], {}, /^flag --http2: expected true or false, got 'maybe'$/],
     [['--workers'], {}, /^flag --workers: expected a value, got nothing$/],
-    [['-w', 'many'], {}, /^flag -w: expected an integer of at least 1, got 'many'$/],
+    [['-w', 'many'], {}, /^flag -w: expected an integer from 1 to 4096, got 'many'$/],
     [
       ['--timeout', '10 s'],
       {},

@@ -52,7 +52,9 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [1, '1 to 64 printable characters', 'got 1'],
     [null, '1 to 64 printable characters', 'got null'],
   ],
-  workers: [0, -1, 1.5, '2', Number.NaN, null].map((value): Wrong => [value, 'an integer of at least 1', 'got ']),
+  workers: [0, -1, 1.5, '2', Number.NaN, null, 4_097, 1e9].map(
+    (value): Wrong => [value, 'an integer from 1 to 4096', 'got '],
+  ),
   workerClass: [
     [class Mine {}, 'a subclass of Worker', 'got [class Mine]'],
     ['gevent', "expected 'sync', 'threaded', 'async'", "got 'gevent'"],
@@ -96,10 +98,10 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   bootTimeout: wrongDurations,
   gracefulTimeout: wrongDurations,
   drainDelay: wrongDurations,
-  spares: [-1, 1.5, '1', Number.NaN, null].map((value): Wrong => [value, 'an integer of at least 0', 'got ']),
+  spares: [-1, 1.5, '1', Number.NaN, null, 4_097].map((value): Wrong => [value, 'an integer from 0 to 4096', 'got ']),
   surge: [
-    ...[0, -1, 1.5, '1', '0%', '101%', '25 %', '', null, Number.NaN].map(
-      (value): Wrong => [value, "a number of workers, at least 1, or a share of them from '1%' to '100%'", 'got '],
+    ...[0, -1, 1.5, '1', '0%', '101%', '25 %', '', null, Number.NaN, 4_097].map(
+      (value): Wrong => [value, "a number of workers, from 1 to 4096, or a share of them from '1%' to '100%'", 'got '],
     ),
   ],
   maxRequests: [-1, 1.5, '1', Number.NaN, null].map(

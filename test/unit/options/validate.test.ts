@@ -82,7 +82,7 @@ test('WEB_CONCURRENCY is the default of workers, and wrong only where it is used
   assert.equal(validateOptions({ app, workers: 3 }).workers, 3);
   setVariable('');
   assert.equal(validateOptions({ app }).workers, availableParallelism());
-  for (const value of ['0', '-1', '1.5', 'two', ' 2', '0x2', '1e3', '9999999']) {
+  for (const value of ['0', '-1', '1.5', 'two', ' 2', '0x2', '1e3', '9999999', '4097']) {
     setVariable(value);
     assertInvalid(() => validateOptions({ app }), "option 'workers'", 'WEB_CONCURRENCY', `got '${value}'`);
     assert.equal(validateOptions({ app, workers: 3 }).workers, 3);

@@ -37,6 +37,7 @@ class Worker implements Member {
 class Model {
   readonly roster = new Roster<Worker>();
   readonly surge: number;
+  readonly most: number;
   rollout: Rollout<Worker> | undefined;
   end: 'over' | 'back' | undefined;
   target: number;
@@ -47,8 +48,9 @@ class Model {
   #generation = OLD;
   #term = 1;
 
-  constructor(target: number, surge: number) {
-    [this.target, this.surge] = [target, surge];
+  /** @param most - how many are spawned before the loop looks up. */
+  constructor(target: number, surge: number, most: number) {
+    [this.target, this.surge, this.most] = [target, surge, most];
     this.settle();
     this.finishAll(() => true);
   }
@@ -105,14 +107,7 @@ class Model {
   /** As a crew does after each turn of the loop. */
   settle(): void {
     const before = this.serving();
-    const { relieve, retire, spawn } = this.roster.plan(this.target, this.now);
-    for (const { worker, by } of relieve)
-      worker.leavingFor = worker.generation === by.generation ? 'recycle' : 'reload';
-    for (const worker of retire) worker.leavingFor = 'scale';
-    const orders = this.rollout?.plan(this.roster.posts(this.target), this.now).orders;
-    for (const order of orders ?? spawn.map((id) => ({ id, generation: this.#generation })))
-      this.#spawn(order.id, order.generation);
-    for (const { id } of retire) before.delete(id);
+    while (this.#act(before));
     this.#check(before);
     const progress = this.rollout?.progress(this.roster.posts(this.target), this.roster.all(), this.now) ?? 'on';
     if (progress === 'on') {
@@ -123,6 +118,20 @@ class Model {
     this.end = progress;
     this.#generation = this.rollout?.wanted ?? this.#generation;
     this.rollout = undefined;
+  }
+
+  /** Acts on the plans. Returns whether there is more to do at once. */
+  #act(before: Set<number>): boolean {
+    const { relieve, retire, spawn, wakeAt } = this.roster.plan(this.target, this.now, this.most);
+    for (const { worker, by } of relieve)
+      worker.leavingFor = worker.generation === by.generation ? 'recycle' : 'reload';
+    for (const worker of retire) worker.leavingFor = 'scale';
+    const rollout = this.rollout?.plan(this.roster.posts(this.target), this.now, this.most);
+    const orders = rollout?.orders ?? spawn.map((id) => ({ id, generation: this.#generation }));
+    assert.ok(orders.length <= this.most, `${orders.length} at once`);
+    for (const order of orders) this.#spawn(order.id, order.generation);
+    for (const { id } of retire) before.delete(id);
+    return [wakeAt, rollout?.wakeAt].some((at) => at !== undefined && at <= this.now);
   }
 
   #spawn(id: number, of: Generation): void {
@@ -202,8 +211,9 @@ test('whatever happens: who serves is not taken away, never more than the surge 
       fc.array(step, { maxLength: 4 }),
       fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }),
       broken,
-      (target, surge, first, steps, isBroken) => {
-        const model = new Model(target, surge);
+      fc.integer({ min: 1, max: 3 }),
+      (target, surge, first, steps, isBroken, most) => {
+        const model = new Model(target, surge, most);
         // It may begin while one is being recycled.
         for (const one of first) take(model, { ...one, what: one.what === 'ready' ? 'ready' : 'due' });
         model.begin();

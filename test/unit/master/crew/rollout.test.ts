@@ -55,6 +55,29 @@ test('no batch begins before all of the last one are proven', () => {
   assert.equal(rollout.won, 2);
 });
 
+test('a batch that is more than is started at once is started in parts', () => {
+  const rollout = new Rollout<Candidate>(OLD, NEW, 3);
+  const plan = (...of: readonly (readonly Candidate[])[]): unknown => {
+    const { orders: spawned, wakeAt } = rollout.plan(posts(...of), NOW, 2);
+    return [spawned.map(({ id }) => id), wakeAt];
+  };
+  const rest = [[old(3)], [old(4)]];
+  assert.deepEqual(plan([old(1)], [old(2)], ...rest), [[1, 2], NOW]);
+  assert.deepEqual(plan([old(1), booting(1)], [old(2), booting(2)], ...rest), [[3], undefined]);
+  // One of them was lost as it may be: nothing of a batch is started twice while the others are tried.
+  const others = [[old(3), booting(3)], [old(4)]];
+  assert.deepEqual(plan([old(1)], [old(2), booting(2)], ...others), [[], undefined]);
+  assert.deepEqual(plan([old(1), booting(1)], [old(2), booting(2)], ...others), [[], undefined]);
+});
+
+test('a failure before all of a batch has been started: the rest is not', () => {
+  const rollout = new Rollout<Candidate>(OLD, NEW, 3);
+  const slots = posts([old(1)], [old(2)], [old(3)]);
+  assert.equal(rollout.plan(slots, NOW, 2).orders.length, 2);
+  rollout.fail(FAILURE);
+  assert.deepEqual(rollout.plan(slots, NOW, 2), { orders: [], wakeAt: undefined });
+});
+
 test('what stays beside others for another reason takes room', () => {
   // A worker that is being recycled.
   const recycled = posts([old(1), oldBooting(1)], [old(2)], [old(3)]);

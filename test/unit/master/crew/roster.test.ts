@@ -41,6 +41,13 @@ test('an empty roster wants slots 1 to n', () => {
   assert.deepEqual(rosterOf().plan(3, NOW), { spawn: [1, 2, 3], retire: [], relieve: [], wakeAt: undefined });
 });
 
+test('more than are started at once: the lowest now, and it is to be asked again at once', () => {
+  const { spawn, wakeAt } = rosterOf().plan(3, NOW, 2);
+  assert.deepEqual([spawn, wakeAt], [[1, 2], NOW]);
+  assert.deepEqual(rosterOf(staying(1), staying(2)).plan(3, NOW, 2).spawn, [3]);
+  assert.equal(rosterOf(staying(1), staying(2)).plan(3, NOW, 2).wakeAt, undefined);
+});
+
 test('the lowest free slots are filled, and one that is draining is free', () => {
   const roster = rosterOf(staying(2, 5), leaving(1, 1), staying(4, 3));
   assert.deepEqual(roster.plan(4, NOW).spawn, [1, 3]);
