@@ -127,7 +127,7 @@ export class Master {
 
   async reload(): Promise<ReloadResult> {
     if (this.#state !== 'running' && this.#state !== 'reloading') throw refusal('reload', this.#state);
-    const reload = this.#reloads.ask(this.crew);
+    const reload = this.#reloads.ask();
     reload.awaited = true;
     this.#loop.enqueue({ type: 'wake' });
     await this.#until('reload', () => isOver(reload, this.#state));
@@ -157,7 +157,7 @@ export class Master {
   }
 
   #snapshot(): ArbiterStats<ArbiterState> {
-    const view = { name: this.#options.name, state: this.#state, target: this.#target };
+    const view = { name: this.#options.name, state: this.#state, target: this.#target, held: this.#reloads.hold.on };
     return snapshot(this.#staff?.numbers, { ...view, open: this.#site !== undefined });
   }
 
@@ -182,7 +182,7 @@ export class Master {
     tick: (turn) => this.#staff?.workers.tick(turn),
     signal: (turn) => {
       this.#notifier.emit('signal', turn.name, ...(turn.origin ? [turn.origin] : []));
-      obey(turn, this.#orders);
+      obey(turn, this.#orders, this.#state === 'stopping');
     },
     scale: ({ to }) => this.#scaleTo(to),
     stop: ({ stage }) => this.#end(stage),
@@ -192,8 +192,8 @@ export class Master {
 
   readonly #orders: Orders = {
     scaleBy: (step) => this.#scaleTo(stepped(this.#target, step)),
-    reload: () => this.#reloads.ask(this.crew),
-    hold: () => this.#state !== 'starting' && this.crew?.hold(),
+    reload: () => this.#reloads.ask(),
+    hold: () => this.#reloads.hold.ask(),
     reopenLogs: () => {
       reopenLogger(this.#options.logger);
       this.crew?.forward('SIGUSR1');
@@ -205,7 +205,7 @@ export class Master {
 
   #scaleTo(to: number): void {
     if (this.#state === 'stopping') return;
-    this.crew?.resume();
+    this.#reloads.hold.end();
     if (to === this.#target) return;
     const from = this.#target;
     this.#target = to;
@@ -237,8 +237,9 @@ export class Master {
     // First: no worker of the old generation is to be spawned for one that the new one takes.
     const due = this.#state === 'running' && this.#reloads.due;
     if (due && this.#reloads.begin(this.crew, this.#target)) this.#become('reloading');
+    if (this.#state === 'running') this.#reloads.hold.begin();
     const before = this.#state;
-    const times = this.crew.fill(this.#target, now, this.#ending.stage);
+    const times = this.crew.fill(this.#reloads.hold.on ? 0 : this.#target, now, this.#ending.stage);
     if (this.#state === 'starting' && this.crew.complete(this.#target)) {
       this.#become('running');
       this.#site?.serves();
@@ -260,8 +261,7 @@ export class Master {
   }
 
   #close(): void {
-    if (!this.#ending.closes()) return;
-    this.#site?.close().then(() => this.#loop.enqueue({ type: 'closed' }));
+    if (this.#ending.closes()) this.#site?.close().then(() => this.#loop.enqueue({ type: 'closed' }));
   }
 
   /** A turn has failed: that is told, and what it left undone is tried again. At the start, it ends that. */

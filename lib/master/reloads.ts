@@ -2,6 +2,7 @@ import { ArbiterError } from '../errors.js';
 import { emitWarning } from '../log/process-warning.js';
 import { messageOf } from '../serialized-error.js';
 import type { Crew } from './crew/crew.js';
+import { Hold } from './crew/hold.js';
 import { type ArbiterState, refusal } from './loop/states.js';
 import type { ReloadResult } from './tell/events.js';
 import type { Notifier } from './tell/notify.js';
@@ -19,6 +20,8 @@ export interface Reload {
  */
 export class Reloads {
   readonly #notifier: Notifier;
+  /** What it may be that the next one ends. */
+  readonly hold: Hold;
   /** Counts those that were begun, also those that failed. */
   #generations = 1;
   #current: Reload | undefined;
@@ -26,11 +29,12 @@ export class Reloads {
 
   constructor(notifier: Notifier) {
     this.#notifier = notifier;
+    this.hold = new Hold(notifier);
   }
 
   /** The reload that begins after this moment; it ends a hold. */
-  ask(crew: Crew | undefined): Reload {
-    crew?.resume();
+  ask(): Reload {
+    this.hold.end();
     this.#queued ??= { awaited: false, outcome: undefined };
     return this.#queued;
   }

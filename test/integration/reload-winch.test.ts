@@ -92,14 +92,56 @@ test('winch during a reload: it comes to its end, and then all go, of the new ge
   host.kill('SIGWINCH');
   await host.event('signal', (name) => name === 'SIGWINCH');
   assert.match((await get(url)).body, / 1 1$/);
+  assert.deepEqual([host.of('hold').length, (await host.stats()).held], [0, false]);
   gate.open();
-  await host.event('reloaded');
+  await host.event('hold');
+  assert.equal(host.of('reloaded').length, 1);
+  assert.equal((await host.stats()).held, true);
   await eventually(async () => (await host.workers()).length === 0, 'the end of all workers');
   host.kill('SIGTTIN');
   assert.match((await get(url)).body, / 2 1$/);
 });
 
-test('winch: a stop of a master without workers is clean, and one at the start is not heard', async (t) => {
+test('winch during a reload, taken back before that is over: nobody goes', async (t) => {
+  const gate = await createLoadGate(t);
+  const { host, releases, url } = await serve(t, { workers: 1 }, gate.env);
+  releases.release('2', gated("export { default } from '../1/app.mjs';"));
+  host.kill('SIGHUP');
+  await eventually(() => gate.waiting === 1, 'one that boots');
+  host.kill('SIGWINCH');
+  await host.event('signal', (name) => name === 'SIGWINCH');
+  gate.open();
+  await host.call('scale', 1);
+  await host.event('reloaded');
+  assert.match((await get(url)).body, / 2 1$/);
+  assert.deepEqual([host.of('hold').length, host.of('resume').length], [0, 0]);
+});
+
+test('winch during a stop is not obeyed: who comes in the delay of the drain is served', async (t) => {
+  const { host, url } = await serve(t, { drainDelay: 1_500 });
+  const stopped = host.call('stop');
+  await host.event('stop');
+  for (const signal of ['SIGWINCH', 'SIGHUP'] as const) {
+    host.kill(signal);
+    await host.event('signal', (name) => name === signal);
+  }
+  assert.match((await get(url)).body, / 1 1$/);
+  assert.equal(host.of('worker:exit').length, 0);
+  await stopped;
+  assert.deepEqual([host.of('hold').length, host.of('resume').length], [0, 0]);
+});
+
+test('winch, then a stop, and HUP in its delay: nobody comes back, and nobody says so', async (t) => {
+  const { host } = await serve(t, { drainDelay: 500 });
+  await letGo(host);
+  const stopped = host.call('stop');
+  host.kill('SIGHUP');
+  await host.event('signal', (name) => name === 'SIGHUP');
+  await stopped;
+  assert.deepEqual([host.of('resume').length, host.of('worker:spawn').length], [0, 2]);
+});
+
+test('winch: a stop of a master without workers is clean, and one at the start is obeyed when that is over', async (t) => {
   const { host } = await serve(t, {});
   await letGo(host);
   host.kill('SIGTERM');
@@ -114,6 +156,12 @@ test('winch: a stop of a master without workers is clean, and one at the start i
   await eventually(() => gate.waiting === 1, 'one that boots');
   late.kill('SIGWINCH');
   await late.event('signal');
+  assert.equal(late.of('hold').length, 0);
   gate.open();
-  assert.match((await get(await late.ready())).body, / 1 2$/);
+  const url = await late.ready();
+  await late.event('hold');
+  await eventually(async () => (await late.workers()).length === 0, 'the end of all workers');
+  const answer = get(url);
+  await late.call('scale', 2);
+  assert.match((await answer).body, / 1 2$/);
 });

@@ -41,8 +41,6 @@ export class Crew {
   readonly tally: Tally = new Tally();
   readonly #watch: Watch;
   readonly #recruiting: Recruiting;
-  /** Nobody is to serve for now, see `hold`. */
-  #held = false;
   #listening = false;
   readonly #startedAt = performance.now();
   readonly #health: Health;
@@ -114,12 +112,12 @@ export class Crew {
 
   /**
    * Spawns what is missing, retires what is too many, and tells when slots begin to fail again and again, and when none
-   * does any more. Returns when to look again, on the clock of `now`. `ordered` is how all are to end soon, if they are.
+   * does any more. Of 0 that are wanted, all go, and clients wait. Returns when to look again, on the clock of `now`.
+   * `ordered` is how all are to end soon, if they are.
    */
-  fill(target: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
+  fill(wanted: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
     const askAt = this.#dismissals.settle(this.#all(), now, ordered !== undefined);
     const stableAt = this.#roster.settle(now);
-    const wanted = this.#held && !this.takeover.rollout ? 0 : target;
     const plan = this.#roster.plan(wanted, now, AT_ONCE);
     for (const { worker, by } of plan.relieve) {
       const reason = worker.generation === by.generation ? 'recycle' : 'reload';
@@ -154,17 +152,6 @@ export class Crew {
   /** A worker could not boot, or has lost a thread; a rollout that tries it turns round. */
   failTrial(worker: WorkerHandle, failure: Error): void {
     if (this.takeover.tries(worker)) this.takeover.turnRound(failure, this.#roster.staying());
-  }
-
-  /** Lets all workers go, after a rollout if there is one, and starts no others; the sockets stay bound, and clients wait. Until `resume`. */
-  hold(): void {
-    if (!this.#held) this.#notifier.emit('hold');
-    this.#held = true;
-  }
-
-  resume(): void {
-    if (this.#held) this.#notifier.emit('resume');
-    this.#held = false;
   }
 
   /** It has got TERM from somebody else. */
@@ -278,14 +265,14 @@ export class Crew {
     return replaced;
   }
 
-  stats(target: number): CrewStats {
+  stats(target: number, held: boolean): CrewStats {
     const living = this.#all().map((worker) => ({ info: worker.info(), record: this.evidence.of(worker) }));
     const now = performance.now();
     return {
       generation: this.takeover.generation.number,
       uptime: now - this.#startedAt,
       degraded: this.#health.degraded,
-      held: this.#held,
+      held,
       failing: this.#health.failing(target, now),
       spares: this.#spares.waiting,
       ...this.tally.account(living),

@@ -5,7 +5,7 @@ import type { MasterSignal } from '../../options/types.js';
 export interface Orders {
   readonly scaleBy: (step: number) => void;
   readonly reload: () => unknown;
-  /** Until it is told otherwise, nobody serves. At the start, all must have been ready once. */
+  /** Until it is told otherwise, nobody serves. At the start, and in a reload, all must have been ready once. */
   readonly hold: () => unknown;
   /** What writes logs is told that their files have been moved away. */
   readonly reopenLogs: () => void;
@@ -34,12 +34,16 @@ const OF_THE_TERMINAL: Readonly<Partial<typeof TABLE>> = {
   SIGWINCH: () => undefined,
 };
 
+/** What would change something that ends. */
+const NOT_IN_A_STOP: readonly MasterSignal[] = ['SIGHUP', 'SIGTTIN', 'SIGTTOU', 'SIGWINCH', 'SIGUSR2'];
+
 export function obey(
   { name, origin }: { readonly name: MasterSignal; readonly origin: 'terminal' | undefined },
   orders: Orders,
+  stopping: boolean,
 ): void {
   const act = (origin && OF_THE_TERMINAL[name]) ?? TABLE[name];
-  act(orders);
+  if (!stopping || !NOT_IN_A_STOP.includes(name)) act(orders);
 }
 
 /** How many workers there should be, of so many, after TTIN or TTOU. */

@@ -36,14 +36,14 @@ export class Numbers {
     this.#queues = queues;
   }
 
-  stats<State extends string>({ open, target, ...view }: View<State>): ArbiterStats<State> {
+  stats<State extends string>({ open, target, held, ...view }: View<State>): ArbiterStats<State> {
     return {
       ...view,
       pid: process.pid,
       target,
       queues: open ? this.#queues.stats() : [],
       saturation: this.#saturation.shares,
-      ...this.#crew.stats(target),
+      ...this.#crew.stats(target, held),
     };
   }
 

@@ -1,7 +1,7 @@
 import { type ArbiterStats, EMPTY_STATS, UNKNOWN } from '../scoreboard/stats.js';
 
 /** What the master says of itself. */
-export type View<State extends string> = Pick<ArbiterStats<State>, 'name' | 'state' | 'target'> & {
+export type View<State extends string> = Pick<ArbiterStats<State>, 'name' | 'state' | 'target' | 'held'> & {
   /** Whether the sockets are bound. */
   readonly open: boolean;
 };

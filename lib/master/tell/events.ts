@@ -121,8 +121,8 @@ export interface ArbiterEvents {
   /** Another process, of that pid, serves the same sockets from now on, beside this one; see {@link Arbiter.upgrade}. */
   upgrade: [pid: number];
   /**
-   * Workers are told to go and nobody replaces them, by WINCH: clients wait until HUP, TTIN, TTOU, `reload()` or `scale()` ends that. During a
-   * reload it begins when that has ended.
+   * Workers are told to go and nobody replaces them, by WINCH: clients wait until HUP, TTIN, TTOU, `reload()` or `scale()` ends that. During the
+   * start, or a reload, it begins when that has ended.
    */
   hold: [];
   /** After `hold`: workers come again. */
