@@ -178,6 +178,10 @@ export class SlotImage {
     this.#floats[FLOAT.FREE_AT] = at;
   }
 
+  get startedAt(): number {
+    return this.#floats[STARTED_AT / 8] as number;
+  }
+
   setRequest(method: string, url: string, startedAt: number, id = ''): void {
     const { bytes } = this;
     this.#floats[STARTED_AT / 8] = startedAt;

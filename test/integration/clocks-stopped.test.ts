@@ -82,12 +82,18 @@ describe('at the same time', { concurrency: 4 }, () => {
     gate.open();
     const url = await host.ready();
     const [worker] = await host.workers();
+    const before = Date.now() - 1;
     const answer = get(`${url}/wait`);
     await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
     await stopAll([host.pid, worker?.pid as number]);
     assert.equal((await answer).status, 504);
-    const [, { clock, elapsed }] = await host.event('worker:timeout');
+    const [, { clock, elapsed, request }] = await host.event('worker:timeout');
     assert.equal(clock, 'request');
+    // That time did not count moves no start.
+    assert.ok(
+      before <= request.startedAt && request.startedAt < before + STOPPED / 2,
+      `${request.startedAt - before} ms`,
+    );
     assert.ok(elapsed >= LIMIT && elapsed < STOPPED, `${elapsed} ms`);
     gate.close();
     const reload = host.call('reload').catch((error: { code: string }) => error.code);

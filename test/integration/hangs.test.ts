@@ -37,8 +37,13 @@ async function timedOut(host: Host, url: string): Promise<any> {
   const [dead, exit] = await host.event('worker:exit');
   assert.equal(dead.pid, worker.pid);
   assert.equal(exit.reason, 'timeout');
-  if (timeout.request)
-    assert.deepEqual([exit.request.method, exit.request.url], [timeout.request.method, timeout.request.url]);
+  if (timeout.request) {
+    const { method, url: at, startedAt, id } = exit.request;
+    const named = { method, url: at, startedAt, ...(id && { id }) };
+    const { remoteAddress, ...request } = timeout.request;
+    assert.deepEqual(named, request);
+    assert.ok(Number.isInteger(startedAt), `${startedAt}`);
+  }
   assert.ok(timeout.elapsed >= TIMEOUT, `${timeout.elapsed} ms`);
   assert.equal((await get(url)).body, 'well');
   assert.equal(host.of('worker:timeout').length, 1);
@@ -114,6 +119,7 @@ for (const workerClass of ['sync', 'async'] as const) {
     assert.doesNotMatch(received, /0\r\n\r\n$/, 'the answer is not a whole one');
     const timeout = await timedOut(host, url);
     assert.deepEqual([timeout.answered, timeout.hung], [false, 'javascript']);
+    assert.equal(timeout.request.remoteAddress, '127.0.0.1');
     assert.match(timeout.stack, /at spinForEver /);
   });
 
@@ -220,6 +226,7 @@ test('a hang over TLS: the connection is closed', { skip: noCertificates }, asyn
   assert.equal(await client.all(), '');
   const [, timeout] = await host.event('worker:timeout');
   assert.deepEqual([timeout.answered, timeout.hung], [false, 'javascript']);
+  assert.equal(timeout.request.remoteAddress, '127.0.0.1');
   assert.match(timeout.stack, /at spinForEver /);
   // What the event loop itself answers knows how to encrypt.
   assert.equal((await get(`${url}/await`, cert)).status, 504);
@@ -248,6 +255,14 @@ for (const workerClass of ['sync', 'async'] as const) {
     });
   }
 }
+
+test('extend_timeout: what is told of a loop that stands still is what has passed, the extension too', async (t) => {
+  const { host, url } = await hanging(t, { workerClass: 'async' });
+  assert.equal((await get(`${url}/extended-then-spin`)).status, 504);
+  const { clock, elapsed } = await timedOut(host, url);
+  assert.equal(clock, 'loop');
+  assert.ok(elapsed > 2.5 * TIMEOUT, `${elapsed} ms`);
+});
 
 test('extend_timeout: only by what was asked for, and by nothing that is no number', async (t) => {
   const { host, url } = await hanging(t);

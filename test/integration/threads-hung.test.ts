@@ -119,6 +119,7 @@ test('hung_after_head_sent_is_closed: by a thread', async (t) => {
   assert.match(text, /begun\r\n$/, 'the answer looks complete');
   const [, report] = await served.host.event('worker:timeout');
   assert.deepEqual([report.hung, report.answered], ['javascript', false]);
+  assert.equal(report.request.remoteAddress, '127.0.0.1');
   await oneReplaced(served, report.thread);
 });
 

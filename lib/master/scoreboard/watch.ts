@@ -40,7 +40,7 @@ export class Watch {
       const silence = countSilence(this.#silences.get(worker), { ...record, figures: figuresOf(pid) }, span);
       this.#silences.set(worker, silence);
       if (silence.length <= this.#limit || span.share === 0) return [];
-      return [{ worker, report: this.#report(record, silence.length) }];
+      return [{ worker, report: this.#report(record, silence.whole) }];
     });
   }
 

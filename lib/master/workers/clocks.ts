@@ -51,6 +51,8 @@ export interface Silence {
   readonly figures: Figures;
   /** For how long its event loop has stood still, of the time that it could have used. */
   readonly length: number;
+  /** The same, with the time in which it was to stand still. */
+  readonly whole: number;
 }
 
 /**
@@ -66,11 +68,17 @@ export function spanOfTick(last: number, now: number, interval: number): Span {
 
 /** Adds a span to a silence, or begins a new one. `before` is undefined for a worker that is seen for the first time. */
 export function countSilence(before: Silence | undefined, { beat, patientUntil, figures }: Sign, span: Span): Silence {
-  if (before === undefined) return { beat, figures, length: 0 };
+  if (before === undefined) return { beat, figures, length: 0, whole: 0 };
   const broken = beat !== before.beat || patientUntil > span.from;
-  const passed = Math.max(0, span.to - Math.max(span.from, beat, patientUntil));
   // A wait is counted when it is over, so it may be longer than this span; one that would run has had what it spent on a CPU.
   const waited = Math.max(0, figures.waited - before.figures.waited) * span.share;
-  const used = figures.runnable ? Math.min(passed, figures.cpu - before.figures.cpu) : passed - waited;
-  return { beat, figures, length: Math.max(0, (broken ? 0 : before.length) + used) };
+  const usedSince = (since: number): number => {
+    const passed = Math.max(0, span.to - Math.max(span.from, since));
+    return figures.runnable ? Math.min(passed, figures.cpu - before.figures.cpu) : passed - waited;
+  };
+  return {
+    ...{ beat, figures },
+    length: Math.max(0, (broken ? 0 : before.length) + usedSince(Math.max(beat, patientUntil))),
+    whole: Math.max(0, (beat !== before.beat ? 0 : before.whole) + usedSince(beat)),
+  };
 }

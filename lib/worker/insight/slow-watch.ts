@@ -5,10 +5,10 @@
 import { asDelay } from '../../delay.js';
 import { monotonic } from '../../monotonic.js';
 import type { KernelState, SlowMessage, ThreadActivity, TimedOutRequest } from '../../protocol/activity.js';
-import { peersOf } from '../../system/peers.js';
 import { kernelState } from '../../system/thread-state.js';
 import { readImage } from '../vitals/board.js';
 import { type Signs, STAGE, type Vitals } from '../vitals/vitals.js';
+import { clientAddress } from './client-address.js';
 import { SlowRecord } from './slow-record.js';
 
 /** A thread whose event loop turns tells of its slow request itself, and gets so much longer to do so. Milliseconds. */
@@ -164,9 +164,7 @@ export class SlowWatch {
   }
 
   #withAddress(request: TimedOutRequest): TimedOutRequest {
-    const { client } = this.#record;
-    const address =
-      this.#record.address ?? (client >= 0 ? peersOf([client], this.#watched.sockets).get(client)?.address : undefined);
+    const address = clientAddress(this.#record, this.#watched.sockets);
     return { ...request, ...(address !== undefined && { remoteAddress: address }) };
   }
 

@@ -135,12 +135,11 @@ export function startLifecycle(
     slot.freeze();
     const resources = process.getActiveResourcesInfo();
     const { answered, request, ended } = worker?.timeOut?.() ?? NOBODY;
-    const startedAt = Date.now() - elapsed;
     const pending = without(resources, [...idle, ...connectionOf(request)]);
     tell({
       type: 'timeout',
       ...{ clock, elapsed, answered, hung: 'waiting', pending },
-      ...(request && { request: { ...request, startedAt } }),
+      ...(request && { request: { ...request, startedAt: slot.startedAt } }),
       ...(thread !== undefined && { thread }),
     });
     exitWithin(CRASH_LIMIT);

@@ -33,17 +33,17 @@ export class SlowRequests {
 
   /**
    * @param active - whose handlers have not ended their answers, in the order of their beginnings.
-   * @returns how a request begins from now on. Where nobody asks for slow ones, and no proxy names clients, that is as it was.
+   * @returns how a request begins from now on: whose it is is noted for the one that watches, who may have to name the client.
    */
   static watch(context: WorkerContext, active: () => readonly Arrival[], begin: Beginning['begin']): Beginning {
     const { clocks, proxyProtocol } = context.spec;
     const named = proxyProtocol === true;
     if (clocks.slowAfter > 0) return new SlowRequests(context, active).#timed(begin, named);
-    if (!named) return { begin };
+    if (!named && clocks.timeout === 0) return { begin };
     const record = new SlowRecord(context.pulse.vitals.memory);
     return {
       begin: (arrival) => {
-        noteClient(record, arrival.socket, true);
+        noteClient(record, arrival.socket, named);
         return begin(arrival);
       },
     };
@@ -131,7 +131,13 @@ export class SlowRequests {
     const { thread } = this.#context.spec;
     this.#context.tell({
       type: 'slow',
-      request: { method, url, startedAt: Date.now() - age, ...(id && { id }), ...(remoteAddress && { remoteAddress }) },
+      request: {
+        method,
+        url,
+        startedAt: Math.round(Date.now() - age),
+        ...(id && { id }),
+        ...(remoteAddress && { remoteAddress }),
+      },
       age,
       doing: 'waiting',
       pending,

@@ -5,7 +5,7 @@ import { type Signs, STAGE } from './vitals.js';
 /** A clock that has run out. */
 export interface Verdict {
   readonly clock: Clock;
-  /** Milliseconds that the thread could have used. */
+  /** Milliseconds that the thread could have used, of which all have passed, also those that it had been given. */
   readonly elapsed: number;
   /** Whether its event loop turns: then it ends by itself. */
   readonly alive: boolean;
@@ -48,21 +48,21 @@ export class Judge {
     this.#awayBefore = away;
     const alive = sinceBeat < MISSING_BEATS * this.#interval;
     if (signs.stage === STAGE.ENDING) return Number.POSITIVE_INFINITY;
-    const clocks: [clock: Clock, elapsed: number, limit: number][] = [];
+    const clocks: [clock: Clock, elapsed: number, limit: number, counted?: number][] = [];
     if (signs.stage === STAGE.BOOTING) {
       clocks.push(['boot', now - this.#spawnedAt - away, bootTimeout]);
     } else {
       // With a request in flight, its own clock sees a loop that stands still too.
       if (signs.request > 0) clocks.push(['request', sinceRequest, timeout && timeout + signs.extra]);
       // The beat that is missing was due an interval after the last one.
-      const silence = Math.min(sinceBeat - this.#interval, now - signs.patientUntil);
-      if (signs.request === 0) clocks.push(['loop', silence, timeout]);
+      const silence = sinceBeat - this.#interval;
+      if (signs.request === 0) clocks.push(['loop', silence, timeout, Math.min(silence, now - signs.patientUntil)]);
     }
     let next = Number.POSITIVE_INFINITY;
-    for (const [clock, elapsed, limit] of clocks) {
+    for (const [clock, elapsed, limit, counted = elapsed] of clocks) {
       if (limit === 0) continue;
-      if (elapsed >= limit) return { clock, elapsed, alive };
-      next = Math.min(next, limit - elapsed);
+      if (counted >= limit) return { clock, elapsed, alive };
+      next = Math.min(next, limit - counted);
     }
     return next;
   }

@@ -132,6 +132,11 @@ export class Slot {
     return this.#active;
   }
 
+  /** When the request began that came last, milliseconds since the epoch: what did not count of its time is behind that too. */
+  get startedAt(): number {
+    return this.#image.startedAt;
+  }
+
   /** Open connections. */
   get connections(): number {
     return this.#connections();

@@ -11,6 +11,7 @@ import { peersOf } from '../../system/peers.js';
 import { killOwnGroup } from '../../system/process-group.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import { farewells, writeLeft } from '../access/rescue.js';
+import { hungAddress } from '../insight/client-address.js';
 import { SlowRecord } from '../insight/slow-record.js';
 import { SlowWatch } from '../insight/slow-watch.js';
 import { lastAsk, readImage, storeImage } from '../vitals/board.js';
@@ -111,8 +112,7 @@ async function act({ clock, elapsed }: Verdict): Promise<void> {
   const answered = await bidFarewell([...peers.keys()], 504);
   const stack = await tracing;
   const request = stage === STAGE.BOOTING ? undefined : readImage(image)?.request;
-  const [client] = clients;
-  const remoteAddress = clients.length === 1 && client !== undefined ? peers.get(client)?.address : undefined;
+  const remoteAddress = hungAddress(clients, peers, record, sockets);
   const report = {
     clock,
     elapsed,

@@ -33,7 +33,7 @@ test('a tick has seen the time since the last one, of a late one an interval, of
 
 const waited = (milliseconds: number) => ({ figures: { cpu: 0, waited: milliseconds, runnable: false } });
 const SIGN = { beat: 1_000, patientUntil: 0, ...waited(0) };
-const BEFORE: Silence = { beat: 1_000, ...waited(0), length: 300 };
+const BEFORE: Silence = { beat: 1_000, ...waited(0), length: 300, whole: 300 };
 const SPAN = { from: 1_300, to: 1_400, share: 1 };
 
 test('silence grows by each span, and a beat begins it anew', () => {
@@ -63,6 +63,9 @@ test('silence does not count before the moment until which the worker asked for 
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 9_000 }, SPAN).length, 0);
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 1_370 }, SPAN).length, 30);
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 1_300 }, SPAN).length, 400);
+  // It has stood still all the same, and that is what is told.
+  assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 9_000 }, SPAN).whole, 400);
+  assert.equal(countSilence(BEFORE, { ...SIGN, beat: 1_350, patientUntil: 9_000 }, SPAN).whole, 50);
 });
 
 const INTERVAL = 100;
