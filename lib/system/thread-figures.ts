@@ -10,6 +10,8 @@ export interface Figures {
   readonly waited: number;
   /** Whether it runs, or would, if it had a CPU. */
   readonly runnable: boolean;
+  /** Whether a signal, or a debugger, has stopped it. */
+  readonly stopped?: boolean;
 }
 
 const NONE: Figures = { cpu: 0, waited: 0, runnable: false };
@@ -46,8 +48,9 @@ export class ThreadFigures {
     if (waited === undefined) return NONE;
     // The state comes after the name, which may hold anything.
     const stat = this.#text(this.#stat);
-    const runnable = stat.startsWith('R', stat.lastIndexOf(')') + 2);
-    return { cpu: Number(cpu) / 1e6, waited: Number(waited) / 1e6, runnable };
+    const state = stat.charAt(stat.lastIndexOf(')') + 2);
+    const stopped = state === 'T' || state === 't';
+    return { cpu: Number(cpu) / 1e6, waited: Number(waited) / 1e6, runnable: state === 'R', stopped };
   }
 
   /** For a thread that looks at itself: it has its CPU. */

@@ -71,6 +71,22 @@ describe('at the same time', { concurrency: 4 }, () => {
     });
   }
 
+  test('a worker that hangs, is stopped alone and goes on: its watchdog comes before the master', async (t) => {
+    const host = new Host(t, { workers: 1, timeout: LIMIT, app: fixture('hangs.js') });
+    const url = await host.ready();
+    const [worker] = await host.workers();
+    const answer = get(`${url}/spin`);
+    await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+    // Less than the master waits for, but not with what is left of the time of the request.
+    await stopAll([worker?.pid as number], 2 * LIMIT);
+    assert.equal((await answer).status, 504);
+    const [, { hung, stack, answered }] = await host.event('worker:timeout');
+    assert.deepEqual([hung, answered], ['javascript', true]);
+    assert.match(stack, /at spinForEver /);
+    const [, { signal }] = await host.event('worker:exit');
+    assert.equal(signal, 'SIGKILL');
+  });
+
   test('a request that never ends is ended also when it was stopped meanwhile, and a boot likewise', async (t) => {
     const gate = await createLoadGate(t);
     const host = new Host(

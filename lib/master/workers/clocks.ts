@@ -53,6 +53,8 @@ export interface Silence {
   readonly length: number;
   /** The same, with the time in which it was to stand still. */
   readonly whole: number;
+  /** How much of both it has been stopped for, if it still is. */
+  readonly stopped?: number;
 }
 
 /**
@@ -66,19 +68,26 @@ export function spanOfTick(last: number, now: number, interval: number): Span {
   return { from: now - seen, to: now, share: passed > 0 ? seen / passed : 0 };
 }
 
-/** Adds a span to a silence, or begins a new one. `before` is undefined for a worker that is seen for the first time. */
+/**
+ * Adds a span to a silence, or begins a new one. `before` is undefined for a worker that is seen for the first time.
+ *
+ * As long as a worker is stopped, that counts: it serves nobody, and its watchdog is stopped with it. When it goes on it does not any more, as for
+ * the watchdog, which else would come too late for the stack and the answers.
+ */
 export function countSilence(before: Silence | undefined, { beat, patientUntil, figures }: Sign, span: Span): Silence {
   if (before === undefined) return { beat, figures, length: 0, whole: 0 };
   const broken = beat !== before.beat || patientUntil > span.from;
   // A wait is counted when it is over, so it may be longer than this span; one that would run has had what it spent on a CPU.
   const waited = Math.max(0, figures.waited - before.figures.waited) * span.share;
+  const excused = figures.stopped ? 0 : (before.stopped ?? 0);
   const usedSince = (since: number): number => {
     const passed = Math.max(0, span.to - Math.max(span.from, since));
     return figures.runnable ? Math.min(passed, figures.cpu - before.figures.cpu) : passed - waited;
   };
   return {
     ...{ beat, figures },
-    length: Math.max(0, (broken ? 0 : before.length) + usedSince(Math.max(beat, patientUntil))),
-    whole: Math.max(0, (beat !== before.beat ? 0 : before.whole) + usedSince(beat)),
+    length: Math.max(0, (broken ? 0 : before.length - excused) + usedSince(Math.max(beat, patientUntil))),
+    whole: Math.max(0, (beat !== before.beat ? 0 : before.whole - excused) + usedSince(beat)),
+    ...(figures.stopped && { stopped: (before.stopped ?? 0) + usedSince(Math.max(beat, patientUntil)) }),
   };
 }

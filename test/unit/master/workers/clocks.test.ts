@@ -59,6 +59,17 @@ test('of a worker that waits for a CPU at this moment, what it had of one counts
   assert.equal(countSilence(BEFORE, { ...SIGN, ...figures(500) }, SPAN).length, 400);
 });
 
+test('time in which a worker is stopped counts as long as it is', () => {
+  const stopped = { ...SIGN, figures: { ...SIGN.figures, stopped: true } };
+  const [first, second] = [SPAN, { ...SPAN, from: 1_400, to: 1_500 }];
+  const still = countSilence(countSilence(BEFORE, stopped, first), stopped, second);
+  assert.deepEqual([still.length, still.whole], [500, 500]);
+  const after = countSilence(still, SIGN, { ...SPAN, from: 1_500, to: 1_600 });
+  assert.deepEqual([after.length, after.whole, after.stopped], [400, 400, undefined]);
+  // One that was idle begins anew.
+  assert.equal(countSilence(still, { ...SIGN, beat: 1_550 }, { ...SPAN, from: 1_500, to: 1_600 }).length, 50);
+});
+
 test('silence does not count before the moment until which the worker asked for patience', () => {
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 9_000 }, SPAN).length, 0);
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 1_370 }, SPAN).length, 30);
