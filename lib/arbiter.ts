@@ -13,7 +13,7 @@ import { mirror } from './master/tell/mirror.js';
 import { createNotifier, type Notifier } from './master/tell/notify.js';
 import type { WorkerInfo } from './master/workers/worker-handle.js';
 import { refuseBundled } from './options/bundled.js';
-import { integer, MOST_WORKERS } from './options/checks.js';
+import { boolean, integer, MOST_WORKERS, named } from './options/checks.js';
 import type { Handler } from './options/handler.js';
 import type { ResolvedOptions } from './options/resolved.js';
 import { readTls } from './options/tls.js';
@@ -110,8 +110,10 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * Ends the workers and undoes `start()`; resolves when that is done. Graceful: each request in flight may end within
    * `gracefulTimeout`. Not graceful: workers exit at once. May be called at any time and again, also to hurry up.
    */
-  async stop({ graceful = true }: { readonly graceful?: boolean } = {}): Promise<void> {
-    if (!spec) await this.#master.stop(graceful ? 'drain' : 'quit');
+  async stop(options: { readonly graceful?: boolean } = {}): Promise<void> {
+    const { graceful = true } = named(options, 'stop()', ['graceful']);
+    const stage = boolean(graceful, 'graceful of stop()') ? 'drain' : 'quit';
+    if (!spec) await this.#master.stop(stage);
   }
 
   /**
@@ -166,7 +168,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    *
    * Rejects with `ERR_MESSAGE_LOST` when the slot is empty, nobody listens, or the worker, or a thread that was to hear it, ends before it has said so;
    * {@link ArbiterError.mayBeHeard} is whether it may have been heard then. `ERR_MESSAGE_ROOM`: too much is under way to this worker, 65,536 messages or
-   * 16 Mi characters of JSON. `ERR_STATE` unless the arbiter runs. A `TypeError` or `RangeError` for what JSON, or its length, is against.
+   * 16 Mi characters of JSON. `ERR_STATE` before the start, and when it has stopped: while it stops, workers that have not been told to end hear. A `TypeError` or `RangeError` for what JSON, or its length, is against.
    *
    * @param id - the slot, from 1.
    */

@@ -102,7 +102,7 @@ function hasMethod<Name extends string>(value: object, name: Name): value is Rec
 }
 
 /** Data as it is; of an instance, which may be huge, the name of its class. */
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   const prototype = typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : null;
   const isData = prototype === null || Object.getPrototypeOf(prototype) === null || Array.isArray(value);
   return inspect(value, { depth: isData ? 0 : -1, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 120 });

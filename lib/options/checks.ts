@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { LONGEST_DELAY } from '../delay.js';
 import { ArbiterError } from '../errors.js';
 import { octal, quoted, spelled } from './instead.js';
+import { nearest } from './near.js';
 
 /** Takes the value that the user gave and its name, returns it typed or throws `ERR_INVALID_OPTION`. */
 export type Check<T> = (value: unknown, option: string) => T;
@@ -57,6 +58,14 @@ export const plainObject: Check<Readonly<Record<string, unknown>>> = (value, opt
   }
   throw invalid(option, 'a plain object', value);
 };
+
+/** The options of a method, of which there are these. */
+export function named<T extends object>(value: T, method: string, known: readonly (keyof T & string)[]): T {
+  const given = plainObject(value, `options of ${method}`);
+  const other = Object.keys(given).find((name) => !known.some((option) => option === name));
+  if (other === undefined) return value;
+  throw invalid(`options of ${method}`, `none but ${known.join(', ')}`, other, nearest(other, known));
+}
 
 /**
  * Workers, or threads, of which there may be so many at once. More than a machine bears are refused, since to try it takes the machine down: the largest

@@ -61,7 +61,9 @@ export function readTls(settings: TlsSettings): TlsOptions {
     throw refuse('tls', `a file that it names cannot be read: ${(error as Error).message}`, error);
   }
   if (!read.pfx && (!read.key || !read.cert)) {
-    throw refuse('tls', "expected 'key' and 'cert', or 'pfx'");
+    const given = [...FILES].filter((name) => name !== 'ca' && read[name as keyof TlsOptions]);
+    const got = given.length === 0 ? 'none of these' : `'${given.join("' and '")}' alone`;
+    throw refuse('tls', `expected 'key' and 'cert', or 'pfx', got ${got}`);
   }
   try {
     // Loaded when it is needed. It looks at the certificate and at all else, and opens nothing.
@@ -71,7 +73,8 @@ export function readTls(settings: TlsSettings): TlsOptions {
     const { message } = error as Error;
     // Node says what it received.
     const [why = ''] = message.split(' Received ');
-    throw refuse('tls', why, why === message ? error : undefined);
+    const got = `got what it refuses: ${why}`;
+    throw refuse('tls', `expected what tls.createServer() of Node takes, ${got}`, why === message ? error : undefined);
   }
 }
 

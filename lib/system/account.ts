@@ -23,8 +23,8 @@ export function resolveAccount(user: string | number | undefined, group: string 
   }
   const named = group === undefined ? undefined : numberOf('group', group, 'group');
   if (user === undefined) return { group: named as number };
-  // The user stays a name: that is what its further groups are looked for by.
-  if (named !== undefined) numberOf('user', user, 'user');
+  // A name must be known, whatever its group. The user stays a name: that is what its further groups are looked for by.
+  numberOf('user', user, 'user');
   return { user, group: named ?? primaryGroup(user) };
 }
 

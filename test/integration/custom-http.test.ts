@@ -70,6 +70,25 @@ test('an application that a class cannot serve', async (t) => {
   assert.equal((await host.exited()).code, 4);
 });
 
+const NO_LISTENER =
+  'expected from createListener() of the worker class a function (request, response) => …, or an object with that as request, got ';
+
+for (const [made, expected] of [
+  [undefined, `${NO_LISTENER}undefined; is its return missing?`],
+  ['5', `${NO_LISTENER}5`],
+  ['null', `${NO_LISTENER}null`],
+  ['{}', `${NO_LISTENER}{}`],
+] as const) {
+  test(`a class whose createListener() returns ${made}`, async (t) => {
+    const options = { workers: 1, workerClass: `${MODULE}#ForgetfulWorker` };
+    const host = new Host(t, options, { env: made === undefined ? {} : { MADE: made } });
+    const [error] = await host.event('rejected');
+    assert.deepEqual([error.code, error.exitCode], ['ERR_APP_LOAD', 4]);
+    assert.ok(error.message.includes(expected), error.message);
+    assert.equal((await host.exited()).code, 4);
+  });
+}
+
 test('the steps of a worker, and what it knows of itself', async (t) => {
   const host = new Host(t, { workers: 2, workerClass: `${MODULE}#TellingWorker`, keepAlive: 1234 });
   await host.ready();

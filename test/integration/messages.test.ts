@@ -180,6 +180,24 @@ test('a spare hears what all hear, but has no slot', async (t) => {
   assert.deepEqual(heardBy(host, 0), ['flag']);
 });
 
+test('while it stops, those hear who have not been told to end', async (t) => {
+  const host = hearing(t, { workers: 1, drainDelay: 1_000, gracefulTimeout: 1_000 });
+  await host.ready();
+  const stopped = host.call('stop');
+  await host.event('stop');
+  await host.call('send', 1, 'while it waits');
+  assert.deepEqual(heardBy(host, 1), ['while it waits']);
+  await stopped;
+});
+
+test('options that send() does not know are refused', async (t) => {
+  const host = hearing(t, { workers: 1 });
+  await host.ready();
+  const wrong = host.call('send', 1, 'x', { threads: 1 });
+  const message = "option 'options of send()': expected none but thread, got 'threads'; did you mean thread?";
+  await assert.rejects(wrong, { code: 'ERR_INVALID_OPTION', message });
+});
+
 test('before the start and after the stop there is nobody', async (t) => {
   const host = hearing(t, {}, { HOST_STAYS: '1' });
   await host.ready();

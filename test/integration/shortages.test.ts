@@ -97,6 +97,12 @@ test('spawn_throws: the first start rejects', async (t) => {
   const host = starving(t, { starve: 'environment' } as object);
   const [error] = await host.event('rejected');
   assert.deepEqual([error.code, error.cause.code], ['ERR_WORKER_BOOT', 'E2BIG']);
+  // Each exit has its spawn, though there never was a process.
+  const told = host.events.filter(({ event }) => /^worker:(?:spawn|error|exit)$/.test(event));
+  assert.deepEqual(
+    told.filter(({ args }) => args[0].id === 1).map(({ event, args }) => [event, args[0].pid]),
+    ['worker:spawn', 'worker:error', 'worker:exit'].map((event) => [event, undefined]),
+  );
   assert.deepEqual(await host.exited(), { code: 3, signal: null });
 });
 

@@ -154,6 +154,25 @@ test('INT during a TERM ends it', async (t) => {
   assert.deepEqual([stops(host), exits(host)], [[true, false], [{ ...CLEAN, reason: 'stop' }]]);
 });
 
+test('stop refuses what it does not know, and does nothing', async () => {
+  const arbiter = new Arbiter({ app: fixture('app.js'), bind: '127.0.0.1:0' });
+  for (const [wrong, message] of [
+    [null, "option 'options of stop()': expected a plain object, got null"],
+    ['SIGTERM', "option 'options of stop()': expected a plain object, got 'SIGTERM'"],
+    [
+      { gracefull: false },
+      "option 'options of stop()': expected none but graceful, got 'gracefull'; did you mean graceful?",
+    ],
+    [{ graceful: 'no' }, "option 'graceful of stop()': expected true or false, got 'no'"],
+    [{ graceful: null }, "option 'graceful of stop()': expected true or false, got null"],
+  ] as const) {
+    await assert.rejects(arbiter.stop(wrong as never), { code: 'ERR_INVALID_OPTION', message });
+  }
+  assert.equal(arbiter.state, 'idle');
+  await arbiter.stop({});
+  assert.equal(arbiter.state, 'stopped');
+});
+
 test('an Arbiter that was stopped cannot be started', async () => {
   const arbiter = new Arbiter({ app: fixture('app.js'), bind: '127.0.0.1:0' });
   await arbiter.stop();

@@ -1,5 +1,5 @@
 import { ArbiterError } from '../../errors.js';
-import { integer, invalid } from '../../options/checks.js';
+import { integer, invalid, named } from '../../options/checks.js';
 import { type Letter, ROOM } from '../../protocol/mail.js';
 import { userText } from '../../protocol/messages.js';
 import { workerName } from '../common/names.js';
@@ -61,8 +61,7 @@ export class Post {
   }
 
   #threadOf(options: SendOptions): number {
-    if (typeof options !== 'object' || options === null) throw invalid('options of send()', 'an object', options);
-    const { thread } = options;
+    const { thread } = named(options, 'send()', ['thread']);
     if (thread === undefined) return 0;
     if (this.#threads === 0) throw invalid('thread of send()', 'none, since these workers have no threads', thread);
     return integer(1, this.#threads)(thread, 'thread of send()');

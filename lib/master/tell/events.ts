@@ -77,7 +77,10 @@ export interface ArbiterEvents {
   ready: [];
   /** The master can be asked and told from outside, at this address; see {@link ArbiterOptions.control}. */
   control: [address: BoundAddress];
-  /** A process was started, for a slot, or as a spare: then its `id` is 0. */
+  /**
+   * A process was started, for a slot, or as a spare: then its `id` is 0. Or the system could not: then it has no `pid`, and `worker:error`, which says why, and
+   * `worker:exit` follow.
+   */
   'worker:spawn': [worker: WorkerInfo];
   /** A spare has booted, and waits for a slot; see {@link ArbiterOptions.spares}. When it takes one, `'worker:ready'` has the number of that slot. */
   'worker:spare': [worker: WorkerInfo];

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { describe } from '../../options/application.js';
 import type { RequestListener } from '../../options/handler.js';
 import type { ApplicationEvents } from './application-events.js';
 
@@ -34,4 +35,34 @@ export interface Listener {
   readonly own?: { readonly server: Server; readonly events: ApplicationEvents };
   /** @internal A server that belongs to the application, and whose listeners count beside those above, but for requests. */
   readonly beside?: Server;
+}
+
+/** What it may have beside `request`. */
+const MORE = [
+  'upgrade',
+  'shouldUpgrade',
+  'connect',
+  'checkContinue',
+  'checkExpectation',
+  'clientError',
+  'drain',
+  'close',
+];
+
+/** What `createListener()` has made, of a class that may be the user's. Throws a TypeError for what is none. */
+export function asListener(made: unknown): Listener {
+  if (typeof made === 'function') return { request: made as RequestListener };
+  const listener = (typeof made === 'object' && made !== null ? made : {}) as Readonly<Record<string, unknown>>;
+  if (typeof listener['request'] !== 'function') {
+    const hint = made === undefined ? '; is its return missing?' : '';
+    const expected = 'a function (request, response) => …, or an object with that as request';
+    throw new TypeError(`expected from createListener() of the worker class ${expected}, got ${describe(made)}${hint}`);
+  }
+  for (const name of MORE) {
+    const part = listener[name];
+    if (part === undefined || typeof part === 'function') continue;
+    const of = `${name} of what createListener() of the worker class returns`;
+    throw new TypeError(`expected as ${of} a function, or nothing, got ${describe(part)}`);
+  }
+  return made as Listener;
 }

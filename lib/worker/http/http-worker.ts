@@ -30,7 +30,7 @@ import { ownHead } from '../connections/response-head.js';
 import { departure } from '../drain-signal.js';
 import { AppError } from '../failures.js';
 import { createListener } from '../handlers/handlers.js';
-import type { Listener } from '../handlers/listener.js';
+import { asListener, type Listener } from '../handlers/listener.js';
 import { besideHttp2 } from '../handlers/server-handler.js';
 import { refusalPage } from '../raw-response.js';
 import { Answers } from '../requests/answers.js';
@@ -256,7 +256,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   async #load(): Promise<Listener> {
     try {
       const made = await this.createListener(this.app);
-      const whole = typeof made === 'function' ? { request: made } : made;
+      const whole = asListener(made);
       const listener = this.options.http2 && whole.own ? besideHttp2(whole) : whole;
       this.#listener = listener;
       return listener;

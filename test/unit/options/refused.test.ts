@@ -275,7 +275,9 @@ test('a jitter is refused also beside a maxRequests that says 0', () => {
 
 test('tls: what it names is read and tried when the Arbiter is made', () => {
   for (const [tls, expected] of [
-    [{}, "expected 'key' and 'cert', or 'pfx'"],
+    [{}, "expected 'key' and 'cert', or 'pfx', got none of these"],
+    [{ ca: 'x', key: 'x' }, "expected 'key' and 'cert', or 'pfx', got 'key' alone"],
+    [{ key: 'x', cert: 'y' }, 'expected what tls.createServer() of Node takes, got what it refuses: error:'],
     [{ key: 'x', cert: 'y' }, 'PEM'],
     [{ key: new URL('file:///missing.pem') }, 'a file that it names cannot be read: ENOENT'],
   ] as const) {
