@@ -2,7 +2,7 @@ import { ArbiterError } from '../errors.js';
 import { emitWarning } from '../log/process-warning.js';
 import { messageOf } from '../serialized-error.js';
 import type { Crew } from './crew/crew.js';
-import { Hold } from './crew/hold.js';
+import { Hold } from './loop/hold.js';
 import { type ArbiterState, refusal } from './loop/states.js';
 import type { ReloadResult } from './tell/events.js';
 import type { Notifier } from './tell/notify.js';
@@ -29,7 +29,7 @@ export class Reloads {
 
   constructor(notifier: Notifier) {
     this.#notifier = notifier;
-    this.hold = new Hold(notifier);
+    this.hold = new Hold((what) => notifier.emit(what));
   }
 
   /** The reload that begins after this moment; it ends a hold. */

@@ -1,16 +1,15 @@
-import type { Notifier } from '../tell/notify.js';
-
 /**
  * WINCH: from the moment in which it begins, nobody is to serve, and clients wait. It is asked for at any time, and begins when the start, or a
  * reload that is under way, is over: those workers must be ready once. Who asks for workers meanwhile takes it back.
  */
 export class Hold {
-  readonly #notifier: Notifier;
+  readonly #tell: (what: 'hold' | 'resume') => void;
   #asked = false;
   #on = false;
 
-  constructor(notifier: Notifier) {
-    this.#notifier = notifier;
+  /** @param tell - called when it begins (`hold`), and when it ends. */
+  constructor(tell: (what: 'hold' | 'resume') => void) {
+    this.#tell = tell;
   }
 
   /** Whether it goes on. */
@@ -28,7 +27,7 @@ export class Hold {
     this.#asked = false;
     if (this.#on) return;
     this.#on = true;
-    this.#notifier.emit('hold');
+    this.#tell('hold');
   }
 
   /** Workers are asked for. */
@@ -36,6 +35,6 @@ export class Hold {
     this.#asked = false;
     if (!this.#on) return;
     this.#on = false;
-    this.#notifier.emit('resume');
+    this.#tell('resume');
   }
 }
