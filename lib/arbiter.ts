@@ -111,7 +111,9 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * `gracefulTimeout`. Not graceful: workers exit at once. May be called at any time and again, also to hurry up.
    */
   async stop(options: { readonly graceful?: boolean } = {}): Promise<void> {
-    const { graceful = true } = named(options, 'stop()', ['graceful']);
+    // As the listener of a signal, it gets the name of that.
+    const given: { readonly graceful?: boolean } = typeof options === 'string' ? {} : options;
+    const { graceful = true } = named(given, 'stop()', ['graceful']);
     const stage = boolean(graceful, 'graceful of stop()') ? 'drain' : 'quit';
     if (!spec) await this.#master.stop(stage);
   }
