@@ -39,11 +39,13 @@ export class Moments {
     return now - this.#since >= MOMENT;
   }
 
-  begin(now: number): void {
+  /** @param counts - whether anybody wants to know what it waits for a CPU, which takes a system call. */
+  begin(now: number, counts: boolean): void {
     this.#since = now;
     this.#count++;
-    this.#waited = this.#watched > 0 ? this.#wait() : -1;
-    if (this.#watched > 0) this.#watched--;
+    const isWatched = counts && this.#watched > 0;
+    this.#waited = isWatched ? this.#wait() : -1;
+    if (isWatched) this.#watched--;
   }
 
   end(now: number): void {

@@ -71,7 +71,7 @@ export class Standing {
   /** It is busy from now on. */
   begin(): void {
     this.turn++;
-    this.moments.begin(this.#now());
+    this.moments.begin(this.#now(), this.active);
     this.state = this.areAllShort || this.moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
   }
 

@@ -5,7 +5,7 @@ import { Moments } from '../../../../build/worker/accept/moments.js';
 /** Places that are taken for so long, one after the other. */
 function take(moments: Moments, ...durations: readonly number[]): Moments {
   for (const duration of durations) {
-    moments.begin(1_000);
+    moments.begin(1_000, true);
     moments.end(1_000 + duration);
   }
   return moments;
@@ -35,7 +35,7 @@ test('what others had the CPU for is none of the time of what was short', () => 
   const moments = new Moments(() => waited);
   // Takes so long, a part of which others had the CPU.
   const work = (taken: number, others: number): void => {
-    moments.begin(1_000);
+    moments.begin(1_000, true);
     waited += others;
     moments.end(1_000 + taken);
   };
