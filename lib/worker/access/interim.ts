@@ -21,9 +21,10 @@ export function watchInterim(): void {
     const write = prototype[name];
     if (write === undefined) continue;
     prototype[name] = function (...args) {
-      const before = sizeOf(this);
+      // One may call another of them: what that has counted is a part of this.
+      const before = interimOf(this) - sizeOf(this);
       const returned = write.apply(this, args);
-      this[INTERIM] = interimOf(this) + sizeOf(this) - before;
+      this[INTERIM] = before + sizeOf(this);
       return returned;
     };
   }
