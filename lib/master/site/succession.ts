@@ -5,6 +5,7 @@ import { ArbiterError } from '../../errors.js';
 import { envFiles, splitEnvFiles } from '../../options/env-files.js';
 import { pace } from '../../pace.js';
 import { type Child, hasEnded, insist, spawnChild } from '../../system/child.js';
+import { readToTheEnd } from '../../system/last-words.js';
 import { system } from '../../system/system.js';
 import { readLines } from '../common/read-lines.js';
 import { refusal } from '../loop/states.js';
@@ -195,6 +196,8 @@ async function launch(all: readonly Estate[]): Promise<Candidate> {
   child.on('error', () => undefined);
   const line = child.stdio[LINE_FD] as Duplex;
   line.on('error', () => undefined);
+  // Why it fails it says there.
+  readToTheEnd(line);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   // At once: this process may be told to stop in the very turn that asks for the upgrade.
   candidate = { pid, child, line, ended, left: new Set(), abandon: new AbortController() };

@@ -2,9 +2,18 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { type Letter, parseMail } from '../../protocol/mail.js';
 import { parseMessage, type WorkerMessage } from '../../protocol/messages.js';
-import { encodeAsk, encodeOrder, encodeServe, encodeTicketKeys, type Order, REOPEN } from '../../protocol/orders.js';
+import {
+  encodeAsk,
+  encodeNumbers,
+  encodeOrder,
+  encodeServe,
+  encodeTicketKeys,
+  type Order,
+  REOPEN,
+} from '../../protocol/orders.js';
 import { encodeTls, FD } from '../../protocol/spec.js';
 import type { Child } from '../../system/child.js';
+import { readToTheEnd } from '../../system/last-words.js';
 import { system } from '../../system/system.js';
 import { readLines } from '../common/read-lines.js';
 import { type OnSettled, Outbox } from './outbox.js';
@@ -17,6 +26,8 @@ const PIECE = 1 << 16;
 export class Control {
   /** Undefined when the process could not be spawned. */
   readonly #pipe: Duplex | undefined;
+  /** A write has failed: it reads no more, or has ended. */
+  readonly #isBroken: () => boolean;
   #unwatch: (() => void) | undefined;
   readonly #outbox = new Outbox();
   /** So many messages of its application have come. */
@@ -27,6 +38,7 @@ export class Control {
   constructor(child: Child) {
     this.#pipe = (child.stdio[FD.CONTROL] ?? undefined) as Duplex | undefined;
     this.#pipe?.on('error', () => undefined);
+    this.#isBroken = this.#pipe ? readToTheEnd(this.#pipe) : () => true;
   }
 
   /** What is no message goes to `onNoise`. */
@@ -60,7 +72,7 @@ export class Control {
 
   /** One piece at a time, so that an order comes before what the pipe has not taken. */
   #feed(): void {
-    if (this.#writing || this.#pipe?.writable !== true) return;
+    if (this.#writing || this.#pipe?.writable !== true || this.#isBroken()) return;
     const piece = this.#outbox.next(PIECE);
     if (piece === undefined) return;
     this.#writing = true;
@@ -92,13 +104,18 @@ export class Control {
     return this.#write(encodeAsk(ask));
   }
 
+  /** Has it tell the application's own numbers; returns as {@link Control.order}. */
+  askNumbers(ask: number): boolean {
+    return this.#write(encodeNumbers(ask));
+  }
+
   /** Has it open the file of the access log anew. Who does not hear of it is about to end. */
   reopen(): void {
     this.#write(`${REOPEN}\n`);
   }
 
   #write(lines: string, taken?: () => void): boolean {
-    if (this.#pipe?.writable !== true) return false;
+    if (this.#pipe?.writable !== true || this.#isBroken()) return false;
     try {
       system.write(this.#pipe, lines, taken);
       return true;
