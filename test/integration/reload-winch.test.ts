@@ -4,7 +4,7 @@ import test, { type TestContext } from 'node:test';
 import { Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
-import { createLoadGate } from '../helpers/load-gate.js';
+import { createLoadGate, type LoadGate } from '../helpers/load-gate.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
 import { gated, Releases } from '../helpers/releases.js';
 import { eventually } from '../helpers/wait.js';
@@ -83,7 +83,8 @@ for (const [name, act] of Object.entries({
   });
 }
 
-test('winch during a reload: it comes to its end, and then all go, of the new generation too', async (t) => {
+/** A worker of the second generation boots until the gate opens, and WINCH has come meanwhile. */
+async function winchInReload(t: TestContext): Promise<{ host: Host; gate: LoadGate; url: string }> {
   const gate = await createLoadGate(t);
   const { host, releases, url } = await serve(t, { workers: 1 }, gate.env);
   releases.release('2', gated("export { default } from '../1/app.mjs';"));
@@ -91,6 +92,11 @@ test('winch during a reload: it comes to its end, and then all go, of the new ge
   await eventually(() => gate.waiting === 1, 'one that boots');
   host.kill('SIGWINCH');
   await host.event('signal', (name) => name === 'SIGWINCH');
+  return { host, gate, url };
+}
+
+test('winch during a reload: it comes to its end, and then all go, of the new generation too', async (t) => {
+  const { host, gate, url } = await winchInReload(t);
   assert.match((await get(url)).body, / 1 1$/);
   assert.deepEqual([host.of('hold').length, (await host.stats()).held], [0, false]);
   gate.open();
@@ -103,13 +109,7 @@ test('winch during a reload: it comes to its end, and then all go, of the new ge
 });
 
 test('winch during a reload, taken back before that is over: nobody goes', async (t) => {
-  const gate = await createLoadGate(t);
-  const { host, releases, url } = await serve(t, { workers: 1 }, gate.env);
-  releases.release('2', gated("export { default } from '../1/app.mjs';"));
-  host.kill('SIGHUP');
-  await eventually(() => gate.waiting === 1, 'one that boots');
-  host.kill('SIGWINCH');
-  await host.event('signal', (name) => name === 'SIGWINCH');
+  const { host, gate, url } = await winchInReload(t);
   gate.open();
   await host.call('scale', 1);
   await host.event('reloaded');
