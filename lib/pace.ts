@@ -1,5 +1,5 @@
 /**
- * Times of the library's own that its tests may shorten, so as not to wait for them. A time for which there is an option is none of these, nor is one
+ * Times of the library's own that its tests may change: shorten, so as not to wait for them, or lengthen, where a busy machine takes more. A time for which there is an option is none of these, nor is one
  * that a test measures.
  */
 export type Pace =
@@ -10,6 +10,8 @@ export type Pace =
   | 'hostBoot'
   /** How long a connection that has never had a request may be idle in a drain. */
   | 'firstRequest'
+  /** How long workers are waited for that were asked for their own numbers. */
+  | 'ownNumbers'
   /** How long until a place of the control that is in use is tried again. */
   | 'controlBind';
 

@@ -30,6 +30,8 @@ export type MetricsMessage = {
   readonly type: 'metrics';
   /** The number of the thread, from 1; 0 of a process. */
   readonly thread: number;
+  /** Which question of the master's it answers; absent where nobody has asked. */
+  readonly ask?: number;
   /** Absent when nothing has changed since the last message. */
   readonly metrics?: readonly OwnMetric[];
 };
@@ -47,9 +49,10 @@ export function readMetrics(given: unknown): { readonly metrics: OwnMetric[]; re
 }
 
 export function parseMetrics(value: Record<string, unknown>): MetricsMessage | undefined {
-  const { thread, metrics } = value;
+  const { thread, ask, metrics } = value;
   if (!Number.isInteger(thread)) return undefined;
-  const message = { type: 'metrics', thread: thread as number } as const;
+  const answers = Number.isInteger(ask) && { ask: ask as number };
+  const message = { type: 'metrics', thread: thread as number, ...answers } as const;
   return metrics === undefined ? message : { ...message, metrics: readMetrics(metrics).metrics };
 }
 

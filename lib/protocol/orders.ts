@@ -1,10 +1,9 @@
 /**
- * What the master tells a worker on the control pipe, a line each: to drain, to end at once, to serve on though somebody has sent it TERM, or to
- * tell its own numbers.
+ * What the master tells a worker on the control pipe, a line each: to drain, to end at once, or to serve on though somebody has sent it TERM.
  * Not by signals: those reach a worker from anywhere, most of all when a whole process group or cgroup is told to end.
  */
-export type Order = 'drain' | 'quit' | 'stay' | 'numbers';
-const ORDERS: readonly Order[] = ['drain', 'quit', 'stay', 'numbers'];
+export type Order = 'drain' | 'quit' | 'stay';
+const ORDERS: readonly Order[] = ['drain', 'quit', 'stay'];
 
 /** Begins the order for a spare to take a slot. */
 const SERVE = 'serve ';
@@ -16,8 +15,7 @@ export function encodeServe(id: number): string {
 
 /** The slot in a line that tells a spare to take it; undefined for any other line. */
 export function parseServe(line: string): number | undefined {
-  const id = line.startsWith(SERVE) ? Number(line.slice(SERVE.length)) : 0;
-  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+  return numberBehind(SERVE, line);
 }
 
 const STACKS = 'stacks ';
@@ -29,8 +27,24 @@ export function encodeAsk(ask: number): string {
 
 /** The number of such an order; undefined for any other line. */
 export function parseAsk(line: string): number | undefined {
-  const ask = line.startsWith(STACKS) ? Number(line.slice(STACKS.length)) : 0;
-  return Number.isSafeInteger(ask) && ask > 0 ? ask : undefined;
+  return numberBehind(STACKS, line);
+}
+
+const NUMBERS = 'numbers ';
+
+/** Has a worker tell the application's own numbers; the answer has that number. */
+export function encodeNumbers(ask: number): string {
+  return `${NUMBERS}${ask}\n`;
+}
+
+/** The number of such an order; undefined for any other line. */
+export function parseNumbers(line: string): number | undefined {
+  return numberBehind(NUMBERS, line);
+}
+
+function numberBehind(word: string, line: string): number | undefined {
+  const number = line.startsWith(word) ? Number(line.slice(word.length)) : 0;
+  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
 }
 
 export function encodeOrder(order: Order): string {

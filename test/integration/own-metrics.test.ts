@@ -6,10 +6,13 @@ import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { pace } from '../helpers/pace.js';
 
 keepHosts();
 
 const APP = fixture('own-metrics.js');
+/** On a busy machine, an answer takes longer than a scrape is to wait for it. */
+const PATIENT = pace({ soak: 300, rest: 100, ownNumbers: 3_000 });
 const numbers = async (host: Host): Promise<ReadonlyMap<string, number>> =>
   readNumbers((await host.call('metrics')) as string);
 const requests = async (host: Host): Promise<number> => (await numbers(host)).get('app_requests_total{path="/"}') ?? 0;
@@ -20,7 +23,7 @@ async function send(url: string, count: number): Promise<void> {
 
 for (const { name, options } of classes()) {
   test(`own_metrics: what workers count adds up, and stays when they go, ${name}`, async (t) => {
-    const host = new Host(t, { ...options, workers: 2, app: APP });
+    const host = new Host(t, { ...options, workers: 2, app: APP }, { env: PATIENT });
     const url = await host.ready();
     await send(`${url}/`, 10);
     // They are asked: nothing is as old as the last round.
@@ -66,7 +69,7 @@ for (const { name, options } of classes()) {
 }
 
 test('own_metrics: a worker that drains tells its last numbers, though nobody asks', async (t) => {
-  const host = new Host(t, { workers: 1, app: APP }, { env: { HOST_STAYS: '1' } });
+  const host = new Host(t, { workers: 1, app: APP }, { env: { HOST_STAYS: '1', ...PATIENT } });
   const url = await host.ready();
   assert.equal(await requests(host), 0);
   await send(`${url}/`, 7);
@@ -75,7 +78,7 @@ test('own_metrics: a worker that drains tells its last numbers, though nobody as
 });
 
 test('own_metrics: a thread that ends takes nothing with it', async (t) => {
-  const host = new Host(t, { workers: 1, workerClass: 'threaded', threads: 2, app: APP });
+  const host = new Host(t, { workers: 1, workerClass: 'threaded', threads: 2, app: APP }, { env: PATIENT });
   const url = await host.ready();
   await send(`${url}/`, 6);
   assert.equal(await requests(host), 6);
@@ -88,7 +91,7 @@ test('own_metrics: a thread that ends takes nothing with it', async (t) => {
 
 test('own_metrics: a worker that hangs holds nobody up, and is known by its last numbers', async (t) => {
   const gate = await Gate.open(t);
-  const host = new Host(t, { workers: 2, timeout: 0, app: APP, env: gate.env });
+  const host = new Host(t, { workers: 2, timeout: 0, app: APP, env: gate.env }, { env: PATIENT });
   const url = await host.ready();
   await send(`${url}/`, 4);
   assert.equal(await requests(host), 4);
@@ -105,7 +108,7 @@ test('own_metrics: a worker that hangs holds nobody up, and is known by its last
 });
 
 test('own_metrics: names of this library are refused, and what is too much is told of', async (t) => {
-  const host = new Host(t, { workers: 1, app: APP, env: { OWN_NAMES: '1' } });
+  const host = new Host(t, { workers: 1, app: APP, env: { OWN_NAMES: '1' } }, { env: PATIENT });
   const url = await host.ready();
   await send(`${url}/`, 1);
   const seen = await numbers(host);
@@ -113,7 +116,7 @@ test('own_metrics: names of this library are refused, and what is too much is to
   const [, warning] = await host.event('worker:warning');
   assert.equal(warning.code, 'metrics');
   assert.match(warning.message, /prefork_/);
-  const much = new Host(t, { workers: 1, app: APP, env: { OWN_SIZE: '10000' } });
+  const much = new Host(t, { workers: 1, app: APP, env: { OWN_SIZE: '10000' } }, { env: PATIENT });
   await much.ready();
   const [, told] = await much.event('worker:warning');
   assert.match(told.message, /its metrics take \d+ characters of JSON, and at most 1047552 are exported/);
@@ -121,7 +124,7 @@ test('own_metrics: names of this library are refused, and what is too much is to
 });
 
 test('own_metrics: two registries with metrics of one name are one, and what contradicts is told of once', async (t) => {
-  const host = new Host(t, { workers: 1, app: APP, env: { OWN_TWICE: '1' } });
+  const host = new Host(t, { workers: 1, app: APP, env: { OWN_TWICE: '1' } }, { env: PATIENT });
   await send(`${await host.ready()}/`, 3);
   const seen = await numbers(host);
   const keys = ['app_requests_total{path="/"}', 'app_requests_total{path="/of the other"}', 'app_size_count'];

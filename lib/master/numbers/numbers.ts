@@ -1,5 +1,6 @@
 /* What is told to whoever asks how the house is: a snapshot, and the text that Prometheus reads. Nothing is decided by it. */
 import { monotonic } from '../../monotonic.js';
+import { pace } from '../../pace.js';
 import type { MetricsMessage } from '../../protocol/metrics.js';
 import type { Crew } from '../crew/crew.js';
 import type { ArbiterStats } from '../scoreboard/stats.js';
@@ -13,7 +14,7 @@ import { type Look, SaturationWatch, WINDOW } from './saturation.js';
 import type { View } from './snapshot.js';
 
 /** How long workers are waited for that were asked for their own numbers: one that hangs is known by its last ones. Milliseconds. */
-const ANSWER_LIMIT = 250;
+const ANSWER_LIMIT: number = pace('ownNumbers', 250);
 /** Nobody looks any more when nobody has asked for so long. Milliseconds. */
 const ASKED_LIMIT = 600_000;
 
@@ -24,9 +25,11 @@ export class Numbers {
   readonly #saturation = new SaturationWatch();
   #timer: NodeJS.Timeout | undefined;
   #askedAt = 0;
-  /** Who is waited for, as `worker thread`; and who waits. */
-  #awaited: { readonly from: Set<string>; readonly arrived: () => void } | undefined;
+  /** The question under way; who is waited for, as `worker thread`; and who waits. */
+  #awaited: { readonly ask: number; readonly from: Set<string>; readonly arrived: () => void } | undefined;
+  #asks = 0;
   #refresh: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   constructor(crew: Crew, queues: Queues, { emit }: Pick<Notifier, 'emit'>) {
     this.#own = new OwnNumbers((worker, message) =>
@@ -58,7 +61,8 @@ export class Numbers {
   /** A worker tells what it has counted itself. */
   take(worker: WorkerHandle, message: MetricsMessage): void {
     this.#own.take(worker, message);
-    this.#arrive(worker, message.thread);
+    // One that was on its way before the question may be older than it.
+    if (message.ask === this.#awaited?.ask) this.#arrive(worker, message.thread);
   }
 
   /** A worker has ended, or a thread of it. */
@@ -67,9 +71,16 @@ export class Numbers {
     this.#arrive(worker, thread);
   }
 
-  /** Asks the workers that have numbers of their own for them. Resolves when they have told, or have had their time. */
+  /** Asks the workers that have numbers of their own for them. Resolves when they have told, or have had their time. Who comes while they are asked waits for the next time. */
   refresh(): Promise<void> {
-    this.#refresh ??= this.#ask().finally(() => {
+    if (this.#refresh) {
+      this.#next ??= this.#refresh.then(() => {
+        this.#next = undefined;
+        return this.refresh();
+      });
+      return this.#next;
+    }
+    this.#refresh = this.#ask().finally(() => {
       this.#refresh = undefined;
     });
     return this.#refresh;
@@ -80,9 +91,11 @@ export class Numbers {
   }
 
   async #ask(): Promise<void> {
+    const ask = ++this.#asks;
     const from = new Set<string>();
     for (const [worker, threads] of this.#own.told) {
-      if (!worker.exited && worker.askNumbers()) for (const thread of threads) from.add(`${worker.age} ${thread}`);
+      if (!worker.exited && worker.control.askNumbers(ask))
+        for (const thread of threads) from.add(`${worker.age} ${thread}`);
     }
     if (from.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -91,7 +104,7 @@ export class Numbers {
         clearTimeout(timer);
         resolve();
       };
-      this.#awaited = { from, arrived };
+      this.#awaited = { ask, from, arrived };
     });
     this.#awaited = undefined;
   }

@@ -9,7 +9,6 @@ import { type Child, hasEnded, insist, signalChild } from '../../system/child.js
 import { ENDS, unsignalled } from '../common/trouble.js';
 import { Control } from './control.js';
 import type { EndStage } from './end-stage.js';
-
 import { Family } from './family.js';
 import { type FatalWords, openFatalReport } from './fatal-report.js';
 import { Inquiry } from './inquiry.js';
@@ -228,11 +227,6 @@ export class WorkerHandle extends Tenure {
   reopenLogs(signal: NodeJS.Signals): void {
     this.control.reopen();
     if (this.booted) this.signal(signal);
-  }
-
-  /** Has it tell its own numbers. Returns whether it hears of it. */
-  askNumbers(): boolean {
-    return this.control.order('numbers');
   }
 
   /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */

@@ -42,16 +42,20 @@ export class MetricsReporter {
     void this.answer();
     this.#timer ??= setInterval(() => {
       // What its `collect` functions wait for may not come.
-      this.#running ??= this.#report(false);
+      this.#running ??= this.#report();
     }, INTERVAL).unref();
   }
 
-  /** The master asks: it gets an answer, also if nothing has changed. */
-  async answer(): Promise<void> {
+  /**
+   * Tells what there is now.
+   *
+   * @param ask - the question of the master's that it answers, also if nothing has changed.
+   */
+  async answer(ask?: number): Promise<void> {
     if (this.#sources.size === 0) return;
     // What is on its way may be older than the question.
     while (this.#running) await this.#running;
-    this.#running = this.#report(true);
+    this.#running = this.#report(ask);
     await this.#running;
   }
 
@@ -63,7 +67,7 @@ export class MetricsReporter {
     await Promise.race([this.answer(), limit]);
   }
 
-  async #report(asked: boolean): Promise<void> {
+  async #report(ask?: number): Promise<void> {
     try {
       const metrics = await this.#collect();
       const text = JSON.stringify(metrics);
@@ -72,8 +76,10 @@ export class MetricsReporter {
         return;
       }
       const { thread, tell } = this.#options;
-      if (text !== this.#told) tell({ type: 'metrics', thread, metrics });
-      else if (asked) tell({ type: 'metrics', thread });
+      const isNew = text !== this.#told;
+      if (isNew || ask !== undefined) {
+        tell({ type: 'metrics', thread, ...(ask !== undefined && { ask }), ...(isNew && { metrics }) });
+      }
       this.#told = text;
     } catch (error) {
       this.#warn(`its metrics could not be had: ${messageOf(error)}`);

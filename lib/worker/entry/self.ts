@@ -133,7 +133,7 @@ function createMetrics({ thread }: WorkerSpec, { tell, onNumbers, beforeEnd }: L
     if (reporter === undefined) {
       const made = new MetricsReporter({ thread: thread ?? 0, tell, warn: createWarner(tell, thread) });
       reporter = made;
-      onNumbers(() => void made.answer());
+      onNumbers((ask) => void made.answer(ask));
       beforeEnd(() => made.end());
     }
     reporter.add(registry);

@@ -1,7 +1,15 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type Letter, parseLetter } from '../../protocol/mail.js';
-import { type Order, parseAsk, parseOrder, parseServe, parseTicketKeys, REOPEN } from '../../protocol/orders.js';
+import {
+  type Order,
+  parseAsk,
+  parseNumbers,
+  parseOrder,
+  parseServe,
+  parseTicketKeys,
+  REOPEN,
+} from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { ownDescriptor } from '../access/own.js';
@@ -43,8 +51,8 @@ export function linkToMaster(spec: WorkerSpec): Link {
   let tls: string | undefined;
   let onTls: (() => void) | undefined;
   const renewals = new Renewals();
-  let orders: Pick<Orders, Exclude<Order, 'numbers'> | 'serve' | 'stacks'> | undefined;
-  const onNumbers: (() => void)[] = [];
+  let orders: Pick<Orders, Order | 'serve' | 'stacks'> | undefined;
+  const onNumbers: ((ask: number) => void)[] = [];
   const outgoing = new Outgoing(write, pause, ownSent);
   let onLetters: ((letters: readonly Letter[]) => void) | undefined;
   let letters: Letter[] = [];
@@ -61,14 +69,15 @@ export function linkToMaster(spec: WorkerSpec): Link {
     }
     if (line === REOPEN) reopenAccessLog(outgoing.tell);
     const order = parseOrder(line);
-    if (order === 'numbers') for (const act of onNumbers) act();
-    else if (order) orders?.[order]();
+    if (order) orders?.[order]();
     const keys = parseTicketKeys(line);
     if (keys) renewals.bring(keys);
     const id = parseServe(line);
     if (id !== undefined) orders?.serve(id);
     const ask = parseAsk(line);
     if (ask !== undefined) orders?.stacks(ask);
+    const numbers = parseNumbers(line);
+    if (numbers !== undefined) for (const act of onNumbers) act(numbers);
   };
   control.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');

@@ -18,8 +18,8 @@ export interface Link {
   readonly onGone: (act: () => void) => void;
   /** Calls back when another acceptor asks for help, see the duty roster. */
   readonly onWake: (act: () => void) => void;
-  /** Calls back when the master wants to know the application's own numbers. */
-  readonly onNumbers: (act: () => void) => void;
+  /** Calls back when the master wants to know the application's own numbers; the answer has the number of the question. */
+  readonly onNumbers: (act: (ask: number) => void) => void;
   /** The memory of that name that all threads of this process share. */
   readonly shared: (name: string, bytes: number) => Promise<SharedArrayBuffer | undefined>;
   /** It accepts no more: what it has of the listening sockets is closed. */

@@ -67,7 +67,7 @@ export function linkToProcess(): ThreadLink {
     // The process takes its threads with it.
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
-    onNumbers: (act) => void orders.set('numbers', act),
+    onNumbers: (act) => void orders.set('numbers', (order) => order.type === 'numbers' && act(order.ask)),
     leaveSockets: () => tell({ type: 'left' }),
     onLetters(act) {
       orders.set('messages', (order) => {

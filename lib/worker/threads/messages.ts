@@ -23,8 +23,8 @@ export type ThreadOrder =
   | { readonly type: 'stacks'; readonly ask: number }
   /** Accept, if nobody else does: see the duty roster. */
   | { readonly type: 'wake' }
-  /** The master wants to know the application's own numbers. */
-  | { readonly type: 'numbers' }
+  /** Tell the application's own numbers; the answer has that number. */
+  | { readonly type: 'numbers'; readonly ask: number }
   /** Another thread has said so. */
   | { readonly type: 'short' }
   /** The process got USR1; signals come to its main thread alone. */

@@ -85,7 +85,7 @@ export class ThreadPool implements Servant {
       this.#lifecycle.takeOrders(this);
       for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
       this.#lifecycle.onWake(() => this.#orderAll({ type: 'wake' }));
-      this.#lifecycle.onNumbers(() => this.#orderAll({ type: 'numbers' }));
+      this.#lifecycle.onNumbers((ask) => this.#orderAll({ type: 'numbers', ask }));
       this.#lifecycle.onTicketKeys((keys) => {
         (this.#tls?.ticketKeys as Uint8Array | undefined)?.fill(0);
         // For threads that are still to be started.
