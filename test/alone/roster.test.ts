@@ -1,5 +1,6 @@
 /* How often workers wake up is counted: on a busy machine those that rest are woken by what is no client. So nothing runs beside this. */
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import test from 'node:test';
 import { DUTY, dutyState } from '../../build/scoreboard.js';
 import { Gate } from '../helpers/gate.js';
@@ -60,6 +61,28 @@ test('of 12 idle workers a few listen, and no client wakes the others', linux, a
   const [on, off] = [sum(resting), sum(leastWoken)];
   assert.ok(on < off / 5, `those that rest woke up ${on} times, and without a roster ${off} times`);
   t.diagnostic(`${on} wake-ups instead of ${off}`);
+});
+
+test('where all requests are short, a few of 12 workers serve nearly all of them', {
+  skip: linux.skip || (availableParallelism() > 5 && 'nearly all of them are few here'),
+}, async (t) => {
+  const host = new RosterHost(t, { workers: 12, timeout: 0 });
+  const url = await host.ready();
+  await host.settle(12);
+  const served = async (): Promise<number[]> => (await host.stats()).workers.map(({ requests }) => requests);
+  const flood = async (count: number): Promise<void> => {
+    const client = async (): Promise<void> => {
+      for (let sent = 0; sent < count; sent++) assert.equal((await get(url)).status, 200);
+    };
+    await Promise.all(Array.from({ length: 8 }, client));
+  };
+  await flood(250);
+  const before = await served();
+  await flood(250);
+  const shares = (await served()).map((requests, index) => requests - (before[index] as number)).sort((a, b) => b - a);
+  const few = sum(shares.slice(0, Math.max(MOST_LISTENING, availableParallelism()) + 2));
+  assert.ok(few > 0.9 * sum(shares), `${shares}`);
+  t.diagnostic(`${shares}`);
 });
 
 test('an idle worker without a timeout wakes a few times a second, not for its beat', linux, async (t) => {
