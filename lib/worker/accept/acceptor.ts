@@ -88,13 +88,14 @@ export class Acceptor {
 
   /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
   async open(): Promise<void> {
-    const { rest, onError, onWake } = this.#options;
+    const { rest, capacity, onError, onWake, onStill } = this.#options;
     await this.#entrances.open(rest > 0, (error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
     onWake(() => this.#duty?.called());
+    if (capacity > 1) onStill((own, away) => this.#duty?.stoodStill(own, away));
     descriptors.add(this);
-    this.#shut = rest > 0;
-    if (rest > 0) this.#rest = setTimeout(() => this.#takeUp(), rest).unref();
-    else this.#takeUp();
+    if (rest === 0) return this.#takeUp();
+    this.#shut = true;
+    this.#rest = setTimeout(() => this.#takeUp(), rest).unref();
   }
 
   /**
@@ -205,7 +206,8 @@ export class Acceptor {
   /** Goes on duty. */
   #takeUp(): void {
     this.freeTime.begin();
-    this.#duty = new Duty(this.#options.slot, { listen: () => this.#resume(), rest: () => this.#pause() });
+    const { slot, capacity } = this.#options;
+    this.#duty = new Duty(slot, capacity, { listen: () => this.#resume(), rest: () => this.#pause() });
     this.#resume();
   }
 

@@ -28,6 +28,9 @@ export interface DutyOrders {
  * from their share of the CPUs, and needs code and data that are not in the caches. It does not count then how long a request has waited for a CPU.
  *
  * The words hold the load too: an acceptor that is far ahead of the least loaded one lets others go first.
+ *
+ * One with room for several says that it listens also while what it has accepted keeps its event loop. So nobody counts on it as long as it says, by the bit that tells of
+ * long work, that its loop has stood still lately: where all do, all listen.
  */
 export class Duty {
   readonly #own: Standing;
@@ -41,8 +44,9 @@ export class Duty {
   #isOnCall = false;
   readonly #round: NodeJS.Timeout;
 
-  constructor(index: number, orders: DutyOrders, clock?: DutyClock) {
-    this.#own = new Standing(index, clock);
+  /** @param places - how many connections it may have. */
+  constructor(index: number, places: number, orders: DutyOrders, clock?: DutyClock) {
+    this.#own = new Standing(index, places, clock);
     this.#orders = orders;
     this.#round = setInterval(() => this.#lookRound(), TIME.ROUND).unref();
     this.#own.say(DUTY.BUSY, 0);
@@ -110,6 +114,13 @@ export class Duty {
     const own = this.#own;
     if (own.state === DUTY.OFF) own.words.forget();
     if (own.state === DUTY.OFF || own.state === DUTY.ALERT) this.#answerCall();
+  }
+
+  /** It had to do, so that its event loop stood still, for so many milliseconds beyond those for which others had the CPU. Where those are more, one more that listens would serve nobody sooner. */
+  stoodStill(worked: number, away: number): void {
+    const own = this.#own;
+    if (worked > away) own.moments.add(worked);
+    if (own.active && own.words.isLong === own.moments.areShort) own.say(own.state, own.words.load);
   }
 
   /** It takes no part any more: `BUSY` while it still accepts, for others must not take it for gone. */

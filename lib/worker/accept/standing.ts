@@ -43,9 +43,9 @@ export class Standing {
   #looked = 0;
   #looks = 0;
 
-  constructor(index: number, { now, wait }: DutyClock = CLOCK) {
-    this.words = new Words(index);
-    this.moments = new Moments(wait);
+  constructor(index: number, places: number, { now, wait }: DutyClock = CLOCK) {
+    this.words = new Words(index, places);
+    this.moments = new Moments(wait, places);
     this.#now = now;
   }
 

@@ -14,6 +14,7 @@ import {
 /** What all acceptors say of themselves on the duty roster, as of the last look; and the own word. */
 export class Words {
   readonly #index: number;
+  readonly #isOne: boolean;
   readonly #own = new Uint32Array(1);
   readonly #all = new Uint32Array(DUTY_SLOTS);
   /** How many words are in use, as of the last count. */
@@ -21,8 +22,10 @@ export class Words {
   /** What the others said at an earlier look, where somebody looks on. */
   #before = new Uint32Array(0);
 
-  constructor(index: number) {
+  /** @param places - of each of them. */
+  constructor(index: number, places: number) {
     this.#index = index;
+    this.#isOne = places === 1;
   }
 
   /** The own load. */
@@ -78,18 +81,19 @@ export class Words {
 
   /** How many others listen. */
   get listening(): number {
-    return this.#others((word) => dutyState(word) === DUTY.LISTENING);
+    return this.#others((word) => dutyState(word) === DUTY.LISTENING && this.#isTrue(word));
   }
 
   /** How many others listen, or are busy for a moment. */
   get present(): number {
-    return this.#others(isPresent);
+    return this.#others((word) => isPresent(word) && this.#isTrue(word));
   }
 
   /** How many others listen, or are busy for a moment and have come on since the look that is remembered, if there is one. */
   get able(): number {
     return this.#others((word, index) => {
       const state = dutyState(word);
+      if (!this.#isTrue(word)) return false;
       return state === DUTY.LISTENING || (state === DUTY.BRIEF && word !== this.#before[index]);
     });
   }
@@ -145,6 +149,11 @@ export class Words {
       [chosen, least] = [index, dutyLoad(word)];
     }
     return chosen;
+  }
+
+  /** Whether one that says so would accept at once: with room for several, it may have to do with those that it has. */
+  #isTrue(word: number): boolean {
+    return this.#isOne || !dutyLong(word);
   }
 
   #comesOn(word: number, index: number): boolean {
