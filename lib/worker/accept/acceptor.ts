@@ -206,8 +206,7 @@ export class Acceptor {
   /** Goes on duty. */
   #takeUp(): void {
     this.freeTime.begin();
-    const { slot, capacity } = this.#options;
-    this.#duty = new Duty(slot, capacity, { listen: () => this.#resume(), rest: () => this.#pause() });
+    this.#duty = new Duty(this.#options, { listen: () => this.#resume(), rest: () => this.#pause() });
     this.#resume();
   }
 

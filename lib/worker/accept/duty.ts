@@ -1,4 +1,5 @@
 import { DUTY } from '../../scoreboard.js';
+import type { AcceptorOptions } from './accept-options.js';
 import { BALANCE, ENOUGH, FEW, LOW, SELDOM, TIME } from './duty-limits.js';
 import { type DutyClock, Standing } from './standing.js';
 
@@ -44,9 +45,8 @@ export class Duty {
   #isOnCall = false;
   readonly #round: NodeJS.Timeout;
 
-  /** @param places - how many connections it may have. */
-  constructor(index: number, places: number, orders: DutyOrders, clock?: DutyClock) {
-    this.#own = new Standing(index, places, clock);
+  constructor({ slot, capacity }: Pick<AcceptorOptions, 'slot' | 'capacity'>, orders: DutyOrders, clock?: DutyClock) {
+    this.#own = new Standing(slot, capacity, clock);
     this.#orders = orders;
     this.#round = setInterval(() => this.#lookRound(), TIME.ROUND).unref();
     this.#own.say(DUTY.BUSY, 0);
