@@ -8,15 +8,20 @@ export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3, LEAVING: 4, BRIEF:
 export type DutyState = (typeof DUTY)[keyof typeof DUTY];
 
 const LONG = 1 << 23;
+const UNSTEADY = 1 << 31;
 
 /**
  * What an acceptor does, and how many of its places are taken, in one word: a store of it cannot be torn.
  *
  * @param turn - by which others see that it has come on, of 128.
  * @param long - whether it has had work lately that was not short.
+ * @param unsteady - whether something else than that has kept its event loop lately.
  */
-export function dutyWord(state: DutyState, load: number, turn = 0, long = false): number {
-  return ((state << 24) | (long ? LONG : 0) | ((turn & 0x7f) << 16) | Math.min(load, 0xffff)) >>> 0;
+export function dutyWord(state: DutyState, load: number, turn = 0, long = false, unsteady = false): number {
+  return (
+    ((unsteady ? UNSTEADY : 0) | (state << 24) | (long ? LONG : 0) | ((turn & 0x7f) << 16) | Math.min(load, 0xffff)) >>>
+    0
+  );
 }
 
 export function dutyLong(word: number): boolean {
@@ -24,7 +29,11 @@ export function dutyLong(word: number): boolean {
 }
 
 export function dutyState(word: number): number {
-  return word >>> 24;
+  return (word >>> 24) & 0x7f;
+}
+
+export function dutyUnsteady(word: number): boolean {
+  return (word & UNSTEADY) !== 0;
 }
 
 export function dutyLoad(word: number): number {

@@ -2,7 +2,7 @@ import { endianness } from 'node:os';
 import { type SlotRecord, type SlotRequest, type SlotRoom, type SlotState, STATE } from './slot-record.js';
 import { readTimes, TIMES_TAIL, TimesImage } from './slot-times.js';
 
-export { DUTY, type DutyState, dutyLoad, dutyLong, dutyState, dutyWord } from './duty-words.js';
+export { DUTY, type DutyState, dutyLoad, dutyLong, dutyState, dutyUnsteady, dutyWord } from './duty-words.js';
 export { type SlotRecord, type SlotRequest, type SlotRoom, type SlotState, STATE } from './slot-record.js';
 
 /**

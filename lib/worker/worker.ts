@@ -8,7 +8,6 @@ import type { WarningCode } from '../protocol/warning.js';
 import { serializeError } from '../serialized-error.js';
 import type { AcceptOptions } from './accept/accept-options.js';
 import { Acceptor } from './accept/acceptor.js';
-import { MOMENT } from './accept/moments.js';
 import { departure } from './drain-signal.js';
 import { lastCall } from './vitals/board.js';
 import { descriptors } from './vitals/descriptors.js';
@@ -165,7 +164,7 @@ export abstract class Worker<App = unknown> {
    * and listen to `'error'`: what nobody listens to ends the worker.
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
-    const { spec, slot, pulse, fail, tell, warn, onWake, leaveSockets } = this.context;
+    const { spec, slot, fail, tell, warn, onWake, leaveSockets } = this.context;
     if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
     const acceptor = new Acceptor({
       ...options,
@@ -180,7 +179,6 @@ export abstract class Worker<App = unknown> {
           : Array.from({ length: spec.serving.threads }, (_, index) => spec.slot + 1 + index),
       rest: spec.rest,
       onWake,
-      onStill: (act) => pulse.onLate((_, late, away) => act(late - away, away), MOMENT),
       onError: fail,
       lastCall,
       onLeft: leaveSockets,

@@ -5,17 +5,7 @@ export const VIEW = { TURN: 0, COMMAND: 1, SHUT: 2, TAKEN: 3, LATER: 4, LENGTH: 
 /** Whose turn it is: the thread's, or the test's, since the thread has nothing to do or is about to make a step. */
 export const TURN = { GO: 0, IDLE: 1, STEP: 2 } as const;
 /** What a thread is told to do; each is one turn of an event loop. RESET drops what it does. */
-export const COMMAND = {
-  OPEN: 0,
-  ACCEPT: 1,
-  FINISH: 2,
-  WAKE: 3,
-  ROUND: 4,
-  LATER: 5,
-  CLOSE: 6,
-  RESET: 7,
-  STILL: 8,
-} as const;
+export const COMMAND = { OPEN: 0, ACCEPT: 1, FINISH: 2, WAKE: 3, ROUND: 4, LATER: 5, CLOSE: 6, RESET: 7 } as const;
 export type Command = (typeof COMMAND)[keyof typeof COMMAND];
 
 /** The `workerData` of the fixture `duty-actor.js`. */

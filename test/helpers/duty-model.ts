@@ -17,18 +17,7 @@ export interface ModelSettings {
   readonly turn?: number;
 }
 
-export type MoveKind =
-  | 'step'
-  | 'accept'
-  | 'wake'
-  | 'later'
-  | 'bury'
-  | 'client'
-  | 'finish'
-  | 'round'
-  | 'die'
-  | 'drain'
-  | 'still';
+export type MoveKind = 'step' | 'accept' | 'wake' | 'later' | 'bury' | 'client' | 'finish' | 'round' | 'die' | 'drain';
 
 /** Something that may happen next. */
 interface Move {
@@ -201,7 +190,6 @@ export class DutyModel {
       this.#passBy(actor);
       actor.begin(COMMAND.ROUND);
     });
-    add(!draining, 'still', () => actor.begin(COMMAND.STILL));
     add(!draining, 'drain', () => this.begin(actor, COMMAND.CLOSE));
     add(draining && taken === 0, 'bury', () => this.#die(actor));
     return moves;

@@ -34,8 +34,6 @@ export interface AcceptorOptions extends AcceptOptions {
   /** Index of this acceptor on the duty roster, and how it is told that others ask for it. */
   readonly slot: number;
   readonly onWake: (act: () => void) => void;
-  /** Who is told that the event loop has stood still for more than a moment: for how long without others having the CPU, and for how long these had it. Milliseconds. */
-  readonly onStill: (act: (own: number, away: number) => void) => void;
   /** How long it accepts nothing once it is open, milliseconds. */
   readonly rest: number;
   /** Listening again failed: the worker cannot go on. */

@@ -88,14 +88,13 @@ export class Acceptor {
 
   /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
   async open(): Promise<void> {
-    const { rest, capacity, onError, onWake, onStill } = this.#options;
+    const { rest, onError, onWake } = this.#options;
     await this.#entrances.open(rest > 0, (error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
     onWake(() => this.#duty?.called());
-    if (capacity > 1) onStill((own, away) => this.#duty?.stoodStill(own, away));
     descriptors.add(this);
-    if (rest === 0) return this.#takeUp();
-    this.#shut = true;
-    this.#rest = setTimeout(() => this.#takeUp(), rest).unref();
+    this.#shut = rest > 0;
+    if (rest > 0) this.#rest = setTimeout(() => this.#takeUp(), rest).unref();
+    else this.#takeUp();
   }
 
   /**

@@ -20,6 +20,8 @@ export const TIME = {
   LOOK: 10,
   /** How long one that does not come on is waited for. On a machine that is short of CPUs it may have none for as long. */
   PATIENCE: 10,
+  /** Behind something to do, it is looked whether the event loop has turned. */
+  STEADY: 10,
   /** What has come on within less tells nothing. */
   APART: 4,
 } as const;

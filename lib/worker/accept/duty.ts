@@ -1,7 +1,8 @@
 import { DUTY } from '../../scoreboard.js';
 import type { AcceptorOptions } from './accept-options.js';
 import { BALANCE, ENOUGH, FEW, LOW, SELDOM, TIME } from './duty-limits.js';
-import { type DutyClock, Standing } from './standing.js';
+import { Standing } from './standing.js';
+import type { DutyClock } from './steadiness.js';
 
 /** What the roster orders. */
 export interface DutyOrders {
@@ -28,10 +29,9 @@ export interface DutyOrders {
  * Where all that was served lately was short, which the words tell too, and is over within its turn of the event loop, as many serve as there are CPUs, and the same ones again: one more would take
  * from their share of the CPUs, and needs code and data that are not in the caches. It does not count then how long a request has waited for a CPU.
  *
- * The words hold the load too: an acceptor that is far ahead of the least loaded one lets others go first.
+ * Nobody counts on one whose word says, by another bit, that something has kept its event loop lately while it listened.
  *
- * One with room for several says that it listens also while what it has accepted keeps its event loop. So nobody counts on it as long as it says, by the bit that tells of
- * long work, that its loop has stood still lately: where all do, all listen.
+ * The words hold the load too: an acceptor that is far ahead of the least loaded one lets others go first.
  */
 export class Duty {
   readonly #own: Standing;
@@ -114,13 +114,6 @@ export class Duty {
     const own = this.#own;
     if (own.state === DUTY.OFF) own.words.forget();
     if (own.state === DUTY.OFF || own.state === DUTY.ALERT) this.#answerCall();
-  }
-
-  /** It had to do, so that its event loop stood still, for so many milliseconds beyond those for which others had the CPU. Where those are more, one more that listens would serve nobody sooner. */
-  stoodStill(worked: number, away: number): void {
-    const own = this.#own;
-    if (worked > away) own.moments.add(worked);
-    if (own.active && own.words.isLong === own.moments.areShort) own.say(own.state, own.words.load);
   }
 
   /** It takes no part any more: `BUSY` while it still accepts, for others must not take it for gone. */
@@ -218,10 +211,11 @@ export class Duty {
     const load = own.words.load;
     own.heed();
     own.moments.forget();
+    own.steadiness.forget();
     const { lasts } = own;
     if (lasts) own.state = DUTY.BUSY;
     if (active && lasts) own.handOver(DUTY.BUSY, load);
-    else if (active && (!own.active || own.words.isLong === own.moments.areShort)) own.say(own.state, load);
+    else if (active && (!own.active || own.isOutdated)) own.say(own.state, load);
     if (!active && own.active) own.handOver(DUTY.BUSY, load);
     own.active = active;
     if (own.state === DUTY.OFF || (own.state === DUTY.ALERT && !active)) {

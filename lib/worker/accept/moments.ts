@@ -16,18 +16,13 @@ export class Moments {
   #since = 0;
   #count = 0;
   readonly #wait: () => number;
-  readonly #isOne: boolean;
   /** Of so many more it is looked how long they wait for a CPU; and how long this thread had waited for one when this one began, -1 where nobody has looked. */
   #watched = WATCHED;
   #waited = -1;
 
-  /**
-   * @param wait - for how long this thread has waited for a CPU, milliseconds so far. It is asked seldom.
-   * @param places - with more than one, a place that was taken for a moment tells nothing of the work, which comes later.
-   */
-  constructor(wait: () => number, places = 1) {
+  /** @param wait - for how long this thread has waited for a CPU, milliseconds so far. It is asked seldom. */
+  constructor(wait: () => number) {
     this.#wait = wait;
-    this.#isOne = places === 1;
   }
 
   get isExpected(): boolean {
@@ -48,7 +43,7 @@ export class Moments {
   begin(now: number, counts: boolean): void {
     this.#since = now;
     this.#count++;
-    const isWatched = counts && this.#isOne && this.#watched > 0;
+    const isWatched = counts && this.#watched > 0;
     this.#waited = isWatched ? this.#wait() : -1;
     if (isWatched) this.#watched--;
   }
@@ -56,25 +51,15 @@ export class Moments {
   end(now: number): void {
     if (!this.isOver(now)) {
       this.#points = Math.min(POINTS.most, this.#points + 1);
-      if (this.#isOne) this.#addShort();
+      this.#shorts = Math.min(POINTS.most, this.#shorts + 1);
       return;
     }
     this.#points = Math.max(0, this.#points - POINTS.less);
-    if (!this.#isOne) return;
     const waited = this.#waited < 0 ? 0 : this.#wait() - this.#waited;
+    const moments = this.#count <= COLD ? 0 : Math.floor((now - this.#since - waited) / MOMENT);
+    this.#shorts =
+      moments > 0 ? Math.max(0, this.#shorts - POINTS.less * moments) : Math.min(POINTS.most, this.#shorts + 1);
     this.#watched = WATCHED;
-    const work = now - this.#since - waited;
-    if (this.#count > COLD && work >= MOMENT) this.add(work);
-    else this.#addShort();
-  }
-
-  /** It has worked for so long, beyond what others had the CPU for. */
-  add(work: number): void {
-    this.#shorts = Math.max(0, this.#shorts - POINTS.less * Math.max(0, Math.floor(work / MOMENT)));
-  }
-
-  #addShort(): void {
-    this.#shorts = Math.min(POINTS.most, this.#shorts + 1);
   }
 
   /** Has done nothing for a while: what was long is forgotten. */

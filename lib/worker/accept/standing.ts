@@ -3,15 +3,8 @@ import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
 import { readSlotAt } from '../vitals/board.js';
 import { ENOUGH, FIRST, HIGH, LOW, SELDOM, TIME } from './duty-limits.js';
 import { Moments } from './moments.js';
+import { type DutyClock, Steadiness } from './steadiness.js';
 import { Words } from './words.js';
-
-/** Milliseconds. */
-export interface DutyClock {
-  /** Of whatever clock goes on. */
-  readonly now: () => number;
-  /** For how long this thread has waited for a CPU so far. */
-  readonly wait: () => number;
-}
 
 let figures: ThreadFigures | undefined;
 
@@ -28,6 +21,7 @@ const CLOCK: DutyClock = {
 export class Standing {
   readonly words: Words;
   readonly moments: Moments;
+  readonly steadiness: Steadiness;
   /** It takes part. */
   active = false;
   /** What it does. Its word may be behind. */
@@ -39,14 +33,19 @@ export class Standing {
   readonly #now: () => number;
   /** What the others have served lately was short, as of the last look. */
   #areShort = false;
+  /** How long it has had no room so far, without the present time; and since when it has none. */
+  #sum = 0;
+  #since: number | undefined;
   /** When it has last looked whether it is one too many, and how often since it rested. */
   #looked = 0;
   #looks = 0;
 
-  constructor(index: number, places: number, { now, wait }: DutyClock = CLOCK) {
-    this.words = new Words(index, places);
-    this.moments = new Moments(wait, places);
-    this.#now = now;
+  /** @param places - with several, that it has no room tells nothing of what its event loop does. */
+  constructor(index: number, places: number, clock: DutyClock = CLOCK) {
+    this.words = new Words(index);
+    this.moments = new Moments(clock.wait);
+    this.#now = clock.now;
+    this.steadiness = new Steadiness(clock, places > 1 ? () => 0 : () => this.#busy());
   }
 
   get isBusy(): boolean {
@@ -71,12 +70,25 @@ export class Standing {
   /** It is busy from now on. */
   begin(): void {
     this.turn++;
-    this.moments.begin(this.#now(), this.active);
+    this.#since = this.#now();
+    this.moments.begin(this.#since, this.active);
     this.state = this.areAllShort || this.moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
   }
 
   end(): void {
-    this.moments.end(this.#now());
+    const now = this.#now();
+    this.moments.end(now);
+    this.#sum += this.#since === undefined ? 0 : now - this.#since;
+    this.#since = undefined;
+    if (this.active) this.steadiness.look(this.#onKept);
+  }
+
+  readonly #onKept = (): void => {
+    if (this.active) this.handOver(this.state, this.words.load);
+  };
+
+  #busy(): number {
+    return this.#sum + (this.#since === undefined ? 0 : this.#now() - this.#since);
   }
 
   /** Whether it is time to look whether this one is one too many: each time in its first looks, so that who has served for longest goes on, since its code and data are in the caches. */
@@ -94,7 +106,12 @@ export class Standing {
   }
 
   say(state: DutyState, load: number): void {
-    this.words.say(state, load, this.turn, !this.moments.areShort);
+    this.words.say(state, load, this.turn, !this.moments.areShort, !this.steadiness.holds);
+  }
+
+  /** Its word says what is no longer so of its work. */
+  get isOutdated(): boolean {
+    return this.words.isLong === this.moments.areShort || this.words.isUnsteady === this.steadiness.holds;
   }
 
   read(): void {

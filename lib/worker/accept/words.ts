@@ -8,13 +8,13 @@ import {
   dutyLoad,
   dutyLong,
   dutyState,
+  dutyUnsteady,
   dutyWord,
 } from '../../scoreboard.js';
 
 /** What all acceptors say of themselves on the duty roster, as of the last look; and the own word. */
 export class Words {
   readonly #index: number;
-  readonly #isOne: boolean;
   readonly #own = new Uint32Array(1);
   readonly #all = new Uint32Array(DUTY_SLOTS);
   /** How many words are in use, as of the last count. */
@@ -22,10 +22,8 @@ export class Words {
   /** What the others said at an earlier look, where somebody looks on. */
   #before = new Uint32Array(0);
 
-  /** @param places - of each of them. */
-  constructor(index: number, places: number) {
+  constructor(index: number) {
     this.#index = index;
-    this.#isOne = places === 1;
   }
 
   /** The own load. */
@@ -43,13 +41,18 @@ export class Words {
     return dutyLong(this.#own[0] as number);
   }
 
+  /** Whether the own one says that others cannot count on it. */
+  get isUnsteady(): boolean {
+    return dutyUnsteady(this.#own[0] as number);
+  }
+
   /** Whether the own one has a place on the roster. */
   get hasPlace(): boolean {
     return this.#index < DUTY_SLOTS;
   }
 
-  say(state: DutyState, load: number, turn: number, long: boolean): void {
-    this.#own[0] = dutyWord(state, load, turn, long);
+  say(state: DutyState, load: number, turn: number, long: boolean, unsteady: boolean): void {
+    this.#own[0] = dutyWord(state, load, turn, long, unsteady);
     if (this.hasPlace) writeSync(FD.SCOREBOARD, this.#own, 0, 4, this.#index * 4);
   }
 
@@ -81,21 +84,17 @@ export class Words {
 
   /** How many others listen. */
   get listening(): number {
-    return this.#others((word) => dutyState(word) === DUTY.LISTENING && this.#isTrue(word));
+    return this.#others(listens);
   }
 
   /** How many others listen, or are busy for a moment. */
   get present(): number {
-    return this.#others((word) => isPresent(word) && this.#isTrue(word));
+    return this.#others(isPresent);
   }
 
   /** How many others listen, or are busy for a moment and have come on since the look that is remembered, if there is one. */
   get able(): number {
-    return this.#others((word, index) => {
-      const state = dutyState(word);
-      if (!this.#isTrue(word)) return false;
-      return state === DUTY.LISTENING || (state === DUTY.BRIEF && word !== this.#before[index]);
-    });
+    return this.#others((word, index) => listens(word) || (isPresent(word) && word !== this.#before[index]));
   }
 
   /** How many others that listen, or are busy for a moment, have come on since the look that is remembered; without one, none is known to. */
@@ -105,7 +104,7 @@ export class Words {
 
   /** How many others listen and have not come on since. */
   get idle(): number {
-    return this.#others((word, index) => dutyState(word) === DUTY.LISTENING && !this.#comesOn(word, index));
+    return this.#others((word, index) => listens(word) && !this.#comesOn(word, index));
   }
 
   /** The least load of all. */
@@ -151,11 +150,6 @@ export class Words {
     return chosen;
   }
 
-  /** Whether one that says so would accept at once: with room for several, it may have to do with those that it has. */
-  #isTrue(word: number): boolean {
-    return this.#isOne || !dutyLong(word);
-  }
-
   #comesOn(word: number, index: number): boolean {
     const before = this.#before[index];
     return before !== undefined && word !== before;
@@ -170,7 +164,11 @@ export class Words {
   }
 }
 
+/** And its event loop turns, as far as it knows. */
+function listens(word: number): boolean {
+  return dutyState(word) === DUTY.LISTENING && !dutyUnsteady(word);
+}
+
 function isPresent(word: number): boolean {
-  const state = dutyState(word);
-  return state === DUTY.LISTENING || state === DUTY.BRIEF;
+  return listens(word) || (dutyState(word) === DUTY.BRIEF && !dutyUnsteady(word));
 }

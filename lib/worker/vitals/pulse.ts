@@ -6,17 +6,8 @@ import { OwnAbsence } from './own-absence.js';
 import { OwnJudge } from './own-judge.js';
 import { STAGE, Vitals } from './vitals.js';
 
-/** A beat that comes so much later than it should is told of, unless somebody wants to know earlier. Milliseconds. */
+/** A beat that comes so much later than it should is told of. Milliseconds. */
 const LATE = 50;
-
-/**
- * Is told that a beat came late.
- *
- * @param still - since the beat before, milliseconds.
- * @param late - how late it was.
- * @param away - for how much of all that the thread was kept from running.
- */
-type LateListener = (still: number, late: number, away: number) => void;
 
 /**
  * The clocks of a thread that serves, as far as it can see to them itself: it beats, so that whoever watches it knows that its event loop
@@ -29,7 +20,7 @@ export class Pulse {
   readonly #absence: OwnAbsence;
   readonly #timer: NodeJS.Timeout;
   #onOverdue: (verdict: Verdict) => void = () => undefined;
-  readonly #late: { readonly act: LateListener; readonly least: number }[] = [];
+  #onLate: ((duration: number) => void) | undefined;
   #beatAt = monotonic();
   #away = 0;
 
@@ -49,9 +40,9 @@ export class Pulse {
     this.#onOverdue = act;
   }
 
-  /** Who is told, each time, that the event loop has stood still: that a beat was later than that, milliseconds. */
-  onLate(act: LateListener, least: number = LATE): void {
-    this.#late.push({ act, least });
+  /** Who is told, each time, that the event loop has stood still for so many milliseconds. */
+  onLate(act: (duration: number) => void): void {
+    this.#onLate = act;
   }
 
   /** For how long this thread has been kept from running, milliseconds so far. */
@@ -67,7 +58,7 @@ export class Pulse {
     this.vitals.setStage(STAGE.SERVING);
     // Nobody asks any more whether its event loop turns.
     const { timeout, slowAfter } = this.limits;
-    if (timeout === 0 && slowAfter === 0 && this.#late.length === 0) clearInterval(this.#timer);
+    if (timeout === 0 && slowAfter === 0 && this.#onLate === undefined) clearInterval(this.#timer);
   }
 
   /** It ends by itself now, within a limit that others keep. */
@@ -91,13 +82,10 @@ export class Pulse {
     this.vitals.beat();
     const now = monotonic();
     const still = now - this.#beatAt;
+    if (still > LATE + pulseInterval(this.limits)) this.#onLate?.(still);
     this.#beatAt = now;
-    const before = this.#away;
-    const away = this.#measure(now);
-    const late = still - pulseInterval(this.limits);
-    for (const { act, least } of this.#late) if (late > least) act(still, late, away - before);
     const signs = this.vitals.read();
-    const verdict = this.#judge.look(now, signs, away, still, this.vitals);
+    const verdict = this.#judge.look(now, signs, this.#measure(now), still, this.vitals);
     if (verdict === undefined) return;
     this.stop();
     this.#onOverdue(verdict);

@@ -26,12 +26,6 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   threads: { acceptors: 9, threads: 3, roster: 'force', also: ['round'] },
   'room for several': { acceptors: 5, capacity: 2, roster: 'force', also: ['round', 'die'] },
-  'room for several, and loops that stand still': {
-    acceptors: 5,
-    capacity: 2,
-    roster: 'force',
-    also: ['round', 'still', 'drain'],
-  },
   'some far ahead of others': { acceptors: 3, capacity: 19, loads: [18, 9], roster: 'force', also: ['round'] },
   'now enough for a roster, now too few': { acceptors: 10, also: ['round', 'die', 'drain'] },
 };

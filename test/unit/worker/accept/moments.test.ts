@@ -65,16 +65,3 @@ test('the longer one was the longer it is remembered, unless nothing is done for
   for (let second = 0; second < 4; second++) moments.forget();
   assert.equal(moments.areShort, true);
 });
-
-test('with several places, how long one is taken tells nothing of the work: its event loop does', () => {
-  const moments = take(new Moments(() => 0, 2), ...times(100, 250));
-  assert.deepEqual([moments.isExpected, moments.areShort], [false, true]);
-  moments.add(4.9);
-  assert.equal(moments.areShort, true);
-  moments.add(250);
-  assert.equal(moments.areShort, false);
-  take(moments, ...times(100, 0.1));
-  assert.deepEqual([moments.isExpected, moments.areShort], [true, false]);
-  for (let second = 0; second < 4; second++) moments.forget();
-  assert.equal(moments.areShort, true);
-});
