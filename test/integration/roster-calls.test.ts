@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { DUTY } from '../../build/scoreboard.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { RosterHost } from '../helpers/roster.js';
@@ -34,4 +35,34 @@ for (const [name, options, acceptors] of [
     assert.equal(hanging, WORKERS - 2);
     await host.call('stop', { graceful: false });
   });
+}
+
+/** Of each client, so few that nearly all are among the first of a worker. */
+const FIRST = 12;
+const AT_ONCE = 10;
+
+for (const [name, options, acceptors] of [
+  ['sync workers', { workers: WORKERS }, WORKERS],
+  ['threads', { workers: 3, workerClass: 'threaded', threads: 4 }, WORKERS],
+] as const) {
+  test(
+    `of those that rest, as many come as there are requests that take 40 ms, also among the first ones: ${name}`,
+    linux,
+    async (t) => {
+      const host = new RosterHost(t, { ...options, app: fixture('app.js') });
+      const url = await host.ready();
+      await host.settle(acceptors);
+      let most = 0;
+      const client = async (): Promise<void> => {
+        for (let count = 0; count < FIRST; count++) {
+          assert.match((await get(`${url}/wait?ms=40`)).body, /^waited/);
+          most = Math.max(most, host.count(DUTY.BUSY) + host.count(DUTY.BRIEF));
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, client));
+      // The one that has just been answered may be free.
+      assert.ok(most >= AT_ONCE - 2, `${most} were at work at the same time`);
+      t.diagnostic(`${most}`);
+    },
+  );
 }

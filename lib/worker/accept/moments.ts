@@ -5,12 +5,12 @@ const WATCHED = 64;
 /** Each of these adds a point and each longer one takes some; with so many points the next is expected to be one. Where CPUs are short, also a short one may take long. */
 const POINTS = { most: 64, enough: 32, less: 8 } as const;
 
-/** So many first ones take long because their code is not compiled yet, and say nothing of those that follow. */
-const COLD = 32;
+/** So many first ones take up to so long, milliseconds, because their code is not compiled yet, and say nothing of those that follow. */
+const COLD = { count: 32, time: 8 } as const;
 
 /** Whether a place that is taken now will be free in a moment, as far as the last ones tell. */
 export class Moments {
-  #points: number = POINTS.enough;
+  #points: number = POINTS.enough - 1;
   /** The same without the time for which the CPU was others', and less by as many moments as a longer one has taken. */
   #shorts: number = POINTS.enough;
   #since = 0;
@@ -56,7 +56,8 @@ export class Moments {
     }
     this.#points = Math.max(0, this.#points - POINTS.less);
     const waited = this.#waited < 0 ? 0 : this.#wait() - this.#waited;
-    const moments = this.#count <= COLD ? 0 : Math.floor((now - this.#since - waited) / MOMENT);
+    const work = now - this.#since - waited;
+    const moments = this.#count <= COLD.count && work <= COLD.time ? 0 : Math.floor(work / MOMENT);
     this.#shorts =
       moments > 0 ? Math.max(0, this.#shorts - POINTS.less * moments) : Math.min(POINTS.most, this.#shorts + 1);
     this.#watched = WATCHED;
