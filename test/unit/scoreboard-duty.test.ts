@@ -9,6 +9,7 @@ import {
   dutyLoad,
   dutyLong,
   dutyState,
+  dutyUnsteady,
   dutyWord,
   LAST_CALL_POSITION,
   SLOT_SIZE,
@@ -43,11 +44,12 @@ test('a turn makes another word of the same state and load', () => {
   );
 });
 
-test('a word says whether there was long work, and nothing else for that', () => {
+test('a word says whether there was long work, whether its event loop was kept, and nothing else for that', () => {
   fc.assert(
-    fc.property(state, fc.nat(MOST), fc.nat(), fc.boolean(), (given, load, turn, long) => {
-      const word = stored(dutyWord(given, load, turn, long));
-      assert.deepEqual([dutyState(word), dutyLoad(word), dutyLong(word)], [given, load, long]);
+    fc.property(state, fc.nat(MOST), fc.nat(), fc.boolean(), fc.boolean(), (given, load, turn, long, unsteady) => {
+      const word = stored(dutyWord(given, load, turn, long, unsteady));
+      assert.deepEqual([dutyState(word), dutyLoad(word)], [given, load]);
+      assert.deepEqual([dutyLong(word), dutyUnsteady(word)], [long, unsteady]);
     }),
   );
 });

@@ -123,6 +123,8 @@ export class Duty {
     own.state = state;
     if (own.active) own.handOver(state, 0);
     else own.say(state, 0);
+    // A look that is under way says nothing more.
+    own.active = false;
   }
 
   #goOn(load: number): true {

@@ -164,7 +164,7 @@ export class Words {
   }
 }
 
-/** And its event loop turns, as far as it knows. */
+/** It listens, and its event loop turns, as far as it knows. */
 function listens(word: number): boolean {
   return dutyState(word) === DUTY.LISTENING && !dutyUnsteady(word);
 }
