@@ -6,7 +6,7 @@ const WATCHED = 64;
 const POINTS = { most: 64, enough: 32, less: 8 } as const;
 
 /** So many first ones take up to so long, milliseconds, because their code is not compiled yet, and say nothing of those that follow. */
-const COLD = { count: 32, time: 8 } as const;
+const COLD = { count: 32, time: 15 } as const;
 
 /** Whether a place that is taken now will be free in a moment, as far as the last ones tell. */
 export class Moments {

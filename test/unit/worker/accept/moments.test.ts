@@ -51,7 +51,7 @@ test('what others had the CPU for is none of the time of what was short', () => 
 });
 
 test('the first ones, whose code is not compiled yet, say nothing of what is short, unless they take longer than that', () => {
-  const moments = take(new Moments(() => 0), ...times(32, 8));
+  const moments = take(new Moments(() => 0), ...times(32, 15));
   assert.deepEqual([moments.isExpected, moments.areShort], [false, true]);
   assert.equal(take(moments, ...times(5, 8)).areShort, false);
   assert.equal(take(new Moments(() => 0), 40).areShort, false);
