@@ -1,4 +1,5 @@
-import type net from 'node:net';
+import type { EventEmitter } from 'node:events';
+import net from 'node:net';
 
 /** What is inside a connection. */
 interface Handle {
@@ -33,4 +34,43 @@ export function keepUnread(socket: net.Socket): () => void {
   handle.reading = false;
   handle.readStop();
   return () => socket._read(0);
+}
+
+/** What has been promised to be called when it closes. */
+const PROMISED: unique symbol = Symbol('promised');
+type Closing = EventEmitter & { [PROMISED]?: ((this: never) => void)[] };
+
+/**
+ * Calls `act` when it closes, also where the application takes all listeners off it, as some do to be rid of their own: what counts on a
+ * `'close'` that never comes has its place for ever.
+ */
+export function whenClosed<T extends EventEmitter>(emitter: T, act: (this: T) => void): void {
+  const closing: Closing = emitter;
+  const promised = closing[PROMISED];
+  if (promised) promised.push(act);
+  else {
+    closing[PROMISED] = [act];
+    closing.removeAllListeners = removeOthers;
+  }
+  emitter.on('close', act);
+}
+
+function removeOthers(this: Closing, ...names: [name?: string | symbol]): Closing {
+  Object.getPrototypeOf(this).removeAllListeners.apply(this, names);
+  const left = this.listeners('close');
+  for (const act of this[PROMISED] ?? []) if (!left.includes(act)) this.on('close', act as () => void);
+  return this;
+}
+
+/**
+ * A connection that is reset while the end of its own side is on its way to the kernel, which is for the rest of a poll phase, is neither
+ * reset nor closed by Node 20 to 26: its `'close'` never comes, so it would have its place for ever. Such a one is closed instead.
+ */
+export function makeResettable(socket: net.Socket): void {
+  socket.resetAndDestroy = resetOrClose;
+}
+
+function resetOrClose(this: net.Socket): net.Socket {
+  const isEnding = this.writableEnded && !this.writableFinished && this.writableLength === 0;
+  return isEnding ? this.destroy() : net.Socket.prototype.resetAndDestroy.call(this);
 }

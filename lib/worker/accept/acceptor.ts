@@ -4,7 +4,7 @@ import type net from 'node:net';
 import { DUTY } from '../../scoreboard.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { AcceptorOptions } from './accept-options.js';
-import { isExhaustion, keepUnread, numberOf } from './accepted.js';
+import { isExhaustion, keepUnread, makeResettable, numberOf, whenClosed } from './accepted.js';
 import { Duty } from './duty.js';
 import { Entrances } from './entrances.js';
 import { lastCall } from './last-call.js';
@@ -212,7 +212,8 @@ export class Acceptor {
   #accept(socket: net.Socket): void {
     this.accepted++;
     this.#connections.add(socket);
-    socket.on('close', this.#onClose);
+    whenClosed(socket, this.#onClose);
+    makeResettable(socket);
     const fd = numberOf(socket);
     if (this.hasRoom) this.#admit(socket);
     else {

@@ -99,16 +99,17 @@ export class Access {
     this.#add(entry);
   }
 
-  /** A connection is given to the application. */
-  give(request: IncomingMessage, socket: Socket, stream: Duplex): void {
+  /** A connection is given to the application. Returns what is to be called when it closes. */
+  give(request: IncomingMessage, socket: Socket, stream: Duplex): (() => void) | undefined {
     const peer = peerOf(socket);
     const id = this.#ids?.give(request, this.#proxies?.trusts(peer) === true) ?? '';
-    if (!this.#lines) return;
+    if (!this.#lines) return undefined;
     this.follow(request.socket);
     const entry = new Entry(request, peer, this.#close);
     entry.id = id;
     this.#add(entry);
     followUpgrade(entry, request, stream);
+    return () => entry.close();
   }
 
   /**

@@ -5,7 +5,7 @@ import type { Entry } from './entry.js';
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 
 /**
- * Follows a connection that has been given to the application: the status is what it writes first, and the line comes when the connection closes, with all
+ * Follows a connection that has been given to the application: the status is what it writes first, and the size is that of all
  * that was written behind that head.
  */
 export function followUpgrade(entry: Entry, { socket }: IncomingMessage, stream: Duplex): void {
@@ -33,5 +33,4 @@ export function followUpgrade(entry: Entry, { socket }: IncomingMessage, stream:
   entry.measureOther = () => {
     entry.bytes = Math.max(0, socket.bytesWritten - before - head);
   };
-  stream.on('close', () => entry.close());
 }

@@ -1,5 +1,6 @@
 import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { whenClosed } from '../accept/accepted.js';
 import { noteTransport, streamOf, transportOf } from './connection.js';
 
 /** How long a session may be without a stream where connections are not kept. Milliseconds. */
@@ -69,7 +70,7 @@ class Session {
     http2.prependListener('stream', (stream: ServerHttp2Stream) => {
       noteTransport(stream, socket);
       this.#streams++;
-      stream.on('close', this.#onStreamClose);
+      whenClosed(stream, this.#onStreamClose);
     });
     http2.on('error', (error: NodeJS.ErrnoException) => {
       // Others, such as ECONNRESET, tell of clients that have gone.

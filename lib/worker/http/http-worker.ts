@@ -153,9 +153,9 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       serve: (request, response, answer) => this.#serve(request, response, answer, false),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
-        access?.give(request, transportOf(request.socket), stream);
+        const onClose = access?.give(request, transportOf(request.socket), stream);
         this.#departures?.idle.give(transportOf(stream));
-        this.#webSockets.add(request, stream);
+        this.#webSockets.add(request, stream, onClose);
       },
       underWay: (socket) => this.#answers.of(socket),
       onTimeout: (stream, heard) => this.#onTimeout(stream, heard),

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { whenClosed } from '../accept/accepted.js';
 import { type Frames, followFrames } from '../connections/frames.js';
 import { isWebSocket } from './upgrades.js';
 
@@ -41,14 +42,17 @@ export class WebSockets {
     this.#onSilent = onSilent;
   }
 
-  /** A connection is given to the application, which has written nothing to it. */
-  add(request: IncomingMessage, stream: Duplex): void {
+  /** A connection is given to the application, which has written nothing to it. `onClose` is called when it closes. */
+  add(request: IncomingMessage, stream: Duplex, onClose?: () => void): void {
     const socket = stream as Socket;
     const before = socket.bytesWritten;
     // A request with a body has a stream of its own in the place of the connection.
     const frames = isWebSocket(request) && stream === request.socket ? followFrames(socket) : undefined;
     this.#open.set(stream, { socket, frames, before });
-    stream.on('close', () => this.#open.delete(stream));
+    whenClosed(stream, () => {
+      this.#open.delete(stream);
+      onClose?.();
+    });
   }
 
   /**

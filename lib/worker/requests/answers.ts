@@ -15,7 +15,7 @@ import { departure } from '../drain-signal.js';
 import { isThenable } from '../handlers/call-handler.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { WorkerContext } from '../worker.js';
-import { type Arrival, arrivalOf, endOf, type Reception } from './arrival.js';
+import { type Arrival, arrivalOf, type Reception, whenEnded } from './arrival.js';
 import { Chain } from './chain.js';
 import { endKept } from './endless-answers.js';
 import { Intake } from './intake.js';
@@ -190,9 +190,7 @@ export class Answers {
     if (this.#admission) pulse.vitals.begin(arrival.began);
     else if (arrival.began === 0) arrival.began = performance.now();
     slot.begin(request.method ?? '', request.url ?? '', arrival.id, waitOf(arrival));
-    const end = endOf(response);
-    if (end === response) response.on('close', this.#onClose);
-    else end.on('close', () => this.#close(arrival));
+    whenEnded(response, this.#onClose);
     this.#options.prepare(response);
     // As `attempt` does it, without two functions for each request.
     try {

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestListener } from '../../options/handler.js';
+import { whenClosed } from '../accept/accepted.js';
 import type { Entry } from '../access/entry.js';
 import type { Applicant } from '../admission/admission.js';
 import { countPending, descriptorOf, isStream, markOver, servedOf, streamOf } from '../connections/connection.js';
@@ -132,11 +133,13 @@ export function arrivalOf(response: ServerResponse): Arrival {
 }
 
 /**
- * Whose `'close'` is the end of an answer. With HTTP/2 it is the stream's: to HEAD, a response of Node has no `'close'` when the client
+ * Calls `act` at the end of an answer. With HTTP/2 that is the stream's: to HEAD, a response of Node has no `'close'` when the client
  * takes the request back before the handler has ended it.
  */
-export function endOf(response: ServerResponse): ServerResponse | Duplex {
-  return (response as { stream?: Duplex }).stream ?? response;
+export function whenEnded(response: ServerResponse, act: (this: ServerResponse) => void): void {
+  const { stream } = response as { stream?: Duplex };
+  if (stream === undefined) whenClosed(response, act);
+  else whenClosed(stream, () => act.call(response));
 }
 
 /** Of a connection that has been read to its end. */
