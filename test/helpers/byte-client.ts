@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { reset } from './reset.js';
 import { inTime } from './wait.js';
 
 /** A client that sends any bytes and goes away in any way. It needs no end: that of the server's process ends it. */
@@ -85,7 +86,7 @@ export class ByteClient {
   /** Goes without a word: RST. */
   reset(): void {
     this.end = 'left';
-    this.#socket.resetAndDestroy();
+    reset(this.#socket);
   }
 
   /** Waits for some text of the answer. */

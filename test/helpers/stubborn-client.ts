@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import tls from 'node:tls';
+import { reset } from './reset.js';
 import { inTime } from './wait.js';
 
 /**
@@ -75,7 +76,7 @@ export class StubbornClient {
   /** Goes without a word: with TLS by a FIN, or a reset if it has not read all. */
   leave(): void {
     if (this.#socket instanceof tls.TLSSocket) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    else reset(this.#socket);
   }
 
   /** Waits for something that comes, or for the end. */

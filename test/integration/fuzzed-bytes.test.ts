@@ -8,6 +8,7 @@ import { openSockets } from '../helpers/descriptors.js';
 import { mutated, randomBytes, randomFrom } from '../helpers/fuzz.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { reset } from '../helpers/reset.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
 keepHosts();
@@ -31,7 +32,7 @@ async function attack(url: string, bytes: Buffer, pieces: readonly number[], dep
   }
   // Whoever ends its side is answered or cut off, whatever it has sent.
   if (departure < 0.6) socket.end();
-  else if (departure < 0.8) socket.resetAndDestroy();
+  else if (departure < 0.8) reset(socket);
   else socket.destroy();
   await inTime(closed, `the end of a connection after ${JSON.stringify(bytes.toString('latin1'))}`);
 }

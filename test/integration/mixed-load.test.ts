@@ -10,6 +10,7 @@ import { fixture, Host } from '../helpers/host.js';
 import { keepHosts } from '../helpers/kept.js';
 import { type ClientKind, type Failure, MixedLoad } from '../helpers/mixed-load.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
+import { reset } from '../helpers/reset.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
@@ -57,7 +58,7 @@ async function failuresOf(t: TestContext, url: string, client: ClientKind, count
 }
 
 const SERVERS: Record<string, { onRequest: (socket: Socket) => void; kind: string; code: unknown }> = {
-  'a reset': { onRequest: (socket) => socket.resetAndDestroy(), kind: 'reset', code: 'ECONNRESET' },
+  'a reset': { onRequest: reset, kind: 'reset', code: 'ECONNRESET' },
   'a connection that is closed': { onRequest: (socket) => socket.end(), kind: 'hang up', code: 'ECONNRESET' },
   'a head that ends early': {
     onRequest: (socket) => socket.end('HTTP/1.1 20'),
@@ -70,7 +71,7 @@ const SERVERS: Record<string, { onRequest: (socket: Socket) => void; kind: strin
     code: 'ECONNRESET',
   },
   'a reset within the body': {
-    onRequest: (socket) => socket.write(answer(RIGHT, 100), () => socket.resetAndDestroy()),
+    onRequest: (socket) => socket.write(answer(RIGHT, 100), () => reset(socket)),
     kind: 'truncated',
     code: 'ECONNRESET',
   },
@@ -112,7 +113,7 @@ test('the load counts a refusal, over TCP and over a Unix socket', async (t) => 
 test('the load counts a request on a kept connection that is closed instead of answered', async (t) => {
   for (const [end, kind] of [
     [(socket: Socket) => socket.end(), 'hang up'],
-    [(socket: Socket) => socket.resetAndDestroy(), 'reset'],
+    [reset, 'reset'],
   ] as const) {
     const url = await serveBytes(t, (socket, count) => (count < 3 ? socket.write(answer(RIGHT)) : end(socket)));
     const failed = { client: 'keepAlive', kind, code: 'ECONNRESET', reused: true };
@@ -122,8 +123,8 @@ test('the load counts a request on a kept connection that is closed instead of a
 
 test('the load counts uploads that are cut off, not read, or not complete', async (t) => {
   const upload = { client: 'upload', reused: false };
-  const reset = await serveBytes(t, (socket, count) => count === 3 && socket.resetAndDestroy());
-  for (const { kind, code, ...rest } of await failuresOf(t, reset, 'upload')) {
+  const third = await serveBytes(t, (socket, count) => count === 3 && reset(socket));
+  for (const { kind, code, ...rest } of await failuresOf(t, third, 'upload')) {
     assert.deepEqual(rest, upload);
     assert.ok(kind === 'reset' && ['ECONNRESET', 'EPIPE'].includes(String(code)), `${kind} ${code}`);
   }
