@@ -9,7 +9,7 @@ import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { passing } from '../helpers/passing.js';
 import { gone } from '../helpers/process.js';
-import { MOST_LISTENING, RosterHost, waits } from '../helpers/roster.js';
+import { MOST_LISTENING, RosterHost, shareOfOthers, waits } from '../helpers/roster.js';
 import { eventually } from '../helpers/wait.js';
 
 const linux = { skip: process.platform !== 'linux' && 'it looks into /proc' };
@@ -31,6 +31,9 @@ async function wakesOf(host: RosterHost, clients: number): Promise<Map<number, n
   const wakes = new Map(pids.map((pid) => [pid, waits(pid) - (before.get(pid) as number)]));
   return wakes;
 }
+
+/** So often the CPUs were this test's before it says that what it looks for is not so. */
+const QUIET = 3;
 
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, number) => total + number, 0);
 
@@ -68,7 +71,6 @@ test('where all requests are short, a few of 12 workers serve nearly all of them
 }, async (t) => {
   const host = new RosterHost(t, { workers: 12, timeout: 0 });
   const url = await host.ready();
-  await host.settle(12);
   const served = async (): Promise<number[]> => (await host.stats()).workers.map(({ requests }) => requests);
   const flood = async (count: number): Promise<void> => {
     const client = async (): Promise<void> => {
@@ -76,12 +78,22 @@ test('where all requests are short, a few of 12 workers serve nearly all of them
     };
     await Promise.all(Array.from({ length: 8 }, client));
   };
-  await flood(250);
-  const before = await served();
-  await flood(250);
-  const shares = (await served()).map((requests, index) => requests - (before[index] as number)).sort((a, b) => b - a);
-  const few = sum(shares.slice(0, Math.max(MOST_LISTENING, availableParallelism()) + 2));
-  assert.ok(few > 0.9 * sum(shares), `${shares}`);
+  let shares: number[] = [];
+  let quiet = 0;
+  const areFew = async (): Promise<boolean> => {
+    await host.settle(12);
+    const before = await served();
+    const others = shareOfOthers([host.pid, ...host.workerPids]);
+    await flood(250);
+    // Where others have the CPU, requests are long, and all are to serve; so they are while their code is not compiled.
+    if (others() < 0.2) quiet++;
+    shares = (await served()).map((requests, index) => requests - (before[index] as number)).sort((a, b) => b - a);
+    return sum(shares.slice(0, Math.max(MOST_LISTENING, availableParallelism()) + 2)) > 0.9 * sum(shares);
+  };
+  await eventually(areFew, () => `few that serve: ${shares}`).catch((error) => {
+    if (quiet >= QUIET) throw error;
+    t.skip('others had the CPUs');
+  });
   t.diagnostic(`${shares}`);
 });
 

@@ -50,3 +50,21 @@ export function waits(pid: number): number {
   const [, count] = /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(count);
 }
+
+/** Seconds that all CPUs have been busy, and those which this process and the main threads of these have had of them. Linux. */
+function cpuTimes(pids: readonly number[]): { readonly all: number; readonly own: number } {
+  const [, user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8').split(/\s+/, 9).map(Number);
+  const ticks = [user, nice, system, irq, softirq, steal].reduce<number>((sum, count = 0) => sum + count, 0);
+  const used = pids.map((pid) => Number.parseInt(readFileSync(`/proc/${pid}/schedstat`, 'utf8'), 10));
+  const { user: here, system: below } = process.cpuUsage();
+  return { all: ticks / 100, own: used.reduce((sum, time) => sum + time / 1e9, 0) + (here + below) / 1e6 };
+}
+
+/** Returns what tells, of the CPU time that anybody has had since then, the share of which this process and these have had nothing. */
+export function shareOfOthers(pids: readonly number[]): () => number {
+  const before = cpuTimes(pids);
+  return () => {
+    const now = cpuTimes(pids);
+    return 1 - (now.own - before.own) / (now.all - before.all);
+  };
+}

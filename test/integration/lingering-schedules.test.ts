@@ -15,6 +15,7 @@ import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
 import { StubbornClient } from '../helpers/stubborn-client.js';
+import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
@@ -257,7 +258,11 @@ async function run(t: TestContext, workerClass: BuiltInClass, seed: number, pair
   await Promise.all(Array.from({ length: AT_ONCE }, some));
   assert.deepEqual(wrong, []);
   await atRest(host);
-  assert.deepEqual(sockets(), before);
+  // Of the first ones, a socket may still have been about to close.
+  await eventually(
+    () => sockets().every((count, index) => count <= (before[index] as number)),
+    () => `sockets as before, ${before}: ${sockets()}`,
+  );
   assert.equal((await get(`${url}/last`, pair?.cert)).status, 200);
   assert.doesNotMatch(host.log, /foreign/);
   const harm = ['worker:warning', 'worker:error', 'worker:exit', 'thread:exit'].flatMap((name) => host.of(name));

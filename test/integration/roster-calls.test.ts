@@ -7,21 +7,22 @@ import { RosterHost } from '../helpers/roster.js';
 
 const linux = { skip: process.platform !== 'linux' && 'it looks into /proc' };
 const WORKERS = 12;
+const KINDS = [
+  ['sync workers', { workers: WORKERS }],
+  ['threads', { workers: 3, workerClass: 'threaded', threads: 4 }],
+] as const;
 /** Of each client. Enough for a few workers to serve without a word. */
 const SHORT = 300;
 const CLIENTS = 4;
 /** A request that hangs comes with each of so many others. */
 const EACH = 120;
 
-for (const [name, options, acceptors] of [
-  ['sync workers', { workers: WORKERS }, WORKERS],
-  ['threads', { workers: 3, workerClass: 'threaded', threads: 4 }, WORKERS],
-] as const) {
+for (const [name, options] of KINDS) {
   test(`behind short requests, those that hang keep nobody waiting: ${name}`, linux, async (t) => {
     // Nobody looks round, and nothing hung is ended.
     const host = new RosterHost(t, { ...options, app: fixture('app.js'), timeout: 0 });
     const url = await host.ready();
-    await host.settle(acceptors);
+    await host.settle(WORKERS);
     let [answers, hanging] = [0, 0];
     const client = async (): Promise<void> => {
       for (let count = 0; count < SHORT; count++) {
@@ -41,17 +42,14 @@ for (const [name, options, acceptors] of [
 const FIRST = 12;
 const AT_ONCE = 10;
 
-for (const [name, options, acceptors] of [
-  ['sync workers', { workers: WORKERS }, WORKERS],
-  ['threads', { workers: 3, workerClass: 'threaded', threads: 4 }, WORKERS],
-] as const) {
+for (const [name, options] of KINDS) {
   test(
     `of those that rest, as many come as there are requests that take 40 ms, also among the first ones: ${name}`,
     linux,
     async (t) => {
       const host = new RosterHost(t, { ...options, app: fixture('app.js') });
       const url = await host.ready();
-      await host.settle(acceptors);
+      await host.settle(WORKERS);
       let most = 0;
       const client = async (): Promise<void> => {
         for (let count = 0; count < FIRST; count++) {
