@@ -24,7 +24,7 @@ const SCRIPTS = [
   'keepalive',
   'slow-clients',
 ];
-SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'watchdog', 'reload', 'boot', 'tls', 'syscalls');
+SCRIPTS.push('slow-attack', 'fairness', 'idle', 'roster', 'resting', 'watchdog', 'reload', 'boot', 'tls', 'syscalls');
 SCRIPTS.push('insight', 'slow-reports', 'control', 'soak');
 const ALL = [...SCRIPTS, 'where', 'since', 'inline'];
 const unknown = named.find((name) => !ALL.includes(name));
