@@ -49,8 +49,9 @@ export class DutyModel {
   /** Clients in the kernel's queue. */
   waiting = 0;
   readonly actors: readonly Actor[];
+  /** What each says. */
+  readonly words = new Uint32Array(new SharedArrayBuffer(DUTY_BYTES));
   readonly #settings: ModelSettings;
-  readonly #words = new Uint32Array(new SharedArrayBuffer(DUTY_BYTES));
   readonly #wakes = new Int32Array(new SharedArrayBuffer(4 * DUTY_SLOTS));
   /** Steps of the master's that are due. */
   #burials: (() => void)[] = [];
@@ -66,7 +67,7 @@ export class DutyModel {
     const model = new DutyModel(settings);
     const processOf = model.actors.map(({ index }) => Math.floor(index / threads));
     for (const { index, view } of model.actors) {
-      const data: ActorData = { index, capacity, turn, processOf, view, words: model.#words, wakes: model.#wakes };
+      const data: ActorData = { index, capacity, turn, processOf, view, words: model.words, wakes: model.#wakes };
       const thread = new Thread(fixture('duty-actor.js'), { workerData: data, env: { PREFORK_ROSTER: roster } });
       t.after(() => thread.terminate());
     }
@@ -84,7 +85,7 @@ export class DutyModel {
     const { loads = [0] } = this.#settings;
     this.#burials = [];
     this.waiting = 0;
-    this.#words.fill(0);
+    this.words.fill(0);
     this.#wakes.fill(0);
     for (const actor of this.actors) {
       this.#open(actor);
@@ -223,10 +224,10 @@ export class DutyModel {
     this.#wakes[actor.index] = 0;
     this.#passBy(actor);
     this.#burials.push(
-      () => this.#words.fill(0, actor.index, actor.index + 1),
+      () => this.words.fill(0, actor.index, actor.index + 1),
       () => {
         const rests = ({ alive, index }: Actor): boolean =>
-          alive && dutyState(this.#words[index] as number) === DUTY.OFF;
+          alive && dutyState(this.words[index] as number) === DUTY.OFF;
         const other = this.actors.find(rests);
         if (other) this.#wakes[other.index] = 1;
       },

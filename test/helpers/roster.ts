@@ -53,7 +53,9 @@ export function waits(pid: number): number {
 
 /** Seconds that all CPUs have been busy, and those which this process and the main threads of these have had of them. Linux. */
 function cpuTimes(pids: readonly number[]): { readonly all: number; readonly own: number } {
-  const [, user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8').split(/\s+/, 9).map(Number);
+  const [, user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8')
+    .split(/\s+/, 9)
+    .map(Number);
   const ticks = [user, nice, system, irq, softirq, steal].reduce<number>((sum, count = 0) => sum + count, 0);
   const used = pids.map((pid) => Number.parseInt(readFileSync(`/proc/${pid}/schedstat`, 'utf8'), 10));
   const { user: here, system: below } = process.cpuUsage();

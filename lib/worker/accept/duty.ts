@@ -99,9 +99,10 @@ export class Duty {
   /** A connection has been accepted and there is room: whether to leave the next one to others. */
   givesWay(load: number): boolean {
     if (this.#own.active) {
-      // Until this turn of the loop is over, which a handler may make long.
       this.leaves(load);
-      setImmediate(this.#orders.listen);
+      // Until this turn of the loop is over, which a handler may make long; and the next one, in which mostly the request is read.
+      if (this.#own.isKnownShort) setImmediate(this.#orders.listen);
+      else setImmediate(() => setImmediate(this.#orders.listen));
       return true;
     }
     if (load < BALANCE.from) return false;
@@ -183,8 +184,12 @@ export class Duty {
   #answer(load: number): void {
     const own = this.#own;
     this.#waited = true;
+    const isDoubtful = own.doubts();
     this.#orders.listen();
-    if (own.state === DUTY.LISTENING) return;
+    if (own.state === DUTY.LISTENING) {
+      if (isDoubtful) own.handOver(DUTY.LISTENING, load);
+      return;
+    }
     // The request of a kept connection has its place.
     own.begin();
     own.handOver(DUTY.BUSY, load);

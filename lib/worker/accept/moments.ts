@@ -1,3 +1,5 @@
+import type { Figures } from '../../system/thread-figures.js';
+
 /** A place that is taken for no longer is free again before another acceptor would be of much help. Milliseconds. */
 export const MOMENT = 5;
 /** To look how long one waits for a CPU takes a system call or two: so many are looked at behind one that has taken long. */
@@ -5,8 +7,11 @@ const WATCHED = 64;
 /** Each of these adds a point and each longer one takes some; with so many points the next is expected to be one. Where CPUs are short, also a short one may take long. */
 const POINTS = { most: 64, enough: 32, less: 8 } as const;
 
-/** So many first ones take up to so long, milliseconds, because their code is not compiled yet, and say nothing of those that follow. */
-const COLD = { count: 32, time: 15 } as const;
+/** So many first ones have the CPU for up to so long, milliseconds, because their code is not compiled yet, and say nothing of those that follow. */
+export const COLD = { count: 32, time: 15 } as const;
+
+/** What a thread knows of itself. */
+export type OwnFigures = Pick<Figures, 'cpu' | 'waited'>;
 
 /** Whether a place that is taken now will be free in a moment, as far as the last ones tell. */
 export class Moments {
@@ -15,14 +20,14 @@ export class Moments {
   #shorts: number = POINTS.enough;
   #since = 0;
   #count = 0;
-  readonly #wait: () => number;
-  /** Of so many more it is looked how long they wait for a CPU; and how long this thread had waited for one when this one began, -1 where nobody has looked. */
+  readonly #figures: () => OwnFigures;
+  /** Of so many more it is looked how long they wait for a CPU; and the figures when this one began, undefined where nobody has looked. */
   #watched = WATCHED;
-  #waited = -1;
+  #before: OwnFigures | undefined;
 
-  /** @param wait - for how long this thread has waited for a CPU, milliseconds so far. It is asked seldom. */
-  constructor(wait: () => number) {
-    this.#wait = wait;
+  /** @param figures - those of this thread. They are asked for seldom. */
+  constructor(figures: () => OwnFigures) {
+    this.#figures = figures;
   }
 
   get isExpected(): boolean {
@@ -44,7 +49,7 @@ export class Moments {
     this.#since = now;
     this.#count++;
     const isWatched = counts && this.#watched > 0;
-    this.#waited = isWatched ? this.#wait() : -1;
+    this.#before = isWatched ? this.#figures() : undefined;
     if (isWatched) this.#watched--;
   }
 
@@ -55,9 +60,13 @@ export class Moments {
       return;
     }
     this.#points = Math.max(0, this.#points - POINTS.less);
-    const waited = this.#waited < 0 ? 0 : this.#wait() - this.#waited;
-    const work = now - this.#since - waited;
-    const moments = this.#count <= COLD.count && work <= COLD.time ? 0 : Math.floor(work / MOMENT);
+    const before = this.#before;
+    const after = before && this.#figures();
+    const work = now - this.#since - (after ? after.waited - before.waited : 0);
+    // Where the system tells nothing, all of it may be.
+    const cpu = after && after.cpu > 0 ? after.cpu - before.cpu : work;
+    const isCold = this.#count <= COLD.count && work <= COLD.time && work - cpu < MOMENT;
+    const moments = isCold ? 0 : Math.floor(work / MOMENT);
     this.#shorts =
       moments > 0 ? Math.max(0, this.#shorts - POINTS.less * moments) : Math.min(POINTS.most, this.#shorts + 1);
     this.#watched = WATCHED;

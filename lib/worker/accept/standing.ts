@@ -2,7 +2,7 @@ import { DUTY, type DutyState } from '../../scoreboard.js';
 import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
 import { readSlotAt } from '../vitals/board.js';
 import { ENOUGH, FIRST, HIGH, LOW, SELDOM, TIME } from './duty-limits.js';
-import { Moments } from './moments.js';
+import { COLD, Moments } from './moments.js';
 import { type DutyClock, Steadiness } from './steadiness.js';
 import { Words } from './words.js';
 
@@ -10,10 +10,10 @@ let figures: ThreadFigures | undefined;
 
 const CLOCK: DutyClock = {
   now: () => performance.now(),
-  // A system call; 0 where the system does not tell.
-  wait() {
+  // A system call; zeros where the system does not tell.
+  figures() {
     figures ??= ThreadFigures.of(ownThread());
-    return figures.own.waited;
+    return figures.own;
   },
 };
 
@@ -43,7 +43,7 @@ export class Standing {
   /** @param places - with several, that it has no room tells nothing of what its event loop does. */
   constructor(index: number, places: number, clock: DutyClock = CLOCK) {
     this.words = new Words(index);
-    this.moments = new Moments(clock.wait);
+    this.moments = new Moments(clock.figures);
     this.#now = clock.now;
     this.steadiness = new Steadiness(clock, places > 1 ? () => 0 : () => this.#busy());
   }
@@ -55,6 +55,11 @@ export class Standing {
   /** What any acceptor has served lately was short. */
   get areAllShort(): boolean {
     return this.#areShort && this.moments.areShort;
+  }
+
+  /** And nothing else keeps event loops, as far as this one has seen with more than its first ones. */
+  get isKnownShort(): boolean {
+    return this.turn > COLD.count && this.areAllShort && this.steadiness.holds;
   }
 
   /** And what this one serves is over within its turn of the event loop. */
@@ -86,6 +91,14 @@ export class Standing {
   readonly #onKept = (): void => {
     if (this.active) this.handOver(this.state, this.words.load);
   };
+
+  /** Whether this one is not to be counted on either, since most of those that serve are not, as of the last look: else each that comes would be, until it has found out by itself. */
+  doubts(): boolean {
+    const { unsteady, listening } = this.words;
+    if (unsteady <= listening) return false;
+    this.steadiness.doubt();
+    return true;
+  }
 
   #busy(): number {
     return this.#sum + (this.#since === undefined ? 0 : this.#now() - this.#since);

@@ -1,5 +1,5 @@
 import { TIME } from './duty-limits.js';
-import { MOMENT } from './moments.js';
+import { MOMENT, type OwnFigures } from './moments.js';
 
 /**
  * Each moment for which the event loop stood still takes so many points, and each second brings as many back; so some of five milliseconds are forgotten at once, and one of a hundred after a quarter of a
@@ -11,8 +11,8 @@ const POINTS = { most: 64, enough: 32, least: -96, step: 8 } as const;
 export interface DutyClock {
   /** Of whatever clock goes on. */
   readonly now: () => number;
-  /** For how long this thread has waited for a CPU so far. */
-  readonly wait: () => number;
+  /** Those of this thread. */
+  readonly figures: () => OwnFigures;
 }
 
 /**
@@ -39,17 +39,22 @@ export class Steadiness {
   look(onKept: () => void): void {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    const { now, wait } = this.#clock;
-    const [begun, waited, busy] = [now(), wait(), this.#busy()];
+    const { now, figures } = this.#clock;
+    const [begun, { waited }, busy] = [now(), figures(), this.#busy()];
     setTimeout(() => {
       this.#isLooking = false;
-      const away = wait() - waited;
+      const away = figures().waited - waited;
       const kept = now() - begun - TIME.STEADY - away - (this.#busy() - busy);
       // Where others had the CPU for longer, one more that listens would serve nobody sooner.
       if (kept < MOMENT || kept < away) return;
       this.#points = Math.max(POINTS.least, this.#points - POINTS.step * Math.floor(kept / MOMENT));
       onKept();
     }, TIME.STEADY).unref();
+  }
+
+  /** It has done nothing yet, and those that do the same are not steady. */
+  doubt(): void {
+    this.#points = Math.min(this.#points, POINTS.enough - 1);
   }
 
   /** A second has gone by. */

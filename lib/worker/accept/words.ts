@@ -87,6 +87,13 @@ export class Words {
     return this.#others(listens);
   }
 
+  /** How many others serve on whom nobody can count. */
+  get unsteady(): number {
+    return this.#others(
+      (word) => dutyUnsteady(word) && dutyState(word) !== DUTY.OFF && dutyState(word) !== DUTY.LEAVING,
+    );
+  }
+
   /** How many others listen, or are busy for a moment. */
   get present(): number {
     return this.#others(isPresent);

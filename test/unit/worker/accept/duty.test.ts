@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { DUTY, dutyState, dutyWord } from '../../../../build/scoreboard.js';
 import { type Actor, COMMAND } from '../../../helpers/duty-actor.js';
 import { DutyModel, type ModelSettings, type MoveKind, type Scene } from '../../../helpers/duty-model.js';
 
@@ -86,4 +87,33 @@ test('one goes off duty while the last that listen turn away: every order of the
   );
   // Each has two steps at least.
   assert.ok(orders >= 90, `${orders} orders`);
+});
+
+test('who is called because nobody can count on those that serve calls the next one, and so on', async (t) => {
+  const model = await DutyModel.create(t, { acceptors: 8, roster: 'force' });
+  model.start();
+  const [first, ...others] = model.actors.filter(({ shut }) => shut) as [Actor, ...Actor[]];
+  assert.ok(others.length >= 2, `${others.length} others rest`);
+  // Something keeps the event loops of those that listen.
+  const unsteady = dutyWord(DUTY.NONE, 0, 0, false, true);
+  for (const { index, shut } of model.actors) if (!shut) (model.words[index] as number) |= unsteady;
+  first.complete(COMMAND.WAKE);
+  model.rest();
+  assert.deepEqual(
+    others.filter(({ shut }) => shut).map(({ index }) => index),
+    [],
+    model.history,
+  );
+});
+
+test('who has room for more says that it has none until the request of a new connection has been read', async (t) => {
+  const model = await DutyModel.create(t, { acceptors: 5, capacity: 2, roster: 'force' });
+  model.start();
+  const one = model.actors.find(({ shut }) => !shut) as Actor;
+  const states = [];
+  for (const command of [COMMAND.ACCEPT, COMMAND.LATER, COMMAND.LATER]) {
+    one.complete(command);
+    states.push(dutyState(model.words[one.index] as number));
+  }
+  assert.deepEqual(states, [DUTY.BRIEF, DUTY.BRIEF, DUTY.LISTENING]);
 });

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Moments } from '../../../../build/worker/accept/moments.js';
 
+/** Of a thread of which the system tells nothing. */
+const IDLE = { cpu: 0, waited: 0 };
+
 /** Places that are taken for so long, one after the other. */
 function take(moments: Moments, ...durations: readonly number[]): Moments {
   for (const duration of durations) {
@@ -14,7 +17,7 @@ function take(moments: Moments, ...durations: readonly number[]): Moments {
 const times = (count: number, duration: number): number[] => new Array(count).fill(duration);
 
 test('a moment is expected behind the first one, and no longer when one has been longer, until many have not', () => {
-  const moments = new Moments(() => 0);
+  const moments = new Moments(() => IDLE);
   assert.equal(moments.isExpected, false);
   assert.equal(take(moments, 4.9).isExpected, true);
   assert.equal(take(moments, 5).isExpected, false);
@@ -23,7 +26,7 @@ test('a moment is expected behind the first one, and no longer when one has been
 });
 
 test('where most are moments, some longer ones, as on a machine short of CPUs, do not change that; many do', () => {
-  const moments = take(new Moments(() => 0), ...times(1_000, 0.1));
+  const moments = take(new Moments(() => IDLE), ...times(1_000, 0.1));
   for (let round = 0; round < 100; round++) take(moments, ...times(19, 0.1), 10);
   assert.equal(moments.isExpected, true);
   assert.equal(take(moments, ...times(5, 5)).isExpected, false);
@@ -33,7 +36,7 @@ test('where most are moments, some longer ones, as on a machine short of CPUs, d
 
 test('what others had the CPU for is none of the time of what was short', () => {
   let waited = 0;
-  const moments = new Moments(() => waited);
+  const moments = new Moments(() => ({ cpu: 0, waited }));
   // Takes so long, a part of which others had the CPU.
   const work = (taken: number, others: number): void => {
     moments.begin(1_000, true);
@@ -51,14 +54,28 @@ test('what others had the CPU for is none of the time of what was short', () => 
 });
 
 test('the first ones, whose code is not compiled yet, say nothing of what is short, unless they take longer than that', () => {
-  const moments = take(new Moments(() => 0), ...times(32, 15));
+  const moments = take(new Moments(() => IDLE), ...times(32, 15));
   assert.deepEqual([moments.isExpected, moments.areShort], [false, true]);
   assert.equal(take(moments, ...times(5, 8)).areShort, false);
-  assert.equal(take(new Moments(() => 0), 40).areShort, false);
+  assert.equal(take(new Moments(() => IDLE), 40).areShort, false);
+});
+
+test('of the first ones, what has not had the CPU is no code to be compiled', () => {
+  let cpu = 1;
+  const moments = new Moments(() => ({ cpu, waited: 0 }));
+  const work = (taken: number, used: number): void => {
+    moments.begin(1_000, true);
+    cpu += used;
+    moments.end(1_000 + taken);
+  };
+  for (let count = 0; count < 8; count++) work(12, 8);
+  assert.equal(moments.areShort, true);
+  for (let count = 0; count < 2; count++) work(12, 7);
+  assert.equal(moments.areShort, false);
 });
 
 test('the longer one was the longer it is remembered, unless nothing is done for seconds', () => {
-  const moments = take(new Moments(() => 0), ...times(1_000, 0.1));
+  const moments = take(new Moments(() => IDLE), ...times(1_000, 0.1));
   assert.equal(take(moments, 10).areShort, true);
   assert.equal(take(moments, 250).areShort, false);
   assert.equal(take(moments, ...times(31, 0.1)).areShort, false);

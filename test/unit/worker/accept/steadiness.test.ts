@@ -7,7 +7,10 @@ import { Steadiness } from '../../../../build/worker/accept/steadiness.js';
 function create(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const said = { now: 1_000, wait: 0, busy: 0, kept: 0 };
-  const steadiness = new Steadiness({ now: () => said.now, wait: () => said.wait }, () => said.busy);
+  const steadiness = new Steadiness(
+    { now: () => said.now, figures: () => ({ cpu: 0, waited: said.wait }) },
+    () => said.busy,
+  );
   return {
     steadiness,
     said,
