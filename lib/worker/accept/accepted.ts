@@ -36,9 +36,13 @@ export function keepUnread(socket: net.Socket): () => void {
   return () => socket._read(0);
 }
 
-/** What has been promised to be called when it closes. */
+/** What is to be called when an emitter closes, and what it takes listeners off with otherwise. */
+interface Promised {
+  readonly acts: ((this: never) => void)[];
+  readonly removeAll: EventEmitter['removeAllListeners'];
+}
 const PROMISED: unique symbol = Symbol('promised');
-type Closing = EventEmitter & { [PROMISED]?: ((this: never) => void)[] };
+type Closing = EventEmitter & { [PROMISED]?: Promised };
 
 /**
  * Calls `act` when it closes, also where the application takes all listeners off it, as some do to be rid of their own: what counts on a
@@ -47,18 +51,20 @@ type Closing = EventEmitter & { [PROMISED]?: ((this: never) => void)[] };
 export function whenClosed<T extends EventEmitter>(emitter: T, act: (this: T) => void): void {
   const closing: Closing = emitter;
   const promised = closing[PROMISED];
-  if (promised) promised.push(act);
+  if (promised) promised.acts.push(act);
   else {
-    closing[PROMISED] = [act];
+    closing[PROMISED] = { acts: [act], removeAll: closing.removeAllListeners };
     closing.removeAllListeners = removeOthers;
   }
   emitter.on('close', act);
 }
 
+/** Also of an object that has the emitter as its prototype. */
 function removeOthers(this: Closing, ...names: [name?: string | symbol]): Closing {
-  Object.getPrototypeOf(this).removeAllListeners.apply(this, names);
+  const { acts, removeAll } = this[PROMISED] as Promised;
+  removeAll.apply(this, names);
   const left = this.listeners('close');
-  for (const act of this[PROMISED] ?? []) if (!left.includes(act)) this.on('close', act as () => void);
+  for (const act of acts) if (!left.includes(act)) this.on('close', act as () => void);
   return this;
 }
 

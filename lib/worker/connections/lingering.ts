@@ -175,7 +175,10 @@ export class Lingering {
   #look(now: number): void {
     for (const [stream, stay] of this.#stays) {
       // The application may have taken our listener off.
-      if (stream.destroyed) this.#stays.delete(stream);
+      if (stream.destroyed) {
+        this.#stays.delete(stream);
+        continue;
+      }
       // Its answer is still on its way.
       if (!stream.writableFinished) {
         stay.since = now;

@@ -202,3 +202,18 @@ test('in any order of events: who is answered and sends is read until its end, w
   );
   assert.ok(lingered > 10_000, `${lingered} were seen to linger`);
 });
+
+test('one whose application has taken all listeners off it is forgotten when it has closed, and nobody looks any more', () => {
+  const world = new StoppedWorld();
+  try {
+    const lingering = new Lingering({ limit: 8, open: () => 1, release: () => undefined });
+    const connection = new Connection(world, false);
+    lingering.begin(connection as unknown as Departing);
+    connection.removeAllListeners('close');
+    connection.leave();
+    world.pass(TICK);
+    assert.deepEqual([lingering.size, world.interval], [0, undefined]);
+  } finally {
+    world.restore();
+  }
+});
