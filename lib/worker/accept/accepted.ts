@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events';
+import { EventEmitter } from 'node:events';
 import net from 'node:net';
 
 /** What is inside a connection. */
@@ -36,35 +36,45 @@ export function keepUnread(socket: net.Socket): () => void {
   return () => socket._read(0);
 }
 
-/** What is to be called when an emitter closes, and what it takes listeners off with otherwise. */
-interface Promised {
-  readonly acts: ((this: never) => void)[];
+/** The listeners that an emitter keeps, and what takes listeners off it otherwise. */
+interface Kept {
+  readonly emitter: EventEmitter;
+  readonly listeners: (() => void)[];
   readonly removeAll: EventEmitter['removeAllListeners'];
 }
-const PROMISED: unique symbol = Symbol('promised');
-type Closing = EventEmitter & { [PROMISED]?: Promised };
+const KEPT: unique symbol = Symbol('kept');
+type Keeping = EventEmitter & { [KEPT]?: Kept };
 
 /**
- * Calls `act` when it closes, also where the application takes all listeners off it, as some do to be rid of their own: what counts on a
- * `'close'` that never comes has its place for ever.
+ * Calls `act` when it closes, once, also where the application takes all listeners off it, as some do to be rid of their own: what counts on
+ * a `'close'` that never comes has its place for ever.
  */
 export function whenClosed<T extends EventEmitter>(emitter: T, act: (this: T) => void): void {
-  const closing: Closing = emitter;
-  const promised = closing[PROMISED];
-  if (promised) promised.acts.push(act);
+  let isOver = false;
+  // An application that saves listeners and adds them again has this one twice; and there may be copies of the emitter with the same listeners.
+  const onClose = function (this: unknown): void {
+    if (isOver || this !== emitter) return;
+    isOver = true;
+    act.call(emitter);
+  };
+  const keeping: Keeping = emitter;
+  const kept = keeping[KEPT];
+  if (kept) kept.listeners.push(onClose);
   else {
-    closing[PROMISED] = { acts: [act], removeAll: closing.removeAllListeners };
-    closing.removeAllListeners = removeOthers;
+    keeping[KEPT] = { emitter, listeners: [onClose], removeAll: keeping.removeAllListeners };
+    keeping.removeAllListeners = removeOthers;
   }
-  emitter.on('close', act);
+  emitter.on('close', onClose);
 }
 
-/** Also of an object that has the emitter as its prototype. */
-function removeOthers(this: Closing, ...names: [name?: string | symbol]): Closing {
-  const { acts, removeAll } = this[PROMISED] as Promised;
+/** Also of an object that has the emitter as its prototype, or has got its methods: only the emitter itself keeps anything. */
+function removeOthers(this: Keeping, ...names: [name?: string | symbol]): Keeping {
+  const kept = this[KEPT];
+  if (!kept) return EventEmitter.prototype.removeAllListeners.apply(this, names) as Keeping;
+  const { emitter, listeners, removeAll } = kept;
   removeAll.apply(this, names);
-  const left = this.listeners('close');
-  for (const act of acts) if (!left.includes(act)) this.on('close', act as () => void);
+  const left = emitter.listeners('close');
+  for (const onClose of listeners) if (!left.includes(onClose)) emitter.on('close', onClose);
   return this;
 }
 

@@ -94,8 +94,7 @@ export class Standing {
 
   /** Whether this one is not to be counted on either, since most of those that serve are not, as of the last look: else each that comes would be, until it has found out by itself. */
   doubts(): boolean {
-    const { unsteady, listening } = this.words;
-    if (unsteady <= listening) return false;
+    if (!this.words.areUnsteady) return false;
     this.steadiness.doubt();
     return true;
   }

@@ -87,10 +87,11 @@ export class Words {
     return this.#others(listens);
   }
 
-  /** How many others serve on whom nobody can count. */
-  get unsteady(): number {
-    return this.#others(
-      (word) => dutyUnsteady(word) && dutyState(word) !== DUTY.OFF && dutyState(word) !== DUTY.LEAVING,
+  /** Whether nobody can count on most of those that serve. */
+  get areUnsteady(): boolean {
+    return (
+      this.#others((word) => serves(word) && dutyUnsteady(word)) >
+      this.#others((word) => serves(word) && !dutyUnsteady(word))
     );
   }
 
@@ -174,6 +175,11 @@ export class Words {
 /** It listens, and its event loop turns, as far as it knows. */
 function listens(word: number): boolean {
   return dutyState(word) === DUTY.LISTENING && !dutyUnsteady(word);
+}
+
+function serves(word: number): boolean {
+  const state = dutyState(word);
+  return state === DUTY.LISTENING || state === DUTY.BRIEF || state === DUTY.BUSY;
 }
 
 function isPresent(word: number): boolean {

@@ -80,7 +80,9 @@ function isEndedByClose(response: ServerResponse): boolean {
 function reset({ req: { socket } }: ServerResponse): void {
   const transport = transportOf(socket);
   try {
-    transport.resetAndDestroy();
+    // Of a TLS stream that is being ended, the connection does not know.
+    if (socket.writableEnded) transport.destroy();
+    else transport.resetAndDestroy();
   } catch {
     // A Unix socket has no such thing.
     transport.destroy();

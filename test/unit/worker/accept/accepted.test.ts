@@ -35,10 +35,35 @@ test('listeners of anything else are taken off, and nothing else is', () => {
   assert.deepEqual(told, ['first', 'other', 'second']);
 });
 
-test('an object that has it as its prototype may take them off, too', () => {
+test('it is told once, also where its listeners were saved, taken off and added again', () => {
   const { emitter, told } = watched();
-  const wrapper: EventEmitter = Object.create(emitter);
-  assert.equal(wrapper.removeAllListeners('close'), wrapper);
-  wrapper.emit('close');
-  assert.deepEqual(told, ['first', 'second']);
+  const saved = emitter.listeners('close');
+  emitter.removeAllListeners('close');
+  for (const listener of saved) emitter.on('close', listener as () => void);
+  for (let time = 0; time < 2; time++) emitter.emit('close');
+  assert.deepEqual(told.sort(), ['first', 'other', 'other', 'second']);
+});
+
+test('an object that has it as its prototype, or its properties, may take listeners off, too; the close of that is no close', () => {
+  for (const derive of [Object.create, (emitter: EventEmitter) => Object.assign(new EventEmitter(), emitter)]) {
+    for (const names of [[], ['close']] as const) {
+      const { emitter, told } = watched();
+      const other: EventEmitter = derive(emitter);
+      assert.equal(other.removeAllListeners(...names), other);
+      other.emit('close');
+      assert.deepEqual(told, []);
+      emitter.emit('close');
+      assert.deepEqual(
+        told.filter((who) => who !== 'other'),
+        ['first', 'second'],
+      );
+    }
+  }
+});
+
+test('an object that has got only its methods loses its own listeners', () => {
+  const { removeAllListeners } = watched().emitter;
+  const other = Object.assign(new EventEmitter(), { removeAllListeners }).on('close', () => assert.fail('still there'));
+  other.removeAllListeners();
+  other.emit('close');
 });
