@@ -81,7 +81,7 @@ function reset({ req: { socket } }: ServerResponse): void {
   const transport = transportOf(socket);
   try {
     // Of a TLS stream that is being ended, the connection does not know.
-    if (socket.writableEnded) transport.destroy();
+    if (socket !== transport && socket.writableEnded) transport.destroy();
     else transport.resetAndDestroy();
   } catch {
     // A Unix socket has no such thing.
