@@ -10,7 +10,7 @@ import { keepHosts } from '../helpers/kept.js';
 import { passing } from '../helpers/passing.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { FILE, sharing } from '../helpers/shared.js';
-import { inTime } from '../helpers/wait.js';
+import { eventually, inTime } from '../helpers/wait.js';
 
 keepHosts();
 
@@ -156,6 +156,17 @@ for (const path of ['/await', '/poll', '/stream']) {
   });
 }
 
+for (const workerClass of ['sync', 'threaded'] as const) {
+  test(`await_forever_504: clients that wait, and the output, are no part of what is waited for: ${workerClass}`, async (t) => {
+    const { host, url } = await hanging(t, { workerClass, ...(workerClass === 'threaded' && { threads: 1 }) });
+    for (let count = 0; count < 3; count++) await RawClient.connect(t, url);
+    await eventually(async () => (await host.stats()).workers[0]?.connections === 3, 'three connections');
+    assert.equal((await get(`${url}/log-then-await`)).status, 504);
+    const [, { hung, pending }] = await host.event('worker:timeout');
+    assert.deepEqual([hung, pending], ['waiting', []]);
+  });
+}
+
 test('await_forever_504: after the head, the connection breaks', async (t) => {
   const { host, url } = await hanging(t);
   const received = await (await RawClient.connect(t, url)).get('/head-then-await').all();
@@ -295,7 +306,8 @@ test('boot_hangs: the stack names the function', async (t) => {
 });
 
 test('boot_hangs: a step that waits', async (t) => {
-  assert.equal((await bootHang(t, 'InitPolls')).hung, 'waiting');
+  const { hung, pending } = await bootHang(t, 'InitPolls');
+  assert.deepEqual([hung, pending], ['waiting', ['Timeout']]);
 });
 
 for (const name of ['AbortSpins', 'AbortWaits', 'AbortThrows']) {

@@ -5,6 +5,7 @@ import test from 'node:test';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { passing } from '../helpers/passing.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { shared } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
@@ -92,10 +93,56 @@ for (const workerClass of ['sync', 'threaded', 'async'] as const) {
     }, 'a report of a native call');
   });
 
+  test(`slow_native_call: ${workerClass}, each is told of, though it is over before anything was to be seen of it`, async () => {
+    const { host } = served();
+    const url = await host.ready();
+    const paths = Array.from({ length: 8 }, () => `/nap/${++count}`);
+    for (const path of paths) {
+      assert.equal((await get(`${url}${path}`)).body, path);
+      const [, report] = await host.event('worker:slow', (_, { request }) => request?.url === path);
+      assert.ok(report.age >= SLOW && report.doing !== 'waiting', JSON.stringify(report));
+      assert.equal(report.request.remoteAddress, '127.0.0.1');
+    }
+    const told = host.of('worker:slow').map(({ args }) => args[1].request?.url);
+    assert.deepEqual(
+      told.filter((path) => path?.startsWith('/nap/')),
+      paths,
+    );
+  });
+
   test(`slow_await_says_what_it_waits_for: ${workerClass}`, async () => {
     const { report } = await reported(served(), 'await');
     assert.deepEqual([report.doing, report.stack, report.paused], ['waiting', undefined, undefined]);
     assert.deepEqual(report.pending, ['Timeout']);
+  });
+
+  test(`slow_await_says_what_it_waits_for, from the first request on, and of requests without a pause: ${workerClass}`, async (t) => {
+    const host = slowHost(t, { workerClass, ...(workerClass === 'threaded' && { threads: 1 }) });
+    for (let round = 0; round < 3; round++) {
+      const { report } = await reported({ host, gates: gatesOf.get(host) ?? '' }, 'await');
+      assert.deepEqual([round, report.pending], [round, ['Timeout']]);
+    }
+  });
+
+  test(`a worker that was stopped is not taken for one at work in Node: ${workerClass}`, async () => {
+    const { host, gates } = served();
+    const url = await host.ready();
+    const [pid = 0] = host.workerPids;
+    for (let round = 0; round < 8; round++) {
+      const name = `${++count}`;
+      const answer = get(`${url}/await/${name}`);
+      await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'the request');
+      process.kill(pid, 'SIGSTOP');
+      const asked = host.call('stacks');
+      // Long enough that whoever watches it speaks in its place: nothing is to happen here.
+      await passing(host, 2 * SLOW);
+      process.kill(pid, 'SIGCONT');
+      // biome-ignore lint/suspicious/noExplicitAny: of a host.
+      for (const { stack = 'slow-ways' } of (await asked) as any[]) assert.match(stack, /slow-ways/);
+      writeFileSync(join(gates, name), '');
+      assert.equal((await answer).status, 200);
+    }
+    for (const { args } of host.of('worker:slow')) assert.match(args[1].stack ?? 'slow-ways', /slow-ways/);
   });
 
   test(`slow_request_does_not_disturb_a_debugger: ${workerClass}`, { skip: workerClass === 'threaded' }, async () => {

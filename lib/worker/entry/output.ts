@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { noteOpened } from '../insight/pending.js';
 
 /** What comes out of the threads of this process, and is piped to its own output. */
 const FROM_THREAD = 'ReadableWorkerStdio';
@@ -17,7 +18,8 @@ export function guardOutput(): void {
     Object.defineProperty(process, name, {
       ...property,
       get() {
-        const stream = get.call(process) as Writable;
+        // Its pipe, or terminal, is nothing that a request waits for.
+        const stream = guarded ? (get.call(process) as Writable) : noteOpened(() => get.call(process) as Writable);
         if (guarded !== stream) {
           guarded = stream;
           guard(stream);

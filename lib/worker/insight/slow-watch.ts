@@ -2,9 +2,11 @@
  * What a thread is doing at a moment: why a request is slow, asked by a clock or by the master. It finds out and tells; nothing is ended here,
  * and how a thread is held is a matter of who watches it.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { asDelay } from '../../delay.js';
 import { monotonic } from '../../monotonic.js';
 import type { KernelState, SlowMessage, ThreadActivity, TimedOutRequest } from '../../protocol/activity.js';
+import { figuresOf } from '../../system/thread-figures.js';
 import { kernelState } from '../../system/thread-state.js';
 import { readImage } from '../vitals/board.js';
 import { type Signs, STAGE, type Vitals } from '../vitals/vitals.js';
@@ -14,28 +16,48 @@ import { SlowRecord } from './slow-record.js';
 /** A thread whose event loop turns tells of its slow request itself, and gets so much longer to do so. Milliseconds. */
 const GRACE = 20;
 const SHORTEST_REST = 5;
+const ALWAYS = (): boolean => true;
+/** A thread that runs JavaScript stops within that time, whatever the machine does beside; one that took longer came from native code. Milliseconds. */
+const PROMPT = 50;
 
 /** What was seen of a thread by having it stand still for a moment. */
 export interface Glimpse {
-  /** Absent where it did not stop in time: it is in native code. */
+  /** Absent where it did not stop in time, which means that it is in native code, or where it waits. */
   readonly stack?: string;
+  /** It has nothing to do: it was met in its event loop, or that has turned meanwhile. */
+  readonly waits?: boolean;
   /** For so many milliseconds it stood still; 0 where it did not. */
   readonly paused: number;
   /** Why nobody looked: it cannot be done, or somebody else has it in his hands, who ends it. */
   readonly blind?: 'impossible' | 'taken';
 }
 
-/** With what the kernel says of a thread that did not stop. */
 interface Found extends Glimpse {
+  /** What the kernel says of a thread that did not stop. */
   readonly kernel?: KernelState | undefined;
+  /** So many milliseconds went by until it stopped, or was let alone, without those in which it waited for a CPU. */
+  readonly took: number;
 }
 
-/**
- * Has the watched thread stand still for a moment, and go on.
- *
- * @param seen - called while it stands still (`held`), or when it is given up that it will.
- */
-export type Look = (seen: (held: boolean) => void) => Promise<Glimpse>;
+/** What is slow, as it is found before anybody looks. */
+interface Sighting {
+  /** When the request began; of a class that serves many, when that one did which came last; 0 for none. */
+  readonly stamp: number;
+  readonly request: TimedOutRequest | undefined;
+  readonly at: number;
+  readonly kernel: KernelState | undefined;
+}
+
+/** Why a thread is looked at. */
+export interface Looking {
+  /** Asked right before it is to stand still; until then it goes on, and what was to be seen may be over. */
+  wanted(): boolean;
+  /** Called while it stands still (`held`), or when it is given up that it will; for each time, of which the last one counts. */
+  seen(held: boolean): void;
+}
+
+/** Has the watched thread stand still for a moment, and go on. */
+export type Look = (looking: Looking) => Promise<Glimpse>;
 
 export interface Watched {
   readonly vitals: Vitals;
@@ -46,8 +68,6 @@ export interface Watched {
   /** The listening sockets, see `peersOf()`. */
   readonly sockets: readonly (string | number)[];
   readonly look: Look;
-  /** Whether a stack shows nothing but how the event loop of this library turns. */
-  readonly isIdle: (stack: string) => boolean;
 }
 
 /** Watches one thread from another one. All that is found out of it is found out here, one thing at a time. */
@@ -85,7 +105,7 @@ export class SlowWatch {
   /** What the thread does now; whether its event loop turns or not. */
   async activity(): Promise<ThreadActivity> {
     let found: ThreadActivity | undefined;
-    const glimpse = await this.#glimpse(() => {
+    const glimpse = await this.#glimpse(ALWAYS, () => {
       const { vitals, image, thread } = this.#watched;
       const record = vitals.read().stage === STAGE.BOOTING ? undefined : readImage(image);
       found = {
@@ -94,7 +114,7 @@ export class SlowWatch {
         ...(record?.request && { request: this.#withAddress(record.request) }),
       };
     });
-    return { active: 0, ...found, ...this.#doing(glimpse) };
+    return { active: 0, ...found, ...doing(glimpse) };
   }
 
   #rest(duration: number): void {
@@ -134,28 +154,49 @@ export class SlowWatch {
       if (record.claim(signs.request || record.latest || subject)) record.suppress();
       return;
     }
-    let seen: { readonly stamp: number; readonly request: TimedOutRequest | undefined } | undefined;
-    const glimpse = await this.#glimpse(() => {
-      const stamp = signs.request || record.latest;
-      const request = stamp === 0 ? undefined : readImage(this.#watched.image)?.request;
-      // It may have ended meanwhile, and another one have begun: of that nothing was to be found out.
-      if (this.#goesOn(signs) && stamp === (signs.request || record.latest))
-        seen = { stamp, request: request && this.#withAddress(request) };
+    const sighting = this.#sighting(signs);
+    if (sighting === undefined) return;
+    let held = false;
+    const isSame = (): boolean => this.#isSame(signs, sighting);
+    const glimpse = await this.#glimpse(isSame, () => {
+      // It may have ended meanwhile, and another one have begun.
+      held = isSame();
     });
     if (this.#ended || glimpse.blind === 'taken') return;
-    // Its event loop turned all the same, and it tells of itself.
-    if (glimpse.stack !== undefined && this.#watched.isIdle(glimpse.stack)) return;
-    if (seen === undefined || !record.claim(seen.stamp || subject)) return;
+    const seen = held && !glimpse.waits;
+    // Behind its handler, it may be about to end.
+    if (!seen && !this.#isOver(signs, sighting)) await delay(GRACE);
+    // Its event loop has turned all the same, and what goes on tells of itself.
+    if (!seen && !this.#isOver(signs, sighting)) return;
+    const { request, stamp, at } = sighting;
+    if (!record.claim(stamp || subject)) return;
     const { thread } = this.#watched;
-    const { request, stamp } = seen;
     this.#tell({
       type: 'slow',
       ...(request && { request }),
-      age: monotonic() - (stamp || subject),
-      ...this.#doing(glimpse),
+      age: (seen ? monotonic() : at) - (stamp || subject),
+      ...(seen ? doing(glimpse) : doneMeanwhile(glimpse, sighting)),
       ...(thread !== undefined && { thread }),
       ...record.report(),
     });
+  }
+
+  /** Undefined where it is over by then. */
+  #sighting(signs: Signs): Sighting | undefined {
+    const stamp = signs.request || this.#record.latest;
+    const request = stamp === 0 ? undefined : readImage(this.#watched.image)?.request;
+    const named = request && this.#withAddress(request);
+    const sighting = { stamp, request: named, at: monotonic(), kernel: this.#kernel() };
+    return this.#isSame(signs, sighting) ? sighting : undefined;
+  }
+
+  #isSame(signs: Signs, { stamp }: Sighting): boolean {
+    return this.#goesOn(signs) && stamp === (signs.request || this.#record.latest);
+  }
+
+  /** The request is; that a silence is over does not say whose it was. */
+  #isOver(signs: Signs, { stamp }: Sighting): boolean {
+    return signs.request > 0 ? !this.#goesOn(signs) : stamp > 0 && stamp !== this.#record.latest;
   }
 
   #goesOn(before: Signs): boolean {
@@ -168,31 +209,48 @@ export class SlowWatch {
     return { ...request, ...(address !== undefined && { remoteAddress: address }) };
   }
 
-  #doing({ stack, paused, blind, kernel }: Found): Partial<ThreadActivity> {
-    if (stack !== undefined) {
-      const idle = this.#watched.isIdle(stack);
-      return idle ? { doing: 'waiting', paused } : { doing: 'javascript', stack, paused };
-    }
-    return { ...(!blind && { doing: 'native' }), ...(kernel && { kernel }), ...(paused > 0 && { paused }) };
+  #kernel(): KernelState | undefined {
+    return kernelState(`/proc/self/task/${this.#watched.vitals.systemThread}`);
   }
 
   /** One look at a time: of two, one would let go of what the other one holds. */
-  #glimpse(seen: () => void): Promise<Found> {
+  #glimpse(wanted: () => boolean, seen: () => void): Promise<Found> {
     const { look, vitals } = this.#watched;
     let kernel: KernelState | undefined;
-    const glimpse = this.#busy.then(() =>
-      look((held) => {
-        seen();
-        if (!held) kernel = kernelState(`/proc/self/task/${vitals.systemThread}`);
-      }),
-    );
+    let took = 0;
+    const glimpse = this.#busy.then(() => {
+      const waited = (): number => figuresOf(vitals.systemThread).waited;
+      const since = monotonic() - waited();
+      return look({
+        wanted,
+        seen: (held) => {
+          took ||= monotonic() - waited() - since;
+          seen();
+          if (!held) kernel = this.#kernel();
+        },
+      });
+    });
     this.#busy = glimpse.catch(() => undefined);
     return glimpse.then(
       (found) => {
         if (found.paused > 0) this.#record.notePause(found.paused);
-        return { ...found, kernel };
+        return { ...found, kernel, took };
       },
-      () => ({ paused: 0, blind: 'impossible', kernel }),
+      () => ({ paused: 0, blind: 'impossible', kernel, took }),
     );
   }
+}
+
+function doing({ stack, waits, paused, blind, kernel }: Found): Partial<ThreadActivity> {
+  if (waits) return { doing: 'waiting', paused };
+  if (stack !== undefined) return { doing: 'javascript', stack, paused };
+  return { ...(!blind && { doing: 'native' }), ...(kernel && { kernel }), ...(paused > 0 && { paused }) };
+}
+
+/** What kept a request that was over when the thread stopped. Where that was soon, nobody knows. */
+function doneMeanwhile({ paused, took }: Found, { kernel }: Sighting): Partial<ThreadActivity> {
+  return {
+    ...(took > PROMPT && { doing: 'native', ...(kernel && { kernel }) }),
+    ...(paused > 0 && { paused }),
+  };
 }

@@ -1,5 +1,5 @@
 import type { StacksMessage, ThreadActivity } from '../../protocol/activity.js';
-import { pendingBeyond } from '../insight/pending.js';
+import { pending } from '../insight/pending.js';
 import { SlowRecord } from '../insight/slow-record.js';
 import { readSlotAt } from '../vitals/board.js';
 import type { Vitals } from '../vitals/vitals.js';
@@ -15,8 +15,6 @@ export interface Answering {
   /** The index of its process's slot. */
   readonly slot: number;
   readonly thread: number | undefined;
-  /** What it waited for when it had nothing to do. */
-  readonly idle: readonly string[];
   readonly servant: Supervisor | undefined;
 }
 
@@ -26,7 +24,7 @@ export interface Answering {
  */
 export async function answerAsk(
   ask: number,
-  { vitals, slot, thread, idle, servant }: Answering,
+  { vitals, slot, thread, servant }: Answering,
 ): Promise<StacksMessage | undefined> {
   if (!new SlowRecord(vitals.memory).answers(ask)) return undefined;
   if (servant?.stacks !== undefined) return { type: 'stacks', ask, threads: await servant.stacks(ask) };
@@ -40,7 +38,7 @@ export async function answerAsk(
         active,
         ...(request && { request }),
         doing: 'waiting',
-        pending: pendingBeyond(idle, connections),
+        pending: pending(connections),
       },
     ],
   };

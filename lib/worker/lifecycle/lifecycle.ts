@@ -12,7 +12,7 @@ import { shown } from '../../serialized-error.js';
 import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
-import { without } from '../insight/pending.js';
+import { noteStart, pending } from '../insight/pending.js';
 import { explained } from '../own-script.js';
 import { activeIn, othersServe } from '../vitals/board.js';
 import type { Verdict } from '../vitals/judge.js';
@@ -23,7 +23,6 @@ import { answerAsk } from './activity.js';
 import { exitWarning } from './exit-warning.js';
 import type { Link } from './link.js';
 import { OutsideTerm } from './outside-term.js';
-import { connectionOf, NOBODY } from './resources.js';
 import { type Prepared, Standby, unused } from './standby.js';
 import { callTermHandlers, captureTerm, hearsTerm } from './term-handlers.js';
 
@@ -34,6 +33,9 @@ const CRASH_LIMIT = 1_000;
 const ORPHAN_LIMIT = 400;
 /** How long the threads of a process have to say their last words on a quick stop. Milliseconds. */
 const QUIT_LIMIT = 250;
+
+/** Of a worker that was not ready yet. */
+const NOBODY: Timeout = { answered: false, ended: Promise.resolve() };
 
 /** The context of the worker itself. */
 const OWN = new AsyncResource('PREFORKWORKER');
@@ -101,8 +103,6 @@ export function startLifecycle(
   let lastAct = (): Promise<void> => Promise.resolve();
   /** Whether what is told gets into a log. */
   let heard = logged;
-  /** What it waited for when it began to serve. */
-  let idle: readonly string[] = [];
 
   const failBoot = (error: unknown): never => {
     reported = true;
@@ -133,12 +133,11 @@ export function startLifecycle(
     crashing = true;
     reported = true;
     slot.freeze();
-    const resources = process.getActiveResourcesInfo();
+    const awaited = pending(slot.connections);
     const { answered, request, ended } = worker?.timeOut?.() ?? NOBODY;
-    const pending = without(resources, [...idle, ...connectionOf(request)]);
     tell({
       type: 'timeout',
-      ...{ clock, elapsed, answered, hung: 'waiting', pending },
+      ...{ clock, elapsed, answered, hung: 'waiting', pending: awaited },
       ...(request && { request: { ...request, startedAt: slot.startedAt } }),
       ...(thread !== undefined && { thread }),
     });
@@ -246,17 +245,18 @@ export function startLifecycle(
       if (draining) return;
       slot.setState(STATE.SERVING);
       pulse.serve();
-      idle = process.getActiveResourcesInfo();
+      noteStart();
       tell({ type: 'ready', ...(ready.since !== undefined && { since: ready.since }) });
     },
   };
 
+  noteStart();
   if (access)
     access.tellLoss = (message) =>
       tell({ type: 'warning', code: 'access-log', message, ...(thread !== undefined && { thread }) });
   const serve = (id: number): unknown => draining || crashing || quitting || standby.give(id);
   const stacks = (ask: number): void => {
-    const answering = { vitals: pulse.vitals, slot: index, thread, idle, servant: ordered };
+    const answering = { vitals: pulse.vitals, slot: index, thread, servant: ordered };
     void answerAsk(ask, answering).then((message) => message && tell(message));
   };
   const stay = (): void => outside.answered();

@@ -3,7 +3,7 @@ import { asDelay } from '../../delay.js';
 import { monotonic } from '../../monotonic.js';
 import { numberOf } from '../accept/accepted.js';
 import { descriptorOf } from '../connections/connection.js';
-import { pendingBeyond } from '../insight/pending.js';
+import { noteRest, pending } from '../insight/pending.js';
 import { SlowRecord } from '../insight/slow-record.js';
 import { afterTurn } from '../vitals/loop-time.js';
 import type { WorkerContext } from '../worker.js';
@@ -29,7 +29,6 @@ export class SlowRequests {
   readonly #record: SlowRecord;
   readonly #active: () => readonly Arrival[];
   readonly #told = new WeakSet<Arrival>();
-  #idle: readonly string[] = [];
 
   /**
    * @param active - whose handlers have not ended their answers, in the order of their beginnings.
@@ -82,8 +81,7 @@ export class SlowRequests {
   #look(): void {
     const now = performance.now();
     const active = this.#active();
-    // What is there when nothing is to be done.
-    if (active.length === 0) this.#idle = pendingBeyond([], this.#context.slot.connections);
+    if (active.length === 0) noteRest(this.#context.slot.connections);
     this.#noteTold(active);
     const next = active.find((arrival) => !this.#told.has(arrival));
     const due = (next?.began ?? now) + this.#slowAfter;
@@ -100,7 +98,7 @@ export class SlowRequests {
 
   #tellAll(): void {
     const now = performance.now();
-    let pending: readonly string[] | undefined;
+    let awaited: readonly string[] | undefined;
     const active = this.#active();
     this.#noteTold(active);
     for (const arrival of active) {
@@ -114,8 +112,8 @@ export class SlowRequests {
         this.#record.suppress();
         continue;
       }
-      pending ??= pendingBeyond(this.#idle, this.#context.slot.connections);
-      this.#tell(arrival, now - arrival.began, pending);
+      awaited ??= pending(this.#context.slot.connections);
+      this.#tell(arrival, now - arrival.began, awaited);
     }
   }
 
@@ -125,7 +123,7 @@ export class SlowRequests {
     if (told) this.#told.add(told);
   }
 
-  #tell({ request, socket, id }: Arrival, age: number, pending: readonly string[]): void {
+  #tell({ request, socket, id }: Arrival, age: number, awaited: readonly string[]): void {
     const { method = '', url = '' } = request;
     const { remoteAddress } = socket;
     const { thread } = this.#context.spec;
@@ -140,7 +138,7 @@ export class SlowRequests {
       },
       age,
       doing: 'waiting',
-      pending,
+      pending: awaited,
       ...(thread !== undefined && { thread }),
       ...this.#record.report(),
     });

@@ -1,20 +1,20 @@
 import type { ThreadActivity } from '../../protocol/activity.js';
-import type { Glimpse } from '../insight/slow-watch.js';
-import { inGlimpseLimit, listing } from '../watchdog/glimpse.js';
+import type { Glimpse, Looking } from '../insight/slow-watch.js';
+import { inGlimpseLimit, listing, lookTwice } from '../watchdog/glimpse.js';
 import type { ThreadHandle } from './thread-handle.js';
 import type { Tracer } from './tracer.js';
 
 /** Has a thread stand still for as long as it takes to write down its calls, and go on. From the main thread of its process. */
-export async function glimpseThread(
-  { threadId, watch }: ThreadHandle,
-  tracer: Tracer,
-  seen: (held: boolean) => void,
-): Promise<Glimpse> {
+export function glimpseThread(thread: ThreadHandle, tracer: Tracer, looking: Looking): Promise<Glimpse> {
+  return lookTwice(thread.watch.vitals, () => look(thread, tracer, looking));
+}
+
+async function look({ threadId, watch }: ThreadHandle, tracer: Tracer, { wanted, seen }: Looking): Promise<Glimpse> {
   if (tracer.holds(threadId)) return { paused: 0, blind: 'taken' };
-  const hold = await tracer.hold(threadId, true);
+  const hold = await tracer.hold(threadId, wanted);
   if (hold === undefined) return { paused: 0, blind: 'impossible' };
   try {
-    const stack = await inGlimpseLimit(hold.stack, watch.vitals.systemThread);
+    const stack = await inGlimpseLimit(Promise.race([hold.stack, hold.unwanted]), watch.vitals.systemThread);
     seen(stack !== undefined);
     if (stack === undefined) return { paused: 0, ...(!hold.isReached && { blind: 'impossible' }) };
     return { stack, paused: listing(hold.scripts) + hold.age };

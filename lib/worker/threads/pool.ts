@@ -147,7 +147,7 @@ export class ThreadPool implements Servant {
       onExit: (code) => this.#lost.delete(thread) || this.#bury(thread, code),
       onHang: (finding) => void this.#onHang(thread, finding),
       onSlow: this.#lifecycle.tell,
-      look: (seen) => glimpseThread(thread, this.#tracer, seen),
+      look: (looking) => glimpseThread(thread, this.#tracer, looking),
     });
     this.#threads.set(number, thread);
   }

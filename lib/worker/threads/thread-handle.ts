@@ -10,7 +10,6 @@ import { type Look, SlowWatch } from '../insight/slow-watch.js';
 import { ownSent } from '../lifecycle/sent.js';
 import { namesOf } from '../sockets.js';
 import { Vitals } from '../vitals/vitals.js';
-import { isIdle } from '../watchdog/trace.js';
 import { Allowance, mail } from './mail.js';
 import type { Moved, ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 import { Offspring } from './offspring.js';
@@ -109,7 +108,6 @@ export class ThreadHandle {
     const watched = {
       ...{ vitals: this.watch.vitals, image: this.image, thread: this.number },
       look: events.look,
-      isIdle,
       sockets: this.sockets,
     };
     this.slow = new SlowWatch(watched, spec.clocks.slowAfter, events.onSlow);

@@ -9,6 +9,8 @@ export interface Hold {
   readonly isOrdered: boolean;
   /** Resolves when it has paused, with its calls. */
   readonly stack: Promise<string>;
+  /** Resolves when it could be paused, and that was no longer wanted. */
+  readonly unwanted: Promise<undefined>;
   /** Whether the inspector knows it, so that it will hear of the order in any case. */
   readonly isReached: boolean;
   /** How many scripts it has, and for how many milliseconds it has stood still, or was to. */
@@ -45,15 +47,16 @@ export class Tracer {
   /**
    * Holds a thread until it is released; undefined in a Node without an inspector.
    *
-   * @param gently - it may run on until all that it says first has been read, so that it is held no longer than it must be.
+   * @param wanted - where it may run on until all that it says first has been read, so that it is held no longer than it must be: whether
+   * it is to be held then.
    */
-  async hold(threadId: number, gently = false): Promise<Hold | undefined> {
+  async hold(threadId: number, wanted?: () => boolean): Promise<Hold | undefined> {
     const inspector = await import('node:inspector').catch(() => undefined);
     if (inspector === undefined) return undefined;
     // Whoever looks at it lets go of it soon; two would let go of what the other one holds.
     for (let before = this.#holdings.get(threadId); before; before = this.#holdings.get(threadId))
       await before.released;
-    const holding = new Holding(() => this.#release(threadId), gently);
+    const holding = new Holding(() => this.#release(threadId), wanted);
     this.#holdings.set(threadId, holding);
     if (this.#session === undefined) this.#open(new inspector.Session());
     else this.#pause(threadId);
@@ -93,7 +96,7 @@ export class Tracer {
     if (holding === undefined || !this.#names.has(threadId)) return;
     holding.isReached = true;
     this.#send(threadId, 'Debugger.enable', AWAITED);
-    if (!holding.gently) this.#order(threadId, holding);
+    if (holding.wanted === undefined) this.#order(threadId, holding);
   }
 
   #order(threadId: number, holding: Holding): void {
@@ -122,26 +125,31 @@ export class Tracer {
 class Holding implements Hold {
   readonly ordered: Promise<void>;
   readonly stack: Promise<string>;
+  readonly unwanted: Promise<undefined>;
   readonly released: Promise<void>;
   readonly release: () => void;
   end: () => void = () => undefined;
-  readonly gently: boolean;
+  readonly wanted: (() => boolean) | undefined;
   isOrdered = false;
   isReached = false;
   #orderedAt = 0;
   #ordered: () => void = () => undefined;
   #pausedAt: (stack: string) => void = () => undefined;
+  #leave: (unwanted: undefined) => void = () => undefined;
   /** Where each script is from: the calls do not always say. */
   readonly #scripts = new Map<string, string>();
 
-  constructor(release: () => void, gently: boolean) {
+  constructor(release: () => void, wanted: (() => boolean) | undefined) {
     this.release = release;
-    this.gently = gently;
+    this.wanted = wanted;
     this.ordered = new Promise((resolve) => {
       this.#ordered = resolve;
     });
     this.stack = new Promise((resolve) => {
       this.#pausedAt = resolve;
+    });
+    this.unwanted = new Promise((resolve) => {
+      this.#leave = resolve;
     });
     this.released = new Promise((resolve) => {
       this.end = resolve;
@@ -164,7 +172,12 @@ class Holding implements Hold {
 
   /** Returns whether it is time to give the order. */
   hear(message: Heard): boolean {
-    if (message.method === undefined) return message.id === AWAITED && this.gently;
+    if (message.method === undefined) {
+      if (message.id !== AWAITED || this.wanted === undefined) return false;
+      const wanted = this.wanted();
+      if (!wanted) this.#leave(undefined);
+      return wanted;
+    }
     if (message.method === 'Debugger.scriptParsed') this.#scripts.set(message.params.scriptId, message.params.url);
     if (message.method === 'Debugger.paused') this.#pausedAt(formatFrames(message.params.callFrames, this.#scripts));
     return false;

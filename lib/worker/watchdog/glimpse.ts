@@ -1,12 +1,16 @@
 import type { Debugger, InspectorNotification } from 'node:inspector';
 import { monotonic } from '../../monotonic.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
-import type { Glimpse } from '../insight/slow-watch.js';
+import type { Glimpse, Looking } from '../insight/slow-watch.js';
+import type { Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
-import { formatFrames, inTraceLimit, type TimeLimit } from './trace.js';
+import { formatFrames, inTraceLimit, isIdle, isUncertain, type TimeLimit } from './trace.js';
 
 /** Native code comes back to JavaScript, or does not: there is no hurry, but the report is to tell of this moment. Milliseconds. */
 export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 1_000 };
+
+/** A thread that has turned to what came in says within that time what it waits for. Milliseconds, as above. */
+const OWN_WORD: TimeLimit = { used: 40, all: 1_000 };
 
 /** So long, roughly, a thread takes to say which scripts it has; nobody else can measure it. Milliseconds. */
 export function listing(scripts: number): number {
@@ -18,24 +22,45 @@ type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
 type Paused = InspectorNotification<Debugger.PausedEventDataType>;
 
 /** Waits for the stack of a thread as long as it makes sense; undefined when it does not come. */
-export async function inGlimpseLimit(stack: Promise<string>, systemThread: number): Promise<string | undefined> {
+export async function inGlimpseLimit<T>(
+  stack: Promise<T>,
+  systemThread: number,
+  limit: TimeLimit = GLIMPSE_LIMIT,
+): Promise<T | undefined> {
   // One of its own: to look at that of the clock would be to count the same absence twice.
   const figures = ThreadFigures.of(systemThread);
   try {
-    return await inTraceLimit(stack, new Absence(figures, monotonic()), GLIMPSE_LIMIT);
+    return await inTraceLimit(stack, new Absence(figures, monotonic()), limit);
   } finally {
     figures.close();
   }
 }
 
 /**
+ * Looks, and says of a thread that was met in its event loop that it waits. Where the first look leaves it open what keeps the thread, there is a
+ * second one: if it slept, its event loop has turned by then; if it is busy, it is seen at work.
+ */
+export async function lookTwice(vitals: Vitals, look: () => Promise<Glimpse>): Promise<Glimpse> {
+  const { beat } = vitals.read();
+  const first = await look();
+  if (first.stack === undefined) return first;
+  if (isIdle(first.stack)) return { paused: first.paused, waits: true };
+  if (!isUncertain(first.stack)) return first;
+  await inGlimpseLimit(new Promise(() => undefined), vitals.systemThread, OWN_WORD);
+  if (vitals.read().beat !== beat) return { paused: first.paused, waits: true };
+  const second = await look();
+  const paused = first.paused + second.paused;
+  return second.stack !== undefined && isIdle(second.stack) ? { paused, waits: true } : { ...second, paused };
+}
+
+/**
  * Has the main thread of this process stand still for as long as it takes to write down its calls, and go on. From another thread.
  *
- * First it says which scripts it has, and goes on while that is read; only then it is to pause. What is sent to it is acted on in its order, when
+ * First it says which scripts it has, and goes on while that is read; only then it is to pause, if that is still wanted. What is sent to it is acted on in its order, when
  * it comes to JavaScript. So a pause that is withdrawn in time never comes: a call of native code is not stopped at its end by somebody who has
  * ceased to wait. A developer who has stopped it at a breakpoint finds it there as before.
  */
-export async function glimpseMainThread(systemThread: number, seen: (held: boolean) => void): Promise<Glimpse> {
+export async function glimpseMainThread(systemThread: number, { wanted, seen }: Looking): Promise<Glimpse> {
   const { Session } = process.getBuiltinModule('node:inspector');
   const session = new Session();
   session.connectToMainThread();
@@ -57,6 +82,7 @@ export async function glimpseMainThread(systemThread: number, seen: (held: boole
         });
         session.post('Debugger.enable', (error) => {
           if (error !== null) reject(error);
+          else if (!wanted()) resolve('');
           else if (frames === undefined) session.post('Debugger.pause', () => (orderedAt = performance.now()));
         });
       }),

@@ -13,14 +13,14 @@ import { ThreadFigures } from '../../system/thread-figures.js';
 import { farewells, writeLeft } from '../access/rescue.js';
 import { hungAddress } from '../insight/client-address.js';
 import { SlowRecord } from '../insight/slow-record.js';
-import { SlowWatch } from '../insight/slow-watch.js';
+import { type Looking, SlowWatch } from '../insight/slow-watch.js';
 import { lastAsk, readImage, storeImage } from '../vitals/board.js';
 import { Judge, type Verdict } from '../vitals/judge.js';
 import { STAGE, Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { bidFarewell } from './farewell.js';
-import { glimpseMainThread } from './glimpse.js';
-import { inTraceLimit, isIdle, traceMainThread } from './trace.js';
+import { glimpseMainThread, lookTwice } from './glimpse.js';
+import { inTraceLimit, traceMainThread } from './trace.js';
 
 /** What a watchdog is told when it starts. */
 export interface WatchdogData {
@@ -65,8 +65,8 @@ const judge = new Judge(limits, spawnedAt);
 const absence = new Absence(ThreadFigures.of(vitals.systemThread), since);
 const record = new SlowRecord(memory);
 const watched = {
-  ...{ vitals, image, thread: undefined, sockets, isIdle },
-  look: (seen: (held: boolean) => void) => glimpseMainThread(vitals.systemThread, seen),
+  ...{ vitals, image, thread: undefined, sockets },
+  look: (looking: Looking) => lookTwice(vitals, () => glimpseMainThread(vitals.systemThread, looking)),
 };
 const slow = new SlowWatch(watched, limits.slowAfter, tell);
 

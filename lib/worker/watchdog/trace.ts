@@ -43,8 +43,23 @@ export function formatFrames(frames: readonly Debugger.CallFrame[], scripts: Rea
 /** Whether there is a call of this library in it, and none but Node's beside: such a thread has nothing to do, and was met in its event loop. */
 export function isIdle(stack: string): boolean {
   const lines = stack.split('\n');
-  const isOwn = (line: string): boolean => line.includes(LIBRARY);
-  return lines.some(isOwn) && lines.every((line) => isOwn(line) || /(?:\(|at )node:/.test(line));
+  return lines.some(isOwn) && lines.every((line) => isOwn(line) || isNodes(line));
+}
+
+/**
+ * Whether there is nothing but calls of Node's in it. Mostly such a thread slept, and has just turned to what came in, which is the first JavaScript
+ * that it could be held in; but Node's own code may keep it busy, too.
+ */
+export function isUncertain(stack: string): boolean {
+  return stack.split('\n').every(isNodes);
+}
+
+function isOwn(line: string): boolean {
+  return line.includes(LIBRARY);
+}
+
+function isNodes(line: string): boolean {
+  return /(?:\(|at )node:/.test(line);
 }
 
 function readablePath(url: string): string {
@@ -56,11 +71,11 @@ function readablePath(url: string): string {
 }
 
 /** Waits for a stack as long as it makes sense; undefined when it does not come. */
-export async function inTraceLimit(
-  tracing: Promise<string>,
+export async function inTraceLimit<T>(
+  tracing: Promise<T>,
   absence: Absence,
   limit: TimeLimit = TRACE_LIMIT,
-): Promise<string | undefined> {
+): Promise<T | undefined> {
   const start = monotonic();
   const before = absence.measure(start);
   for (let now = start, away = 0; now - start - away < limit.used && now - start < limit.all; ) {

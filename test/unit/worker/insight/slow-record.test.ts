@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { pendingBeyond } from '../../../../build/worker/insight/pending.js';
 import { SlowRecord } from '../../../../build/worker/insight/slow-record.js';
 import { Vitals } from '../../../../build/worker/vitals/vitals.js';
-import { isIdle } from '../../../../build/worker/watchdog/trace.js';
+import { isIdle, isUncertain } from '../../../../build/worker/watchdog/trace.js';
 
 const MINUTE = 60_000;
 
@@ -90,15 +89,6 @@ test('an order to say what is done is answered once', () => {
   assert.equal(watcher.answers(2), true);
 });
 
-test('the clients are not what is waited for, nor is what is always there', (t) => {
-  const resources = ['PipeWrap', 'TCPSocketWrap', 'TCPSocketWrap', 'TCPServerWrap', 'Timeout', 'PipeWrap'];
-  t.mock.method(process, 'getActiveResourcesInfo', () => resources);
-  assert.deepEqual(pendingBeyond(['PipeWrap'], 1), ['TCPSocketWrap', 'Timeout', 'PipeWrap']);
-  assert.deepEqual(pendingBeyond([], 9), ['Timeout']);
-  t.mock.method(process, 'getActiveResourcesInfo', () => Array.from({ length: 500 }, () => 'Timeout'));
-  assert.equal(pendingBeyond([], 0).length, 100);
-});
-
 test('a thread without a call of the application is idle, if one of this library is there', () => {
   const { pathname } = new URL('../../../../build/worker/x.js', import.meta.url);
   const own = `    at #beat (${pathname}:1:2)`;
@@ -106,4 +96,15 @@ test('a thread without a call of the application is idle, if one of this library
   const app = '    at app (/srv/app.js:1:2)';
   assert.ok(isIdle(`${own}\n${node}`));
   for (const stack of [node, app, `${app}\n${own}`, `${own}\n${app}\n${node}`]) assert.ok(!isIdle(stack), stack);
+});
+
+test('of a thread with calls of Node alone, it is open whether it has work', () => {
+  const { pathname } = new URL('../../../../build/worker/x.js', import.meta.url);
+  const entry = '    at processTimers (node:internal/timers:505:5)';
+  assert.ok(isUncertain(entry));
+  assert.ok(
+    isUncertain(`    at emitBeforeScript (node:internal/async_hooks:510:3)\n    at node:internal/x:1:2\n${entry}`),
+  );
+  for (const other of ['    at app (/srv/app.js:1:2)', `    at #beat (${pathname}:1:2)`])
+    assert.ok(!isUncertain(`${other}\n${entry}`), other);
 });

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SlowMessage } from '../../../../build/protocol/activity.js';
+import { SLOT_SIZE } from '../../../../build/scoreboard.js';
+import { ownThread } from '../../../../build/system/thread-figures.js';
+import { type Look, SlowWatch } from '../../../../build/worker/insight/slow-watch.js';
+import { STAGE, Vitals } from '../../../../build/worker/vitals/vitals.js';
+import { inTime } from '../../../helpers/wait.js';
+
+const SLOW = 30;
+/** Of another request: that nothing was told of the one before it is known when this one is. */
+const STACK = '    at render (/srv/app.js:1:2)';
+
+/** What is told of one request, by whoever watches its thread; the next one is looked at, and told of, as any. */
+async function told(t: TestContext, first: (vitals: Vitals) => Look): Promise<SlowMessage | undefined> {
+  const vitals = new Vitals();
+  vitals.systemThread = ownThread();
+  vitals.setStage(STAGE.SERVING);
+  const look = first(vitals);
+  let looks = 0;
+  let seen: () => void = () => undefined;
+  const firstSeen = new Promise<void>((resolve) => {
+    seen = resolve;
+  });
+  const messages: SlowMessage[] = [];
+  const both = new Promise<void>((resolve) => {
+    const watched = {
+      ...{ vitals, image: new SharedArrayBuffer(SLOT_SIZE), thread: undefined, sockets: [] },
+      look: async (looking: Parameters<Look>[0]) => {
+        if (looks++ === 0) return look(looking).finally(seen);
+        looking.seen(true);
+        return { stack: STACK, paused: 1 };
+      },
+    };
+    const watch = new SlowWatch(watched, SLOW, (message) => {
+      messages.push(message);
+      if (message.stack === STACK) resolve();
+    });
+    t.after(() => watch.stop());
+  });
+  vitals.begin(performance.now());
+  const next = async (): Promise<void> => {
+    await firstSeen;
+    // What ends shortly behind the look is to have ended by itself.
+    await delay(2 * SLOW);
+    vitals.begin(performance.now());
+  };
+  await inTime(Promise.all([next(), both]), 'a report of the second request');
+  return messages[0]?.stack === STACK ? undefined : messages[0];
+}
+
+test('a request that is over when its thread stops is told of all the same: without what nobody knows', async (t) => {
+  const message = await told(t, (vitals) => async (looking) => {
+    assert.equal(looking.wanted(), true);
+    vitals.end();
+    assert.equal(looking.wanted(), false);
+    looking.seen(false);
+    return { paused: 0 };
+  });
+  assert.equal(message?.doing, undefined);
+  assert.ok(message !== undefined && message.age >= SLOW);
+});
+
+test('a request that is over when its thread stops at last was in native code', async (t) => {
+  const message = await told(t, (vitals) => async (looking) => {
+    await delay(200);
+    vitals.end();
+    looking.seen(true);
+    return { stack: '    at next (/srv/app.js:9:9)', paused: 2 };
+  });
+  assert.deepEqual([message?.doing, message?.stack, message?.paused], ['native', undefined, 2]);
+});
+
+test('a request whose thread is met behind its handler is told of when it is over', async (t) => {
+  const message = await told(t, (vitals) => async (looking) => {
+    looking.seen(true);
+    setTimeout(() => vitals.end(), 5);
+    return { waits: true, paused: 1 };
+  });
+  assert.deepEqual([message?.doing, message?.paused], [undefined, 1]);
+});
+
+test('of a request that waits, its own thread tells', async (t) => {
+  assert.equal(
+    await told(t, () => async (looking) => {
+      looking.seen(true);
+      return { waits: true, paused: 1 };
+    }),
+    undefined,
+  );
+});
+
+test('a request that goes on is told of with what was seen', async (t) => {
+  const stack = '    at app (/srv/app.js:9:9)';
+  const message = await told(t, () => async (looking) => {
+    looking.seen(true);
+    return { stack, paused: 3 };
+  });
+  assert.deepEqual([message?.doing, message?.stack, message?.paused], ['javascript', stack, 3]);
+});
+
+test('somebody else has the thread in his hands: nothing is told', async (t) => {
+  assert.equal(await told(t, () => async () => ({ paused: 0, blind: 'taken' as const })), undefined);
+});
