@@ -118,12 +118,12 @@ export class SlowWatch {
   }
 
   #rest(duration: number): void {
-    if (this.#ended) return;
     this.#timer = setTimeout(() => this.#check(), asDelay(Math.max(SHORTEST_REST, Math.ceil(duration)))).unref();
   }
 
   /** What begins from now on cannot be due before `slowAfter` is over, so there is no need to look before. */
   #check(): void {
+    if (this.#ended) return;
     const now = monotonic();
     const signs = this.#watched.vitals.read();
     const subject = this.#subject(signs);
@@ -134,7 +134,8 @@ export class SlowWatch {
     else if (due > now) this.#rest(due - now);
     else {
       this.#tried = subject;
-      void this.#find(signs, subject, now).finally(() => this.#rest(this.#slowAfter));
+      // Another one may have begun meanwhile.
+      void this.#find(signs, subject, now).finally(() => this.#check());
     }
   }
 
