@@ -103,7 +103,11 @@ export class SlowRecord {
       this.#floats[FLOAT.SPENT] = 0;
       Atomics.store(this.#words, WORD.REPORTS, 0);
     }
-    if ((this.#words[WORD.REPORTS] as number) >= MOST_REPORTS) return false;
+    return (this.#words[WORD.REPORTS] as number) < MOST_REPORTS;
+  }
+
+  /** Whether the thread may be held once more, in this minute; asked behind {@link SlowRecord.admits}. */
+  get mayHold(): boolean {
     return (this.#floats[FLOAT.SPENT] as number) < MOST_PAUSED;
   }
 

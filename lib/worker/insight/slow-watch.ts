@@ -11,6 +11,7 @@ import { kernelState } from '../../system/thread-state.js';
 import { readImage } from '../vitals/board.js';
 import { type Signs, STAGE, type Vitals } from '../vitals/vitals.js';
 import { clientAddress } from './client-address.js';
+import type { Glimpse, Look } from './look.js';
 import { SlowRecord } from './slow-record.js';
 
 /** A thread whose event loop turns tells of its slow request itself, and gets so much longer to do so. Milliseconds. */
@@ -19,18 +20,6 @@ const SHORTEST_REST = 5;
 const ALWAYS = (): boolean => true;
 /** A thread that runs JavaScript stops within that time, whatever the machine does beside; one that took longer came from native code. Milliseconds. */
 const PROMPT = 50;
-
-/** What was seen of a thread by having it stand still for a moment. */
-export interface Glimpse {
-  /** Absent where it did not stop in time, which means that it is in native code, or where it waits. */
-  readonly stack?: string;
-  /** It has nothing to do: it was met in its event loop, or that has turned meanwhile. */
-  readonly waits?: boolean;
-  /** For so many milliseconds it stood still; 0 where it did not. */
-  readonly paused: number;
-  /** Why nobody looked: it cannot be done, or somebody else has it in his hands, who ends it. */
-  readonly blind?: 'impossible' | 'taken';
-}
 
 interface Found extends Glimpse {
   /** What the kernel says of a thread that did not stop. */
@@ -47,17 +36,6 @@ interface Sighting {
   readonly at: number;
   readonly kernel: KernelState | undefined;
 }
-
-/** Why a thread is looked at. */
-export interface Looking {
-  /** Asked right before it is to stand still; until then it goes on, and what was to be seen may be over. */
-  wanted(): boolean;
-  /** Called while it stands still (`held`), or when it is given up that it will; for each time, of which the last one counts. */
-  seen(held: boolean): void;
-}
-
-/** Has the watched thread stand still for a moment, and go on. */
-export type Look = (looking: Looking) => Promise<Glimpse>;
 
 export interface Watched {
   readonly vitals: Vitals;
@@ -159,24 +137,25 @@ export class SlowWatch {
     if (sighting === undefined) return;
     let held = false;
     const isSame = (): boolean => this.#isSame(signs, sighting);
-    const glimpse = await this.#glimpse(isSame, () => {
+    const seen = (): void => {
       // It may have ended meanwhile, and another one have begun.
       held = isSame();
-    });
+    };
+    const glimpse = record.mayHold ? await this.#glimpse(isSame, seen) : await this.#passing(signs, sighting, seen);
     if (this.#ended || glimpse.blind === 'taken') return;
-    const seen = held && !glimpse.waits;
+    const met = held && !glimpse.waits;
     // Behind its handler, it may be about to end.
-    if (!seen && !this.#isOver(signs, sighting)) await delay(GRACE);
+    if (!met && !this.#isOver(signs, sighting)) await delay(GRACE);
     // Its event loop has turned all the same, and what goes on tells of itself.
-    if (!seen && !this.#isOver(signs, sighting)) return;
+    if (!met && !this.#isOver(signs, sighting)) return;
     const { request, stamp, at } = sighting;
     if (!record.claim(stamp || subject)) return;
     const { thread } = this.#watched;
     this.#tell({
       type: 'slow',
       ...(request && { request }),
-      age: (seen ? monotonic() : at) - (stamp || subject),
-      ...(seen ? doing(glimpse) : doneMeanwhile(glimpse, sighting)),
+      age: (met ? monotonic() : at) - (stamp || subject),
+      ...(met ? doing(glimpse) : doneMeanwhile(glimpse, sighting)),
       ...(thread !== undefined && { thread }),
       ...record.report(),
     });
@@ -212,6 +191,13 @@ export class SlowWatch {
 
   #kernel(): KernelState | undefined {
     return kernelState(`/proc/self/task/${this.#watched.vitals.systemThread}`);
+  }
+
+  /** What is known of a thread that must not be held: whether its event loop turns. */
+  async #passing({ beat }: Signs, { kernel }: Sighting, seen: () => void): Promise<Found> {
+    await delay(GRACE);
+    seen();
+    return { paused: 0, blind: 'impossible', waits: beat !== this.#watched.vitals.read().beat, kernel, took: 0 };
   }
 
   /** One look at a time: of two, one would let go of what the other one holds. */

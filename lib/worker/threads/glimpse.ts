@@ -1,5 +1,5 @@
 import type { ThreadActivity } from '../../protocol/activity.js';
-import type { Glimpse, Looking } from '../insight/slow-watch.js';
+import type { Glimpse, Looking } from '../insight/look.js';
 import { inGlimpseLimit, listing, lookTwice } from '../watchdog/glimpse.js';
 import type { ThreadHandle } from './thread-handle.js';
 import type { Tracer } from './tracer.js';

@@ -1,7 +1,7 @@
 import type { Debugger, InspectorNotification } from 'node:inspector';
 import { monotonic } from '../../monotonic.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
-import type { Glimpse, Looking } from '../insight/slow-watch.js';
+import type { Glimpse, Looking } from '../insight/look.js';
 import type { Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { formatFrames, inTraceLimit, isIdle, isUncertain, type TimeLimit } from './trace.js';

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonic } from '../../../../build/monotonic.js';
 import type { SlowMessage } from '../../../../build/protocol/activity.js';
 import { SLOT_SIZE } from '../../../../build/scoreboard.js';
 import { ownThread } from '../../../../build/system/thread-figures.js';
-import { type Look, SlowWatch } from '../../../../build/worker/insight/slow-watch.js';
+import type { Look } from '../../../../build/worker/insight/look.js';
+import { SlowRecord } from '../../../../build/worker/insight/slow-record.js';
+import { SlowWatch } from '../../../../build/worker/insight/slow-watch.js';
 import { STAGE, Vitals } from '../../../../build/worker/vitals/vitals.js';
 import { inTime } from '../../../helpers/wait.js';
 
@@ -102,4 +105,29 @@ test('a request that goes on is told of with what was seen', async (t) => {
 
 test('somebody else has the thread in his hands: nothing is told', async (t) => {
   assert.equal(await told(t, () => async () => ({ paused: 0, blind: 'taken' as const })), undefined);
+});
+
+test('a thread that has been held for long enough in this minute is not held, and its requests are told of all the same', async (t) => {
+  const vitals = new Vitals();
+  vitals.systemThread = ownThread();
+  vitals.setStage(STAGE.SERVING);
+  const record = new SlowRecord(vitals.memory);
+  record.admits(monotonic());
+  record.notePause(60_000);
+  let looks = 0;
+  const watched = {
+    ...{ vitals, image: new SharedArrayBuffer(SLOT_SIZE), thread: undefined, sockets: [] },
+    look: async () => {
+      looks++;
+      return { paused: 0 };
+    },
+  };
+  const message = new Promise<SlowMessage>((resolve) => {
+    const watch = new SlowWatch(watched, SLOW, resolve);
+    t.after(() => watch.stop());
+  });
+  vitals.begin(performance.now());
+  const { doing, stack, kernel } = await inTime(message, 'a report');
+  assert.deepEqual([doing, stack, looks], [undefined, undefined, 0]);
+  if (process.platform === 'linux') assert.match(kernel?.state ?? '', /^[A-Za-z]$/);
 });
