@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { inspectSocket, type SocketNames } from './socket.js';
+import { forgetUnix, inspectSocket, type SocketNames } from './socket.js';
 
 /** The other end of a connection. */
 export interface Peer {
@@ -67,7 +67,9 @@ function acceptedUnix(fds: readonly number[], listening: readonly (number | stri
     listening.map((socket) => (typeof socket === 'string' ? socket : (paths.get(inodeOf(socket)) ?? ''))),
   );
   return fds.filter((fd) => {
-    const path = paths.get(inodeOf(fd));
+    const inode = inodeOf(fd);
+    if (!table.includes(` ${inode}\n`) && !table.includes(` ${inode} `)) forgetUnix(fd);
+    const path = paths.get(inode);
     return path !== undefined && own.has(path);
   });
 }

@@ -53,17 +53,40 @@ export interface SocketNames {
 }
 
 /**
+ * By descriptor: what libuv has once opened cannot be closed without it, and the descriptor is not ours. So there is one for each number that was
+ * ever asked for, whatever it stands for by then.
+ */
+const inspected = new Map<number, Handle>();
+
+/**
  * Looks at a stream socket that somebody else in this process owns, or that it inherited; its descriptor stays open for ever, since
  * it is not ours. Throws EINVAL for a descriptor of another kind.
  */
 export function inspectSocket(fd: number): SocketNames {
+  const known = inspected.get(fd);
+  const status = known?.getsockname?.({}) ?? 0;
+  if (status !== 0) throw systemError(status, 'open');
+  // What one of a Unix socket stands for, it cannot say; there, whoever asks knows it from the system's table.
+  if (known && (known.getsockname || process.platform === 'linux')) return namesOf(known);
   const handle = internals._createServerHandle(null, 0, -1, fd);
   if (typeof handle === 'number') throw systemError(handle, 'open');
+  inspected.set(fd, handle);
+  return namesOf(handle);
+}
+
+/** It has turned out to be no Unix socket any more: the next time, it is looked at anew. Of those of TCP that is seen anyway. */
+export function forgetUnix(fd: number): void {
+  if (!inspected.get(fd)?.getsockname) inspected.delete(fd);
+}
+
+function namesOf(handle: Handle): SocketNames {
   const ask = (call: 'getsockname' | 'getpeername'): net.AddressInfo | undefined => {
     const address: Partial<net.AddressInfo> = {};
-    return handle[call]?.(address) === 0 ? (address as net.AddressInfo) : undefined;
+    // One of TCP that has become a Unix socket meanwhile has no family.
+    return handle[call]?.(address) === 0 && address.family ? (address as net.AddressInfo) : undefined;
   };
-  return { tcp: handle.getsockname !== undefined, address: ask('getsockname'), peer: ask('getpeername') };
+  const address = ask('getsockname');
+  return { tcp: handle.getsockname !== undefined && address !== undefined, address, peer: ask('getpeername') };
 }
 
 function wrap(socket: PublicBoundSocket): BoundSocket {

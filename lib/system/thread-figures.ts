@@ -79,7 +79,7 @@ export class ThreadFigures {
   }
 }
 
-/** The figures of a thread, or of the main one of a process, once. Nothing stays open. */
+/** The figures of the main thread of a process, once. Nothing stays open. */
 export function figuresOf(pid: number): Figures {
   if (process.platform !== 'linux') return NONE;
   const figures = new ThreadFigures(`/proc/${pid}`);

@@ -10,9 +10,9 @@ const DOING: Readonly<Record<Hung, string>> = {
 /** Kinds of resources in a line. */
 const MAX_PENDING = 8;
 
-/** What a thread was doing, as a part of a line; none where nobody could find out. */
+/** What a thread was doing, as a part of a line; none where nobody knows anything. */
 export function doingTexts({ doing, pending = [], kernel }: Activity): string[] {
-  if (doing === undefined) return [];
+  if (doing === undefined) return kernel === undefined ? [] : [`its thread ${kernelText(kernel)}`];
   const further = pending.length > MAX_PENDING ? [`${pending.length - MAX_PENDING} more`] : [];
   const awaited = [...pending.slice(0, MAX_PENDING).map(printable), ...further].join(', ');
   if (doing === 'waiting') return [`${DOING.waiting}${awaited === '' ? '' : ` for ${awaited}`}`];

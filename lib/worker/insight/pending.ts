@@ -5,13 +5,16 @@
 
 /** Of a report; an async worker may wait for thousands. */
 const MOST = 100;
-/** What accepts clients, and is opened and closed as there is room. */
-const LISTENERS: ReadonlySet<string> = new Set(['TCPServerWrap', 'PipeServerWrap']);
+/** What accepts clients, and is opened and closed as there is room; and what their connections are. */
+const CLIENTS: ReadonlyMap<string, string> = new Map([
+  ['TCPServerWrap', 'TCPSocketWrap'],
+  ['PipeServerWrap', 'PipeWrap'],
+]);
 
-/** What was there before there was anything to do: the pipes of this library, what the application opened when it was loaded, and its output. */
-let before: readonly string[] = [];
-/** What has come to stay since, and was there when nothing was to be done: the connections of a pool. */
-let kept: readonly string[] = [];
+/** What was there when nothing was to be done: the pipes of this library, the application's output, the connections of a pool. */
+let resting: readonly string[] = [];
+/** What connections of clients may be, as far as anything has been seen that accepts them. */
+const kinds = new Set<string>();
 
 /** What is waited for now, and was not then; of `process.getActiveResourcesInfo()`. */
 export function without(resources: readonly string[], then: readonly string[]): string[] {
@@ -23,40 +26,43 @@ export function without(resources: readonly string[], then: readonly string[]): 
   });
 }
 
-/** From now on, there is something to do: the application is to be loaded, or clients come. */
-export function noteStart(): void {
-  before = process.getActiveResourcesInfo();
-  kept = [];
+/**
+ * At this moment nothing is to be done; to be said whenever it is known, since what was there may have gone.
+ *
+ * @param connections - those of clients that are open.
+ */
+export function noteRest(connections: number): void {
+  resting = beyondClients(connections);
 }
 
 /** What is opened now, at whatever moment, is there to stay. */
 export function noteOpened<T>(open: () => T): T {
   const then = process.getActiveResourcesInfo();
   const opened = open();
-  before = [...before, ...without(process.getActiveResourcesInfo(), then)];
+  resting = [...resting, ...without(process.getActiveResourcesInfo(), then)];
   return opened;
 }
 
-/** At this moment nothing is to be done. */
-export function noteRest(connections: number): void {
-  kept = others(connections);
-}
-
-/**
- * What is waited for now, beyond what is there when nothing is to be done, and beyond the connections of clients.
- *
- * @param connections - those of clients that are open.
- */
+/** What is waited for now, beyond what is there when nothing is to be done, and beyond the connections of clients. */
 export function pending(connections: number): string[] {
-  return without(others(connections), kept).slice(0, MOST);
+  return without(beyondClients(connections), resting).slice(0, MOST);
 }
 
-function others(connections: number): string[] {
-  const resources = without(process.getActiveResourcesInfo(), before).filter((kind) => !LISTENERS.has(kind));
+function beyondClients(connections: number): string[] {
+  const resources = process.getActiveResourcesInfo();
+  for (const kind of resources) {
+    const client = CLIENTS.get(kind);
+    if (client !== undefined) kinds.add(client);
+  }
+  // Theirs are the last that were opened, as far as that is known: what the library itself has was there before.
   let clients = connections;
-  return resources.filter((kind) => {
-    const isClient = clients > 0 && (kind === 'TCPSocketWrap' || kind === 'PipeWrap');
-    if (isClient) clients--;
-    return !isClient;
-  });
+  return [...resources]
+    .reverse()
+    .filter((kind) => {
+      const isClient =
+        clients > 0 && (kind === 'TCPSocketWrap' || kind === 'PipeWrap') && (kinds.size === 0 || kinds.has(kind));
+      if (isClient) clients--;
+      return !isClient && !CLIENTS.has(kind);
+    })
+    .reverse();
 }

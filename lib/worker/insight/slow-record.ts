@@ -1,12 +1,17 @@
 import { SLOW_RECORD } from '../vitals/vitals.js';
 
-/** Indices of 64 bit floats, then of 32 bit words, then bytes. */
-const FLOAT = { LATEST: 0, TOLD: 1, SINCE: 2, SPENT: 3, PAUSED: 4 } as const;
+/** Indices of 64 bit floats, then of 32 bit words, then bytes, and of 64 bit words behind them. */
+const FLOAT = { LATEST: 0, SINCE: 2, SPENT: 3, PAUSED: 4 } as const;
 const WORD = { FLYING: 10, REPORTS: 11, SUPPRESSED: 12, PAUSES: 13, ANSWERED: 14, CLIENT: 15 } as const;
 const FLOATS = 5;
 const WORDS = 16;
 const ADDRESS_LENGTH = 64;
 const ADDRESS = 65;
+/** Where what has been told is noted: one that is told late must not make another one, told meanwhile, be forgotten. */
+const TOLD = 128;
+const TOLD_COUNT = 64;
+/** Prime, so that also moments of a coarse clock are spread. */
+const SPREAD = 997;
 
 /** In each minute so many may be told, and the thread may be held for a hundredth of the time: a slow service must not be made slower. Milliseconds. */
 const WINDOW = 60_000;
@@ -19,17 +24,17 @@ const MOST_PAUSED = WINDOW / 100;
  */
 export class SlowRecord {
   readonly #floats: Float64Array;
-  /** The same; only of integers something can be exchanged. */
-  readonly #stamps: BigInt64Array;
+  /** Bits of floats; only of integers something can be exchanged. */
+  readonly #told: BigInt64Array;
   readonly #words: Int32Array;
   readonly #address: Buffer;
 
   /** @param vitals - the memory of the signs of life. */
   constructor(vitals: SharedArrayBuffer) {
     this.#floats = new Float64Array(vitals, SLOW_RECORD, FLOATS);
-    this.#stamps = new BigInt64Array(vitals, SLOW_RECORD, FLOATS);
+    this.#told = new BigInt64Array(vitals, SLOW_RECORD + TOLD, TOLD_COUNT);
     this.#words = new Int32Array(vitals, SLOW_RECORD, WORDS);
-    this.#address = Buffer.from(vitals, SLOW_RECORD);
+    this.#address = Buffer.from(vitals, SLOW_RECORD, TOLD);
   }
 
   /** When the request began that came last, of `monotonic()`; 0 where it is over. For classes that serve many at once. */
@@ -86,14 +91,15 @@ export class SlowRecord {
   }
 
   isTold(stamp: number): boolean {
-    return this.#floats[FLOAT.TOLD] === stamp;
+    return Atomics.load(this.#told, placeOf(stamp)) === bitsOf(stamp);
   }
 
   /** Whoever gets `true` tells of the request that began then; nobody else does. */
   claim(stamp: number): boolean {
-    const before = Atomics.load(this.#stamps, FLOAT.TOLD);
-    const own = new BigInt64Array(new Float64Array([stamp]).buffer)[0] as bigint;
-    return before !== own && Atomics.compareExchange(this.#stamps, FLOAT.TOLD, before, own) === before;
+    const place = placeOf(stamp);
+    const before = Atomics.load(this.#told, place);
+    const own = bitsOf(stamp);
+    return before !== own && Atomics.compareExchange(this.#told, place, before, own) === before;
   }
 
   /** Whether one more may be told. What may not is to be counted. */
@@ -139,3 +145,15 @@ export class SlowRecord {
     return Atomics.load(this.#words, WORD.ANSWERED) === ask;
   }
 }
+
+/** Both who may tell of a request look at the same place; of others, few share it. */
+function placeOf(stamp: number): number {
+  return (stamp * SPREAD) & (TOLD_COUNT - 1);
+}
+
+function bitsOf(stamp: number): bigint {
+  SCRATCH[0] = stamp;
+  return BITS[0] as bigint;
+}
+const SCRATCH = new Float64Array(1);
+const BITS = new BigInt64Array(SCRATCH.buffer);

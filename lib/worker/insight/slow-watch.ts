@@ -6,7 +6,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { asDelay } from '../../delay.js';
 import { monotonic } from '../../monotonic.js';
 import type { KernelState, SlowMessage, ThreadActivity, TimedOutRequest } from '../../protocol/activity.js';
-import { figuresOf } from '../../system/thread-figures.js';
 import { kernelState } from '../../system/thread-state.js';
 import { readImage } from '../vitals/board.js';
 import { type Signs, STAGE, type Vitals } from '../vitals/vitals.js';
@@ -14,18 +13,16 @@ import { clientAddress } from './client-address.js';
 import type { Glimpse, Look } from './look.js';
 import { SlowRecord } from './slow-record.js';
 
-/** A thread whose event loop turns tells of its slow request itself, and gets so much longer to do so. Milliseconds. */
-const GRACE = 20;
+/** Longer than between two beats of an event loop that turns: a thread whose loop does tells of its slow requests itself. Milliseconds. */
+const SILENCE = 70;
+/** What is behind its handler is over soon. Milliseconds. */
+const SOON = 20;
 const SHORTEST_REST = 5;
 const ALWAYS = (): boolean => true;
-/** A thread that runs JavaScript stops within that time, whatever the machine does beside; one that took longer came from native code. Milliseconds. */
-const PROMPT = 50;
 
 interface Found extends Glimpse {
   /** What the kernel says of a thread that did not stop. */
   readonly kernel?: KernelState | undefined;
-  /** So many milliseconds went by until it stopped, or was let alone, without those in which it waited for a CPU. */
-  readonly took: number;
 }
 
 /** What is slow, as it is found before anybody looks. */
@@ -45,6 +42,8 @@ export interface Watched {
   readonly thread: number | undefined;
   /** The listening sockets, see `peersOf()`. */
   readonly sockets: readonly (string | number)[];
+  /** Resolves when it has had the time to tell of itself what it can: time in which it had a CPU, or slept. */
+  readonly grace: () => Promise<unknown>;
   readonly look: Look;
 }
 
@@ -105,9 +104,7 @@ export class SlowWatch {
     const now = monotonic();
     const signs = this.#watched.vitals.read();
     const subject = this.#subject(signs);
-    // Of many, the one that came last may have come a moment after the event loop turned.
-    const since = signs.request || Math.max(subject, this.#record.latest);
-    const due = since + this.#slowAfter + GRACE;
+    const due = this.#due(signs);
     if (subject === 0) this.#rest(this.#slowAfter);
     else if (due > now) this.#rest(due - now);
     else {
@@ -127,6 +124,13 @@ export class SlowWatch {
     return subject === this.#tried || this.#record.isTold(subject) ? 0 : subject;
   }
 
+  /** When the request has had its time, and the event loop has been silent. Of many, the one that came last may have come a moment after it turned. */
+  #due({ request, beat }: Signs): number {
+    if (request === 0)
+      return Math.max(this.#record.latest + this.#slowAfter, beat + Math.max(this.#slowAfter, SILENCE));
+    return Math.max(request + this.#slowAfter, beat > request ? beat + SILENCE : 0);
+  }
+
   async #find(signs: Signs, subject: number, now: number): Promise<void> {
     const record = this.#record;
     if (!record.admits(now)) {
@@ -135,18 +139,22 @@ export class SlowWatch {
     }
     const sighting = this.#sighting(signs);
     if (sighting === undefined) return;
+    // On a busy machine it may have been kept from its own clock, as by a signal that stops it. While the loop does not turn at all, it is at work.
+    if (signs.request === 0 || signs.beat > signs.request) await this.#watched.grace();
+    const turned = signs.beat !== this.#watched.vitals.read().beat;
     let held = false;
     const isSame = (): boolean => this.#isSame(signs, sighting);
     const seen = (): void => {
       // It may have ended meanwhile, and another one have begun.
       held = isSame();
     };
-    const glimpse = record.mayHold ? await this.#glimpse(isSame, seen) : await this.#passing(signs, sighting, seen);
+    const glimpse =
+      turned || !record.mayHold ? this.#passing(turned, sighting, seen) : await this.#glimpse(isSame, seen);
     if (this.#ended || glimpse.blind === 'taken') return;
     const met = held && !glimpse.waits;
     // Behind its handler, it may be about to end.
-    if (!met && !this.#isOver(signs, sighting)) await delay(GRACE);
-    // Its event loop has turned all the same, and what goes on tells of itself.
+    if (!met && !this.#isOver(signs, sighting)) await delay(SOON);
+    // Its event loop has turned, and what goes on tells of itself.
     if (!met && !this.#isOver(signs, sighting)) return;
     const { request, stamp, at } = sighting;
     if (!record.claim(stamp || subject)) return;
@@ -155,7 +163,7 @@ export class SlowWatch {
       type: 'slow',
       ...(request && { request }),
       age: (met ? monotonic() : at) - (stamp || subject),
-      ...(met ? doing(glimpse) : doneMeanwhile(glimpse, sighting)),
+      ...(met ? doing(glimpse) : overMeanwhile(glimpse, sighting)),
       ...(thread !== undefined && { thread }),
       ...record.report(),
     });
@@ -193,37 +201,32 @@ export class SlowWatch {
     return kernelState(`/proc/self/task/${this.#watched.vitals.systemThread}`);
   }
 
-  /** What is known of a thread that must not be held: whether its event loop turns. */
-  async #passing({ beat }: Signs, { kernel }: Sighting, seen: () => void): Promise<Found> {
-    await delay(GRACE);
+  /** What is known of a thread that need not, or must not, be held. */
+  #passing(waits: boolean, { kernel }: Sighting, seen: () => void): Found {
     seen();
-    return { paused: 0, blind: 'impossible', waits: beat !== this.#watched.vitals.read().beat, kernel, took: 0 };
+    return { paused: 0, blind: 'impossible', waits, kernel };
   }
 
   /** One look at a time: of two, one would let go of what the other one holds. */
   #glimpse(wanted: () => boolean, seen: () => void): Promise<Found> {
-    const { look, vitals } = this.#watched;
+    const { look } = this.#watched;
     let kernel: KernelState | undefined;
-    let took = 0;
-    const glimpse = this.#busy.then(() => {
-      const waited = (): number => figuresOf(vitals.systemThread).waited;
-      const since = monotonic() - waited();
-      return look({
+    const glimpse = this.#busy.then(() =>
+      look({
         wanted,
         seen: (held) => {
-          took ||= monotonic() - waited() - since;
           seen();
           if (!held) kernel = this.#kernel();
         },
-      });
-    });
+      }),
+    );
     this.#busy = glimpse.catch(() => undefined);
     return glimpse.then(
       (found) => {
         if (found.paused > 0) this.#record.notePause(found.paused);
-        return { ...found, kernel, took };
+        return { ...found, kernel };
       },
-      () => ({ paused: 0, blind: 'impossible', kernel, took }),
+      () => ({ paused: 0, blind: 'impossible', kernel }),
     );
   }
 }
@@ -234,10 +237,7 @@ function doing({ stack, waits, paused, blind, kernel }: Found): Partial<ThreadAc
   return { ...(!blind && { doing: 'native' }), ...(kernel && { kernel }), ...(paused > 0 && { paused }) };
 }
 
-/** What kept a request that was over when the thread stopped. Where that was soon, nobody knows. */
-function doneMeanwhile({ paused, took }: Found, { kernel }: Sighting): Partial<ThreadActivity> {
-  return {
-    ...(took > PROMPT && { doing: 'native', ...(kernel && { kernel }) }),
-    ...(paused > 0 && { paused }),
-  };
+/** Of a request that was over before its thread could be met: what the kernel said of it is all that is known. */
+function overMeanwhile({ paused }: Found, { kernel }: Sighting): Partial<ThreadActivity> {
+  return { ...(kernel && { kernel }), ...(paused > 0 && { paused }) };
 }

@@ -12,7 +12,7 @@ import { shown } from '../../serialized-error.js';
 import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
-import { noteStart, pending } from '../insight/pending.js';
+import { noteRest, pending } from '../insight/pending.js';
 import { explained } from '../own-script.js';
 import { activeIn, othersServe } from '../vitals/board.js';
 import type { Verdict } from '../vitals/judge.js';
@@ -33,6 +33,8 @@ const CRASH_LIMIT = 1_000;
 const ORPHAN_LIMIT = 400;
 /** How long the threads of a process have to say their last words on a quick stop. Milliseconds. */
 const QUIT_LIMIT = 250;
+/** By then, what an application does only at its start is over. Milliseconds. */
+const SETTLED = 2_000;
 
 /** Of a worker that was not ready yet. */
 const NOBODY: Timeout = { answered: false, ended: Promise.resolve() };
@@ -144,6 +146,10 @@ export function startLifecycle(
     exitWithin(CRASH_LIMIT);
     exitAfter(() => ended);
   };
+  const settle = (): void => {
+    if (slot.active === 0) noteRest(slot.connections);
+    else setTimeout(settle, SETTLED).unref();
+  };
   const drain = (limit: number, why: string): void => {
     if (draining || crashing) return;
     if (!ordered) {
@@ -245,12 +251,13 @@ export function startLifecycle(
       if (draining) return;
       slot.setState(STATE.SERVING);
       pulse.serve();
-      noteStart();
+      noteRest(slot.connections);
+      setTimeout(settle, SETTLED).unref();
       tell({ type: 'ready', ...(ready.since !== undefined && { since: ready.since }) });
     },
   };
 
-  noteStart();
+  noteRest(0);
   if (access)
     access.tellLoss = (message) =>
       tell({ type: 'warning', code: 'access-log', message, ...(thread !== undefined && { thread }) });

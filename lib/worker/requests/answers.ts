@@ -187,9 +187,10 @@ export class Answers {
     this.#intake?.release(request);
     arrival.stage = 'active';
     this.#active.add(arrival);
-    if (this.#admission) pulse.vitals.begin(arrival.began);
-    else if (arrival.began === 0) arrival.began = performance.now();
+    if (!this.#admission && arrival.began === 0) arrival.began = performance.now();
     slot.begin(request.method ?? '', request.url ?? '', arrival.id, waitOf(arrival));
+    // Behind its name: whoever watches takes the one that is named for the one that has begun.
+    if (this.#admission) pulse.vitals.begin(arrival.began);
     whenEnded(response, this.#onClose);
     this.#options.prepare(response);
     // As `attempt` does it, without two functions for each request.

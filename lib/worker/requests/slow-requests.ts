@@ -117,10 +117,9 @@ export class SlowRequests {
     }
   }
 
-  /** Whoever watches may have told of one. Only which one it was last is known. */
+  /** Whoever watches may have told of some. */
   #noteTold(active: readonly Arrival[]): void {
-    const told = active.find(({ began }) => this.#record.isTold(monotonic(began)));
-    if (told) this.#told.add(told);
+    for (const arrival of active) if (this.#record.isTold(monotonic(arrival.began))) this.#told.add(arrival);
   }
 
   #tell({ request, socket, id }: Arrival, age: number, awaited: readonly string[]): void {

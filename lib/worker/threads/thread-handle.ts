@@ -11,6 +11,7 @@ import { SlowWatch } from '../insight/slow-watch.js';
 import { ownSent } from '../lifecycle/sent.js';
 import { namesOf } from '../sockets.js';
 import { Vitals } from '../vitals/vitals.js';
+import { grace } from '../watchdog/glimpse.js';
 import { Allowance, mail } from './mail.js';
 import type { Moved, ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 import { Offspring } from './offspring.js';
@@ -108,6 +109,7 @@ export class ThreadHandle {
     this.watch = new ThreadWatch(vitals, spec.clocks, spec.spawnedAt, events.onHang);
     const watched = {
       ...{ vitals: this.watch.vitals, image: this.image, thread: this.number },
+      grace: () => grace(this.watch.vitals.systemThread),
       look: events.look,
       sockets: this.sockets,
     };

@@ -29,7 +29,7 @@ type Heard =
   | { readonly method: 'Debugger.scriptParsed'; readonly params: Debugger.ScriptParsedEventDataType }
   | { readonly method: 'Debugger.paused'; readonly params: Debugger.PausedEventDataType }
   | { readonly method?: undefined; readonly id?: number };
-type Command = 'Debugger.enable' | 'Debugger.pause' | 'Debugger.disable';
+type Command = 'Debugger.enable' | 'Debugger.pause' | 'Debugger.resume' | 'Debugger.disable';
 /** The number of the command whose answer is waited for, and of all others. */
 const AWAITED = 2;
 const OTHER = 1;
@@ -107,6 +107,8 @@ export class Tracer {
   #release(threadId: number): void {
     const holding = this.#holdings.get(threadId);
     if (!this.#holdings.delete(threadId)) return;
+    // Without it, V8 would keep all that was in the scope of these calls. A pause that is not of this order is somebody else's to end.
+    if (holding?.isPaused) this.#send(threadId, 'Debugger.resume');
     this.#send(threadId, 'Debugger.disable');
     holding?.end();
     if (this.#holdings.size > 0) return;
@@ -132,6 +134,8 @@ class Holding implements Hold {
   readonly wanted: (() => boolean) | undefined;
   isOrdered = false;
   isReached = false;
+  /** It stands still because it was ordered to. */
+  isPaused = false;
   #orderedAt = 0;
   #ordered: () => void = () => undefined;
   #pausedAt: (stack: string) => void = () => undefined;
@@ -179,7 +183,10 @@ class Holding implements Hold {
       return wanted;
     }
     if (message.method === 'Debugger.scriptParsed') this.#scripts.set(message.params.scriptId, message.params.url);
-    if (message.method === 'Debugger.paused') this.#pausedAt(formatFrames(message.params.callFrames, this.#scripts));
+    if (message.method === 'Debugger.paused') {
+      this.isPaused = this.isOrdered;
+      this.#pausedAt(formatFrames(message.params.callFrames, this.#scripts));
+    }
     return false;
   }
 }

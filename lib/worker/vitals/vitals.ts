@@ -12,7 +12,7 @@ const CLIENTS = 64;
 const DESCRIPTORS = 65_536;
 /** Where the record of slow requests begins, see `insight/`, and its bytes. */
 export const SLOW_RECORD: number = CLIENTS + DESCRIPTORS;
-const SIZE = SLOW_RECORD + 128;
+const SIZE = SLOW_RECORD + 128 + 512;
 /** The subject of a verdict on a boot; that of one on a request is when it began. */
 const BOOT = -1;
 

@@ -1,4 +1,5 @@
 import type { Debugger, InspectorNotification } from 'node:inspector';
+import { setTimeout as delay } from 'node:timers/promises';
 import { monotonic } from '../../monotonic.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import type { Glimpse, Looking } from '../insight/look.js';
@@ -9,8 +10,9 @@ import { formatFrames, inTraceLimit, isIdle, isUncertain, type TimeLimit } from 
 /** Native code comes back to JavaScript, or does not: there is no hurry, but the report is to tell of this moment. Milliseconds. */
 export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 1_000 };
 
-/** A thread that has turned to what came in says within that time what it waits for. Milliseconds, as above. */
-const OWN_WORD: TimeLimit = { used: 40, all: 1_000 };
+/** A thread that is not kept from running says within that time what it waits for; one that has been on a CPU for so long is at work. Milliseconds, as above. */
+const OWN_WORD: TimeLimit = { used: 20, all: 1_000 };
+const AT_WORK = 5;
 
 /** So long, roughly, a thread takes to say which scripts it has; nobody else can measure it. Milliseconds. */
 export function listing(scripts: number): number {
@@ -36,6 +38,23 @@ export async function inGlimpseLimit<T>(
   }
 }
 
+/** Resolves when the thread has had the time to say what it waits for, or is seen at work. */
+export async function grace(systemThread: number): Promise<void> {
+  const figures = ThreadFigures.of(systemThread);
+  const start = monotonic();
+  const absence = new Absence(figures, start);
+  const { cpu } = figures.read();
+  for (let now = start, away = 0; now - start - away < OWN_WORD.used && now - start < OWN_WORD.all; ) {
+    absence.expect(now + STEP);
+    await delay(STEP);
+    if (figures.read().cpu - cpu >= AT_WORK) break;
+    now = monotonic();
+    away = absence.measure(now);
+  }
+  figures.close();
+}
+const STEP = 5;
+
 /**
  * Looks, and says of a thread that was met in its event loop that it waits. Where the first look leaves it open what keeps the thread, there is a
  * second one: if it slept, its event loop has turned by then; if it is busy, it is seen at work.
@@ -46,7 +65,7 @@ export async function lookTwice(vitals: Vitals, look: () => Promise<Glimpse>): P
   if (first.stack === undefined) return first;
   if (isIdle(first.stack)) return { paused: first.paused, waits: true };
   if (!isUncertain(first.stack)) return first;
-  await inGlimpseLimit(new Promise(() => undefined), vitals.systemThread, OWN_WORD);
+  await grace(vitals.systemThread);
   if (vitals.read().beat !== beat) return { paused: first.paused, waits: true };
   const second = await look();
   const paused = first.paused + second.paused;

@@ -20,7 +20,7 @@ import { Judge, type Verdict } from '../vitals/judge.js';
 import { STAGE, Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { bidFarewell } from './farewell.js';
-import { glimpseMainThread, lookTwice } from './glimpse.js';
+import { glimpseMainThread, grace, lookTwice } from './glimpse.js';
 import { inTraceLimit, traceMainThread } from './trace.js';
 
 /** What a watchdog is told when it starts. */
@@ -67,6 +67,7 @@ const absence = new Absence(ThreadFigures.of(vitals.systemThread), since);
 const record = new SlowRecord(memory);
 const watched = {
   ...{ vitals, image, thread: undefined, sockets },
+  grace: () => grace(vitals.systemThread),
   look: (looking: Looking) => lookTwice(vitals, () => glimpseMainThread(vitals.systemThread, looking)),
 };
 const slow = new SlowWatch(watched, limits.slowAfter, tell);

@@ -16,6 +16,8 @@ export interface TimeLimit {
  */
 export const TRACE_LIMIT: TimeLimit = { used: 500, all: 10_000 };
 const PAUSE = 20;
+/** What has come so far; who waits for may bring `undefined`. */
+const NOTHING: unique symbol = Symbol('nothing');
 /** Recursion makes long stacks of which the ends tell all. */
 const FRAMES = 64;
 const OWN = pathToFileURL(LIBRARY).href;
@@ -70,7 +72,7 @@ function readablePath(url: string): string {
   }
 }
 
-/** Waits for a stack as long as it makes sense; undefined when it does not come. */
+/** Waits for a stack, or for what says that none will come, as long as it makes sense; undefined when neither does. */
 export async function inTraceLimit<T>(
   tracing: Promise<T>,
   absence: Absence,
@@ -80,8 +82,8 @@ export async function inTraceLimit<T>(
   const before = absence.measure(start);
   for (let now = start, away = 0; now - start - away < limit.used && now - start < limit.all; ) {
     absence.expect(now + PAUSE);
-    const stack = await Promise.race([tracing, delay(PAUSE)]);
-    if (stack !== undefined) return stack;
+    const found = await Promise.race([tracing, delay(PAUSE, NOTHING)]);
+    if (found !== NOTHING) return found;
     now = monotonic();
     away = absence.measure(now) - before;
   }

@@ -30,6 +30,7 @@ for (const [where, address] of TCP) {
       others: [],
       byName: [{ address }],
       byAnother: [],
+      opened: 0,
       remoteAddress: address,
     });
   });
@@ -37,6 +38,6 @@ for (const [where, address] of TCP) {
 
 test('a Unix socket has no address', { skip: process.platform !== 'linux' && 'needs /proc' }, (t) => {
   const { others, remoteAddress, ...known } = peers({ path: join(temporaryFolder(t), 'sócket') });
-  assert.deepEqual(known, { open: [{}], byName: [{}], byAnother: [] });
+  assert.deepEqual(known, { open: [{}], byName: [{}], byAnother: [], opened: 0 });
   assert.deepEqual([others, remoteAddress], [[], undefined]);
 });

@@ -19,6 +19,15 @@ test('a slow request is claimed once, by whoever comes first', () => {
   assert.deepEqual([watcher.claim(12.5), own.claim(12.5)], [true, false]);
 });
 
+test('what was told late does not make another one, told meanwhile, be forgotten', () => {
+  const [own, watcher] = both();
+  const [first, second] = [1_000.125, 1_200.5];
+  assert.ok(own.claim(second));
+  assert.ok(watcher.claim(first));
+  assert.deepEqual([watcher.isTold(second), watcher.isTold(first)], [true, true]);
+  assert.deepEqual([watcher.claim(second), own.claim(first)], [false, false]);
+});
+
 test('so many are told in a minute; the rest is counted, and said with the next one', () => {
   const [own, watcher] = both();
   let told = 0;

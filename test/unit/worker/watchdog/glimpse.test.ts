@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ownThread } from '../../../../build/system/thread-figures.js';
 import { Vitals } from '../../../../build/worker/vitals/vitals.js';
-import { lookTwice } from '../../../../build/worker/watchdog/glimpse.js';
+import { inGlimpseLimit, lookTwice } from '../../../../build/worker/watchdog/glimpse.js';
 
 const { pathname } = new URL('../../../../build/worker/x.js', import.meta.url);
 const ENTRY = '    at processTimers (node:internal/timers:505:5)';
@@ -52,4 +52,15 @@ test('a thread that was met in the code of Node, and turns no more, is looked at
   const busy = { stack: ENTRY, paused: 2 };
   assert.deepEqual(await found([busy, busy]), { stack: ENTRY, paused: 4, looks: 2 });
   assert.deepEqual(await found([busy, { stack: OWN, paused: 1 }]), { waits: true, paused: 3, looks: 2 });
+});
+
+test('what says that no stack will come ends the wait for it at once, in a turn of the event loop', async () => {
+  let turned = false;
+  const turn = setImmediate(() => {
+    turned = true;
+  });
+  const never = new Promise(() => undefined);
+  assert.equal(await inGlimpseLimit(Promise.race([never, Promise.resolve(undefined)]), ownThread()), undefined);
+  assert.equal(turned, false);
+  clearImmediate(turn);
 });
