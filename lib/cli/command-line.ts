@@ -52,7 +52,7 @@ export const OWN_FLAGS: readonly OwnFlag[] = [
   {
     ...{ name: 'config', flag: '--config', short: '-c', value: 'FILE' },
     about:
-      'Options in a file. Default: prefork.config.js, .mjs, .ts or .json of the working directory, if there is one.',
+      'Options in a file. Default: prefork.config.js, .mjs, .cjs, .ts, .mts or .json of the working directory, if there is one.',
   },
   {
     ...{ name: 'checkConfig', flag: '--check-config' },

@@ -6,7 +6,7 @@ import { type Said, userText } from '../protocol/messages.js';
 import type { ServingOptions, WorkerSpec } from '../protocol/spec.js';
 import type { WarningCode } from '../protocol/warning.js';
 import { serializeError } from '../serialized-error.js';
-import type { AcceptOptions } from './accept/accept-options.js';
+import { type AcceptOptions, checkAcceptOptions } from './accept/accept-options.js';
 import { Acceptor } from './accept/acceptor.js';
 import { departure } from './drain-signal.js';
 import { lastCall } from './vitals/board.js';
@@ -161,10 +161,12 @@ export abstract class Worker<App = unknown> {
   /**
    * Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. Open it in
    * `run`, close it in `stop`. Of its sockets, end the own side when the client has ended the other one (`allowHalfOpen`),
-   * and listen to `'error'`: what nobody listens to ends the worker.
+   * and listen to `'error'`: what nobody listens to ends the worker. There is one for each worker. Throws a `TypeError` for options with which it could
+   * never accept.
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
     const { spec, slot, fail, tell, warn, onWake, leaveSockets } = this.context;
+    checkAcceptOptions(this.constructor.name, options);
     if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
     const acceptor = new Acceptor({
       ...options,

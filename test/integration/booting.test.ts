@@ -67,6 +67,21 @@ for (const [what, app, message] of [
   });
 }
 
+for (const [name, message] of [
+  ['NoRun', /^expected a subclass of Worker .*#NoRun', got .*: it has no run\(\)$/],
+  ['NoStop', /^expected a subclass of Worker .*#NoStop', got .*: it has no stop\(\)$/],
+  ['NoOptions', /^NoOptions: capacity: expected an integer of at least 1, got undefined$/],
+  ['NotANumber', /^NotANumber: capacity: expected an integer of at least 1, got NaN$/],
+  ['NoPlace', /^NoPlace: capacity: expected an integer of at least 1, got 0$/],
+  ['NoListener', /^NoListener: onConnection of createAcceptor\(\): expected a function, got undefined$/],
+  ['NoCapacity', /^NoCapacity: capacity: expected an integer of at least 1, got undefined$/],
+] as const) {
+  test(`boot failure: a worker class that could not serve, or not end: ${name}`, async (t) => {
+    const error = await failsToBoot(t, { workerClass: `${fixture('incomplete-workers.js')}#${name}` });
+    assert.match(error.cause?.message ?? error.message, message);
+  });
+}
+
 for (const [what, env, message] of [
   ['exits with 7', { CODE: '7' }, /code 7/],
   ['exits with 0', { CODE: '0' }, /code 0/],

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import { inspect } from 'node:util';
 
 /** What a worker that accepts connections itself decides. */
 export interface AcceptOptions {
@@ -21,6 +22,16 @@ export interface AcceptOptions {
     net.ServerOpts,
     'allowHalfOpen' | 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'
   >;
+}
+
+/** Throws a `TypeError` where an acceptor could never accept: such a worker would be ready, and serve nobody. */
+export function checkAcceptOptions(name: string, options: Partial<AcceptOptions> = {}): void {
+  const { capacity, onConnection } = options;
+  const got = (value: unknown): string => inspect(value, { depth: 0 });
+  if (capacity !== Number.POSITIVE_INFINITY && !(Number.isInteger(capacity) && (capacity as number) >= 1))
+    throw new TypeError(`${name}: capacity: expected an integer of at least 1, got ${got(capacity)}`);
+  if (typeof onConnection !== 'function')
+    throw new TypeError(`${name}: onConnection of createAcceptor(): expected a function, got ${got(onConnection)}`);
 }
 
 export interface AcceptorOptions extends AcceptOptions {

@@ -19,9 +19,21 @@ const BUILT_IN: Readonly<Record<BuiltInClass, unknown>> = {
   async: AsyncWorker,
 };
 
+/** What a class of its own has to have. */
+const STEPS = ['run', 'stop'] as const;
+
+function isWorkerClass(value: unknown): value is LoadedClass {
+  const { kind, prototype } = value as { kind?: unknown; prototype?: unknown };
+  return typeof value === 'function' && kind !== undefined && prototype !== undefined;
+}
+
 function isLoadedClass(value: unknown): value is LoadedClass {
-  const { kind, prototype } = value as { kind?: unknown; prototype?: { run?: unknown } };
-  return typeof value === 'function' && kind !== undefined && typeof prototype?.run === 'function';
+  return isWorkerClass(value) && missingIn(value).length === 0;
+}
+
+function missingIn({ prototype }: LoadedClass): readonly string[] {
+  const steps = prototype as unknown as Readonly<Record<string, unknown>>;
+  return STEPS.filter((name) => typeof steps[name] !== 'function');
 }
 
 /** The class behind the name of a built-in one, a module specifier, or the class itself. Throws what a module throws. */
@@ -34,7 +46,13 @@ export async function loadClass(source: unknown): Promise<LoadedClass> {
       `the worker class ${found.name} extends a class of another copy of prefork; where a bundler has put that into its module, mark prefork external`,
     );
   }
+  const where = typeof source === 'string' ? ` in '${source}'` : '';
+  const lacks = isWorkerClass(found)
+    ? `: it has no ${missingIn(found)
+        .map((name) => `${name}()`)
+        .join(' and no ')}`
+    : '';
   throw new TypeError(
-    `expected a subclass of Worker as the worker class${typeof source === 'string' ? ` in '${source}'` : ''}, got ${inspect(found, { depth: 0 })}`,
+    `expected a subclass of Worker as the worker class${where}, got ${inspect(found, { depth: 0 })}${lacks}`,
   );
 }
