@@ -274,9 +274,10 @@ export class Answers {
   /** The request no longer counts as one that is served. */
   #leave({ response, failed, began }: Arrival, now: number): void {
     const { slot, pulse } = this.#options.context;
+    // Before its name goes, see `#begin()`.
+    if (this.#admission) pulse.vitals.end();
     slot.end(failed, now - began);
     descriptors.look(now);
-    if (this.#admission) pulse.vitals.end();
     this.#options.finish(response, this.#admission ? began : 0, now);
   }
 
