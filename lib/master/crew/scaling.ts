@@ -14,7 +14,12 @@ export function scaling(roster: Roster<WorkerHandle>, target: number, holds: () 
   return () => {
     if (holds()) return true;
     for (const worker of roster.all()) cause = worker.failure ?? worker.lastError ?? cause;
-    const slot = failing().find(({ id, failures }) => failures >= FAILS_FROM && failures > (before.get(id) ?? 0));
+    // What was counted before is over, or has begun anew meanwhile.
+    const since = (id: number, failures: number): number => {
+      const known = before.get(id) ?? 0;
+      return failures < known ? failures : failures - known;
+    };
+    const slot = failing().find(({ id, failures }) => since(id, failures) >= FAILS_FROM);
     if (slot === undefined) return false;
     const why = cause === undefined ? '' : `: ${cause.message}`;
     const message = `${target} workers are wanted, and ${workerName(slot.id)} has failed ${slot.failures} times in a row; it is tried on${why}`;
