@@ -22,7 +22,7 @@ ctl asks a running master how it is, and tells it what to do: see ctl --help.
   prefork -w 8 run server.js
 
 An option is said by a flag, a variable (PREFORK_WORKERS for --workers), or in
-prefork.config.{js,mjs,cjs,ts,mts,json}; the flag counts first, then the variable.
+prefork.config.{js,mjs,ts,json}; the flag counts first, then the variable.
 A duration is a number of milliseconds, or 500ms, 10s, 5m, 1h; a size a number
 of bytes, or 64kb, 512mb, 1gb. An object is JSON. A list's flag can be repeated.
 `;

@@ -113,12 +113,11 @@ export class Master {
   async scale(to: number): Promise<void> {
     if (this.#state !== 'running' && this.#state !== 'reloading') throw refusal('scale', this.#state);
     this.#changes++;
-    const holds = this.crew?.scaling(to);
     try {
       this.#loop.enqueue({ type: 'scale', to });
       await this.#until('scale', () => {
         if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
-        return holds?.() === true;
+        return this.crew?.holds(to) === true;
       });
     } finally {
       this.#changes--;

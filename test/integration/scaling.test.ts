@@ -133,26 +133,6 @@ test('scale refuses what makes no sense and changes nothing', async (t) => {
   await assert.rejects(stopped.scale(2), { code: 'ERR_STATE' });
 });
 
-test('a change of scale to workers that fail again and again says so, and holds when they no longer do', async (t) => {
-  const releases = new Releases(t);
-  const host = new Host(t, { app: './app.mjs', cwd: releases.folder, workers: 1 });
-  releases.release('.', source('1'));
-  await host.ready();
-  releases.release('.', "throw new Error('broken release');");
-  await assert.rejects(host.call('scale', 2), {
-    code: 'ERR_WORKER_BOOT',
-    message: /^2 workers are wanted, and worker #2 has failed 2 times in a row; it is tried on: .*broken release/,
-  });
-  const { target, degraded } = await host.stats();
-  assert.deepEqual([target, degraded], [2, true]);
-  releases.release('.', source('1'));
-  await host.call('scale', 2);
-  assert.deepEqual(
-    (await host.workers()).map(({ state }) => state),
-    ['ready', 'ready'],
-  );
-});
-
 test('a change of scale that is overtaken says so', async (t) => {
   const host = new Host(t, { workers: 1 });
   await host.ready();

@@ -19,7 +19,6 @@ import { AT_ONCE, Recruiting } from './recruiting.js';
 import { giveUp, restart } from './restart.js';
 import { Retreat } from './retreat.js';
 import { Roster } from './roster.js';
-import { scaling } from './scaling.js';
 import { Spares } from './spares.js';
 import { stacksOf, type WorkerStack } from './stacks.js';
 import { Takeover } from './takeover.js';
@@ -90,11 +89,6 @@ export class Crew {
   /** Whether that is so, and nobody else lives but spares. */
   holds(target: number): boolean {
     return this.complete(target) && this.#roster.size === target;
-  }
-
-  /** What says whether a change to so many has come to hold; see {@link scaling}. */
-  scaling(target: number): () => boolean {
-    return scaling(this.#roster, target, () => this.holds(target));
   }
 
   /** A spare has booted. */

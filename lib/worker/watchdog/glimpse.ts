@@ -12,6 +12,8 @@ export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 1_000 };
 
 /** A thread that is not kept from running says within that time what it waits for; one that has been on a CPU for so long is at work. Milliseconds, as above. */
 const OWN_WORD: TimeLimit = { used: 20, all: 1_000 };
+/** Within that time an event loop that turns has had a beat. */
+const BEAT: TimeLimit = { used: 70, all: 1_000 };
 const AT_WORK = 5;
 
 /** So long, roughly, a thread takes to say which scripts it has; nobody else can measure it. Milliseconds. */
@@ -65,11 +67,14 @@ export async function lookTwice(vitals: Vitals, look: () => Promise<Glimpse>): P
   if (first.stack === undefined) return first;
   if (isIdle(first.stack)) return { paused: first.paused, waits: true };
   if (!isUncertain(first.stack)) return first;
-  await grace(vitals.systemThread);
-  if (vitals.read().beat !== beat) return { paused: first.paused, waits: true };
+  await inGlimpseLimit(new Promise(() => undefined), vitals.systemThread, BEAT);
+  const turned = (): boolean => vitals.read().beat !== beat;
+  if (turned()) return { paused: first.paused, waits: true };
   const second = await look();
   const paused = first.paused + second.paused;
-  return second.stack !== undefined && isIdle(second.stack) ? { paused, waits: true } : { ...second, paused };
+  const { stack } = second;
+  const waits = stack !== undefined && (isIdle(stack) || (isUncertain(stack) && turned()));
+  return waits ? { paused, waits } : { ...second, paused };
 }
 
 /**
