@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { forgetUnix, inspectSocket, type SocketNames } from './socket.js';
+import { inspection, type SocketNames } from './socket.js';
 
 /** The other end of a connection. */
 export interface Peer {
@@ -31,19 +31,28 @@ function portOf(socket: number | string): number | undefined {
 export function peersOf(fds: readonly number[], listening: readonly (number | string)[]): Map<number, Peer> {
   const ports = new Set(listening.map(portOf));
   const peers = new Map<number, Peer>();
-  const unix: number[] = [];
-  for (const fd of fds) {
+  const isUnix = (fd: number): boolean => {
     const names = namesOf(fd);
     if (names?.peer && names.address && ports.has(names.address.port)) peers.set(fd, { address: names.peer.address });
-    else if (names?.tcp === false) unix.push(fd);
-  }
+    return names?.tcp === false;
+  };
+  const unix = fds.filter(isUnix);
   for (const fd of unix.length > 0 ? acceptedUnix(unix, listening) : []) peers.set(fd, { address: undefined });
+  // What has been one before, and is another one by now.
+  for (const fd of unix) if (!inspections.has(fd)) isUnix(fd);
   return peers;
 }
 
+/** By descriptor, whatever it stands for by then: of many looks, only the first one opens something. */
+const inspections = new Map<number, () => SocketNames>();
+
 function namesOf(fd: number): SocketNames | undefined {
   try {
-    return inspectSocket(fd);
+    const ask = inspections.get(fd) ?? inspection(fd);
+    const names = ask();
+    // Elsewhere nobody would see that a Unix socket has become another one.
+    if (names.tcp || process.platform === 'linux') inspections.set(fd, ask);
+    return names;
   } catch {
     return undefined;
   }
@@ -68,7 +77,7 @@ function acceptedUnix(fds: readonly number[], listening: readonly (number | stri
   );
   return fds.filter((fd) => {
     const inode = inodeOf(fd);
-    if (!table.includes(` ${inode}\n`) && !table.includes(` ${inode} `)) forgetUnix(fd);
+    if (!table.includes(` ${inode}\n`) && !table.includes(` ${inode} `)) inspections.delete(fd);
     const path = paths.get(inode);
     return path !== undefined && own.has(path);
   });

@@ -53,41 +53,35 @@ export interface SocketNames {
 }
 
 /**
- * By descriptor: what libuv has once opened cannot be closed without it, and the descriptor is not ours. So there is one for each number that was
- * ever asked for, whatever it stands for by then.
- */
-const inspected = new Map<number, Handle>();
-
-/**
  * Looks at a stream socket that somebody else in this process owns, or that it inherited; its descriptor stays open for ever, since
  * it is not ours. Throws EINVAL for a descriptor of another kind.
  */
 export function inspectSocket(fd: number): SocketNames {
-  const known = inspected.get(fd);
-  const status = known?.getsockname?.({}) ?? 0;
-  if (status !== 0) throw systemError(status, 'open');
-  // What one of a Unix socket stands for, it cannot say; there, whoever asks knows it from the system's table.
-  if (known && (known.getsockname || process.platform === 'linux')) return namesOf(known);
-  const handle = internals._createServerHandle(null, 0, -1, fd);
-  if (typeof handle === 'number') throw systemError(handle, 'open');
-  inspected.set(fd, handle);
-  return namesOf(handle);
+  return inspection(fd)();
 }
 
-/** It has turned out to be no Unix socket any more: the next time, it is looked at anew. Of those of TCP that is seen anyway. */
-export function forgetUnix(fd: number): void {
-  if (!inspected.get(fd)?.getsockname) inspected.delete(fd);
+/**
+ * The same, for who asks again: what it returns says what the descriptor stands for by then, and throws where that is no socket. What libuv has
+ * opened for that cannot be closed without the descriptor, so whoever asks often has to keep it. One that was of a Unix socket cannot tell when it has become one of TCP.
+ */
+export function inspection(fd: number): () => SocketNames {
+  const handle = internals._createServerHandle(null, 0, -1, fd);
+  if (typeof handle === 'number') throw systemError(handle, 'open');
+  return () => namesOf(handle);
 }
 
 function namesOf(handle: Handle): SocketNames {
-  const ask = (call: 'getsockname' | 'getpeername'): net.AddressInfo | undefined => {
-    const address: Partial<net.AddressInfo> = {};
-    // One of TCP that has become a Unix socket meanwhile has no family.
-    return handle[call]?.(address) === 0 && address.family ? (address as net.AddressInfo) : undefined;
-  };
-  const address = ask('getsockname');
-  return { tcp: handle.getsockname !== undefined && address !== undefined, address, peer: ask('getpeername') };
+  if (!handle.getsockname) return UNIX;
+  const address: Partial<net.AddressInfo> = {};
+  const status = handle.getsockname(address);
+  if (status !== 0) throw systemError(status, 'getsockname');
+  // One of TCP that has become a Unix socket meanwhile.
+  if (address.family === undefined) return UNIX;
+  const peer: Partial<net.AddressInfo> = {};
+  const isConnected = handle.getpeername?.(peer) === 0;
+  return { tcp: true, address: address as net.AddressInfo, peer: isConnected ? (peer as net.AddressInfo) : undefined };
 }
+const UNIX: SocketNames = { tcp: false, address: undefined, peer: undefined };
 
 function wrap(socket: PublicBoundSocket): BoundSocket {
   const address = socket.address();

@@ -181,6 +181,33 @@ for (const workerClass of ['sync', 'threaded', 'async'] as const) {
   });
 }
 
+for (const workerClass of ['sync', 'threaded', 'async'] as const) {
+  test(`slow_stacks_leave_nothing_behind: ${workerClass}`, async (t) => {
+    const app = fixture('slow-scope.js');
+    const all = { workerClass, app, slowAfter: 20, execArgv: ['--expose-gc'], workers: 1 };
+    const host = new Host(t, { ...all, ...(workerClass === 'threaded' && { threads: 1 }) });
+    const url = await host.ready();
+    const heap = async (): Promise<number> => Number((await get(`${url}/heap`)).body);
+    const stacks = (): number => host.of('worker:slow').filter(({ args }) => args[1].stack).length;
+    let size = 0;
+    const look = async (): Promise<void> => {
+      const before = stacks();
+      await eventually(async () => {
+        size = Number((await get(`${url}/`)).body);
+        return stacks() > before;
+      }, 'a stack');
+    };
+    await look();
+    const [before, seen] = [await heap(), stacks()];
+    for (let count = 0; count < 10; count++) await look();
+    const [grown, looks] = [(await heap()) - before, stacks() - seen];
+    assert.ok(
+      grown < (looks * size) / 4,
+      `${looks} stacks, each with ${size} bytes in its scope, left ${grown} behind`,
+    );
+  });
+}
+
 /** See `slow-record.ts`. */
 const LIMIT = 300;
 

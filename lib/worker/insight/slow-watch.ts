@@ -8,13 +8,12 @@ import { monotonic } from '../../monotonic.js';
 import type { KernelState, SlowMessage, ThreadActivity, TimedOutRequest } from '../../protocol/activity.js';
 import { kernelState } from '../../system/thread-state.js';
 import { readImage } from '../vitals/board.js';
+import { SILENCE } from '../vitals/judge.js';
 import { type Signs, STAGE, type Vitals } from '../vitals/vitals.js';
 import { clientAddress } from './client-address.js';
 import type { Glimpse, Look } from './look.js';
 import { SlowRecord } from './slow-record.js';
 
-/** Longer than between two beats of an event loop that turns: a thread whose loop does tells of its slow requests itself. Milliseconds. */
-const SILENCE = 70;
 /** What is behind its handler is over soon. Milliseconds. */
 const SOON = 20;
 const SHORTEST_REST = 5;
@@ -124,7 +123,7 @@ export class SlowWatch {
     return subject === this.#tried || this.#record.isTold(subject) ? 0 : subject;
   }
 
-  /** When the request has had its time, and the event loop has been silent. Of many, the one that came last may have come a moment after it turned. */
+  /** When the request has had its time, and the event loop has been silent: one that turns has its thread tell of its slow requests itself. Of many, the one that came last may have come a moment after it turned. */
   #due({ request, beat }: Signs): number {
     if (request === 0)
       return Math.max(this.#record.latest + this.#slowAfter, beat + Math.max(this.#slowAfter, SILENCE));

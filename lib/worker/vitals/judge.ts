@@ -14,9 +14,14 @@ export interface Verdict {
 /** So many beats may be missing before a loop is taken to stand still. */
 const MISSING_BEATS = 4;
 
+/** Between two beats at most. Milliseconds. */
+const LONGEST = 50;
+/** An event loop that turns has had a beat within that time. Milliseconds. */
+export const SILENCE: number = LONGEST + 20;
+
 /** How often a watched thread says that its event loop turns, milliseconds: a clock may run over by so much. */
 export function pulseInterval({ timeout }: Pick<ClockLimits, 'timeout'>): number {
-  return timeout === 0 ? 50 : Math.min(50, Math.max(5, timeout / 10));
+  return timeout === 0 ? LONGEST : Math.min(LONGEST, Math.max(5, timeout / 10));
 }
 
 /**

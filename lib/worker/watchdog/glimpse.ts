@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { monotonic } from '../../monotonic.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import type { Glimpse, Looking } from '../insight/look.js';
+import { SILENCE } from '../vitals/judge.js';
 import type { Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { formatFrames, inTraceLimit, isIdle, isUncertain, type TimeLimit } from './trace.js';
@@ -12,9 +13,9 @@ export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 1_000 };
 
 /** A thread that is not kept from running says within that time what it waits for; one that has been on a CPU for so long is at work. Milliseconds, as above. */
 const OWN_WORD: TimeLimit = { used: 20, all: 1_000 };
-/** Within that time an event loop that turns has had a beat. */
-const BEAT: TimeLimit = { used: 70, all: 1_000 };
 const AT_WORK = 5;
+/** By then, an event loop that turns has had a beat. */
+const BEAT: TimeLimit = { used: SILENCE, all: 1_000 };
 
 /** So long, roughly, a thread takes to say which scripts it has; nobody else can measure it. Milliseconds. */
 export function listing(scripts: number): number {

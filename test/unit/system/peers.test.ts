@@ -16,6 +16,9 @@ function peers(where: object): Record<string, unknown> {
   return JSON.parse(stdout);
 }
 
+/** A descriptor that was another connection's. */
+const REUSED = { taken: true, peers: [{ address: '127.0.0.1' }] };
+
 const TCP = [
   [{ host: '127.0.0.1', port: 0 }, '127.0.0.1'],
   [{ host: '::1', port: 0, client: '::1' }, '::1'],
@@ -31,6 +34,7 @@ for (const [where, address] of TCP) {
       byName: [{ address }],
       byAnother: [],
       opened: 0,
+      reused: REUSED,
       remoteAddress: address,
     });
   });
@@ -38,6 +42,6 @@ for (const [where, address] of TCP) {
 
 test('a Unix socket has no address', { skip: process.platform !== 'linux' && 'needs /proc' }, (t) => {
   const { others, remoteAddress, ...known } = peers({ path: join(temporaryFolder(t), 'sócket') });
-  assert.deepEqual(known, { open: [{}], byName: [{}], byAnother: [], opened: 0 });
+  assert.deepEqual(known, { open: [{}], byName: [{}], byAnother: [], opened: 0, reused: REUSED });
   assert.deepEqual([others, remoteAddress], [[], undefined]);
 });

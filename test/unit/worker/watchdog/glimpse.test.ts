@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { monotonic } from '../../../../build/monotonic.js';
 import { ownThread } from '../../../../build/system/thread-figures.js';
 import { Vitals } from '../../../../build/worker/vitals/vitals.js';
-import { inGlimpseLimit, lookTwice } from '../../../../build/worker/watchdog/glimpse.js';
+import { Absence } from '../../../../build/worker/watchdog/absence.js';
+import { lookTwice } from '../../../../build/worker/watchdog/glimpse.js';
+import { inTraceLimit } from '../../../../build/worker/watchdog/trace.js';
 
 const { pathname } = new URL('../../../../build/worker/x.js', import.meta.url);
 const ENTRY = '    at processTimers (node:internal/timers:505:5)';
@@ -54,13 +57,11 @@ test('a thread that was met in the code of Node, and turns no more, is looked at
   assert.deepEqual(await found([busy, { stack: OWN, paused: 1 }]), { waits: true, paused: 3, looks: 2 });
 });
 
-test('what says that no stack will come ends the wait for it at once, in a turn of the event loop', async () => {
-  let turned = false;
-  const turn = setImmediate(() => {
-    turned = true;
-  });
-  const never = new Promise(() => undefined);
-  assert.equal(await inGlimpseLimit(Promise.race([never, Promise.resolve(undefined)]), ownThread()), undefined);
-  assert.equal(turned, false);
-  clearImmediate(turn);
+test('what says that no stack will come ends the wait for it at once', async () => {
+  let looks = 0;
+  const figures = { read: () => ({ cpu: 0, waited: 0, runnable: false, looks: looks++ }) };
+  const absence = new Absence(figures, monotonic());
+  assert.equal(await inTraceLimit(Promise.resolve(undefined), absence, { used: 200, all: 200 }), undefined);
+  // One when it began to watch, and one when the wait began.
+  assert.equal(looks, 2);
 });
