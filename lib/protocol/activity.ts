@@ -30,7 +30,7 @@ export interface Activity {
   readonly doing?: Hung;
   /** Where the JavaScript was, innermost call first, one line each. */
   readonly stack?: string;
-  /** Of native code, and of a worker that did not answer. */
+  /** Of native code, of a worker that did not answer, and of a thread that was not held: it had been in this minute, or what was slow was over. */
   readonly kernel?: KernelState;
   /** What was waited for, see `process.getActiveResourcesInfo()`. */
   readonly pending?: readonly string[];
@@ -52,7 +52,7 @@ export interface ThreadActivity extends Activity {
 export interface SlowReport extends Activity {
   /** Absent where the event loop of an async worker stands still, and the request that came last is not in flight any more. */
   readonly request?: TimedOutRequest;
-  /** How long ago its handler was called, milliseconds. */
+  /** How long ago its handler was called, milliseconds; where what was slow was over when more was to be found out, at the moment before. */
   readonly age: number;
   /** The number of the thread, from 1. */
   readonly thread?: number;

@@ -98,6 +98,21 @@ const ROWS: readonly Row[] = [
     { worker: WHO, code: 'connections', repeated: 7, thread: 3 },
   ],
   [
+    'worker:slow',
+    [
+      worker,
+      { request, age: 172, kernel: { state: 'S', syscall: 'epoll_wait' }, thread: 3, pauses: { count: 0, total: 0 } },
+    ],
+    'warn',
+    'worker #2 (pid 4711), thread 3, is slow: a request not done after 172 ms, serving GET "/report?id=7", 30.1 s old, its thread asleep in epoll_wait',
+  ],
+  [
+    'worker:slow',
+    [worker, { request, age: 172, pauses: { count: 0, total: 0 } }],
+    'warn',
+    'worker #2 (pid 4711) is slow: a request not done after 172 ms, serving GET "/report?id=7", 30.1 s old',
+  ],
+  [
     'thread:exit',
     [worker, { thread: 3, code: 1, reason: 'timeout', request }],
     'warn',

@@ -96,7 +96,11 @@ test('a request that goes on is told of with what was seen', async (t) => {
 });
 
 test('somebody else has the thread in his hands: nothing is told', async (t) => {
-  assert.equal(await told(t, () => async () => ({ paused: 0, blind: 'taken' as const })), undefined);
+  const message = await told(t, (vitals) => async () => {
+    vitals.end();
+    return { paused: 0, blind: 'taken' as const };
+  });
+  assert.equal(message, undefined);
 });
 
 test('a thread that has been held for long enough in this minute is not held, and its requests are told of all the same', async (t) => {
