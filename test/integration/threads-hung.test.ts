@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { amount } from '../helpers/amount.js';
 import { fixture, Host, type HostOptions, type HostSettings } from '../helpers/host.js';
 import { get, headLines, RawClient } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
@@ -121,6 +122,19 @@ test('hung_after_head_sent_is_closed: by a thread', async (t) => {
   assert.deepEqual([report.hung, report.answered], ['javascript', false]);
   assert.equal(report.request.remoteAddress, '127.0.0.1');
   await oneReplaced(served, report.thread);
+});
+
+test('threads that hang one after the other: the process goes on', async (t) => {
+  const { host, url, pid } = await serve(t, { timeout: 100 });
+  const count = amount({ suite: 20, long: 300 });
+  for (let ended = 1; ended <= count; ended++) {
+    await (await RawClient.connect(t, url)).get('/head-then-spin').all();
+    await host.until(
+      () => host.of('thread:exit').length + host.of('worker:exit').length >= ended,
+      'the end of a thread',
+    );
+  }
+  assert.deepEqual([host.of('worker:exit'), host.workerPids], [[], [pid]]);
 });
 
 test('a thread that hangs: all that is pipelined to it is answered or closed, in the right order', async (t) => {

@@ -9,7 +9,8 @@ export function glimpseThread(thread: ThreadHandle, tracer: Tracer, looking: Loo
   return lookTwice(thread.watch.vitals, () => look(thread, tracer, looking));
 }
 
-async function look({ threadId, watch }: ThreadHandle, tracer: Tracer, { wanted, seen }: Looking): Promise<Glimpse> {
+async function look(thread: ThreadHandle, tracer: Tracer, { wanted, seen }: Looking): Promise<Glimpse> {
+  const { threadId, watch } = thread;
   if (tracer.holds(threadId)) return { paused: 0, blind: 'taken' };
   const hold = await tracer.hold(threadId, wanted);
   if (hold === undefined) return { paused: 0, blind: 'impossible' };
@@ -19,7 +20,7 @@ async function look({ threadId, watch }: ThreadHandle, tracer: Tracer, { wanted,
     if (stack === undefined) return { paused: 0, ...(!hold.isReached && { blind: 'impossible' }) };
     return { stack, paused: listing(hold.scripts) + hold.age };
   } finally {
-    hold.release();
+    hold.release(!thread.terminated);
   }
 }
 

@@ -56,6 +56,8 @@ export class ThreadHandle {
   readonly sockets: readonly (string | number)[];
   /** It accepts no more. */
   left = false;
+  /** It has been told to terminate. */
+  terminated = false;
   readonly #worker: Thread;
   readonly #port: MessagePort;
   readonly slow: SlowWatch;
@@ -156,6 +158,7 @@ export class ThreadHandle {
 
   /** It runs no more JavaScript from now on; native code that it runs may go on for as long as it likes. */
   terminate(): void {
+    this.terminated = true;
     void this.#worker.terminate();
   }
 }

@@ -19,8 +19,10 @@ export interface Hold {
   /**
    * Lets it go. A thread that stays paused cannot be terminated, and the process would wait for it for ever; one that is told
    * to terminate first ends without another line of JavaScript.
+   *
+   * @param goesOn - it has not been told to terminate, and forgets what it was held in; else V8 keeps all that was in the scope of its calls.
    */
-  release(): void;
+  release(goesOn?: boolean): void;
 }
 
 type Attached = InspectorNotification<NodeWorker.AttachedToWorkerEventDataType>;
@@ -56,7 +58,7 @@ export class Tracer {
     // Whoever looks at it lets go of it soon; two would let go of what the other one holds.
     for (let before = this.#holdings.get(threadId); before; before = this.#holdings.get(threadId))
       await before.released;
-    const holding = new Holding(() => this.#release(threadId), wanted);
+    const holding = new Holding((goesOn) => this.#release(threadId, goesOn), wanted);
     this.#holdings.set(threadId, holding);
     if (this.#session === undefined) this.#open(new inspector.Session());
     else this.#pause(threadId);
@@ -104,11 +106,11 @@ export class Tracer {
     holding.order();
   }
 
-  #release(threadId: number): void {
+  #release(threadId: number, goesOn: boolean): void {
     const holding = this.#holdings.get(threadId);
     if (!this.#holdings.delete(threadId)) return;
-    // Without it, V8 would keep all that was in the scope of these calls. A pause that is not of this order is somebody else's to end.
-    if (holding?.isPaused) this.#send(threadId, 'Debugger.resume');
+    // A pause that is not of this order is somebody else's to end. Of one that is to terminate, the whole process aborted now and then.
+    if (holding?.isPaused && goesOn) this.#send(threadId, 'Debugger.resume');
     this.#send(threadId, 'Debugger.disable');
     holding?.end();
     if (this.#holdings.size > 0) return;
@@ -129,7 +131,7 @@ class Holding implements Hold {
   readonly stack: Promise<string>;
   readonly unwanted: Promise<undefined>;
   readonly released: Promise<void>;
-  readonly release: () => void;
+  readonly release: (goesOn?: boolean) => void;
   end: () => void = () => undefined;
   readonly wanted: (() => boolean) | undefined;
   isOrdered = false;
@@ -143,8 +145,8 @@ class Holding implements Hold {
   /** Where each script is from: the calls do not always say. */
   readonly #scripts = new Map<string, string>();
 
-  constructor(release: () => void, wanted: (() => boolean) | undefined) {
-    this.release = release;
+  constructor(release: (goesOn: boolean) => void, wanted: (() => boolean) | undefined) {
+    this.release = (goesOn = false) => release(goesOn);
     this.wanted = wanted;
     this.ordered = new Promise((resolve) => {
       this.#ordered = resolve;
