@@ -23,14 +23,14 @@ const SINGLE: Readonly<Record<(typeof CLASSES)[number], HostOptions & { workers:
   async: { workers: 1 },
 };
 
-function assertWhole(path: string, { status, headers, text }: Unpacked): void {
+function assertWhole(path: string, { status, headers, text }: Unpacked, isThreaded: boolean): void {
   const pieces = path.startsWith('/stream') ? PIECES.join('') : JSON.stringify(PIECES);
   assert.deepEqual([status, headers['content-encoding'], text], [200, 'gzip', pieces], path);
   assert.match(String(headers['x-response-time']), /^\d+\.\d+ms$/, path);
   const session = SESSIONS[path];
   if (session) assert.match(headers['set-cookie']?.[0] ?? '', session, path);
-  // The head of this one had gone before the drain.
-  if (path !== '/streaming') assert.equal(headers.connection, 'close', path);
+  // The head of this one had gone before the drain, and a thread may hear of that a moment later: `answersInDrain` has it say so soon.
+  if (path !== '/streaming' && !isThreaded) assert.equal(headers.connection, 'close', path);
 }
 
 for (const [number, workerClass] of CLASSES.entries()) {
@@ -40,7 +40,7 @@ for (const [number, workerClass] of CLASSES.entries()) {
       const paths = workerClass === 'async' ? PATHS : [PATHS[(number + nth) % PATHS.length] as string];
       const options = { workerClass, app: fixture('middleware-app.js'), ...SINGLE[workerClass] };
       const { host, answers } = await answersInDrain(t, way, options, paths, { quick: '/quick' });
-      for (const path of paths) assertWhole(path, answers[path] as Unpacked);
+      for (const path of paths) assertWhole(path, answers[path] as Unpacked, workerClass === 'threaded');
       for (const path of paths)
         await host.until(() => host.log.includes(`morgan: GET ${path} 200\n`), `the log of ${path}`);
     });
