@@ -5,7 +5,7 @@ import { SUFFIXES } from '../options/instead.js';
 import { accepts, type Setting } from './settings.js';
 
 /** What a number may end with, by what it counts. */
-const BY_UNIT: Partial<Record<Unit, Readonly<Record<string, number>>>> = {
+const BY_UNIT: Partial<Record<Unit, ReadonlyMap<string, number>>> = {
   ms: SUFFIXES.milliseconds,
   bytes: SUFFIXES.bytes,
 };
@@ -85,7 +85,7 @@ function numbers(text: string, unit: Unit | undefined, octal: boolean): number[]
   if (!found) return [];
   const { digits = '', suffix = '' } = found;
   if (suffix === '') return [Number(digits)];
-  const factor = unit && BY_UNIT[unit]?.[suffix.toLowerCase()];
+  const factor = unit && BY_UNIT[unit]?.get(suffix.toLowerCase());
   // Bytes and milliseconds are whole, and 0.1 is not a tenth.
   return factor === undefined ? [] : [Math.round(Number(digits) * factor)];
 }

@@ -4,11 +4,11 @@ import { type Check, invalid } from './checks.js';
 /** Where the access log goes, and what a line of it says, see {@link ArbiterOptions.accessLog}. */
 export interface AccessLogSettings {
   /** A file, relative to {@link ArbiterOptions.cwd}; `'-'` is standard output. @defaultValue standard output */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** A stream of the host, instead of a file. */
-  readonly stream?: Writable;
+  readonly stream?: Writable | undefined;
   /** As {@link ArbiterOptions.accessLogFormat}, which is not given then. @defaultValue `'combined'` */
-  readonly format?: string;
+  readonly format?: string | undefined;
 }
 
 /**
@@ -44,17 +44,17 @@ export type Atom =
 export const ATOMS: readonly Atom[] = [...'hlutrsmUqHbBfaTDMLp'] as Atom[];
 
 /** As Apache names them. `json` is no line of atoms. */
-const NAMED: Readonly<Record<string, string>> = {
-  common: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s',
-  combined: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
-};
+const NAMED: ReadonlyMap<string, string> = new Map([
+  ['common', '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s'],
+  ['combined', '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'],
+]);
 
 const PLACE = /%\((?:(?<atom>[A-Za-z])|\{(?<name>[^{}]+)\}(?<of>[ioe]))\)s|%%|%/g;
 const KIND = { i: 'in', o: 'out', e: 'env' } as const;
 
 /** Undefined for one that is not a line of atoms, or holds one that there is not. */
 export function parseFormat(format: string): FormatToken[] | undefined {
-  const text = NAMED[format] ?? format;
+  const text = NAMED.get(format) ?? format;
   const tokens: FormatToken[] = [];
   const say = (literal: string): void => {
     if (literal !== '') tokens.push({ kind: 'text', text: literal });

@@ -1,10 +1,15 @@
 /* What to write instead of a wrong value, where one can guess what was meant. For the ends of messages; undefined where nobody knows. */
 
 /** What a number may end with where people, or a shell, write what it counts. Bytes are counted as memory is: 1 kb is 1024. */
-export const SUFFIXES: Readonly<Record<'milliseconds' | 'bytes', Readonly<Record<string, number>>>> = {
-  milliseconds: { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 },
-  bytes: { b: 1, k: 2 ** 10, kb: 2 ** 10, m: 2 ** 20, mb: 2 ** 20, g: 2 ** 30, gb: 2 ** 30 },
+export const SUFFIXES: Readonly<Record<'milliseconds' | 'bytes', ReadonlyMap<string, number>>> = {
+  milliseconds: factors({ ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }),
+  bytes: factors({ b: 1, k: 2 ** 10, kb: 2 ** 10, m: 2 ** 20, mb: 2 ** 20, g: 2 ** 30, gb: 2 ** 30 }),
 };
+
+/** No object: of one, `constructor` would be a suffix. */
+function factors(of: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
+  return new Map(Object.entries(of));
+}
 
 /** A number in quotes, as variables of the environment are. */
 export function quoted(value: unknown): string | undefined {
@@ -15,7 +20,7 @@ export function quoted(value: unknown): string | undefined {
 /** A number in quotes with a unit, `'30s'`. */
 export function spelled(value: unknown, unit: keyof typeof SUFFIXES): string | undefined {
   const [, digits, suffix = ''] = (typeof value === 'string' && /^(\d+(?:\.\d+)?)([a-z]+)$/i.exec(value)) || [];
-  const factor = SUFFIXES[unit][suffix.toLowerCase()];
+  const factor = SUFFIXES[unit].get(suffix.toLowerCase());
   if (digits === undefined || factor === undefined) return quoted(value);
   return `write it as a number of ${unit}: ${Math.round(Number(digits) * factor)}`;
 }

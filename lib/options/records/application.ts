@@ -42,18 +42,18 @@ const workerClass: Check<string | WorkerClass<never>> = (value, option) => {
 };
 
 /** What Gunicorn calls what these classes are. */
-const OF_GUNICORN: Readonly<Record<string, BuiltInClass>> = {
-  gthread: 'threaded',
-  gevent: 'async',
-  eventlet: 'async',
-  tornado: 'async',
-};
+const OF_GUNICORN: ReadonlyMap<string, BuiltInClass> = new Map([
+  ['gthread', 'threaded'],
+  ['gevent', 'async'],
+  ['eventlet', 'async'],
+  ['tornado', 'async'],
+]);
 
 function classInstead(value: unknown): string | undefined {
   if (typeof value === 'function') return 'a class of yours extends Worker, or a class that does';
   if (typeof value !== 'string' || value === '') return undefined;
   if (/\.[cm]?[jt]s$/.test(value)) return `a module is named by its path: './${value}'`;
-  const known = OF_GUNICORN[value];
+  const known = OF_GUNICORN.get(value);
   return known ? `it is called '${known}' here` : nearest(value, BUILT_IN_CLASSES);
 }
 

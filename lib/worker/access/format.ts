@@ -101,7 +101,7 @@ const WORDS: readonly string[] = [...'humUq'];
 function piecesOf(token: FormatToken): Piece[] {
   if (token.kind === 'text') return [own(token.text)];
   const { kind, name } = token;
-  if (kind === 'env') return [own(escaped(process.env[name] ?? '') || MISSING)];
+  if (kind === 'env') return [own(escaped((Object.hasOwn(process.env, name) && process.env[name]) || '') || MISSING)];
   if (kind !== 'atom') return [{ kind, name, harmless: IN_VALUE }];
   if (name === 'l') return [own(MISSING)];
   if (name === 'p') return [own(`<${process.pid}>`)];

@@ -129,7 +129,11 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
     [{ keepAliveTimeout: 1 }, "at the top level, as 'keepAlive'", 'got 1', 'server.keepAliveTimeout'],
     // The option that is at fault, not the first whose name occurs somewhere in the message.
-    [{ a: 1, insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
+    [{ noDelay: true, insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
+    // Node would look at none of these: a property of its servers, another module's, misspelt.
+    [{ maxRequestsPerSocket: 9 }, 'requireHostHeader', 'got 9', 'server.maxRequestsPerSocket'],
+    [{ peerMaxConcurrentStreams: 9 }, 'what http.createServer()', 'got 9', 'server.peerMaxConcurrentStreams'],
+    [{ nodelay: true }, 'did you mean noDelay?', 'got true', 'server.nodelay'],
     // Node looks at it when a connection comes.
     [{ highWaterMark: 1.5 }, 'integer', '1.5', 'server.highWaterMark'],
     // It reaches the workers as JSON, which has none of these.
@@ -157,7 +161,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   ],
   user: wrongAccounts,
   group: wrongAccounts,
-  umask: [-1, 0o1000, 1.5, '022', null].map((value): Wrong => [value, 'an integer from 0 to 511', 'got ']),
+  umask: [-1, 0o1000, 1.5, '022', null].map((value): Wrong => [value, 'an integer from 0 to 0o777', 'got ']),
   pidFile: [
     ['', 'not empty', "got ''"],
     ['/run/a\0.pid', 'no NUL', 'got '],
@@ -313,4 +317,27 @@ test('whatever comes, nothing but ERR_INVALID_OPTION is thrown', () => {
     { numRuns: 2000 },
   );
   fc.assert(fc.property(anything, (value) => passesOrIsRefused(() => validateOptions(value))));
+});
+
+test('what every object has by itself is no value of an option, nor a part of one', () => {
+  const inherited = Object.getOwnPropertyNames(Object.prototype);
+  const unit = (name: string): string => `5${name}`;
+  for (const option of Object.keys(WRONG)) {
+    for (const name of [...inherited, ...inherited.map(unit)]) {
+      for (const value of [name, [name], { [name]: name }, { path: name, format: name }, { from: name }]) {
+        passesOrIsRefused(() => validateOptions({ app, [option]: value }));
+      }
+    }
+  }
+  for (const name of inherited) {
+    assertInvalid(() => validateOptions({ app, accessLogFormat: name }), "option 'accessLogFormat'", `got '${name}'`);
+    assert.throws(
+      () => validateOptions({ app, workerClass: name }),
+      ({ message }: Error) => !/here$/.test(message),
+    );
+    assert.throws(
+      () => validateOptions({ app, timeout: unit(name) }),
+      ({ message }: Error) => !/NaN/.test(message),
+    );
+  }
 });
