@@ -110,9 +110,9 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * Ends the workers and undoes `start()`; resolves when that is done. Graceful: each request in flight may end within
    * `gracefulTimeout`. Not graceful: workers exit at once. May be called at any time and again, also to hurry up.
    */
-  async stop(options: { readonly graceful?: boolean } = {}): Promise<void> {
+  async stop(options: { readonly graceful?: boolean | undefined } = {}): Promise<void> {
     // As the listener of a signal, it gets the name of that.
-    const given: { readonly graceful?: boolean } = typeof options === 'string' ? {} : options;
+    const given: { readonly graceful?: boolean | undefined } = typeof options === 'string' ? {} : options;
     const { graceful = true } = named(given, 'stop()', ['graceful']);
     const stage = boolean(graceful, 'graceful of stop()') ? 'drain' : 'quit';
     if (!spec) await this.#master.stop(stage);

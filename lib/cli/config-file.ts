@@ -12,7 +12,8 @@ import { APP } from './settings.js';
 import { check } from './values.js';
 
 /** Looked for in the working directory. */
-const NAMES = ['js', 'mjs', 'cjs', 'ts', 'mts', 'json'].map((ending) => `prefork.config.${ending}`);
+const ENDINGS = ['js', 'mjs', 'cjs', 'ts', 'mts', 'json'];
+const NAMES = ENDINGS.map((ending) => `prefork.config.${ending}`);
 
 export interface ConfigFile {
   readonly path: string;
@@ -55,6 +56,11 @@ async function importConfig(path: string, name: string): Promise<unknown> {
     // A promise of one is as good.
     return await (compiled === true ? inner : whole);
   } catch (error) {
+    if (serializeError(error).code === 'ERR_UNKNOWN_FILE_EXTENSION' && !/\.[cm]?tsx?$/.test(path)) {
+      throw usage(
+        `the config ${name} cannot be loaded: expected a file that ends in ${ENDINGS.map((ending) => `.${ending}`).join(' ')}`,
+      );
+    }
     if (serializeError(error).code === 'ERR_UNKNOWN_FILE_EXTENSION') {
       throw usage(
         `the config ${name} cannot be loaded: this is Node ${process.versions.node}, and TypeScript is loaded from 22.18 on; use prefork.config.mjs, or a loader such as tsx in NODE_OPTIONS`,

@@ -15,10 +15,12 @@ export function invalid(option: string, expected: string, got: unknown, instead?
 }
 
 export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Check<number> {
-  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  const isMode = max === 0o777;
+  const most = isMode ? '0o777' : max;
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${most}`;
   return (value, option) => {
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw invalid(option, `an integer ${range}`, value, max === 0o777 ? octal(value) : quoted(value));
+    throw invalid(option, `an integer ${range}`, value, isMode ? octal(value) : quoted(value));
   };
 }
 

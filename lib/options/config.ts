@@ -6,9 +6,9 @@ import type { ArbiterOptions, BuiltInClass, WorkerModule } from './types.js';
  */
 export interface PreforkConfig extends Partial<Omit<ArbiterOptions, 'app' | 'workerClass'>> {
   /** The module of the application, as on the command line. @defaultValue the one of the command line */
-  readonly app?: string | URL;
+  readonly app?: string | URL | undefined;
   /** As of an Arbiter, but for a class itself. @defaultValue `'sync'` */
-  readonly workerClass?: BuiltInClass | WorkerModule;
+  readonly workerClass?: BuiltInClass | WorkerModule | undefined;
 }
 
 /** Returns what it is given, so that an editor knows its type: `export default defineConfig({ workers: 8 })`. */

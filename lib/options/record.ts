@@ -45,7 +45,7 @@ export interface Settings {
 }
 
 type Default<Name extends OptionName> =
-  | Required<ArbiterOptions>[Name]
+  | Exclude<ArbiterOptions[Name], undefined>
   | (() => OptionValues[Name])
   | (undefined extends OptionValues[Name] ? undefined : never);
 

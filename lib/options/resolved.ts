@@ -101,7 +101,7 @@ type Undecided =
 export type OptionValues = {
   readonly [Name in OptionName]: Name extends keyof Parsed
     ? Parsed[Name]
-    : Required<ArbiterOptions>[Name] | (Name extends Undecided ? undefined : never);
+    : Exclude<ArbiterOptions[Name], undefined> | (Name extends Undecided ? undefined : never);
 };
 
 /** Those that the resolved options have in a part of its own, or in another form. */

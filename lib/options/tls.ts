@@ -12,10 +12,10 @@ export interface TlsSettings
   extends Readonly<
     Omit<TlsOptions, 'key' | 'cert' | 'ca' | 'pfx' | 'SNICallback' | 'ALPNCallback' | 'pskCallback' | 'secureContext'>
   > {
-  readonly key?: TlsOptions['key'] | URL;
-  readonly cert?: TlsOptions['cert'] | URL;
-  readonly ca?: TlsOptions['ca'] | URL;
-  readonly pfx?: TlsOptions['pfx'] | URL;
+  readonly key?: TlsOptions['key'] | URL | undefined;
+  readonly cert?: TlsOptions['cert'] | URL | undefined;
+  readonly ca?: TlsOptions['ca'] | URL | undefined;
+  readonly pfx?: TlsOptions['pfx'] | URL | undefined;
 }
 
 /** The settings with the contents of the files that they name. Throws the system's error for one that cannot be read. */

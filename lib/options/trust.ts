@@ -9,7 +9,7 @@ export interface TrustedProxies {
    * The header that they set, and take away where a client has sent it.
    * @defaultValue `X-Forwarded-For`, and where there is none `Forwarded`
    */
-  readonly header?: 'forwarded' | 'x-forwarded-for';
+  readonly header?: 'forwarded' | 'x-forwarded-for' | undefined;
 }
 
 const LOOPBACK: readonly Subnet[] = [

@@ -8,7 +8,7 @@ import { isRecord } from '../serialized-error.js';
 /** How the values of several workers become one; names and default, `sum`, are prom-client's. */
 const AGGREGATORS = ['sum', 'first', 'min', 'max', 'average', 'omit'] as const;
 export type Aggregator = (typeof AGGREGATORS)[number];
-const TYPES = ['counter', 'gauge', 'histogram', 'summary'] as const;
+export const TYPES = ['counter', 'gauge', 'histogram', 'summary'] as const;
 export type MetricType = (typeof TYPES)[number];
 
 export interface OwnSample {
@@ -41,11 +41,21 @@ export const RESERVED = 'prefork_';
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
-/** The metrics in what `getMetricsAsJSON()` gives, and how many things in it are none. */
-export function readMetrics(given: unknown): { readonly metrics: OwnMetric[]; readonly refused: number } {
-  if (!Array.isArray(given)) return { metrics: [], refused: 1 };
-  const metrics = given.map(readMetric).filter((metric) => metric !== undefined);
-  return { metrics, refused: given.length - metrics.length };
+/** The metrics in what `getMetricsAsJSON()` gives, and the names of what in it is none; of what has no name, what it is. */
+export function readMetrics(given: unknown): { readonly metrics: OwnMetric[]; readonly refused: readonly string[] } {
+  if (!Array.isArray(given)) return { metrics: [], refused: [nameOf(given)] };
+  const read = given.map((each) => ({ each, metric: readMetric(each) }));
+  return {
+    metrics: read.flatMap(({ metric }) => metric ?? []),
+    refused: read.filter(({ metric }) => metric === undefined).map(({ each }) => nameOf(each)),
+  };
+}
+
+function nameOf(given: unknown): string {
+  const name = isRecord(given) ? given['name'] : undefined;
+  return typeof name === 'string'
+    ? `'${name}'`
+    : `one of type ${given === null ? 'null' : typeof given}, without a name`;
 }
 
 export function parseMetrics(value: Record<string, unknown>): MetricsMessage | undefined {

@@ -108,7 +108,7 @@ export abstract class Worker<App = unknown> {
    * @internal All that can be done before it serves, of a spare, which may wait for hours then. Returns what must be closed if it never
    * gets to serve.
    */
-  standBy(): Promise<{ readonly close?: () => unknown } | undefined> {
+  standBy(): Promise<{ readonly close?: (() => unknown) | undefined } | undefined> {
     return Promise.resolve(undefined);
   }
 

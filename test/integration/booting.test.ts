@@ -3,10 +3,12 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Arbiter } from 'prefork';
+import { CLASSES } from '../helpers/classes.js';
 import { alive, fixture, Host, type HostSettings } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { temporaryFolder } from '../helpers/place.js';
+import { Program } from '../helpers/program.js';
 
 type Options = ConstructorParameters<typeof Host>[1];
 interface Failure {
@@ -94,6 +96,42 @@ for (const [what, env, message] of [
     assert.match(error.message, message);
   });
 }
+
+for (const workerClass of CLASSES) {
+  test(`boot failure: a module that waits for what never comes: ${workerClass}`, async (t) => {
+    const error = await failsToBoot(t, { app: fixture('never-loads.js'), workerClass });
+    assert.equal(error.code, 'ERR_WORKER_BOOT', error.message);
+    assert.match(error.message, /ended with exit code 0 before it served: nothing was left that could have gone on/);
+  });
+}
+
+test('boot failure: an inline application that is promised and never comes', async (t) => {
+  const program = new Program(t, process.execPath, [fixture('never-comes.js')]);
+  const [line] = await program.printed(/^\{.*\}$/m);
+  const { code, message } = JSON.parse(line);
+  assert.equal(code, 'ERR_WORKER_BOOT');
+  assert.match(message, /ended with exit code \d+ before it served: nothing was left that could have gone on/);
+});
+
+test('boot failure: workers that cannot be started at all are told by the option that is wrong', async (t) => {
+  const place = temporaryFolder(t);
+  const file = join(place, 'file');
+  writeFileSync(file, '');
+  for (const [options, says] of [
+    [{ cwd: join(place, 'gone') }, `the working directory ${join(place, 'gone')} does not exist`],
+    [{ cwd: file }, `the working directory ${file} is no directory`],
+    [{ cwd: join(file, 'below') }, `the working directory ${join(file, 'below')} does not exist`],
+    [
+      { execArgv: ['--no-such-flag-of-node'] },
+      "ended with exit code 9 before it was ready (node did not take a flag: see 'execArgv', NODE_OPTIONS",
+    ],
+  ] as const) {
+    const host = new Host(t, { workers: 1, ...options });
+    const [error] = await host.event('rejected');
+    assert.equal(error.code, 'ERR_WORKER_BOOT');
+    assert.ok(error.message.includes(says), error.message);
+  }
+});
 
 test('boot failure: a worker that is not ready in time', async (t) => {
   const gate = await createLoadGate(t);

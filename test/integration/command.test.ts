@@ -101,6 +101,10 @@ test('configs of all forms', async (t) => {
     assert.equal(code, 1);
     assert.match(output, /prefork\.config\.ts cannot be loaded: this is Node .*TypeScript is loaded from 22\.18 on/);
   }
+  const yaml = folderOf(t, { 'prefork.yaml': 'workers: 2' });
+  const other = await shell('prefork --print-config --config prefork.yaml', { cwd: yaml });
+  assert.equal(other.code, 1);
+  assert.match(other.output, /prefork\.yaml cannot be loaded: expected a file that ends in \.js \.mjs .*\.json/);
   const two = folderOf(t, { 'prefork.config.json': '{}', 'prefork.config.mjs': 'export default {}' });
   const both = await shell('prefork --print-config', { cwd: two });
   assert.deepEqual(

@@ -129,6 +129,10 @@ export function options(): void {
     logger: console,
   };
   new Arbiter({ app: './app.js', ...all });
+  // What is undefined has not been said, also for who has asked TypeScript to tell that from what is missing.
+  new Arbiter({ app: './app.js', ...({} as Record<Exclude<keyof ArbiterOptions, 'app'>, undefined>) });
+  new Arbiter({ app: './app.js', bind: { path: '/s', mode: undefined, user: undefined, group: undefined } });
+  new Arbiter({ app: './app.js', accessLog: { path: 'a', stream: undefined, format: undefined } });
   new Arbiter({ app: new URL('file:///app.js'), env: process.env });
   for (const bind of [
     ':80',

@@ -9,7 +9,7 @@ import type { WorkerHandle, WorkerInfo } from '../workers/worker-handle.js';
 /** To whom in a worker a message goes, see {@link Arbiter.send}. */
 export interface SendOptions {
   /** The number of one thread of a worker with threads, from 1. @defaultValue all of them */
-  readonly thread?: number;
+  readonly thread?: number | undefined;
 }
 
 /** What has become of a message to all workers, see {@link Arbiter.broadcast}. */

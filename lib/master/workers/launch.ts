@@ -4,6 +4,7 @@ import type { ResolvedOptions } from '../../options/resolved.js';
 import { encodeSpec, FD, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.js';
 import type { resolveAccount } from '../../system/account.js';
 import { type Child, spawnChild, unbornChild } from '../../system/child.js';
+import { files } from '../../system/files.js';
 import { localName } from '../../system/peers.js';
 import type { AccessLog } from '../access/access-log.js';
 import { boundName, type Listener } from '../sockets/listener.js';
@@ -105,10 +106,22 @@ export function planLaunch(
   };
 }
 
+/** Of a folder that is not there, the system says ENOENT, as of a program, and Node names the program. */
+function folderError(path: string): Error | undefined {
+  try {
+    return files.statSync(path).isDirectory() ? undefined : new Error(`the working directory ${path} is no directory`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') return undefined;
+    return new Error(`the working directory ${path} does not exist`, { cause: error });
+  }
+}
+
 /** `report` is the descriptor of the file for what V8 says when it runs out of memory. */
 export function spawnWorker(launch: Launch, report: number | undefined): Child {
   const { command, spec, cwd, env, sockets, scoreboard, failure, access } = launch;
-  if (failure) return unbornChild(failure);
+  const obstacle = failure ?? folderError(cwd);
+  if (obstacle) return unbornChild(obstacle);
   const [first, ...further] = sockets;
   const socket = first ?? 'ignore';
   const stdin = spec.direct ? socket : 'ignore';

@@ -85,7 +85,8 @@ const signalList: Check<readonly MasterSignal[]> = (value, option) => {
     if (!MASTER_SIGNALS.includes(name as MasterSignal)) {
       throw invalid(option, `signals out of ${MASTER_SIGNALS.join(', ')}`, name);
     }
-    if (typeof wanted !== 'boolean') throw invalid(`${option}.${name}`, 'true or false', wanted);
+    if (wanted !== undefined && typeof wanted !== 'boolean')
+      throw invalid(`${option}.${name}`, 'true or false', wanted);
   }
   return MASTER_SIGNALS.filter((name) => map[name] !== false);
 };

@@ -18,6 +18,7 @@ import {
   plainObject,
   wholeDuration,
 } from '../checks.js';
+import { nearest } from '../near.js';
 import type { Contradiction, OptionRecords } from '../record.js';
 import type { BindAddress, OptionName, OptionValues } from '../resolved.js';
 import { tlsSettings } from '../tls.js';
@@ -30,10 +31,10 @@ const resourceLimits: Check<ResourceLimits> = (value, option) => {
   const limits = plainObject(value, option);
   for (const [name, limit] of Object.entries(limits)) {
     if (!THREAD_LIMITS.includes(name)) throw invalid(option, `limits out of ${THREAD_LIMITS.join(', ')}`, name);
-    if (typeof limit !== 'number' || !(limit > 0 && limit < 2 ** 32))
+    if (limit !== undefined && !(typeof limit === 'number' && limit > 0 && limit < 2 ** 32))
       throw invalid(`${option}.${name}`, 'megabytes, above 0 and below 4294967296', limit);
   }
-  return { ...limits };
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
 };
 
 /** Node adds a second to what it is told, and its timers keep no longer sum. */
@@ -173,6 +174,32 @@ function isData(value: unknown): boolean {
   }
 }
 
+/** The options that the server of this Node looks at, of whatever version it is: any other name has no effect. */
+function optionsOfNode(): readonly string[] {
+  const names = new Set<string>();
+  const look = (_none: object, name: string | symbol): void => void names.add(String(name));
+  createServer(new Proxy({}, { get: look }));
+  return [...names].sort();
+}
+
+/** Servers of TLS and HTTP/2 have dozens more, and look at them later. */
+const ofNode: Contradiction = {
+  with: 'tls',
+  says: 'without it, `server` takes what `http.createServer` of this Node takes',
+  refuse: (_option, { values: { server, tls }, known }) => {
+    if (tls !== undefined || Object.keys(server).length === 0) return;
+    const names = optionsOfNode();
+    const other = Object.keys(server).find((name) => !names.includes(name));
+    if (other === undefined) return;
+    // Neither functions nor classes reach the workers, and some have an option of their own.
+    const free = names.filter(
+      (name) => /^(?!keepAliveTimeout$)[a-z].*(?<!Callback)$/.test(name) && !known.includes(name),
+    );
+    const expected = `what http.createServer() of Node ${process.versions.node} takes (${free.join(', ')})`;
+    throw invalid(`server.${other}`, expected, server[other as keyof typeof server], nearest(other, free));
+  },
+};
+
 const notTwice: Contradiction = {
   with: 'keepAlive',
   says: 'what is an option of its own is not said in `server`; `keepAliveTimeout` is `keepAlive`',
@@ -211,7 +238,7 @@ export const SERVER: OptionRecords = {
     about: 'Further options for `http.createServer`, as data.',
     kind: { type: 'object', check: plainObject },
     defaultValue: {},
-    contradicts: [notTwice],
+    contradicts: [notTwice, ofNode],
     part: 'http',
   },
 };

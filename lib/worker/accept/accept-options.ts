@@ -8,7 +8,7 @@ export interface AcceptOptions {
   /** A connection has been accepted. It has a place until it closes. */
   readonly onConnection: (socket: net.Socket) => void;
   /** A connection has closed; its place is still taken. */
-  readonly onClose?: (socket: net.Socket) => void;
+  readonly onClose?: ((socket: net.Socket) => void) | undefined;
   /**
    * @internal
    * Who is served within {@link AcceptOptions.onConnection} takes no turn of the event loop, so nothing is shut for it: says whether a connection that has a place will
@@ -18,10 +18,9 @@ export interface AcceptOptions {
   /** @internal All places are taken, perhaps for long: the class may make room, and call {@link Acceptor.look} to learn whether somebody waits. */
   readonly onFull?: () => void;
   /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true, allowHalfOpen: true }` */
-  readonly socket?: Pick<
-    net.ServerOpts,
-    'allowHalfOpen' | 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'
-  >;
+  readonly socket?:
+    | Pick<net.ServerOpts, 'allowHalfOpen' | 'noDelay' | 'keepAlive' | 'keepAliveInitialDelay' | 'highWaterMark'>
+    | undefined;
 }
 
 /** Throws a `TypeError` where an acceptor could never accept: such a worker would be ready, and serve nobody. */

@@ -1,5 +1,5 @@
 import { MAX_USER_MESSAGE } from '../../protocol/messages.js';
-import { type MetricsMessage, type OwnMetric, RESERVED, readMetrics } from '../../protocol/metrics.js';
+import { type MetricsMessage, type OwnMetric, RESERVED, readMetrics, TYPES } from '../../protocol/metrics.js';
 import type { WarningCode } from '../../protocol/warning.js';
 import { messageOf } from '../../serialized-error.js';
 
@@ -17,6 +17,15 @@ export interface ReporterOptions {
   readonly thread: number;
   readonly tell: (message: MetricsMessage) => void;
   readonly warn: (code: WarningCode, message: string) => void;
+}
+
+/** So many of those that are not exported are named. */
+const MOST_NAMES = 3;
+
+function refusal(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  const which = [...names.slice(0, MOST_NAMES), ...(more > 0 ? [`${more} more`] : [])].join(', ');
+  return `of its metrics ${which} cannot be exported: what Prometheus takes has a name of letters, digits, '_' and ':' that does not begin with ${RESERVED}, and is a ${TYPES.join(', ')}`;
 }
 
 /** Tells the master what the application has counted itself. */
@@ -92,8 +101,7 @@ export class MetricsReporter {
     const all: OwnMetric[] = [];
     for (const source of this.#sources) {
       const { metrics, refused } = readMetrics(await source.getMetricsAsJSON());
-      if (refused > 0)
-        this.#warn(`${refused} of its metrics are not exported: their names begin with ${RESERVED}, or they are none`);
+      if (refused.length > 0) this.#warn(refusal(refused));
       all.push(...metrics);
     }
     return all;

@@ -11,26 +11,26 @@ export type ConnectionListener = (request: IncomingMessage, socket: Duplex, head
 export interface Listener {
   readonly request: RequestListener;
   /** Present when the application takes upgrades. */
-  readonly upgrade?: ConnectionListener;
+  readonly upgrade?: ConnectionListener | undefined;
   /**
    * Whether an upgrade is for the application; one that is not is served as the plain request that it also is. As
    * `shouldUpgradeCallback` of Node's servers. @defaultValue all but offers of HTTP/2 and TLS (`h2c`, `TLS/1.3` …)
    */
-  readonly shouldUpgrade?: (request: IncomingMessage) => boolean;
+  readonly shouldUpgrade?: ((request: IncomingMessage) => boolean) | undefined;
   /** Present when the application takes CONNECT. */
-  readonly connect?: ConnectionListener;
+  readonly connect?: ConnectionListener | undefined;
   /** Present when the application answers `Expect: 100-continue` itself. A request that comes here does not come to `request`. */
-  readonly checkContinue?: RequestListener;
+  readonly checkContinue?: RequestListener | undefined;
   /** The same for any other `Expect`. */
-  readonly checkExpectation?: RequestListener;
+  readonly checkExpectation?: RequestListener | undefined;
   /** Present when the application answers malformed requests itself. */
-  readonly clientError?: (error: Error, socket: Duplex) => unknown;
+  readonly clientError?: ((error: Error, socket: Duplex) => unknown) | undefined;
   /**
    * Tells the application that the drain begins: requests are still served, and more may come. Nothing waits for it.
    */
-  readonly drain?: () => unknown;
-  /** Ends what the application opened. To be called once, after the last request. */
-  readonly close?: () => Promise<void>;
+  readonly drain?: (() => unknown) | undefined;
+  /** Ends what the application opened. Called once, after the last request; a promise is waited for. */
+  readonly close?: (() => unknown) | undefined;
   /** @internal The application is a server: it is fed itself, and asked for its listeners at each event. */
   readonly own?: { readonly server: Server; readonly events: ApplicationEvents };
   /** @internal A server that belongs to the application, and whose listeners count beside those above, but for requests. */

@@ -9,7 +9,7 @@ export function createServerListener(server: Server): Listener {
     own: { server, events },
     request: (request, response) => events.answer('request', answerNotFound, request, response),
     // It says ERR_SERVER_NOT_RUNNING, and emits 'close' all the same.
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
 }
 

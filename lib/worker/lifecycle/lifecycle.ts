@@ -20,6 +20,7 @@ import type { Pulse } from '../vitals/pulse.js';
 import type { Slot } from '../vitals/slot.js';
 import type { Timeout } from '../worker.js';
 import { answerAsk } from './activity.js';
+import { EarlyExit } from './early-exit.js';
 import { exitWarning } from './exit-warning.js';
 import type { Link } from './link.js';
 import { OutsideTerm } from './outside-term.js';
@@ -87,8 +88,7 @@ export function startLifecycle(
   link: Link,
 ): Lifecycle {
   const { tell } = link;
-  const beforeServing =
-    app === undefined ? `without a call of run() or start() of the Arbiter named '${name}'` : 'before it served';
+  const early = new EarlyExit({ app, name });
   let worker: Servant | undefined;
   let ordered: Servant | undefined;
   let reported = false;
@@ -282,8 +282,7 @@ export function startLifecycle(
     worker?.lastWords?.(quitting ? 503 : 500);
     access?.leave();
     if (worker || reported || draining) return;
-    const error = new Error(`the process ended with exit code ${code} ${beforeServing}`);
-    tell({ type: 'failed', phase: 'boot', error: explained(error, code === 0) });
+    tell({ type: 'failed', phase: 'boot', error: early.failure(code) });
   });
   link.onGone(() => {
     heard = false;

@@ -1,7 +1,7 @@
 import { takeSlot } from '../context.js';
 
 /** What a spare has made ready, and what is to be closed if it never gets to serve. */
-export type Prepared = { readonly close?: () => unknown } | undefined;
+export type Prepared = { readonly close?: (() => unknown) | undefined } | undefined;
 
 /** A spare between its boot and its slot: it waits, perhaps for hours, and serves nobody. */
 export class Standby {

@@ -114,6 +114,24 @@ test('values that are as good as others', () => {
   }
 });
 
+test('a part of an option that is undefined is one that was not given', () => {
+  const same = (one: object, other: object): void => {
+    // As the workers get it.
+    const sent = (options: object): unknown => JSON.parse(JSON.stringify(validateOptions({ app, ...options })));
+    assert.deepEqual(sent(one), sent(other));
+  };
+  const path = '/s';
+  same({ bind: { host: undefined, port: 1 } }, { bind: { port: 1 } });
+  same({ bind: { path, mode: undefined, user: undefined, group: undefined } }, { bind: { path } });
+  same({ control: { path, mode: undefined } }, { control: { path } });
+  same({ accessLog: { path, stream: undefined, format: undefined } }, { accessLog: { path } });
+  same({ trustProxy: { from: 'unix', header: undefined } }, { trustProxy: { from: 'unix' } });
+  same({ signals: { SIGINT: undefined } }, {});
+  same({ server: { noDelay: undefined } }, {});
+  const threaded = { workerClass: 'threaded', resourceLimits: {} };
+  same({ ...threaded, resourceLimits: { stackSizeMb: undefined } }, threaded);
+});
+
 test('limits of recycling', () => {
   const recycle = (options: object): unknown => validateOptions({ app, ...options }).recycle;
   const none = { maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 };

@@ -12,7 +12,7 @@ const read = {
 
 test('metrics are read as prom-client gives them, and again as they are sent', () => {
   const { metrics, refused } = readMetrics([good]);
-  assert.deepEqual([metrics, refused], [[read], 0]);
+  assert.deepEqual([metrics, refused], [[read], []]);
   const message = { type: 'metrics', thread: 2, metrics } as const;
   assert.deepEqual(parseMessage(encodeMessage(message).trim()), message);
   const unchanged = { type: 'metrics', thread: 0 } as const;
@@ -28,9 +28,15 @@ test('what is no metric, or is named like one of this library, is refused', () =
     { ...good, aggregator: 'median' },
     { ...good, values: undefined },
   ];
-  for (const each of bad) assert.deepEqual(readMetrics([each]), { metrics: [], refused: 1 }, JSON.stringify(each));
-  assert.deepEqual(readMetrics('text'), { metrics: [], refused: 1 });
-  assert.deepEqual(readMetrics([bad[0], good]), { metrics: [read], refused: 1 });
+  for (const each of bad) {
+    const { metrics, refused } = readMetrics([each]);
+    assert.deepEqual([metrics, refused.length], [[], 1], JSON.stringify(each));
+  }
+  assert.deepEqual(readMetrics('text'), { metrics: [], refused: ['one of type string, without a name'] });
+  assert.deepEqual(readMetrics([{ ...good, name: 'a-b' }, good, null]), {
+    metrics: [read],
+    refused: ["'a-b'", 'one of type null, without a name'],
+  });
 });
 
 test('samples that Prometheus could not read, or that would be of another metric, are left out', () => {

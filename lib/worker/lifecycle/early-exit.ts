@@ -1,0 +1,35 @@
+import type { SerializedError } from '../../serialized-error.js';
+import { explained, ownScript } from '../own-script.js';
+
+/** Node's code for a main module whose top-level `await` never settles. https://nodejs.org/api/process.html#exit-codes */
+const UNSETTLED = 13;
+const NOTHING_LEFT =
+  'nothing was left that could have gone on: what is awaited there, at the top level of a module or as a promise of the application, never comes';
+
+/** Tells what became of a process, or a thread, that has ended by itself before it served. To be made before anything of the application runs. */
+export class EarlyExit {
+  readonly #app: string | undefined;
+  readonly #name: string;
+  /** The event loop came to its end, so nobody has called `process.exit()`. */
+  #ranDry = false;
+
+  constructor({ app, name }: { readonly app: string | undefined; readonly name: string }) {
+    this.#app = app;
+    this.#name = name;
+    process.once('beforeExit', () => {
+      this.#ranDry = true;
+    });
+  }
+
+  /** Called by `'exit'`. */
+  failure(code: number): SerializedError {
+    // A script that is over has had its say; only one that is to come to the Arbiter may end so.
+    const isOver = this.#app === undefined && !ownScript.hasArrived;
+    const when = isOver
+      ? `without a call of run() or start() of the Arbiter named '${this.#name}'`
+      : 'before it served';
+    const waits = this.#ranDry && (code === UNSETTLED || (code === 0 && !isOver));
+    const error = new Error(`the process ended with exit code ${code} ${when}${waits ? `: ${NOTHING_LEFT}` : ''}`);
+    return explained(error, code === 0);
+  }
+}
