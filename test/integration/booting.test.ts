@@ -118,9 +118,9 @@ test('boot failure: workers that cannot be started at all are told by the option
   const file = join(place, 'file');
   writeFileSync(file, '');
   for (const [options, says] of [
-    [{ cwd: join(place, 'gone') }, `the working directory ${join(place, 'gone')} does not exist`],
-    [{ cwd: file }, `the working directory ${file} is no directory`],
-    [{ cwd: join(file, 'below') }, `the working directory ${join(file, 'below')} does not exist`],
+    [{ cwd: join(place, 'gone') }, `${join(place, 'gone')}, the 'cwd' of the workers, does not exist`],
+    [{ cwd: file }, `${file}, the 'cwd' of the workers, is no directory`],
+    [{ cwd: join(file, 'below') }, `${join(file, 'below')}, the 'cwd' of the workers, does not exist`],
     [
       { execArgv: ['--no-such-flag-of-node'] },
       "ended with exit code 9 before it was ready (node did not take a flag: see 'execArgv', NODE_OPTIONS",

@@ -109,11 +109,13 @@ export function planLaunch(
 /** Of a folder that is not there, the system says ENOENT, as of a program, and Node names the program. */
 function folderError(path: string): Error | undefined {
   try {
-    return files.statSync(path).isDirectory() ? undefined : new Error(`the working directory ${path} is no directory`);
+    return files.statSync(path).isDirectory()
+      ? undefined
+      : new Error(`${path}, the 'cwd' of the workers, is no directory`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') return undefined;
-    return new Error(`the working directory ${path} does not exist`, { cause: error });
+    return new Error(`${path}, the 'cwd' of the workers, does not exist`);
   }
 }
 
