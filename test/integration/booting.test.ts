@@ -76,6 +76,11 @@ for (const [name, message] of [
   ['NotANumber', /^NotANumber: capacity: expected an integer of at least 1, got NaN$/],
   ['NoPlace', /^NoPlace: capacity: expected an integer of at least 1, got 0$/],
   ['NoListener', /^NoListener: onConnection of createAcceptor\(\): expected a function, got undefined$/],
+  [
+    'NeverBegins',
+    /^the process ended with exit code 0 before it served: nothing was left .* in init\(\) or run\(\) of a worker class /,
+  ],
+  ['NeverRuns', /^the process ended with exit code 0 before it served: nothing was left /],
   ['NoCapacity', /^NoCapacity: capacity: expected an integer of at least 1, got undefined$/],
 ] as const) {
   test(`boot failure: a worker class that could not serve, or not end: ${name}`, async (t) => {

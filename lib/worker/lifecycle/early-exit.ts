@@ -4,7 +4,7 @@ import { explained, ownScript } from '../own-script.js';
 /** Node's code for a main module whose top-level `await` never settles. https://nodejs.org/api/process.html#exit-codes */
 const UNSETTLED = 13;
 const NOTHING_LEFT =
-  'nothing was left that could have gone on: what is awaited there, at the top level of a module or as a promise of the application, never comes';
+  'nothing was left that could have gone on: what is awaited there, at the top level of a module, in init() or run() of a worker class or as a promise of the application, never comes';
 
 /** Tells what became of a process, or a thread, that has ended by itself before it served. To be made before anything of the application runs. */
 export class EarlyExit {
