@@ -47,6 +47,9 @@ export interface Timeout {
   readonly ended: Promise<unknown>;
 }
 
+/** Those that have an acceptor. */
+const accepting = new WeakSet<object>();
+
 /**
  * The life of a worker inside its process (of a threaded one: inside its thread). `init` and `run` precede the report that
  * it is ready; of a spare, hours may lie between them, and one that is not needed never gets to `run`, nor to `stop`. Then it serves until `stop`, after which the process exits. What these steps throw ends the worker, with
@@ -166,8 +169,12 @@ export abstract class Worker<App = unknown> {
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
     const { spec, slot, fail, tell, warn, onWake, leaveSockets } = this.context;
-    checkAcceptOptions(this.constructor.name, options);
-    if (spec.sockets === 0) throw new Error(`${this.constructor.name} needs an address to serve, and 'bind' is []`);
+    const { name } = this.constructor;
+    checkAcceptOptions(name, options);
+    if (accepting.has(this))
+      throw new Error(`${name}: createAcceptor() was called before: a worker has one acceptor, for all addresses`);
+    accepting.add(this);
+    if (spec.sockets === 0) throw new Error(`${name} needs an address to serve, and 'bind' is []`);
     const acceptor = new Acceptor({
       ...options,
       sockets: spec.sockets,

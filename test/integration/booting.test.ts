@@ -81,6 +81,10 @@ for (const [name, message] of [
     /^the process ended with exit code 0 before it served: nothing was left .* in init\(\) or run\(\) of a worker class /,
   ],
   ['NeverRuns', /^the process ended with exit code 0 before it served: nothing was left /],
+  [
+    'TwoAcceptors',
+    /^TwoAcceptors: createAcceptor\(\) was called before: a worker has one acceptor, for all addresses$/,
+  ],
   ['NoCapacity', /^NoCapacity: capacity: expected an integer of at least 1, got undefined$/],
 ] as const) {
   test(`boot failure: a worker class that could not serve, or not end: ${name}`, async (t) => {
@@ -126,6 +130,10 @@ test('boot failure: workers that cannot be started at all are told by the option
     [{ cwd: join(place, 'gone') }, `${join(place, 'gone')}, the 'cwd' of the workers, does not exist`],
     [{ cwd: file }, `${file}, the 'cwd' of the workers, is no directory`],
     [{ cwd: join(file, 'below') }, `${join(file, 'below')}, the 'cwd' of the workers, does not exist`],
+    [
+      { execArgv: ['--require', './no-such-module.cjs'] },
+      "ended with exit code 1 before it was ready (it left no word: see 'execArgv', NODE_OPTIONS",
+    ],
     [
       { execArgv: ['--no-such-flag-of-node'] },
       "ended with exit code 9 before it was ready (node did not take a flag: see 'execArgv', NODE_OPTIONS",

@@ -37,13 +37,15 @@ export function silentFailure(id: number, { code, signal }: WorkerExit, spawnErr
     );
   }
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-  const hint = code === BAD_FLAG ? ` (${OF_FLAGS})` : '';
+  const hint = signal === null ? ` (${code === BAD_FLAG ? OF_FLAGS : OF_OTHERS})` : '';
   return new ArbiterError('ERR_WORKER_BOOT', `${workerName(id)} ended with ${how} before it was ready${hint}`);
 }
 
-/** Node's own, before anything of this library runs: a process that was ended later has left word. https://nodejs.org/api/process.html#exit-codes */
+/** Node's own, before anything of this library runs: a process that is ended later leaves word. https://nodejs.org/api/process.html#exit-codes */
 const BAD_FLAG = 9;
 const OF_FLAGS = "node did not take a flag: see 'execArgv', NODE_OPTIONS, and what it has written to standard error";
+/** A module of `--require` that is not there, for one. */
+const OF_OTHERS = "it left no word: see 'execArgv', NODE_OPTIONS, and what it has written to standard error";
 
 const HINTS: Readonly<Record<string, string>> = {
   ENOENT: "does 'cwd' exist?",

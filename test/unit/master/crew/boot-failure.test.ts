@@ -44,7 +44,10 @@ test('of a thread that the system has no room for, the code is all that there is
 
 test('a worker that ended without a word is told by its exit', () => {
   const by = (code: number | null, signal: NodeJS.Signals | null) => silentFailure(7, { code, signal, reason: 'boot' });
-  assert.match(by(7, null).message, /^worker #7 ended with exit code 7 before it was ready$/);
+  assert.match(
+    by(7, null).message,
+    /^worker #7 ended with exit code 7 before it was ready \(it left no word: see .*standard error\)$/,
+  );
   // Node's own code for a flag that it does not take.
   assert.match(
     by(9, null).message,
