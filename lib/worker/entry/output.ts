@@ -31,19 +31,20 @@ export function guardOutput(): void {
 }
 
 /** An error also ends the pipe from each thread. What the thread writes then would be kept in its memory for ever, so the pipe is laid anew. */
-function guard(stream: Writable): void {
-  let failed = false;
+export function guard(stream: Writable): void {
+  /** Errors of this turn: a pipe that is laid anew may fail before the turn of the error before it is over. */
+  let errors = 0;
   stream.on('unpipe', (source: Readable) => {
     if (source.constructor.name !== FROM_THREAD) return;
     // The error has one more turn to end it, by a 'close'.
     setImmediate(() => {
-      if (failed && !source.readableEnded) lay(source, stream);
+      if (errors > 0 && !source.readableEnded) lay(source, stream);
     });
   });
   stream.on('error', () => {
-    failed = true;
+    errors++;
     setImmediate(() => {
-      failed = false;
+      errors--;
     });
   });
 }
