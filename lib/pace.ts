@@ -12,6 +12,8 @@ export type Pace =
   | 'firstRequest'
   /** How long workers are waited for that were asked for their own numbers. */
   | 'ownNumbers'
+  /** How long a worker waits for what its registries collect. */
+  | 'collect'
   /** How long until a place of the control that is in use is tried again. */
   | 'controlBind';
 

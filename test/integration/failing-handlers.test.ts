@@ -39,6 +39,14 @@ for (const workerClass of CLASSES) {
     });
   }
 
+  for (const path of ['/throws-with-words', '/throws-over-words']) {
+    test(`a failure of an answer with a status of its own is a 500 like any other: ${path}, ${workerClass}`, async (t) => {
+      const host = await counting(t, { ...single(workerClass), app: FAILING });
+      const client = (await RawClient.connect(t, await host.ready())).get(path);
+      assert.match(await client.all(), /^HTTP\/1\.1 500 Internal Server Error\r\n/);
+    });
+  }
+
   test(`a failure after the head breaks the connection, so that no client takes half an answer for a whole one, ${workerClass}`, async (t) => {
     const host = new Host(t, { ...single(workerClass), app: FAILING });
     const url = await host.ready();

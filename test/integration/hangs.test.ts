@@ -62,6 +62,44 @@ const HARD_TO_FIND = [
   ['/atomics', 'waitForNobody'],
 ] as const;
 
+test('an answer that has begun gets nothing of another one, whoever hangs behind it on its connection', async (t) => {
+  const { host, url } = await hanging(t, { workerClass: 'async' });
+  const client = (await RawClient.connect(t, url)).get('/begun');
+  await client.until((text) => text.endsWith('x'.repeat(300)), 'the first 300 bytes');
+  client.get('/spin');
+  const text = await client.all();
+  assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
+  assert.match(text, /\r\n\r\nx{300}$/);
+  await timedOut(host, url);
+});
+
+test('of requests that came together, the one that hangs is answered behind those before it', async (t) => {
+  const { host, url } = await hanging(t, { workerClass: 'async' });
+  const client = (await RawClient.connect(t, url)).get('/who').get('/spin').get('/who');
+  assert.deepEqual((await client.all()).match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 504']);
+  await timedOut(host, url);
+});
+
+for (const [workerClass, more] of [
+  ['sync', {}],
+  ['threaded', { threads: 1 }],
+] as const) {
+  test(`whose request waits behind one that never comes to its end is told that it was not begun: ${workerClass}`, async (t) => {
+    const { host, url } = await hanging(t, { workerClass, ...more });
+    const behind = await RawClient.connect(t, url);
+    const hung = await RawClient.connect(t, url);
+    // A worker that is busy would accept neither.
+    await eventually(async () => (await host.stats()).workers[0]?.connections === 2, 'two connections');
+    hung.get('/await');
+    await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'the request that never ends');
+    behind.get('/well');
+    assert.match(await hung.all(), /^HTTP\/1\.1 504 /);
+    const text = await behind.all();
+    assert.match(text, /^HTTP\/1\.1 503 Service Unavailable\r\n/);
+    assert.match(text, /\r\nConnection: close\r\n/);
+  });
+}
+
 for (const workerClass of ['sync', 'async'] as const) {
   for (const [scenario, ways] of [
     ['sync_loop_hung_has_stack_and_504', FOUND],

@@ -33,6 +33,16 @@ test('tls_and_http2: one server speaks HTTP/2 and HTTP/1.1', needed, async (t) =
   assert.deepEqual(host.of('worker:exit'), []);
 });
 
+test(
+  'tls_and_http2: a server that is exported is told that it listens, though another one serves',
+  needed,
+  async (t) => {
+    const host = http2Host(t, { app: fixture('hears-listening.js') });
+    const session = await connect(t, await host.ready());
+    assert.deepEqual(await answerOf(request(session, '/')), { status: 200, body: 'once on' });
+  },
+);
+
 test('tls_and_http2: the requests of one connection are served at once', needed, async (t) => {
   const gate = await Gate.open(t);
   const host = http2Host(t, { workerConnections: 1, app: fixture('gated.js'), env: gate.env });

@@ -147,6 +147,16 @@ test('a thread that hangs: all that is pipelined to it is answered or closed, in
   await oneReplaced(served, report.thread);
 });
 
+test('a thread that hangs in the midst of an answer: nothing of another one goes into that, whoever waits behind it', async (t) => {
+  const served = await serve(t);
+  const client = (await RawClient.connect(t, served.url)).get('/begun-then-spin').get('/who');
+  const text = await client.all();
+  assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200']);
+  assert.match(text, /\r\n\r\nx{300}$/);
+  const [, report] = await served.host.event('worker:timeout');
+  await oneReplaced(served, report.thread);
+});
+
 test('a thread whose stop hook spins is ended, and says where it was', async (t) => {
   const served = await serve(t, { workerClass: fixture('spinning-hooks.js'), env: { HOOK: 'stop' } });
   const { host } = served;

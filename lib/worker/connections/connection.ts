@@ -1,5 +1,5 @@
 /* How a connection begins, idles and ends, and what its bytes must look like at its end. It knows requests only as a count. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -81,6 +81,17 @@ export function noteSecure(stream: TLSSocket): void {
 /** What is written to a connection goes through this: the opposite of {@link transportOf}. */
 export function streamOf(socket: Marked): Socket | TLSSocket {
   return socket[MARKS]?.secure ?? socket;
+}
+
+/** The answer that has the connection: the first one of those that are not sent. Undocumented, but there from Node 20 to 26; none of HTTP/2. */
+export function responseOf(socket: Marked): ServerResponse | undefined {
+  return (streamOf(socket) as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+}
+
+/** Whether it is the turn of this answer: that of the one before is with the system, as a whole, though Node may have yet to say so. */
+export function isTurnOf(response: ServerResponse, socket: Marked): boolean {
+  const first = responseOf(socket);
+  return first === response || (first?.writableEnded === true && streamOf(socket).writableLength === 0);
 }
 
 /** Notes that a request of this connection has come. */

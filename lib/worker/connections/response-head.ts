@@ -11,7 +11,10 @@ export interface HeadOwner {
   headSent(): void;
 }
 
-type Owned = ServerResponse & { [OWNER]?: HeadOwner; _removedConnection?: boolean };
+/** The `writeHead` that a response had of its own before. */
+const BEFORE: unique symbol = Symbol('before');
+
+type Owned = ServerResponse & { [OWNER]?: HeadOwner; [BEFORE]?: WriteHead; _removedConnection?: boolean };
 type WriteHead = (this: ServerResponse, status: number, ...rest: unknown[]) => ServerResponse;
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
 
@@ -23,7 +26,10 @@ type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
 export function ownHead(response: Owned, owner: HeadOwner): void {
   response[OWNER] = owner;
   // In HTTP/2 a request is a stream of its own, and the connection is ended by its session.
-  if (!isStream(response.req)) response.writeHead = ownedWriteHead as unknown as ServerResponse['writeHead'];
+  if (isStream(response.req)) return;
+  // Of a tracer that has patched the server's `emit`, or of a class of the application.
+  if (Object.hasOwn(response, 'writeHead')) response[BEFORE] = response.writeHead as unknown as WriteHead;
+  response.writeHead = ownedWriteHead as unknown as ServerResponse['writeHead'];
 }
 
 function ownedWriteHead(this: Owned, status: number, ...rest: unknown[]): ServerResponse {
@@ -49,8 +55,9 @@ export function endsConnection(response: ServerResponse): boolean {
 }
 
 /** The `writeHead` that would be called without ours: a framework's, or Node's. */
-function inherited(response: ServerResponse): WriteHead {
+function inherited(response: Owned): WriteHead {
   const { prototype } = ServerResponse;
+  if (response[BEFORE]) return response[BEFORE];
   if (Object.getPrototypeOf(response) === prototype) return prototype.writeHead as unknown as WriteHead;
   // Something may inherit from the response, or borrow its method.
   for (let object: object | null = response; object !== null; object = Object.getPrototypeOf(object)) {

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { pace } from '../../pace.js';
 import { MAX_USER_MESSAGE } from '../../protocol/messages.js';
 import { type MetricsMessage, type OwnMetric, RESERVED, readMetrics, TYPES } from '../../protocol/metrics.js';
 import type { WarningCode } from '../../protocol/warning.js';
@@ -12,6 +14,8 @@ export interface MetricsSource {
 const INTERVAL = 1_000;
 /** How long the end of a worker may wait for its last numbers. Milliseconds. */
 const LAST_LIMIT = 250;
+/** A `collect` that takes longer holds up nobody else: what was told last stands for it. Milliseconds. */
+const COLLECT_LIMIT: number = pace('collect', 5_000);
 
 export interface ReporterOptions {
   readonly thread: number;
@@ -19,6 +23,7 @@ export interface ReporterOptions {
   readonly warn: (code: WarningCode, message: string) => void;
 }
 
+const LATE = Symbol('late');
 /** So many of those that are not exported are named. */
 const MOST_NAMES = 3;
 
@@ -31,11 +36,15 @@ function refusal(names: readonly string[]): string {
 /** Tells the master what the application has counted itself. */
 export class MetricsReporter {
   readonly #options: ReporterOptions;
-  readonly #sources = new Set<MetricsSource>();
+  /** What each had last. */
+  readonly #sources = new Map<MetricsSource, readonly OwnMetric[]>();
   #timer: NodeJS.Timeout | undefined;
   /** What was told last. */
   #told = '';
   #running: Promise<void> | undefined;
+  /** The one behind it, and which question it is to answer. */
+  #next: Promise<void> | undefined;
+  #asked: number | undefined;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -46,7 +55,7 @@ export class MetricsReporter {
     if (typeof (source as Partial<MetricsSource> | undefined)?.getMetricsAsJSON !== 'function') {
       throw new TypeError('metrics: expected a registry with getMetricsAsJSON()');
     }
-    this.#sources.add(source);
+    if (!this.#sources.has(source)) this.#sources.set(source, []);
     // Also where it has nothing yet: from now on the master asks.
     void this.answer();
     this.#timer ??= setInterval(() => {
@@ -62,9 +71,16 @@ export class MetricsReporter {
    */
   async answer(ask?: number): Promise<void> {
     if (this.#sources.size === 0) return;
-    // What is on its way may be older than the question.
-    while (this.#running) await this.#running;
-    this.#running = this.#report(ask);
+    this.#asked = ask ?? this.#asked;
+    // What is on its way may be older than the question. All who ask meanwhile have one answer, to the last of them.
+    this.#next ??= this.#reportNext();
+    await this.#next;
+  }
+
+  async #reportNext(): Promise<void> {
+    await this.#running;
+    this.#next = undefined;
+    this.#running = this.#report();
     await this.#running;
   }
 
@@ -76,7 +92,9 @@ export class MetricsReporter {
     await Promise.race([this.answer(), limit]);
   }
 
-  async #report(ask?: number): Promise<void> {
+  async #report(): Promise<void> {
+    const ask = this.#asked;
+    this.#asked = undefined;
     try {
       const metrics = await this.#collect();
       const text = JSON.stringify(metrics);
@@ -98,13 +116,30 @@ export class MetricsReporter {
   }
 
   async #collect(): Promise<OwnMetric[]> {
-    const all: OwnMetric[] = [];
-    for (const source of this.#sources) {
-      const { metrics, refused } = readMetrics(await source.getMetricsAsJSON());
+    await Promise.all([...this.#sources.keys()].map((source) => this.#ask(source)));
+    return [...this.#sources.values()].flat();
+  }
+
+  async #ask(source: MetricsSource): Promise<void> {
+    const limit = new AbortController();
+    const late = delay(COLLECT_LIMIT, LATE, { signal: limit.signal, ref: false });
+    late.catch(() => undefined);
+    try {
+      const given = await Promise.race([source.getMetricsAsJSON(), late]);
+      if (given === LATE) {
+        this.#warn(
+          `its metrics have not come within ${COLLECT_LIMIT} ms, so those of before stand: does a collect() wait for something?`,
+        );
+        return;
+      }
+      const { metrics, refused } = readMetrics(given);
       if (refused.length > 0) this.#warn(refusal(refused));
-      all.push(...metrics);
+      this.#sources.set(source, metrics);
+    } catch (error) {
+      this.#warn(`its metrics could not be had: ${messageOf(error)}`);
+    } finally {
+      limit.abort();
     }
-    return all;
   }
 
   #warn(message: string): void {

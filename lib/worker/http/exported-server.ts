@@ -178,7 +178,7 @@ export async function openFor(
   const exported = own?.server ?? beside;
   if (exported) for (const message of withoutEffect(exported, 'updateSettings' in server)) warn(message);
   if (exported && wantsUpgrades(exported)) onUnserved();
-  if (own && spec?.sockets !== 0) announce(own.server);
+  if (exported && spec?.sockets !== 0) announce(exported);
 }
 
 /** Tells who waits for it that the server listens. Node's own listener has been called when it began to be fed. */

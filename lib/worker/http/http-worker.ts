@@ -10,7 +10,6 @@ import { access } from '../access/own.js';
 import {
   connectionOf,
   countPending,
-  descriptorOf,
   forgetDescriptor,
   isOver,
   isOverAndSent,
@@ -36,7 +35,7 @@ import { refusalPage } from '../raw-response.js';
 import { Answers } from '../requests/answers.js';
 import { Arrival, type Heads } from '../requests/arrival.js';
 import { announce, endLate } from '../requests/endless-answers.js';
-import { cutOff, refuse, refuseNow } from '../requests/refusal.js';
+import { cutOff, refuse, refuseNow, turnAway } from '../requests/refusal.js';
 import { type Timeout, Worker } from '../worker.js';
 import { Departures } from './drain.js';
 import { openFor, socketOptions, toldOf } from './exported-server.js';
@@ -81,6 +80,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   );
   readonly #heads: Heads = {
     closes: (response) => this.closes(response),
+    clientWaits: (fd) => fd >= 0 && this.context.pulse.vitals.clientWaits(fd),
     clientHasHead: (fd) => fd >= 0 && this.context.pulse.vitals.clientHasHead(fd),
   };
 
@@ -243,7 +243,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       refuse(response, status);
     }
     this.#fed?.drain();
-    for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) socket.destroy();
+    for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) turnAway(socket);
     await this.#acceptor?.close();
   }
 
@@ -291,9 +291,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       this.#departures?.lingering.guard(streamOf(socket));
       return;
     }
-    const fd = descriptorOf(socket);
-    if (fd >= 0) this.context.pulse.vitals.clientWaits(fd);
     const arrival = new Arrival(request, response, socket, answer, this.#heads);
+    arrival.come(pending);
     ownHead(response, arrival);
     this.#answers.serve(arrival, whole);
   }

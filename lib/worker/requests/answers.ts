@@ -19,7 +19,7 @@ import { type Arrival, arrivalOf, type Reception, whenEnded } from './arrival.js
 import { Chain } from './chain.js';
 import { endKept } from './endless-answers.js';
 import { Intake } from './intake.js';
-import { refuse, report } from './refusal.js';
+import { refuse, refuseWaiting, report } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
 import { SlowRequests } from './slow-requests.js';
 import { Stall } from './stall.js';
@@ -292,9 +292,6 @@ export class Answers {
     this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
     // Slow is not silent: what it sends all the same must not take the answer away.
     this.#options.guard(socket);
-    const { entry } = arrivalOf(response);
-    // One that has not begun is heard of by nobody else.
-    if (entry) response.on('close', () => entry.close());
-    refuse(response, 408);
+    refuseWaiting(response, 408);
   }
 }

@@ -7,7 +7,17 @@ import type { RequestListener } from '../../options/handler.js';
 import { whenClosed } from '../accept/accepted.js';
 import type { Entry } from '../access/entry.js';
 import type { Applicant } from '../admission/admission.js';
-import { countPending, descriptorOf, isStream, markOver, servedOf, streamOf } from '../connections/connection.js';
+import {
+  countPending,
+  descriptorOf,
+  isStream,
+  isTurnOf,
+  markOver,
+  pendingOf,
+  responseOf,
+  servedOf,
+  streamOf,
+} from '../connections/connection.js';
 import { SHORT } from '../connections/lingering.js';
 import { endsConnection, type HeadOwner, ownerOf } from '../connections/response-head.js';
 import type { Linked } from './chain.js';
@@ -18,6 +28,7 @@ export interface Heads {
   /** Whether the connection ends with this answer. */
   readonly closes: (response: ServerResponse) => boolean;
   /** @param fd - -1 where there is none. */
+  readonly clientWaits: (fd: number) => unknown;
   readonly clientHasHead: (fd: number) => unknown;
 }
 
@@ -105,13 +116,22 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
     return servedOf(this.socket) > 1 || hasBody(this.request);
   }
 
+  /**
+   * Its head has come. Where its answer is next, who watches may give it if the worker hangs; else the client may be in the
+   * midst of the one before.
+   */
+  come(pending: number): void {
+    if (pending === 1 || isTurnOf(this.response, this.socket)) this.#heads.clientWaits(descriptorOf(this.socket));
+  }
+
   closes(response: ServerResponse): boolean {
     return this.#heads.closes(response);
   }
 
   headSent(): void {
     if (endsConnection(this.response)) markOver(this.socket);
-    this.#heads.clientHasHead(descriptorOf(this.socket));
+    // One that was ended before its turn is kept by Node until then: its client still waits for the one before.
+    if (this.response.socket) this.#heads.clientHasHead(descriptorOf(this.socket));
     this.entry?.headSent();
   }
 
@@ -119,6 +139,13 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   close(now: number): void {
     this.entry?.close(now);
     this.reception?.land?.(this);
+    if (pendingOf(this.socket) > 1) this.#passOn();
+  }
+
+  /** Of those that were sent behind it, the next one has the connection now; its answer may be on its way already. */
+  #passOn(): void {
+    const next = responseOf(this.socket);
+    if (next) this.#heads[next.headersSent ? 'clientHasHead' : 'clientWaits'](descriptorOf(this.socket));
   }
 
   drop(): void {

@@ -4,8 +4,11 @@ import type { TLSSocket } from 'node:tls';
 import { say } from '../../log/standard-error.js';
 import { quoted } from '../../log/text.js';
 import { shown } from '../../serialized-error.js';
+import { isStream, pendingOf, responseOf, streamOf } from '../connections/connection.js';
+import { lingeringHere } from '../connections/lingering.js';
 import { type Refusal, refusalPage, writeRefusal } from '../raw-response.js';
 import type { WorkerContext } from '../worker.js';
+import { arrivalOf } from './arrival.js';
 
 /** Answers in the application's place while the head has not been sent; after that only the broken connection can tell the client. */
 export function refuse(response: ServerResponse, status: Refusal = 500): void {
@@ -15,7 +18,8 @@ export function refuse(response: ServerResponse, status: Refusal = 500): void {
   }
   const body = refusalPage(status);
   try {
-    // The application's headers described the body that does not come.
+    // What the application said of its answer described one that does not come; HTTP/2 has no words for a status.
+    if (!isStream(response.req)) response.statusMessage = '';
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     response.writeHead(status, {
       'Content-Type': 'text/plain; charset=utf-8',
@@ -28,6 +32,24 @@ export function refuse(response: ServerResponse, status: Refusal = 500): void {
     // The application has put a method of its own in the way.
     response.destroy();
   }
+}
+
+/** The same to a request that has not begun: nobody else hears of its end. */
+export function refuseWaiting(response: ServerResponse, status: Refusal): void {
+  const { entry } = arrivalOf(response);
+  if (entry) response.on('close', () => entry.close());
+  refuse(response, status);
+}
+
+/** The worker ends early. Who has sent a request that has not begun is told so, and may send it again; any other connection is just closed. */
+export function turnAway(socket: Socket): void {
+  const response = pendingOf(socket) > 0 ? responseOf(socket) : undefined;
+  if (response === undefined || response.headersSent) {
+    socket.destroy();
+    return;
+  }
+  lingeringHere()?.guard(streamOf(socket));
+  refuseWaiting(response, 503);
 }
 
 /** NGHTTP2_INTERNAL_ERROR, RFC 9113, 7; `node:http2` is loaded only where it is used. */

@@ -138,7 +138,7 @@ export class Vitals {
     this.#floats[FLOAT.PATIENT_UNTIL] = patientUntil;
   }
 
-  /** The head of a request of this client has come, and none of an answer was sent. */
+  /** Nothing of the answer to the request of this client whose turn it is has been sent: whoever tells it that there will be none spoils no other one. */
   clientWaits(fd: number): void {
     this.#clients[fd] = 1;
   }

@@ -178,3 +178,18 @@ test('a response of HTTP/2 keeps its own', () => {
   // What a client writes there is no sign of it.
   assert.equal(Object.hasOwn(make(() => true, { httpVersionMajor: 2 }).response, 'writeHead'), true);
 });
+
+test('a writeHead that a response has of its own already is called by ours', () => {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const { writeHead } = response;
+  const seen: string[] = [];
+  response.writeHead = function (this: ServerResponse, ...args: Parameters<typeof writeHead>) {
+    seen.push('the tracer');
+    this.setHeader('X-Traced', '1');
+    return writeHead.apply(this, args);
+  } as typeof writeHead;
+  ownHead(response, { closes: () => true, headSent: () => seen.push('sent') });
+  response.writeHead(200);
+  assert.deepEqual(seen, ['the tracer', 'sent']);
+  assert.deepEqual([response.getHeader('x-traced'), response.shouldKeepAlive], ['1', false]);
+});

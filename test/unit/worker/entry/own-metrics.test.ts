@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { MetricsMessage } from '../../../../build/protocol/metrics.js';
+
+// Before anything is loaded that reads it.
+process.env['PREFORK_PACE'] = JSON.stringify({ collect: 50 });
+const { MetricsReporter } = await import('../../../../build/worker/entry/own-metrics.js');
+
+const counter = (name: string, value: number) => ({ name, help: '', type: 'counter', values: [{ value, labels: {} }] });
+
+// The limit is none that keeps a process alive.
+const alive = setInterval(() => undefined, 1_000);
+test.after(() => clearInterval(alive));
+
+/** A reporter, and what it has told and warned of. */
+function reporter() {
+  const told: MetricsMessage[] = [];
+  const warned: string[] = [];
+  const options = {
+    thread: 0,
+    tell: (message: MetricsMessage): void => void told.push(message),
+    warn: (_code: string, message: string): void => void warned.push(message),
+  };
+  const values = (): Record<string, number | undefined> =>
+    Object.fromEntries(
+      (told.findLast(({ metrics }) => metrics)?.metrics ?? []).map(({ name, samples }) => [name, samples[0]?.value]),
+    );
+  return { made: new MetricsReporter(options), told, warned, values };
+}
+
+test('a registry that never answers holds up no other one, and what it had stands until it answers again', async () => {
+  const { made, told, warned, values } = reporter();
+  let good = 1;
+  let answers: 'at once' | 'never' = 'at once';
+  made.add({ getMetricsAsJSON: async () => [counter('good_total', good)] });
+  made.add({
+    getMetricsAsJSON: () => (answers === 'never' ? new Promise(() => undefined) : [counter('stuck_total', 7)]),
+  });
+  await made.answer(1);
+  assert.deepEqual(values(), { good_total: 1, stuck_total: 7 });
+  answers = 'never';
+  good = 2;
+  // All who ask are answered, though they ask at the same time.
+  await Promise.all([made.answer(2), made.answer(3)]);
+  assert.deepEqual(values(), { good_total: 2, stuck_total: 7 });
+  assert.ok(told.some(({ ask }) => ask === 3));
+  assert.match(warned[0] ?? '', /have not come within 50 ms, so those of before stand/);
+  answers = 'at once';
+  good = 3;
+  await made.answer(4);
+  assert.deepEqual(values(), { good_total: 3, stuck_total: 7 });
+});
+
+test('a registry that fails holds up no other one', async () => {
+  const { made, warned, values } = reporter();
+  made.add({ getMetricsAsJSON: () => Promise.reject(new Error('no database')) });
+  made.add({ getMetricsAsJSON: () => [counter('good_total', 1)] });
+  await made.answer(1);
+  assert.deepEqual(values(), { good_total: 1 });
+  assert.match(warned[0] ?? '', /^its metrics could not be had: no database$/);
+});
