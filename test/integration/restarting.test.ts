@@ -1,4 +1,4 @@
-/* `restart()` while another slot fails again and again, which may never end: whoever waits for it is told what has become of it all the same. */
+/* `restart()` while a slot fails: whoever waits for it is told what has become of it all the same. */
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,8 +6,9 @@ import test from 'node:test';
 import { type ControlPlace, tell } from '../helpers/control.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { createLoadGate } from '../helpers/load-gate.js';
 import { temporaryFolder } from '../helpers/place.js';
-import { inTime } from '../helpers/wait.js';
+import { eventually, inTime } from '../helpers/wait.js';
 
 test('restart beside a slot that cannot boot', async (t) => {
   const folder = temporaryFolder(t);
@@ -53,4 +54,30 @@ test('restart beside a slot that cannot boot', async (t) => {
   rmSync(file);
   await inTime(scaled, 'three workers');
   await host.event('recovered');
+});
+
+test('restart of a worker that has just replaced one, while the failure of that one is forgotten', async (t) => {
+  const file = join(temporaryFolder(t), 'broken');
+  const gate = await createLoadGate(t);
+  const env = { BROKEN: file, LOAD_GATE: gate.env.GATE };
+  gate.open();
+  const host = new Host(t, { app: fixture('broken-slot.js'), workers: 1, env });
+  const url = await host.ready();
+  process.kill((await host.workers())[0]?.pid as number, 'SIGKILL');
+  const [{ age }] = await host.event('worker:ready', (worker) => worker.age > 1);
+
+  gate.close();
+  const restarted = host.call('restart', 1);
+  restarted.catch(() => undefined);
+  await eventually(() => gate.waiting === 1, 'the substitute at the gate');
+  await eventually(async () => (await host.stats()).failing.length === 0, 'the end of the failures of the slot');
+  writeFileSync(file, '1');
+  gate.open();
+  await assert.rejects(inTime(restarted, () => `the failure\n${host.log}`) as Promise<void>, {
+    code: 'ERR_WORKER_BOOT',
+    message: /^worker #1 is not restarted, and serves on: .*this slot is broken/,
+  });
+  const workers = await host.workers();
+  assert.deepEqual([workers.length, workers[0]?.age], [1, age]);
+  assert.equal((await get(url)).status, 200);
 });

@@ -16,6 +16,7 @@ import { type Launch, spawnWorker } from './launch.js';
 import { Limits } from './limits.js';
 import type { OnSettled } from './outbox.js';
 import { type Standing, Tenure } from './tenure.js';
+import type { Wish } from './wish.js';
 
 export type { EndStage } from './end-stage.js';
 
@@ -86,8 +87,8 @@ export class WorkerHandle extends Tenure {
   readonly family: Family;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
-  /** Somebody wants another one in its place, see `restart`. */
-  unwanted = false;
+  /** That somebody wants another one in its place, see `restart`. */
+  wish: Wish | undefined;
   /** Somebody else has told it to end, and the master has told it nothing. */
   dismissed = false;
   /** The last error that it has told of. */
@@ -137,6 +138,10 @@ export class WorkerHandle extends Tenure {
   /** Whether it has asked to be recycled, or somebody has. */
   get due(): boolean {
     return this.#due || this.unwanted;
+  }
+
+  get unwanted(): boolean {
+    return this.wish !== undefined;
   }
 
   /** Whether its process has ended; its last words may still be on their way. */
