@@ -85,10 +85,20 @@ function readSample(given: unknown, metric: string): OwnSample | undefined {
   if (typeof name !== 'string' || !ENDS.has(name.slice(metric.length)) || !name.startsWith(metric)) return undefined;
   const read: Record<string, string> = {};
   for (const [label, text] of Object.entries(labels)) {
-    if (!LABEL_NAME.test(label)) return undefined;
+    if (!LABEL_NAME.test(label) || isData(text)) return undefined;
     read[label] = String(text);
   }
   return { name, labels: read, value };
+}
+
+/**
+ * An object as JSON has them says nothing in a label, and may have a `toString` that is no function. One of a class, in a worker, has a text for this,
+ * as for prom-client.
+ */
+function isData(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return Array.isArray(value) || prototype === Object.prototype || prototype === null;
 }
 
 const ENDS: ReadonlySet<string> = new Set(['', '_bucket', '_sum', '_count']);

@@ -22,6 +22,7 @@ const MALFORMED: Readonly<Record<string, string | Buffer>> = {
   'wrong shapes':
     '{"type":"error"}\n{"type":"error","error":"no"}\n{"type":"error","error":{"name":1,"message":[]}}\n' +
     '{"type":"failed","phase":"late","error":{"name":"","message":""}}\n{"type":"failed","phase":"load","error":null}\n',
+  'objects without a text': `{"type":"metrics","thread":0,"metrics":[{"name":"a","type":"counter","values":[{"value":1,"labels":{"a":{"toString":1}}}]}]}\n`,
   binary: Buffer.from(Array.from({ length: 4096 }, (_, index) => (index * 7919) % 256)),
   'a line of 5 MB': `${LONG_TEXT}\n`,
   'a message of 5 MB': `{"type":"error","error":{"name":"E","message":"${LONG_TEXT}"}}\n`,

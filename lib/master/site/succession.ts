@@ -239,7 +239,7 @@ function allServed(
     else abandon.signal.addEventListener('abort', giveUp);
     readLines(line, (text) => {
       const { serves, fails, leaves, tickets } = newsIn(text);
-      if (Array.isArray(tickets)) hearTicketKeys(tickets);
+      if (tickets !== undefined) hearTicketKeys(tickets);
       if (leaves !== undefined) left.add(leaves);
       if (fails !== undefined) fail(fails);
       const index = missing.indexOf(serves ?? '');

@@ -55,13 +55,21 @@ export interface News {
   readonly tickets: readonly Partial<TicketNews>[];
 }
 
-/** It may be of another version of this library. */
+/** It may be of another version of this library: what is of another type is left out. */
 export function newsIn(line: string): Partial<News> {
+  let said: { readonly [Name in keyof News]?: unknown };
   try {
-    return Object(JSON.parse(line));
+    said = Object(JSON.parse(line));
   } catch {
     return {};
   }
+  const { serves, fails, leaves, tickets } = said;
+  return {
+    ...(typeof serves === 'string' && { serves }),
+    ...(typeof fails === 'string' && { fails }),
+    ...(typeof leaves === 'string' && { leaves }),
+    ...(Array.isArray(tickets) && { tickets }),
+  };
 }
 
 export function newsLine(news: Partial<News>): string {
@@ -97,10 +105,10 @@ export class Heritage {
     let came = (): void => undefined;
     this.#ticketsCame = tickets ? new Promise((resolve) => (came = resolve)) : Promise.resolve();
     readLines(this.#line, (line) => {
-      const news = newsIn(line);
-      if (news.leaves !== undefined) left.add(news.leaves);
-      if (!Array.isArray(news.tickets)) return;
-      this.#onTickets(news.tickets);
+      const { leaves, tickets: told } = newsIn(line);
+      if (leaves !== undefined) left.add(leaves);
+      if (told === undefined) return;
+      this.#onTickets(told);
       came();
     });
     this.#line.on('close', () => {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
-import { type Letter, parseMail } from '../../protocol/mail.js';
+import { type Lanes, type Letter, parseMail, type Receipt } from '../../protocol/mail.js';
 import { parseMessage, type WorkerMessage } from '../../protocol/messages.js';
 import {
   encodeAsk,
@@ -45,15 +45,15 @@ export class Control {
   listen(onMessage: (message: WorkerMessage) => void, onNoise: (line: string) => void): void {
     if (!this.#pipe) return;
     readLines(this.#pipe, (line) => {
-      // Not by the queue of the loop: there may be a great many, and no decision depends on them.
-      const mail = parseMail(line);
-      if (mail?.type === 'heard') this.#outbox.take(mail);
-      else if (mail) this.#outbox.setThreads(mail.count);
-      if (mail) return;
-      const message = parseMessage(line);
-      if (message?.type === 'user') this.received++;
-      if (message) onMessage(message);
-      else onNoise(line);
+      const said = saidIn(line);
+      // Mail does not go by the queue of the loop: there may be a great deal, and no decision depends on it.
+      if (said?.type === 'heard') this.#outbox.take(said);
+      else if (said?.type === 'lanes') this.#outbox.setThreads(said.count);
+      else if (said === undefined) onNoise(line);
+      else {
+        if (said.type === 'user') this.received++;
+        onMessage(said);
+      }
     });
   }
 
@@ -129,5 +129,14 @@ export class Control {
     this.#unwatch?.();
     this.#pipe?.destroy();
     this.#outbox.close();
+  }
+}
+
+/** A worker may write what it likes: over none of it may the host end, as it would by an exception here. */
+function saidIn(line: string): WorkerMessage | Receipt | Lanes | undefined {
+  try {
+    return parseMail(line) ?? parseMessage(line);
+  } catch {
+    return undefined;
   }
 }

@@ -165,8 +165,9 @@ export function shareTicketKeys(tell: (news: readonly TicketNews[]) => void): ()
 export function hearTicketKeys(news: readonly Partial<TicketNews>[]): void {
   for (const one of news) {
     const { purpose, keys: text, since } = Object(one) as Partial<TicketNews>;
-    const keys = Buffer.from(String(text), 'base64');
-    if (typeof purpose !== 'string' || typeof since !== 'number' || keys.length !== TICKET_KEYS) continue;
+    if (typeof text !== 'string' || typeof purpose !== 'string' || typeof since !== 'number') continue;
+    const keys = Buffer.from(text, 'base64');
+    if (keys.length !== TICKET_KEYS) continue;
     const users = [...inUse].filter((used) => used.purpose === purpose);
     for (const user of users) user.adopt(Buffer.from(keys), since);
     if (users.length > 0) keys.fill(0);

@@ -12,6 +12,7 @@ import {
 } from '../../../build/protocol/messages.js';
 import { encodeSpec, SPEC_VARIABLE, takeSpec, type WorkerSpec } from '../../../build/protocol/spec.js';
 import { reviveError, type SerializedError, serializeError } from '../../../build/serialized-error.js';
+import { textless } from '../../helpers/textless.js';
 
 const PHASES: readonly BootPhase[] = ['bind', 'load', 'boot'];
 const plain = { noNullPrototype: true };
@@ -39,6 +40,18 @@ const activity = {
   paused: fc.nat(),
   thread: fc.nat(),
   request: served,
+};
+
+const metric = {
+  name: fc.constant('a'),
+  help: fc.string(),
+  type: fc.constantFrom('counter' as const, 'histogram' as const),
+  aggregator: fc.constantFrom('sum' as const, 'omit' as const),
+};
+const sample = {
+  name: fc.constant('a'),
+  labels: fc.dictionary(fc.constantFrom('path', 'code'), fc.string(), plain),
+  value: fc.nat(),
 };
 
 function isActivity({ doing, stack, pending = [], thread, paused, kernel }: ThreadActivity | SlowReport): void {
@@ -117,6 +130,15 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
     },
     { requiredKeys: ['type', 'code', 'message'], ...plain },
   ),
+  fc.record(
+    {
+      type: fc.constant('metrics' as const),
+      thread: fc.nat(300),
+      ask: fc.nat(255),
+      metrics: fc.array(fc.record({ ...metric, samples: fc.array(fc.record(sample, plain)) }, plain), { maxLength: 2 }),
+    },
+    { requiredKeys: ['type', 'thread'], ...plain },
+  ),
   fc.record({ type: fc.constant('adopt' as const), pid: fc.nat().map((pid) => pid + 2), born: fc.nat() }, plain),
   fc.record({ type: fc.constant('recycle' as const), why: fc.constantFrom('requests', 'memory') }, plain),
   fc.record(
@@ -139,7 +161,7 @@ function assertWellFormed(value: WorkerMessage): void {
     spare: ['type'],
     term: ['type'],
     adopt: ['type', 'pid', 'born'],
-    metrics: ['type', 'thread', 'metrics'],
+    metrics: ['type', 'thread', 'ask', 'metrics'],
     warning: ['type', 'code', 'message', 'repeated', 'thread', 'stack'],
     timeout: ['type', 'clock', 'elapsed', 'request', 'hung', 'stack', 'pending', 'thread', 'answered'],
   }[value.type];
@@ -262,6 +284,22 @@ test('no line makes the master throw or act on a malformed message', () => {
       check(JSON.stringify({ ...given, [part]: value })),
     ),
     { numRuns: 1000 },
+  );
+});
+
+test('no message is an exception in the master in which anything has become an object without a text', () => {
+  fc.assert(
+    fc.property(message, textless, fc.nat(20), (given, value, at) => {
+      let count = 0;
+      const line = JSON.stringify(given, (_key, part) => {
+        // What is put in is not looked at again.
+        if (typeof part === 'object' || count++ !== at) return part;
+        return value;
+      });
+      const parsed = parseMessage(line);
+      if (parsed) assertWellFormed(parsed);
+    }),
+    { numRuns: 2000 },
   );
 });
 

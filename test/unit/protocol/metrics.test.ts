@@ -3,6 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { encodeMessage, parseMessage } from '../../../build/protocol/messages.js';
 import { readMetrics } from '../../../build/protocol/metrics.js';
+import { textless } from '../../helpers/textless.js';
 
 const good = { name: 'a_total', help: 'h', type: 'counter', values: [{ value: 1, labels: { path: '/', code: 200 } }] };
 const read = {
@@ -45,6 +46,7 @@ test('samples that Prometheus could not read, or that would be of another metric
     ...[null, 'x', Number.NaN, Number.POSITIVE_INFINITY].map((value) => ({ value })),
     { value: 1, labels: { 'a-b': 1 } },
     { value: 1, labels: 'x' },
+    ...[{}, [], { toString: 1 }, [{ toString: null }], Object.create(null)].map((a) => ({ value: 1, labels: { a } })),
     { value: 1, metricName: 'a_total_max' },
     { value: 1, metricName: 'b' },
   ];
@@ -53,12 +55,20 @@ test('samples that Prometheus could not read, or that would be of another metric
   }
 });
 
+test('a label of a class has the text that the class gives it, as for prom-client', () => {
+  const values = [{ value: 1, labels: { at: new URL('http://a/'), none: null } }];
+  const [metric] = readMetrics([{ ...good, values }]).metrics;
+  assert.deepEqual(metric?.samples[0]?.labels, { at: 'http://a/', none: 'null' });
+});
+
 test('nothing that a worker may write is an exception in the master', () => {
   fc.assert(
-    fc.property(fc.jsonValue(), (value) => {
+    fc.property(fc.oneof(fc.jsonValue(), textless), (value) => {
       readMetrics(value);
       readMetrics([{ ...good, values: value }]);
       readMetrics([{ ...good, values: [{ value: 1, labels: value }] }]);
+      readMetrics([{ ...good, values: [{ value: 1, labels: { a: value } }] }]);
+      for (const key of Object.keys(good)) readMetrics([{ ...good, [key]: value }]);
       parseMessage(JSON.stringify({ type: 'metrics', thread: 0, metrics: value }));
     }),
   );

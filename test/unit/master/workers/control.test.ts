@@ -32,3 +32,30 @@ test('last words are heard, though the worker has gone before an order that come
   await inTime(closed, 'the end of the child');
   assert.deepEqual(heard, [LAST]);
 });
+
+/** Says a line over which the reading of lines fails, as the test has it, and another one. */
+const STUMBLES = `
+  require('fs').writeSync(${FD.CONTROL}, ${JSON.stringify(`a trap\n${encodeMessage(LAST)}`)});
+`;
+
+test('a line over which the reading of it fails is noise, and the next one is heard', async (t) => {
+  const { parse } = JSON;
+  const trap = new Proxy(
+    {},
+    {
+      get: () => {
+        throw new TypeError('a fault in what reads');
+      },
+    },
+  );
+  t.mock.method(JSON, 'parse', (text: string) => (text === 'a trap' ? trap : parse(text)));
+  const child = spawnChild(process.execPath, ['-e', STUMBLES], { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+  const [heard, noise]: [WorkerMessage[], string[]] = [[], []];
+  const closed = once(child, 'close');
+  new Control(child).listen(
+    (message) => heard.push(message),
+    (line) => noise.push(line),
+  );
+  await inTime(closed, 'the end of the child');
+  assert.deepEqual([heard, noise], [[LAST], ['a trap']]);
+});

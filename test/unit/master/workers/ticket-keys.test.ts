@@ -134,6 +134,7 @@ test('what is no news of this version is passed over', (t) => {
     { purpose, since: later },
     { purpose, since: later, keys: 'AAAA' },
     { purpose, since: later, keys: 7 },
+    { purpose, since: later, keys: { toString: 1 } },
     { purpose, since: 'x', keys: before.keys },
     null,
     7,
