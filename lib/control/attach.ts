@@ -6,7 +6,7 @@ import { atHostExit } from '../master/loop/signals.js';
 import type { Attend } from '../master/opening.js';
 import { bindError } from '../master/sockets/bind-error.js';
 import { heritage } from '../master/sockets/heritage.js';
-import { BIND_ATTEMPTS, BIND_INTERVAL } from '../master/sockets/listener.js';
+import { BIND_ATTEMPTS, BIND_INTERVAL, isBoundFor } from '../master/sockets/listener.js';
 import { entryOf } from '../master/tell/entries.js';
 import type { ArbiterEvents } from '../master/tell/events.js';
 import { FailedSlots } from '../master/tell/failed-slots.js';
@@ -29,7 +29,7 @@ export async function openControlOf(
   const name = `the control at ${formatControl(address)}`;
   const surroundings = {
     ...{ source: sourceOf(arbiter, notifier, options), predecessor: heritage },
-    patience: { attempts: BIND_ATTEMPTS, interval: pace('controlBind', BIND_INTERVAL) },
+    patience: { attempts: BIND_ATTEMPTS, interval: pace('controlBind', BIND_INTERVAL), isBound: isBoundFor },
     onListening: (place: ArbiterEvents['control'][0]) => notifier.emit('control', place),
     onFailure: (cause: unknown) => notifier.report(bindError(name, cause)),
   };

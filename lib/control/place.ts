@@ -24,11 +24,13 @@ export interface Place {
   leave(): void;
 }
 
-/** As for an address in `bind`: one in use is tried again, so that a predecessor may finish. */
+/** As for an address in `bind`: which one is in use, and that it is tried again, so that a predecessor may finish. */
 export interface Patience {
   readonly attempts: number;
   /** Milliseconds. */
   readonly interval: number;
+  /** Whether a living process has a socket for this path, also one on which nobody listens yet. */
+  readonly isBound: (path: string) => boolean;
 }
 
 export interface PlaceEvents {
@@ -50,7 +52,12 @@ export async function takePlace(
   const waits = predecessor?.alone === false;
   if (address.kind === 'unix') {
     const { path, second, mode } = address;
-    const file = await persist(() => openFile(server, waits ? second : path, mode), patience, abort);
+    const first = waits ? second : path;
+    const open = async (): Promise<File> => {
+      await refuseTaken(first, patience.isBound);
+      return openFile(server, first, mode);
+    };
+    const file = await persist(open, patience, abort);
     onListening(file.address);
     if (waits) predecessor.onAlone(() => file.moveTo(path, onListening, onFailure));
     return file;
@@ -133,7 +140,6 @@ class File implements Place {
  * a mask for the files of the whole process. libuv removes the name that it has bound when it closes a socket, which is never the path itself.
  */
 async function openFile(server: Server, path: string, mode: number): Promise<File> {
-  await refuseTaken(path);
   const workshop = mkdtempSync(join(dirname(path), '.c'));
   try {
     const draft = join(workshop, 's');
@@ -151,7 +157,7 @@ async function openFile(server: Server, path: string, mode: number): Promise<Fil
 }
 
 /** What a killed master has left may be replaced; anything else stays where it is. */
-async function refuseTaken(path: string): Promise<void> {
+async function refuseTaken(path: string, isBound: Patience['isBound']): Promise<void> {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) {
     // Says ENOENT, and not what the making of a folder in it would.
@@ -160,9 +166,10 @@ async function refuseTaken(path: string): Promise<void> {
   }
   if (!found.isSocket()) throw new Error(`${path} is in the way, and not a socket`);
   const code = await probe(path);
-  if (code === 'ECONNREFUSED' || code === 'ENOENT') return;
+  const bound = code === 'ECONNREFUSED' && isBound(path);
+  if ((code === 'ECONNREFUSED' && !bound) || code === 'ENOENT') return;
   // EAGAIN: somebody listens, and the queue is full.
-  const inUse = code === undefined || code === 'EAGAIN';
+  const inUse = code === undefined || code === 'EAGAIN' || bound;
   throw Object.assign(new Error(`${path}: ${code ?? 'in use'}`), { code: inUse ? 'EADDRINUSE' : code });
 }
 

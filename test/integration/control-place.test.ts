@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, readdirSync, symlinkSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { ask, tell } from '../helpers/control.js';
-import { Host } from '../helpers/host.js';
+import { fixture, Host } from '../helpers/host.js';
 import { keepHosts } from '../helpers/kept.js';
+import { createLoadGate } from '../helpers/load-gate.js';
 import { pace } from '../helpers/pace.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
 import { Succession } from '../helpers/succession.js';
@@ -13,6 +14,7 @@ keepHosts();
 
 const TOKEN = 'correct-horse-battery';
 const impatient = { env: pace({ controlBind: 20 }) };
+const linux = { skip: existsSync('/proc/net/unix') ? false : 'this system does not tell what is bound' };
 const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
 
 test("control: the file is its user's from its first moment, and goes with the stop", async (t) => {
@@ -78,6 +80,32 @@ for (const [what, make] of [
     assert.equal(lstatSync(path).ino, before);
   });
 }
+
+test('control: a socket that is bound is not taken, though nobody listens on it yet', linux, async (t) => {
+  const path = join(temporaryFolder(t), 'socket');
+  const gate = await createLoadGate(t);
+  const first = new Host(t, { bind: { path }, app: fixture('waits-to-load.js'), workers: 1 }, { env: gate.env });
+  await first.event('worker:spawn');
+  const before = lstatSync(path).ino;
+  const refused = new Host(t, { control: `unix:${path}`, workers: 1 }, impatient);
+  const [error] = await refused.event('rejected');
+  assert.equal(error.code, 'ERR_BIND');
+  assert.match(error.message, /option 'control'.*in use already/);
+  assert.equal(lstatSync(path).ino, before);
+});
+
+test('control: nor that of its own application, by another name of the folder', linux, async (t) => {
+  const folder = temporaryFolder(t);
+  const [own, link] = [join(folder, 'own'), join(folder, 'link')];
+  mkdirSync(own);
+  symlinkSync(own, link);
+  const host = new Host(t, { bind: `unix:${own}/s`, control: `unix:${link}/s`, workers: 1 }, impatient);
+  const [error] = await host.event('rejected');
+  assert.equal(error.code, 'ERR_BIND');
+  assert.match(error.message, /option 'control'.*in use already/);
+  await host.exited();
+  assert.deepEqual(readdirSync(own), []);
+});
 
 test('control: a host that exits without a stop removes the file', async (t) => {
   const path = join(temporaryFolder(t), 'control');

@@ -245,9 +245,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   }
   if (!found.isSocket()) throw new Error(`${path} is in the way, and not a socket`);
   const code = await probe(path);
-  const name = basename(path);
-  // By another name of the folder, there may have been room for the one and not for the other.
-  if (code === 'ECONNREFUSED' && isBound(dirname(path), [name, name + DRAFT, basename(draftOf(path))])) {
+  if (code === 'ECONNREFUSED' && isBoundFor(path)) {
     throw Object.assign(new Error(`${path}: bound, not listening yet`), { code: 'EADDRINUSE' });
   }
   if (code === 'ECONNREFUSED') {
@@ -258,6 +256,13 @@ async function removeStaleSocket(path: string): Promise<void> {
     const inUse = code === undefined || code === 'EAGAIN';
     throw Object.assign(new Error(`${path}: ${code ?? 'in use'}`), { code: inUse ? 'EADDRINUSE' : code });
   }
+}
+
+/** Whether a living process has a socket for this path, also one on which nobody listens yet. */
+export function isBoundFor(path: string): boolean {
+  const name = basename(path);
+  // By another name of the folder, there may have been room for the one and not for the other.
+  return isBound(dirname(path), [name, name + DRAFT, basename(draftOf(path))]);
 }
 
 /** Undefined when somebody accepts there, else the code of the refusal. */

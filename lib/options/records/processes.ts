@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { accounts, type Check, flag, integer, invalid, plainObject, string, strings, text } from '../checks.js';
 import { parseControl } from '../control.js';
 import type { Logger, LogLevel } from '../logger.js';
-import type { OptionRecords } from '../record.js';
+import type { Contradiction, OptionRecords } from '../record.js';
 import type { MasterSignal } from '../types.js';
 import { workingFolder } from '../working-folder.js';
 
@@ -127,6 +127,24 @@ export const HOST: OptionRecords = {
   },
 };
 
+const ownPath: Contradiction = {
+  with: 'bind',
+  says: 'a Unix path is the one or the other; that of the control with `.2` at its end is its own during an upgrade',
+  refuse: (option, { given, values: { bind, control } }) => {
+    if (control === false || control.kind !== 'unix') return;
+    const { path, second } = control;
+    const name = typeof given[option] === 'string' ? option : `${option}.path`;
+    const has = (taken: string): boolean => bind.some((address) => address.kind === 'unix' && address.path === taken);
+    if (has(path)) throw invalid(name, "another path, since 'bind' has this one", path);
+    if (has(second))
+      throw invalid(
+        name,
+        `another path, since '${second}' is its own during an upgrade, and 'bind' has that one`,
+        path,
+      );
+  },
+};
+
 /** What tells others on the machine that the master is there, and how it is. */
 export const SERVICE: OptionRecords = {
   pidFile: {
@@ -147,5 +165,6 @@ export const SERVICE: OptionRecords = {
       'Where the master is asked how it is and told what to do from outside, over HTTP: a Unix socket of its own user, or an address of this machine alone, with a token.',
     kind: { type: "`false`, `'unix:/path'`, `{ path, mode }` or `{ host, port, token }`", check: parseControl },
     defaultValue: false,
+    contradicts: [ownPath],
   },
 };

@@ -14,7 +14,7 @@ async function second(port: number) {
     {
       source: { arbiter: { state: 'running', stats: () => ({}) }, describe: () => ({}), observe: () => undefined },
       predecessor: { alone: false, onAlone: (act: () => void) => (alone = act) },
-      patience: { attempts: 50, interval: 5 },
+      patience: { attempts: 50, interval: 5, isBound: () => false },
       onListening: () => told.push('listening'),
       onFailure: (cause: unknown) => told.push(`failure: ${cause}`),
     } as unknown as Surroundings,

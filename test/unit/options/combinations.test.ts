@@ -150,6 +150,29 @@ function assertConsistent({ serving, tls, bind, http, workerClass }: ResolvedOpt
 }
 
 /** Mostly a value that is right by itself, so that combinations are what decides. */
+test('the control has paths of its own', () => {
+  const path = '/run/s';
+  const [second, longer] = [`${path}.2`, `${path}.20`];
+  for (const bind of [`unix:${path}`, { path }, [':0', `unix:${path}`]]) {
+    const check = (control: string | object) => (): unknown => validateOptions({ app, bind, control });
+    assertInvalid(check('unix:/run/s'), "option 'control'", "'bind' has this one", "got '/run/s'");
+    assertInvalid(check({ path }), "option 'control.path'", "'bind' has this one", "got '/run/s'");
+    for (const other of [second, '/run/s2', '/s']) check({ path: other })();
+    check({ port: 0, token: 'x'.repeat(16) })();
+  }
+  // That is where a new process is asked while the old one lives.
+  const during = (): unknown => validateOptions({ app, bind: `unix:${second}`, control: { path } });
+  assertInvalid(
+    during,
+    "option 'control.path'",
+    "'/run/s.2' is its own during an upgrade",
+    "'bind' has that one",
+    "got '/run/s'",
+  );
+  validateOptions({ app, bind: `unix:${longer}`, control: { path } });
+  validateOptions({ app, bind: `unix:${path}`, control: false });
+});
+
 const mostly = (right: readonly unknown[], wrong: readonly unknown[]): fc.Arbitrary<unknown> =>
   fc.oneof(
     { weight: 19, arbitrary: fc.constantFrom(...right) },
