@@ -5,13 +5,13 @@ import { invalid, plainObject } from './checks.js';
 import type { ControlAddress } from './resolved.js';
 
 const EXPECTED = "false, 'unix:/path', { path, mode } or { host, port, token }";
-/** As a browser or a client of this machine may name it. */
-const LOOPBACK: Readonly<Record<string, string>> = {
-  '127.0.0.1': '127.0.0.1',
-  '::1': '::1',
-  '[::1]': '::1',
-  localhost: '127.0.0.1',
-};
+/** As a browser or a client of this machine may name it. A Map, since every object has a `constructor`. */
+const LOOPBACK: ReadonlyMap<unknown, string> = new Map([
+  ['127.0.0.1', '127.0.0.1'],
+  ['::1', '::1'],
+  ['[::1]', '::1'],
+  ['localhost', '127.0.0.1'],
+]);
 const LEAST_TOKEN = 16;
 /** What a header can carry in one piece, RFC 6750. */
 const TOKEN = /^[\x21-\x7e]+$/;
@@ -64,7 +64,7 @@ function unix(value: unknown, option: string, ofPath: string): ControlAddress {
 
 function tcp({ host, port, token, ...rest }: Readonly<Record<string, unknown>>, option: string): ControlAddress {
   refuseOthers(rest, { host, port, token }, option);
-  const address = LOOPBACK[typeof host === 'string' ? host : host === undefined ? '127.0.0.1' : ''];
+  const address = LOOPBACK.get(host === undefined ? '127.0.0.1' : host);
   if (address === undefined)
     throw invalid(`${option}.host`, "an address of this machine alone, '127.0.0.1', '::1' or 'localhost'", host);
   const [bound] = parseBind({ host: address, port }, option);

@@ -184,6 +184,14 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ path: '/run/c', mode: 0o666 }, 'gives nothing to other users', "got '0o666'", 'control.mode'],
     [{ path: '/run/c', token: 'x'.repeat(16) }, '{ path, mode }', "token: '…'"],
     [{ host: '0.0.0.0', port: 9000, token: 'x'.repeat(16) }, 'of this machine alone', "got '0.0.0.0'", 'control.host'],
+    ...['constructor', 'toString', '__proto__', 'hasOwnProperty'].map(
+      (host): Wrong => [
+        { host, port: 9000, token: 'x'.repeat(16) },
+        "'127.0.0.1', '::1' or 'localhost'",
+        `got '${host}'`,
+        'control.host',
+      ],
+    ),
     [{ host: '::1', port: 70_000, token: 'x'.repeat(16) }, 'from 0 to 65535', 'got 70000', 'control.port'],
     [{ port: 9000 }, 'at least 16 printable ASCII characters', 'got undefined', 'control.token'],
     [{ port: 9000, token: 'secret' }, 'at least 16 printable', "got 'one of 6 characters'", 'control.token'],
