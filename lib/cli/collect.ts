@@ -32,8 +32,12 @@ const INTERNAL: ReadonlySet<string> = new Set([
   SPEC_VARIABLE,
   ...['PREFORK_HERITAGE', 'PREFORK_PACE', 'PREFORK_FAST_TURN', 'PREFORK_ROSTER'],
 ]);
-/** What Kubernetes, and Docker before it, set for a service that is called `prefork`: `PREFORK_SERVICE_HOST`, `PREFORK_PORT_8000_TCP` … */
-const OF_A_SERVICE = /^PREFORK_(?:SERVICE_|PORT(?:_|$))/;
+/** What Kubernetes, and Docker before it, set for a service that is called `prefork`, or `prefork-` and anything: `PREFORK_WEB_SERVICE_HOST` … */
+const OF_A_SERVICE =
+  /^PREFORK_(?:[A-Z\d_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z\d_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_[A-Z_]+)?)$/;
+/** `PREFORK_WEB_PORT` is told from an option that somebody has made up by its value. */
+const PORT_OF_A_SERVICE = /^PREFORK_(?:[A-Z\d_]+_)?PORT$/;
+const URL_OF_A_SERVICE = /^(?:tcp|udp|sctp):\/\//;
 
 /** Throws `ERR_INVALID_OPTION` for the first that is wrong, with the name under which it was said. */
 export async function collect(line: CommandLine, env: NodeJS.ProcessEnv): Promise<Collected> {
@@ -54,9 +58,9 @@ function readEnvironment(env: NodeJS.ProcessEnv): Map<OptionName, Origin> {
   const known = new Map(SETTINGS.map((setting) => [setting.variable, setting]));
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith(PREFIX) || variable === CONFIG_VARIABLE) continue;
-    if (INTERNAL.has(variable) || OF_A_SERVICE.test(variable)) continue;
-    const where = `variable ${variable}`;
     const setting = known.get(variable);
+    if (INTERNAL.has(variable) || (setting === undefined && isOfAService(variable, text))) continue;
+    const where = `variable ${variable}`;
     if (variable === APP_VARIABLE && text) found.set(APP, { value: text, from: variable });
     else if (variable === APP_VARIABLE) continue;
     else if (setting === undefined)
@@ -66,6 +70,10 @@ function readEnvironment(env: NodeJS.ProcessEnv): Map<OptionName, Origin> {
       found.set(setting.name, { value: readVariable(setting, text, where), from: variable });
   }
   return found;
+}
+
+function isOfAService(variable: string, text = ''): boolean {
+  return OF_A_SERVICE.test(variable) || (PORT_OF_A_SERVICE.test(variable) && URL_OF_A_SERVICE.test(text));
 }
 
 /** The options for an Arbiter. Throws `ERR_INVALID_OPTION` where there is no application. */

@@ -205,13 +205,39 @@ test('numbers, suffixes, lists and objects', async () => {
     PREFORK_BIND: ':1 unix:/a',
     PREFORK_EXEC_ARGV: '["--title=a b"]',
     PREFORK_NAME: '',
-    PREFORK_SERVICE_HOST: '10.0.0.1',
-    PREFORK_PORT: 'tcp://10.0.0.1:8000',
-    PREFORK_PORT_8000_TCP: 'x',
   });
   assert.deepEqual(lists.origins.get('bind')?.value, [':1', 'unix:/a']);
   assert.deepEqual(lists.origins.get('execArgv')?.value, ['--title=a b']);
   assert.equal(lists.origins.get('name'), undefined, 'an empty variable is one that is not set');
+});
+
+test('variables that Kubernetes sets for services are no options, whatever those are called behind prefork', async () => {
+  for (const service of ['PREFORK', 'PREFORK_WEB', 'PREFORK_TRUST_PROXY', 'PREFORK_APP', 'PREFORK_V2_SERVICE']) {
+    const ofService = Object.entries({
+      SERVICE_HOST: '10.0.0.1',
+      SERVICE_PORT: '80',
+      SERVICE_PORT_HTTP_2: '80',
+      PORT: 'tcp://10.0.0.1:80',
+      PORT_80_TCP: 'tcp://10.0.0.1:80',
+      PORT_80_TCP_PROTO: 'tcp',
+      PORT_80_TCP_PORT: '80',
+      PORT_80_TCP_ADDR: '10.0.0.1',
+      PORT_53_UDP: 'udp://10.0.0.1:53',
+      PORT_53_UDP_ADDR: '10.0.0.1',
+      PORT_9_SCTP_PORT: '9',
+    }).map(([name, text]) => [`${service}_${name}`, text]);
+    const { origins } = await said([], { ...Object.fromEntries(ofService), PREFORK_TRUST_PROXY: 'loopback' });
+    assert.deepEqual([...origins.keys()], ['trustProxy'], service);
+  }
+  for (const [variable, text] of [
+    ['PREFORK_BIND_PORT', '8000'],
+    ['PREFORK_PORT', '8000'],
+    ['PREFORK_WEB_PORT_HTTP', 'tcp://10.0.0.1:80'],
+    ['PREFORK_WEB_SERVICE', 'tcp://10.0.0.1:80'],
+  ] as const) {
+    const message = new RegExp(`^unknown variable ${variable}(?:;|$)`);
+    await assert.rejects(said([], { [variable]: text }), { message }, variable);
+  }
 });
 
 test('a clock of so few milliseconds is likely to count seconds', async (t) => {
