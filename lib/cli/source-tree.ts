@@ -1,6 +1,6 @@
 /* Which source files below a folder change. Not `recursive` of `fs.watch`: on Linux that looks at each file of node_modules too. */
 import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
-import { extname, join } from 'node:path';
+import { basename, extname, join, sep } from 'node:path';
 
 /** What Node loads as code, or as settings. What an application writes itself (logs, databases, uploads) must not reload it. */
 const SOURCES: ReadonlySet<string> = new Set(
@@ -9,12 +9,18 @@ const SOURCES: ReadonlySet<string> = new Set(
 /** Editors write a file in several steps, and some write many files. Milliseconds. */
 const QUIET = 100;
 
+interface Watched {
+  readonly watcher: FSWatcher;
+  /** Of another folder at the same path it differs, mostly. */
+  readonly inode: number | undefined;
+}
+
 /**
  * Watches a folder and those in it, without `node_modules` and those whose names begin with a dot. `onChange` is called with the names of what
  * has changed, when nothing has for a moment. Returns how to end it.
  */
 export function watchSources(root: string, onChange: (files: readonly string[]) => void): () => void {
-  const watchers = new Map<string, FSWatcher>();
+  const watchers = new Map<string, Watched>();
   const stamps = new Map<string, string>();
   const changed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
@@ -36,19 +42,25 @@ export function watchSources(root: string, onChange: (files: readonly string[]) 
     timer = setTimeout(tell, QUIET);
   };
   const enter = (folder: string, note: (path: string) => void): void => {
-    if (watchers.has(folder)) return;
+    const inode = inodeOf(folder);
+    if (watchers.get(folder)?.inode === inode) return;
+    leave(folder);
     let entries: ReturnType<typeof list>;
     try {
-      const watcher = watch(folder, { persistent: false }, (_event, name) => {
+      const watcher = watch(folder, { persistent: false }, (event, name) => {
         if (name === null) return;
+        // Its own name: it has been removed or moved. What has its path now may have its inode too.
+        if (event === 'rename' && name === basename(folder)) renew(folder);
         const path = join(folder, name);
-        if (isFolder(path)) {
-          if (isWatched(name)) enter(path, look);
-        } else look(path);
+        if (!isFolder(path)) {
+          // Linux says no error to the watcher of a folder that is gone.
+          leave(path);
+          look(path);
+        } else if (isWatched(name)) enter(path, look);
       });
       // A folder that is removed, or more folders than the system watches.
       watcher.on('error', () => leave(folder));
-      watchers.set(folder, watcher);
+      watchers.set(folder, { watcher, inode });
       entries = list(folder);
     } catch {
       leave(folder);
@@ -61,9 +73,19 @@ export function watchSources(root: string, onChange: (files: readonly string[]) 
       } else note(path);
     }
   };
+  /** With all below it: of what is moved away as a whole, nothing else tells. */
   const leave = (folder: string): void => {
-    watchers.get(folder)?.close();
-    watchers.delete(folder);
+    if (!watchers.has(folder)) return;
+    for (const [path, { watcher }] of watchers) {
+      if (!isWithin(path, folder)) continue;
+      watcher.close();
+      watchers.delete(path);
+    }
+    for (const path of [...stamps.keys()]) if (isWithin(path, folder)) look(path);
+  };
+  const renew = (folder: string): void => {
+    leave(folder);
+    if (isFolder(folder)) enter(folder, look);
   };
 
   enter(root, (path) => {
@@ -72,7 +94,8 @@ export function watchSources(root: string, onChange: (files: readonly string[]) 
   });
   return () => {
     clearTimeout(timer);
-    for (const folder of [...watchers.keys()]) leave(folder);
+    for (const { watcher } of watchers.values()) watcher.close();
+    watchers.clear();
   };
 }
 
@@ -80,8 +103,16 @@ function list(folder: string) {
   return readdirSync(folder, { withFileTypes: true });
 }
 
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder + sep);
+}
+
 function isWatched(name: string): boolean {
   return name !== 'node_modules' && !name.startsWith('.');
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 function isFolder(path: string): boolean {
