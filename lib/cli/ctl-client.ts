@@ -1,6 +1,7 @@
 /* Asks the control of a master. */
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { describeText, formatControl, parseControl } from '../options/control.js';
 
 /** What was given on the command line is wrong: exit code 2. */
 export class UsageError extends Error {}
@@ -26,24 +27,35 @@ const WHY: Readonly<Record<string, string>> = {
   EPIPE: 'it has ended meanwhile',
 };
 
+/** Where somebody has said that the master is: `unix:/path`, `http://127.0.0.1:port`, or the option `control` in JSON. */
+export interface Said {
+  readonly text: string;
+  /** The flag or the variable. */
+  readonly from: string;
+}
+
+/** What that means. */
+interface Place {
+  readonly to: Pick<RequestOptions, 'socketPath' | 'host' | 'port'>;
+  /** For messages: without the token. */
+  readonly name: string;
+  readonly token?: string;
+}
+
 export class ControlClient {
   readonly #to: Pick<RequestOptions, 'socketPath' | 'host' | 'port' | 'headers'>;
-  /** As it was given. */
-  readonly where: string;
+  readonly #name: string;
 
-  /** @param where - `unix:/path` or `http://127.0.0.1:port`. Throws a {@link UsageError}. */
-  constructor(where: string, tokenFile: string | undefined) {
-    this.where = where;
-    const token = tokenFile === undefined ? undefined : readToken(tokenFile);
-    const headers = { ...(token !== undefined && { Authorization: `Bearer ${token}` }) };
-    if (where.startsWith('unix:/')) {
-      this.#to = { socketPath: where.slice('unix:'.length), headers: { ...headers, Host: 'localhost' } };
-      return;
-    }
-    const url = where.startsWith('http://') && URL.canParse(where) ? new URL(where) : undefined;
-    if (url?.pathname !== '/' || url.search !== '')
-      throw new UsageError(`--control: expected unix:/path or http://127.0.0.1:port, got ${JSON.stringify(where)}`);
-    this.#to = { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || 80, headers };
+  /** Throws a {@link UsageError}. The token of the file goes before the one of the JSON. */
+  constructor(said: Said, tokenFile: string | undefined) {
+    const place = placeOf(said);
+    const token = tokenFile === undefined ? place.token : readToken(tokenFile);
+    const headers = {
+      ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      ...(place.to.socketPath !== undefined && { Host: 'localhost' }),
+    };
+    this.#name = place.name;
+    this.#to = { ...place.to, headers };
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: what it answers is JSON.
@@ -67,7 +79,7 @@ export class ControlClient {
   #exchange(method: string, path: string): Promise<{ status: number; text: string; isJson: boolean }> {
     return new Promise((resolve, reject) => {
       const fail = ({ code = '', message }: NodeJS.ErrnoException): void =>
-        reject(new UnreachableError(`cannot reach ${this.where}: ${WHY[code] ?? message}`));
+        reject(new UnreachableError(`cannot reach ${this.#name}: ${WHY[code] ?? message}`));
       const outgoing = request({ ...this.#to, method, path, agent: false }, (response: IncomingMessage) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {
@@ -82,6 +94,42 @@ export class ControlClient {
       outgoing.once('error', fail);
       outgoing.end();
     });
+  }
+}
+
+function placeOf({ text, from }: Said): Place {
+  if (text.startsWith('unix:/')) return { to: { socketPath: text.slice('unix:'.length) }, name: text };
+  const url = text.startsWith('http://') && URL.canParse(text) ? new URL(text) : undefined;
+  // Without a path, and without what may be a token.
+  if (url && url.href === `${url.origin}/`)
+    return { to: { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || 80 }, name: text };
+  const value = asJson(text);
+  if (value !== undefined) return placeOfOption(value, from);
+  const expected = "unix:/path, http://127.0.0.1:port, or the option 'control' in JSON";
+  throw new UsageError(`${from}: expected ${expected}, got ${JSON.stringify(describeText(text))}`);
+}
+
+/** The variable of the option is the one of this command, too. */
+function placeOfOption(value: unknown, from: string): Place {
+  let address: ReturnType<typeof parseControl>;
+  try {
+    address = parseControl(value, 'control');
+  } catch (error) {
+    throw new UsageError(`${from}: ${(error as Error).message}`);
+  }
+  if (address === false) throw new UsageError(`${from}: expected where the master is, got false`);
+  if (address.kind === 'unix') return { to: { socketPath: address.path }, name: formatControl(address) };
+  const { host, port } = address;
+  if (port === 0) throw new UsageError(`${from}: expected the port that the master has got, got 0; its log names it`);
+  return { to: { host, port }, name: `http://${formatControl(address)}`, token: address.token() };
+}
+
+/** An object, or `false`. */
+function asJson(text: string): unknown {
+  try {
+    return /^\{|^false$/.test(text) ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

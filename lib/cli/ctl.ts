@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { printable } from '../log/text.js';
 import type { ArbiterStats } from '../master/scoreboard/stats.js';
+import { LEAST_TOKEN } from '../options/control.js';
 import { ControlClient, RefusedError, UnreachableError, UsageError } from './ctl-client.js';
 import { stackBlocks } from './ctl-stacks.js';
 import { masterLines, workerLines } from './ctl-table.js';
@@ -25,9 +26,9 @@ Commands:
   stop          after what is in flight; --now: at once
 
 Options:
-  --control WHERE     unix:/path or http://127.0.0.1:port; else what
-                      PREFORK_CONTROL says
-  --token-file FILE   where the token of a port is
+  --control WHERE     unix:/path, http://127.0.0.1:port, or the option control
+                      in JSON; else what PREFORK_CONTROL says
+  --token-file FILE   where the token of a port is, if not in the JSON
   --json              what the master answers, as it is
   --now               of a stop: at once
   -h, --help          this text
@@ -36,6 +37,8 @@ Exit codes: 0; 1 refused, failed or not ready; 2 wrong usage; 3 cannot be
 reached.
 `;
 
+/** That of the option too, so that one variable serves both. */
+const VARIABLE = 'PREFORK_CONTROL';
 /** How often a master that stops is looked at. Milliseconds. */
 const LOOK = 100;
 
@@ -92,16 +95,19 @@ export async function ctl(args: readonly string[]): Promise<number> {
     }
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (!command)
-      throw new UsageError(`no such command: ${JSON.stringify(name)}; there are ${Object.keys(COMMANDS).join(', ')}`);
+      throw new UsageError(
+        `no such command: ${JSON.stringify(shown(name))}; there are ${Object.keys(COMMANDS).join(', ')}`,
+      );
     if (operands.length !== command.operands.length) {
       const wanted = command.operands.length === 0 ? 'nothing' : command.operands.join(' ');
       throw new UsageError(
-        `${name}: expected ${wanted} behind it, got ${operands.length === 0 ? 'nothing' : operands.join(' ')}`,
+        `${name}: expected ${wanted} behind it, got ${operands.length === 0 ? 'nothing' : operands.map(shown).join(' ')}`,
       );
     }
-    const where = values.control ?? process.env['PREFORK_CONTROL'];
-    if (!where) throw new UsageError('where is the master? --control unix:/path, or PREFORK_CONTROL');
-    const client = new ControlClient(where, values['token-file']);
+    const text = values.control ?? process.env[VARIABLE];
+    if (!text) throw new UsageError(`where is the master? --control unix:/path, or ${VARIABLE}`);
+    const from = values.control === undefined ? VARIABLE : '--control';
+    const client = new ControlClient({ text, from }, values['token-file']);
     return await command.run({ client, json, now: values.now === true, operands });
   } catch (error) {
     return failed(error, json);
@@ -195,5 +201,10 @@ async function stop({ client, json, now }: Order): Promise<number> {
 
 function whole(text: string, what: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new UsageError(`${what}: expected a whole number from 1, got ${JSON.stringify(text)}`);
+  throw new UsageError(`${what}: expected a whole number from 1, got ${JSON.stringify(shown(text))}`);
+}
+
+/** A long word may be the token of JSON that a shell has taken apart. */
+function shown(word: string): string {
+  return word.length < LEAST_TOKEN ? word : `a word of ${word.length} characters`;
 }

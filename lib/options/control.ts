@@ -12,7 +12,7 @@ const LOOPBACK: ReadonlyMap<unknown, string> = new Map([
   ['[::1]', '::1'],
   ['localhost', '127.0.0.1'],
 ]);
-const LEAST_TOKEN = 16;
+export const LEAST_TOKEN = 16;
 /** What a header can carry in one piece, RFC 6750. */
 const TOKEN = /^[\x21-\x7e]+$/;
 /** The user of the master alone. */
@@ -88,9 +88,13 @@ function value(given: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(said.map(([name, item]) => [name, name === 'token' ? '…' : item]));
 }
 
-/** A path or an address may be shown; else it may be a token, or JSON that a shell has spoilt and that has one in it. */
-function describeText(text: string): string {
-  return /^(?:[a-z\d+.-]+:|\.{0,2}\/)[^{"]*$/i.test(text) ? text : `a string of ${text.length} characters`;
+/**
+ * A path or an address may be shown; else it may be a token, or an address or JSON with one in it, which a shell may have spoilt: `token:…` is
+ * what is left of that.
+ */
+export function describeText(text: string): string {
+  const mayBeShown = /^(?:unix:|[a-z\d+.-]+:(?:\/|\d{1,5}$)|\.{0,2}\/)[^{"#?@]*$/i.test(text);
+  return mayBeShown ? text : `a string of ${text.length} characters`;
 }
 
 /** Of a secret, only what is wrong with it. */

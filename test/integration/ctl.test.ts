@@ -3,29 +3,13 @@ import { execFile } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { ctl, type Outcome } from '../helpers/ctl.js';
 import { figuresOf, serveFigures } from '../helpers/figures.js';
 import { fixture, Host } from '../helpers/host.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { shared } from '../helpers/shared.js';
 import { noTerminals } from '../helpers/terminal.js';
-import { inTime } from '../helpers/wait.js';
-
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function ctl(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  const run = new Promise<Outcome>((resolve) => {
-    const options = { env: { ...process.env, ...env }, timeout: 60_000 };
-    execFile(process.execPath, [fixture('ctl.js'), ...args], options, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err });
-    });
-  });
-  return inTime(run, `prefork ctl ${args.join(' ')}`);
-}
 
 let where: string;
 const host = shared((t) => {
@@ -150,7 +134,7 @@ const USAGE: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['status', '--what'], /Unknown option '--what'/],
   [
     ['status', '--control', 'ftp://x'],
-    /--control: expected unix:\/path or http:\/\/127\.0\.0\.1:port, got "ftp:\/\/x"/,
+    /--control: expected unix:\/path, http:\/\/127\.0\.0\.1:port, or the option 'control' in JSON, got "ftp:\/\/x"/,
   ],
   [['status', '--control', 'unix:/x', '--token-file', '/no/such/file'], /--token-file: ENOENT/],
   [['status', '--control', ''], /where is the master\?/],

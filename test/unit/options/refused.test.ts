@@ -174,6 +174,9 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     // A token, and JSON with one, that a shell has left without an end.
     ['abc/def+0123456789', "'unix:/path'", "got 'a string of 18 characters'"],
     ['{"port":9000,"token":"abc"', "'unix:/path'", "got 'a string of 26 characters'"],
+    ['token:abc/def+0123456789', "'unix:/path'", "got 'a string of 24 characters'"],
+    ['http://127.0.0.1:9000/#token=abc', "'unix:/path'", "got 'a string of 32 characters'"],
+    ['http://127.0.0.1:9000', "'unix:/path'", "got 'http://127.0.0.1:9000'"],
     [['abc/def+0123456789'], "'unix:/path'", "got 'an array of 1'"],
     ['unix:control', 'an absolute path', "got 'control'"],
     [
