@@ -60,12 +60,17 @@ function settingOf(name: OptionName): Setting {
     variable: `PREFORK_${words.replaceAll('-', '_').toUpperCase()}`,
     takes: isFlag ? (takesMore(record) ? 'either' : 'nothing') : 'value',
     negatable: accepts(record, false),
-    repeats: PAIRS.has(name) ? 'pairs' : accepts(record, []) ? 'list' : undefined,
+    repeats: PAIRS.has(name) ? 'pairs' : isList(record) ? 'list' : undefined,
   };
 }
 
 function takesMore({ kind }: OptionRecord): boolean {
   return !/^`true` or `false`$/.test(kind.type);
+}
+
+/** By its type: not each list may be empty. */
+function isList({ kind }: OptionRecord): boolean {
+  return /\barray\b/.test(kind.type);
 }
 
 /** The checks of the options tell by themselves what is one: they look, and do nothing. */

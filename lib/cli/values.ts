@@ -42,7 +42,10 @@ export function readVariable(setting: Setting, text: string, where: Where): unkn
   if (setting.repeats !== 'list') return readValue(setting, [text], where);
   const whole = asJson(text);
   if (Array.isArray(whole)) return check(setting, whole, where);
-  return readValue(setting, text.split(/\s+/).filter(Boolean), where);
+  // What is no list alone may have spaces in it, and mean something: `{ "from": … }`, `a, b`.
+  if (setting.takes === 'either' && readings(setting, text).some((value) => accepts(setting.record, value)))
+    return readValue(setting, [text], where);
+  return check(setting, readParts(setting, text.split(/\s+/).filter(Boolean)).flat(), where);
 }
 
 /** Checks a value, and says where it comes from instead of which option it is. Returns it as it was said, since an Arbiter checks it again. */
@@ -90,11 +93,20 @@ function numbers(text: string, unit: Unit | undefined, octal: boolean): number[]
   return factor === undefined ? [] : [Math.round(Number(digits) * factor)];
 }
 
-/** Each item by itself, as the list would take it. */
-function readList(setting: Setting, texts: readonly string[]): unknown[] {
+/** Of flags: what stands alone, as `true`, counts as the last of other flags does, and what follows it begins anew. */
+function readList(setting: Setting, texts: readonly string[]): unknown {
+  const parts = readParts(setting, texts);
+  const alone = parts.findLastIndex((part) => !Array.isArray(part));
+  return alone >= 0 && alone === parts.length - 1 ? parts[alone] : parts.slice(alone + 1).flat();
+}
+
+/** Each text by itself: an array of what it adds to the list, or what is none and stands alone. */
+function readParts(setting: Setting, texts: readonly string[]): unknown[] {
   return texts.map((text) => {
     const all = readings(setting, text);
-    return all.find((item) => accepts(setting.record, [item])) ?? text;
+    const item = all.find((value) => accepts(setting.record, [value]));
+    if (item !== undefined) return [item];
+    return all.find((value) => accepts(setting.record, value)) ?? [text];
   });
 }
 

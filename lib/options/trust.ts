@@ -41,15 +41,15 @@ export const trustedProxies: Check<TrustSpec | false> = (value, option) => {
   if (header !== 'both' && header !== 'forwarded' && header !== 'x-forwarded-for')
     throw invalid(`${option}.header`, "'forwarded' or 'x-forwarded-for'", header);
   if (from === true) return { all: true, unix: true, subnets: [], header };
-  const names = typeof from === 'string' ? from.split(',') : from;
-  if (!Array.isArray(names) || names.length === 0) {
+  const given: unknown = typeof from === 'string' ? [from] : from;
+  if (!Array.isArray(given) || given.length === 0) {
     const instead =
       typeof value === 'number' ? 'hops are not counted here, since proxies are known by their addresses' : undefined;
     throw invalid(option, EXPECTED, value, instead);
   }
   const subnets: Subnet[] = [];
   let unix = false;
-  for (const name of names) {
+  for (const name of given.flatMap((item: unknown) => (typeof item === 'string' ? item.split(',') : [item]))) {
     const text = typeof name === 'string' ? name.trim() : '';
     const subnet = parseSubnet(text);
     if (subnet) subnets.push(subnet);

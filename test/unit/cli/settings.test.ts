@@ -240,6 +240,45 @@ test('variables that Kubernetes sets for services are no options, whatever those
   }
 });
 
+test('trusted proxies: several flags, or items of a variable, come together; what is no list stands alone', async () => {
+  const two = ['10.0.0.1', '10.0.0.2'];
+  const from = { from: two };
+  const cases: readonly [args: string[], variable: string, value: unknown][] = [
+    [['--trust-proxy=10.0.0.1', '--trust-proxy=10.0.0.2'], '', two],
+    [['--trust-proxy=10.0.0.1,10.0.0.2', '--trust-proxy=unix'], '', ['10.0.0.1,10.0.0.2', 'unix']],
+    [['--trust-proxy=["10.0.0.1","10.0.0.2"]', '--trust-proxy=unix'], '', [...two, 'unix']],
+    [['--trust-proxy=10.0.0.1'], '', ['10.0.0.1']],
+    [['--trust-proxy'], '', true],
+    [['--trust-proxy=true'], '', true],
+    [['--no-trust-proxy'], '', false],
+    [[`--trust-proxy=${JSON.stringify(from)}`], '', from],
+    [['--trust-proxy=10.0.0.1', '--no-trust-proxy'], '', false],
+    [['--trust-proxy', '--trust-proxy=10.0.0.1', '--trust-proxy=10.0.0.2'], '', two],
+    [[], '10.0.0.1 10.0.0.2', two],
+    [[], '10.0.0.1,10.0.0.2', ['10.0.0.1,10.0.0.2']],
+    [[], '10.0.0.1, 10.0.0.2', ['10.0.0.1, 10.0.0.2']],
+    [[], '["10.0.0.1", "10.0.0.2"]', two],
+    [[], '{ "from": ["10.0.0.1", "10.0.0.2"] }', from],
+    [[], 'true', true],
+    [[], 'false', false],
+  ];
+  for (const [args, variable, value] of cases) {
+    const { origins } = await said(args, { PREFORK_TRUST_PROXY: variable });
+    assert.deepEqual(origins.get('trustProxy')?.value, value, `${args.join(' ')}${variable}`);
+  }
+  await assert.rejects(
+    said(['--trust-proxy=10.0.0.1', '--trust-proxy=nobody']),
+    /flag --trust-proxy: .* got 'nobody'$/,
+  );
+  for (const [text, got] of [
+    ['10.0.0.1 nobody', "'nobody'"],
+    ['true 10.0.0.1', 'true'],
+  ]) {
+    const message = `variable PREFORK_TRUST_PROXY: .* got ${got}$`;
+    await assert.rejects(said([], { PREFORK_TRUST_PROXY: text }), new RegExp(message));
+  }
+});
+
 test('a clock of so few milliseconds is likely to count seconds', async (t) => {
   const lines = async (args: string[], env: NodeJS.ProcessEnv = {}) => likelySeconds(await said(args, env));
   assert.deepEqual(await lines(['--timeout', '30']), [
