@@ -62,6 +62,28 @@ test('access_log: a stream of the host gets whole lines, all of them at the stop
   }
 });
 
+for (const RETURNS of ['true', 'false']) {
+  test(`access_log: an emitter with write() and end() alone gets whole lines, where write() returns ${RETURNS}`, async (t) => {
+    for (const { name, options } of classes()) {
+      const log = new LogFile(t);
+      const env = { STREAM: log.path, RETURNS };
+      const host = new Host(t, { workers: 2, ...options }, { entry: 'rotator-log-host.js', env });
+      const url = await host.ready();
+      await Promise.all(Array.from({ length: 50 }, (_, index) => get(`${url}/bytes?n=${index}`)));
+      await host.call('stop');
+      await host.exited();
+      const sizes = log.lines().map(({ bytes }) => bytes);
+      assert.deepEqual(
+        sizes.toSorted((a, b) => a - b),
+        Array.from({ length: 50 }, (_, index) => index),
+        name,
+      );
+      const warnings = host.of('worker:warning').filter(({ args }) => args[1].code === 'access-log');
+      assert.deepEqual(warnings, [], name);
+    }
+  });
+}
+
 for (const how of ['late', 'throws', 'both']) {
   test(`access_log: a stream of the host that fails ends no host, not behind the stop either: ${how}`, async (t) => {
     const host = new Host(t, { workers: 1, workerClass: 'async' }, { entry: 'failing-stream-host.js', args: [how] });

@@ -1,17 +1,20 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** How long the last lines may take at the stop. Milliseconds. */
+/** How long the last lines may take at the stop, and how long a stream may fail with them that does not say when they are written. Milliseconds. */
 const LAST = 1_000;
 const NEW_LINE = 10;
 
 /**
  * Passes on what workers write to their pipes, as whole lines, to one stream. While that takes no more, nothing is read: then the pipes are full, and the workers
- * drop and count.
+ * drop and count. The stream need not be Node's: what rotates files often is an emitter with `write()` and `end()` alone.
  */
 export class Collector {
   readonly #stream: Writable;
   readonly #pipes = new Set<Readable>();
+  /** Its last `write()` has returned `false`, and it has not drained. */
+  #isFull = false;
   readonly #onDrain = (): void => {
+    this.#isFull = false;
     for (const pipe of this.#pipes) pipe.resume();
   };
   readonly #onError: (error: Error) => void;
@@ -20,12 +23,13 @@ export class Collector {
   };
   /** Writes of which the stream has not said that they are done. */
   #writing = 0;
-  #isClosed = false;
+  /** Behind the close, while a write may still fail. */
+  #isGuarding = false;
   #emptied: (() => void) | undefined;
   readonly #onWritten = (error?: Error | null): void => {
     if (error) return;
     this.#writing--;
-    this.#letGo();
+    if (this.#writing === 0) this.#letGo();
   };
 
   /** @param onError - the stream has failed: it gets nothing more. */
@@ -57,8 +61,9 @@ export class Collector {
       rest = end === chunk.length ? undefined : chunk.subarray(end);
       this.#write(text);
     });
-    if (!this.#stream.writable) pipe.destroy();
-    else if (this.#stream.writableNeedDrain) pipe.pause();
+    const { writable, writableNeedDrain = this.#isFull } = this.#stream as Partial<Writable>;
+    if (writable === false) pipe.destroy();
+    else if (writableNeedDrain) pipe.pause();
   }
 
   /** Resolves when what has been written by workers that have ended is with the stream, or that takes nothing. */
@@ -76,24 +81,34 @@ export class Collector {
     // What is under way may fail later, when nobody is told any more: that must not end the host, and what it does itself with the stream is its own business.
     this.#stream.on('error', ignore);
     this.#stream.off('drain', this.#onDrain).off('error', this.#onError).off('close', this.#onClose);
-    this.#isClosed = true;
-    this.#letGo();
+    this.#isGuarding = true;
+    if (this.#writing === 0) this.#letGo();
+    else if (!isOfNode(this.#stream)) setTimeout(() => this.#letGo(), LAST).unref();
   }
 
   #write(text: Buffer): void {
     this.#writing++;
     try {
-      if (!this.#stream.write(text, this.#onWritten)) for (const each of this.#pipes) each.pause();
+      // One that returns nothing has taken it.
+      if (this.#stream.write(text, this.#onWritten) !== false) return;
+      this.#isFull = true;
+      for (const each of this.#pipes) each.pause();
     } catch (error) {
       // One that is not Node's may throw where Node's emit. What it has taken of this is not known.
       this.#onError(error as Error);
     }
   }
 
-  /** A stream of which a write has failed is never let go: it emits that error a moment later, and nobody can use it for anything else. */
+  /** A stream of Node's of which a write has failed is never let go: it emits that error a moment later, and nobody can use it for anything else. */
   #letGo(): void {
-    if (this.#isClosed && this.#writing === 0) this.#stream.off('error', ignore);
+    if (this.#isGuarding) this.#stream.off('error', ignore);
+    this.#isGuarding = false;
   }
+}
+
+/** It says of each write when that is done. */
+function isOfNode(stream: Writable): boolean {
+  return typeof stream.writableLength === 'number';
 }
 
 function ignore(): void {}
