@@ -193,7 +193,12 @@ function takesEither(flag: string): boolean {
 
 function unexpected(arg: string, target: string, astray: string | undefined): ArbiterError {
   const hint = astray === undefined ? '' : `; did you mean ${astray}?`;
-  return usage(`unexpected argument '${arg}': the application is '${target}'${hint}`);
+  return usage(`unexpected argument '${told(arg)}': the application is '${told(target)}'${hint}`);
+}
+
+/** Of `--control {"port":9000,"token":"…"}` without quotes a shell makes words, and one of them is the token. */
+function told(word: string): string {
+  return /^token:/i.test(word) ? 'token:…' : word;
 }
 
 function unknownFlag(name: string): ArbiterError {

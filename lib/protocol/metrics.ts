@@ -83,12 +83,12 @@ function readSample(given: unknown, metric: string): OwnSample | undefined {
   // A value of no finite number is null in JSON, and says nothing that could be added up.
   if (typeof value !== 'number' || !Number.isFinite(value) || !isRecord(labels)) return undefined;
   if (typeof name !== 'string' || !ENDS.has(name.slice(metric.length)) || !name.startsWith(metric)) return undefined;
-  const read: Record<string, string> = {};
+  const read: [string, string][] = [];
   for (const [label, text] of Object.entries(labels)) {
     if (!LABEL_NAME.test(label) || isData(text)) return undefined;
-    read[label] = String(text);
+    read.push([label, String(text)]);
   }
-  return { name, labels: read, value };
+  return { name, labels: Object.fromEntries(read), value };
 }
 
 /**

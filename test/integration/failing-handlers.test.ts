@@ -47,6 +47,25 @@ for (const workerClass of CLASSES) {
     });
   }
 
+  if (workerClass !== 'async') {
+    test(`who waits with a request behind one that ends in an uncaught exception is told that it was not begun: ${workerClass}`, async (t) => {
+      const gate = await Gate.open(t);
+      const host = new Host(t, { ...single(workerClass), app: FAILING, env: gate.env });
+      const url = await host.ready();
+      const [first, behind] = [await RawClient.connect(t, url), await RawClient.connect(t, url)];
+      // A worker that is busy would accept neither.
+      await eventually(async () => (await host.stats()).workers[0]?.connections === 2, 'two connections');
+      first.get('/uncaught-when-told');
+      const arrival = await gate.next();
+      behind.get('/ok');
+      // By the time of the echo, what was sent before it has been read.
+      await arrival.settle();
+      arrival.release();
+      assert.match(await first.all(), /^HTTP\/1\.1 500 /);
+      assert.match(await behind.all(), /^HTTP\/1\.1 503 Service Unavailable\r\n/);
+    });
+  }
+
   test(`a failure after the head breaks the connection, so that no client takes half an answer for a whole one, ${workerClass}`, async (t) => {
     const host = new Host(t, { ...single(workerClass), app: FAILING });
     const url = await host.ready();

@@ -80,14 +80,26 @@ test('of requests that came together, the one that hangs is answered behind thos
   await timedOut(host, url);
 });
 
-for (const [workerClass, more] of [
-  ['sync', {}],
-  ['threaded', { threads: 1 }],
+for (const [workerClass, spoken] of [
+  ['sync', 'plain'],
+  ['sync', 'TLS'],
+  ['threaded', 'plain'],
+  ['threaded', 'TLS'],
 ] as const) {
-  test(`whose request waits behind one that never comes to its end is told that it was not begun: ${workerClass}`, async (t) => {
-    const { host, url } = await hanging(t, { workerClass, ...more });
-    const behind = await RawClient.connect(t, url);
-    const hung = await RawClient.connect(t, url);
+  test(`whose request waits behind one that never comes to its end is told that it was not begun: ${workerClass}, ${spoken}`, {
+    skip: spoken === 'TLS' && noCertificates,
+  }, async (t) => {
+    const tls = spoken === 'TLS' ? certificate() : undefined;
+    // Both requests have long been read by then.
+    const options = {
+      workerClass,
+      timeout: 2_000,
+      ...(workerClass === 'threaded' && { threads: 1 }),
+      ...(tls && { tls }),
+    };
+    const { host, url } = await hanging(t, options);
+    const client = (): Promise<RawClient> => (tls ? RawClient.secure(t, url, tls.cert) : RawClient.connect(t, url));
+    const [behind, hung] = [await client(), await client()];
     // A worker that is busy would accept neither.
     await eventually(async () => (await host.stats()).workers[0]?.connections === 2, 'two connections');
     hung.get('/await');

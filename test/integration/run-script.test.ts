@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { describe } from 'node:test';
 import { amount } from '../helpers/amount.js';
+import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES } from '../helpers/classes.js';
 import { prefork, readyAt, survivesReload } from '../helpers/command.js';
 import { fixture } from '../helpers/host.js';
@@ -37,6 +38,14 @@ for (const [name, script] of Object.entries(SCRIPTS)) {
     });
   }
 }
+
+test('a script is told that it listens, with HTTP/2 too, where another server stands in front of its own', {
+  skip: noCertificates,
+}, async (t) => {
+  const args = ['-w', '1', '-k', 'async', '--http2', '--tls', JSON.stringify(certificate()), ...BIND, 'run'];
+  const program = prefork(t, [...args, fixture('script-express.js')], { env: { PORT: '39999' } });
+  await program.printed(/express serves \d+/);
+});
 
 test('where the script listens is where it is served, if nobody says otherwise', async (t) => {
   const port = await freePort(t);

@@ -4,19 +4,22 @@ import { outgoingPorts } from '../../system/outgoing-ports.js';
 /** The `ERR_BIND` for an address, with the system's error as its cause. `ports` are those of outgoing connections. */
 export function bindError(address: string, cause: unknown, ports: typeof outgoingPorts = outgoingPorts): ArbiterError {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const why = (code === 'EADDRINUSE' && takenByChance(address, ports)) || (WHY[code ?? ''] ?? message);
+  const why = (code === 'EADDRINUSE' && takenByChance(address, ports)) || (WHY.get(code) ?? message);
   return new ArbiterError('ERR_BIND', `cannot bind ${address}: ${why}`, { cause });
 }
 
-const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the address is in use already, by a server of this process or another (EADDRINUSE)',
-  EACCES: 'permission denied (EACCES)',
-  EPERM: 'permission denied (EPERM)',
-  EADDRNOTAVAIL: 'this machine does not have that address (EADDRNOTAVAIL)',
-  ENOENT: 'the directory does not exist (ENOENT)',
-  ENOTFOUND: 'the host name is not known (ENOTFOUND)',
-  EBADF: 'no such descriptor is open (EBADF)',
-};
+/** The error may be a worker's, and its code anything. */
+const WHY: ReadonlyMap<string | undefined, string> = new Map(
+  Object.entries({
+    EADDRINUSE: 'the address is in use already, by a server of this process or another (EADDRINUSE)',
+    EACCES: 'permission denied (EACCES)',
+    EPERM: 'permission denied (EPERM)',
+    EADDRNOTAVAIL: 'this machine does not have that address (EADDRNOTAVAIL)',
+    ENOENT: 'the directory does not exist (ENOENT)',
+    ENOTFOUND: 'the host name is not known (ENOTFOUND)',
+    EBADF: 'no such descriptor is open (EBADF)',
+  }),
+);
 
 /** Whoever looks for a process that listens finds none where a connection of somebody has been given the port, and it may be free the next time. */
 function takenByChance(address: string, ports: typeof outgoingPorts): string | undefined {

@@ -19,17 +19,17 @@ export function doingTexts({ doing, pending = [], kernel }: Activity): string[] 
   return [`${DOING[doing]}${kernel === undefined ? '' : ` (${kernelText(kernel)})`}`];
 }
 
-const STATES: Readonly<Record<string, string>> = {
-  R: 'running',
-  S: 'asleep',
-  D: 'waiting for a disk',
-  T: 'stopped',
-  t: 'held by a debugger',
-};
+const STATES: ReadonlyMap<string, string> = new Map([
+  ['R', 'running'],
+  ['S', 'asleep'],
+  ['D', 'waiting for a disk'],
+  ['T', 'stopped'],
+  ['t', 'held by a debugger'],
+]);
 
 function kernelText({ state, syscall, wchan }: KernelState): string {
   const where = syscall === undefined ? wchan : `${syscall}${wchan === undefined ? '' : `, ${wchan}`}`;
-  return `${STATES[state] ?? printable(state)}${where === undefined ? '' : ` in ${printable(where)}`}`;
+  return `${STATES.get(state) ?? printable(state)}${where === undefined ? '' : ` in ${printable(where)}`}`;
 }
 
 /** What a worker that was killed had been doing, for the end of a line. */

@@ -148,6 +148,8 @@ test('what nobody knows is named, with what may have been meant', async (t) => {
     [['-e', 'SECRET'], {}, /^flag -e: expected NAME=value, or an object in JSON$/],
     [['-b', ':1', '-b', ':x'], {}, /^flag -b: 'bind\[1\]': expected .*, got ':x'$/],
     [['./a.js', './b.js'], {}, /^unexpected argument '.\/b.js': the application is '.\/a.js'$/],
+    // What bash makes of `{port:9000,token:…}`.
+    [['port:9000', 'token:of-sixteen-and-more'], {}, /^unexpected argument 'token:…': the application is 'port:9000'$/],
     [['./a.js', '--access-log', 'a.log'], {}, /: the application is '.\/a.js'; did you mean --access-log=a.log\?$/],
     [
       ['--trust-proxy', 'loopback', './a.js'],

@@ -20,6 +20,15 @@ test('metrics are read as prom-client gives them, and again as they are sent', (
   assert.deepEqual(parseMessage(encodeMessage(unchanged).trim()), unchanged);
 });
 
+test('a label may have any name that Prometheus takes', () => {
+  const labels = JSON.parse('{ "__proto__": "1", "constructor": "2" }');
+  const { metrics } = readMetrics([{ ...good, values: [{ value: 1, labels }] }]);
+  assert.deepEqual(Object.entries(metrics[0]?.samples[0]?.labels ?? {}), [
+    ['__proto__', '1'],
+    ['constructor', '2'],
+  ]);
+});
+
 test('what is no metric, or is named like one of this library, is refused', () => {
   const bad: unknown[] = [
     ...[undefined, null, 1, 'text', [], {}],

@@ -76,4 +76,5 @@ test('a bind error says why in words where it knows, else as the system does', (
   const caused = (code: string) => bindError(':80', Object.assign(new Error(`bind ${code}`), { code })).message;
   assert.equal(caused('EACCES'), 'cannot bind :80: permission denied (EACCES)');
   assert.equal(caused('EMFILE'), 'cannot bind :80: bind EMFILE');
+  assert.equal(caused('constructor'), 'cannot bind :80: bind constructor');
 });
