@@ -49,10 +49,10 @@ export function countFailure(before: FailureCount | undefined, kind: FailureKind
   return { kind, failures: stable || before === undefined ? 1 : before.failures + 1 };
 }
 
-/** How long the slot stays empty, milliseconds. `chance` is a random number of [0, 1). */
+/** How long the slot stays empty, milliseconds: 0 behind a first failure only, since a wait is told of. `chance` is a random number of [0, 1). */
 export function backoffDelay({ kind, failures }: FailureCount, chance: number): number {
   if (failures <= 1) return 0;
   const { base, max } = BACKOFF[kind];
   // The exponent is bounded: 2 ** 1024 is Infinity, and Infinity * 0 is no delay but NaN.
-  return Math.round(chance * Math.min(max, base * 2 ** Math.min(30, failures - 2)));
+  return Math.max(1, Math.round(chance * Math.min(max, base * 2 ** Math.min(30, failures - 2))));
 }
