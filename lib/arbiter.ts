@@ -11,7 +11,7 @@ import { createJournal } from './master/tell/journal.js';
 import { callListeners } from './master/tell/listeners.js';
 import { mirror } from './master/tell/mirror.js';
 import { createNotifier, type Notifier } from './master/tell/notify.js';
-import type { WorkerInfo } from './master/workers/worker-handle.js';
+import type { WorkerInfo } from './master/workers/worker-info.js';
 import { refuseBundled } from './options/bundled.js';
 import { boolean, integer, MOST_WORKERS, named } from './options/checks.js';
 import type { Handler } from './options/handler.js';

@@ -17,7 +17,7 @@ export type { BoundAddress } from './master/sockets/listener.js';
 export type { QueueReport, QueueStats } from './master/sockets/queue-level.js';
 export type { ArbiterEvents, ReloadResult, ThreadExit, WorkerExit, WorkerTimeout } from './master/tell/events.js';
 export type { ArbiterMessage } from './master/tell/mirror.js';
-export type { ExitReason, WorkerInfo, WorkerState } from './master/workers/worker-handle.js';
+export type { ExitReason, WorkerInfo, WorkerState } from './master/workers/worker-info.js';
 export type { AccessLogSettings } from './options/access-format.js';
 export { defineConfig, type PreforkConfig } from './options/config.js';
 export type {

@@ -20,7 +20,7 @@ import type { ReloadResult } from './tell/events.js';
 import { reopenLogger } from './tell/journal.js';
 import type { Notifier } from './tell/notify.js';
 import type { Turn, TurnTable } from './turn.js';
-import type { EndStage } from './workers/worker-handle.js';
+import type { EndStage } from './workers/end-stage.js';
 
 /**
  * The master loop behind an Arbiter: what happens is enqueued as a turn, and one place acts on it. It keeps the state,

@@ -5,7 +5,8 @@
 import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { asTrouble } from './common/trouble.js';
-import { openSite, type Site, type SiteEvents } from './site/site.js';
+import { openSite } from './site/open-site.js';
+import type { Site, SiteEvents } from './site/site.js';
 import { heritage } from './sockets/heritage.js';
 import { staff } from './staff.js';
 import type { Turn } from './turn.js';

@@ -1,8 +1,9 @@
 import type { MasterSignal } from '../options/types.js';
 import type { Site } from './site/site.js';
 import type { StaffOf } from './staff.js';
+import type { EndStage } from './workers/end-stage.js';
 import type { Generation } from './workers/generation.js';
-import type { EndStage, WorkerTurn } from './workers/worker-handle.js';
+import type { WorkerTurn } from './workers/worker-handle.js';
 
 /** What the loop acts on. Whatever happens is put into its queue as one of these. */
 export type Turn =

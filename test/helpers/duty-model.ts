@@ -217,7 +217,7 @@ export class DutyModel {
     actor.begin(COMMAND.OPEN);
   }
 
-  /** Its word stays until the master clears it and wakes one that rests, see lib/master/site/site.ts. */
+  /** Its word stays until the master clears it and wakes one that rests, see lib/master/site/open-site.ts. */
   #die(actor: Actor): void {
     actor.complete(COMMAND.RESET);
     actor.alive = false;

@@ -1,7 +1,8 @@
 import { type SlotRecord, STATE } from '../../scoreboard.js';
 import { mergeRecords, requestsOf } from '../scoreboard/stats.js';
 import type { WorkerExit } from '../tell/events.js';
-import type { ExitReason, WorkerHandle, WorkerTurn } from '../workers/worker-handle.js';
+import type { WorkerHandle, WorkerTurn } from '../workers/worker-handle.js';
+import type { ExitReason } from '../workers/worker-info.js';
 
 /** How a worker ended, from what the system tells, and its slots: its own, and those of its threads by their numbers. */
 export function explainExit(

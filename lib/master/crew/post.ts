@@ -4,7 +4,8 @@ import { type Letter, ROOM } from '../../protocol/mail.js';
 import { userText } from '../../protocol/messages.js';
 import { workerName } from '../common/names.js';
 import type { Loss } from '../workers/outbox.js';
-import type { WorkerHandle, WorkerInfo } from '../workers/worker-handle.js';
+import type { WorkerHandle } from '../workers/worker-handle.js';
+import type { WorkerInfo } from '../workers/worker-info.js';
 
 /** To whom in a worker a message goes, see {@link Arbiter.send}. */
 export interface SendOptions {

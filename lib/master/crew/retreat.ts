@@ -1,6 +1,7 @@
 import { monotonic } from '../../monotonic.js';
 import type { Site } from '../site/site.js';
-import type { EndStage, WorkerHandle } from '../workers/worker-handle.js';
+import type { EndStage } from '../workers/end-stage.js';
+import type { WorkerHandle } from '../workers/worker-handle.js';
 
 /** A quick stop lets no request end, so it needs no longer than this. Milliseconds. */
 const QUICK_LIMIT = 5_000;

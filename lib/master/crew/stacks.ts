@@ -1,6 +1,7 @@
 import type { ThreadActivity } from '../../protocol/activity.js';
 import { kernelState } from '../../system/thread-state.js';
-import type { WorkerHandle, WorkerInfo } from '../workers/worker-handle.js';
+import type { WorkerHandle } from '../workers/worker-handle.js';
+import type { WorkerInfo } from '../workers/worker-info.js';
 
 /** What a worker, or a thread of one, does at this moment. */
 export interface WorkerStack extends ThreadActivity {

@@ -1,7 +1,7 @@
 import { addressText } from '../../log/text.js';
 import type { MetricType } from '../../protocol/metrics.js';
 import type { ArbiterStats, Histogram, StatsTotals, WorkerStats } from '../scoreboard/stats.js';
-import type { WorkerState } from '../workers/worker-handle.js';
+import type { WorkerState } from '../workers/worker-info.js';
 import { type Family, type Labels, numberText } from './exposition.js';
 
 const STATES: readonly WorkerState[] = ['booting', 'spare', 'ready', 'draining'];

@@ -1,7 +1,7 @@
 import type { SlotRecord, SlotRequest } from '../../scoreboard.js';
 import { addTimes, BOUNDS, type BothTimes, NO_TIMES, type Times } from '../../slot-times.js';
 import type { QueueStats } from '../sockets/queue-level.js';
-import type { WorkerInfo } from '../workers/worker-handle.js';
+import type { WorkerInfo } from '../workers/worker-info.js';
 
 /** Counters since the start, dead workers included. */
 export interface StatsTotals {

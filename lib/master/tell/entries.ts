@@ -4,7 +4,7 @@ import { addressText, duration, printable, quoted } from '../../log/text.js';
 import type { LogLevel } from '../../options/logger.js';
 import type { SlowReport, TimedOutRequest } from '../../protocol/activity.js';
 import { workerName } from '../common/names.js';
-import type { ExitReason, WorkerInfo } from '../workers/worker-handle.js';
+import type { ExitReason, WorkerInfo } from '../workers/worker-info.js';
 import { doingTexts, lastWords, stacksFields } from './doing.js';
 import type { ArbiterEvents, WorkerExit, WorkerTimeout } from './events.js';
 

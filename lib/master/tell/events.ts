@@ -7,7 +7,7 @@ import type { SlotRequest } from '../../scoreboard.js';
 import type { FailingSlot } from '../scoreboard/stats.js';
 import type { BoundAddress } from '../sockets/listener.js';
 import type { QueueReport } from '../sockets/queue-level.js';
-import type { ExitReason, WorkerInfo } from '../workers/worker-handle.js';
+import type { ExitReason, WorkerInfo } from '../workers/worker-info.js';
 
 /** How a worker ended. */
 export interface WorkerExit {

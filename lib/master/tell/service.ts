@@ -3,7 +3,7 @@ import { errorTitle } from '../../log/stack.js';
 import { watchdogInterval } from '../../system/systemd.js';
 import { openServiceManager, type ServiceManager } from '../../system/systemd-notify.js';
 import type { ArbiterStats } from '../scoreboard/stats.js';
-import type { WorkerInfo } from '../workers/worker-handle.js';
+import type { WorkerInfo } from '../workers/worker-info.js';
 
 /** Tells the service manager how this process is: sd_notify(3). */
 export interface Service {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Tally, workerStats } from '../../../../build/master/scoreboard/stats.js';
-import type { WorkerInfo } from '../../../../build/master/workers/worker-handle.js';
+import type { WorkerInfo } from '../../../../build/master/workers/worker-info.js';
 import { type SlotRecord, STATE } from '../../../../build/scoreboard.js';
 import { BOUNDS, NO_TIMES, type Times } from '../../../../build/slot-times.js';
 

@@ -7,7 +7,7 @@ import { humanText } from '../../../../build/log/lines.js';
 import { entryOf } from '../../../../build/master/tell/entries.js';
 import type { ArbiterEvents } from '../../../../build/master/tell/events.js';
 import { createJournal } from '../../../../build/master/tell/journal.js';
-import type { ExitReason, WorkerInfo } from '../../../../build/master/workers/worker-handle.js';
+import type { ExitReason, WorkerInfo } from '../../../../build/master/workers/worker-info.js';
 import type { LogFields, LogLevel } from '../../../../build/options/logger.js';
 import type { TimeoutReport } from '../../../../build/protocol/messages.js';
 

@@ -1,0 +1,241 @@
+/* Opens what there is once for all workers, one step after another, and undoes it at the end: each step says how. */
+import { debugArbiter } from '../../debug.js';
+import type { ArbiterError } from '../../errors.js';
+import type { ResolvedOptions } from '../../options/resolved.js';
+import { resolveAccount } from '../../system/account.js';
+import { withOwners } from '../../system/ownership.js';
+import { checkPermissions } from '../../system/permissions.js';
+import { claimPidFile, type PidFile } from '../../system/pid-file.js';
+import { watchTerminal } from '../../system/terminal.js';
+import { openAccessLog } from '../access/access-log.js';
+import { asTrouble } from '../common/trouble.js';
+import { type Step, undoAll, undoNow } from '../common/undo.js';
+import { atHostExit, installSignals } from '../loop/signals.js';
+import { NO_SLOT, openBoard } from '../scoreboard/board.js';
+import { startTicks } from '../scoreboard/watch.js';
+import { heritage } from '../sockets/heritage.js';
+import { closeListeners, openListeners, sweep } from '../sockets/listener.js';
+import { startService } from '../tell/service.js';
+import { startGuard } from '../workers/guard.js';
+import { planLaunch } from '../workers/launch.js';
+import { retireTicketKeys } from '../workers/ticket-keys.js';
+import { WorkerHandle } from '../workers/worker-handle.js';
+import type { Site, SiteEvents } from './site.js';
+import {
+  abandonUpgrade,
+  announceLeave,
+  dismissCandidate,
+  dutiesOf,
+  type Estate,
+  hasSuccessor,
+  othersLeave,
+  ownEstate,
+} from './succession.js';
+import { setTitle } from './title.js';
+
+/** How long the word of a process that is to end too may take: whoever told this one may have told that one. Milliseconds. */
+const OTHERS_WORD = 250;
+
+/** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
+export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
+  checkPermissions(options);
+  const account = resolveAccount(options.user, options.group);
+  const addresses = withOwners(options.bind, account);
+  // First of all: two that would serve the same addresses can share their sockets by accident.
+  const pidFile = options.pidFile === undefined ? undefined : takePidFile(options.pidFile);
+  const estate: Estate = {
+    ...{ name: options.name, listeners: [], serves: false },
+    onSuccessor: events.onSuccessor,
+    onBackedOut: () => undefined,
+  };
+  const disown = ownEstate(estate);
+  const bound = heritage?.bind();
+  /** How to undo what is open beyond sockets and pid file, in the order in which it was opened. */
+  const open: Step[] = [];
+  try {
+    estate.listeners = await openListeners(options.name, addresses, abort);
+    bound?.(estate.listeners.map(({ bind }) => bind));
+    return assemble(options, events, estate, { account, pidFile, disown, open });
+  } catch (error) {
+    const left = othersServe();
+    await undoAll(
+      [
+        ['the process before this one could not be told', () => heritage?.fail(options.name, error as Error)],
+        ...open.reverse(),
+        [SOCKETS, () => closeListeners(estate.listeners, events.onError, left ? 'leave' : 'close')],
+        [PID_FILE, () => pidFile?.remove()],
+        ['the Arbiter could not be signed off', disown],
+      ],
+      events.onError,
+    );
+    throw error;
+  }
+}
+
+const SOCKETS = 'the sockets could not be closed';
+const PID_FILE = 'the pid file could not be removed';
+
+/** While the process before this one runs, the file is its own. Gunicorn does so too. */
+function takePidFile(path: string): PidFile {
+  if (!heritage || heritage.alone) return claimPidFile(path);
+  return claimPidFile(`${path}.2`);
+}
+
+interface Prepared {
+  readonly account: ReturnType<typeof resolveAccount>;
+  readonly pidFile: PidFile | undefined;
+  readonly disown: () => void;
+  readonly open: Step[];
+}
+
+function assemble(
+  options: ResolvedOptions,
+  events: SiteEvents,
+  estate: Estate,
+  { account, pidFile, disown, open: undo }: Prepared,
+): Site {
+  const { listeners } = estate;
+  const slots = 1 + options.workerClass.threads;
+  const workers = new Set<WorkerHandle>();
+  const restoreTitle = setTitle(options.name);
+  undo.push(['the title could not be restored', restoreTitle]);
+  const terminal = watchTerminal();
+  undo.push(['the terminal is still watched', terminal.close]);
+  const removeSignals = installSignals(options.signals, (name) =>
+    events.onSignal(name, terminal.sends(name) ? 'terminal' : undefined),
+  );
+  undo.push(['the handlers of signals could not be removed', removeSignals]);
+  const removeExit = atHostExit(() => {
+    for (const worker of workers) worker.signal('SIGKILL');
+    undoNow(
+      [
+        ['the process that was to take over could not be told', dismissCandidate],
+        [SOCKETS, () => closeListeners(listeners, debugCleanup, othersServe() ? 'leave' : 'close')],
+        [PID_FILE, () => pidFile?.remove()],
+      ],
+      debugCleanup,
+    );
+  }, options.signals.length === 0);
+  undo.push(['the handler of the exit could not be removed', removeExit]);
+  const guard = startGuard(events.onError);
+  undo.push(['the guard could not be ended', guard.close]);
+  // Each slot of the roster may have two processes while it is reloaded, and spares leave while others come.
+  const board = openBoard(2 * (options.workers + options.spares) * slots);
+  undo.push(['the scoreboard could not be closed', board.close]);
+  const access = openAccessLog(options, account, events.onError);
+  undo.push(['the access log could not be closed', () => access?.close()]);
+  let open = true;
+  heritage?.onAlone(() => {
+    if (open && options.pidFile !== undefined)
+      attempt(() => pidFile?.moveTo(options.pidFile as string), events.onError);
+  });
+  const stopTicks = startTicks(options.clocks, () => events.onTurn({ type: 'tick' }));
+  undo.push(['the clock could not be stopped', stopTicks]);
+  const source = { stats: events.stats, onFailure: events.onError, othersServe };
+  const service = options.notify ? startService(process.env, source) : undefined;
+  undo.push(['the service manager could not be told', () => service?.close()]);
+  estate.onSuccessor = (pid) => {
+    service?.handOver(pid);
+    events.onSuccessor(pid);
+  };
+  estate.onBackedOut = () => service?.takeBack();
+
+  return {
+    listeners,
+    service,
+    access,
+    slotsOf({ slot }) {
+      return Array.from({ length: slot === NO_SLOT ? 0 : slots }, (_, index) => board.read(slot + index));
+    },
+    slotOf: ({ slot }) => board.read(slot),
+    spawn(generation, { id, age, rest, term, probation }) {
+      const claimed = claim(() => board.claim(slots));
+      const place = { id, age, rest, slot: claimed.slot };
+      const launch = planLaunch(options, generation, place, { listeners, scoreboard: board.fd, account, access });
+      const ask = (number: number): void =>
+        undoNow([['a worker that hangs could not be asked', () => board.ask(claimed.slot, number)]], events.onError);
+      const worker = new WorkerHandle({ ...launch, ...claimed, ask }, { term, probation }, events.onTurn);
+      workers.add(worker);
+      if (worker.pid !== undefined) guard.watch(worker.pid);
+      return worker;
+    },
+    adopt: ({ family }, kin) => family.adopt(kin, guard),
+    bury(worker) {
+      workers.delete(worker);
+      board.release(worker.slot, slots);
+      // It may have been the last one that listened.
+      for (const other of workers) {
+        if (!board.rests(other.slot, slots)) continue;
+        other.signal('SIGURG');
+        break;
+      }
+      if (worker.pid !== undefined) guard.forget(worker.pid);
+      worker.family.forget(guard);
+    },
+    leaves() {
+      announceLeave(dutiesOf(estate));
+      return othersServe() ? OTHERS_WORD : 0;
+    },
+    lastCall(until) {
+      // What waits is another process's.
+      if (othersServe() && !othersLeave(dutiesOf(estate))) return false;
+      const own = [...listeners.keys()].filter((index) => listeners[index]?.foreign === false);
+      undoNow([['those who wait at the sockets may be reset', () => board.lastCall(until, own)]], events.onError);
+      closeListeners(listeners, events.onError);
+      return own.length > 0;
+    },
+    awaitEnd({ slot }) {
+      undoNow([['those who connect now may be reset', () => board.await(slot)]], events.onError);
+    },
+    serves() {
+      estate.serves = true;
+      heritage?.serve(dutiesOf(estate));
+    },
+    failStart(failure) {
+      heritage?.fail(options.name, failure);
+      // Some worker may have been ready, and may have taken clients of the other process.
+      return othersServe() ? 'drain' : 'kill';
+    },
+    async close() {
+      open = false;
+      stopTicks();
+      await abandonUpgrade();
+      const left = othersServe();
+      const steps: Step[] = [
+        [SOCKETS, () => closeListeners(listeners, events.onError, left ? 'leave' : 'close')],
+        ['the files of sockets could not be looked at', () => (left ? sweep(listeners) : undefined)],
+        // Before a successor learns of the end: it gives its own file this name then.
+        [PID_FILE, () => pidFile?.remove()],
+        ['the Arbiter could not be signed off', disown],
+        ['the ticket keys could not be forgotten', () => retireTicketKeys(options)],
+        ...undo.reverse(),
+      ];
+      await undoAll(steps, events.onError);
+    },
+  };
+}
+
+/** A slot, or why there is none: then no worker is started, and it is as with one that could not be. */
+function claim(slot: () => number): { readonly slot: number; readonly failure?: Error } {
+  try {
+    return { slot: slot() };
+  } catch (error) {
+    return { slot: NO_SLOT, failure: error as Error };
+  }
+}
+
+function debugCleanup(error: ArbiterError): void {
+  debugArbiter('%s', error.message);
+}
+
+function attempt(act: () => void, onError: (error: ArbiterError) => void): void {
+  try {
+    act();
+  } catch (error) {
+    onError(asTrouble('the pid file could not be renamed', error));
+  }
+}
+
+function othersServe(): boolean {
+  return hasSuccessor() || heritage?.alone === false;
+}
