@@ -31,13 +31,13 @@ import { AppError } from '../failures.js';
 import { createListener } from '../handlers/handlers.js';
 import { asListener, type Listener } from '../handlers/listener.js';
 import { besideHttp2 } from '../handlers/server-handler.js';
-import { refusalPage } from '../raw-response.js';
 import { Answers } from '../requests/answers.js';
 import { Arrival, type Heads } from '../requests/arrival.js';
 import { announce, endLate } from '../requests/endless-answers.js';
-import { cutOff, refuse, refuseNow, turnAway } from '../requests/refusal.js';
+import { cutOff } from '../requests/refusal.js';
 import { type Timeout, Worker } from '../worker.js';
 import { Departures } from './drain.js';
+import { answerPast, giveUp, overdueRequest } from './early-end.js';
 import { openFor, socketOptions, toldOf } from './exported-server.js';
 import { createServer, type FedServer } from './server.js';
 import { isTimed, listenToOthers } from './special-requests.js';
@@ -219,38 +219,18 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /** @internal */
   override timeOut(): Timeout {
-    const [arrival] = this.#answers.active();
+    const overdue = overdueRequest(this.#answers);
     const timeout = super.timeOut();
-    if (arrival === undefined) return timeout;
-    const { response, socket, id } = arrival;
-    const { method = '', url = '' } = response.req;
-    const answered = !response.headersSent;
-    const request = {
-      method,
-      url,
-      ...(id && { id }),
-      ...(socket.remoteAddress && { remoteAddress: socket.remoteAddress }),
-    };
-    return { answered, request, ended: Promise.all([this.#giveUp(504), timeout.ended]) };
+    return overdue ? { ...overdue, ended: Promise.all([this.#giveUp(504), timeout.ended]) } : timeout;
   }
 
-  async #giveUp(status: 500 | 504): Promise<void> {
-    this.#acceptor?.abandon();
-    // What was answered before is still on its way.
-    const answered = new Set(this.#answers.sending());
-    for (const { response, socket } of this.#answers.active()) {
-      answered.add(socket);
-      refuse(response, status);
-    }
-    this.#fed?.drain();
-    for (const socket of this.#acceptor?.connections ?? []) if (!answered.has(socket)) turnAway(socket);
-    await this.#acceptor?.close();
+  #giveUp(status: 500 | 504): Promise<void> {
+    return giveUp(this.#answers, status, this.#acceptor, this.#fed);
   }
 
   /** @internal */
   override lastWords(status: 500 | 503): void {
-    for (const { response, entry } of this.#answers.active())
-      if (refuseNow(response, status)) entry?.sentBeside(status, refusalPage(status).length);
+    answerPast(this.#answers, status);
   }
 
   async #load(): Promise<Listener> {
