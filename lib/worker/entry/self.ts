@@ -4,7 +4,7 @@ import type { WorkerSpec } from '../../protocol/spec.js';
 import { rowOf } from '../../system/process-table.js';
 import { departure } from '../drain-signal.js';
 import { inbox, type MessageListener } from '../lifecycle/inbox.js';
-import type { Lifecycle } from '../lifecycle/lifecycle.js';
+import type { Lifecycle } from '../lifecycle/servant.js';
 import { MetricsReporter, type MetricsSource } from './own-metrics.js';
 import { createWarner } from './warner.js';
 

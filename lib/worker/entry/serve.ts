@@ -3,7 +3,7 @@ import { decodeScript } from '../../protocol/script.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { spec as ownSpec } from '../context.js';
 import { inbox, openInbox } from '../lifecycle/inbox.js';
-import type { Lifecycle } from '../lifecycle/lifecycle.js';
+import type { Lifecycle } from '../lifecycle/servant.js';
 import { ownScript } from '../own-script.js';
 import { mail } from '../threads/mail.js';
 import { ThreadPool } from '../threads/pool.js';

@@ -11,7 +11,7 @@ import type { WorkerSpec } from '../../protocol/spec.js';
 import { DUTY } from '../../scoreboard.js';
 import { reviveError, serializeError } from '../../serialized-error.js';
 import { ReportedFailure } from '../failures.js';
-import type { Lifecycle, Servant } from '../lifecycle/lifecycle.js';
+import type { Lifecycle, Servant } from '../lifecycle/servant.js';
 import { sharedBuffer } from '../lifecycle/shared.js';
 import { readSlotAt, storeImage, writeDuty } from '../vitals/board.js';
 import { isShortage } from '../vitals/descriptors.js';
