@@ -53,7 +53,7 @@ const SHORT: Readonly<Record<string, string>> = {
   'worker/connections/sessions.ts: keepAlive': 'an option',
   'worker/connections/proxy-protocol.ts: this.#settings.limit': '5 s at most',
   'worker/requests/slow-clients.ts: interval': 'half a second',
-  'worker/threads/pool.ts: backoffDelay(count, Math.random())': '15 s at most',
+  'worker/threads/pool.ts: this.#muster.wait(thread)': '15 s at most',
   'worker/threads/watch.ts: pause': 'half a second at most',
   'worker/watchdog/thread.ts: pause': 'half a second at most',
 };

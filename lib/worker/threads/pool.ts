@@ -3,7 +3,6 @@
  * What a thread does with a request is not its business.
  */
 import type { TlsOptions } from 'node:tls';
-import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 import { monotonic } from '../../monotonic.js';
 import type { ThreadActivity } from '../../protocol/activity.js';
 import type { FailedMessage, RecycleCause, WorkerMessage } from '../../protocol/messages.js';
@@ -23,6 +22,7 @@ import { endHungThread } from './hang.js';
 import { enforceHeapLimits } from './heap-limits.js';
 import { leaveAllSockets, leaveThreadsBehind } from './leave.js';
 import type { ThreadMessage, ThreadOrder } from './messages.js';
+import { Muster } from './muster.js';
 import { noteChildren, Offspring } from './offspring.js';
 import { ThreadHandle } from './thread-handle.js';
 import { Tracer } from './tracer.js';
@@ -47,10 +47,7 @@ export class ThreadPool implements Servant {
   readonly #tracer = new Tracer();
   /** Of the main thread. */
   readonly #offspring = new Offspring();
-  readonly #failures = new Map<number, FailureCount>();
-  /** Numbers of threads that have been ready once: whoever takes their places replaces them, also while others boot. */
-  readonly #proven = new Set<number>();
-  #booted: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  readonly #muster: Muster;
   #ended: (() => void) | undefined;
   #stopping = false;
   readonly #requests: { count: Int32Array; limit: number };
@@ -65,6 +62,7 @@ export class ThreadPool implements Servant {
     this.#spec = spec;
     this.#lifecycle = lifecycle;
     this.#tls = tls;
+    this.#muster = new Muster(spec.serving.threads);
     const limit = requestLimit(spec.recycle, Math.random());
     enforceHeapLimits(spec.serving.resourceLimits);
     noteChildren(this.#offspring);
@@ -73,27 +71,26 @@ export class ThreadPool implements Servant {
 
   /** Starts all threads; resolves when all are ready, rejects when one cannot boot. */
   run(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#booted = { resolve, reject };
-      // From here on, the clock of the boot is that of each thread.
-      this.#lifecycle.pulse.serve();
-      process.on('exit', (code) => {
-        leaveThreadsBehind([...this.#lost, ...this.#threads.values()], this.#lifecycle.slot, code);
-        this.#tracer.close();
-      });
-      // Each thread serves as soon as it is up, so to end before all are must lose no request either.
-      this.#lifecycle.takeOrders(this);
-      for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
-      this.#lifecycle.onWake(() => this.#orderAll({ type: 'wake' }));
-      this.#lifecycle.onNumbers((ask) => this.#orderAll({ type: 'numbers', ask }));
-      this.#lifecycle.onTicketKeys((keys) => {
-        (this.#tls?.ticketKeys as Uint8Array | undefined)?.fill(0);
-        // For threads that are still to be started.
-        this.#tls = { ...this.#tls, ticketKeys: keys as Buffer };
-        this.#orderAll({ type: 'tickets', keys });
-      });
-      process.on('SIGUSR1', () => this.#orderAll({ type: 'usr1' }));
+    const complete = this.#muster.complete();
+    // From here on, the clock of the boot is that of each thread.
+    this.#lifecycle.pulse.serve();
+    process.on('exit', (code) => {
+      leaveThreadsBehind([...this.#lost, ...this.#threads.values()], this.#lifecycle.slot, code);
+      this.#tracer.close();
     });
+    // Each thread serves as soon as it is up, so to end before all are must lose no request either.
+    this.#lifecycle.takeOrders(this);
+    for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
+    this.#lifecycle.onWake(() => this.#orderAll({ type: 'wake' }));
+    this.#lifecycle.onNumbers((ask) => this.#orderAll({ type: 'numbers', ask }));
+    this.#lifecycle.onTicketKeys((keys) => {
+      (this.#tls?.ticketKeys as Uint8Array | undefined)?.fill(0);
+      // For threads that are still to be started.
+      this.#tls = { ...this.#tls, ticketKeys: keys as Buffer };
+      this.#orderAll({ type: 'tickets', keys });
+    });
+    process.on('SIGUSR1', () => this.#orderAll({ type: 'usr1' }));
+    return complete;
   }
 
   /** Lets each thread finish its request; resolves when all have ended. */
@@ -132,7 +129,7 @@ export class ThreadPool implements Servant {
   }
 
   #start(number: number): void {
-    const first = this.#booted !== undefined && !this.#proven.has(number);
+    const first = this.#muster.isFirst(number);
     const boot = bootOf(this.#spec, first, this.#lifecycle.pulse.away);
     const spec = { ...this.#spec, thread: number, copies: this.#started++, ...boot };
     if (spec.sockets > 1) {
@@ -166,9 +163,8 @@ export class ThreadPool implements Servant {
       if ([...this.#threads.values()].every(({ waits }) => waits)) void this.#standBy();
     } else if (message.type === 'ready') {
       thread.readyAt = performance.now();
-      this.#proven.add(thread.number);
       this.since ??= monotonic();
-      this.#settle();
+      this.#muster.ready(thread.number);
     } else if (message.type === 'failed') {
       this.#onBootFailure(thread, message);
     } else if (message.type === 'recycle') {
@@ -240,8 +236,8 @@ export class ThreadPool implements Servant {
   #onBootFailure(thread: ThreadHandle, report: FailedMessage): void {
     thread.failed = true;
     if (this.#stopping) return;
-    if (this.#booted && !this.#proven.has(thread.number)) this.#booted.reject(new ReportedFailure(report));
-    else if (!this.#booted && this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
+    if (this.#muster.isFirst(thread.number)) this.#muster.fail(new ReportedFailure(report));
+    else if (this.#muster.isComplete && this.#serving === 0) this.#lifecycle.fail(reviveError(report.error));
     else if (!thread.timedOut) this.#lifecycle.tell({ type: 'error', error: report.error });
   }
 
@@ -264,15 +260,7 @@ export class ThreadPool implements Servant {
       const error = new Error(`thread ${number} ended with exit code ${code} before it was ready`);
       this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: serializeError(error) });
     }
-    // It has taken its time already: threads cannot hang more often than that.
-    if (thread.ready && thread.timedOut) {
-      this.#start(number);
-      return;
-    }
-    const served = thread.readyAt === undefined ? 0 : performance.now() - thread.readyAt;
-    const count = countFailure(this.#failures.get(number), thread.ready ? 'crash' : 'boot', served);
-    this.#failures.set(number, count);
-    setTimeout(() => this.#stopping || this.#start(number), backoffDelay(count, Math.random()));
+    setTimeout(() => this.#stopping || this.#start(number), this.#muster.wait(thread));
   }
 
   /** What it has started would go on. In the end of the process, its master sees to that. */
@@ -292,9 +280,5 @@ export class ThreadPool implements Servant {
       leaveAllSockets(this.#spec, this.#started);
     }
     if (this.#stopping && this.#threads.size === 0) this.#ended?.();
-    if (this.#booted && this.#proven.size === this.#spec.serving.threads) {
-      this.#booted.resolve();
-      this.#booted = undefined;
-    }
   }
 }
