@@ -3,7 +3,6 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { quoted } from '../../log/text.js';
 import type { Acceptor } from '../accept/acceptor.js';
 import { access } from '../access/own.js';
 import { Admission } from '../admission/admission.js';
@@ -19,7 +18,7 @@ import { type Arrival, arrivalOf, type Reception, whenEnded } from './arrival.js
 import { Chain } from './chain.js';
 import { endKept } from './endless-answers.js';
 import { Intake } from './intake.js';
-import { refuse, refuseWaiting, report } from './refusal.js';
+import { refuse, refuseSlow, report, waitedFor } from './refusal.js';
 import { SlowClients } from './slow-clients.js';
 import { SlowRequests } from './slow-requests.js';
 import { Stall } from './stall.js';
@@ -92,7 +91,7 @@ export class Answers {
       // The clock of the request stands still meanwhile.
       onWait: (duration) => pulse.vitals.extend(duration, pulse.vitals.read().patientUntil),
       onRoom: (response) => this.#handled(arrivalOf(response)),
-      onSlow: (response, waited) => this.#cutOff(response, waited),
+      onSlow: (response, waited) => this.#refuseSlow(response, waitedFor(response, waited)),
     });
   }
 
@@ -281,17 +280,9 @@ export class Answers {
     this.#options.finish(response, this.#admission ? began : 0, now);
   }
 
-  #cutOff(response: ServerResponse, waited: number): void {
-    const what = response.headersSent ? 'take its answer' : 'send its body';
-    this.#refuseSlow(response, `had to be waited for to ${what}, for ${(waited / 1_000).toFixed(1)} s`);
-  }
-
   #refuseSlow(response: ServerResponse, why: string): void {
-    const { method, url = '', socket } = response.req;
-    const who = socket.remoteAddress ?? 'a client';
-    this.#options.context.warn('slow-client', `client too slow: ${who} ${why}: ${method} ${quoted(url)}`);
     // Slow is not silent: what it sends all the same must not take the answer away.
-    this.#options.guard(socket);
-    refuseWaiting(response, 408);
+    this.#options.guard(response.req.socket);
+    refuseSlow(response, why, this.#options.context.warn);
   }
 }

@@ -41,6 +41,19 @@ export function refuseWaiting(response: ServerResponse, status: Refusal): void {
   refuse(response, status);
 }
 
+/** The client is too slow: it is told, and so is the operator. `why` says what it did not do in time. */
+export function refuseSlow(response: ServerResponse, why: string, warn: WorkerContext['warn']): void {
+  const { method, url = '', socket } = response.req;
+  warn('slow-client', `client too slow: ${socket.remoteAddress ?? 'a client'} ${why}: ${method} ${quoted(url)}`);
+  refuseWaiting(response, 408);
+}
+
+/** @param waited - milliseconds. */
+export function waitedFor({ headersSent }: ServerResponse, waited: number): string {
+  const what = headersSent ? 'take its answer' : 'send its body';
+  return `had to be waited for to ${what}, for ${(waited / 1_000).toFixed(1)} s`;
+}
+
 /** The worker ends early. Who has sent a request that has not begun is told so, and may send it again; any other connection is just closed. */
 export function turnAway(socket: Socket): void {
   const response = pendingOf(socket) > 0 ? responseOf(socket) : undefined;
