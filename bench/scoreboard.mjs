@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FD } from '../build/protocol/spec.js';
-import { STATE } from '../build/scoreboard.js';
+import { STATE } from '../build/scoreboard/scoreboard.js';
 import { Slot } from '../build/worker/vitals/slot.js';
 import { atMost, report, table } from './harness/report.mjs';
 import { alternate, median, spread } from './harness/rounds.mjs';

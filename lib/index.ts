@@ -53,7 +53,7 @@ export type {
 export type { Clock, ThreadExitReason, TimeoutReport } from './protocol/messages.js';
 export type { ServingOptions } from './protocol/spec.js';
 export type { WarningCode, WorkerWarning } from './protocol/warning.js';
-export type { SlotRequest } from './scoreboard.js';
+export type { SlotRequest } from './scoreboard/scoreboard.js';
 export type { AcceptOptions } from './worker/accept/accept-options.js';
 export type { Acceptor } from './worker/accept/acceptor.js';
 export { AsyncWorker } from './worker/classes/async.js';

@@ -1,4 +1,4 @@
-import type { SlotRequest } from '../scoreboard.js';
+import type { SlotRequest } from '../scoreboard/scoreboard.js';
 import { isRecord } from '../serialized-error.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { SlotRequest } from '../scoreboard.js';
+import type { SlotRequest } from '../scoreboard/scoreboard.js';
 import { isRecord, parseError, type SerializedError } from '../serialized-error.js';
 import {
   type Hung,

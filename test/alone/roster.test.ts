@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import test from 'node:test';
-import { DUTY, dutyState } from '../../build/scoreboard.js';
+import { DUTY, dutyState } from '../../build/scoreboard/scoreboard.js';
 import { Gate } from '../helpers/gate.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';

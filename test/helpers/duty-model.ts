@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import { Worker as Thread } from 'node:worker_threads';
-import { DUTY, DUTY_BYTES, DUTY_SLOTS, dutyState } from '../../build/scoreboard.js';
+import { DUTY, DUTY_BYTES, DUTY_SLOTS, dutyState } from '../../build/scoreboard/scoreboard.js';
 import { Actor, type ActorData, COMMAND, type Command, VIEW } from './duty-actor.js';
 import { fixture } from './host.js';
 import { eventually } from './wait.js';

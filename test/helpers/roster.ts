@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { ArbiterOptions } from 'prefork';
 import { FD } from '../../build/protocol/spec.js';
-import { DUTY, DUTY_SLOTS, type DutyState, dutyState } from '../../build/scoreboard.js';
+import { DUTY, DUTY_SLOTS, type DutyState, dutyState } from '../../build/scoreboard/scoreboard.js';
 import { fixture, Host } from './host.js';
 import { alive } from './process.js';
 import { eventually } from './wait.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { DUTY } from '../../build/scoreboard.js';
+import { DUTY } from '../../build/scoreboard/scoreboard.js';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, type ClassUnderTest, classes } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';

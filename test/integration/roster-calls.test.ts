@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DUTY } from '../../build/scoreboard.js';
+import { DUTY } from '../../build/scoreboard/scoreboard.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { RosterHost } from '../helpers/roster.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DUTY } from '../../build/scoreboard.js';
+import { DUTY } from '../../build/scoreboard/scoreboard.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { alive } from '../helpers/process.js';

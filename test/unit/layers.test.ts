@@ -18,10 +18,7 @@ const FLOORS: readonly (readonly [floor: number, where: RegExp])[] = [
   [3, /^(?:master|worker)\//],
   [2, /^(?:system|log)\//],
   [1, /^options\//],
-  [
-    0,
-    /^protocol\/|^(?:backoff|delay|errors|monotonic|pace|scoreboard|serialized-error|debug|duty-words|slot-record|slot-times)\.ts$/,
-  ],
+  [0, /^protocol\/|^scoreboard\/|^(?:backoff|delay|errors|monotonic|pace|serialized-error|debug)\.ts$/],
 ];
 const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) => where.test(file))?.[0];
 

@@ -1,5 +1,5 @@
 /* The kernel's limits beside the cgroup, the account, and Node itself. */
-import { DUTY_SLOTS, slotPosition } from '../../scoreboard.js';
+import { DUTY_SLOTS, slotPosition } from '../../scoreboard/scoreboard.js';
 import { error, type Look, warning } from './finding.js';
 
 /** Beside clients: sockets, pipes, files and the event loop. */

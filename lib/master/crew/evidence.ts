@@ -1,4 +1,4 @@
-import { type SlotRecord, STATE } from '../../scoreboard.js';
+import { type SlotRecord, STATE } from '../../scoreboard/scoreboard.js';
 import { mergeRecords, type WorkerRecord, withThreads } from '../scoreboard/stats.js';
 import type { Site } from '../site/site.js';
 import type { WorkerExit } from '../tell/events.js';

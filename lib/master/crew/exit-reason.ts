@@ -1,4 +1,4 @@
-import { type SlotRecord, STATE } from '../../scoreboard.js';
+import { type SlotRecord, STATE } from '../../scoreboard/scoreboard.js';
 import { mergeRecords, requestsOf } from '../scoreboard/stats.js';
 import type { WorkerExit } from '../tell/events.js';
 import type { WorkerHandle, WorkerTurn } from '../workers/worker-handle.js';

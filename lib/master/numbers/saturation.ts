@@ -1,4 +1,4 @@
-import type { SlotRoom } from '../../scoreboard.js';
+import type { SlotRoom } from '../../scoreboard/scoreboard.js';
 import type { Saturation } from '../scoreboard/stats.js';
 
 /** How much time is looked at at once. Milliseconds. */

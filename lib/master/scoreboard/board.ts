@@ -12,7 +12,7 @@ import {
   SLOT_SIZE,
   type SlotRecord,
   slotPosition,
-} from '../../scoreboard.js';
+} from '../../scoreboard/scoreboard.js';
 import { files } from '../../system/files.js';
 import { openUnlinked, reserve } from '../common/unlinked.js';
 

@@ -1,5 +1,5 @@
-import type { SlotRecord, SlotRequest } from '../../scoreboard.js';
-import { addTimes, BOUNDS, type BothTimes, NO_TIMES, type Times } from '../../slot-times.js';
+import type { SlotRecord, SlotRequest } from '../../scoreboard/scoreboard.js';
+import { addTimes, BOUNDS, type BothTimes, NO_TIMES, type Times } from '../../scoreboard/slot-times.js';
 import type { QueueStats } from '../sockets/queue-level.js';
 import type { WorkerInfo } from '../workers/worker-info.js';
 

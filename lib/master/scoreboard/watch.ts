@@ -2,7 +2,7 @@ import { monotonic } from '../../monotonic.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
 import type { TimeoutReport } from '../../protocol/messages.js';
 import { beatInterval, type ClockLimits } from '../../protocol/spec.js';
-import type { SlotRecord } from '../../scoreboard.js';
+import type { SlotRecord } from '../../scoreboard/scoreboard.js';
 import { figuresOf } from '../../system/thread-figures.js';
 import { countSilence, type Silence, silenceLimit, spanOfTick } from '../workers/clocks.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';

@@ -1,7 +1,7 @@
 /* What is bound, inherited and handed on, as the rest of the master sees it: all that there is once for all workers. */
 import type { ArbiterError } from '../../errors.js';
 import type { MasterSignal } from '../../options/types.js';
-import type { SlotRecord } from '../../scoreboard.js';
+import type { SlotRecord } from '../../scoreboard/scoreboard.js';
 import type { Kin } from '../../system/process-group.js';
 import type { AccessLog } from '../access/access-log.js';
 import type { ArbiterStats } from '../scoreboard/stats.js';

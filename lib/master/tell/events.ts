@@ -3,7 +3,7 @@ import type { MasterSignal } from '../../options/types.js';
 import type { SlowMessage, SlowReport, ThreadActivity } from '../../protocol/activity.js';
 import type { ThreadExitReason, TimeoutReport, WorkerMessage } from '../../protocol/messages.js';
 import type { WarningMessage, WorkerWarning } from '../../protocol/warning.js';
-import type { SlotRequest } from '../../scoreboard.js';
+import type { SlotRequest } from '../../scoreboard/scoreboard.js';
 import type { FailingSlot } from '../scoreboard/stats.js';
 import type { BoundAddress } from '../sockets/listener.js';
 import type { QueueReport } from '../sockets/queue-level.js';

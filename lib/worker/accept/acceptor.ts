@@ -1,7 +1,7 @@
 /* Whose turn it is to accept, and how a socket is shut that Node cannot pause. What is spoken on a connection it never knows. */
 import { AsyncResource } from 'node:async_hooks';
 import type net from 'node:net';
-import { DUTY } from '../../scoreboard.js';
+import { DUTY } from '../../scoreboard/scoreboard.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { AcceptorOptions } from './accept-options.js';
 import { isExhaustion, keepUnread, makeResettable, numberOf, whenClosed } from './accepted.js';

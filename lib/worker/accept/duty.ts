@@ -1,4 +1,4 @@
-import { DUTY } from '../../scoreboard.js';
+import { DUTY } from '../../scoreboard/scoreboard.js';
 import type { AcceptorOptions } from './accept-options.js';
 import { BALANCE, ENOUGH, FEW, LOW, SELDOM, TIME } from './duty-limits.js';
 import { Standing } from './standing.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { monotonic } from '../../monotonic.js';
-import { DUTY } from '../../scoreboard.js';
+import { DUTY } from '../../scoreboard/scoreboard.js';
 import { readDuties, writeDuty } from '../vitals/board.js';
 
 /** Between two looks at what the others do. Milliseconds. */

@@ -1,4 +1,4 @@
-import { DUTY, type DutyState } from '../../scoreboard.js';
+import { DUTY, type DutyState } from '../../scoreboard/scoreboard.js';
 import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
 import { readSlotAt } from '../vitals/board.js';
 import { ENOUGH, FIRST, HIGH, LOW, SELDOM, TIME } from './duty-limits.js';

@@ -10,7 +10,7 @@ import {
   dutyState,
   dutyUnsteady,
   dutyWord,
-} from '../../scoreboard.js';
+} from '../../scoreboard/scoreboard.js';
 
 /** What all acceptors say of themselves on the duty roster, as of the last look; and the own word. */
 export class Words {

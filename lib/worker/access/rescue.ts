@@ -1,5 +1,5 @@
 import type { AccessSpec } from '../../protocol/spec.js';
-import type { SlotRequest } from '../../scoreboard.js';
+import type { SlotRequest } from '../../scoreboard/scoreboard.js';
 import { type Refusal, refusalPage } from '../raw-response.js';
 import { plainAddress, UNIX } from './client.js';
 import { compileFormat, type Facts } from './format.js';

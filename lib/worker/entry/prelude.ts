@@ -7,7 +7,7 @@ import { threadId } from 'node:worker_threads';
 import { openStandardError } from '../../log/standard-error.js';
 import { LIBRARY, preludeIn, preludePathIn } from '../../options/library.js';
 import { FD, type WorkerSpec } from '../../protocol/spec.js';
-import { SLOT_SIZE, STATE } from '../../scoreboard.js';
+import { SLOT_SIZE, STATE } from '../../scoreboard/scoreboard.js';
 import { replaceDeadTerminals } from '../../system/dead-terminal.js';
 import { leaveForCopies, spec, titleOf } from '../context.js';
 import { linkToMaster } from '../lifecycle/control.js';

@@ -11,7 +11,7 @@ import {
   REOPEN,
 } from '../../protocol/orders.js';
 import { decodeTls, FD, type WorkerSpec } from '../../protocol/spec.js';
-import { DUTY } from '../../scoreboard.js';
+import { DUTY } from '../../scoreboard/scoreboard.js';
 import { ownDescriptor } from '../access/own.js';
 import { closeSockets } from '../sockets.js';
 import { writeDuty } from '../vitals/board.js';

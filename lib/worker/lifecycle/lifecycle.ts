@@ -5,7 +5,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { say } from '../../log/standard-error.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
-import { STATE } from '../../scoreboard.js';
+import { STATE } from '../../scoreboard/scoreboard.js';
 import { shown } from '../../serialized-error.js';
 import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { FD } from '../../protocol/spec.js';
-import { SENT_OFFSET, slotPosition } from '../../scoreboard.js';
+import { SENT_OFFSET, slotPosition } from '../../scoreboard/scoreboard.js';
 import { spec } from '../context.js';
 
 /** So often a count is stored again, when another thread has changed it meanwhile. */

@@ -1,5 +1,5 @@
 import type { WorkerSpec } from '../../protocol/spec.js';
-import { DUTY } from '../../scoreboard.js';
+import { DUTY } from '../../scoreboard/scoreboard.js';
 import { killOwnGroup } from '../../system/process-group.js';
 import { closeSockets } from '../sockets.js';
 import { writeDuty } from '../vitals/board.js';

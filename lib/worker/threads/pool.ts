@@ -7,7 +7,7 @@ import { monotonic } from '../../monotonic.js';
 import type { ThreadActivity } from '../../protocol/activity.js';
 import type { FailedMessage, RecycleCause, WorkerMessage } from '../../protocol/messages.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
-import { DUTY } from '../../scoreboard.js';
+import { DUTY } from '../../scoreboard/scoreboard.js';
 import { reviveError, serializeError } from '../../serialized-error.js';
 import { ReportedFailure } from '../failures.js';
 import type { Lifecycle, Servant } from '../lifecycle/servant.js';

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker as Threa
 import { descriptor } from '../../log/standard-error.js';
 import type { SlowMessage, ThreadActivity } from '../../protocol/activity.js';
 import { encodeSpec, SPEC_VARIABLE, type WorkerSpec } from '../../protocol/spec.js';
-import { SLOT_SIZE } from '../../scoreboard.js';
+import { SLOT_SIZE } from '../../scoreboard/scoreboard.js';
 import { newLines } from '../access/lines.js';
 import { ownDescriptor } from '../access/own.js';
 import { writeLeft } from '../access/rescue.js';

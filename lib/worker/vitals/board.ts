@@ -16,7 +16,7 @@ import {
   type SlotRecord,
   STATE,
   slotPosition,
-} from '../../scoreboard.js';
+} from '../../scoreboard/scoreboard.js';
 
 /** What a slot of the scoreboard says; for those of this process's own threads. */
 export function readSlotAt(index: number): SlotRecord | undefined {

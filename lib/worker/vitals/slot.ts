@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { monotonic } from '../../monotonic.js';
 import { beatInterval, FD } from '../../protocol/spec.js';
-import { SlotImage, type SlotRecord, type SlotState, slotPosition } from '../../scoreboard.js';
+import { SlotImage, type SlotRecord, type SlotState, slotPosition } from '../../scoreboard/scoreboard.js';
 import { spec } from '../context.js';
 import { Named } from './named.js';
 

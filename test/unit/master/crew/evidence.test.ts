@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Evidence } from '../../../../build/master/crew/evidence.js';
 import type { WorkerHandle } from '../../../../build/master/workers/worker-handle.js';
-import { readSlot, SlotImage, type SlotRecord, STATE } from '../../../../build/scoreboard.js';
+import { readSlot, SlotImage, type SlotRecord, STATE } from '../../../../build/scoreboard/scoreboard.js';
 
 function record(pid: number, requests: number): SlotRecord {
   const image = new SlotImage();

@@ -16,7 +16,7 @@ import {
   SlotImage,
   STATE,
   slotPosition,
-} from '../../../../build/scoreboard.js';
+} from '../../../../build/scoreboard/scoreboard.js';
 import { files } from '../../../../build/system/files.js';
 
 function boardFor(t: TestContext): Board {

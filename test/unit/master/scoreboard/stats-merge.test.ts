@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { mergeRecords } from '../../../../build/master/scoreboard/stats.js';
-import { type SlotRecord, STATE } from '../../../../build/scoreboard.js';
+import { type SlotRecord, STATE } from '../../../../build/scoreboard/scoreboard.js';
 
 const small = fc.nat(1_000_000);
 const request = fc.record({

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Tally, workerStats } from '../../../../build/master/scoreboard/stats.js';
 import type { WorkerInfo } from '../../../../build/master/workers/worker-info.js';
-import { type SlotRecord, STATE } from '../../../../build/scoreboard.js';
-import { BOUNDS, NO_TIMES, type Times } from '../../../../build/slot-times.js';
+import { type SlotRecord, STATE } from '../../../../build/scoreboard/scoreboard.js';
+import { BOUNDS, NO_TIMES, type Times } from '../../../../build/scoreboard/slot-times.js';
 
 const info: WorkerInfo = { id: 1, pid: 42, age: 3, generation: 1, state: 'ready', spawnedAt: 5, readyAt: 6 };
 /** All of them within the third bucket. */

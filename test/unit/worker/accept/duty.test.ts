@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { DUTY, dutyState, dutyWord } from '../../../../build/scoreboard.js';
+import { DUTY, dutyState, dutyWord } from '../../../../build/scoreboard/scoreboard.js';
 import { type Actor, COMMAND } from '../../../helpers/duty-actor.js';
 import { DutyModel, type ModelSettings, type MoveKind, type Scene } from '../../../helpers/duty-model.js';
 

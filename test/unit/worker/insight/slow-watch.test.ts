@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonic } from '../../../../build/monotonic.js';
 import type { SlowMessage } from '../../../../build/protocol/activity.js';
-import { SLOT_SIZE } from '../../../../build/scoreboard.js';
+import { SLOT_SIZE } from '../../../../build/scoreboard/scoreboard.js';
 import { ownThread } from '../../../../build/system/thread-figures.js';
 import type { Look } from '../../../../build/worker/insight/look.js';
 import { SlowRecord } from '../../../../build/worker/insight/slow-record.js';

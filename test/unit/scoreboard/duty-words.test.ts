@@ -14,7 +14,7 @@ import {
   LAST_CALL_POSITION,
   SLOT_SIZE,
   slotPosition,
-} from '../../build/scoreboard.js';
+} from '../../../build/scoreboard/scoreboard.js';
 
 const state = fc.constantFrom(...Object.values(DUTY));
 const MOST = 0xffff;

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { readSlot, SENT_OFFSET, SLOT_SIZE, SlotImage, type SlotRecord, STATE } from '../../build/scoreboard.js';
+import {
+  readSlot,
+  SENT_OFFSET,
+  SLOT_SIZE,
+  SlotImage,
+  type SlotRecord,
+  STATE,
+} from '../../../build/scoreboard/scoreboard.js';
 
 function set(image: SlotImage, entry: SlotRecord): void {
   image.setPid(entry.pid);

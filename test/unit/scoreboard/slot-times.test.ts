@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { readSlot, SLOT_SIZE, SlotImage, STATE } from '../../build/scoreboard.js';
-import { addTimes, BOUNDS, NO_TIMES, type Times } from '../../build/slot-times.js';
+import { readSlot, SLOT_SIZE, SlotImage, STATE } from '../../../build/scoreboard/scoreboard.js';
+import { addTimes, BOUNDS, NO_TIMES, type Times } from '../../../build/scoreboard/slot-times.js';
 
 function slot(): SlotImage {
   const image = new SlotImage();
