@@ -5,12 +5,7 @@ import { afterTurn, Backlog, LOOP_TIME, type LoopTime } from '../vitals/loop-tim
 import { Crowd } from './crowd.js';
 import { Line } from './line.js';
 import { Patience } from './patience.js';
-
-/**
- * After so many milliseconds in which only requests of connections that are open have had a place, the next one that becomes free is
- * for the kernel's queue: else clients with a connection that is kept would keep all others out.
- */
-const TURN = 5;
+import { Turns } from './turns.js';
 
 /**
  * Whether a client is still there is known as of the last turn of the event loop. After so many milliseconds of somebody
@@ -44,7 +39,7 @@ export interface AdmissionEffects {
  * when its request is there. Idle keep-alive connections are parked likewise.
  *
  * Requests that find all places taken form a *line*, one of each connection; what a client has pipelined behind it stands in line when the
- * answer before has been sent. Line and kernel's queue take turns, see {@link TURN}: whoever is first in that queue gets the first place that
+ * answer before has been sent. Line and kernel's queue take turns, see {@link Turns}: whoever is first in that queue gets the first place that
  * becomes free when 5 ms are over.
  */
 export class Admission {
@@ -67,14 +62,10 @@ export class Admission {
   });
   /** The kernel's queue has its turn. */
   #open = false;
-  /** When it had its last one; and how long the event loop had been idle when a place became free that was to be for it. */
-  #openedAt = 0;
-  #idleBefore = 0;
+  readonly #turns: Turns;
   /** When the event loop turned last, as far as it is known; and when a place was taken last. */
   #turnedAt = 0;
   #takenAt = 0;
-  /** The event loop has not been idle since while a place was taken: nobody has held one for longer than a turn. */
-  #isIdleKnown = false;
   readonly #backlog: Backlog;
   /** The newcomer may have waited in the kernel's queue; and it did so behind those that wait here. */
   #hasQueued = false;
@@ -92,6 +83,7 @@ export class Admission {
     this.#limit = limit;
     this.#effects = effects;
     this.#time = time;
+    this.#turns = new Turns(time);
     this.#backlog = new Backlog(time, STALE);
   }
 
@@ -100,9 +92,9 @@ export class Admission {
     // Of several that come at once only the last gets the time.
     this.#park(this.#newcomer);
     this.#newcomer = socket;
-    this.#openedAt = now;
+    this.#turns.had(now);
+    this.#turns.held();
     this.#takenAt = now;
-    this.#isIdleKnown = false;
     this.#hasQueued = this.#backlog.isLikely(now);
     const contested = this.#line.size > 0;
     this.#isBrought = true;
@@ -134,7 +126,7 @@ export class Admission {
     }
     this.#parked.delete(socket);
     const free = this.#acceptor.hasRoom && this.#line.size === 0;
-    if (free && this.#isOurs(now)) {
+    if (free && this.#turns.isOurs(now)) {
       this.#acceptor.enter(socket);
       if (this.#start(request, now)) this.#acceptor.shut();
       return;
@@ -157,7 +149,7 @@ export class Admission {
     this.#next(socket, now);
     // Its place may have been given up before.
     if (this.#line.size === 0 || !this.#acceptor.hasRoom) return;
-    if (this.#isOurs(now)) this.#fill();
+    if (this.#turns.isOurs(now)) this.#fill();
     else this.#letIn();
   }
 
@@ -188,25 +180,14 @@ export class Admission {
   #start(request: Applicant, now: number): boolean {
     this.#takenAt = now;
     const lasts = request.start(now);
-    if (lasts) this.#isIdleKnown = false;
+    if (lasts) this.#turns.held();
     return lasts;
-  }
-
-  /** Whether a place that is free may be taken by who is here, or is for the kernel's queue. */
-  #isOurs(now: number): boolean {
-    if (now - this.#openedAt < TURN) return true;
-    // With a place that was free, the event loop has waited for somebody to come.
-    const idle = this.#time.idle();
-    if (idle === this.#idleBefore) return false;
-    this.#idleBefore = idle;
-    this.#openedAt = now;
-    return true;
   }
 
   /** Begins when the event loop has turned, and it is known whether the client is still there. */
   #beginLater(socket: Socket, request: Applicant): void {
     this.#beginning.set(socket, request);
-    this.#isIdleKnown = false;
+    this.#turns.held();
     // The place is taken: who was accepted meanwhile would wait for it here, while a sibling may be idle.
     this.#acceptor.shut();
     afterTurn(() => {
@@ -239,8 +220,7 @@ export class Admission {
   /** Passes the place of this connection on: to a request that waits here, or to the next client in the kernel's queue. */
   #next(socket: Socket, now: number = this.#time.now()): void {
     if (!this.#acceptor.places(socket)) return;
-    const due = now - this.#openedAt >= TURN;
-    if (this.#line.size > 0 && !due) {
+    if (this.#line.size > 0 && !this.#turns.isDue(now)) {
       const [next, request] = this.#line.next();
       this.#acceptor.pass(socket, next);
       this.#serve(next, request, now);
@@ -248,8 +228,7 @@ export class Admission {
     }
     if (this.#line.size === 0) this.crowd.clear();
     this.#backlog.begin(now, now - this.#takenAt);
-    if (!this.#isIdleKnown) this.#idleBefore = this.#time.idle();
-    this.#isIdleKnown = true;
+    this.#turns.left();
     this.#acceptor.leave(socket);
     if (this.#line.size > 0) this.#letIn();
   }
@@ -271,7 +250,7 @@ export class Admission {
       if (!this.#isBrought) {
         // Nobody was there. Who came had its turn when it came, which may be long ago: a turn of the event loop can be.
         this.crowd.clear();
-        this.#openedAt = this.#turnedAt;
+        this.#turns.had(this.#turnedAt);
       }
       this.#fill();
     });
