@@ -1,19 +1,14 @@
 /* Whose turn it is to accept, and how a socket is shut that Node cannot pause. What is spoken on a connection it never knows. */
-import { AsyncResource } from 'node:async_hooks';
 import type net from 'node:net';
 import { DUTY } from '../../scoreboard/scoreboard.js';
 import { descriptors } from '../vitals/descriptors.js';
 import type { AcceptorOptions } from './accept-options.js';
-import { isExhaustion, keepUnread, makeResettable, numberOf, whenClosed } from './accepted.js';
+import { isExhaustion, makeResettable, numberOf, whenClosed } from './accepted.js';
 import { Duty } from './duty.js';
 import { Entrances } from './entrances.js';
 import { lastCall } from './last-call.js';
 import { FreeTime } from './room.js';
-
-interface Waiting {
-  readonly socket: net.Socket;
-  readonly admit: () => void;
-}
+import { Waiting } from './waiting.js';
 
 /** Marks a connection that has a place. */
 const PLACED: unique symbol = Symbol('placed');
@@ -28,8 +23,7 @@ const STEPS = 8;
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #entrances: Entrances;
-  /** Accepted where an entrance cannot be shut, and not looked at yet. */
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting = new Waiting();
   readonly #connections = new Set<net.Socket>();
   readonly #onClose: (this: net.Socket) => void;
   /** @internal */
@@ -73,7 +67,7 @@ export class Acceptor {
 
   /** @internal Whether one has been accepted that gets the next place. */
   get waits(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waiting.size > 0;
   }
 
   /** @internal Of the first of the `bind`s. */
@@ -195,11 +189,8 @@ export class Acceptor {
     this.#taken--;
     this.freeTime.begin();
     // Mostly nobody waits, and nothing is to be opened: this is called for each request.
-    if (this.#waiting.length === 0 && !this.#shut) return;
-    let next = this.#waiting.shift();
-    while (next?.socket.destroyed) next = this.#waiting.shift();
-    if (next) next.admit();
-    else this.#resume();
+    if (this.#waiting.size === 0 && !this.#shut) return;
+    if (!this.#waiting.admitNext()) this.#resume();
   }
 
   /** Goes on duty. */
@@ -217,13 +208,7 @@ export class Acceptor {
     const fd = numberOf(socket);
     if (this.hasRoom) this.#admit(socket);
     else {
-      const read = keepUnread(socket);
-      // Whoever makes room for it does so in a context of its own, which is none of its requests'.
-      const admit = AsyncResource.bind(() => {
-        read();
-        this.#admit(socket);
-      });
-      this.#waiting.push({ socket, admit });
+      this.#waiting.add(socket, this.#onRoom);
       // Where it was open, the roster is to hear of it; where it only looked, it is shut already.
       this.shut();
       this.#pause();
@@ -231,6 +216,8 @@ export class Acceptor {
     descriptors.opened(fd);
     if (!this.#shut) descriptors.look(performance.now());
   }
+
+  readonly #onRoom = (socket: net.Socket): void => this.#admit(socket);
 
   #admit(socket: net.Socket): void {
     this.enter(socket);
