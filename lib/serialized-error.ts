@@ -8,24 +8,34 @@ export interface SerializedError {
   readonly stack?: string;
   readonly code?: string;
   readonly cause?: SerializedError;
+  /** The first of those that an `AggregateError` stands for, as of a connection that every address has refused. */
+  readonly errors?: readonly SerializedError[];
 }
 
+/*
+ * Characters of a message and of a stack; of a name and a code, and of each text of an error that is one of several; how many causes and how many
+ * of several there are. All together must be one line of the pipe, whatever they are made of.
+ */
 const MAX_TEXT = 8192;
+const MAX_SHORT = 512;
 const MAX_CAUSES = 4;
+const MAX_PARTS = 4;
 /** Said of what throws as soon as somebody looks at it. */
 const UNREADABLE = 'thrown: an object whose properties cannot be read';
 
-export function serializeError(thrown: unknown, depth = 0): SerializedError {
+export function serializeError(thrown: unknown, depth = 0, most: number = MAX_TEXT): SerializedError {
   try {
-    if (!(thrown instanceof Error)) return { name: 'Error', message: clip(`thrown: ${inspect(thrown)}`) };
-    const { name, message, stack, cause } = thrown;
-    const code = (thrown as NodeJS.ErrnoException).code;
+    if (!(thrown instanceof Error)) return { name: 'Error', message: clip(`thrown: ${inspect(thrown)}`, most) };
+    const { name, message, stack, cause, code, errors } = thrown as Partial<NodeJS.ErrnoException & AggregateError>;
+    const parts = depth < MAX_CAUSES ? partsOf(errors) : [];
     return {
-      name: clip(String(name)),
-      message: clip(String(message)),
-      ...(typeof stack === 'string' && { stack: clip(stack) }),
-      ...(typeof code === 'string' && { code: clip(code) }),
+      name: clip(String(name), MAX_SHORT),
+      // Node gives none to the error of a connection that several addresses have refused.
+      message: clip(String(message) || parts.map((part) => part.message).join('; '), most),
+      ...(typeof stack === 'string' && { stack: clip(stack, most) }),
+      ...(typeof code === 'string' && { code: clip(code, MAX_SHORT) }),
       ...(cause !== undefined && depth < MAX_CAUSES && { cause: serializeError(cause, depth + 1) }),
+      ...(parts.length > 0 && { errors: parts }),
     };
   } catch {
     // A getter of the application's error class threw: the report must still go out.
@@ -33,20 +43,20 @@ export function serializeError(thrown: unknown, depth = 0): SerializedError {
   }
 }
 
+function partsOf(errors: unknown): SerializedError[] {
+  if (!Array.isArray(errors)) return [];
+  return errors.slice(0, MAX_PARTS).map((error) => serializeError(error, MAX_CAUSES, MAX_SHORT));
+}
+
 /*
  * What the application and the host throw may be anything: a getter, a proxy, a class that shows itself in a way of its own. To look at it may throw
  * again, where nobody expects it. So it is looked at by these alone.
  */
 
-/** Its stack, or what else there is to be seen of it; for whoever reads standard error. */
-export function shown(thrown: unknown): string {
-  return looked(() => (thrown instanceof Error && thrown.stack ? String(thrown.stack) : inspect(thrown)));
-}
-
 /** What it says, for a part of another message. */
 export function messageOf(thrown: unknown): string {
   return looked(() => {
-    if (thrown instanceof Error) return String(thrown.message);
+    if (thrown instanceof Error) return String(thrown.message) || serializeError(thrown).message;
     return typeof thrown === 'object' && !isNativeError(thrown) ? inspect(thrown) : String(thrown);
   });
 }
@@ -70,9 +80,10 @@ function looked(look: () => string): string {
 
 export function reviveError(data: SerializedError): Error {
   const error = new Error(data.message, data.cause === undefined ? undefined : { cause: reviveError(data.cause) });
-  const own: Record<string, string> = { name: data.name };
+  const own: Record<string, unknown> = { name: data.name };
   if (data.stack !== undefined) own['stack'] = data.stack;
   if (data.code !== undefined) own['code'] = data.code;
+  if (data.errors !== undefined) own['errors'] = data.errors.map(reviveError);
   for (const [key, value] of Object.entries(own)) {
     Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: key === 'code' });
   }
@@ -85,19 +96,26 @@ export function parseError(value: unknown, depth = 0): SerializedError | undefin
   const { name, message, stack, code } = value;
   if (typeof name !== 'string' || typeof message !== 'string') return undefined;
   const cause = parseError(value['cause'], depth + 1);
+  const errors = parseParts(value['errors']);
   return {
     name,
     message,
     ...(typeof stack === 'string' && { stack }),
     ...(typeof code === 'string' && { code }),
     ...(cause !== undefined && { cause }),
+    ...(errors.length > 0 && { errors }),
   };
+}
+
+function parseParts(value: unknown): SerializedError[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, MAX_PARTS).flatMap((part) => parseError(part, MAX_CAUSES) ?? []);
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function clip(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+function clip(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }

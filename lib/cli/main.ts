@@ -6,9 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArbiterError } from '../errors.js';
-import { errorLines } from '../log/stack.js';
+import { errorLines, errorText } from '../log/stack.js';
 import { LIBRARY } from '../options/library.js';
-import { isOf, shown } from '../serialized-error.js';
+import { isOf } from '../serialized-error.js';
 import { type CommandLine, type CommandName, readCommandLine } from './command-line.js';
 import { ctl } from './ctl.js';
 import { doctor } from './doctor/doctor.js';
@@ -48,7 +48,7 @@ function version(): string {
 /** What was wrong, for the person at the terminal: once, so where the application failed is left to the log. */
 function complain(error: unknown): number {
   const isOurs = isOf(error, ArbiterError);
-  const message = isOurs ? error.message : shown(error);
+  const message = isOurs ? error.message : errorText(error);
   const causes = isOurs && !logged.has(error) ? errorLines(error) : [];
   process.stderr.write(`${[`prefork: ${message}`, ...causes].join('\n')}\n`);
   return isOurs ? error.exitCode : 1;

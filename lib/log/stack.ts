@@ -5,6 +5,8 @@ import { printable } from './text.js';
 /** Lines of one stack: more than the watchdog's have, less than a message with a whole document in it. */
 const MAX_LINES = 80;
 const INDENT = '    ';
+/** The first line of a stack whose error has no message of its own. */
+const UNTITLED = /^[\w$]+(?: \[\w+\])?:?\s*$/;
 
 /** What an error says of itself, in one line. */
 export function errorTitle(thrown: unknown): string {
@@ -17,8 +19,13 @@ export function errorTitle(thrown: unknown): string {
 export function errorLines(thrown: unknown): string[] {
   const error = serializeError(thrown);
   // Where in this library the error was made tells nobody anything; its cause does.
-  const own = isOf(thrown, ArbiterError) ? [] : framesOf(error);
+  const own = isOf(thrown, ArbiterError) ? [] : [...framesOf(error), ...partLines(error)];
   return [...own, ...causeLines(error.cause)];
+}
+
+/** Both: all that there is to be said of an error. */
+export function errorText(thrown: unknown): string {
+  return [errorTitle(thrown), ...errorLines(thrown)].join('\n');
 }
 
 /** A stack as indented lines. */
@@ -30,14 +37,19 @@ export function stackLines(stack: string): string[] {
 
 function causeLines(error: SerializedError | undefined): string[] {
   if (error === undefined) return [];
-  return [`${INDENT}caused by: ${title(error)}`, ...framesOf(error), ...causeLines(error.cause)];
+  return [`${INDENT}caused by: ${title(error)}`, ...framesOf(error), ...partLines(error), ...causeLines(error.cause)];
 }
 
-/** The stack of an error without its first line, where that is in the title. */
-function framesOf({ message, stack = '' }: SerializedError): string[] {
+/** Of several errors that are one. */
+function partLines({ errors = [] }: SerializedError): string[] {
+  return errors.flatMap((error) => [`${INDENT}one of them: ${title(error)}`, ...framesOf(error)]);
+}
+
+/** The stack of an error without its first line, where that is in the title. What is none of this realm has its stack in its message. */
+function framesOf({ message, stack = message }: SerializedError): string[] {
   const [first = '', ...rest] = stack.split('\n');
   // A syntax error begins with the place in the source, which no frame tells.
-  const isTitle = first.endsWith(firstLine(message)) && !/^\s+at /.test(first);
+  const isTitle = UNTITLED.test(first) || (first.endsWith(firstLine(message)) && !/^\s+at /.test(first));
   return stackLines(isTitle ? rest.join('\n') : stack);
 }
 

@@ -47,6 +47,14 @@ for (const workerClass of CLASSES) {
     });
   }
 
+  test(`what a handler fails with is told with its cause, and can neither begin a line nor act on a terminal: ${workerClass}`, async (t) => {
+    const host = await counting(t, { ...single(workerClass), app: FAILING });
+    assert.equal((await get(`${await host.ready()}/throws-what-a-client-sent`)).status, 500);
+    await host.until(() => host.log.includes('caused by: RangeError: out of things\n'), 'the cause');
+    assert.match(host.log, /: Error: no such thing: x\n {4}\{"level":"error"\}\n {4}\\u001b\[2J\n {4}at /);
+    assert.ok(!host.log.includes('\u001b'));
+  });
+
   if (workerClass !== 'async') {
     test(`who waits with a request behind one that ends in an uncaught exception is told that it was not begun: ${workerClass}`, async (t) => {
       const gate = await Gate.open(t);

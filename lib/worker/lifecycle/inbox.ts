@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
+import { errorText } from '../../log/stack.js';
 import { say } from '../../log/standard-error.js';
 import { Fifo } from '../../protocol/fifo.js';
 import type { Receipt, Unheard } from '../../protocol/mail.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
-import { shown } from '../../serialized-error.js';
 import { explained } from '../own-script.js';
 import type { Link } from './link.js';
 
@@ -120,7 +120,7 @@ export function openInbox(
 ): void {
   const onError = (error: unknown): void => {
     tell({ type: 'error', error: explained(error) });
-    if (!logged) say(`prefork: worker ${process.pid}: a listener of 'message' failed: ${shown(error)}\n`);
+    if (!logged) say(`prefork: worker ${process.pid}: a listener of 'message' failed: ${errorText(error)}\n`);
   };
   inbox.open(thread, { tell, onError });
   onLetters((letters) => inbox.take(letters.map(({ text }) => text)));

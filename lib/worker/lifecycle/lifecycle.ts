@@ -3,10 +3,10 @@
  * worker to stop.
  */
 import { AsyncResource } from 'node:async_hooks';
+import { errorText } from '../../log/stack.js';
 import { say } from '../../log/standard-error.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { STATE } from '../../scoreboard/scoreboard.js';
-import { shown } from '../../serialized-error.js';
 import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
@@ -78,7 +78,7 @@ export function startLifecycle(
     const harmless = departure.isAnnounced;
     if (!worker && !harmless) return void failBoot(error);
     tell({ type: 'error', error: explained(error) });
-    if (!heard) say(`prefork: worker ${process.pid}: uncaught: ${shown(error)}\n`);
+    if (!heard) say(`prefork: worker ${process.pid}: uncaught: ${errorText(error)}\n`);
     if (harmless) return;
     // A second one on the way out: the state is worse than unknown.
     if (crashing) process.exit(EXIT.CRASH);

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { errorText } from '../../log/stack.js';
 import { say } from '../../log/standard-error.js';
 import { quoted } from '../../log/text.js';
-import { shown } from '../../serialized-error.js';
 import { isStream, pendingOf, responseOf, streamOf } from '../connections/connection.js';
 import { lingeringHere } from '../connections/lingering.js';
 import { type Refusal, refusalPage, writeRefusal } from '../raw-response.js';
@@ -97,5 +97,5 @@ export function cutOff(socket: Socket, pending: number, warn: WorkerContext['war
 
 /** Tells on stderr that a handler failed. */
 export function report(error: unknown, { method, url = '' }: IncomingMessage): void {
-  say(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${shown(error)}\n`);
+  say(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${errorText(error)}\n`);
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Console } from 'node:console';
 import { PassThrough } from 'node:stream';
 import test from 'node:test';
+import vm from 'node:vm';
 import fc from 'fast-check';
 import pino from 'pino';
 import { ArbiterError } from '../../../build/errors.js';
@@ -77,6 +78,28 @@ test('what a stack begins with, if not with the title, is kept', () => {
   error.stack = '    at load (node:internal)';
   assert.deepEqual(errorLines(error), ['    at load (node:internal)']);
   assert.equal(errorTitle(error), 'SyntaxError');
+});
+
+test('of several errors that are one, each is named, with its frames', () => {
+  const [first, second] = ['connect ECONNREFUSED ::1:1', 'connect ECONNREFUSED 127.0.0.1:1'].map((message) =>
+    Object.assign(new Error(message), { stack: `Error: ${message}\n    at afterConnect (node:net:1:2)` }),
+  );
+  // Node's own has no message.
+  const error = new AggregateError([first, second]);
+  error.stack = 'AggregateError [ECONNREFUSED]: \n    at internalConnectMultiple (node:net:3:4)';
+  assert.equal(errorTitle(error), 'AggregateError: connect ECONNREFUSED ::1:1; connect ECONNREFUSED 127.0.0.1:1');
+  assert.deepEqual(errorLines(error), [
+    '    at internalConnectMultiple (node:net:3:4)',
+    '    one of them: Error: connect ECONNREFUSED ::1:1',
+    '    at afterConnect (node:net:1:2)',
+    '    one of them: Error: connect ECONNREFUSED 127.0.0.1:1',
+    '    at afterConnect (node:net:1:2)',
+  ]);
+});
+
+test('an error of another realm, whose stack is in what is seen of it, has its frames', () => {
+  const [frame] = errorLines(vm.runInNewContext('new TypeError("far")'));
+  assert.match(frame ?? '', /^ {4}at /);
 });
 
 test('what was thrown without being an error is shown', () => {

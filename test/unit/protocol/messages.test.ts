@@ -11,7 +11,7 @@ import {
   type WorkerMessage,
 } from '../../../build/protocol/messages.js';
 import { encodeSpec, SPEC_VARIABLE, takeSpec, type WorkerSpec } from '../../../build/protocol/spec.js';
-import { reviveError, type SerializedError, serializeError } from '../../../build/serialized-error.js';
+import { messageOf, reviveError, type SerializedError, serializeError } from '../../../build/serialized-error.js';
 import { textless } from '../../helpers/textless.js';
 
 const PHASES: readonly BootPhase[] = ['bind', 'load', 'boot'];
@@ -380,6 +380,35 @@ test('an error comes out as it went in: name, message, code, stack and causes', 
   assert.equal((inner.cause as Error).message, "thrown: 'a string'");
 });
 
+test('of an error that stands for several, each is told; where it has no message of its own, theirs are one', () => {
+  const refused = (host: string): Error =>
+    Object.assign(new Error(`connect ECONNREFUSED ${host}:5432`), { code: 'ECONNREFUSED' });
+  // As Node makes it where each address of a name refuses a connection.
+  const several = Object.assign(new AggregateError([refused('::1'), refused('127.0.0.1')]), { code: 'ECONNREFUSED' });
+  const line = encodeMessage({
+    type: 'error',
+    error: serializeError(new TypeError('fetch failed', { cause: several })),
+  });
+  const parsed = parseMessage(line);
+  assert.ok(parsed?.type === 'error');
+  const cause = reviveError(parsed.error).cause as AggregateError;
+  const messages = ['connect ECONNREFUSED ::1:5432', 'connect ECONNREFUSED 127.0.0.1:5432'];
+  assert.equal(cause.message, messages.join('; '));
+  assert.deepEqual(Object.keys(cause), ['code']);
+  assert.deepEqual(
+    cause.errors.map(({ message, code }) => [message, code]),
+    messages.map((message) => [message, 'ECONNREFUSED']),
+  );
+  assert.equal(messageOf(several), messages.join('; '));
+  // Its own message stays, and what is no list of errors is none.
+  assert.equal(serializeError(new AggregateError([refused('::1')], 'all of them')).message, 'all of them');
+  assert.equal(serializeError(Object.assign(new Error('m'), { errors: 'text' })).errors, undefined);
+  assert.deepEqual(
+    serializeError(new AggregateError(['text', 5])).errors?.map(({ message }) => message),
+    ["thrown: 'text'", 'thrown: 5'],
+  );
+});
+
 test('what is thrown and no error is described', () => {
   for (const [thrown, shown] of [
     [undefined, 'undefined'],
@@ -400,7 +429,7 @@ test('an error that cannot be read does not stop the report', () => {
     throw new Error('getter');
   };
   const hostile = [
-    ...['name', 'message', 'stack', 'code', 'cause'].map((key) =>
+    ...['name', 'message', 'stack', 'code', 'cause', 'errors'].map((key) =>
       Object.defineProperty(new Error('m'), key, { get: throws }),
     ),
     Object.assign(new Error('m'), { name: { toString: throws } }),
@@ -438,9 +467,8 @@ test('the longest error that can be written is a line that is read', () => {
   const long = '\0'.repeat(1_000_000);
   const worst = (depth: number): Error =>
     Object.assign(new Error(long, depth > 0 ? { cause: worst(depth - 1) } : {}), {
-      name: long,
-      stack: long,
-      code: long,
+      ...{ name: long, stack: long, code: long },
+      errors: depth > 0 ? Array.from({ length: 9 }, () => worst(0)) : [],
     });
   const line = encodeMessage({ type: 'failed', phase: 'load', socket: 99, error: serializeError(worst(9)) });
   assert.ok(line.length < MAX_LINE, `${line.length} characters of ${MAX_LINE}`);
