@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import http2, { type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import http2, {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionRequestOptions,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import type { TestContext } from 'node:test';
 import { certificate } from './certificate.js';
 import { Host, type HostOptions, type HostSettings } from './host.js';
@@ -32,8 +37,9 @@ export function request(
   session: ClientHttp2Session,
   path: string,
   headers: OutgoingHttpHeaders = {},
+  options: ClientSessionRequestOptions = {},
 ): ClientHttp2Stream {
-  const stream = session.request({ ':path': path, ...headers });
+  const stream = session.request({ ':path': path, ...headers }, options);
   stream.on('error', () => undefined);
   return stream;
 }

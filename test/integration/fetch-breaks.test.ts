@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { classes } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
-import { get } from '../helpers/http.js';
+import { get, RawClient } from '../helpers/http.js';
 import { answerOf, connect, http2Host, request } from '../helpers/http2.js';
 import { keepHosts } from '../helpers/kept.js';
 
@@ -40,7 +40,80 @@ for (const { name, options } of classes(1)) {
   }
 }
 
+const REFUSAL = 'Internal Server Error\n';
+/** What fails before a head is sent. */
+const UNSENT = ['/breaks-before-its-head', '/no-header', '/no-status'];
+
+for (const { name, options } of classes(1)) {
+  test(`what of a Response cannot be sent is a 500 without a word of it, or a broken-off answer: ${name}`, async (t) => {
+    const host = new Host(t, { workers: 1, app, ...options });
+    const url = await host.ready();
+    for (const path of UNSENT) {
+      const { status, body } = await get(`${url}${path}`);
+      assert.deepEqual([path, status, body], [path, 500, REFUSAL]);
+    }
+    await assert.rejects(get(`${url}/locked`), 'a broken answer came as a whole one');
+    // What the application itself says stays what it is.
+    for (const [path, wanted] of [
+      ['/error-text', { status: 200, body: 'Error: no more than a text' }],
+      ['/error-page', { status: 500, body: 'Error: of its own' }],
+    ] as const) {
+      const { status, body } = await get(`${url}${path}`);
+      assert.deepEqual({ status, body }, wanted);
+    }
+    await host.finished(UNSENT.length + 3);
+    assert.equal((await host.stats()).totals.errors, UNSENT.length + 1, host.log);
+  });
+}
+
+for (const { name, options, keeps } of classes(1)) {
+  if (!keeps) continue;
+  test(`a client that sends its body for longer than its Fetch answer takes keeps its connection: ${name}`, async (t) => {
+    const host = new Host(t, { workers: 1, app, ...options });
+    const url = await host.ready();
+    const client = await RawClient.connect(t, url);
+    client.send('POST /ignores-the-body HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n');
+    client.send('x'.repeat(4_000_000));
+    await client.until((received) => received.includes('ignored'), 'the early answer');
+    assert.equal((await get(`${url}/after-a-second`)).body, 'waited');
+    client.send('x'.repeat(4_000_000)).get('/');
+    await client.until((received) => received.includes('ignored') && received.includes('hello'), 'both answers');
+  });
+}
+
 const needed = { skip: noCertificates };
+
+test(
+  'what of a Response cannot be sent is a 500 without a word of it, or a broken-off answer: async, HTTP/2',
+  needed,
+  async (t) => {
+    const host = http2Host(t, { app });
+    const session = await connect(t, await host.ready());
+    // A name of a file may have any character there.
+    for (const path of UNSENT.filter((path) => path !== '/no-header')) {
+      assert.deepEqual(await answerOf(request(session, path)), { status: 500, body: REFUSAL }, path);
+    }
+    const locked = request(session, '/locked');
+    await answerOf(locked);
+    assert.equal(locked.rstCode, 2);
+    assert.equal((await answerOf(request(session, '/error-text'))).body, 'Error: no more than a text');
+  },
+);
+
+test(
+  'an HTTP/2 answer comes whole, and its session goes on, where nobody has read the body of the request',
+  needed,
+  async (t) => {
+    const host = http2Host(t, { app });
+    const session = await connect(t, await host.ready());
+    for (const method of ['POST', 'PUT', 'DELETE', 'POST', 'POST', 'POST', 'POST', 'POST']) {
+      const stream = request(session, '/big', { ':method': method }, { endStream: false });
+      stream.end('a body');
+      assert.equal((await answerOf(stream)).body.length, 3_000_000, method);
+    }
+    assert.equal((await answerOf(request(session, '/'))).body, 'hello');
+  },
+);
 
 async function http2Client(t: TestContext, host: Host): Promise<(path: string) => Promise<string>> {
   const session = await connect(t, await host.ready());

@@ -1,9 +1,7 @@
-import type { ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
 import { inspect } from 'node:util';
 import type { FetchHandler } from '../../options/handler.js';
-import { isStream } from '../connections/connection.js';
 import { isThenable } from './call-handler.js';
+import { breakOf, guardExchange } from './fetch-exchange.js';
 import type { Listener } from './listener.js';
 
 type Environment = Parameters<FetchHandler['fetch']>[1];
@@ -36,27 +34,14 @@ export async function createFetchListener(app: FetchHandler): Promise<Listener> 
   });
   return {
     request: async (request, response) => {
-      if (isStream(request)) response.destroy = notingDestroy;
+      guardExchange(request, response);
       await serve(request, response);
       const failure = failures.get(response);
       if (failure) throw failure.error;
-      // The body of the answer broke off.
-      const errored = response.errored ?? (response as Noted)[ERRORED];
-      if (errored) throw errored;
+      const error = breakOf(response);
+      if (error) throw error;
     },
   };
-}
-
-/** With what an HTTP/2 response was destroyed: it has no `errored`, and that of its stream is there when a client takes its request back, too. */
-const ERRORED: unique symbol = Symbol('errored');
-type Noted = ServerResponse & { [ERRORED]?: Error; readonly stream?: ServerHttp2Stream };
-
-/** Shared by all, and there before the application sees the response. */
-function notingDestroy(this: Noted, error?: Error): Noted {
-  // As with HTTP/1.1, nothing breaks off where the client has gone.
-  if (error !== undefined && !this.stream?.closed && !this.stream?.destroyed) this[ERRORED] ??= error;
-  Object.getPrototypeOf(this).destroy.call(this, error);
-  return this;
 }
 
 const PACKAGE = '@hono/node-server';
@@ -86,6 +71,15 @@ class Failure {
  */
 function checkResponse(answer: unknown): Response {
   const isResponse = typeof answer === 'object' && answer !== null && 'headers' in answer && 'status' in answer;
-  if (isResponse && typeof answer.status === 'number') return answer as Response;
-  throw new TypeError(`expected a Response from fetch() of the application, got ${inspect(answer, { depth: 0 })}`);
+  if (isResponse && isStatus(answer.status)) return answer as Response;
+  const got = inspect(answer, { depth: 0 });
+  // `Response.error()` has the status 0, which HTTP/2 would be told as 200.
+  const what = isResponse
+    ? `with a status from 200 to 599 from fetch() of the application, got ${answer.status}`
+    : `from fetch() of the application, got ${got}`;
+  throw new TypeError(`expected a Response ${what}`);
+}
+
+function isStatus(status: unknown): boolean {
+  return typeof status === 'number' && status >= 200 && status <= 599;
 }
