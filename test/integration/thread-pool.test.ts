@@ -83,6 +83,30 @@ test('when no thread is left and none boots, the process is replaced', async (t)
   assert.equal((await answer).status, 200);
 });
 
+test('when no thread is left, and no copy of the sockets for another, the process is replaced', async (t) => {
+  const gate = await Gate.open(t);
+  const folder = temporaryFolder(t);
+  const broken = join(folder, 'broken');
+  const bind = ['127.0.0.1:0', `unix:${join(folder, 'second.sock')}`];
+  const options = { ...THREADED, threads: 1, bind, app: fixture('crashing.js'), timeout: 300 };
+  const host = new Host(t, { ...options, env: { ...gate.env, BROKEN: broken } });
+  const url = await host.ready();
+  const pid = (await host.workers())[0]?.pid as number;
+  // The process that is to come in its place does not boot, while all its own threads do. One that was too late is replaced at once.
+  writeFileSync(broken, `${pid}`);
+  for (let thread = 1; thread <= 9; thread++) {
+    const { answer } = await gate.hold(`${url}/never/${thread}`);
+    assert.equal((await answer).status, 504);
+  }
+  const [worker, exit] = await host.event('worker:exit', (info) => info.pid === pid);
+  assert.deepEqual([worker.pid, exit.code, exit.reason], [pid, 1, 'crash']);
+  await host.event('worker:error', ({ pid: of }, { message }) => of === pid && /^no thread is left/.test(message));
+  rmSync(broken);
+  const { arrival, answer } = await gate.hold(`${url}/again`);
+  arrival.release();
+  assert.equal((await answer).status, 200);
+});
+
 test('term_drains: the requests of all threads are answered, and their connections closed', async (t) => {
   const gate = await Gate.open(t);
   const host = new Host(

@@ -142,6 +142,22 @@ test('thread_crash_spares_siblings: the counters of a thread outlive it', async 
   assert.deepEqual([worker?.requests, worker?.active, host.of('thread:exit').length], [6, 0, 2]);
 });
 
+test('thread_crash_spares_siblings: the request that a thread died of is in flight no more, and told once', async (t) => {
+  const busy = await allButOneBusy(t);
+  const { host, url } = busy;
+  // The first replacement comes at once, the others ever later.
+  for (let round = 1; round <= 4; round++) {
+    await get(`${url}/exit?code=${round}`);
+    await host.until(() => host.of('thread:exit').length === round, `the end of thread ${busy.free}, time ${round}`);
+    assert.equal((await host.stats()).workers[0]?.active, 2, `time ${round}`);
+  }
+  for (const arrival of busy.held) arrival.release();
+  await Promise.all(busy.answers);
+  await host.call('stop');
+  const [, exit] = await host.event('worker:exit');
+  assert.deepEqual(exit, { code: 0, signal: null, reason: 'stop' });
+});
+
 test('a worker that is killed names the request that one of its threads has held for longest', async (t) => {
   const { host, held } = await allButOneBusy(t);
   process.kill(held[0]?.pid as number, 'SIGKILL');

@@ -12,7 +12,7 @@ import { reviveError, serializeError } from '../../serialized-error.js';
 import { ReportedFailure } from '../failures.js';
 import type { Lifecycle, Servant } from '../lifecycle/servant.js';
 import { sharedBuffer } from '../lifecycle/shared.js';
-import { readSlotAt, storeImage, writeDuty } from '../vitals/board.js';
+import { readSlotAt, storeAtRest, storeImage, writeDuty } from '../vitals/board.js';
 import { isShortage } from '../vitals/descriptors.js';
 import { requestLimit } from '../vitals/recycle.js';
 import type { TimeLimit } from '../watchdog/trace.js';
@@ -129,13 +129,11 @@ export class ThreadPool implements Servant {
   }
 
   #start(number: number): void {
+    if (this.#copiesLeft === 0) return;
+    if (this.#copiesLeft === 1) this.#askForReplacement('sockets');
     const first = this.#muster.isFirst(number);
     const boot = bootOf(this.#spec, first, this.#lifecycle.pulse.away);
     const spec = { ...this.#spec, thread: number, copies: this.#started++, ...boot };
-    if (spec.sockets > 1) {
-      if (spec.copies >= this.#spec.copies) return;
-      if (spec.copies === this.#spec.copies - 1) this.#askForReplacement('sockets');
-    }
     const data = { tls: this.#tls, requests: this.#requests, shortages: this.#shortages };
     const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
@@ -254,13 +252,25 @@ export class ThreadPool implements Servant {
     }
     this.#endOffspring(thread);
     if (thread.ready) {
+      // Whoever hears of its end hears of this request, and is not to find it in flight as well until another thread has the slot.
+      storeAtRest(slot, thread.image);
       const reason = thread.timedOut ? 'timeout' : 'crash';
       this.#lifecycle.tell({ type: 'thread', thread: number, code, reason, ...(request && { request }) });
     } else if (!thread.failed) {
       const error = new Error(`thread ${number} ended with exit code ${code} before it was ready`);
       this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: serializeError(error) });
     }
+    if (this.#copiesLeft === 0 && this.#threads.size === 0) {
+      // The replacement that was asked for may never boot, and a process without threads would look as if it served until then.
+      this.#lifecycle.fail(new Error('no thread is left, and no copy of the sockets for another'));
+      return;
+    }
     setTimeout(() => this.#stopping || this.#start(number), this.#muster.wait(thread));
+  }
+
+  /** How many threads can still be started: each needs sockets of its own, other than the first. */
+  get #copiesLeft(): number {
+    return this.#spec.sockets > 1 ? this.#spec.copies - this.#started : Number.POSITIVE_INFINITY;
   }
 
   /** What it has started would go on. In the end of the process, its master sees to that. */

@@ -68,6 +68,12 @@ export function storeImage(index: number, memory: SharedArrayBuffer): void {
   writeSync(FD.SCOREBOARD, image.bytes, 0, image.full(), slotPosition(index));
 }
 
+/** The same for a thread of whose end all has been told: its counters and times stay, and nothing is in flight in it. */
+export function storeAtRest(index: number, memory: SharedArrayBuffer): void {
+  new SlotImage(memory).setLoad(0, 0);
+  storeImage(index, memory);
+}
+
 /** What an acceptor does, without a load; one without a place on the duty roster says nothing. */
 export function writeDuty(index: number, state: DutyState): void {
   if (index < DUTY_SLOTS) writeSync(FD.SCOREBOARD, new Uint32Array([dutyWord(state, 0)]), 0, 4, index * 4);
