@@ -3,8 +3,10 @@ import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 import { ArbiterError } from '../errors.js';
+import { heritage } from '../master/sockets/heritage.js';
 import type { OptionName } from '../options/resolved.js';
 import { encodeScript, type Script } from '../protocol/script.js';
+import { readActivation } from '../system/systemd.js';
 import { askScript } from './ask-script.js';
 import { collect, folderOf, type Origin } from './collect.js';
 import { type CommandLine, usage } from './command-line.js';
@@ -20,10 +22,18 @@ export async function runScript(line: CommandLine): Promise<number> {
   const origins = new Map(collected.origins);
   checkScript(target, folderOf(origins));
   origins.set(APP, { value: encodeScript(script), from: 'the command line' });
-  if (!own.checkConfig && !origins.has('bind') && process.env['LISTEN_FDS'] === undefined) {
+  if (!own.checkConfig && !origins.has('bind') && !isActivated()) {
     origins.set('bind', { value: await whereItListens(script, origins), from: target });
   }
   return serve(line, { ...collected, origins });
+}
+
+/**
+ * Whether sockets were passed to this process, or to the one that it succeeds, which are served then. Where the variables stand for another one,
+ * as behind npm or a shell, none were.
+ */
+function isActivated(): boolean {
+  return readActivation(process.env, process.pid).sockets.length > 0 || heritage?.holds('systemd') === true;
 }
 
 /** Node's own error is a stack of its loader, and says nothing of what is wanted. */

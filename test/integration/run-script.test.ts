@@ -77,6 +77,41 @@ test('a second server of the script is not bound, and told; --script-port says w
   assert.equal((await get(await readyAt(first))).body, 'metrics', 'without it, the first one');
 });
 
+test('a further server, which is not bound, can be closed as one that is', async (t) => {
+  const script = join(temporaryFolder(t), 'two.mjs');
+  writeFileSync(
+    script,
+    `import { createServer } from 'node:http';
+    import { promisify } from 'node:util';
+    const [main, metrics] = [createServer((_, response) => response.end()), createServer()];
+    main.listen(8000);
+    metrics.listen(8001, () => console.log('before', metrics.listening, metrics.address().port));
+    metrics.on('close', () => console.log('event close'));
+    process.on('SIGTERM', async () => {
+      for (const server of [main, metrics]) await promisify(server.close.bind(server))();
+      console.log('after', metrics.listening, metrics.address());
+      await promisify(metrics.close.bind(metrics))().catch((error) => console.log('again', error.code));
+    });`,
+  );
+  const program = prefork(t, ['-w', '1', '-k', 'async', ...BIND, 'run', script]);
+  await readyAt(program);
+  process.kill(program.pid, 'SIGTERM');
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
+  assert.match(program.output, /^before true 8001$/m);
+  for (const line of [/^event close$/m, /^after false null$/m, /^again ERR_SERVER_NOT_RUNNING$/m]) {
+    assert.match(program.output, line);
+  }
+  assert.doesNotMatch(program.output, /"level":"error"/);
+});
+
+test('sockets that were passed to another process do not keep it from where the script listens', async (t) => {
+  for (const env of [{ LISTEN_PID: '1', LISTEN_FDS: '1' }, { LISTEN_FDS: '' }]) {
+    const port = await freePort(t);
+    const program = prefork(t, ['-w', '1', 'run', fixture('script-plain.cjs')], { env: { PORT: `${port}`, ...env } });
+    assert.equal(await readyAt(program), `http://127.0.0.1:${port}`);
+  }
+});
+
 const FAILING: Readonly<Record<string, { script: string; args?: string[]; code: number; says: RegExp }>> = {
   'that throws': { script: "throw new Error('no database');", code: 4, says: /no database/ },
   'that throws later': {

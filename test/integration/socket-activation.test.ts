@@ -4,6 +4,7 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { getFrom } from '../helpers/address.js';
+import { COMMAND } from '../helpers/command.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { freePort, temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
@@ -160,6 +161,24 @@ test('socket_activation: sockets for a shell that does not hand its pid on', { s
     output,
     /cannot bind systemd: expected a socket passed by systemd, got none: .*for the process '\d+'.*npm/,
   );
+});
+
+test('socket_activation: prefork run serves the passed sockets, and so does its successor', { skip }, async (t) => {
+  const port = await freePort(t);
+  const other = await freePort(t);
+  const run = [process.execPath, COMMAND, '-w', '1', 'run', fixture('script-plain.cjs')];
+  const program = new Program(t, 'systemd-socket-activate', ['-l', `127.0.0.1:${port}`, '-E', `PORT=${other}`, ...run]);
+  await program.printed(/Listening on /);
+  assert.equal((await getFrom(at(port))).body, 'plain ');
+  process.kill(program.pid, 'SIGUSR2');
+  const [, successor] = await program.printed(/"msg":"upgraded: the process (\d+) serves too"/);
+  const listens = program.output.split('\n').filter((line) => line.includes('"event":"listening"'));
+  assert.deepEqual(
+    listens.map((line) => JSON.parse(line).address.port),
+    [port, port],
+  );
+  for (const pid of [program.pid, Number(successor)]) process.kill(pid, 'SIGTERM');
+  await program.exited();
 });
 
 test('without activation, systemd is refused, and the default is the usual address', async (t) => {

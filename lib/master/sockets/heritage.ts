@@ -124,6 +124,11 @@ export class Heritage {
     return this.#alone;
   }
 
+  /** Whether there are sockets for an address that nobody has taken yet. */
+  holds(bind: string): boolean {
+    return this.#sockets.some((socket) => socket.bind === bind);
+  }
+
   /** The sockets for an address of an Arbiter, once. */
   take(name: string, bind: string): Heirloom[] {
     const fitting = this.#sockets.filter((socket) => socket.bind === bind);

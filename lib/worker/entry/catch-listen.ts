@@ -52,11 +52,19 @@ function refuseForks(): void {
   };
 }
 
-/** A script that waits for this server goes on. */
+/** A script that waits for this server goes on, and so does one that closes it: from then on the server is what it has been before. */
 function pretend(server: Server, { port, host = '::', path }: Asked): void {
   const address = path ?? { address: host, port: port ?? 0, family: host.includes(':') ? 'IPv6' : 'IPv4' };
-  Object.defineProperty(server, 'address', { value: () => address, configurable: true });
-  setImmediate(() => server.emit('listening'));
+  const close: Server['close'] = (callback) => {
+    for (const name of Object.keys(seeming)) Reflect.deleteProperty(server, name);
+    // Node tells one that does not listen that it is not running; whoever hears that as its end has gone wrong.
+    return server.close(callback && (() => callback()));
+  };
+  const seeming = { address: { value: () => address }, listening: { value: true }, close: { value: close } };
+  for (const [name, seen] of Object.entries(seeming)) {
+    Object.defineProperty(server, name, { ...seen, writable: true, configurable: true });
+  }
+  setImmediate(() => server.listening && server.emit('listening'));
 }
 
 function portOf(address: ReturnType<Server['address']>): number {
