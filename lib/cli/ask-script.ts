@@ -14,6 +14,7 @@ import type { BindOption } from '../options/types.js';
 import type { Script } from '../protocol/script.js';
 import { withoutServiceVariables } from '../system/systemd.js';
 import { type Asked, silence } from '../worker/entry/listen-calls.js';
+import { printError } from './output.js';
 
 /** What the process is started with: as the workers will be. */
 export interface ScriptPlace {
@@ -56,7 +57,7 @@ export async function askScript(script: Script, place: ScriptPlace): Promise<Bin
       once(child, 'close'),
     ]);
     if (answer !== '') return bindOf(JSON.parse(answer) as Asked, place.cwd);
-    process.stderr.write(output.join(''));
+    printError(output.join(''));
     const how = signal === null || signal === 'SIGKILL' ? `exit code ${code}` : `signal ${signal}`;
     throw new ArbiterError(
       'ERR_APP_LOAD',

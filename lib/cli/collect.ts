@@ -43,7 +43,7 @@ const URL_OF_A_SERVICE = /^(?:tcp|udp|sctp):\/\//;
 export async function collect(line: CommandLine, env: NodeJS.ProcessEnv): Promise<Collected> {
   const origins = new Map<OptionName, Origin>();
   const folder = workingFolder();
-  const config = await loadConfig(line.own.config ?? env[CONFIG_VARIABLE], folder);
+  const config = await loadConfig(line.own.config ?? (env[CONFIG_VARIABLE] || undefined), folder);
   for (const [name, value] of config?.values ?? []) origins.set(name, { value, from: config?.name ?? '' });
   for (const [name, origin] of readEnvironment(env)) origins.set(name, origin);
   for (const { setting, flag, texts } of line.said.values()) {

@@ -8,6 +8,7 @@ import { ControlClient, RefusedError, UnreachableError, UsageError } from './ctl
 import { stackBlocks } from './ctl-stacks.js';
 import { masterLines, workerLines } from './ctl-table.js';
 import { top } from './ctl-top.js';
+import { outlive, print, printError } from './output.js';
 
 const HELP = `Usage: prefork ctl [options] COMMAND
 
@@ -57,12 +58,12 @@ const COMMANDS: Readonly<Record<string, { readonly operands: readonly string[]; 
   top: { operands: [], run: showTop },
   stacks: {
     operands: [],
-    run: async ({ client, json }) => print(json, await client.get('/stacks'), stackBlocks),
+    run: async ({ client, json }) => show(json, await client.get('/stacks'), stackBlocks),
   },
   reload: {
     operands: [],
     run: async ({ client, json }) =>
-      print(json, await client.post('/reload'), ({ generation, replaced }) => [
+      show(json, await client.post('/reload'), ({ generation, replaced }) => [
         `reloaded: generation ${generation} serves, workers replaced: ${replaced}`,
       ]),
   },
@@ -70,12 +71,12 @@ const COMMANDS: Readonly<Record<string, { readonly operands: readonly string[]; 
   restart: {
     operands: ['ID'],
     run: async ({ client, json, operands: [id = ''] }) =>
-      print(json, await client.post(`/restart?worker=${whole(id, 'ID')}`), () => [`worker #${id} is another one now`]),
+      show(json, await client.post(`/restart?worker=${whole(id, 'ID')}`), () => [`worker #${id} is another one now`]),
   },
   upgrade: {
     operands: [],
     run: async ({ client, json }) =>
-      print(json, await client.post('/upgrade'), ({ pid }) => [
+      show(json, await client.post('/upgrade'), ({ pid }) => [
         `upgraded: the process ${pid} serves too; stop this one, or that one`,
       ]),
   },
@@ -90,7 +91,7 @@ export async function ctl(args: readonly string[]): Promise<number> {
     json = values.json === true;
     const [name, ...operands] = positionals;
     if (values.help || name === undefined) {
-      (values.help ? process.stdout : process.stderr).write(HELP);
+      (values.help ? print : printError)(HELP);
       return values.help ? 0 : 2;
     }
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -135,28 +136,28 @@ function parse(args: readonly string[]) {
 
 function failed(error: unknown, json: boolean): number {
   if (error instanceof RefusedError) {
-    if (json) process.stdout.write(`${JSON.stringify(error.body)}\n`);
+    if (json) print(`${JSON.stringify(error.body)}\n`);
     complain(error.message);
     return 1;
   }
   complain((error as Error).message);
-  if (error instanceof UsageError) process.stderr.write('prefork ctl --help tells what there is\n');
+  if (error instanceof UsageError) printError('prefork ctl --help tells what there is\n');
   return error instanceof UsageError ? 2 : error instanceof UnreachableError ? 3 : 1;
 }
 
 function complain(message: string): void {
-  process.stderr.write(`prefork ctl: ${message.split('\n').map(printable).join('\n')}\n`);
+  printError(`prefork ctl: ${message.split('\n').map(printable).join('\n')}\n`);
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what the control answers is JSON.
-function print(json: boolean, body: any, lines: (body: any) => readonly string[]): number {
-  process.stdout.write(json ? `${JSON.stringify(body)}\n` : `${lines(body).join('\n')}\n`);
+function show(json: boolean, body: any, lines: (body: any) => readonly string[]): number {
+  print(json ? `${JSON.stringify(body)}\n` : `${lines(body).join('\n')}\n`);
   return 0;
 }
 
 async function status({ client, json }: Order): Promise<number> {
   const [stats, readiness] = await Promise.all([client.get('/stats'), client.get('/readyz')]);
-  print(json, { ...readiness, stats }, () => {
+  show(json, { ...readiness, stats }, () => {
     const columns = process.stdout.columns ?? 80;
     const [first = '', ...lines] = masterLines(stats, columns);
     const reasons = (readiness.reasons as string[]).map(
@@ -168,7 +169,8 @@ async function status({ client, json }: Order): Promise<number> {
 }
 
 async function showTop({ client, json }: Order): Promise<number> {
-  if (json) return print(true, await client.get('/stats'), () => []);
+  if (json) return show(true, await client.get('/stats'), () => []);
+  outlive(process.stdout);
   await top(client, { input: process.stdin, output: process.stdout });
   return 0;
 }
@@ -178,7 +180,7 @@ async function scale({ client, json, operands: [given = ''] }: Order): Promise<n
   const number = whole(digits, 'N');
   const { target } = sign === '' ? { target: 0 } : ((await client.get('/stats')) as ArbiterStats);
   const to = sign === '\u2212' ? target - number : target + number;
-  return print(json, await client.post(`/scale?to=${to}`), ({ workers }) => [`workers: ${workers}`]);
+  return show(json, await client.post(`/scale?to=${to}`), ({ workers }) => [`workers: ${workers}`]);
 }
 
 /** Ends when the master has: its control is closed last. */
@@ -196,7 +198,7 @@ async function stop({ client, json, now }: Order): Promise<number> {
     }
     await delay(LOOK);
   }
-  return print(json, { ...body, stopped: true }, () => [`stopped: pid ${pid}`]);
+  return show(json, { ...body, stopped: true }, () => [`stopped: pid ${pid}`]);
 }
 
 function whole(text: string, what: string): number {

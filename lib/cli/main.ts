@@ -13,6 +13,7 @@ import { type CommandLine, type CommandName, readCommandLine } from './command-l
 import { ctl } from './ctl.js';
 import { doctor } from './doctor/doctor.js';
 import { helpText } from './help.js';
+import { outlive, print } from './output.js';
 import { runScript } from './run.js';
 import { logged, serveApp } from './serve.js';
 
@@ -31,13 +32,13 @@ const LINGER = 1_000;
 
 async function run(args: readonly string[]): Promise<number> {
   const line = readCommandLine(args);
-  if (line.own.help) return print(helpText());
-  if (line.own.version) return print(`${version()}\n`);
+  if (line.own.help) return printed(helpText());
+  if (line.own.version) return printed(`${version()}\n`);
   return COMMANDS[line.command](line);
 }
 
-function print(text: string): number {
-  process.stdout.write(text);
+function printed(text: string): number {
+  print(text);
   return 0;
 }
 
@@ -54,5 +55,8 @@ function complain(error: unknown): number {
   return isOurs ? error.exitCode : 1;
 }
 
-process.exitCode = await run(process.argv.slice(2)).catch(complain);
+process.exitCode = await run(process.argv.slice(2)).catch((error) => {
+  outlive(process.stderr);
+  return complain(error);
+});
 setTimeout(() => process.exit(), LINGER).unref();

@@ -1,8 +1,10 @@
 /* `prefork APP`, and what `prefork run` does when it knows what its script is. */
 import { Arbiter } from '../arbiter.js';
+import { say } from '../log/standard-error.js';
 import type { ArbiterOptions } from '../options/types.js';
 import { type Collected, collect, optionsOf } from './collect.js';
 import type { CommandLine } from './command-line.js';
+import { print } from './output.js';
 import { configText } from './print-config.js';
 import { likelySeconds } from './seconds.js';
 import { serveWatched } from './watch.js';
@@ -17,10 +19,10 @@ export async function serveApp(line: CommandLine): Promise<number> {
 
 /** Serves what was collected, checks it, or shows it. */
 export async function serve({ own }: CommandLine, collected: Collected): Promise<number> {
-  if (own.printConfig) process.stdout.write(configText(collected));
+  if (own.printConfig) print(configText(collected));
   if (own.printConfig && !own.checkConfig) return 0;
   const options = optionsOf(collected);
-  for (const line of likelySeconds(collected)) process.stderr.write(`prefork: ${line}\n`);
+  for (const line of likelySeconds(collected)) say(`prefork: ${line}\n`);
   if (own.checkConfig) await checkConfig(options);
   else await serveUntilStopped(options, own.watch);
   return 0;
@@ -48,5 +50,5 @@ async function checkConfig(options: ArbiterOptions): Promise<void> {
   const arbiter = new Arbiter(trial);
   await arbiter.start();
   await arbiter.stop();
-  process.stdout.write('the config is right, and the application boots\n');
+  print('the config is right, and the application boots\n');
 }

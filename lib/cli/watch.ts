@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { Arbiter } from '../arbiter.js';
 import { LONGEST_DELAY } from '../delay.js';
 import { ArbiterError } from '../errors.js';
+import { say } from '../log/standard-error.js';
 import type { ArbiterOptions } from '../options/types.js';
 import { workingFolder } from '../options/working-folder.js';
 import { watchSources } from './source-tree.js';
@@ -16,7 +17,7 @@ export async function serveWatched(options: ArbiterOptions): Promise<void> {
   let onChange: () => void = () => undefined;
   const unwatch = watchSources(folder, (files) => {
     const [first = '', ...others] = files.map((file) => relative(folder, file));
-    say(`${first}${others.length > 0 ? ` and ${others.length} more` : ''} changed`);
+    tell(`${first}${others.length > 0 ? ` and ${others.length} more` : ''} changed`);
     onChange();
   });
   try {
@@ -37,7 +38,7 @@ export async function serveWatched(options: ArbiterOptions): Promise<void> {
         return await arbiter.run();
       } catch (error) {
         if (!(error instanceof ArbiterError) || !MENDABLE.has(error.code)) throw error;
-        say(`${error.message}\nwaiting for a change`);
+        tell(`${error.message}\nwaiting for a change`);
         await stillWaiting(changed);
       }
     }
@@ -70,6 +71,7 @@ function reloader(arbiter: Arbiter): () => void {
 /** It has been told by the events `rollback` and `error`, and logged. */
 function ignore(): void {}
 
-function say(text: string): void {
-  process.stderr.write(`${text.replace(/^/gm, 'prefork: ')}\n`);
+/** Whoever read standard error may have gone: what serves goes on. */
+function tell(text: string): void {
+  say(`${text.replace(/^/gm, 'prefork: ')}\n`);
 }

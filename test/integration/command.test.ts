@@ -1,6 +1,6 @@
 /* The command `prefork`: what it serves, what it checks and prints, and how it ends, from a real shell. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, type SpawnOptions } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,7 @@ import test, { after, type TestContext } from 'node:test';
 import { addressOf, COMMAND, prefork, readyAt } from '../helpers/command.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { LogPipe } from '../helpers/log-pipe.js';
 import { PACE } from '../helpers/pace.js';
 import { occupy, portOf, temporaryFolder } from '../helpers/place.js';
 import { PROJECT } from '../helpers/project.js';
@@ -116,7 +117,8 @@ test('configs of all forms', async (t) => {
 test('print_config shows values and where they come from, and no secret', async (t) => {
   const cwd = folderOf(t);
   const line = `prefork --print-config ./app.mjs -e PASSWORD=hunter2 --tls '{"key":"secretkey","cert":"c","passphrase":"hunter2"}' --timeout 9s`;
-  const { code, output } = await shell(line, { cwd, env: { PREFORK_BACKLOG: '77', WEB_CONCURRENCY: '5' } });
+  const env = { PREFORK_BACKLOG: '77', PREFORK_CONFIG: '', PREFORK_NAME: '', WEB_CONCURRENCY: '5' };
+  const { code, output } = await shell(line, { cwd, env });
   assert.equal(code, 0, output);
   assert.doesNotMatch(output, /hunter2|secretkey/);
   for (const row of [
@@ -180,6 +182,44 @@ export class Broken extends SyncWorker { async init() { throw new Error('no lice
     // Each reason once: the log has what the Arbiter says of it, the command says the rest.
     assert.ok(ran.output.length < 8_000 || line.includes('help'), line);
   }
+});
+
+test('a reader that has gone before all is written is no error of the command', async (t) => {
+  const cwd = folderOf(t);
+  const pipe = new LogPipe(t);
+  pipe.leave();
+  const out = { cwd, stdio: ['ignore', pipe.end, 'pipe'] } satisfies SpawnOptions;
+  for (const args of [
+    ['--help'],
+    ['--version'],
+    ['--print-config', 'app.mjs'],
+    ['--check-config', 'app.mjs'],
+    ['doctor'],
+    ['ctl', '-h'],
+  ]) {
+    const program = prefork(t, args, out);
+    assert.deepEqual(await program.exited(), { code: 0, signal: null }, `${args}: ${program.output}`);
+    assert.match(program.output, /^program ended.*\n$/, `${args}`);
+  }
+  const err = { cwd, stdio: ['ignore', 'pipe', pipe.end] } satisfies SpawnOptions;
+  for (const [args, code] of [
+    [['missing.mjs', ...BIND], 4],
+    [['ctl', 'status'], 2],
+  ] as const) {
+    assert.deepEqual(await prefork(t, args, err).exited(), { code, signal: null }, `${args}`);
+  }
+});
+
+test('watch goes on serving when nobody reads what it says', async (t) => {
+  const version = (text: string): string => `export default (request, response) => response.end('${text}');`;
+  const cwd = folderOf(t, { 'app.mjs': version('one') });
+  const program = prefork(t, ['app.mjs', '-w', '1', '--watch', ...BIND], { cwd });
+  const url = await readyAt(program);
+  program.child.stderr?.destroy();
+  writeFileSync(join(cwd, 'app.mjs'), version('two'));
+  await eventually(async () => (await get(url)).body === 'two', 'the new code');
+  process.kill(program.pid, 'SIGTERM');
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
 });
 
 test('watch reloads on a change, and keeps the old code where the new one does not boot', async (t) => {

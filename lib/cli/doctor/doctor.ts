@@ -1,6 +1,7 @@
 /* `prefork doctor`: what of this machine will hurt the application with these options. */
 import { collect } from '../collect.js';
 import type { CommandLine } from '../command-line.js';
+import { print } from '../output.js';
 import { readCgroup } from './cgroup.js';
 import type { Finding } from './finding.js';
 import { findingsOf } from './findings.js';
@@ -12,7 +13,7 @@ export async function doctor(line: CommandLine): Promise<number> {
   const { origins } = await collect(line, process.env);
   const plan = planOf(origins, thisMachine);
   const findings = findingsOf({ machine: thisMachine, cgroup: readCgroup(thisMachine), plan });
-  process.stdout.write(reportText(findings));
+  print(reportText(findings));
   return findings.some(({ severity }) => severity === 'error') ? 1 : 0;
 }
 
