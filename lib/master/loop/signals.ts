@@ -2,18 +2,50 @@ import { onExit } from 'signal-exit';
 import type { MasterSignal } from '../../options/types.js';
 import { system } from '../../system/system.js';
 
-/** Installs a handler for each signal that does nothing but call `enqueue`. Returns what removes them. */
+type Occasion = MasterSignal | 'exit';
+
+/** What the Arbiters of this process do then, and the one listener of all: Node warns of more than ten, as of a leak. */
+interface Shared {
+  readonly acts: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const shared = new Map<Occasion, Shared>();
+
+function sharedOf(occasion: Occasion): Shared {
+  const known = shared.get(occasion);
+  if (known) return known;
+  const acts = new Set<() => void>();
+  const made = { acts, listener: () => [...acts].forEach((act) => void act()) };
+  shared.set(occasion, made);
+  return made;
+}
+
+/** Has `act` done then. Returns what takes this back; with the last one of an occasion the listener goes. */
+function hear(occasion: Occasion, act: () => void): () => void {
+  const { acts, listener } = sharedOf(occasion);
+  // A host may have removed all listeners that there were.
+  if (!process.listeners(occasion as MasterSignal).includes(listener)) {
+    if (occasion === 'exit') process.on(occasion, listener);
+    else system.onSignal(occasion, listener);
+  }
+  // The same function may be given twice.
+  const own = (): void => act();
+  acts.add(own);
+  return () => {
+    acts.delete(own);
+    if (acts.size === 0) process.removeListener(occasion, listener);
+  };
+}
+
+/** Has each signal do nothing but call `enqueue`. Returns what takes this back. */
 export function installSignals(names: readonly MasterSignal[], enqueue: (name: MasterSignal) => void): () => void {
-  const installed = new Map<MasterSignal, () => void>();
+  const installed: (() => void)[] = [];
   const remove = (): void => {
-    for (const [name, handler] of installed) process.removeListener(name, handler);
+    for (const forget of installed) forget();
   };
   try {
-    for (const name of names) {
-      const handler = (): void => enqueue(name);
-      installed.set(name, handler);
-      system.onSignal(name, handler);
-    }
+    for (const name of names) installed.push(hear(name, () => enqueue(name)));
   } catch (error) {
     // Node needs a pipe for the first one.
     remove();
@@ -31,6 +63,5 @@ export function installSignals(names: readonly MasterSignal[], enqueue: (name: M
  */
 export function atHostExit(cleanup: () => void, ownsSignals: boolean): () => void {
   if (!ownsSignals) return onExit(cleanup);
-  process.on('exit', cleanup);
-  return () => process.removeListener('exit', cleanup);
+  return hear('exit', cleanup);
 }
