@@ -185,10 +185,11 @@ function ownFlags(own: Readonly<Record<string, string | true>>): OwnFlags {
   };
 }
 
-/** Of `--access-log access.log` the file is no value: `--access-log` alone means something, and may stand before the application. */
+/** Of `--access-log access.log` the file is no value: `--access-log` alone means something, and may stand before the application. `--no-access-log` takes none at all. */
 function takesEither(flag: string): boolean {
   const meaning = MEANINGS.get(flag);
-  return meaning !== undefined && 'takes' in meaning && meaning.setting.takes === 'either';
+  if (meaning === undefined || 'own' in meaning) return false;
+  return meaning.takes === 'either' && meaning.setting.takes === 'either';
 }
 
 function unexpected(arg: string, target: string, astray: string | undefined): ArbiterError {

@@ -9,6 +9,8 @@ import type { Collected, Origin } from './collect.js';
 const SECRET_OPTIONS: ReadonlySet<OptionName> = new Set(['env', 'tls']);
 const SECRET_PART = /token|secret|passw|passphrase|key/i;
 const HIDDEN = '[not shown]';
+/** How deep a value is shown. */
+const DEPTH = 4;
 
 /** One line for each. */
 export function configText({ origins }: Collected): string {
@@ -33,17 +35,26 @@ function defaultOf(name: OptionName, { defaultValue, defaultText }: OptionRecord
 function valueText(name: OptionName, value: unknown): string {
   if (value === undefined) return '-';
   if (name === 'app' && value instanceof URL) return value.href;
-  return inspect(redacted(name, value), { breakLength: Number.POSITIVE_INFINITY, depth: 4, compact: true });
+  return inspect(redacted(name, value), { breakLength: Number.POSITIVE_INFINITY, depth: DEPTH, compact: true });
 }
 
 /** What a log or a ticket may be shown. */
-export function redacted(name: OptionName, value: unknown): unknown {
+export function redacted(name: OptionName, value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || value instanceof URL) return value;
-  if (name === 'logger') return `[a ${value.constructor?.name ?? 'logger'}]`;
-  if (Array.isArray(value)) return value.map((item) => redacted(name, item));
+  const isList = Array.isArray(value);
+  // A stream or a registry is no value to be read, and what is in it is its own. Below a depth nothing is shown, so a circle ends there.
+  if (name === 'logger' || !(isList || isPlain(value)) || depth > DEPTH) {
+    return `[a ${value.constructor?.name ?? (name === 'logger' ? name : 'object')}]`;
+  }
+  if (isList) return value.map((item) => redacted(name, item, depth + 1));
   const entries = Object.entries(value).map(([key, part]) => {
     const isSecret = SECRET_OPTIONS.has(name) || SECRET_PART.test(key);
-    return [key, isSecret && !(part instanceof URL) ? HIDDEN : redacted(name, part)];
+    return [key, isSecret && !(part instanceof URL) ? HIDDEN : redacted(name, part, depth + 1)];
   });
   return Object.fromEntries(entries);
+}
+
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }

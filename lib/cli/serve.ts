@@ -1,5 +1,6 @@
 /* `prefork APP`, and what `prefork run` does when it knows what its script is. */
 import { Arbiter } from '../arbiter.js';
+import { ArbiterError } from '../errors.js';
 import { say } from '../log/standard-error.js';
 import type { ArbiterOptions } from '../options/types.js';
 import { type Collected, collect, optionsOf } from './collect.js';
@@ -48,7 +49,11 @@ async function checkConfig(options: ArbiterOptions): Promise<void> {
   const bind = Array.isArray(options.bind) && options.bind.length === 0 ? [] : ['127.0.0.1:0'];
   const trial = { ...Object.fromEntries(others), bind, workers: 1, notify: false, logger: false } as never;
   const arbiter = new Arbiter(trial);
-  await arbiter.start();
+  await arbiter.start().catch((error) => {
+    if (error.code !== 'ERR_STATE') throw error;
+    // Nothing but a signal stops it before that.
+    throw new ArbiterError('ERR_STATE', 'the check was interrupted by a signal, before the application had booted');
+  });
   await arbiter.stop();
   print('the config is right, and the application boots\n');
 }

@@ -132,6 +132,36 @@ test('print_config shows values and where they come from, and no secret', async 
     assert.match(output, row);
 });
 
+test('print_config names a stream, and does not go through it', async (t) => {
+  const config = `import { PassThrough } from 'node:stream';
+    const accessLog = new PassThrough();
+    accessLog.owner = { accessLog };
+    const resourceLimits = { maxOldGenerationSizeMb: 64 };
+    export default { app: './app.mjs', accessLog, resourceLimits };`;
+  const { code, output } = await shell('prefork --print-config', {
+    cwd: folderOf(t, { 'prefork.config.mjs': config }),
+  });
+  assert.equal(code, 0, output);
+  assert.match(output, /^accessLog +'\[a PassThrough\]' +prefork\.config\.mjs$/m);
+  assert.match(output, /^resourceLimits +\{ maxOldGenerationSizeMb: 64 \} +prefork\.config\.mjs$/m);
+});
+
+test('check_config: a signal while the application boots is told as such', async (t) => {
+  const cwd = folderOf(t, {
+    'slow.mjs': "console.log('loads'); setInterval(() => {}, 1000); await new Promise(() => {});",
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const program = prefork(t, ['--check-config', 'slow.mjs'], { cwd });
+    await program.printed(/^loads$/m);
+    process.kill(program.pid, signal);
+    assert.deepEqual(await program.exited(), { code: 1, signal: null });
+    assert.match(
+      program.output,
+      /^prefork: the check was interrupted by a signal, before the application had booted$/m,
+    );
+  }
+});
+
 test('check_config: what is wrong, and what boots, also beside one that serves', async (t) => {
   const cwd = folderOf(t, { 'broken.mjs': "throw new Error('no database');" });
   const server = await occupy(t);

@@ -15,7 +15,9 @@ export async function loadApp(specifier: string): Promise<unknown> {
   ownModule.loaded(namespace);
   const found = pickExport(namespace, exported);
   if (found === undefined) {
-    const names = Object.keys(namespace).join(', ') || 'nothing';
+    const exports = exportsOf(namespace);
+    if (Object.hasOwn(exports, exported)) throw new Error(`the export '${exported}' of '${module}' is undefined`);
+    const names = Object.keys(exports).join(', ') || 'nothing';
     throw new Error(`'${module}' has no export '${exported}'; it exports ${names}`);
   }
   return found;
@@ -56,6 +58,12 @@ function withHint(error: unknown, folder: string, specifier: string): unknown {
     : `and there is no file '${path}' in ${folder}`;
   const whole = `${message} (without './' it is the name of a package; ${next})`;
   return Object.assign(error as Error, { message: whole, stack: stack?.replace(message, () => whole) });
+}
+
+/** As the module itself would say it: see {@link pickExport}. */
+function exportsOf(namespace: Namespace): Namespace {
+  const commonjs = namespace['default'] as Namespace | undefined;
+  return commonjs?.['__esModule'] === true ? commonjs : namespace;
 }
 
 function pickExport(namespace: Namespace, name: string): unknown {

@@ -151,6 +151,7 @@ test('what nobody knows is named, with what may have been meant', async (t) => {
     // What bash makes of `{port:9000,token:…}`.
     [['port:9000', 'token:of-sixteen-and-more'], {}, /^unexpected argument 'token:…': the application is 'port:9000'$/],
     [['./a.js', '--access-log', 'a.log'], {}, /: the application is '.\/a.js'; did you mean --access-log=a.log\?$/],
+    [['--no-logger', './a.js', 'x'], {}, /^unexpected argument 'x': the application is '.\/a.js'$/],
     [
       ['--trust-proxy', 'loopback', './a.js'],
       {},

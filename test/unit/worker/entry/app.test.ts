@@ -29,3 +29,31 @@ test('a file that is named as a package would be: the error says so', async (t) 
   writeFileSync(join(folder, 'node_modules/whole/package.json'), '{ "exports": "./index.mjs" }');
   await fails('whole', /package 'lacking' imported from [^(]*$/);
 });
+
+test('an export that is not there, and one that is undefined, are told apart', async (t) => {
+  const folder = temporaryFolder(t);
+  const compiled = "Object.defineProperty(exports, '__esModule', { value: true }); exports.other = 1;";
+  const modules: readonly [name: string, text: string, of: string, message: RegExp][] = [
+    [
+      'undefined.mjs',
+      'export default undefined; export const other = 1;',
+      '',
+      /^the export 'default' of '.*' is undefined$/,
+    ],
+    ['undefined.cjs', 'module.exports = undefined;', '', /^the export 'default' of '.*' is undefined$/],
+    ['named.mjs', 'export let app;', '#app', /^the export 'app' of '.*' is undefined$/],
+    ['none.mjs', 'export const other = 1;', '', /has no export 'default'; it exports other$/],
+    ['empty.mjs', '', '', /has no export 'default'; it exports nothing$/],
+    ['compiled.cjs', compiled, '', /has no export 'default'; it exports other$/],
+    [
+      'compiled-undefined.cjs',
+      `${compiled} exports.default = undefined;`,
+      '',
+      /^the export 'default' of '.*' is undefined$/,
+    ],
+  ];
+  for (const [name, text, of, message] of modules) {
+    writeFileSync(join(folder, name), text);
+    await assert.rejects(loadApp(join(folder, name) + of), { message }, name);
+  }
+});
