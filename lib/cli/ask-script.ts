@@ -6,15 +6,20 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { onExit } from 'signal-exit';
 import { ArbiterError } from '../errors.js';
+import { workerExecArgv } from '../master/workers/command.js';
+import { workerEnvironment } from '../master/workers/environment.js';
 import { LIBRARY } from '../options/library.js';
 import type { BindOption } from '../options/types.js';
 import type { Script } from '../protocol/script.js';
-import { withoutServiceVariables } from '../system/systemd.js';
 import { type Asked, silence } from '../worker/entry/listen-calls.js';
 import { printError } from './output.js';
+
+/** How long what a script has said last is waited for when it has ended, and somebody else still has its output. Milliseconds. */
+const LAST_OUTPUT = 1_000;
 
 /** What the process is started with: as the workers will be. */
 export interface ScriptPlace {
@@ -29,13 +34,10 @@ export interface ScriptPlace {
 export async function askScript(script: Script, place: ScriptPlace): Promise<BindOption> {
   const { path, args, port } = script;
   const probe = pathToFileURL(join(LIBRARY, 'cli/probe.js')).href;
-  const child = spawn(process.execPath, [...place.execArgv, '--import', probe, path, ...args], {
+  const { execArgv, variables } = workerEnvironment(place, process.env);
+  const child = spawn(process.execPath, [...workerExecArgv(execArgv), '--import', probe, path, ...args], {
     cwd: place.cwd,
-    env: {
-      ...withoutServiceVariables(process.env),
-      ...place.env,
-      ...(port !== undefined && { PREFORK_PROBE_PORT: String(port) }),
-    },
+    env: { ...variables, ...(port !== undefined && { PREFORK_PROBE_PORT: String(port) }) },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // What the script has started by then goes with it.
     detached: true,
@@ -50,14 +52,16 @@ export async function askScript(script: Script, place: ScriptPlace): Promise<Bin
           kill(child);
         }, limit)
       : undefined;
+  const output = [child.stdout, child.stderr].map(collect);
+  const closed = once(child, 'close').catch(() => undefined);
   try {
-    const [answer, output, [code, signal]] = await Promise.all([
+    const [answer, [code, signal]] = await Promise.all([
       text(child.stdio[3] as Readable).finally(() => kill(child)),
-      Promise.all([child.stdout, child.stderr].map((stream) => text(stream as Readable))),
-      once(child, 'close'),
+      once(child, 'exit'),
     ]);
     if (answer !== '') return bindOf(JSON.parse(answer) as Asked, place.cwd);
-    printError(output.join(''));
+    await Promise.race([closed, delay(LAST_OUTPUT, undefined, { ref: false })]);
+    printError(output.map((chunks) => Buffer.concat(chunks).toString()).join(''));
     const how = signal === null || signal === 'SIGKILL' ? `exit code ${code}` : `signal ${signal}`;
     throw new ArbiterError(
       'ERR_APP_LOAD',
@@ -68,7 +72,16 @@ export async function askScript(script: Script, place: ScriptPlace): Promise<Bin
   } finally {
     clearTimeout(timer);
     forget();
+    // What the script has started may have them, and outlive it.
+    for (const stream of [child.stdout, child.stderr]) stream?.destroy();
   }
+}
+
+/** Of what is read, so that the script never waits for room. */
+function collect(stream: Readable | null): Buffer[] {
+  const chunks: Buffer[] = [];
+  stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return chunks;
 }
 
 /** Whoever exports a handler needs no `run`. */

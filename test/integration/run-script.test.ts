@@ -1,15 +1,18 @@
 /* `prefork run`: scripts that listen by themselves, unchanged. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { describe } from 'node:test';
 import { amount } from '../helpers/amount.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES } from '../helpers/classes.js';
-import { prefork, readyAt, survivesReload } from '../helpers/command.js';
+import { COMMAND, prefork, readyAt, survivesReload } from '../helpers/command.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
+import { PACE } from '../helpers/pace.js';
 import { freePort, occupy, portOf, temporaryFolder } from '../helpers/place.js';
+import { Program } from '../helpers/program.js';
+import { eventually } from '../helpers/wait.js';
 
 const BIND = ['-b', '127.0.0.1:0'];
 const WORKERS = ['-w', '4', '--surge', '4'];
@@ -57,6 +60,57 @@ test('where the script listens is where it is served, if nobody says otherwise',
   const [path, ...args] = JSON.parse((await get(`${url}/argv`)).body);
   assert.deepEqual([path, ...args], [fixture('script-plain.cjs'), '--flag', '-w']);
   assert.doesNotMatch(program.output, /"level":"(?:warn|error)"/);
+});
+
+/** Code of a script that starts a program which has the script's output, and goes on until the folder of the script is gone. */
+const STAYS = `require('node:child_process').spawn(
+  process.execPath,
+  ['-e', "setInterval(() => require('node:fs').existsSync(process.argv[1]) || process.exit(), 50)", __filename],
+  { detached: true, stdio: 'inherit' },
+).unref();`;
+
+describe('where the script listens, it says in a process as that of a worker', { concurrency: 2 }, () => {
+  const script = `require('node:http').createServer((_, response) => response.end(process.env.TOWN)).listen(process.env.PORT, '127.0.0.1');`;
+  const cases: Readonly<Record<string, { flags?: string[]; args?: string[]; before?: string }>> = {
+    // Relative to where the command is called, not to where the workers are.
+    "a file of variables of the command's own": { flags: ['--env-file=own.env'] },
+    'a file of variables of the workers': { args: ['--exec-argv=--env-file=../own.env'] },
+    'a debugger that is waited for': {
+      flags: ['--env-file=own.env'],
+      args: ['--exec-argv=--inspect-brk=127.0.0.1:0'],
+    },
+    'another program that keeps its output': {
+      flags: ['--env-file=own.env'],
+      before: STAYS,
+    },
+  };
+  for (const [what, { flags = [], args = [], before = '' }] of Object.entries(cases)) {
+    test(what, async (t) => {
+      const port = await freePort(t);
+      const cwd = temporaryFolder(t);
+      mkdirSync(join(cwd, 'sub'));
+      writeFileSync(join(cwd, 'own.env'), `PORT=${port}\nTOWN=Oslo\n`);
+      writeFileSync(join(cwd, 'sub/script.cjs'), before + script);
+      const command = [COMMAND, '-w', '1', '--cwd', 'sub', ...args, 'run', 'script.cjs'];
+      const env = { ...PACE, ...process.env };
+      const program = new Program(t, process.execPath, [...flags, ...command], { cwd, env });
+      const url = await readyAt(program);
+      assert.equal(url, `http://127.0.0.1:${port}`);
+      assert.equal((await get(url)).body, 'Oslo');
+    });
+  }
+});
+
+test('a script that ends, and leaves its output to another program, is not waited for', async (t) => {
+  const script = join(temporaryFolder(t), 'ends.cjs');
+  writeFileSync(
+    script,
+    `console.log('no database');
+    ${STAYS}`,
+  );
+  const program = prefork(t, ['-w', '1', '--boot-timeout', '0', 'run', script]);
+  await program.printed(/^no database[\s\S]*had not called listen\(\) of an HTTP server/m);
+  await eventually(() => program.child.exitCode === 4, 'the exit of the command');
 });
 
 test('a second server of the script is not bound, and told; --script-port says which one is meant', async (t) => {

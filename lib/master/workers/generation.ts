@@ -1,14 +1,13 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { envFiles, readEnvFiles, splitEnvFiles } from '../../options/env-files.js';
 import { libraryAt } from '../../options/library.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
 import { decodeScript, encodeScript } from '../../protocol/script.js';
 import { files } from '../../system/files.js';
 import { system } from '../../system/system.js';
-import { withoutServiceVariables } from '../../system/systemd.js';
 import { type Command, SHELL, workerCommand } from './command.js';
+import { workerEnvironment } from './environment.js';
 import { type TicketKeys, ticketKeysFor, withSessionContext } from './ticket-keys.js';
 
 /**
@@ -41,15 +40,8 @@ export function newGeneration(
   options: ResolvedOptions,
   environment: NodeJS.ProcessEnv = process.env,
 ): Generation {
-  const { source, workerClass, env, argv, library, tls } = options;
-  // Their variables are settled here: a worker that is started later would find what the files say by then.
-  const { flags: execArgv, files } = splitEnvFiles(options.execArgv, options.cwd);
-  // Those of the host's own flags are in its environment.
-  const further = options.execArgv === process.execArgv ? [] : readEnvFiles(files);
-  const variables = {
-    ...Object.fromEntries(further),
-    ...envFiles.renew({ ...withoutServiceVariables(environment), ...env }),
-  };
+  const { source, workerClass, argv, library, tls } = options;
+  const { execArgv, variables } = workerEnvironment(options, environment);
   const nodeOptions = variables['NODE_OPTIONS'] ?? '';
   const follow = followsLinks([...execArgv, nodeOptions]);
   const cwd = follow(options.cwd);
