@@ -51,7 +51,7 @@ export class Proxies {
     const { header } = this.#spec;
     const named = header === 'forwarded' ? '' : valuesOf(rawHeaders, 'x-forwarded-for');
     if (named !== '') return named.split(',');
-    return header === 'x-forwarded-for' ? [] : forwardedFor(valuesOf(rawHeaders, 'forwarded'));
+    return header === 'x-forwarded-for' ? [] : forwardedFor(linesOf(rawHeaders, 'forwarded'));
   }
 }
 
@@ -59,11 +59,19 @@ export class Proxies {
 export function valuesOf(rawHeaders: readonly string[], name: string): string {
   let values = '';
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const given = rawHeaders[index] as string;
-    if (given.length !== name.length || !begins(given, name) || given.toLowerCase() !== name) continue;
+    if (!isNamed(rawHeaders[index] as string, name)) continue;
     values = values === '' ? (rawHeaders[index + 1] as string) : `${values},${rawHeaders[index + 1]}`;
   }
   return values;
+}
+
+/** The same, each by itself. */
+function linesOf(rawHeaders: readonly string[], name: string): string[] {
+  return rawHeaders.filter((_, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1] as string, name));
+}
+
+function isNamed(given: string, name: string): boolean {
+  return given.length === name.length && begins(given, name) && given.toLowerCase() === name;
 }
 
 /** Whether their first letters are the same, in whatever case: of most that are as long, that is known before another string is made of one. */
@@ -71,18 +79,36 @@ function begins(given: string, name: string): boolean {
   return (given.charCodeAt(0) | 32) === (name.charCodeAt(0) | 32);
 }
 
-/** RFC 7239, 4: `for=192.0.2.43;proto=https, for="[2001:db8::17]:4711"`. What stands between quotes separates nothing. */
-const PAIR = /\s*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*|[;,]|[^;,]+/g;
+/**
+ * What ends there: a pair of RFC 7239, 4, as in `for=192.0.2.43;proto=https, for="[2001:db8::17]:4711"`, or none, and what separates it from those in front. A lookbehind is
+ * matched from its end: what stands in front, which a client may have written, has no part in it.
+ */
+const LAST_PAIR = /(?<=(^|[;,])([ \t]*(?:([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))[ \t]*)?))/y;
 
-/** The `for` of each hop; empty of one without. */
-export function forwardedFor(text: string): string[] {
-  if (text === '') return [];
-  const hops = [''];
-  for (const [found, name, quoted, plain] of text.matchAll(PAIR)) {
-    if (found === ',') hops.push('');
-    else if (name?.toLowerCase() === 'for') hops[hops.length - 1] = quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '';
+/**
+ * The `for` of each hop; empty of one without. A client may write what it likes, a quote that it leaves open for one, and its proxy puts its own element behind that, in the same line
+ * or in one of its own. So each line is read by itself, from its end. Behind what cannot be read, all that stands in front says nothing: it is one hop, which is empty.
+ */
+export function forwardedFor(lines: readonly string[]): string[] {
+  const hops: string[] = [];
+  for (const line of lines.toReversed()) {
+    let hop = '';
+    for (let at = line.length, separator = ','; separator !== ''; ) {
+      LAST_PAIR.lastIndex = at;
+      const found = LAST_PAIR.exec(line);
+      if (!found) return ['', ...hops.reverse()];
+      const [, before = '', pair = '', name, quoted, plain] = found;
+      // Of several in one element, the last one counts.
+      if (hop === '' && name?.toLowerCase() === 'for') hop = quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '';
+      separator = before;
+      at -= pair.length + before.length;
+      if (separator === ';') continue;
+      hops.push(hop);
+      if (hops.length === MAX_HOPS) return hops.reverse();
+      hop = '';
+    }
   }
-  return hops;
+  return hops.reverse();
 }
 
 /** An address without its port, brackets and the form of IPv4 in IPv6; undefined for what is none. */

@@ -47,7 +47,7 @@ test('of several hops it is the last one that is no trusted proxy', () => {
 
 test('Forwarded, RFC 7239: quotes hold commas, and names of no address are none', () => {
   assert.deepEqual(
-    forwardedFor('for=192.0.2.43, For="[2001:db8:cafe::17]:4711";by=1, proto=http;for=unknown, for="a,b;c"'),
+    forwardedFor(['for=192.0.2.43, For="[2001:db8:cafe::17]:4711";by=1, proto=http;for=unknown, for="a,b;c"']),
     [...['192.0.2.43', '[2001:db8:cafe::17]:4711', 'unknown', 'a,b;c']],
   );
   const some = proxies(['10.0.0.0/8']);
@@ -56,6 +56,38 @@ test('Forwarded, RFC 7239: quotes hold commas, and names of no address are none'
     '2001:db8::17',
   );
   assert.equal(some.clientOf('10.0.0.1', ['Forwarded', 'for=_hidden, for=10.0.0.9']), '10.0.0.9');
+});
+
+test('Forwarded: whatever a client has written in front, in a line of its own or in the same, what its proxy adds is read', () => {
+  const some = proxies({ from: '10.0.0.0/8', header: 'forwarded' });
+  const client = (...lines: string[]): string =>
+    some.clientOf(
+      '10.0.0.1',
+      lines.flatMap((line) => ['Forwarded', line]),
+    );
+  const quoted = String.raw`for="[2001:db8::7]:4711";ext="a\\\"b,for=6.6.6.6;c\\"`;
+  for (const own of ['for=192.0.2.7', 'for="192.0.2.7:4711"', 'For="[2001:db8::7]:4711" ; proto=https;', quoted]) {
+    const expected = own.includes('192') ? '192.0.2.7' : '2001:db8::7';
+    for (const given of [
+      ...['', ',', 'for=6.6.6.6', 'for="', 'for=6.6.6.6;x="', 'for=6.6.6.6;x="\\', 'for="6.6.6.6', '"', '\\'],
+      ...['for=6.6.6.6;x="a\\"', 'for=6.6.6.6;x=', 'for=6.6.6.6 x', 'for=6.6.6.6;'.repeat(500)],
+    ]) {
+      assert.equal(client(given, own), expected, `${given} in a line in front of ${own}`);
+      assert.equal(client(`${given}, ${own}`), expected, `${given} in front of ${own}`);
+      assert.equal(client(given, own, 'for=10.0.0.2'), expected, `${given} in front of ${own}, and another proxy`);
+    }
+  }
+});
+
+test('Forwarded: what cannot be read names nobody, and nobody in front of it counts', () => {
+  const some = proxies({ from: '10.0.0.0/8', header: 'forwarded' });
+  for (const wrong of ['for=6.6.6.6;x="', '6.6.6.6', 'for="6.6.6.6"x', 'for=6.6.6.6 7', 'for =6.6.6.6', '=', 'x="']) {
+    assert.deepEqual(forwardedFor([`for=6.6.6.6, ${wrong}`, 'for=10.0.0.2']), ['', '10.0.0.2'], wrong);
+    assert.equal(some.clientOf('10.0.0.1', ['forwarded', `for=6.6.6.6, ${wrong}`]), '10.0.0.1', wrong);
+    assert.equal(some.clientOf('10.0.0.1', ['forwarded', wrong, 'FORWARDED', 'for=10.0.0.2']), '10.0.0.2', wrong);
+  }
+  assert.deepEqual(forwardedFor(['for=1;', 'proto=http', 'for=2,,']), ['1', '', '2', '', '']);
+  assert.deepEqual(forwardedFor([]), []);
 });
 
 test('which of the two headers is believed', () => {
