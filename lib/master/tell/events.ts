@@ -92,7 +92,7 @@ export interface ArbiterEvents {
   'worker:slow': [worker: WorkerInfo, report: SlowReport];
   /** The error that a worker ends with, with its own stack; before its `worker:exit`. */
   'worker:error': [worker: WorkerInfo, error: Error];
-  /** Something that an operator should know, and that ends nothing; each kind at most once a minute for each worker, or thread. */
+  /** Something that an operator should know, and that ends nothing; each kind at most once a minute for each worker, or thread; lost lines of the access log once more when it ends. */
   'worker:warning': [worker: WorkerInfo, warning: WorkerWarning];
   /** A thread of a threaded worker ended without being told to; its error was in a `worker:error` before, if it had one. */
   'thread:exit': [worker: WorkerInfo, exit: ThreadExit];

@@ -12,14 +12,13 @@ import { countWrites, Entry } from './entry.js';
 import { asksClient, compileFormat, type Facts, type Format } from './format.js';
 import { watchInterim } from './interim.js';
 import type { Lines } from './lines.js';
+import { QUIET, tellLost } from './loss.js';
 import { RequestIds } from './request-id.js';
 import { followUpgrade } from './upgrade.js';
 
 /** How long a line may wait for others, and for a reader that is slow. Milliseconds. */
 const PAUSE = 5;
 const LONG_PAUSE = 100;
-/** How often it is told that lines are lost. Milliseconds. */
-const QUIET = 10_000;
 /** How long a process that ends tries to get rid of what still waits, and between two attempts of that. Milliseconds. */
 const LAST = 100;
 const LAST_PAUSE = 5;
@@ -36,9 +35,6 @@ export interface Visit {
   readonly began: number;
 }
 
-/** Tells the operator: so many lines were lost. */
-export type TellLoss = (message: string) => void;
-
 export class Access {
   readonly #lines: Lines | undefined;
   readonly #format: Format;
@@ -50,8 +46,6 @@ export class Access {
   #isDue = false;
   /** Nobody takes what waits: it is tried again now and then, not with each line. */
   #isStuck = false;
-  #told = Number.NEGATIVE_INFINITY;
-  tellLoss: TellLoss = () => undefined;
   readonly #close = (entry: Entry, now: number): void => this.#write(entry, now);
   /** Whether it matters who has connected: to ask the system takes a call for each connection. */
   readonly #asksPeer: boolean;
@@ -149,10 +143,10 @@ export class Access {
     const wasStuck = this.#isStuck;
     this.#isStuck = !lines.flush();
     if (this.#isStuck && !wasStuck) this.#tryAgain();
-    if (lines.lost > 0) this.#countLost(lines, QUIET);
+    tellLost(lines, QUIET);
   }
 
-  /** This process, or thread, ends now: whatever is under way gets its line, and nothing waits any more. */
+  /** This process, or thread, ends now: whatever is under way gets its line, and nothing waits any more: what nobody takes by then is lost. */
   leave(): void {
     const lines = this.#lines;
     if (!lines) return;
@@ -162,7 +156,8 @@ export class Access {
     }
     const pause = new Int32Array(new SharedArrayBuffer(4));
     for (let waited = 0; !lines.flush() && waited < LAST; waited += LAST_PAUSE) Atomics.wait(pause, 0, 0, LAST_PAUSE);
-    if (lines.lost > 0) this.#countLost(lines, 0);
+    lines.drop();
+    tellLost(lines);
   }
 
   #add(entry: Entry): void {
@@ -202,16 +197,5 @@ export class Access {
       this.#isDue = true;
       this.#timer.refresh();
     }
-  }
-
-  #countLost(lines: Lines, quiet: number): void {
-    const now = performance.now();
-    if (now - this.#told < quiet) return;
-    this.#told = now;
-    const { lost, why } = lines;
-    lines.lost = 0;
-    this.tellLoss(
-      `${lost === 1 ? 'a line' : `${lost} lines`} of the access log could not be written, and are lost: ${why}`,
-    );
   }
 }

@@ -4,11 +4,17 @@ import { Line, MAX_LINE, NEW_LINE } from './line.js';
 /** How much may wait to be written, and how much is written without waiting for more. Bytes. */
 const ROOM = 131_072;
 const BATCH = 32_768;
-/** In front of the lines: how long they are, the descriptor that they are for, and whether the last thing written to that was a part of a line, because the disk is full. */
-const HEAD = 12;
+/**
+ * In front of the lines: how long they are, the descriptor that they are for, whether the last thing written to that may be a part of a line, because the disk is full, and how many
+ * lines are lost and have not been told of.
+ */
+const HEAD = 16;
 const LENGTH = 0;
 const DESCRIPTOR = 1;
 const TORN = 2;
+const LOST = 3;
+
+const NOBODY = 'nobody reads it, or not fast enough';
 
 /** Memory for lines that wait, where another thread finds them: if this one hangs or dies, that one writes them. */
 export function newLines(fd: number): SharedArrayBuffer {
@@ -29,9 +35,8 @@ export class Lines {
   /** Whose kind is known. */
   #known = -1;
   #isFile = false;
-  /** So many lines found no room since that was last asked for, and why. */
-  lost = 0;
-  why = '';
+  /** Why lines are lost. */
+  why: string = NOBODY;
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory, 0, HEAD / 4);
@@ -49,6 +54,15 @@ export class Lines {
     this.#words[DESCRIPTOR] = fd;
     this.#words[TORN] = 0;
     this.#known = -1;
+  }
+
+  /** So many lines are lost, and nobody has been told: who comes after a thread that dies finds this too. */
+  get lost(): number {
+    return this.#words[LOST] as number;
+  }
+
+  set lost(lost: number) {
+    this.#words[LOST] = lost;
   }
 
   /** Whether something waits. */
@@ -86,10 +100,11 @@ export class Lines {
       }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      this.why = code === 'EAGAIN' ? 'nobody reads it, or not fast enough' : message;
+      this.why = code === 'EAGAIN' ? NOBODY : message;
       if (code !== 'EAGAIN') {
-        if (this.#isFile && start > 0) this.#words[TORN] = this.#bytes[start - 1] === NEW_LINE ? 0 : 1;
-        this.#drop(start);
+        // Also where it has taken nothing of these, or whole lines: what stands at the end by now may be a part of another process's. At worst a line is empty.
+        if (this.#isFile) this.#words[TORN] = 1;
+        this.#count(start);
         start = this.#length;
       }
     }
@@ -97,6 +112,13 @@ export class Lines {
     if (this.#length > 0 && start > 0) this.#bytes.copyWithin(0, start, start + this.#length);
     this.#words[LENGTH] = this.#length;
     return this.#length === 0;
+  }
+
+  /** Nobody will write what waits: it is lost. */
+  drop(): void {
+    this.#count(0);
+    this.#length = 0;
+    this.#words[LENGTH] = 0;
   }
 
   #look(fd: number): void {
@@ -110,7 +132,8 @@ export class Lines {
     return this.#bytes.lastIndexOf(NEW_LINE, start + MAX_LINE - 1) + 1;
   }
 
-  #drop(start: number): void {
+  /** What waits from there on is lost. */
+  #count(start: number): void {
     for (let at = start; at < this.#length; at++) if (this.#bytes[at] === NEW_LINE) this.lost++;
   }
 }

@@ -4,6 +4,7 @@ import { type Refusal, refusalPage } from '../raw-response.js';
 import { plainAddress, UNIX } from './client.js';
 import { compileFormat, type Facts } from './format.js';
 import { Lines } from './lines.js';
+import { tellLost } from './loss.js';
 
 /**
  * Clients that have been answered in the place of a thread that hangs, by `bidFarewell()`: what their lines say.
@@ -31,7 +32,7 @@ export function farewells(
   });
 }
 
-/** Writes the lines that a thread has left behind, which hangs for good or is no more, and these. */
+/** Writes the lines that a thread has left behind, which hangs for good or is no more, and these; and tells of those that nobody takes. */
 export function writeLeft(
   memory: SharedArrayBuffer | undefined,
   access?: AccessSpec,
@@ -42,4 +43,6 @@ export function writeLeft(
   const format = access && further.length > 0 ? compileFormat(access.format) : undefined;
   if (format) for (const facts of further) lines.add(format, facts);
   lines.flush();
+  lines.drop();
+  tellLost(lines);
 }

@@ -7,6 +7,7 @@ import { errorText } from '../../log/stack.js';
 import { say } from '../../log/standard-error.js';
 import type { WorkerSpec } from '../../protocol/spec.js';
 import { STATE } from '../../scoreboard/scoreboard.js';
+import { onLoss } from '../access/loss.js';
 import { access } from '../access/own.js';
 import { departure, drainTimes, LEAVES, ORPHANED } from '../drain-signal.js';
 import { failureReport } from '../failures.js';
@@ -219,9 +220,7 @@ export function startLifecycle(
   };
 
   noteRest(0);
-  if (access)
-    access.tellLoss = (message) =>
-      tell({ type: 'warning', code: 'access-log', message, ...(thread !== undefined && { thread }) });
+  onLoss((message) => tell({ type: 'warning', code: 'access-log', message, ...(thread !== undefined && { thread }) }));
   const serve = (id: number): unknown => draining || crashing || quitting || standby.give(id);
   const stacks = (ask: number): void => {
     const answering = { vitals: pulse.vitals, slot: index, thread, servant: ordered };

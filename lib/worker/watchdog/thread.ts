@@ -10,6 +10,7 @@ import { type AccessSpec, type ClockLimits, FD } from '../../protocol/spec.js';
 import { peersOf } from '../../system/peers.js';
 import { killOwnGroup } from '../../system/process-group.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
+import { onLoss } from '../access/loss.js';
 import { farewells, writeLeft } from '../access/rescue.js';
 import { hungAddress } from '../insight/client-address.js';
 import type { Looking } from '../insight/look.js';
@@ -149,6 +150,7 @@ function tell(message: WorkerMessage): void {
   }
 }
 
+onLoss((message) => tell({ type: 'warning', code: 'access-log', message }));
 look();
 // The port keeps no thread alive; without a timer it would end.
 parentPort?.unref();

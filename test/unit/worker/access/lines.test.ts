@@ -7,6 +7,7 @@ import test, { type TestContext } from 'node:test';
 import { ANYWHERE } from '../../../../build/worker/access/escape.js';
 import { type Line, MAX_LINE } from '../../../../build/worker/access/line.js';
 import { Lines, newLines } from '../../../../build/worker/access/lines.js';
+import { onLoss } from '../../../../build/worker/access/loss.js';
 import { writeLeft } from '../../../../build/worker/access/rescue.js';
 import { temporaryFolder } from '../../../helpers/place.js';
 
@@ -145,6 +146,55 @@ test('a disk that was full for a while: what was begun stands by itself, however
   }
   assert.equal(readFileSync(path, 'latin1'), 'SECON\nnext\n'.repeat(3));
   assert.equal(lines.lost, 6);
+});
+
+test('a disk that was full for a while: what another process has begun stands by itself, whether this one has written nothing meanwhile or whole lines', (t) => {
+  const path = join(temporaryFolder(t), 'log');
+  const open1 = (): Lines => new Lines(newLines(open(t, path, O_WRONLY | O_APPEND | O_CREAT)));
+  const [torn, idle, busy] = [open1(), open1(), open1()];
+  const disk = limitDisk(t);
+  const write = (lines: Lines, room: number, text: string): void => {
+    disk.room = room;
+    lines.add(say, text);
+    assert.equal(lines.flush(), true);
+  };
+  write(torn, 5, 'FIRST LINE');
+  write(idle, 0, 'nothing of it');
+  write(idle, Number.POSITIVE_INFINITY, 'next');
+  busy.add(say, 'x'.repeat(9));
+  write(busy, 10, 'no more');
+  write(torn, 3, 'SECOND LINE');
+  write(busy, Number.POSITIVE_INFINITY, 'last');
+  // An empty line costs less than one that is glued to another.
+  assert.deepEqual(readFileSync(path, 'latin1').split('\n').filter(Boolean), [
+    'FIRST',
+    'next',
+    'xxxxxxxxx',
+    'SE',
+    'last',
+  ]);
+});
+
+test('what nobody takes of a thread that is no more is counted and told, with what it had lost and not told of itself', (t) => {
+  const path = join(temporaryFolder(t), 'fifo');
+  execFileSync('mkfifo', [path]);
+  const reader = open(t, path, O_RDONLY | O_NONBLOCK);
+  const memory = newLines(open(t, path, O_WRONLY | O_NONBLOCK));
+  const lines = new Lines(memory);
+  const count = 300;
+  for (let index = 0; index < count; index++) if (lines.add(say, line(index, 1_500))) lines.flush();
+  const said: string[] = [];
+  onLoss((message) => said.push(message));
+  writeLeft(memory);
+  writeLeft(memory);
+  const came = readSync(reader, Buffer.alloc(1 << 20)) / 1_500;
+  assert.deepEqual(said, [
+    `${count - came} lines of the access log could not be written, and are lost: nobody reads it, or not fast enough`,
+  ]);
+  const one = newLines(99_999);
+  new Lines(one).add(say, 'a');
+  writeLeft(one);
+  assert.match(said[1] as string, /^a line of the access log could not be written, and is lost: EBADF/);
 });
 
 test('another file begins with a line, whatever became of the one before', (t) => {
