@@ -1,6 +1,6 @@
 import type { Aggregator, MetricsMessage, MetricType, OwnMetric } from '../../protocol/metrics.js';
-import type { Family, Sample } from './exposition.js';
-import { goesOn, groupsOf, merge, type Series, seriesOf } from './series.js';
+import type { Family } from './exposition.js';
+import { goesOn, groupsOf, merge, type Series, seriesOf, total } from './series.js';
 
 /** So many series of workers that are gone are kept: whoever has labels without end must not fill the master's memory. */
 const MOST = 10_000;
@@ -13,8 +13,7 @@ interface Meta {
   readonly aggregator: Aggregator;
 }
 
-interface Metric {
-  readonly type: MetricType;
+interface Metric extends Meta {
   readonly series: Series;
 }
 
@@ -30,10 +29,10 @@ type Warn<Worker> = (worker: Worker, message: string) => void;
  */
 export class OwnNumbers<Worker> {
   readonly #sources = new Map<Worker, Map<number, Source>>();
-  /** As it was told last. */
+  /** As it was told last, for those that nobody has who lives. */
   readonly #metas = new Map<string, Meta>();
-  /** Of who is gone, by the name of the metric. */
-  readonly #base = new Map<string, { readonly type: MetricType; readonly series: Map<string, Sample> }>();
+  /** Of who is gone, by type and name of the metric: of another type it is another metric, and the code that has it may come back. Of each what was counted together. */
+  readonly #base = new Map<string, Map<string, Series>>();
   #kept = 0;
   readonly #warn: Warn<Worker>;
   /** What has been warned of: each is told once. */
@@ -74,15 +73,17 @@ export class OwnNumbers<Worker> {
   families(): Family[] {
     const found: Family[] = [];
     const shown = new Map<string, number>();
-    for (const [name, { type, help, aggregator }] of this.#metas) {
-      if (aggregator === 'omit') continue;
+    for (const [name, last] of this.#metas) {
       const living = [...this.#sources.values()].flatMap((threads) =>
         [...threads.values()].flatMap((metrics) => metrics.get(name) ?? []),
       );
-      const base = this.#base.get(name);
-      // Of another type it is another metric, of code that is gone.
-      const of = [...(base ? [base] : []), ...living].filter((one) => one.type === type).map(({ series }) => series);
-      const merged = merge(of, type === 'gauge' ? aggregator : 'sum');
+      // The worker that was started last has the newest code, as long as it lives: one whose reload has failed says nothing any more.
+      const { type, help, aggregator } = living.at(-1) ?? last;
+      if (aggregator === 'omit') continue;
+      const base = [...(this.#base.get(keyOf(name, type))?.values() ?? [])].flatMap((group) => [...group]);
+      // Of another type it is another metric, of other code.
+      const of = living.filter((one) => one.type === type).map(({ series }) => series);
+      const merged = type === 'gauge' ? merge(of, aggregator) : total(name, type, [new Map(base), ...of]);
       if (type !== 'gauge') for (const [key, sample] of merged) shown.set(key, this.#atLeast(key, sample.value));
       const samples = [...merged].map(([key, sample]) => ({ ...sample, value: shown.get(key) ?? sample.value }));
       found.push({ name, type, help, samples });
@@ -104,10 +105,14 @@ export class OwnNumbers<Worker> {
       const { name, type, help, aggregator } = metric;
       const [known, series] = [found.get(name), seriesOf(metric)];
       if (known === undefined) {
-        found.set(name, { type, series });
+        found.set(name, { type, help, aggregator, series });
         this.#metas.set(name, { type, help, aggregator });
       } else if (known.type === type) {
-        found.set(name, { type, series: merge([known.series, series], type === 'gauge' ? aggregator : 'sum') });
+        const both = [known.series, series];
+        found.set(name, {
+          ...known,
+          series: type === 'gauge' ? merge(both, known.aggregator) : total(name, type, both),
+        });
       } else {
         this.#warnOnce(
           worker,
@@ -123,9 +128,9 @@ export class OwnNumbers<Worker> {
     for (const [name, { type, series }] of before) {
       if (type === 'gauge') continue;
       const next = after?.get(name);
-      for (const group of groupsOf(name, series)) {
+      for (const [own, group] of groupsOf(name, series)) {
         if (next?.type === type && goesOn(name, group, next.series)) continue;
-        if (this.#keep(name, type, group)) continue;
+        if (this.#keep(name, type, own, group)) continue;
         this.#warnOnce(
           worker,
           `more than ${MOST} series of workers that have ended are too many to be kept: those of further ones are lost, and their counters fall. Are there labels without end, as of an id or a path?`,
@@ -135,20 +140,15 @@ export class OwnNumbers<Worker> {
   }
 
   /** All of it, or nothing: a part of a histogram is none. Returns whether there was room. */
-  #keep(name: string, type: MetricType, group: ReadonlyMap<string, Sample>): boolean {
-    let base = this.#base.get(name);
-    if (base?.type !== type) {
-      this.#kept -= base?.series.size ?? 0;
-      base = { type, series: new Map() };
-      this.#base.set(name, base);
-    }
-    const { series } = base;
-    const more = [...group.keys()].filter((key) => !series.has(key)).length;
+  #keep(name: string, type: MetricType, own: string, group: Series): boolean {
+    const key = keyOf(name, type);
+    const base = this.#base.get(key) ?? new Map<string, Series>();
+    const before = base.get(own);
+    const all = before ? total(name, type, [before, group]) : group;
+    const more = all.size - (before?.size ?? 0);
     if (more > 0 && this.#kept + more > MOST) return false;
     this.#kept += more;
-    for (const [key, sample] of group) {
-      series.set(key, { ...sample, value: sample.value + (series.get(key)?.value ?? 0) });
-    }
+    this.#base.set(key, base.set(own, all));
     return true;
   }
 
@@ -157,4 +157,8 @@ export class OwnNumbers<Worker> {
     this.#warned.add(message);
     this.#warn(worker, message);
   }
+}
+
+function keyOf(name: string, type: MetricType): string {
+  return `${type} ${name}`;
 }

@@ -1,5 +1,5 @@
 /* The samples of a metric, each with labels of its own: those of several sources together, and whether they count on. */
-import type { Aggregator, OwnMetric } from '../../protocol/metrics.js';
+import type { Aggregator, MetricType, OwnMetric } from '../../protocol/metrics.js';
 import type { Labels, Sample } from './exposition.js';
 
 /** By {@link keyOf}. */
@@ -20,8 +20,11 @@ function keyOf(name: string, labels: Labels): string {
   return JSON.stringify([name, ...pairs]);
 }
 
-/** What was counted together, and begins anew together: all buckets of a histogram that have the same labels otherwise, with their sum and count. Of a counter, each by itself. */
-export function groupsOf(metric: string, series: Series): Iterable<Series> {
+/**
+ * What was counted together, and begins anew together: all buckets of a histogram that have the same labels otherwise, with their sum and count. Of a counter, each by itself. By what tells
+ * them from each other.
+ */
+export function groupsOf(metric: string, series: Series): ReadonlyMap<string, Series> {
   const groups = new Map<string, Map<string, Sample>>();
   for (const [key, sample] of series) {
     const { le: _, ...others } = sample.labels;
@@ -29,7 +32,7 @@ export function groupsOf(metric: string, series: Series): Iterable<Series> {
     const group = groups.get(own) ?? new Map<string, Sample>();
     groups.set(own, group.set(key, sample));
   }
-  return groups.values();
+  return groups;
 }
 
 /** Whether it counts on: all of it is there, and nothing is less. What was observed may be negative, so a sum is judged by what stands beside it. */
@@ -38,6 +41,62 @@ export function goesOn(metric: string, group: Series, after: Series): boolean {
     const next = after.get(key);
     return next !== undefined && (next.value >= value || (name === `${metric}_sum` && group.size > 1));
   });
+}
+
+/** What several sources have counted of a metric, together. */
+export function total(metric: string, type: MetricType, all: readonly Series[]): Series {
+  return merge(type === 'histogram' ? aligned(metric, all) : all, 'sum');
+}
+
+/** In a key, the bound of a bucket. What looks like that in the text of a label has other quotes. */
+const BOUND = /,\["le","(?:[^"\\]|\\.)*"\]/;
+
+/**
+ * Histograms of one name may have other buckets: those of the next version of the code. A bucket counts all that is below its bound, so a source that lacks one has there what it has at its next
+ * smaller one: at least so much was below. Then each count grows with the bounds, and none falls.
+ */
+function aligned(metric: string, all: readonly Series[]): readonly Series[] {
+  const ladders = new Map<string, Ladder>();
+  for (const series of all) {
+    for (const [key, sample] of series) {
+      if (sample.name !== `${metric}_bucket`) continue;
+      const own = key.replace(BOUND, '');
+      const ladder = ladders.get(own) ?? { rungs: new Map<string, Sample>(), among: new Set<Series>(), count: 0 };
+      if (ladder.count === 0) ladders.set(own, ladder);
+      ladder.rungs.set(key, sample);
+      ladder.among.add(series);
+      ladder.count++;
+    }
+  }
+  // Mostly, all who have one have the same.
+  const uneven = [...ladders.values()].filter(({ rungs, among, count }) => count < rungs.size * among.size);
+  if (uneven.length === 0) return all;
+  const sorted = uneven.map(({ rungs }) => [...rungs].sort(([, a], [, b]) => boundOf(a) - boundOf(b)));
+  return all.map((series) => {
+    const full = new Map<string, Sample>();
+    for (const rungs of sorted) {
+      let value = 0;
+      for (const [key, sample] of rungs) {
+        value = series.get(key)?.value ?? value;
+        full.set(key, { ...sample, value });
+      }
+    }
+    for (const [key, sample] of series) if (!full.has(key)) full.set(key, sample);
+    return full;
+  });
+}
+
+/** All buckets with the same labels otherwise, who has any of them, and how many they have together. */
+interface Ladder {
+  readonly rungs: Map<string, Sample>;
+  readonly among: Set<Series>;
+  count: number;
+}
+
+function boundOf({ labels }: Sample): number {
+  const bound = Number(labels['le']);
+  // `+Inf` is none that JavaScript knows.
+  return Number.isFinite(bound) ? bound : Number.MAX_VALUE;
 }
 
 /** A metric of several sources as one. */

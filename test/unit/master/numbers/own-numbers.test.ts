@@ -2,42 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { OwnNumbers } from '../../../../build/master/numbers/own-numbers.js';
-import { type OwnMetric, type OwnSample, readMetrics } from '../../../../build/protocol/metrics.js';
-
-type Given = Partial<OwnMetric> & { readonly values?: unknown };
-const metric = (given: Given): OwnMetric =>
-  readMetrics([{ name: 'm', type: 'counter', help: 'h', ...given }]).metrics[0] as OwnMetric;
-const counter = (value: number, labels = {}): OwnMetric => metric({ values: [{ labels, value }] });
-const gauge = (value: number, aggregator: string): OwnMetric =>
-  metric({ type: 'gauge', aggregator: aggregator as never, values: [{ labels: {}, value }] });
-const noWarning = (_: string, message: string): void => assert.fail(message);
-/** Counts of a histogram with these bounds, of each what it has itself; the last one is without end. */
-const BOUNDS = ['0.1', '0.5', '+Inf'];
-function histogram(own: readonly number[], sum = 0, labels = {}): OwnMetric {
-  const counts = own.map((_, index) => own.slice(0, index + 1).reduce((all, each) => all + each, 0));
-  const buckets = BOUNDS.map((le, index) => ({
-    ...{ metricName: 'm_bucket', labels: { le, ...labels }, value: counts[index] },
-  }));
-  const total = counts.at(-1);
-  return metric({
-    type: 'histogram',
-    values: [...buckets, { metricName: 'm_sum', labels, value: sum }, { metricName: 'm_count', labels, value: total }],
-  });
-}
-/** The buckets in the order of their bounds, and the count. */
-function counts(numbers: OwnNumbers<string>): number[] {
-  const found = values(numbers);
-  return [...BOUNDS.map((le) => `m_bucket${JSON.stringify({ le })}`), 'm_count{}'].map((key) => found[key] ?? 0);
-}
-
-function values(numbers: OwnNumbers<string>, name = 'm'): Record<string, number> {
-  const found = numbers.families().find((family) => family.name === name);
-  return Object.fromEntries(
-    (found?.samples ?? []).map((sample) => [`${sample.name}${JSON.stringify(sample.labels)}`, sample.value]),
-  );
-}
-const tell = (numbers: OwnNumbers<string>, worker: string, thread: number, ...metrics: OwnMetric[]): void =>
-  numbers.take(worker, { type: 'metrics', thread, metrics });
+import type { OwnMetric, OwnSample } from '../../../../build/protocol/metrics.js';
+import { counter, gauge, histogram, metric, noWarning, tell, values } from '../../../helpers/own-numbers.js';
 
 test('counters add up over workers and threads, and stay when these end', () => {
   const numbers = new OwnNumbers<string>(noWarning);
@@ -77,77 +43,6 @@ test('a registry that begins anew, or forgets a series, takes nothing away', () 
   // Nothing has changed.
   numbers.take('a', { type: 'metrics', thread: 0 });
   assert.deepEqual(values(numbers), { 'm{}': 10 });
-});
-
-test('a sum may fall, as long as its count does not', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
-  const told = (): unknown => ['m_bucket{"le":"0.1"}', 'm_sum{}', 'm_count{}'].map((key) => values(numbers)[key]);
-  tell(numbers, 'a', 0, histogram([2, 0, 0], 5));
-  tell(numbers, 'a', 0, histogram([3, 0, 0], -1));
-  assert.deepEqual(told(), [3, -1, 3]);
-  tell(numbers, 'a', 0, histogram([1, 0, 0], 4));
-  assert.deepEqual(told(), [4, 3, 4]);
-  tell(numbers, 'b', 0, histogram([1, 0, 0], 1));
-  numbers.lose('a');
-  assert.deepEqual(told(), [5, 4, 5]);
-});
-
-test('a histogram that begins anew does so as a whole, whichever of its numbers shows it', () => {
-  for (const [before, after, shown] of [
-    [
-      [5, 0, 0],
-      [4, 2, 0],
-      [9, 11, 11, 11],
-    ],
-    [
-      [5, 0, 95],
-      [7, 2, 41],
-      [12, 14, 150, 150],
-    ],
-    [
-      [0, 5, 0],
-      [1, 2, 3],
-      [1, 8, 11, 11],
-    ],
-  ] as const) {
-    const numbers = new OwnNumbers<string>(noWarning);
-    const others = { path: '/' };
-    tell(numbers, 'a', 0, histogram(before));
-    tell(numbers, 'b', 0, histogram([1, 1, 1], 0, others));
-    tell(numbers, 'a', 0, histogram(after));
-    tell(numbers, 'b', 0, histogram([2, 1, 1], 0, others));
-    assert.deepEqual(counts(numbers), shown);
-    assert.equal(values(numbers)['m_count{"path":"/"}'], 4, 'those of other labels go on');
-  }
-});
-
-test('buckets of a histogram are cumulative, and none of its counts falls, whenever it begins anew', () => {
-  const step = fc.record({
-    act: fc.constantFrom('count', 'reset', 'reset', 'die'),
-    own: fc.tuple(fc.nat(5), fc.nat(5), fc.nat(5)),
-  });
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const numbers = new OwnNumbers<string>(noWarning);
-      let state: number[] = [0, 0, 0];
-      let last = [0, 0, 0, 0];
-      for (const { act, own } of steps) {
-        if (act === 'die') numbers.lose('a');
-        // What a registry that was reset has counted since is told with it.
-        state = act === 'count' ? state.map((count, index) => count + (own[index] ?? 0)) : own;
-        if (act !== 'die') tell(numbers, 'a', 0, histogram(state));
-        const now = counts(numbers);
-        const text = `${now} after ${last}`;
-        assert.ok(
-          now.every((count, index) => count >= (last[index] as number)),
-          text,
-        );
-        assert.ok((now[0] as number) <= (now[1] as number) && (now[1] as number) <= (now[2] as number), text);
-        assert.equal(now[2], now[3], text);
-        last = now;
-      }
-    }),
-  );
 });
 
 test('metrics of one name in two registries are one metric', () => {
@@ -214,6 +109,32 @@ test('a name that has become another type is another metric', () => {
   assert.deepEqual(values(numbers), { 'm{}': 1 });
   tell(numbers, 'newer', 0, counter(2));
   assert.deepEqual(values(numbers), { 'm{}': 7 });
+});
+
+test('code that says something else of a metric, and does not stay, changes nothing of it', () => {
+  const numbers = new OwnNumbers<string>(noWarning);
+  tell(numbers, 'gone', 0, counter(3));
+  numbers.lose('gone');
+  for (const worker of ['a', 'b']) tell(numbers, worker, 0, counter(1), gauge(5, 'sum', 'size'));
+  const before = [values(numbers), values(numbers, 'size')];
+  assert.deepEqual(before, [{ 'm{}': 5 }, { 'size{}': 10 }]);
+  for (const other of [gauge(7, 'sum'), histogram([1, 0, 0]), metric({ ...counter(1), help: 'other' })]) {
+    tell(numbers, 'failed', 0, other, gauge(5, 'max', 'size'));
+    const { type, help } = numbers.families().find(({ name }) => name === 'm') ?? {};
+    // As long as it lives, it is the newest.
+    assert.deepEqual([type, help], [other.type, other.help]);
+    assert.deepEqual(values(numbers, 'size'), { 'size{}': 5 });
+    const counted = other.type === 'counter' ? 1 : 0;
+    numbers.lose('failed');
+    assert.deepEqual([values(numbers), values(numbers, 'size')], [{ 'm{}': 5 + counted }, { 'size{}': 10 }]);
+    assert.deepEqual(
+      numbers.families().map(({ type, help }) => [type, help]),
+      [
+        ['counter', 'h'],
+        ['gauge', 'h'],
+      ],
+    );
+  }
 });
 
 test('what is kept of the dead is bounded, which is told once', () => {

@@ -1,0 +1,39 @@
+/* What workers tell of their own numbers, for tests of what becomes of them. */
+import assert from 'node:assert/strict';
+import type { OwnNumbers } from '../../build/master/numbers/own-numbers.js';
+import { type OwnMetric, readMetrics } from '../../build/protocol/metrics.js';
+
+type Given = Partial<OwnMetric> & { readonly values?: unknown };
+export const metric = (given: Given): OwnMetric =>
+  readMetrics([{ name: 'm', type: 'counter', help: 'h', ...given }]).metrics[0] as OwnMetric;
+export const counter = (value: number, labels = {}): OwnMetric => metric({ values: [{ labels, value }] });
+export const gauge = (value: number, aggregator: string, name = 'm'): OwnMetric =>
+  metric({ name, type: 'gauge', aggregator: aggregator as never, values: [{ labels: {}, value }] });
+export const noWarning = (_: string, message: string): void => assert.fail(message);
+/** Counts of a histogram with these bounds, of each what it has itself; the last one is without end. */
+export const BOUNDS = ['0.1', '0.5', '+Inf'];
+export function histogram(own: readonly number[], sum = 0, labels = {}, bounds: readonly string[] = BOUNDS): OwnMetric {
+  const counts = own.map((_, index) => own.slice(0, index + 1).reduce((all, each) => all + each, 0));
+  const buckets = bounds.map((le, index) => ({
+    ...{ metricName: 'm_bucket', labels: { le, ...labels }, value: counts[index] },
+  }));
+  const total = counts.at(-1);
+  return metric({
+    type: 'histogram',
+    values: [...buckets, { metricName: 'm_sum', labels, value: sum }, { metricName: 'm_count', labels, value: total }],
+  });
+}
+/** The buckets in the order of their bounds, and the count. */
+export function counts(numbers: OwnNumbers<string>): number[] {
+  const found = values(numbers);
+  return [...BOUNDS.map((le) => `m_bucket${JSON.stringify({ le })}`), 'm_count{}'].map((key) => found[key] ?? 0);
+}
+
+export function values(numbers: OwnNumbers<string>, name = 'm'): Record<string, number> {
+  const found = numbers.families().find((family) => family.name === name);
+  return Object.fromEntries(
+    (found?.samples ?? []).map((sample) => [`${sample.name}${JSON.stringify(sample.labels)}`, sample.value]),
+  );
+}
+export const tell = (numbers: OwnNumbers<string>, worker: string, thread: number, ...metrics: OwnMetric[]): void =>
+  numbers.take(worker, { type: 'metrics', thread, metrics });
