@@ -34,6 +34,8 @@ export type MetricsMessage = {
   readonly ask?: number;
   /** Absent when nothing has changed since the last message. */
   readonly metrics?: readonly OwnMetric[];
+  /** They have become too many to be told. */
+  readonly tooMuch?: true;
 };
 
 /** Names that begin so are this library's. */
@@ -59,10 +61,11 @@ function nameOf(given: unknown): string {
 }
 
 export function parseMetrics(value: Record<string, unknown>): MetricsMessage | undefined {
-  const { thread, ask, metrics } = value;
+  const { thread, ask, metrics, tooMuch } = value;
   if (!Number.isInteger(thread)) return undefined;
   const answers = Number.isInteger(ask) && { ask: ask as number };
   const message = { type: 'metrics', thread: thread as number, ...answers } as const;
+  if (tooMuch === true) return { ...message, tooMuch };
   return metrics === undefined ? message : { ...message, metrics: readMetrics(metrics).metrics };
 }
 

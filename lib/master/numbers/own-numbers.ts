@@ -49,12 +49,12 @@ export class OwnNumbers<Worker> {
     return new Map([...this.#sources].map(([worker, threads]) => [worker, [...threads.keys()]]));
   }
 
-  take(worker: Worker, { thread, metrics }: MetricsMessage): void {
-    if (metrics === undefined) return;
+  take(worker: Worker, { thread, metrics, tooMuch }: MetricsMessage): void {
+    if (metrics === undefined && !tooMuch) return;
     const threads = this.#sources.get(worker) ?? new Map<number, Source>();
     this.#sources.set(worker, threads);
     const before = threads.get(thread);
-    const source = this.#read(worker, metrics);
+    const source = metrics ? this.#read(worker, metrics) : countsOf(before);
     threads.set(thread, source);
     if (before) this.#keepEnded(worker, before, source);
   }
@@ -157,6 +157,11 @@ export class OwnNumbers<Worker> {
     this.#warned.add(message);
     this.#warn(worker, message);
   }
+}
+
+/** What is left of a source that does not tell any more what it has: what it counted stands. */
+function countsOf(source: Source = new Map()): Source {
+  return new Map([...source].filter(([, { type }]) => type !== 'gauge'));
 }
 
 function keyOf(name: string, type: MetricType): string {

@@ -39,8 +39,9 @@ export class MetricsReporter {
   /** What each had last. */
   readonly #sources = new Map<MetricsSource, readonly OwnMetric[]>();
   #timer: NodeJS.Timeout | undefined;
-  /** What was told last. */
+  /** What was told last; empty where that is nothing, or that it is too much. */
   #told = '';
+  #isTooMuch = false;
   #running: Promise<void> | undefined;
   /** The one behind it, and which question it is to answer. */
   #next: Promise<void> | undefined;
@@ -95,24 +96,32 @@ export class MetricsReporter {
   async #report(): Promise<void> {
     const ask = this.#asked;
     this.#asked = undefined;
+    const { thread, tell } = this.#options;
     try {
-      const metrics = await this.#collect();
-      const text = JSON.stringify(metrics);
-      if (text.length > MAX_USER_MESSAGE) {
-        this.#warn(`its metrics take ${text.length} characters of JSON, and at most ${MAX_USER_MESSAGE} are exported`);
-        return;
-      }
-      const { thread, tell } = this.#options;
-      const isNew = text !== this.#told;
-      if (isNew || ask !== undefined) {
-        tell({ type: 'metrics', thread, ...(ask !== undefined && { ask }), ...(isNew && { metrics }) });
-      }
-      this.#told = text;
-    } catch (error) {
-      this.#warn(`its metrics could not be had: ${messageOf(error)}`);
+      const news = await this.#news().catch((error: unknown) => {
+        this.#warn(`its metrics could not be had: ${messageOf(error)}`);
+      });
+      // Whoever asks waits for an answer, also where there is nothing to say.
+      if (news || ask !== undefined) tell({ type: 'metrics', thread, ...(ask !== undefined && { ask }), ...news });
     } finally {
       this.#running = undefined;
     }
+  }
+
+  /** What is to be told since the last time; undefined where nothing has changed. */
+  async #news(): Promise<Pick<MetricsMessage, 'metrics' | 'tooMuch'> | undefined> {
+    const metrics = await this.#collect();
+    const text = JSON.stringify(metrics);
+    const wasTooMuch = this.#isTooMuch;
+    this.#isTooMuch = text.length > MAX_USER_MESSAGE;
+    if (this.#isTooMuch) {
+      this.#warn(`its metrics take ${text.length} characters of JSON, and at most ${MAX_USER_MESSAGE} are exported`);
+      this.#told = '';
+      return wasTooMuch ? undefined : { tooMuch: true };
+    }
+    if (text === this.#told) return undefined;
+    this.#told = text;
+    return { metrics };
   }
 
   async #collect(): Promise<OwnMetric[]> {

@@ -70,6 +70,12 @@ test('a label of a class has the text that the class gives it, as for prom-clien
   assert.deepEqual(metric?.samples[0]?.labels, { at: 'http://a/', none: 'null' });
 });
 
+test('a worker says that its numbers have become too many', () => {
+  const message = { type: 'metrics', thread: 2, ask: 3, tooMuch: true } as const;
+  assert.deepEqual(parseMessage(JSON.stringify(message)), message);
+  assert.deepEqual(parseMessage(JSON.stringify({ ...message, tooMuch: 1 })), { type: 'metrics', thread: 2, ask: 3 });
+});
+
 test('nothing that a worker may write is an exception in the master', () => {
   fc.assert(
     fc.property(fc.oneof(fc.jsonValue(), textless), (value) => {

@@ -85,6 +85,22 @@ test('gauges are those of the living, as their aggregator says', () => {
   assert.deepEqual(numbers.families(), []);
 });
 
+test('of a worker whose numbers have become too many, gauges are gone, and what counted stands until it tells of it again', () => {
+  const numbers = new OwnNumbers<string>(noWarning);
+  const tooMuch = (worker: string): void => numbers.take(worker, { type: 'metrics', thread: 0, tooMuch: true });
+  const seen = (): unknown => [values(numbers), values(numbers, 'size')];
+  for (const worker of ['a', 'b']) tell(numbers, worker, 0, counter(5), gauge(1, 'sum', 'size'));
+  tooMuch('a');
+  tooMuch('new');
+  assert.deepEqual(seen(), [{ 'm{}': 10 }, { 'size{}': 1 }]);
+  assert.deepEqual([...numbers.told.keys()], ['a', 'b', 'new']);
+  tell(numbers, 'a', 0, counter(7), gauge(2, 'sum', 'size'));
+  assert.deepEqual(seen(), [{ 'm{}': 12 }, { 'size{}': 3 }]);
+  tooMuch('a');
+  numbers.lose('a');
+  assert.deepEqual(seen(), [{ 'm{}': 12 }, { 'size{}': 1 }]);
+});
+
 test('of summaries, the quantiles are left out', () => {
   const numbers = new OwnNumbers<string>(noWarning);
   const summary = (sum: number): OwnMetric =>

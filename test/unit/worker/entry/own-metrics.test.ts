@@ -51,6 +51,29 @@ test('a registry that never answers holds up no other one, and what it had stand
   assert.deepEqual(values(), { good_total: 3, stuck_total: 7 });
 });
 
+test('numbers that are too many are told of once, each question is answered, and they come again when they are fewer', async () => {
+  const { made, told, warned } = reporter();
+  let size = 0;
+  const values = (): object[] =>
+    Array.from({ length: size }, (_, id) => ({ value: 1, labels: { id: `${id}`.repeat(30) } }));
+  made.add({ getMetricsAsJSON: () => [counter('few_total', 1), { ...counter('much', 1), values: values() }] });
+  await made.answer(1);
+  size = 20_000;
+  for (const ask of [2, 3]) await made.answer(ask);
+  size = 0;
+  await made.answer(4);
+  assert.deepEqual(
+    told.map(({ ask, metrics, tooMuch }) => [ask, metrics?.length, tooMuch]),
+    [
+      [1, 2, undefined],
+      [2, undefined, true],
+      [3, undefined, undefined],
+      [4, 2, undefined],
+    ],
+  );
+  assert.match(warned[0] ?? '', /^its metrics take \d+ characters of JSON, and at most \d+ are exported$/);
+});
+
 test('a registry that fails holds up no other one', async () => {
   const { made, warned, values } = reporter();
   made.add({ getMetricsAsJSON: () => Promise.reject(new Error('no database')) });
