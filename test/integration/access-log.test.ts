@@ -66,6 +66,19 @@ for (const { name, options } of classes(1)) {
     assert.deepEqual([...new Set(log.lines().map(({ client }) => client))], ['127.0.0.1']);
   });
 
+  test(`access_log: a head that is no ASCII is none of the bytes, in whichever encoding Node writes it, ${name}`, async (t) => {
+    const { url, log } = await logged(t, options);
+    const kinds = ['string', 'bytes', 'latin1', 'utf-8', 'none', 'write', 'flush'];
+    const old = 'GET /accents?how=write HTTP/1.0\r\n\r\n';
+    await ask(url, [...kinds.map((how) => simple(`/accents?how=${how}`)), old]);
+    const lines = await log.short(8);
+    // Of the last ones, two as chunks, of two bytes each.
+    assert.deepEqual(
+      lines.map((line) => Number(line.split(' ').at(-1))),
+      [2, 2, 1, 2, 0, 19, 12, 4],
+    );
+  });
+
   test(`access_log: what could not be read is answered and has a line, ${name}`, async (t) => {
     const { url, log } = await logged(t, {
       ...options,
@@ -183,9 +196,14 @@ test('access_log: an upgrade has its line when it ends, with what was written to
   await echo.all();
   await (await ByteClient.connect(url)).send(upgrade('/refuses')).all();
   assert.deepEqual(await log.short(2), ['GET /echo HTTP/1.1 101 12', 'GET /refuses HTTP/1.1 403 2']);
+  const accents = (await ByteClient.connect(url)).send(upgrade('/accents'));
+  await accents.until('\r\n\r\n');
+  accents.finish();
+  await accents.all();
+  assert.equal((await log.short(3))[2], 'GET /accents HTTP/1.1 101 0');
   // Behind a request that is not answered yet, in one chunk, it is ignored.
   await (await ByteClient.connect(url)).send(`GET / HTTP/1.1\r\nHost: a\r\n\r\n${upgrade('/refuses')}`).all();
-  const behind = (await log.short(4)).slice(2).join('\n');
+  const behind = (await log.short(5)).slice(3).join('\n');
   assert.match(behind, /^GET \/refuses HTTP\/1.1 200 5$/m);
   // 499: the loop had stood still, so that it had not begun by then.
   assert.match(behind, /^GET \/ HTTP\/1.1 (?:200 5|499 0)$/m);
@@ -238,4 +256,16 @@ test('access_log: streams of HTTP/2', { skip: noCertificates }, async (t) => {
   await host.event('worker:message');
   never.close(8);
   assert.equal((await log.short(6))[5], 'GET /never HTTP/2.0 499 0');
+});
+
+test('access_log: the host that a client of HTTP/2 asks for', { skip: noCertificates }, async (t) => {
+  const log = new LogFile(t);
+  const format = '%({host}i)s %({x-other}i)s';
+  const host = http2Host(t, { app: fixture('logged.js#serve'), accessLog: log.path, accessLogFormat: format });
+  const url = await host.ready();
+  const session = await connect(t, url);
+  await answerOf(request(session, '/'));
+  await answerOf(session.request({ ':path': '/', host: 'shop.example' }));
+  await eventually(() => log.texts().length === 2, 'the lines');
+  assert.deepEqual(log.texts(), [`${new URL(url).host} -`, 'shop.example -']);
 });

@@ -8,8 +8,13 @@ import { interimOf } from './interim.js';
 /** Nothing of an answer has been sent: its client has gone, or the worker has. As nginx has it. */
 export const NO_ANSWER = 499;
 
+/** In a head, which is Latin-1. */
+const NOT_ASCII = /[\x80-\xff]/;
+
+type Send = (this: Answer, data: unknown, encoding?: string | null, ...rest: unknown[]) => unknown;
 /** Undocumented, but there from Node 20 to 26. */
 type Answer = ServerResponse & {
+  _send?: Send;
   readonly _header?: string | null;
   readonly outputData?: readonly unknown[];
   readonly stream?: Duplex & { readonly sentHeaders?: Readonly<Record<string, unknown>> };
@@ -52,6 +57,8 @@ export class Entry implements Facts {
   total = -1;
   /** @internal */
   isNoted = false;
+  /** @internal By how much its head is longer on the wire than as a string. */
+  headMore = 0;
   /** What finds out how it is answered, where that is not by a response. */
   measureOther: (() => void) | undefined = undefined;
   readonly onClose: Close;
@@ -109,7 +116,22 @@ export class Entry implements Facts {
 
   /** The head of its answer is on its way; what the application sets later is not sent. */
   headSent(): void {
-    if (this.response) this.status = this.response.statusCode;
+    const { response } = this;
+    if (response === undefined) return;
+    this.status = response.statusCode;
+    if (NOT_ASCII.test(response._header ?? '')) this.#watchHead(response);
+  }
+
+  /** Node writes a head in Latin-1, unless a string of UTF-8 comes first behind it: then they are one string. */
+  #watchHead(response: Answer): void {
+    const { _send: send, _header: head } = response;
+    if (send === undefined || !head) return;
+    response._send = (data, encoding, ...rest) => {
+      response._send = send;
+      if (typeof data === 'string' && (!encoding || encoding === 'utf8'))
+        this.headMore = Buffer.byteLength(head) - head.length;
+      return send.call(response, data, encoding, ...rest);
+    };
   }
 
   /** What has been sent by others than the response: the status, and so much of a body. */
@@ -139,8 +161,10 @@ export class Entry implements Facts {
   }
 
   header(name: string): string | undefined {
-    const values = this.request && valuesOf(this.request.rawHeaders, name);
-    return values === '' ? undefined : values;
+    if (this.request === undefined) return undefined;
+    const { rawHeaders } = this.request;
+    // Clients of HTTP/2 say it with another name.
+    return valuesOf(rawHeaders, name) || (name === 'host' && valuesOf(rawHeaders, ':authority')) || undefined;
   }
 
   sent(name: string): string | undefined {
@@ -163,7 +187,7 @@ export class Entry implements Facts {
     if (isHeld || !response.writableEnded || unsent > 0) this.aborted = true;
     if (this.status === 0) return;
     account.total = (this.total >= 0 ? this.total : writtenTo(stream)) - unsent;
-    const head = (response._header?.length ?? 0) + interimOf(response);
+    const head = (response._header?.length ?? 0) + this.headMore + interimOf(response);
     this.bytes = Math.max(0, account.total - before - head);
   }
 

@@ -12,22 +12,23 @@ export function followUpgrade(entry: Entry, { socket }: IncomingMessage, stream:
   const before = socket.bytesWritten;
   const { _write: write, _writev: writev } = stream;
   let head = 0;
-  const look = (first: unknown): void => {
+  const look = (first: unknown, encoding?: BufferEncoding): void => {
     // The next ones are none of our business.
     stream._write = write;
     if (writev) stream._writev = writev;
     const text = typeof first === 'string' ? first : Buffer.from(first as Uint8Array).toString('latin1', 0, 65_536);
     const [, status] = STATUS_LINE.exec(text) ?? [];
     if (status !== undefined) entry.status = Number(status);
-    head = text.indexOf('\r\n\r\n') + 4;
+    const end = text.indexOf('\r\n\r\n') + 4;
+    head = typeof first === 'string' ? Buffer.byteLength(text.slice(0, end), encoding) : end;
   };
   stream._write = (chunk, encoding, done) => {
-    look(chunk);
+    look(chunk, encoding);
     write.call(stream, chunk, encoding, done);
   };
   if (writev)
     stream._writev = (chunks, done) => {
-      look(chunks[0]?.chunk);
+      look(chunks[0]?.chunk, chunks[0]?.encoding);
       writev.call(stream, chunks, done);
     };
   entry.measureOther = () => {
