@@ -1,6 +1,6 @@
 /* Who is let in. Whoever reaches the socket may be a browser that some page in it has sent: a file's mode and a loopback address keep no page out. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ControlAddress } from '../options/resolved.js';
 
 /** Why a request is not served. */
@@ -24,10 +24,10 @@ export class Gate {
     this.#port = port;
   }
 
-  /** Undefined for who may ask. `open` is what needs no token. */
-  refuse({ headers }: IncomingMessage, open: boolean): Refusal | undefined {
-    const { host, origin, 'sec-fetch-site': site } = headers;
-    const found = LOOPBACK.exec(host ?? '');
+  /** Undefined for who may ask. `host` is what it has asked, `open` what needs no token. */
+  refuse(headers: IncomingHttpHeaders, host: string, open: boolean): Refusal | undefined {
+    const { origin, 'sec-fetch-site': site } = headers;
+    const found = LOOPBACK.exec(host);
     const port = this.#port();
     // A page whose own name leads to this machine by now (DNS rebinding) sends that name.
     if (!found || (port !== undefined && Number(found.groups?.['port'] ?? 80) !== port)) {

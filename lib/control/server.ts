@@ -1,5 +1,6 @@
 /* The server of the control. It is the master's own, and holds few connections, each for a short time. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ControlAddress } from '../options/resolved.js';
 import { problem, send } from './answer.js';
 import { readBody, takesBody } from './body.js';
@@ -9,6 +10,7 @@ import { Feed } from './feed.js';
 import { Gate } from './gate.js';
 import { readPage } from './page.js';
 import { type Patience, type PlaceEvents, type Predecessor, takePlace } from './place.js';
+import { targetOf } from './target.js';
 
 export interface Surroundings extends PlaceEvents {
   readonly source: Source;
@@ -23,11 +25,11 @@ export interface Control {
   close(): Promise<void>;
 }
 
-/** All that a client of it needs is small, and comes at once. Bytes, milliseconds. */
+/** All that a client of it needs is small, and comes at once, its body too. Bytes, milliseconds. */
 const LIMITS = {
   maxHeaderSize: 8_192,
   headersTimeout: 5_000,
-  requestTimeout: 10_000,
+  requestTimeout: 5_000,
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 1_000,
 } as const;
@@ -56,19 +58,19 @@ export async function openControl(
   };
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = '' } = request;
-    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const { host, path, query } = targetOf(request);
     const isPage = path === '/';
-    const refusal = gate.refuse(request, isPage);
+    const refusal = gate.refuse(request.headers, host, isPage);
     if (refusal) return send(response, problem(refusal.status, refusal.message, {}, { ...CLOSE, ...refusal.headers }));
     const endpoint = table.get(path);
+    if (method === 'CONNECT') return refuseMethod(response, method, 'GET, HEAD, POST');
     const wanted = isPage || path === '/events' ? 'GET' : endpoint?.method;
     if (wanted === undefined) {
       const known = ['/', '/events', ...table.keys()].join(' ');
       return send(response, problem(404, `no such path; there are ${known}`, {}, CLOSE));
     }
     if (method !== wanted && !(wanted === 'GET' && method === 'HEAD')) {
-      const allow = wanted === 'GET' ? 'GET, HEAD' : wanted;
-      return send(response, problem(405, `expected ${allow}, got ${method}`, {}, { ...CLOSE, Allow: allow }));
+      return refuseMethod(response, method, wanted === 'GET' ? 'GET, HEAD' : wanted);
     }
     if (!(await readBody(request, response))) return;
     if (isPage) return send(response, readPage());
@@ -80,6 +82,14 @@ export async function openControl(
   server.on('request', serve);
   server.on('checkContinue', (request, response) => {
     if (takesBody(request)) response.writeContinue();
+    serve(request, response);
+  });
+  // Without a listener, Node closes its connection without a word.
+  server.on('connect', (request, socket) => {
+    socket.on('error', () => undefined);
+    const response = new ServerResponse(request);
+    response.assignSocket(socket as Socket);
+    response.once('finish', () => socket.end());
     serve(request, response);
   });
   // Of a connection that could not be accepted, its client learns by itself.
@@ -112,6 +122,10 @@ export async function openControl(
       }
     },
   };
+}
+
+function refuseMethod(response: ServerResponse, method: string, allow: string): void {
+  send(response, problem(405, `expected ${allow}, got ${method}`, {}, { ...CLOSE, Allow: allow }));
 }
 
 /** Resolves when it has: those who are being answered have a moment for it. */

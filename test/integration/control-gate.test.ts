@@ -62,14 +62,28 @@ const ROWS: readonly (readonly [who: string, status: number, asking: Asking, pat
   ['the page itself, which knows nothing', 200, {}, '/'],
   ['a path that is none', 404, { headers: BEARER }, '/nothing'],
   ['a path that is none, without a token', 401, {}, '/nothing'],
-  ['a path that is a whole address', 404, { headers: BEARER }, 'http://127.0.0.1/stats'],
+  ['a whole address', 200, { headers: BEARER }, 'http://127.0.0.1:{port}/stats'],
+  [
+    'a whole address, whose host is the one that counts',
+    200,
+    { headers: { ...BEARER, Host: 'evil.example' } },
+    'HTTP://localhost:{port}/stats?a',
+  ],
+  ['a whole address with a foreign host', 421, { headers: BEARER }, 'http://evil.example:{port}/stats'],
+  ['a whole address with a user', 421, { headers: BEARER }, 'http://evil@127.0.0.1:{port}/stats'],
+  ['a whole address without the port', 421, { headers: BEARER }, 'http://127.0.0.1/stats'],
+  ['a whole address that is none of its paths', 404, { headers: BEARER }, 'http://127.0.0.1:{port}/nothing'],
+  ['a whole address without a token', 401, {}, 'http://127.0.0.1:{port}/stats'],
+  ['the page by its whole address', 200, {}, 'http://127.0.0.1:{port}'],
+  ['a whole address of another kind', 404, { headers: BEARER }, 'https://127.0.0.1:{port}/stats'],
   ['a path that leads out', 404, { headers: BEARER }, '/../stats'],
 ];
 for (const [who, status, { headers = {}, ...asking }, target = '/stats'] of ROWS) {
   test(`control at a port: ${who}: ${status}`, async () => {
     const place = await tcp();
-    const filled = Object.entries(headers).map(([name, value]) => [name, value.replace('{port}', String(place.port))]);
-    const answer = await ask(place, target, { ...asking, headers: Object.fromEntries(filled) });
+    const fill = (text: string): string => text.replace('{port}', String(place.port));
+    const filled = Object.entries(headers).map(([name, value]) => [name, fill(value)]);
+    const answer = await ask(place, fill(target), { ...asking, headers: Object.fromEntries(filled) });
     assert.equal(answer.status, status, answer.text);
     assert.equal(answer.text.includes(TOKEN), false);
   });
@@ -116,6 +130,25 @@ test('control: other methods are refused, with those that are right', async () =
   for (const target of POSTS) {
     for (const method of ['GET', 'HEAD', 'PUT', 'OPTIONS'])
       assert.deepEqual(await refused(method, target), [method, target, 405, 'POST']);
+  }
+});
+
+test('control: a CONNECT is refused like other methods, and its connection ends', async (t) => {
+  const { host, port } = await tcp();
+  for (const [headers, status] of [
+    [`Host: ${host}:${port}\r\nAuthorization: Bearer ${TOKEN}\r\n`, /^HTTP\/1.1 405 .*\r\nAllow: GET, HEAD, POST\r\n/s],
+    [`Host: ${host}:${port}\r\n`, /^HTTP\/1.1 401 /],
+    ['Host: evil.example\r\n', /^HTTP\/1.1 421 /],
+  ] as const) {
+    const socket = connect(port, host).setEncoding('utf8');
+    t.after(() => socket.destroy());
+    let text = '';
+    socket.on('data', (more: string) => {
+      text += more;
+    });
+    socket.write(`CONNECT evil.example:80 HTTP/1.1\r\n${headers}\r\n`);
+    await inTime(once(socket, 'end'), 'the end');
+    assert.match(text, status);
   }
 });
 
@@ -244,9 +277,17 @@ test('control: pipelined requests are answered in their order', async (t) => {
 test('control: who never sends is cut, and others are served meanwhile', async (t) => {
   const silent = await Promise.all(Array.from({ length: 8 }, () => raw(t)));
   silent[0]?.socket.write('GET /stats HTTP/1.1\r\nHost: loc');
+  const bodiless = await raw(t);
+  bodiless.socket.write('POST /scale?to=1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n');
+  const began = performance.now();
   assert.equal((await ask(await unix(), '/livez')).status, 200);
   await inTime(Promise.all(silent.map(({ closed }) => closed)), 'the end of silent connections');
   assert.match(silent[0]?.received() ?? '', /^HTTP\/1\.1 408 /);
+  // A body has no more time than a head.
+  const limit = (performance.now() - began) * 1.5;
+  await inTime(bodiless.closed, 'the end of one whose body does not come');
+  assert.match(bodiless.received(), /^HTTP\/1\.1 408 /);
+  assert.ok(performance.now() - began < limit);
 });
 
 test('control: more connections than it holds are closed, and it goes on', async (t) => {
