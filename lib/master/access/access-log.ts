@@ -23,8 +23,8 @@ export interface AccessLog {
   readonly source: number | 'pipe' | undefined;
   /** What a worker is told, of which it is this descriptor. */
   spec(fd: number): AccessSpec;
-  /** The other end of the pipe of a worker. */
-  collect(pipe: Readable | Writable | null | undefined): void;
+  /** The other end of the pipe of a worker. Returns what is to be called when that has ended. */
+  collect(pipe: Readable | Writable | null | undefined): () => void;
   /** The file has been moved away: workers that are started from now on get another one. */
   reopen(): void;
   /** To be called when all workers have ended. Resolves when all that they have written is where it belongs, or nobody takes it. */
@@ -40,23 +40,24 @@ export function openAccessLog(
   if (target === false) return undefined;
   const { format = accessLogFormat } = target;
   if (target.to === 'stdout') {
-    const nothing = (): void => undefined;
     return {
       source: undefined,
       spec: () => ({ fd: STDOUT, format }),
-      collect: nothing,
+      collect: () => nothing,
       reopen: nothing,
       close: async () => undefined,
     };
   }
   if (target.to === 'stream') {
-    const collector = new Collector(target.stream, (error) =>
-      onError(asTrouble('the stream of the access log failed', error)),
+    const collector = new Collector(
+      target.stream,
+      (error) => onError(asTrouble('the stream of the access log failed', error)),
+      (lines) => onError(new ArbiterError('ERR_SYSTEM', lostText(lines))),
     );
     return {
       source: 'pipe',
       spec: (fd) => ({ fd, format }),
-      collect: (pipe) => pipe && collector.add(pipe as Readable),
+      collect: (pipe) => (pipe ? collector.add(pipe as Readable) : nothing),
       reopen: () => undefined,
       close: () => collector.close(),
     };
@@ -74,7 +75,7 @@ export function openAccessLog(
       return fd;
     },
     spec: (inherited) => ({ fd: inherited, path, format }),
-    collect: () => undefined,
+    collect: () => nothing,
     reopen() {
       try {
         const before = fd;
@@ -91,6 +92,13 @@ export function openAccessLog(
     },
     close: async () => closeQuietly(fd),
   };
+}
+
+function nothing(): void {}
+
+function lostText(lines: number): string {
+  const which = lines === 1 ? ['a line', 'is'] : [`${lines} lines`, 'are'];
+  return `${which[0]} of workers that have ended ${which[1]} lost: the stream of the access log takes nothing`;
 }
 
 /** One that is made belongs to the workers, who are to open it anew by themselves, as with nginx. One that is there is whose it is: it may be anything that a link leads to. */

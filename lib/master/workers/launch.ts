@@ -136,6 +136,6 @@ export function spawnWorker(launch: Launch, report: number | undefined): Child {
     env: { ...env, [SPEC_VARIABLE]: encodeSpec(spec) },
     stdio: [stdin, 'inherit', 'inherit', 'pipe', shellCopy, scoreboard, report ?? 'ignore', ...further, ...log],
   });
-  if (access?.source === 'pipe') access.collect(child.stdio[FD.EXTRA_SOCKETS + further.length]);
+  if (access?.source === 'pipe') child.once('exit', access.collect(child.stdio[FD.EXTRA_SOCKETS + further.length]));
   return child;
 }

@@ -1,10 +1,11 @@
 /* The lines of the access log on their way to a stream, which may be no stream of Node's. */
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { Collector } from '../../../../build/master/access/collector.js';
-import { eventually } from '../../../helpers/wait.js';
+import { eventually, inTime } from '../../../helpers/wait.js';
 
 /** What rotates files returns such a thing. It never says when a write is done. */
 class Emitter extends EventEmitter {
@@ -84,6 +85,52 @@ test('an emitter whose write() returns false gets nothing more until it drains, 
   second.end('four\n');
   await collector.close();
   await wrote(stream, 'one\n', 'two\n', 'three\n', 'four\n');
+});
+
+test('of workers that have ended, the last lines wait for a stream that is full, of so many of them, and the others are counted', async () => {
+  const stream = new Emitter();
+  stream.answer = false;
+  const lost: number[] = [];
+  const collector = new Collector(stream as never, assert.fail, (lines) => lost.push(lines));
+  collector.add(new PassThrough().end('first\n'));
+  await wrote(stream, 'first\n');
+  const pipes = Array.from({ length: 20 }, (_, index) => new PassThrough().end(`${index}\n${index} too\n`));
+  const closed = pipes.slice(0, 4).map((pipe) => once(pipe, 'close'));
+  for (const pipe of pipes) {
+    const ended = collector.add(pipe);
+    // As Node does at the exit of a child.
+    pipe.resume();
+    ended();
+  }
+  await inTime(Promise.all(closed), 'the end of those that are too many');
+  await setImmediate();
+  assert.deepEqual(
+    pipes.map(({ destroyed }) => destroyed),
+    pipes.map((_, index) => index < 4),
+  );
+  assert.deepEqual(stream.written, ['first\n'], 'a stream that is full gets nothing');
+  assert.ok(lost.length > 0, 'the first is told of at once');
+  stream.answer = true;
+  stream.emit('drain');
+  await collector.close();
+  assert.deepEqual(
+    stream.written.slice(1),
+    pipes.slice(4).map((_, index) => `${index + 4}\n${index + 4} too\n`),
+  );
+  assert.equal(
+    lost.reduce((sum, lines) => sum + lines, 0),
+    8,
+  );
+});
+
+test('what a stream has not taken at the stop is counted', async () => {
+  const { stream } = collecting();
+  stream.answer = false;
+  const lost: number[] = [];
+  const collector = new Collector(stream as never, assert.fail, (lines) => lost.push(lines));
+  for (const line of ['one\n', 'two\nthree\n']) collector.add(new PassThrough().end(line));
+  await collector.close();
+  assert.deepEqual([stream.written, lost], [['one\n'], [2]]);
 });
 
 test('an emitter that never says when a write is done is let go behind the close, and may fail before', async () => {
