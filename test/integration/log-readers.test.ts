@@ -108,7 +108,7 @@ for (const [number, each] of classes().entries()) {
       for (let number = 0; number < failures; number++) await get(`${url}/throw?bytes=2000&number=${number}`);
       const seen = (): { readonly came: string[]; readonly dropped: number } => {
         const { text } = stderr;
-        const came = [...text.matchAll(/: Error: failed (\d+) x*$/gm)].map(([, number]) => number as string);
+        const came = [...text.matchAll(/: Error: failed (\d+) x*…?$/gm)].map(([, number]) => number as string);
         const counts = [...text.matchAll(/dropped, (?:(\d+) times|once)["\n]/g)].map(([, count = '1']) =>
           Number(count),
         );

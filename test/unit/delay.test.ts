@@ -35,6 +35,7 @@ const SHORT: Readonly<Record<string, string>> = {
   'master/workers/guard.ts: Math.min(LONGEST_RETRY, RETRY * 2 ** (losses - 2))': 'half a minute at most',
   'control/place.ts: interval': 'a constant of its caller',
   'master/tell/service.ts: interval': 'clamped by watchdogInterval()',
+  'master/access/collector.ts: limit': 'a constant of its callers',
   'master/scoreboard/watch.ts: beatInterval(timeout)': 'a second at most',
   'cli/ask-script.ts: limit': 'an option',
   'worker/entry/script.ts: limit': 'a part of an option',
