@@ -97,6 +97,8 @@ export async function openControl(
   const end = new AbortController();
   const stop = (): void => end.abort();
   abort.addEventListener('abort', stop);
+  // It may have been before anybody listened.
+  if (abort.aborted) stop();
   const place = await takePlace(server, address, predecessor, events, patience, end.signal).catch((error) => {
     feed.close();
     throw error;

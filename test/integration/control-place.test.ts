@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, watch, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import { ask, tell } from '../helpers/control.js';
@@ -140,6 +142,23 @@ test('control: a port in use fails the start', async (t) => {
   const [error] = await second.event('rejected');
   assert.equal(error.code, 'ERR_BIND');
   assert.match(error.message, new RegExp(`the control at 127.0.0.1:${port} \\(option 'control'\\)`));
+});
+
+test('control: a stop while an address is tried again is not held up by a path in use', async (t) => {
+  const folder = temporaryFolder(t);
+  const [address, control] = [join(folder, 'socket'), join(folder, 'control')];
+  const taken = [address, control].map((path) => createServer().listen(path));
+  t.after(() => {
+    for (const server of taken) server.close();
+  });
+  await Promise.all(taken.map((server) => once(server, 'listening')));
+  // Longer than this test would wait.
+  const env = { ...pace({ controlBind: 600_000 }), DEBUG: 'prefork:bind' };
+  const host = new Host(t, { bind: `unix:${address}`, control: `unix:${control}`, workers: 1 }, { env });
+  await host.until(() => host.log.includes('is in use, attempt 1'), 'the first attempt');
+  taken[0]?.close();
+  await host.call('stop');
+  await host.exited();
 });
 
 test('control: an upgrade has the older process keep the path, and the new one take it', async (t) => {
