@@ -121,7 +121,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   /**
    * Changes the number of workers, 1 to 4096; resolves when that many are ready and the rest are gone. Those that serve
    * nobody go first, then the oldest. It waits for as long as workers cannot boot: they are tried again, and `'degraded'` says so. Rejects with `ERR_STATE` unless it
-   * runs, or when another change overtakes this one.
+   * runs, or when another change overtakes this one, or a stop.
    */
   async scale(workers: number): Promise<void> {
     await this.#master.scale(integer(1, MOST_WORKERS)(workers, 'workers of scale()'));

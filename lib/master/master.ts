@@ -116,6 +116,8 @@ export class Master {
     try {
       this.#loop.enqueue({ type: 'scale', to });
       await this.#until('scale', () => {
+        // First: in a stop the target is nobody's change.
+        if (this.#state === 'stopping') throw refusal('scale', this.#state);
         if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
         return this.crew?.holds(to) === true;
       });

@@ -167,6 +167,38 @@ test('a change of scale that is cut short by the stop says so', async (t) => {
   assert.deepEqual(await host.exited(), { code: 0, signal: null });
 });
 
+test('a change of scale hears of a stop at once, also where requests hold that up', async (t) => {
+  const gate = await createLoadGate(t);
+  gate.open();
+  const host = new Host(t, { app: fixture('waits-to-load.js'), workers: 1 }, { env: gate.env });
+  const url = await host.ready();
+  gate.close();
+  const request = get(`${url}/wait`);
+  await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request');
+  const cut = assert.rejects(host.call('scale', 2), { code: 'ERR_STATE', message: 'scale: the arbiter is stopping' });
+  await eventually(() => gate.waiting === 1, 'one that boots');
+  const stopped = host.call('stop');
+  await cut;
+  assert.equal(await host.call('state'), 'stopping');
+  process.kill((await host.workers())[0]?.pid as number, 'SIGUSR2');
+  await Promise.all([request, stopped]);
+});
+
+test('a change of scale right behind a stop is not overtaken by a change that nobody has made', async (t) => {
+  const arbiter = new Arbiter({ app: fixture('app.js'), bind: '127.0.0.1:0', workers: 1, logger: false });
+  t.after(() => arbiter.stop({ graceful: false }));
+  await arbiter.start();
+  const stopping = { code: 'ERR_STATE', message: 'scale: the arbiter is stopping' };
+  // What a listener asks for waits for its turn.
+  const behind = new Promise<void>((resolve) => {
+    arbiter.once('scale', () => {
+      void arbiter.stop();
+      resolve(assert.rejects(arbiter.scale(3), stopping));
+    });
+  });
+  await Promise.all([assert.rejects(arbiter.scale(2), stopping), behind]);
+});
+
 test('a worker that is replaced under another number is counted as replaced, once', async (t) => {
   const host = new Host(t, { workers: 2 });
   await host.ready();
