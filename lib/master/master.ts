@@ -188,6 +188,7 @@ export class Master {
     },
     scale: ({ to }) => this.#scaleTo(to),
     stop: ({ stage }) => this.#end(stage),
+    unbegun: ({ failure }) => this.#reloads.end(failure),
     closed: () => this.#finish(),
     wake: () => undefined,
   };
@@ -237,8 +238,12 @@ export class Master {
       return;
     }
     // First: no worker of the old generation is to be spawned for one that the new one takes.
-    const due = this.#state === 'running' && this.#reloads.due;
-    if (due && this.#reloads.begin(this.crew, this.#target)) this.#become('reloading');
+    if (this.#state === 'running' && this.#reloads.due) {
+      const failure = this.#reloads.begin(this.crew, this.#target);
+      if (!failure) this.#become('reloading');
+      // Not now: who tries again as soon as it hears of that would keep timers and signals from ever getting through.
+      else setImmediate(() => this.#loop.enqueue({ type: 'unbegun', failure }));
+    }
     if (this.#state === 'running') this.#reloads.hold.begin();
     const before = this.#state;
     const times = this.crew.fill(this.#reloads.hold.on ? 0 : this.#target, now, this.#ending.stage);

@@ -44,21 +44,18 @@ export class Reloads {
     return this.#current === undefined && this.#queued !== undefined;
   }
 
-  /** Begins the next one; returns whether it is under way then. */
-  begin(crew: Crew, target: number): boolean {
+  /** Begins the next one; returns why that cannot be done, if it cannot: then it is to be ended with that, in a turn of its own. */
+  begin(crew: Crew, target: number): ArbiterError | undefined {
     this.#current = this.#queued;
     this.#queued = undefined;
     const number = ++this.#generations;
     this.#notifier.emit('reload', number);
     try {
       crew.rollOut(number, target);
-      return true;
+      return undefined;
     } catch (cause) {
-      const why = messageOf(cause);
-      this.end(
-        new ArbiterError('ERR_RELOAD_FAILED', `the reload to generation ${number} cannot begin: ${why}`, { cause }),
-      );
-      return false;
+      const message = `the reload to generation ${number} cannot begin: ${messageOf(cause)}`;
+      return new ArbiterError('ERR_RELOAD_FAILED', message, { cause });
     }
   }
 

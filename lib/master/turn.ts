@@ -1,3 +1,4 @@
+import type { ArbiterError } from '../errors.js';
 import type { MasterSignal } from '../options/types.js';
 import type { Site } from './site/site.js';
 import type { StaffOf } from './staff.js';
@@ -13,6 +14,7 @@ export type Turn =
   | { readonly type: 'signal'; readonly name: MasterSignal; readonly origin: 'terminal' | undefined }
   | { readonly type: 'scale'; readonly to: number }
   | { readonly type: 'stop'; readonly stage: EndStage }
+  | { readonly type: 'unbegun'; readonly failure: ArbiterError }
   | { readonly type: 'closed' }
   | { readonly type: 'wake' };
 

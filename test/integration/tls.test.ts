@@ -192,6 +192,34 @@ test('tls_and_http2: a reload reads certificates anew', needed, async (t) => {
   assert.equal((await get(url, certificate(2).cert)).body, 'hello');
 });
 
+test(
+  'tls_and_http2: who tries a reload again as soon as it cannot begin lets the event loop turn',
+  needed,
+  async (t) => {
+    const files = new CertificateFiles(t);
+    const { arbiter } = await serve(t, { key: files.key, cert: files.cert });
+    writeFileSync(files.key, certificate(1).key);
+    /** For each failure, whether the loop has turned since the one before. */
+    const turns: boolean[] = [];
+    let turned = true;
+    const over = new Promise<void>((resolve) => {
+      arbiter.on('rollback', () => {
+        turns.push(turned);
+        turned = false;
+        setImmediate(() => {
+          turned = true;
+        });
+        if (turns.length === 4) resolve();
+        else arbiter.reload().catch(() => undefined);
+      });
+    });
+    await assert.rejects(arbiter.reload(), { code: 'ERR_RELOAD_FAILED' });
+    await over;
+    assert.deepEqual(turns, [true, true, true, true]);
+    assert.equal(arbiter.state, 'running');
+  },
+);
+
 test('tls_and_http2: a key that does not fit is refused before anything starts, and not shown', needed, (t) => {
   const { key, cert } = certificate();
   const files = new CertificateFiles(t);
