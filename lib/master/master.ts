@@ -40,8 +40,6 @@ export class Master {
   #releaseName: (() => void) | undefined;
   readonly #reloads: Reloads;
   readonly #attend: Attend | undefined;
-  /** A signal has asked for one. */
-  #upgradeDue = false;
   /** Changes of scale that somebody waits for. */
   #changes = 0;
   readonly #troubles = new TroubleFilter();
@@ -84,11 +82,8 @@ export class Master {
       onTurn: (turn) => this.#loop.enqueue(turn),
       onSignal: (name, origin) => this.#loop.enqueue({ type: 'signal', name, origin }),
       onError: this.#notifier.report,
-      onSuccessor: (pid) => {
-        // Another Arbiter of this process may have been faster.
-        this.#upgradeDue = false;
-        this.#notifier.emit('upgrade', pid);
-      },
+      onSuccessor: (pid) => this.#notifier.emit('upgrade', pid),
+      onWake: () => this.#loop.enqueue({ type: 'wake' }),
       stats: () => this.#snapshot(),
     };
     begin(this.#options, events, this.#abortOpening.signal, this.#attend).then((turn) => this.#loop.enqueue(turn));
@@ -201,7 +196,7 @@ export class Master {
       reopenLogger(this.#options.logger);
       this.crew?.forward('SIGUSR1');
     },
-    upgrade: () => (this.#upgradeDue = true),
+    upgrade: () => this.#site?.askUpgrade(),
     drain: () => this.#end('drain'),
     quit: () => this.#end(this.#ending.stage === 'quit' ? 'kill' : 'quit'),
   };
@@ -218,10 +213,9 @@ export class Master {
   /** Begins to end, or hurries up; never slows down. */
   #end(stage: EndStage): void {
     const now = this.#state === 'starting' ? undefined : performance.now();
-    if (!this.#ending.order(stage, now, stage === 'drain' ? this.#site?.leaves() : 0)) return;
+    if (!this.#ending.order(stage, now, this.#site?.leaves(stage))) return;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#abortOpening.abort();
-    this.#staff?.abandonUpgrade();
     this.#alarm.set();
     if (stage !== 'kill') this.#notifier.emit('stop', { graceful: stage === 'drain' });
     if (this.#ending.drainAt === undefined) this.crew?.end(stage);
@@ -257,10 +251,7 @@ export class Master {
       this.#become('running');
       this.#reloads.end(end);
     }
-    if (this.#state === 'running' && this.#upgradeDue) {
-      this.#upgradeDue = false;
-      this.upgrade().catch(this.#notifier.report);
-    }
+    if (this.#state === 'running') this.#site?.upgradeIfAsked();
     // What was asked for meanwhile, a reload or a hold, begins on a turn of its own.
     if (this.#state !== before) this.#loop.enqueue({ type: 'wake' });
     else if (this.#state === 'running') times.push(...this.crew.tend(this.#target, now, this.#changes));

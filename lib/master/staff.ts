@@ -3,7 +3,7 @@ import { Crew } from './crew/crew.js';
 import { Numbers } from './numbers/numbers.js';
 import { watchQueues } from './site/queues.js';
 import type { Site } from './site/site.js';
-import { abandonUpgrade, upgrade } from './site/succession.js';
+import { upgrade } from './site/succession.js';
 import type { Notifier } from './tell/notify.js';
 import { type Supervision, workerTurns } from './worker-turns.js';
 import type { Generation } from './workers/generation.js';
@@ -15,8 +15,6 @@ export interface Staff {
   readonly workers: ReturnType<typeof workerTurns>;
   /** Starts a process that is to succeed this one; resolves with its pid when it serves. */
   readonly upgrade: () => Promise<number>;
-  /** Ends one that does not serve yet. */
-  readonly abandonUpgrade: () => void;
 }
 
 export type StaffOf = typeof staff;
@@ -39,5 +37,5 @@ export function staff(
     sockets: listeners.map(({ name }) => name),
     bootTimeout: options.clocks.bootTimeout,
   });
-  return { crew, numbers, workers, upgrade: () => upgrade(options), abandonUpgrade };
+  return { crew, numbers, workers, upgrade };
 }

@@ -22,7 +22,7 @@ export interface Said {
 }
 
 /** How the script of the host is deployed from now on, see the fixture `succession-host`. */
-export type Deployed = '' | 'throws' | 'exits' | 'hangs' | 'omits' | 'binds' | 'moves';
+export type Deployed = '' | 'throws' | 'exits' | 'hangs' | 'omits' | 'binds' | 'moves' | 'adds' | 'precedes' | 'ends';
 
 export interface SuccessionSettings {
   readonly env?: NodeJS.ProcessEnv;

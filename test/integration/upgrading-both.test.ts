@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { fixture } from '../helpers/host.js';
+import { fixture, type HostOptions } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { MixedLoad } from '../helpers/mixed-load.js';
 import { NotifySocket, noNotifications } from '../helpers/notify-socket.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
+import { crowd } from '../helpers/queue.js';
 import { Succession } from '../helpers/succession.js';
 
 const pidIn = (file: string): number => Number(readFileSync(file, 'utf8'));
@@ -18,7 +19,7 @@ const pidIn = (file: string): number => Number(readFileSync(file, 'utf8'));
 const ONE = { workers: 1 };
 
 /** A successor that a test holds back: its workers wait to be let in. */
-async function gated(t: TestContext, workers = 1) {
+async function gated(t: TestContext, workers = 1, options: HostOptions = {}) {
   const folder = temporaryFolder(t);
   const files = { pidFile: join(folder, 'pid'), path: join(folder, 'socket') };
   const gate = await createLoadGate(t);
@@ -31,6 +32,7 @@ async function gated(t: TestContext, workers = 1) {
         app: fixture('waits-to-load.js'),
         bind: ['127.0.0.1:0', `unix:${files.path}`],
         pidFile: files.pidFile,
+        ...options,
       },
     ],
     { env: gate.env },
@@ -214,6 +216,41 @@ test('TERM during an upgrade ends the new host too', async (t) => {
   assert.deepEqual(await succession.program.exited(), { code: 0, signal: null });
 });
 
+test('a stop during an upgrade serves who connects until the new host is gone', async (t) => {
+  const { succession, old, url, begun } = await gated(t);
+  const upgrade = failingUpgrade(succession, old);
+  const next = await begun();
+  // It has the sockets, and hears nothing.
+  process.kill(next, 'SIGSTOP');
+  process.kill(old, 'SIGTERM');
+  await succession.event('stop', old);
+  for (let count = 0; count < 50; count++) assert.equal((await get(url)).status, 200);
+  process.kill(next, 'SIGCONT');
+  assert.equal((await upgrade).message, GIVEN_UP);
+  await gone(old, next);
+  await succession.extinct();
+});
+
+for (const [count, what] of [
+  [1, 'is a quick stop of the new host too'],
+  [2, 'and once more, kills the new host too'],
+] as const) {
+  test(`INT during an upgrade ${what}`, async (t) => {
+    // So long that nobody waits for it here.
+    const { succession, old, begun } = await gated(t, 1, { gracefulTimeout: 600_000 });
+    process.kill(old, 'SIGUSR2');
+    const next = await begun();
+    // Only a kill gets through then.
+    if (count === 2) process.kill(next, 'SIGSTOP');
+    process.kill(old, 'SIGINT');
+    if (count === 1) assert.equal((await succession.event('signal', next)).args[0], 'SIGINT');
+    await succession.event('signal', old, 2);
+    if (count === 2) process.kill(old, 'SIGINT');
+    await gone(old, next);
+    await succession.extinct();
+  });
+}
+
 test('the old host is killed during an upgrade: the new one takes its place', async (t) => {
   const { succession, old, pidFile, path, gate, url, begun } = await gated(t);
   process.kill(old, 'SIGUSR2');
@@ -281,6 +318,21 @@ test('WINCH sends the old workers home, and HUP brings them back when the new ho
   assert.deepEqual(load.failures, [], String(load));
   await succession.event('reloaded', old);
   assert.equal((await succession.stats(old)).workers.length, 1);
+});
+
+test('what the new host alone has bound it serves to the end when it backs out', async (t) => {
+  const succession = await Succession.start(t, [{ ...ONE, app: fixture('app.js') }]);
+  const old = await succession.ready();
+  succession.deploy('adds');
+  const next = await succession.upgrade(old);
+  const [{ port: shared }, { port }] = await succession.call(next, 'addresses');
+  const waiting = await crowd(t, succession, next, `http://127.0.0.1:${port}`);
+  process.kill(next, 'SIGTERM');
+  assert.deepEqual(await waiting.served(), []);
+  await gone(next);
+  assert.equal((await get(`http://127.0.0.1:${shared}`)).body, 'hello');
+  await succession.end(old);
+  await succession.extinct();
 });
 
 test('two hosts that are told to stop at the same time remove the file of a Unix socket', async (t) => {

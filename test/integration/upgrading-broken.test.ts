@@ -72,7 +72,8 @@ async function serve(t: TestContext): Promise<Service> {
   const succession = await Succession.start(
     t,
     [
-      { ...common, name: 'one', bind: ['127.0.0.1:0', `unix:${path}`], pidFile },
+      // The limit is that of whichever may take the longest, whoever is asked.
+      { ...common, bootTimeout: BOOT_TIMEOUT - 1_000, name: 'one', bind: ['127.0.0.1:0', `unix:${path}`], pidFile },
       { ...common, name: 'two', app: fixture('broken-while.js') },
     ],
     { env: { BROKEN: app, ...pace({ hostBoot: HOST_BOOT }) } },

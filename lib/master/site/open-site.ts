@@ -13,28 +13,33 @@ import { type Step, undoAll, undoNow } from '../common/undo.js';
 import { atHostExit, installSignals } from '../loop/signals.js';
 import { NO_SLOT, openBoard } from '../scoreboard/board.js';
 import { startTicks } from '../scoreboard/watch.js';
-import { heritage } from '../sockets/heritage.js';
-import { closeListeners, openListeners, sweep } from '../sockets/listener.js';
+import { heritage, type Starting } from '../sockets/heritage.js';
+import { closeListeners, type Listener, openListeners, sweep } from '../sockets/listener.js';
 import { startService } from '../tell/service.js';
 import { startGuard } from '../workers/guard.js';
 import { planLaunch } from '../workers/launch.js';
 import { retireTicketKeys } from '../workers/ticket-keys.js';
 import { WorkerHandle } from '../workers/worker-handle.js';
+import { dutiesOf } from './candidate.js';
+import { allGone, type Estate } from './estates.js';
 import type { Site, SiteEvents } from './site.js';
 import {
-  abandonUpgrade,
-  announceLeave,
+  askUpgrade,
+  candidateGone,
   dismissCandidate,
-  dutiesOf,
-  type Estate,
-  hasSuccessor,
-  othersLeave,
-  ownEstate,
+  enterEstate,
+  leave,
+  othersLive,
+  othersServe,
+  upgradeIfAsked,
 } from './succession.js';
 import { setTitle } from './title.js';
 
 /** How long the word of a process that is to end too may take: whoever told this one may have told that one. Milliseconds. */
 const OTHERS_WORD = 250;
+
+/** How long the process before this one may take to tell this one to end, when it has learnt of a start that has failed. Milliseconds. */
+const WORD_OF_THE_PREDECESSOR = 5_000;
 
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
 export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
@@ -44,25 +49,25 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
   // First of all: two that would serve the same addresses can share their sockets by accident.
   const pidFile = options.pidFile === undefined ? undefined : takePidFile(options.pidFile);
   const estate: Estate = {
-    ...{ name: options.name, listeners: [], serves: false },
-    onSuccessor: events.onSuccessor,
+    ...{ name: options.name, limits: options, listeners: [], serves: false, leaves: false, asks: false },
+    ...{ onSuccessor: events.onSuccessor, onError: events.onError, wake: events.onWake },
     onBackedOut: () => undefined,
   };
-  const disown = ownEstate(estate);
-  const bound = heritage?.bind();
+  const disown = enterEstate(estate);
+  const start = heritage?.start();
   /** How to undo what is open beyond sockets and pid file, in the order in which it was opened. */
   const open: Step[] = [];
   try {
     estate.listeners = await openListeners(options.name, addresses, abort);
-    bound?.(estate.listeners.map(({ bind }) => bind));
-    return assemble(options, events, estate, { account, pidFile, disown, open });
+    start?.bound(estate.listeners.map(({ bind }) => bind));
+    return assemble(options, events, estate, { account, pidFile, start, disown, open });
   } catch (error) {
-    const left = othersServe();
+    start?.over();
     await undoAll(
       [
         ['the process before this one could not be told', () => heritage?.fail(options.name, error as Error)],
         ...open.reverse(),
-        [SOCKETS, () => closeListeners(estate.listeners, events.onError, left ? 'leave' : 'close')],
+        [SOCKETS, () => closeListeners(estate.listeners, events.onError, othersServe)],
         [PID_FILE, () => pidFile?.remove()],
         ['the Arbiter could not be signed off', disown],
       ],
@@ -84,6 +89,8 @@ function takePidFile(path: string): PidFile {
 interface Prepared {
   readonly account: ReturnType<typeof resolveAccount>;
   readonly pidFile: PidFile | undefined;
+  /** Undefined where there is no process before this one that is to be told. */
+  readonly start: Starting | undefined;
   readonly disown: () => void;
   readonly open: Step[];
 }
@@ -92,7 +99,7 @@ function assemble(
   options: ResolvedOptions,
   events: SiteEvents,
   estate: Estate,
-  { account, pidFile, disown, open: undo }: Prepared,
+  { account, pidFile, start, disown, open: undo }: Prepared,
 ): Site {
   const { listeners } = estate;
   const slots = 1 + options.workerClass.threads;
@@ -110,7 +117,7 @@ function assemble(
     undoNow(
       [
         ['the process that was to take over could not be told', dismissCandidate],
-        [SOCKETS, () => closeListeners(listeners, debugCleanup, othersServe() ? 'leave' : 'close')],
+        [SOCKETS, () => closeListeners(listeners, debugCleanup, othersServe)],
         [PID_FILE, () => pidFile?.remove()],
       ],
       debugCleanup,
@@ -131,7 +138,7 @@ function assemble(
   });
   const stopTicks = startTicks(options.clocks, () => events.onTurn({ type: 'tick' }));
   undo.push(['the clock could not be stopped', stopTicks]);
-  const source = { stats: events.stats, onFailure: events.onError, othersServe };
+  const source = { stats: events.stats, onFailure: events.onError, othersServe: othersLive };
   const service = options.notify ? startService(process.env, source) : undefined;
   undo.push(['the service manager could not be told', () => service?.close()]);
   estate.onSuccessor = (pid) => {
@@ -139,6 +146,22 @@ function assemble(
     events.onSuccessor(pid);
   };
   estate.onBackedOut = () => service?.takeBack();
+
+  const awaitEnd = ({ slot }: { readonly slot: number }): void => {
+    undoNow([['those who connect now may be reset', () => board.await(slot)]], events.onError);
+  };
+  let awaits = false;
+  /** A process that was to take over has the sockets until it is gone: as a worker that boots. */
+  const awaitCandidate = (): void => {
+    const gone = candidateGone(estate);
+    if (awaits || gone === undefined) return;
+    awaits = true;
+    const { slot } = claim(() => board.claim(1));
+    awaitEnd({ slot });
+    gone.then(() => board.release(slot, 1));
+  };
+  /** It could not start. */
+  let failed = false;
 
   return {
     listeners,
@@ -172,38 +195,48 @@ function assemble(
       if (worker.pid !== undefined) guard.forget(worker.pid);
       worker.family.forget(guard);
     },
-    leaves() {
-      announceLeave(dutiesOf(estate));
-      return othersServe() ? OTHERS_WORD : 0;
+    askUpgrade: () => askUpgrade(estate),
+    upgradeIfAsked,
+    leaves(stage) {
+      start?.over();
+      leave(estate, stage);
+      return stage === 'drain' && listeners.some(othersServe) ? OTHERS_WORD : 0;
     },
     lastCall(until) {
-      // What waits is another process's.
-      if (othersServe() && !othersLeave(dutiesOf(estate))) return false;
-      const own = [...listeners.keys()].filter((index) => listeners[index]?.foreign === false);
-      undoNow([['those who wait at the sockets may be reset', () => board.lastCall(until, own)]], events.onError);
-      closeListeners(listeners, events.onError);
-      return own.length > 0;
+      // What waits there is another process's.
+      const own = listeners.filter((listener) => !othersServe(listener));
+      if (own.length === 0 && listeners.length > 0) return false;
+      awaitCandidate();
+      const ours = [...listeners.keys()].filter((index) => {
+        const listener = listeners[index] as Listener;
+        return !listener.foreign && own.includes(listener);
+      });
+      undoNow([['those who wait at the sockets may be reset', () => board.lastCall(until, ours)]], events.onError);
+      closeListeners(listeners, events.onError, (listener) => !own.includes(listener));
+      return ours.length > 0;
     },
-    awaitEnd({ slot }) {
-      undoNow([['those who connect now may be reset', () => board.await(slot)]], events.onError);
-    },
+    awaitEnd,
     serves() {
       estate.serves = true;
+      start?.over();
       heritage?.serve(dutiesOf(estate));
     },
     failStart(failure) {
       heritage?.fail(options.name, failure);
+      failed = true;
       // Some worker may have been ready, and may have taken clients of the other process.
-      return othersServe() ? 'drain' : 'kill';
+      return othersLive() ? 'drain' : 'kill';
     },
     async close() {
       open = false;
+      start?.over();
       stopTicks();
-      await abandonUpgrade();
-      const left = othersServe();
+      leave(estate, 'drain');
+      await candidateGone(estate);
+      const left = listeners.filter(othersServe);
       const steps: Step[] = [
-        [SOCKETS, () => closeListeners(listeners, events.onError, left ? 'leave' : 'close')],
-        ['the files of sockets could not be looked at', () => (left ? sweep(listeners) : undefined)],
+        [SOCKETS, () => closeListeners(listeners, events.onError, (listener) => left.includes(listener))],
+        ['the files of sockets could not be looked at', () => sweep(left)],
         // Before a successor learns of the end: it gives its own file this name then.
         [PID_FILE, () => pidFile?.remove()],
         ['the Arbiter could not be signed off', disown],
@@ -211,6 +244,8 @@ function assemble(
         ...undo.reverse(),
       ];
       await undoAll(steps, events.onError);
+      // That process tells this one to end, and the clients of the others here would be cut by a host that ends when it learns of the failure.
+      if (failed && heritage?.alone === false) await allGone(WORD_OF_THE_PREDECESSOR);
     },
   };
 }
@@ -234,8 +269,4 @@ function attempt(act: () => void, onError: (error: ArbiterError) => void): void 
   } catch (error) {
     onError(asTrouble('the pid file could not be renamed', error));
   }
-}
-
-function othersServe(): boolean {
-  return hasSuccessor() || heritage?.alone === false;
 }

@@ -34,17 +34,24 @@ export interface Site {
   bury(worker: WorkerHandle): void;
   /** All addresses are served: a process before this one is told. */
   serves(): void;
-  /** It is to drain: a process beside this one is told. Returns how long to wait for the same word from there, milliseconds. */
-  leaves(): number;
+  /** A signal asks for an upgrade of this process. */
+  askUpgrade(): void;
+  /** Begins one that a signal has asked any Arbiter of this process for, as soon as none of them starts. This one must be running. */
+  upgradeIfAsked(): void;
   /**
-   * The sockets are to go away: workers that drain from now on accept what waits first, until that moment of `monotonic()`. Here
+   * It is to end, or to hurry up: a process beside this one is told, and one that was to take over is ended. Returns how long to wait for the same
+   * word from there, milliseconds.
+   */
+  leaves(stage: EndStage): number;
+  /**
+   * The sockets are to go away: workers that drain from now on accept what waits first at those that nobody else serves, until that moment of `monotonic()`. Here
    * they are closed, so that new clients are refused as soon as the workers have closed them too. None can be spawned after that.
-   * May be said again. Returns whether nobody else serves what waits there.
+   * May be said again. Returns whether there are such.
    */
   lastCall(until: number): boolean;
   /** Has those that serve go on until this one has ended, which never will: as long as it has the sockets, clients can connect. */
   awaitEnd(worker: WorkerHandle): void;
-  /** It could not start: a process before this one is told. Returns how to end. */
+  /** It could not start: a process before this one is told, and `close()` waits for the others of this process that are told to end by that. Returns how to end. */
   failStart(failure: Error): EndStage;
   /** Closes and removes everything. All workers must have ended. */
   close(): Promise<void>;
@@ -58,6 +65,8 @@ export interface SiteEvents {
   readonly onError: (error: ArbiterError) => void;
   /** Another process serves the same sockets too. */
   readonly onSuccessor: (pid: number) => void;
+  /** What is asked for may be possible now. */
+  readonly onWake: () => void;
   /** What to tell the service manager when it wants to know. */
   readonly stats: () => ArbiterStats<string>;
 }

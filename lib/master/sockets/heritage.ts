@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { files } from '../../system/files.js';
 import { system } from '../../system/system.js';
+import { once } from '../common/once.js';
 import { readLines } from '../common/read-lines.js';
 
 /**
@@ -12,8 +13,8 @@ export const HERITAGE_VARIABLE = 'PREFORK_HERITAGE';
 export const LINE_FD = 3;
 export const FIRST_SOCKET_FD = 4;
 
-/** How long a script may take from one Arbiter to the next, when there are as many as before already. Milliseconds. */
-const LAST_BIND = 1_000;
+/** How long a script may take from when one Arbiter serves to the start of the next, when there are as many as before already. Milliseconds. */
+const LAST_START = 1_000;
 
 /** A socket that was inherited. */
 export interface Heirloom {
@@ -76,6 +77,14 @@ export function newsLine(news: Partial<News>): string {
   return `${JSON.stringify(news)}\n`;
 }
 
+/** What is told of the start of an Arbiter. */
+export interface Starting {
+  /** What it has bound. */
+  bound(binds: readonly string[]): void;
+  /** It serves, or never will; may be said again. */
+  over(): void;
+}
+
 /** The successor's side of an upgrade. */
 export class Heritage {
   readonly predecessor: number;
@@ -84,9 +93,9 @@ export class Heritage {
   readonly #line = new Socket({ fd: LINE_FD });
   readonly #arbiters: number;
   #sockets: Bequest['sockets'];
-  /** What the Arbiters of this process have bound, and how many of them are about to bind. */
+  /** What the Arbiters of this process have bound, and how many of them are starting. */
   readonly #bound: (readonly string[])[] = [];
-  #binding = 0;
+  #starting = 0;
   #alone = false;
   #onTickets: (news: News['tickets']) => void = (news) => this.#tickets.push(...news);
   /** What has been told before anybody asked: an Arbiter that has not been started does not. */
@@ -141,21 +150,25 @@ export class Heritage {
     return taken;
   }
 
-  /** An Arbiter begins to bind. Returns what tells what it has bound. */
-  bind(): (binds: readonly string[]) => void {
-    this.#binding++;
-    return (binds) => {
-      this.#binding--;
-      this.#bound.push(binds);
-      const { length } = this.#bound;
-      // The script may start another one behind this one.
-      if (this.#misses) setTimeout(() => this.#bound.length === length && this.#tellMissing(), LAST_BIND).unref();
+  /** An Arbiter begins to start. */
+  start(): Starting {
+    this.#starting++;
+    return {
+      bound: (binds) => {
+        this.#bound.push(binds);
+      },
+      over: once(() => {
+        this.#starting--;
+        const { length } = this.#bound;
+        // The script may wait for this one, and start another one then.
+        if (this.#misses) setTimeout(() => this.#bound.length === length && this.#tellMissing(), LAST_START).unref();
+      }),
     };
   }
 
-  /** Whether all that the predecessor had has been bound by now, and some of its sockets are left. */
+  /** Whether as many Arbiters have started as the predecessor has, and some of its sockets are left. */
   get #misses(): boolean {
-    return this.#binding === 0 && this.#bound.length >= this.#arbiters && this.#sockets.length > 0;
+    return this.#starting === 0 && this.#bound.length >= this.#arbiters && this.#sockets.length > 0;
   }
 
   #tellMissing(): void {

@@ -28,6 +28,8 @@ export interface Listener {
   readonly address: BoundAddress;
   /** Somebody else has opened it, a service manager for example: it is neither closed nor removed. */
   readonly foreign: boolean;
+  /** The process before this one has it too. */
+  readonly inherited: boolean;
   /** Closes the descriptor, and removes the file that was created. One that is foreign is left open. */
   close(): void;
   /** Closes the descriptor: another process serves the socket. */
@@ -70,21 +72,23 @@ export async function openListeners(
     return open;
   } catch (error) {
     // The failure that led here is the one that is told.
-    const left = heritage?.alone === false;
-    closeListeners(open, () => undefined, left ? 'leave' : 'close');
-    if (left) await sweep(open);
+    const left = open.filter(({ inherited }) => inherited && heritage?.alone === false);
+    closeListeners(open, () => undefined, (listener) => left.includes(listener));
+    await sweep(left);
     throw error;
   }
 }
 
-/** Closes all, or leaves them to another process that serves them. What fails of one of them is reported, and keeps none from being closed. */
+/** Closes all, but leaves those to another process that it serves. What fails of one of them is reported, and keeps none from being closed. */
 export function closeListeners(
   listeners: readonly Listener[],
   onError: OnError,
-  how: 'close' | 'leave' = 'close',
+  isLeft: (listener: Listener) => boolean,
 ): void {
   undoNow(
-    listeners.map((listener) => [`the socket ${listener.name} could not be closed`, listener[how]]),
+    listeners.map((listener) => {
+      return [`the socket ${listener.name} could not be closed`, isLeft(listener) ? listener.leave : listener.close];
+    }),
     onError,
   );
 }
@@ -115,14 +119,14 @@ function inherit(name: string, address: BindAddress): Listener[] {
     const leave = once(() => files.closeSync(fd));
     const close = path === undefined ? leave : removing(path, inodeOf(path), leave);
     const opened = { ...openInherited(fd), ...(path !== undefined && { address: path }) };
-    return { ...opened, name: bind, bind, foreign, ...(!foreign && { close, leave }) };
+    return { ...opened, name: bind, bind, foreign, inherited: true, ...(!foreign && { close, leave }) };
   });
 }
 
 async function openWithRetry({ name, bind, address }: Place, signal: AbortSignal): Promise<Listener> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return { name, bind, ...(await openListener(address)) };
+      return { name, bind, inherited: false, ...(await openListener(address)) };
     } catch (error) {
       const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (!inUse || attempt === BIND_ATTEMPTS || signal.aborted) throw bindError(name, error);
@@ -132,7 +136,7 @@ async function openWithRetry({ name, bind, address }: Place, signal: AbortSignal
   }
 }
 
-type Opened = Omit<Listener, 'name' | 'bind'>;
+type Opened = Omit<Listener, 'name' | 'bind' | 'inherited'>;
 
 async function openListener(address: OwnAddress): Promise<Opened> {
   switch (address.kind) {
