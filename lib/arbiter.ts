@@ -152,12 +152,12 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * Starts the command of this process once more, with the listening sockets of all its Arbiters; resolves with the pid of the new process
+   * Starts the command of this process once more, with the listening sockets of all its Arbiters but those that stop; resolves with the pid of the new process
    * when all of these are served there too. From then on both serve, until one is told to stop: this one, whose work is
    * done then, or the new one, if it is not liked. The new process has the host's own script loaded anew, and node itself. Gunicorn: USR2.
    *
-   * Rejects with `ERR_UPGRADE_FAILED` when the new process ends, or does not get so far within `bootTimeout` and half a
-   * minute; then nothing has changed. `ERR_STATE` unless the arbiter runs, or while there is a process from an upgrade before.
+   * Rejects with `ERR_UPGRADE_FAILED` when the new process ends, or does not get so far within `bootTimeout`, the longest of all, and half a
+   * minute; then nothing has changed. Also when an Arbiter of this process is told to stop meanwhile. `ERR_STATE` unless the arbiter runs, while another one starts, or while there is a process from an upgrade before.
    */
   async upgrade(): Promise<{ readonly pid: number }> {
     if (spec) throw refusal('upgrade', 'this process is a worker');

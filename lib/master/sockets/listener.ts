@@ -73,7 +73,11 @@ export async function openListeners(
   } catch (error) {
     // The failure that led here is the one that is told.
     const left = open.filter(({ inherited }) => inherited && heritage?.alone === false);
-    closeListeners(open, () => undefined, (listener) => left.includes(listener));
+    closeListeners(
+      open,
+      () => undefined,
+      (listener) => left.includes(listener),
+    );
     await sweep(left);
     throw error;
   }
