@@ -26,7 +26,7 @@ for (const { name, options } of classes()) {
     await load.more(30);
 
     const pid = (file: string): number => Number(readFileSync(file, 'utf8'));
-    const descriptors: number[] = [];
+    let descriptors = Number.POSITIVE_INFINITY;
     for (let round = 0; round < UPGRADES; round++) {
       assert.equal(pid(pidFile), old);
       const next = await succession.upgrade(old);
@@ -42,13 +42,14 @@ for (const { name, options } of classes()) {
         `one host, ${JSON.stringify(succession.living())}`,
       );
       assert.equal(await succession.url(next), url);
-      descriptors.push(targets(next).length);
+      // One may be open for a moment, as what is read of /proc: it must become no more of them, and not the same number at each moment.
+      await succession.until(() => targets(next).length <= descriptors, `${descriptors} descriptors, or less`);
+      descriptors = Math.min(descriptors, targets(next).length);
       old = next;
     }
     await load.stop();
     assert.deepEqual(load.failures, [], String(load));
     for (const kind of ['close', 'keepAlive', 'unix'] as const) assert.ok(load.counts[kind].answered > 0, kind);
-    assert.deepEqual(descriptors, Array(UPGRADES).fill(descriptors[0]));
     await succession.end(old);
     await succession.extinct();
     assert.deepEqual([existsSync(pidFile), existsSync(path)], [false, false]);

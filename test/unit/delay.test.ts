@@ -36,6 +36,7 @@ const SHORT: Readonly<Record<string, string>> = {
   'control/place.ts: interval': 'a constant of its caller',
   'master/tell/service.ts: interval': 'clamped by watchdogInterval()',
   'master/access/collector.ts: limit': 'a constant of its callers',
+  'master/site/estates.ts: within': 'a constant of its caller',
   'master/scoreboard/watch.ts: beatInterval(timeout)': 'a second at most',
   'cli/ask-script.ts: limit': 'an option',
   'worker/entry/script.ts: limit': 'a part of an option',
