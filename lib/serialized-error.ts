@@ -26,15 +26,15 @@ const UNREADABLE = 'thrown: an object whose properties cannot be read';
 export function serializeError(thrown: unknown, depth = 0, most: number = MAX_TEXT): SerializedError {
   try {
     if (!(thrown instanceof Error)) return { name: 'Error', message: clip(`thrown: ${inspect(thrown)}`, most) };
-    const { name, message, stack, cause, code, errors } = thrown as Partial<NodeJS.ErrnoException & AggregateError>;
-    const parts = depth < MAX_CAUSES ? partsOf(errors) : [];
+    const { name, message, stack, cause, code } = thrown as NodeJS.ErrnoException;
+    const parts = depth < MAX_CAUSES - 1 ? partsOf(thrown) : [];
     return {
       name: clip(String(name), MAX_SHORT),
       // Node gives none to the error of a connection that several addresses have refused.
-      message: clip(String(message) || parts.map((part) => part.message).join('; '), most),
+      message: clip(String(message) || parts.map(wordOf).join('; '), most),
       ...(typeof stack === 'string' && { stack: clip(stack, most) }),
       ...(typeof code === 'string' && { code: clip(code, MAX_SHORT) }),
-      ...(cause !== undefined && depth < MAX_CAUSES && { cause: serializeError(cause, depth + 1) }),
+      ...(cause !== undefined && depth < MAX_CAUSES && { cause: serializeError(cause, depth + 1, most) }),
       ...(parts.length > 0 && { errors: parts }),
     };
   } catch {
@@ -43,9 +43,21 @@ export function serializeError(thrown: unknown, depth = 0, most: number = MAX_TE
   }
 }
 
-function partsOf(errors: unknown): SerializedError[] {
-  if (!Array.isArray(errors)) return [];
-  return errors.slice(0, MAX_PARTS).map((error) => serializeError(error, MAX_CAUSES, MAX_SHORT));
+/** What an `AggregateError` stands for. Many libraries keep something else in `errors`, as the values that they have refused, which are none of a log's business. */
+function partsOf(thrown: Error): SerializedError[] {
+  try {
+    const { errors } = thrown as Partial<AggregateError>;
+    if (!Array.isArray(errors)) return [];
+    const parts = thrown instanceof AggregateError ? errors : errors.filter((error) => error instanceof Error);
+    // With its cause, and nothing below that.
+    return parts.slice(0, MAX_PARTS).map((error) => serializeError(error, MAX_CAUSES - 1, MAX_SHORT));
+  } catch {
+    return [];
+  }
+}
+
+function wordOf({ name, message, code = name }: SerializedError): string {
+  return message || code;
 }
 
 /*
@@ -96,7 +108,7 @@ export function parseError(value: unknown, depth = 0): SerializedError | undefin
   const { name, message, stack, code } = value;
   if (typeof name !== 'string' || typeof message !== 'string') return undefined;
   const cause = parseError(value['cause'], depth + 1);
-  const errors = parseParts(value['errors']);
+  const errors = depth < MAX_CAUSES - 1 ? parseParts(value['errors']) : [];
   return {
     name,
     message,
@@ -109,7 +121,7 @@ export function parseError(value: unknown, depth = 0): SerializedError | undefin
 
 function parseParts(value: unknown): SerializedError[] {
   if (!Array.isArray(value)) return [];
-  return value.slice(0, MAX_PARTS).flatMap((part) => parseError(part, MAX_CAUSES) ?? []);
+  return value.slice(0, MAX_PARTS).flatMap((part) => parseError(part, MAX_CAUSES - 1) ?? []);
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

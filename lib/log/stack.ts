@@ -42,7 +42,11 @@ function causeLines(error: SerializedError | undefined): string[] {
 
 /** Of several errors that are one. */
 function partLines({ errors = [] }: SerializedError): string[] {
-  return errors.flatMap((error) => [`${INDENT}one of them: ${title(error)}`, ...framesOf(error)]);
+  return errors.flatMap((error) => [
+    `${INDENT}one of them: ${title(error)}`,
+    ...framesOf(error),
+    ...causeLines(error.cause),
+  ]);
 }
 
 /** The stack of an error without its first line, where that is in the title. What is none of this realm has its stack in its message. */

@@ -9,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import { isStream } from '../connections/connection.js';
+import { endWhenSent } from '../connections/sent-streams.js';
 
 type Call = (this: Held, ...args: unknown[]) => Held;
 
@@ -19,6 +20,8 @@ const HEAD: unique symbol = Symbol('head');
 const END: unique symbol = Symbol('end');
 /** With what the answer broke off. Of HTTP/2, a response has no `errored`, and that of its stream is there when a client takes its request back, too. */
 const ERRORED: unique symbol = Symbol('errored');
+/** What the application has returned. */
+const ANSWER: unique symbol = Symbol('answer');
 
 type Held = Omit<ServerResponse, 'writeHead' | 'end' | 'destroy'> & {
   writeHead: Call;
@@ -28,6 +31,7 @@ type Held = Omit<ServerResponse, 'writeHead' | 'end' | 'destroy'> & {
   [HEAD]?: unknown[] | undefined;
   [END]?: string | undefined;
   [ERRORED]?: Error;
+  [ANSWER]?: Response;
   readonly stream?: ServerHttp2Stream;
 };
 
@@ -42,10 +46,24 @@ export function guardExchange(request: IncomingMessage, response: ServerResponse
   if (request.method !== 'GET' && request.method !== 'HEAD') response.once('finish', () => markOver(request));
 }
 
-/** Why the answer broke off, if it did. */
-export function breakOf(response: ServerResponse): Error | undefined {
-  return response.errored ?? (response as unknown as Held)[ERRORED];
+/** What the application has returned for this request. */
+export function noteAnswer(response: object, answer: Response): Response {
+  (response as Held)[ANSWER] = answer;
+  return answer;
 }
+
+/** Why the answer broke off, or never began, if so. Asked when the adapter is done. */
+export function breakOf(response: ServerResponse): Error | undefined {
+  const error = response.errored ?? (response as unknown as Held)[ERRORED];
+  if (error || response.headersSent || response.writableEnded || response.destroyed) return error ?? undefined;
+  const answer = (response as unknown as Held)[ANSWER];
+  // The application says that it sends the answer by itself.
+  if (answer === undefined || answer.headers.has(ALREADY_SENT)) return undefined;
+  // The adapter takes it for that of a client that has left, and says nothing.
+  return new Error('the body of the Response ended early, before anything of it was sent');
+}
+
+const ALREADY_SENT = 'x-hono-already-sent';
 
 /** What comes of a body that nobody has begun to read is Node's to drop: the adapter leaves alone what it takes for destroyed. */
 function markOver(request: IncomingMessage): void {
@@ -88,7 +106,10 @@ function heldDestroy(this: Held, error?: Error): Held {
   }
   letGo(this);
   if (isStream(this.req)) {
-    if (error === undefined && this.writableEnded) return this;
+    if (error === undefined && this.writableEnded && this.stream) {
+      endWhenSent(this.stream);
+      return this;
+    }
     // As with HTTP/1.1, nothing breaks off where the client has gone.
     if (error !== undefined && !this.stream?.closed && !this.stream?.destroyed) this[ERRORED] ??= error;
   }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { FetchHandler } from '../../options/handler.js';
 import { isThenable } from './call-handler.js';
-import { breakOf, guardExchange } from './fetch-exchange.js';
+import { breakOf, guardExchange, noteAnswer } from './fetch-exchange.js';
 import type { Listener } from './listener.js';
 
 type Environment = Parameters<FetchHandler['fetch']>[1];
@@ -17,10 +17,11 @@ export async function createFetchListener(app: FetchHandler): Promise<Listener> 
       failures.set(environment.outgoing, failure);
       throw failure;
     };
+    const check = (response: unknown): Response => noteAnswer(environment.outgoing, checkResponse(response));
     try {
       // Not awaited: an answer that is there at once is sent by a shorter way.
       const response = app.fetch(request, environment);
-      return isThenable(response) ? Promise.resolve(response).then(checkResponse).catch(fail) : checkResponse(response);
+      return isThenable(response) ? Promise.resolve(response).then(check).catch(fail) : check(response);
     } catch (error) {
       return fail(error);
     }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { errorText } from '../../log/stack.js';
@@ -6,6 +7,7 @@ import { say } from '../../log/standard-error.js';
 import { quoted } from '../../log/text.js';
 import { isStream, pendingOf, responseOf, streamOf } from '../connections/connection.js';
 import { lingeringHere } from '../connections/lingering.js';
+import { endWhenSent } from '../connections/sent-streams.js';
 import { type Refusal, refusalPage, writeRefusal } from '../raw-response.js';
 import type { WorkerContext } from '../worker.js';
 import { arrivalOf } from './arrival.js';
@@ -18,8 +20,10 @@ export function refuse(response: ServerResponse, status: Refusal = 500): void {
   }
   const body = refusalPage(status);
   try {
-    // What the application said of its answer described one that does not come; HTTP/2 has no words for a status.
-    if (!isStream(response.req)) response.statusMessage = '';
+    // What the application said of its answer described one that does not come, by Node's own mark (20 to 26) one without a body, if its head was that of a 204.
+    // HTTP/2 has no words for a status, and a request of which a part was read.
+    if (isStream(response.req)) endWhenSent((response as unknown as Http2ServerResponse).stream);
+    else Object.assign(response, { statusMessage: '', _hasBody: response.req.method !== 'HEAD' });
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     response.writeHead(status, {
       'Content-Type': 'text/plain; charset=utf-8',

@@ -380,7 +380,7 @@ test('an error comes out as it went in: name, message, code, stack and causes', 
   assert.equal((inner.cause as Error).message, "thrown: 'a string'");
 });
 
-test('of an error that stands for several, each is told; where it has no message of its own, theirs are one', () => {
+test('of an error that stands for several, each is told; where it has no message of its own, theirs are one', async () => {
   const refused = (host: string): Error =>
     Object.assign(new Error(`connect ECONNREFUSED ${host}:5432`), { code: 'ECONNREFUSED' });
   // As Node makes it where each address of a name refuses a connection.
@@ -402,7 +402,18 @@ test('of an error that stands for several, each is told; where it has no message
   assert.equal(messageOf(several), messages.join('; '));
   // Its own message stays, and what is no list of errors is none.
   assert.equal(serializeError(new AggregateError([refused('::1')], 'all of them')).message, 'all of them');
-  assert.equal(serializeError(Object.assign(new Error('m'), { errors: 'text' })).errors, undefined);
+  for (const errors of ['text', [], ['text', { password: 'secret' }]]) {
+    assert.equal(serializeError(Object.assign(new Error('m'), { errors })).errors, undefined);
+  }
+  assert.equal(serializeError(Object.assign(new Error('m'), { errors: [refused('::1')] })).errors?.length, 1);
+  // Of each, its own cause, and a word where it has no message.
+  const both = Promise.any([
+    Promise.reject(new TypeError('fetch failed', { cause: refused('::1') })),
+    Promise.reject(several),
+  ]);
+  const { errors = [], message } = serializeError(await both.catch((error) => Object.assign(error, { message: '' })));
+  assert.equal(message, 'fetch failed; ECONNREFUSED');
+  assert.equal(errors[0]?.cause?.message, messages[0]);
   assert.deepEqual(
     serializeError(new AggregateError(['text', 5])).errors?.map(({ message }) => message),
     ["thrown: 'text'", 'thrown: 5'],
@@ -438,6 +449,8 @@ test('an error that cannot be read does not stop the report', () => {
     { [Symbol.for('nodejs.util.inspect.custom')]: throws },
   ];
   for (const thrown of hostile) assertWellFormed({ type: 'error', error: serializeError(thrown) });
+  const { message } = serializeError(Object.defineProperty(new Error('its own'), 'errors', { get: throws }));
+  assert.equal(message, 'its own');
   // Properties of other types than an error's are left out, not converted.
   assert.deepEqual(serializeError(Object.assign(new Error('m'), { stack: 5, code: 5 })), {
     name: 'Error',
