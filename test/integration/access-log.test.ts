@@ -72,10 +72,11 @@ for (const { name, options } of classes(1)) {
     const old = 'GET /accents?how=write HTTP/1.0\r\n\r\n';
     await ask(url, [...kinds.map((how) => simple(`/accents?how=${how}`)), old]);
     const lines = await log.short(8);
-    // Of the last ones, two as chunks, of two bytes each.
+    // Of the last ones, two as chunks, of two bytes each; Node 26 makes one chunk of what is written in one turn.
+    const chunks = Number.parseInt(process.versions.node, 10) < 26 ? 19 : 14;
     assert.deepEqual(
       lines.map((line) => Number(line.split(' ').at(-1))),
-      [2, 2, 1, 2, 0, 19, 12, 4],
+      [2, 2, 1, 2, 0, chunks, 12, 4],
     );
   });
 
