@@ -89,7 +89,7 @@ export async function openControl(
     socket.on('error', () => undefined);
     const response = new ServerResponse(request);
     response.assignSocket(socket as Socket);
-    response.once('finish', () => socket.end());
+    response.once('finish', () => (socket as Socket).destroySoon());
     serve(request, response);
   });
   // Of a connection that could not be accepted, its client learns by itself.

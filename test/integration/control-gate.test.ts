@@ -152,6 +152,19 @@ test('control: a CONNECT is refused like other methods, and its connection ends'
   }
 });
 
+test('control: a client of a CONNECT that does not close its end holds up no stop', async (t) => {
+  const folder = temporaryFolder(t);
+  const host = new Host(t, { control: `unix:${join(folder, 'control')}`, workers: 1 });
+  await host.ready();
+  const socket = connect({ path: join(folder, 'control'), allowHalfOpen: true }).resume();
+  t.after(() => socket.destroy());
+  socket.write('CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await inTime(once(socket, 'end'), 'the end');
+  await host.call('stop', { graceful: false });
+  assert.equal(socket.writable, true);
+  await host.exited();
+});
+
 test('control: nothing is stored, guessed, framed or run', async () => {
   const place = await unix();
   for (const target of ['/', '/stats', '/nothing', '/readyz']) {
