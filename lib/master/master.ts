@@ -40,6 +40,8 @@ export class Master {
   #releaseName: (() => void) | undefined;
   readonly #reloads: Reloads;
   readonly #attend: Attend | undefined;
+  /** By a signal that came before there was a site: handlers of signals are there earlier. */
+  #upgradeAsked = false;
   /** Changes of scale that somebody waits for. */
   #changes = 0;
   readonly #troubles = new TroubleFilter();
@@ -161,6 +163,7 @@ export class Master {
   readonly #table: TurnTable = {
     opened: ({ site, generation, staff }) => {
       this.#site = site;
+      if (this.#upgradeAsked) site.askUpgrade();
       const onFailedStart = (failure: Error): void => {
         this.#failure = failure;
         this.#end(site.failStart(failure));
@@ -196,7 +199,10 @@ export class Master {
       reopenLogger(this.#options.logger);
       this.crew?.forward('SIGUSR1');
     },
-    upgrade: () => this.#site?.askUpgrade(),
+    upgrade: () => {
+      this.#upgradeAsked = this.#site === undefined;
+      this.#site?.askUpgrade();
+    },
     drain: () => this.#end('drain'),
     quit: () => this.#end(this.#ending.stage === 'quit' ? 'kill' : 'quit'),
   };

@@ -161,6 +161,25 @@ test('control: a stop while an address is tried again is not held up by a path i
   await host.exited();
 });
 
+test('control: USR2 while a path is in use is obeyed when all is open', async (t) => {
+  const folder = temporaryFolder(t);
+  const path = join(folder, 'control');
+  const other = createServer().listen(path);
+  await once(other, 'listening');
+  t.after(() => other.close());
+  const env = pace({ controlBind: 2_000 });
+  const succession = await Succession.start(t, [{ control: `unix:${path}`, workers: 1 }], { env });
+  // The guard is started behind the handlers of signals.
+  await succession.until(() => succession.hosts.length === 1 && succession.living().length === 2, 'the guard');
+  const old = succession.newest;
+  process.kill(old, 'SIGUSR2');
+  await succession.event('signal', old);
+  assert.deepEqual(succession.of('control'), []);
+  other.close();
+  const { args } = await succession.event('upgrade', old);
+  assert.deepEqual(succession.hosts, [old, args[0]]);
+});
+
 test('control: an upgrade has the older process keep the path, and the new one take it', async (t) => {
   const folder = temporaryFolder(t);
   const path = join(folder, 'control');
