@@ -8,6 +8,8 @@ export type Pace =
   | 'rest'
   /** How long a host's own script may take in an upgrade, beyond the boot of its workers. */
   | 'hostBoot'
+  /** How long the older process of an upgrade may take to end one that has told it that it cannot start. */
+  | 'wordOfThePredecessor'
   /** How long a connection that has never had a request may be idle in a drain. */
   | 'firstRequest'
   /** How long workers are waited for that were asked for their own numbers. */

@@ -5,6 +5,7 @@
 import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 import { asTrouble } from './common/trouble.js';
+import { othersEnded } from './site/estates.js';
 import { openSite } from './site/open-site.js';
 import type { Site, SiteEvents } from './site/site.js';
 import { heritage } from './sockets/heritage.js';
@@ -34,6 +35,9 @@ export async function opening(
     return { type: 'opened', site: attend ? await attended(site, attend, abort) : site, generation, staff };
   } catch (error) {
     retireTicketKeys(options);
+    const endsOthers = heritage?.fail(options.name, error as Error) === true;
+    // Whoever has stopped this one is not kept waiting.
+    if (endsOthers && !abort.aborted) await othersEnded();
     return { type: 'unopened', error: asTrouble('the start failed', error) };
   }
 }
@@ -48,7 +52,6 @@ async function attended(site: Site, attend: Attend, abort: AbortSignal): Promise
     };
     return { ...site, close };
   } catch (error) {
-    site.failStart(error as Error);
     await site.close();
     throw error;
   }

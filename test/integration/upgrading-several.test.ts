@@ -1,11 +1,14 @@
 /* Hosts with several Arbiters: an upgrade is one of the whole process, and a stop is one of an Arbiter. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
+import { pace } from '../helpers/pace.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { gone } from '../helpers/process.js';
 import { crowd } from '../helpers/queue.js';
@@ -125,6 +128,84 @@ test('an upgrade that fails by one Arbiter lets the clients of the other one fin
   assert.equal(code, 'ERR_UPGRADE_FAILED');
   assert.match(message, /: its Arbiter 'b' failed to start: .*broken release/);
   await gone(next);
+});
+
+/** The old host waits for the second Arbiter of the new one, whose first one has a request under way that nobody else can serve. */
+async function halfDone(t: TestContext) {
+  const env = pace({ wordOfThePredecessor: 600_000, controlBind: 600_000 });
+  const succession = await Succession.start(t, [A, B], { env });
+  const old = await succession.ready(2);
+  const url = await succession.url(old);
+  succession.deploy('omits');
+  const failure = succession.call(old, 'upgrade').then(
+    () => assert.fail('the upgrade succeeded'),
+    (error) => error,
+  );
+  await succession.until(() => succession.hosts.length === 2, 'a new host');
+  const next = succession.newest;
+  await succession.event('ready', next);
+  process.kill(old, 'SIGWINCH');
+  await succession.until(() => succession.of('worker:exit', old).length === 2, 'the end of the old workers');
+  const request = get(`${url}/wait`);
+  await succession.until(async () => (await succession.stats(next)).workers[0]?.active === 1, 'a request');
+  const [worker] = (await succession.stats(next)).workers;
+  const finish = async (): Promise<void> => {
+    process.kill(worker?.pid as number, 'SIGUSR2');
+    assert.equal((await request).body, `waited ${worker?.pid}`);
+  };
+  return { succession, old, next, failure, finish };
+}
+
+for (const [what, broken] of [
+  ['bind', { bind: ['127.0.0.1:0', 'unix:/no/such/folder/socket'] }],
+  ['write its pid file', { bind: '127.0.0.1:0', pidFile: '/no/such/folder/pid' }],
+  ['open its control', { bind: '127.0.0.1:0', control: 'unix:/no/such/folder/control' }],
+] as const) {
+  test(`so does one that fails by one that cannot ${what}`, async (t) => {
+    const { succession, next, failure, finish } = await halfDone(t);
+    const failing = succession.call(next, 'another', [{ ...B, logger: false, ...broken }]).then(
+      () => assert.fail('it started'),
+      (error) => error,
+    );
+    await succession.event('stop', next);
+    await finish();
+    await failing;
+    assert.match((await failure).message, /: its Arbiter 'b' failed to start: .*no\/such\/folder/);
+    const said = succession.said.filter(({ pid }) => pid === next);
+    // A host that ends at this answer cuts nobody.
+    const served = said.findIndex(({ event, name }) => event === 'worker:exit' && name === 'a');
+    const told = said.findIndex(({ event, args }) => event === 'answer' && args[2]);
+    assert.ok(served !== -1 && served < told, `${served}, ${told}`);
+    await gone(next);
+  });
+}
+
+test('an Arbiter that is stopped while it starts does not wait for the others', async (t) => {
+  const { succession, next, finish } = await halfDone(t);
+  const folder = temporaryFolder(t);
+  const [path, control] = [join(folder, 'socket'), join(folder, 'control')];
+  // It has a successor's place of the control.
+  const other = createServer().listen(`${control}.2`);
+  t.after(() => other.close());
+  await once(other, 'listening');
+  const options = { ...B, logger: false, bind: `unix:${path}`, control: `unix:${control}` };
+  const failing = assert.rejects(succession.call(next, 'another', [options]));
+  await succession.until(() => existsSync(path), 'its socket');
+  await succession.call(next, 'stop', [], 1);
+  await failing;
+  assert.notEqual(await succession.call(next, 'state'), 'stopped');
+  await finish();
+});
+
+test('an Arbiter that cannot start when the upgrade is over waits for nobody', async (t) => {
+  const succession = await Succession.start(t, [A], { env: pace({ wordOfThePredecessor: 600_000 }) });
+  const old = await succession.ready();
+  const next = await succession.upgrade(old);
+  for (const broken of [{ app: fixture('throws-at-load.js') }, { control: 'unix:/no/such/folder/control' }]) {
+    const failing = succession.call(next, 'another', [{ ...B, logger: false, bind: '127.0.0.1:0', ...broken }]);
+    await assert.rejects(failing, /DATABASE_URL|no.such.folder/);
+  }
+  assert.deepEqual([await succession.call(next, 'state'), await succession.call(old, 'state')], ['running', 'running']);
 });
 
 test('a stop of one Arbiter gives an upgrade up, and says which', async (t) => {

@@ -192,6 +192,7 @@ function launch(heirs: readonly Estate[], cwd: string): Child {
     predecessor: process.pid,
     arbiters: heirs.length,
     tickets: hasTicketKeys(),
+    duties: heirs.flatMap(dutiesOf),
     sockets: sockets.map(({ name, listener: { bind, address, foreign } }, index) => {
       const path = typeof address === 'string' && !foreign ? { path: address } : {};
       return { name, bind, fd: FIRST_SOCKET_FD + index, foreign, ...path };

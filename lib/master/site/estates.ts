@@ -1,7 +1,11 @@
 /* The Arbiters that run in this process: whoever succeeds it runs the host's script, with all of them, so this is kept per process. */
 import type { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
+import { pace } from '../../pace.js';
 import type { Listener } from '../sockets/listener.js';
+
+/** How long the process before this one may take to tell this one to end, when it has learnt of a start that has failed. Milliseconds. */
+const WORD_OF_THE_PREDECESSOR: number = pace('wordOfThePredecessor', 5_000);
 
 /** What one Arbiter of this process serves. */
 export interface Estate {
@@ -27,7 +31,7 @@ export interface Estate {
 
 /** In the order of their start. */
 const estates = new Set<Estate>();
-/** What waits for a change of them. */
+/** What is called at each change of them. */
 const looks = new Set<() => void>();
 
 export function allEstates(): readonly Estate[] {
@@ -56,12 +60,17 @@ export function starting(): Estate | undefined {
   return allEstates().find(({ serves, leaves }) => !serves && !leaves);
 }
 
-/** Resolves when all Arbiters of this process have ended that are told to within so many milliseconds. */
-export function allGone(within: number): Promise<void> {
+/**
+ * An Arbiter could not start, and the process before this one tells this one to end by that: resolves when the other Arbiters have ended that
+ * it tells in time. A host that ends when it learns of the failure would cut their clients.
+ */
+export function othersEnded(): Promise<void> {
   let late = false;
   return new Promise((resolve) => {
     const look = (): void => {
-      if (!allEstates().every(({ leaves }) => late && !leaves)) return;
+      // Until it is late, each of them may still be told.
+      const waitsFor = late ? allEstates().filter(({ leaves }) => leaves) : allEstates();
+      if (waitsFor.length > 0) return;
       clearTimeout(timer);
       looks.delete(look);
       resolve();
@@ -69,7 +78,7 @@ export function allGone(within: number): Promise<void> {
     const timer = setTimeout(() => {
       late = true;
       look();
-    }, within);
+    }, WORD_OF_THE_PREDECESSOR);
     looks.add(look);
     look();
   });

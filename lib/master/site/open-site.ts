@@ -21,7 +21,7 @@ import { planLaunch } from '../workers/launch.js';
 import { retireTicketKeys } from '../workers/ticket-keys.js';
 import { WorkerHandle } from '../workers/worker-handle.js';
 import { dutiesOf } from './candidate.js';
-import { allGone, type Estate } from './estates.js';
+import { type Estate, othersEnded } from './estates.js';
 import type { Site, SiteEvents } from './site.js';
 import {
   askUpgrade,
@@ -37,9 +37,6 @@ import { setTitle } from './title.js';
 
 /** How long the word of a process that is to end too may take: whoever told this one may have told that one. Milliseconds. */
 const OTHERS_WORD = 250;
-
-/** How long the process before this one may take to tell this one to end, when it has learnt of a start that has failed. Milliseconds. */
-const WORD_OF_THE_PREDECESSOR = 5_000;
 
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
 export async function openSite(options: ResolvedOptions, events: SiteEvents, abort: AbortSignal): Promise<Site> {
@@ -65,7 +62,6 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
     start?.over();
     await undoAll(
       [
-        ['the process before this one could not be told', () => heritage?.fail(options.name, error as Error)],
         ...open.reverse(),
         [SOCKETS, () => closeListeners(estate.listeners, events.onError, othersServe)],
         [PID_FILE, () => pidFile?.remove()],
@@ -160,8 +156,8 @@ function assemble(
     awaitEnd({ slot });
     gone.then(() => board.release(slot, 1));
   };
-  /** It could not start. */
-  let failed = false;
+  /** It could not start, and the others of this process are told to end by that. */
+  let endsOthers = false;
 
   return {
     listeners,
@@ -198,6 +194,8 @@ function assemble(
     askUpgrade: () => askUpgrade(estate),
     upgradeIfAsked,
     leaves(stage) {
+      // Nobody is spared by that.
+      if (stage === 'kill') endsOthers = false;
       start?.over();
       leave(estate, stage);
       return stage === 'drain' && listeners.some(othersServe) ? OTHERS_WORD : 0;
@@ -222,8 +220,7 @@ function assemble(
       heritage?.serve(dutiesOf(estate));
     },
     failStart(failure) {
-      heritage?.fail(options.name, failure);
-      failed = true;
+      endsOthers = heritage?.fail(options.name, failure) === true;
       // Some worker may have been ready, and may have taken clients of the other process.
       return othersLive() ? 'drain' : 'kill';
     },
@@ -244,8 +241,7 @@ function assemble(
         ...undo.reverse(),
       ];
       await undoAll(steps, events.onError);
-      // That process tells this one to end, and the clients of the others here would be cut by a host that ends when it learns of the failure.
-      if (failed && heritage?.alone === false) await allGone(WORD_OF_THE_PREDECESSOR);
+      if (endsOthers) await othersEnded();
     },
   };
 }

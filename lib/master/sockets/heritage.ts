@@ -33,6 +33,8 @@ export interface Bequest {
   /** Whether its ticket keys are the first that it says on the line; absent in one of an earlier version. */
   readonly tickets?: boolean;
   readonly sockets: readonly (Heirloom & { readonly name: string; readonly bind: string })[];
+  /** What it waits for: all that has to be served; absent in one of an earlier version. */
+  readonly duties?: readonly string[];
 }
 
 /** Keys of TLS session tickets. They go over the line: what stands in an environment can be read by others. */
@@ -93,6 +95,8 @@ export class Heritage {
   readonly #line = new Socket({ fd: LINE_FD });
   readonly #arbiters: number;
   #sockets: Bequest['sockets'];
+  /** What the predecessor still waits for, as it counts it itself. */
+  readonly #missing: string[];
   /** What the Arbiters of this process have bound, and how many of them are starting. */
   readonly #bound: (readonly string[])[] = [];
   #starting = 0;
@@ -103,11 +107,12 @@ export class Heritage {
   /** Its first ticket keys have come, or none will. */
   readonly #ticketsCame: Promise<void>;
 
-  constructor({ predecessor, arbiters, tickets = false, sockets }: Bequest) {
+  constructor({ predecessor, arbiters, tickets = false, sockets, duties }: Bequest) {
     this.predecessor = predecessor;
     // One of an earlier version does not say so.
     this.#arbiters = arbiters ?? Number.POSITIVE_INFINITY;
     this.#sockets = sockets;
+    this.#missing = [...(duties ?? sockets.map(({ bind }) => bind))];
     this.#line.on('error', () => undefined);
     const left = new Set<string>();
     this.left = left;
@@ -198,7 +203,11 @@ export class Heritage {
 
   /** Tells the predecessor what is served. */
   serve(duties: readonly string[]): void {
-    for (const serves of duties) this.#tell({ serves });
+    for (const serves of duties) {
+      const index = this.#missing.indexOf(serves);
+      if (index !== -1) this.#missing.splice(index, 1);
+      this.#tell({ serves });
+    }
   }
 
   /** Tells the predecessor what soon will not be. */
@@ -206,9 +215,10 @@ export class Heritage {
     for (const leaves of duties) this.#tell({ leaves });
   }
 
-  /** Tells the predecessor why an Arbiter does not serve. */
-  fail(name: string, { message }: Error): void {
+  /** Tells the predecessor why an Arbiter does not serve. Returns whether it waits for this process, and tells it to end now. */
+  fail(name: string, { message }: Error): boolean {
     this.#tell({ fails: `its Arbiter '${name}' failed to start: ${message}` });
+    return !this.#alone && this.#missing.length > 0;
   }
 
   /** Calls back once the predecessor has stopped, or died; at once if it has. */
