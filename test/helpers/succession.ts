@@ -22,7 +22,18 @@ export interface Said {
 }
 
 /** How the script of the host is deployed from now on, see the fixture `succession-host`. */
-export type Deployed = '' | 'throws' | 'exits' | 'hangs' | 'omits' | 'binds' | 'moves' | 'adds' | 'precedes' | 'ends';
+export type Deployed =
+  | ''
+  | 'throws'
+  | 'exits'
+  | 'hangs'
+  | 'omits'
+  | 'binds'
+  | 'moves'
+  | 'adds'
+  | 'precedes'
+  | 'ends'
+  | 'ends at INT';
 
 export interface SuccessionSettings {
   readonly env?: NodeJS.ProcessEnv;

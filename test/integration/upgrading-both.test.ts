@@ -231,6 +231,30 @@ test('a stop during an upgrade serves who connects until the new host is gone', 
   await succession.extinct();
 });
 
+test('a new host that comes to serve after it was given up is still hurried by a quick stop', async (t) => {
+  const gate = await createLoadGate(t);
+  gate.open();
+  // Its TERM does nothing: only by the second order it ends.
+  const options = { ...ONE, app: fixture('waits-to-load.js'), signals: false, gracefulTimeout: 600_000 } as const;
+  const succession = await Succession.start(t, [options], { env: gate.env });
+  const old = await succession.ready();
+  gate.close();
+  succession.deploy('ends at INT');
+  const upgrade = failingUpgrade(succession, old);
+  await succession.until(() => succession.hosts.length === 2 && gate.waiting === 1, 'a worker that waits');
+  const next = succession.newest;
+  const stopped = succession.call(old, 'stop');
+  await succession.event('stop', old);
+  gate.open();
+  await succession.event('ready', next);
+  // Long enough for the word of that.
+  for (let count = 0; count < 20; count++) assert.equal(await succession.call(old, 'state'), 'stopping');
+  await succession.call(old, 'stop', [{ graceful: false }]);
+  await stopped;
+  assert.equal((await upgrade).message, GIVEN_UP);
+  await gone(next);
+});
+
 for (const [count, what] of [
   [1, 'is a quick stop of the new host too'],
   [2, 'and once more, kills the new host too'],

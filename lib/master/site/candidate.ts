@@ -122,15 +122,16 @@ export class Candidate {
         if (fails !== undefined) fail(fails);
         const index = missing.indexOf(serves ?? '');
         if (index !== -1) missing.splice(index, 1);
-        if (missing.length > 0) return;
-        this.#serves = true;
-        resolve();
+        if (missing.length === 0) resolve();
       });
     });
-    return all.finally(() => {
+    try {
+      await all;
+      this.#serves = true;
+    } finally {
       clearTimeout(timer);
       clearTimeout(broken);
-    });
+    }
   }
 
   /** It is not wanted any more, unless it serves by now. */
