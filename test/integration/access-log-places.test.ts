@@ -20,6 +20,7 @@ import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
 import { temporaryFolder } from '../helpers/place.js';
+import { Program } from '../helpers/program.js';
 import { eventually } from '../helpers/wait.js';
 
 keepHosts();
@@ -97,6 +98,12 @@ for (const how of ['late', 'throws', 'both']) {
     assert.match(host.log, how === 'throws' ? /stopped/ : /the write has failed, and the host is there/);
   });
 }
+
+test('access_log: a host that lives by its Arbiter alone does not end in its stop behind a stream that takes nothing', async (t) => {
+  const program = new Program(t, process.execPath, [fixture('full-stream-host.js')]);
+  assert.deepEqual(await program.exited(), { code: 0, signal: null }, program.output);
+  assert.match(program.output, /^stopped$/m);
+});
 
 for (const { name, options } of classes()) {
   test(`access_log: a pipe that nobody reads costs lines, each of which is counted, and no answer, ${name}`, async (t) => {

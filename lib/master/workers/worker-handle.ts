@@ -237,9 +237,11 @@ export class WorkerHandle extends Tenure {
   #listen(enqueue: (turn: WorkerTurn) => void): void {
     const child = this.#child;
     let reported = false;
+    let lastWords: NodeJS.Timeout | undefined;
     const report = (code: number | null, signal: NodeJS.Signals | null, error?: Error): void => {
       if (reported) return;
       reported = true;
+      clearTimeout(lastWords);
       this.#exited = true;
       this.#limits.clear();
       this.inquiry.close();
@@ -253,8 +255,10 @@ export class WorkerHandle extends Tenure {
     });
     // 'close' comes when the pipe is read to its end too, so that the worker's last words come first.
     child.on('close', report);
-    // Of a busy host, timers come before what the pipe holds.
-    child.on('exit', (code, signal) => setTimeout(() => setImmediate(report, code, signal), LAST_WORDS).unref());
+    child.on('exit', (code, signal) => {
+      // Of a busy host, timers come before what the pipe holds. A pipe that is not read may be all that the host lives by: the timer is not unref()'d.
+      lastWords = setTimeout(() => setImmediate(report, code, signal), LAST_WORDS);
+    });
     this.control.listen(
       (message) => enqueue({ type: 'message', worker: this, message }),
       (line) => debugWorker('#%d wrote a line that is no message: %s', this.id, line.slice(0, 80)),
