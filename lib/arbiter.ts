@@ -157,7 +157,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * done then, or the new one, if it is not liked. The new process has the host's own script loaded anew, and node itself. Gunicorn: USR2.
    *
    * Rejects with `ERR_UPGRADE_FAILED` when the new process ends, or does not get so far within `bootTimeout`, the longest of all, and half a
-   * minute; then nothing has changed. Also when an Arbiter of this process is told to stop meanwhile. `ERR_STATE` unless the arbiter runs, while another one starts, or while there is a process from an upgrade before.
+   * minute; then nothing has changed. Also when an Arbiter of this process is told to stop meanwhile. `ERR_STATE` unless the arbiter runs, while another one starts, while there is a process from an upgrade before, or where one is under way that began before this Arbiter was started.
    */
   async upgrade(): Promise<{ readonly pid: number }> {
     if (spec) throw refusal('upgrade', 'this process is a worker');

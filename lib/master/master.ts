@@ -142,7 +142,7 @@ export class Master {
 
   async upgrade(): Promise<{ pid: number }> {
     if (this.#state !== 'running') throw refusal('upgrade', this.#state);
-    return { pid: await (this.#staff as Staff).upgrade() };
+    return { pid: await (this.#site as Site).upgrade() };
   }
 
   stats(): ArbiterStats<ArbiterState> {

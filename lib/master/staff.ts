@@ -3,7 +3,6 @@ import { Crew } from './crew/crew.js';
 import { Numbers } from './numbers/numbers.js';
 import { watchQueues } from './site/queues.js';
 import type { Site } from './site/site.js';
-import { upgrade } from './site/succession.js';
 import type { Notifier } from './tell/notify.js';
 import { type Supervision, workerTurns } from './worker-turns.js';
 import type { Generation } from './workers/generation.js';
@@ -13,8 +12,6 @@ export interface Staff {
   readonly crew: Crew;
   readonly numbers: Numbers;
   readonly workers: ReturnType<typeof workerTurns>;
-  /** Starts a process that is to succeed this one; resolves with its pid when it serves. */
-  readonly upgrade: () => Promise<number>;
 }
 
 export type StaffOf = typeof staff;
@@ -37,5 +34,5 @@ export function staff(
     sockets: listeners.map(({ name }) => name),
     bootTimeout: options.clocks.bootTimeout,
   });
-  return { crew, numbers, workers, upgrade };
+  return { crew, numbers, workers };
 }

@@ -57,6 +57,11 @@ test("an Arbiter that is started during an upgrade is nobody else's, whatever it
   const upgrade = succession.call(old, 'upgrade');
   await succession.until(() => succession.hosts.length === 2 && gate.waiting === 1, 'a worker that waits');
   const index = await succession.call(old, 'another', [{ ...B, logger: false, bind: '127.0.0.1:0' }]);
+  const late = /under way that began before this Arbiter was started/;
+  await assert.rejects(succession.call(old, 'upgrade', [], index), { code: 'ERR_STATE', message: late });
+  process.kill(old, 'SIGUSR2');
+  // It has no logger: that is a warning of the process.
+  await succession.until(() => late.test(succession.output.replace(/^\{.*$/gm, '')), 'the error of the signal');
   gate.open();
   const { pid: next } = await upgrade;
   assert.deepEqual(names(succession, 'upgrade', old), ['a']);

@@ -31,6 +31,7 @@ import {
   leave,
   othersLive,
   othersServe,
+  upgrade,
   upgradeIfAsked,
 } from './succession.js';
 import { setTitle } from './title.js';
@@ -191,6 +192,7 @@ function assemble(
       if (worker.pid !== undefined) guard.forget(worker.pid);
       worker.family.forget(guard);
     },
+    upgrade: () => upgrade(estate),
     askUpgrade: () => askUpgrade(estate),
     upgradeIfAsked,
     leaves(stage) {

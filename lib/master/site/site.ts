@@ -34,6 +34,8 @@ export interface Site {
   bury(worker: WorkerHandle): void;
   /** All addresses are served: a process before this one is told. */
   serves(): void;
+  /** Starts a process that is to succeed this one; resolves with its pid when it serves. */
+  upgrade(): Promise<number>;
   /** A signal asks for an upgrade of this process. */
   askUpgrade(): void;
   /** Begins one that a signal has asked any Arbiter of this process for, as soon as none of them starts. This one must be running. */

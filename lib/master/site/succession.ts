@@ -66,9 +66,24 @@ export function dismissCandidate(): void {
 /**
  * Starts the command of this process again, with the sockets of all its Arbiters but those that stop; resolves with its pid when all of them are
  * served there too. Rejects with `ERR_UPGRADE_FAILED` when that process ends, or does not get so far in time: then it is gone, and nothing
- * has changed. With `ERR_STATE` when there is a successor, or a predecessor, already. Who asks again meanwhile waits for the same.
+ * has changed. With `ERR_STATE` when there is a successor, or a predecessor, already. Who asks again meanwhile waits for the same, unless it is an Arbiter that was
+ * started meanwhile.
  */
-export async function upgrade(): Promise<number> {
+export async function upgrade(estate: Estate): Promise<number> {
+  if (leavesOut(estate)) throw tooLate();
+  return upgradeAll();
+}
+
+/** Whether an upgrade is under way in which nobody is to succeed this Arbiter. */
+function leavesOut(estate: Estate): boolean {
+  return candidate?.succeeds(estate) === false;
+}
+
+function tooLate(): ArbiterError {
+  return refusal('upgrade', 'one of this process is under way that began before this Arbiter was started');
+}
+
+async function upgradeAll(): Promise<number> {
   if (upgrading) return upgrading;
   if (successor) throw refusal('upgrade', `the process ${successor.pid} serves already; end this one or that`);
   if (heritage && !heritage.alone) {
@@ -88,7 +103,8 @@ export async function upgrade(): Promise<number> {
 
 /** A signal asks an Arbiter for one. It comes to all those of this process, and means one upgrade. */
 export function askUpgrade(estate: Estate): void {
-  if (upgrading) upgrading.catch(estate.onError);
+  if (leavesOut(estate)) estate.onError(tooLate());
+  else if (upgrading) upgrading.catch(estate.onError);
   else estate.asks = true;
 }
 
@@ -97,7 +113,7 @@ export function upgradeIfAsked(): void {
   const asking = allEstates().filter(({ asks, leaves }) => asks && !leaves);
   if (asking.length === 0 || upgrading || starting()) return;
   for (const estate of asking) estate.asks = false;
-  upgrade().catch((error) => {
+  upgradeAll().catch((error) => {
     for (const estate of asking) estate.onError(error);
   });
 }
