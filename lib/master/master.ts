@@ -1,6 +1,6 @@
 import { debugArbiter } from '../debug.js';
 import type { ResolvedOptions } from '../options/resolved.js';
-import { begin } from './begin.js';
+import { begin, siteEvents } from './begin.js';
 import { asTrouble, RETRY, TroubleFilter } from './common/trouble.js';
 import type { Crew } from './crew/crew.js';
 import { Ending } from './ending.js';
@@ -13,7 +13,7 @@ import type { Attend } from './opening.js';
 import { isOver, Reloads, resultOf } from './reloads.js';
 import type { ArbiterStats } from './scoreboard/stats.js';
 import { takeName } from './site/inline-names.js';
-import type { Site, SiteEvents } from './site/site.js';
+import type { Site } from './site/site.js';
 import type { BoundAddress } from './sockets/listener.js';
 import type { Staff } from './staff.js';
 import type { ReloadResult } from './tell/events.js';
@@ -80,15 +80,9 @@ export class Master {
     const { source, name, app, workerClass } = this.#options;
     if (source.form === 'inline') this.#releaseName = takeName(name, { app, workerClass: workerClass.inline });
     this.#become('starting');
-    const events: SiteEvents = {
-      onTurn: (turn) => this.#loop.enqueue(turn),
-      onSignal: (name, origin) => this.#loop.enqueue({ type: 'signal', name, origin }),
-      onError: this.#notifier.report,
-      onSuccessor: (pid) => this.#notifier.emit('upgrade', pid),
-      onWake: () => this.#loop.enqueue({ type: 'wake' }),
-      stats: () => this.#snapshot(),
-    };
-    begin(this.#options, events, this.#abortOpening.signal, this.#attend).then((turn) => this.#loop.enqueue(turn));
+    const enqueue = (turn: Turn): void => this.#loop.enqueue(turn);
+    const events = siteEvents(enqueue, this.#notifier, () => this.#snapshot());
+    begin(this.#options, events, this.#abortOpening.signal, this.#attend).then(enqueue);
     await this.#until('start', () => this.#state === 'running');
   }
 
