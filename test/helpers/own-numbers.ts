@@ -9,6 +9,8 @@ export const metric = (given: Given): OwnMetric =>
 export const counter = (value: number, labels = {}): OwnMetric => metric({ values: [{ labels, value }] });
 export const gauge = (value: number, aggregator: string, name = 'm'): OwnMetric =>
   metric({ name, type: 'gauge', aggregator: aggregator as never, values: [{ labels: {}, value }] });
+/** All are of the same: their order is that in which they have told. */
+export const noAge = (): number => 0;
 export const noWarning = (_: string, message: string): void => assert.fail(message);
 /** Counts of a histogram with these bounds, of each what it has itself; the last one is without end. */
 export const BOUNDS = ['0.1', '0.5', '+Inf'];

@@ -32,8 +32,9 @@ export class Numbers {
   #next: Promise<void> | undefined;
 
   constructor(crew: Crew, queues: Queues, { emit }: Pick<Notifier, 'emit'>) {
-    this.#own = new OwnNumbers((worker, message) =>
-      emit('worker:warning', worker.info(), { code: 'metrics', message }),
+    this.#own = new OwnNumbers(
+      (worker, message) => emit('worker:warning', worker.info(), { code: 'metrics', message }),
+      ({ age }) => age,
     );
     this.#crew = crew;
     this.#queues = queues;

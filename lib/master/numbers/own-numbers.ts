@@ -35,13 +35,16 @@ export class OwnNumbers<Worker> {
   readonly #base = new Map<string, Map<string, Series>>();
   #kept = 0;
   readonly #warn: Warn<Worker>;
+  readonly #ageOf: (worker: Worker) => number;
   /** What has been warned of: each is told once. */
   readonly #warned = new Set<string>();
   /** What was told last of all that counts. */
   #shown = new Map<string, number>();
 
-  constructor(warn: Warn<Worker>) {
+  /** @param ageOf - the higher, the later it was started. */
+  constructor(warn: Warn<Worker>, ageOf: (worker: Worker) => number) {
     this.#warn = warn;
+    this.#ageOf = ageOf;
   }
 
   /** Those that have told of some, and which of their threads. */
@@ -73,8 +76,9 @@ export class OwnNumbers<Worker> {
   families(): Family[] {
     const found: Family[] = [];
     const shown = new Map<string, number>();
+    const sources = [...this.#sources].sort(([a], [b]) => this.#ageOf(a) - this.#ageOf(b));
     for (const [name, last] of this.#metas) {
-      const living = [...this.#sources.values()].flatMap((threads) =>
+      const living = sources.flatMap(([, threads]) =>
         [...threads.values()].flatMap((metrics) => metrics.get(name) ?? []),
       );
       // The worker that was started last has the newest code, as long as it lives: one whose reload has failed says nothing any more.

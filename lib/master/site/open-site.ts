@@ -147,15 +147,14 @@ function assemble(
   const awaitEnd = ({ slot }: { readonly slot: number }): void => {
     undoNow([['those who connect now may be reset', () => board.await(slot)]], events.onError);
   };
-  let awaits = false;
+  let released: Promise<void> | undefined;
   /** A process that was to take over has the sockets until it is gone: as a worker that boots. */
   const awaitCandidate = (): void => {
     const gone = candidateGone(estate);
-    if (awaits || gone === undefined) return;
-    awaits = true;
+    if (released || gone === undefined) return;
     const { slot } = claim(() => board.claim(1));
     awaitEnd({ slot });
-    gone.then(() => board.release(slot, 1));
+    released = gone.then(() => board.release(slot, 1));
   };
   /** It could not start, and the others of this process are told to end by that. */
   let endsOthers = false;
@@ -232,6 +231,8 @@ function assemble(
       stopTicks();
       leave(estate, 'drain');
       await candidateGone(estate);
+      // Before the scoreboard is closed, whose descriptor may be somebody else's then.
+      await released;
       const left = listeners.filter(othersServe);
       const steps: Step[] = [
         [SOCKETS, () => closeListeners(listeners, events.onError, (listener) => left.includes(listener))],

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { OwnNumbers } from '../../../../build/master/numbers/own-numbers.js';
-import { counts, histogram, noWarning, tell, values } from '../../../helpers/own-numbers.js';
+import { counts, histogram, noAge, noWarning, tell, values } from '../../../helpers/own-numbers.js';
 
 test('a sum may fall, as long as its count does not', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   const told = (): unknown => ['m_bucket{"le":"0.1"}', 'm_sum{}', 'm_count{}'].map((key) => values(numbers)[key]);
   tell(numbers, 'a', 0, histogram([2, 0, 0], 5));
   tell(numbers, 'a', 0, histogram([3, 0, 0], -1));
@@ -36,7 +36,7 @@ test('a histogram that begins anew does so as a whole, whichever of its numbers 
       [1, 8, 11, 11],
     ],
   ] as const) {
-    const numbers = new OwnNumbers<string>(noWarning);
+    const numbers = new OwnNumbers<string>(noWarning, noAge);
     const others = { path: '/' };
     tell(numbers, 'a', 0, histogram(before));
     tell(numbers, 'b', 0, histogram([1, 1, 1], 0, others));
@@ -54,7 +54,7 @@ test('buckets of a histogram are cumulative, and none of its counts falls, whene
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const numbers = new OwnNumbers<string>(noWarning);
+      const numbers = new OwnNumbers<string>(noWarning, noAge);
       let state: number[] = [0, 0, 0];
       let last = [0, 0, 0, 0];
       for (const { act, own } of steps) {
@@ -77,7 +77,7 @@ test('buckets of a histogram are cumulative, and none of its counts falls, whene
 });
 
 test('histograms of code with other buckets add up to one that is cumulative', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   tell(numbers, 'old', 0, histogram([10, 0, 0], 0, {}, ['0.1', '1', '+Inf']));
   const expected = (values: readonly number[]): Record<string, number> =>
     Object.fromEntries(
@@ -113,7 +113,7 @@ test('whatever buckets workers have, and whenever they end: counts grow with the
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const numbers = new OwnNumbers<string>(noWarning);
+      const numbers = new OwnNumbers<string>(noWarning, noAge);
       let last: Record<string, number> = {};
       for (const { worker, act, bounds, own, path } of steps) {
         if (act === 'die') numbers.lose(worker);

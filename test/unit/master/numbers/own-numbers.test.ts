@@ -3,10 +3,10 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { OwnNumbers } from '../../../../build/master/numbers/own-numbers.js';
 import type { OwnMetric, OwnSample } from '../../../../build/protocol/metrics.js';
-import { counter, gauge, histogram, metric, noWarning, tell, values } from '../../../helpers/own-numbers.js';
+import { counter, gauge, histogram, metric, noAge, noWarning, tell, values } from '../../../helpers/own-numbers.js';
 
 test('counters add up over workers and threads, and stay when these end', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   tell(numbers, 'a', 1, counter(1));
   tell(numbers, 'a', 2, counter(10));
   tell(numbers, 'b', 0, counter(100, { path: '/' }), metric({ name: 'other', values: [{ value: 3 }] }));
@@ -34,7 +34,7 @@ test('counters add up over workers and threads, and stay when these end', () => 
 });
 
 test('a registry that begins anew, or forgets a series, takes nothing away', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   tell(numbers, 'a', 0, counter(7), metric({ name: 'n', values: [{ labels: { x: '1' }, value: 4 }] }));
   tell(numbers, 'a', 0, counter(2));
   assert.deepEqual([values(numbers), values(numbers, 'n')], [{ 'm{}': 9 }, { 'n{"x":"1"}': 4 }]);
@@ -46,7 +46,7 @@ test('a registry that begins anew, or forgets a series, takes nothing away', () 
 });
 
 test('metrics of one name in two registries are one metric', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   const two = (first: number, second: number): void =>
     tell(numbers, 'a', 0, counter(first, { from: 'A' }), counter(1), counter(second, { from: 'B' }), counter(2));
   two(10, 20);
@@ -56,14 +56,14 @@ test('metrics of one name in two registries are one metric', () => {
   assert.deepEqual(values(numbers), { ...all, 'm{"from":"A"}': 13, 'm{"from":"B"}': 21 });
   numbers.lose('a');
   assert.equal(values(numbers)['m{"from":"A"}'], 13);
-  const gauges = new OwnNumbers<string>(noWarning);
+  const gauges = new OwnNumbers<string>(noWarning, noAge);
   tell(gauges, 'a', 0, gauge(2, 'max'), gauge(3, 'max'));
   assert.deepEqual(values(gauges), { 'm{}': 3 });
 });
 
 test('of those that contradict each other the first counts, and that is told once', () => {
   const told: string[] = [];
-  const numbers = new OwnNumbers<string>((worker, message) => told.push(`${worker}: ${message}`));
+  const numbers = new OwnNumbers<string>((worker, message) => told.push(`${worker}: ${message}`), noAge);
   for (const worker of ['a', 'a', 'b']) tell(numbers, worker, 0, counter(1), gauge(7, 'sum'));
   assert.deepEqual(values(numbers), { 'm{}': 2 });
   assert.deepEqual(told, [
@@ -71,22 +71,31 @@ test('of those that contradict each other the first counts, and that is told onc
   ]);
 });
 
+test('what a metric is says the worker that was started last, also where another one has told of it later', () => {
+  const numbers = new OwnNumbers<string>(noWarning, (worker) => ['old', 'new'].indexOf(worker));
+  tell(numbers, 'new', 0, gauge(4, 'max'));
+  tell(numbers, 'old', 0, gauge(3, 'sum'));
+  assert.deepEqual(values(numbers), { 'm{}': 4 });
+  numbers.lose('new');
+  assert.deepEqual(values(numbers), { 'm{}': 3 });
+});
+
 test('gauges are those of the living, as their aggregator says', () => {
   const expected = { sum: 9, first: 2, min: 2, max: 4, average: 3 };
   for (const [aggregator, value] of Object.entries(expected)) {
-    const numbers = new OwnNumbers<string>(noWarning);
+    const numbers = new OwnNumbers<string>(noWarning, noAge);
     for (const [index, each] of [2, 4, 3].entries()) tell(numbers, `w${index}`, 0, gauge(each, aggregator));
     assert.deepEqual(values(numbers), { 'm{}': value }, aggregator);
     for (const worker of ['w0', 'w1', 'w2']) numbers.lose(worker);
     assert.deepEqual(values(numbers), {}, aggregator);
   }
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   tell(numbers, 'a', 0, gauge(1, 'omit'));
   assert.deepEqual(numbers.families(), []);
 });
 
 test('of a worker whose numbers have become too many, gauges are gone, and what counted stands until it tells of it again', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   const tooMuch = (worker: string): void => numbers.take(worker, { type: 'metrics', thread: 0, tooMuch: true });
   const seen = (): unknown => [values(numbers), values(numbers, 'size')];
   for (const worker of ['a', 'b']) tell(numbers, worker, 0, counter(5), gauge(1, 'sum', 'size'));
@@ -102,7 +111,7 @@ test('of a worker whose numbers have become too many, gauges are gone, and what 
 });
 
 test('of summaries, the quantiles are left out', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   const summary = (sum: number): OwnMetric =>
     metric({
       type: 'summary',
@@ -118,7 +127,7 @@ test('of summaries, the quantiles are left out', () => {
 });
 
 test('a name that has become another type is another metric', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   tell(numbers, 'old', 0, counter(5));
   numbers.lose('old');
   tell(numbers, 'new', 0, gauge(1, 'sum'));
@@ -128,7 +137,7 @@ test('a name that has become another type is another metric', () => {
 });
 
 test('code that says something else of a metric, and does not stay, changes nothing of it', () => {
-  const numbers = new OwnNumbers<string>(noWarning);
+  const numbers = new OwnNumbers<string>(noWarning, noAge);
   tell(numbers, 'gone', 0, counter(3));
   numbers.lose('gone');
   for (const worker of ['a', 'b']) tell(numbers, worker, 0, counter(1), gauge(5, 'sum', 'size'));
@@ -155,7 +164,7 @@ test('code that says something else of a metric, and does not stay, changes noth
 
 test('what is kept of the dead is bounded, which is told once', () => {
   const told: string[] = [];
-  const numbers = new OwnNumbers<string>((worker, message) => told.push(`${worker}: ${message}`));
+  const numbers = new OwnNumbers<string>((worker, message) => told.push(`${worker}: ${message}`), noAge);
   const samples = (count: number, first: number): OwnSample[] =>
     Array.from({ length: count }, (_, index) => ({
       ...{ name: 'm', labels: { id: String(first + index) }, value: 1 },
@@ -182,7 +191,7 @@ test('counters never go back, whatever becomes of workers, threads and registrie
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-      const numbers = new OwnNumbers<string>(noWarning);
+      const numbers = new OwnNumbers<string>(noWarning, noAge);
       const own = new Map<string, number>();
       let told = 0;
       const known = new Map<string, number>();
@@ -216,7 +225,7 @@ test('a sum of fractions does not fall by a rounding when workers end', () => {
   const fractions = fc.array(fraction, { minLength: 3, maxLength: 20 });
   fc.assert(
     fc.property(fractions, fc.infiniteStream(fc.nat()), (given, picks) => {
-      const numbers = new OwnNumbers<string>(noWarning);
+      const numbers = new OwnNumbers<string>(noWarning, noAge);
       for (const [index, value] of given.entries()) tell(numbers, String(index), 0, counter(value));
       let last = values(numbers)['m{}'] ?? 0;
       const living = given.map((_, index) => String(index));
