@@ -228,13 +228,15 @@ for (const [mode, flags] of Object.entries(MODES)) {
       over = true;
     });
     let served = 0;
+    const from = performance.now();
     while (!over) {
       assert.equal((await get(`${url}/ok`)).status, 200);
       served++;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    // A hundred or more, if the machine has CPU for them; where each has to wait until slow clients are cut, three or four.
-    assert.ok(served > 10, `${served} others were served`);
+    // Dozens a second, if the machine has CPU for them; where each has to wait until slow clients are cut, less than one.
+    const seconds = (performance.now() - from) / 1_000;
+    assert.ok(served > 2 * seconds, `${served} others were served in ${seconds} s`);
     // Its own probe.
     assert.doesNotMatch(program.output, /service available:\s+NO/);
     await assertUnharmed(host);
