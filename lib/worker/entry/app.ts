@@ -6,7 +6,7 @@ import { ownModule } from '../own-script.js';
 
 /**
  * Imports the module of an `app` specifier, relative to the working directory, and returns the application: the export
- * behind the `#`, else the default one. Throws what the module throws.
+ * named after the `#`, or the default export without one. Throws what the module throws.
  */
 export async function loadApp(specifier: string): Promise<unknown> {
   const [module, exported = 'default'] = splitSpecifier(specifier);
@@ -35,9 +35,9 @@ function importFrom(folder: string, specifier: string): Promise<Namespace> {
   if (specifier.startsWith('.')) return import(new URL(specifier, pathToFileURL(join(folder, '/'))).href);
   if (isAbsolute(specifier)) return import(pathToFileURL(specifier).href);
   if (specifier.startsWith('file:')) return import(specifier);
-  // A package is looked up from the application's folder, not from ours, and with the conditions of `import`.
+  // A package is resolved from the application's folder, not from this library's, and with the conditions of `import`.
   const load = vm.compileFunction('return import(specifier)', ['specifier'], {
-    // Node's messages name it as the importer: a folder is more than a file that nobody has.
+    // Node's error messages name this as the importer. The user knows the folder, but no file in it made the import.
     filename: join(folder, '/'),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   }) as (specifier: string) => Promise<Namespace>;
@@ -46,11 +46,14 @@ function importFrom(folder: string, specifier: string): Promise<Namespace> {
   });
 }
 
-/** Whoever writes `app.js` means a file mostly, and is told of a package. */
+/**
+ * A user who writes `app.js` mostly means a file, but Node takes the name for that of a package and says so. Adds a
+ * hint to that error.
+ */
 function withHint(error: unknown, folder: string, specifier: string): unknown {
   const { code, message, stack } = Object(error) as NodeJS.ErrnoException;
   const [name = ''] = /^(?:@[^/]+\/)?[^/]+/.exec(specifier) ?? [];
-  // The package is there, and lacks a package of its own.
+  // If the message names another package, this one was found, but one that it imports was not.
   if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes(`'${name}'`)) return error;
   const path = `./${specifier}`;
   const next = existsSync(join(folder, specifier))
@@ -60,7 +63,7 @@ function withHint(error: unknown, folder: string, specifier: string): unknown {
   return Object.assign(error as Error, { message: whole, stack: stack?.replace(message, () => whole) });
 }
 
-/** As the module itself would say it: see {@link pickExport}. */
+/** The exports as the module's own source names them: see {@link pickExport}. */
 function exportsOf(namespace: Namespace): Namespace {
   const commonjs = namespace['default'] as Namespace | undefined;
   return commonjs?.['__esModule'] === true ? commonjs : namespace;
@@ -68,7 +71,7 @@ function exportsOf(namespace: Namespace): Namespace {
 
 function pickExport(namespace: Namespace, name: string): unknown {
   const direct = namespace[name];
-  // A CommonJS module is the default export whole; compilers put its own default under `default`.
+  // Node makes all of a CommonJS module's exports the default export; compilers put its own default under `default`.
   const commonjs = namespace['default'] as Namespace | undefined;
   if (name !== 'default') return direct ?? commonjs?.[name];
   return commonjs?.['__esModule'] === true ? commonjs['default'] : direct;

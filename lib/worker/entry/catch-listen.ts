@@ -1,17 +1,17 @@
-/* `listen()` of every server of a process goes through here, from the moment that a script is run. */
+/* Replaces `listen()` of every server in the process, before the script of `prefork run` starts. */
 import net, { type Server } from 'node:net';
 import { type Asked, type Choice, fateOf, readListen } from './listen-calls.js';
 
 type Listen = (this: Server, ...args: unknown[]) => Server;
 
 export interface Caught {
-  /** This server is the one to be served; it is not bound. */
+  /** This server is the one that the worker serves; it is not bound. */
   readonly onServed: (server: Server, asked: Asked) => void;
-  /** This one is not bound, and its script is led to believe that it is. */
+  /** Another server, which is not bound; the script is led to believe that it is. */
   readonly onRefused: (asked: Asked) => void;
 }
 
-/** @param wanted - the port by which the server to be served is known; undefined for the first one. */
+/** @param wanted - the port on which the server to be served calls `listen()`; undefined to take the first server. */
 export function catchListen(wanted: number | undefined, { onServed, onRefused }: Caught): void {
   refuseForks();
   const { prototype } = net.Server as unknown as { prototype: { listen: Listen } };
@@ -41,9 +41,9 @@ export function catchListen(wanted: number | undefined, { onServed, onRefused }:
   };
 }
 
-/** Its workers would listen through this process, which does not. */
+/** The workers of `node:cluster` would listen through this process, which does not listen itself. */
 function refuseForks(): void {
-  // Its types say that it is the namespace of a module.
+  // The types call it the namespace of a module; it is an object whose `fork` can be replaced.
   const cluster = process.getBuiltinModule('node:cluster') as unknown as { fork: () => never };
   cluster.fork = () => {
     throw new Error(
@@ -52,12 +52,16 @@ function refuseForks(): void {
   };
 }
 
-/** A script that waits for this server goes on, and so does one that closes it: from then on the server is what it has been before. */
+/**
+ * Makes a server that is not bound look as if it listened, so that a script that waits for it goes on. `close()` works
+ * too: it makes the server again what it was before.
+ */
 function pretend(server: Server, { port, host = '::', path }: Asked): void {
   const address = path ?? { address: host, port: port ?? 0, family: host.includes(':') ? 'IPv6' : 'IPv4' };
   const close: Server['close'] = (callback) => {
     for (const name of Object.keys(seeming)) Reflect.deleteProperty(server, name);
-    // Node tells one that does not listen that it is not running; whoever hears that as its end has gone wrong.
+    // The server does not listen, so Node passes ERR_SERVER_NOT_RUNNING to the callback. A script could take that for
+    // a failed shutdown, so its callback gets no error.
     return server.close(callback && (() => callback()));
   };
   const seeming = { address: { value: () => address }, listening: { value: true }, close: { value: close } };

@@ -6,20 +6,23 @@ import { ThreadedWorker } from '../classes/threaded.js';
 import { Worker, type WorkerContext } from '../worker.js';
 import { loadApp } from './app.js';
 
-/** A concrete class of workers. */
+/** A worker class that can be instantiated. */
 export interface LoadedClass {
   readonly kind: WorkerKind;
   new (context: WorkerContext, app: unknown): Worker<unknown>;
 }
 
-/** All of them: a file of its own for each would cost a worker more time at its start than what it has no use for. */
+/**
+ * All built-in classes are loaded, though a worker uses one: a separate file for each would cost more time at the start
+ * of a worker than loading the unused ones.
+ */
 const BUILT_IN: Readonly<Record<BuiltInClass, unknown>> = {
   sync: SyncWorker,
   threaded: ThreadedWorker,
   async: AsyncWorker,
 };
 
-/** What a class of its own has to have. */
+/** The methods that a worker class of the application must have. */
 const STEPS = ['run', 'stop'] as const;
 
 function isWorkerClass(value: unknown): value is LoadedClass {
@@ -36,12 +39,15 @@ function missingIn({ prototype }: LoadedClass): readonly string[] {
   return STEPS.filter((name) => typeof steps[name] !== 'function');
 }
 
-/** The class behind the name of a built-in one, a module specifier, or the class itself. Throws what a module throws. */
+/**
+ * Returns the worker class. `source` is the name of a built-in class, a module specifier, or the class itself. Throws
+ * what the module throws.
+ */
 export async function loadClass(source: unknown): Promise<LoadedClass> {
   const found = typeof source === 'string' ? (BUILT_IN[source as BuiltInClass] ?? (await loadApp(source))) : source;
   if (isLoadedClass(found)) {
     if (found.prototype instanceof Worker) return found;
-    // What that copy knows of its process is not what this worker is.
+    // The other copy does not know that this process is a worker, nor which one.
     throw new TypeError(
       `the worker class ${found.name} extends a class of another copy of prefork; where a bundler has put that into its module, mark prefork external`,
     );

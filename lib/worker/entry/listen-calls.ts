@@ -1,16 +1,22 @@
-/* What a script asks for by `listen()`, and what becomes of it: one server is served by the workers, the others are not bound, or as they are. */
+/*
+ * What a script asks for by a call of `listen()`, and what is done about it. One server is served by the workers. Each
+ * other one is either not bound, or listens as the script asked.
+ */
 import type { Server } from 'node:net';
 
-/** What `listen()` was given, of all its forms. */
+/** What `listen()` was given, in whichever of its forms. */
 export interface Asked {
   readonly port?: number;
   readonly host?: string;
   readonly path?: string;
-  /** A descriptor or a handle, which is bound already. */
+  /** Whether it was a descriptor or a handle, which is bound already. */
   readonly inherited: boolean;
 }
 
-/** As Node reads them: `listen(port, host)`, `listen(path)`, `listen({ port, host, path })`, `listen({ fd })`, `listen(handle)`, `listen()`. */
+/**
+ * Reads the arguments as Node does: `listen(port, host)`, `listen(path)`, `listen({ port, host, path })`,
+ * `listen({ fd })`, `listen(handle)`, `listen()`.
+ */
 export function readListen(args: readonly unknown[]): Asked {
   const [first, second] = args;
   if (typeof first === 'object' && first !== null) {
@@ -33,29 +39,33 @@ function isNumeric(text: string): boolean {
   return text.trim() !== '' && Number(text) >= 0;
 }
 
-/** For messages. */
+/** The address as text for messages. */
 export function askedText({ port, host, path }: Asked): string {
   if (path !== undefined) return `unix:${path}`;
   return `${host?.includes(':') ? `[${host}]` : (host ?? '')}:${port}`;
 }
 
-/** For a script that has not said where it listens in time. */
+/** The message for a script that has not called `listen()` in time. */
 export function silence(path: string, port: number | undefined, limit: number): string {
   const which = port === undefined ? 'an HTTP server' : `an HTTP server on port ${port}`;
   return `the script '${path}' has not called listen() of ${which} within ${limit} ms: is it a server, and does it not fork workers of its own?`;
 }
 
-/** Which server of a script its workers serve. */
+/** Which server of the script its workers serve. */
 export interface Choice {
-  /** The port that it must ask for; undefined for the first one. */
+  /** The port that this server asks for in `listen()`; undefined to take the first server. */
   readonly wanted: number | undefined;
-  /** What the one that has been chosen asked for, and the ports that it has. */
+  /** What the chosen server asked for, and the ports that it has; undefined until one is chosen. */
   readonly chosen: { readonly asked: Asked; readonly ports: readonly number[] } | undefined;
 }
 
 /**
- * `serve`: this is the one. `same`: another server for the address of the one, as Fastify has one for each address of `localhost`. `leave`: each worker may
- * have its own, since it is given a port that nobody else has, or a socket. `refuse`: only one of the workers could have it.
+ * What is done about a server that calls `listen()`:
+ * - `serve`: the workers serve this one.
+ * - `same`: it is another server for the port of the chosen one, as Fastify has one for each address of `localhost`.
+ * - `leave`: it may listen. Each worker can have its own, since it asks for any free port, or for a socket it was
+ *   given.
+ * - `refuse`: it is not bound, since only one of the workers could be.
  */
 export type Fate = 'serve' | 'same' | 'leave' | 'refuse';
 
@@ -68,7 +78,7 @@ export function fateOf(server: Server, asked: Asked, { wanted, chosen }: Choice)
   return asked.port === 0 ? 'leave' : 'refuse';
 }
 
-/** HTTP/1.1, over TLS, and HTTP/2: the worker then says what it cannot serve. */
+/** True for servers of HTTP/1.1, with or without TLS, and of HTTP/2. The worker says later which it cannot serve. */
 function speaksHttp(server: Server): boolean {
   return ['maxHeadersCount', 'setSecureContext', 'updateSettings'].some((name) => name in server);
 }

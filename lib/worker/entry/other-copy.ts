@@ -1,6 +1,7 @@
 /*
- * The files of this library may be loaded twice into a worker: once as the ES modules that it begins with, and for the script as CommonJS, by a loader like tsx, or by
- * another way to the same files, where links are not followed. Two copies of one code understand each other, so the first one serves for the second.
+ * The files of this library may be loaded twice into one worker. The worker itself begins with them as ES modules. The
+ * script may load them again: as CommonJS, by a loader like tsx, or by another path, where symbolic links are not
+ * followed. Both copies are the same code, so the first one does the work of the second.
  */
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,24 +9,28 @@ import { pathToFileURL } from 'node:url';
 import { LIBRARY } from '../../options/library.js';
 import { leaveForCopies, leftByCopy } from '../context.js';
 
-/** What the copy that has begun a worker does for one of the same files. */
+/** What the copy that the worker began with does for a second copy of the same files. */
 export interface FirstCopy {
   readonly library: string;
-  /** `start()` of an Arbiter with these options, as that copy does it. */
+  /** Calls `start()` of an Arbiter of the first copy, with these options. */
   readonly start: (options: object) => Promise<void>;
 }
 
-/** Leaves it for others. */
+/** Registers this copy as the first, where later copies find it. */
 export function beFirstCopy(): void {
   const start: FirstCopy['start'] = async (options) => {
-    // By a name that no bundler follows: the worker has no use for all of it before.
+    // A computed specifier, so that no bundler includes the whole library: the worker does not need it before this
+    // call.
     const { Arbiter } = await import(pathToFileURL(join(LIBRARY, 'index.js')).href);
     await new Arbiter(options).start();
   };
   leaveForCopies('start', { library: LIBRARY, start } satisfies FirstCopy);
 }
 
-/** The start of an Arbiter with these options by the copy that has begun this worker; undefined where its files are other ones. */
+/**
+ * Has the first copy start an Arbiter with these options. Returns undefined if there is no first copy, or if its files
+ * are not the same.
+ */
 export function startByFirstCopy(options: object): Promise<void> | undefined {
   const first = leftByCopy('start') as FirstCopy | undefined;
   return first && isSame(first.library, LIBRARY) ? first.start(options) : undefined;

@@ -1,14 +1,15 @@
 import type { Readable, Writable } from 'node:stream';
 import { noteOpened } from '../insight/pending.js';
 
-/** What comes out of the threads of this process, and is piped to its own output. */
+/** The class of the streams by which Node pipes the output of a thread into that of the process. */
 const FROM_THREAD = 'ReadableWorkerStdio';
 
 /**
- * The application's own output goes to pipes whose readers may have gone, or to disks that are full. What is lost so is no reason to end a
- * worker with all its requests: where nobody listens for the error of standard output or standard error, it is ignored. Who listens hears it as ever.
+ * Ignores errors of standard output and standard error. The application's output may go to a pipe that nobody reads any
+ * more, or to a full disk. Lost output is no reason to end a worker with all its requests, as an error without a
+ * listener would. Listeners of the application still get the error.
  *
- * The streams are made by Node when they are first asked for, and stay unmade until then.
+ * Node creates each of these streams when it is first accessed. This function does not create them earlier.
  */
 export function guardOutput(): void {
   for (const name of ['stdout', 'stderr'] as const) {
@@ -18,7 +19,7 @@ export function guardOutput(): void {
     Object.defineProperty(process, name, {
       ...property,
       get() {
-        // Its pipe, or terminal, is nothing that a request waits for.
+        // No request waits for the pipe or terminal, so it must not be reported as pending.
         const stream = guarded ? (get.call(process) as Writable) : noteOpened(() => get.call(process) as Writable);
         if (guarded !== stream) {
           guarded = stream;
@@ -30,13 +31,19 @@ export function guardOutput(): void {
   }
 }
 
-/** An error also ends the pipe from each thread. What the thread writes then would be kept in its memory for ever, so the pipe is laid anew. */
+/**
+ * Ignores the errors of one stream. An error also unpipes the output of each thread from it. What a thread writes then
+ * would stay in its memory for ever, so its output is piped to the stream again.
+ */
 export function guard(stream: Writable): void {
-  /** Errors of this turn: a pipe that is laid anew may fail before the turn of the error before it is over. */
+  /**
+   * The number of errors in this turn of the loop. It is a count, not a flag: after one error, a new pipe may fail
+   * again before the turn of the first is over.
+   */
   let errors = 0;
   stream.on('unpipe', (source: Readable) => {
     if (source.constructor.name !== FROM_THREAD) return;
-    // The error has one more turn to end it, by a 'close'.
+    // After an error, the source has until the next turn to end, as by a 'close'; then it needs no new pipe.
     setImmediate(() => {
       if (errors > 0 && !source.readableEnded) lay(source, stream);
     });
@@ -49,7 +56,10 @@ export function guard(stream: Writable): void {
   });
 }
 
-/** As Node lays it: each thread has a pipe to the same stream, so the number of listeners says nothing. */
+/**
+ * Pipes the output of a thread to the stream, as Node does. All threads are piped to the same stream, so the warning
+ * about too many listeners would mean nothing here.
+ */
 function lay(source: Readable, stream: Writable): void {
   const most = stream.getMaxListeners();
   stream.setMaxListeners(0);

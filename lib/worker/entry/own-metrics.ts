@@ -5,16 +5,22 @@ import { type MetricsMessage, type OwnMetric, RESERVED, readMetrics, TYPES } fro
 import type { WarningCode } from '../../protocol/warning.js';
 import { messageOf } from '../../serialized-error.js';
 
-/** What has numbers of its own: a registry of prom-client, or anything that gives the same. */
+/** A source of metrics of the application: a registry of prom-client, or anything with the same method. */
 export interface MetricsSource {
   getMetricsAsJSON(): unknown;
 }
 
-/** How often the master is told of what has changed, though nobody asks: so much is lost with a worker that is killed. Milliseconds. */
+/**
+ * How often changes are reported to the master unasked. When a worker is killed, what it has counted in that time is
+ * lost. Milliseconds.
+ */
 const INTERVAL = 1_000;
-/** How long the end of a worker may wait for its last numbers. Milliseconds. */
+/** How long the exit of a worker may wait for its last report. Milliseconds. */
 const LAST_LIMIT = 250;
-/** A `collect` that takes longer holds up nobody else: what was told last stands for it. Milliseconds. */
+/**
+ * How long one registry may take, so that it does not hold up the others; after that its last metrics are used.
+ * Milliseconds.
+ */
 const COLLECT_LIMIT: number = pace('collect', 5_000);
 
 export interface ReporterOptions {
@@ -24,7 +30,7 @@ export interface ReporterOptions {
 }
 
 const LATE = Symbol('late');
-/** So many of those that are not exported are named. */
+/** How many of the metrics that are not exported a warning names. */
 const MOST_NAMES = 3;
 
 function refusal(names: readonly string[]): string {
@@ -33,17 +39,17 @@ function refusal(names: readonly string[]): string {
   return `of its metrics ${which} cannot be exported: what Prometheus takes has a name of letters, digits, '_' and ':' that does not begin with ${RESERVED}, and is a ${TYPES.join(', ')}`;
 }
 
-/** Tells the master what the application has counted itself. */
+/** Reports the application's own metrics to the master. */
 export class MetricsReporter {
   readonly #options: ReporterOptions;
-  /** What each had last. */
+  /** The registries, each with the metrics that it had last. */
   readonly #sources = new Map<MetricsSource, readonly OwnMetric[]>();
   #timer: NodeJS.Timeout | undefined;
-  /** What was told last; empty where that is nothing, or that it is too much. */
+  /** The last report, as JSON; empty if there was none, or if it said that the metrics are too much. */
   #told = '';
   #isTooMuch = false;
   #running: Promise<void> | undefined;
-  /** The one behind it, and which question it is to answer. */
+  /** The report after the running one, and the number of the master's question that it answers. */
   #next: Promise<void> | undefined;
   #asked: number | undefined;
 
@@ -51,29 +57,30 @@ export class MetricsReporter {
     this.#options = options;
   }
 
-  /** From now on its numbers are told too. */
+  /** Adds a registry, whose metrics are reported from now on. */
   add(source: MetricsSource): void {
     if (typeof (source as Partial<MetricsSource> | undefined)?.getMetricsAsJSON !== 'function') {
       throw new TypeError('metrics: expected a registry with getMetricsAsJSON()');
     }
     if (!this.#sources.has(source)) this.#sources.set(source, []);
-    // Also where it has nothing yet: from now on the master asks.
+    // Reported even if it has no metrics yet: the report tells the master to ask this worker from now on.
     void this.answer();
     this.#timer ??= setInterval(() => {
-      // What its `collect` functions wait for may not come.
+      // The `collect` functions of a registry may take long, so a report that still runs is not joined by another one.
       this.#running ??= this.#report();
     }, INTERVAL).unref();
   }
 
   /**
-   * Tells what there is now.
+   * Reports the current metrics.
    *
-   * @param ask - the question of the master's that it answers, also if nothing has changed.
+   * @param ask - the number of the master's question. It is answered even if nothing has changed.
    */
   async answer(ask?: number): Promise<void> {
     if (this.#sources.size === 0) return;
     this.#asked = ask ?? this.#asked;
-    // What is on its way may be older than the question. All who ask meanwhile have one answer, to the last of them.
+    // The running report may be older than the question, so another one follows. Questions that come before it starts
+    // share that report, which answers the last of them.
     this.#next ??= this.#reportNext();
     await this.#next;
   }
@@ -85,7 +92,7 @@ export class MetricsReporter {
     await this.#running;
   }
 
-  /** The worker ends. */
+  /** The worker ends: sends a last report, within a limit. */
   async end(): Promise<void> {
     if (this.#sources.size === 0) return;
     clearInterval(this.#timer);
@@ -101,14 +108,14 @@ export class MetricsReporter {
       const news = await this.#news().catch((error: unknown) => {
         this.#warn(`its metrics could not be had: ${messageOf(error)}`);
       });
-      // Whoever asks waits for an answer, also where there is nothing to say.
+      // The master waits for an answer to its question, even if there is nothing to report.
       if (news || ask !== undefined) tell({ type: 'metrics', thread, ...(ask !== undefined && { ask }), ...news });
     } finally {
       this.#running = undefined;
     }
   }
 
-  /** What is to be told since the last time; undefined where nothing has changed. */
+  /** What has changed since the last report; undefined if nothing has. */
   async #news(): Promise<Pick<MetricsMessage, 'metrics' | 'tooMuch'> | undefined> {
     const metrics = await this.#collect();
     const text = JSON.stringify(metrics);

@@ -1,6 +1,6 @@
 /*
- * The first code of every worker process, loaded by --import or --require before the application, its loaders and everything
- * else. The flag reaches the threads of a worker too. Importing it elsewhere does nothing.
+ * The first code of every worker process. It is loaded by --import or --require, before the application, its loaders
+ * and everything else. The threads of a worker inherit the flag. Importing this file elsewhere does nothing.
  */
 import { createServer } from 'node:net';
 import { threadId } from 'node:worker_threads';
@@ -27,15 +27,19 @@ import { beFirstCopy } from './other-copy.js';
 import { guardOutput } from './output.js';
 import { type OwnWorker, ownWorker } from './self.js';
 
-/** Undefined where this is no worker. */
+/** Undefined in a process or thread that is no worker. */
 export const lifecycle: Lifecycle | undefined = spec && prepare(spec);
-/** What the application finds as `worker`. Left before its code, in which a copy of this library may come first. */
+/**
+ * What the application imports as `worker`. It is made available to other copies of this library before any code of the
+ * application runs, since that may load such a copy first.
+ */
 export const own: OwnWorker | undefined = spec && lifecycle && leaveForCopies('worker', ownWorker(spec, lifecycle));
 if (spec && spec.app === undefined) {
   ownScript.begin();
   beFirstCopy();
 }
-// Loaded by the flag, but not by a worker: by a thread of one, which has modules of its own and the same fd 0.
+// The flag has loaded this file, but there is no spec: this is a thread that the application has started. It has
+// modules of its own, and shares fd 0, the listening socket, with the process.
 if (!spec && [preludeIn(LIBRARY), preludePathIn(LIBRARY)].includes(process.execArgv[1] ?? '')) {
   process.execArgv.splice(0, 2);
   guardStdin();
@@ -44,13 +48,13 @@ if (!spec && [preludeIn(LIBRARY), preludePathIn(LIBRARY)].includes(process.execA
 }
 
 function prepare(spec: WorkerSpec): Lifecycle {
-  // Forks of the application must not load this file again.
+  // Removes the flag and its value, so that processes that the application forks do not load this file.
   process.execArgv.splice(0, 2);
   guardStdin();
   guardOutput();
   armFatalReport();
   if (spec.thread !== undefined) return prepareThread(spec, spec.thread);
-  // Before it is another user's process.
+  // Opened while the process still has the user that it was started as.
   openStandardError();
   const pulse = new Pulse(spec.clocks, spec.spawnedAt);
   process.on('exit', replaceDeadTerminals);
@@ -58,7 +62,7 @@ function prepare(spec: WorkerSpec): Lifecycle {
   const slot = new Slot(spec.slot, STATE.BOOTING, undefined, image);
   const lifecycle = startLifecycle(spec, slot, pulse, linkToMaster(spec));
   const { timeout, bootTimeout, slowAfter, watchdog } = spec.clocks;
-  // The main thread of a threaded worker serves nothing, and watches its threads.
+  // The main thread of a threaded worker serves nothing and watches its threads itself, so it needs no watchdog.
   if (watchdog && timeout + bootTimeout + slowAfter > 0 && spec.workerClass !== 'threaded')
     startWatchdog(spec, pulse, image);
   const { maxRequests, maxMemory } = spec.recycle;
@@ -76,7 +80,7 @@ function prepare(spec: WorkerSpec): Lifecycle {
   return lifecycle;
 }
 
-/** A thread has its own slot, and goes on with the counters of the one that it replaces. */
+/** A thread has its own slot on the scoreboard, and continues the counters of the thread that it replaces. */
 function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
   const index = spec.slot + thread;
   const before = readSlotAt(index);
@@ -85,14 +89,15 @@ function prepareThread(spec: WorkerSpec, thread: number): Lifecycle {
   noteChildren(new Offspring(link.offspring));
   const slot = new Slot(index, STATE.BOOTING, before?.pid === process.pid ? before : undefined, link.slot);
   slot.setExitCode(threadId);
-  // The process's memory is watched in its main thread.
+  // The memory of the whole process is watched in its main thread.
   slot.observe({ onRequests: link.countRequests, onMemory: () => undefined });
   return startLifecycle(spec, slot, new Pulse(spec.clocks, spec.spawnedAt, link.vitals), link);
 }
 
 /**
- * Without the shell, the spawn has cleared O_NONBLOCK of the shared socket, and a normal exit of node would clear it
- * again. To listen sets it; a process that kills itself does not get to node's clean-up.
+ * Sets O_NONBLOCK of the shared socket, and keeps it set. A spawn without the shell has cleared it, and a normal exit
+ * of Node would clear it again. Listening on the socket sets the flag. At the exit, the process kills itself, so that
+ * Node does not get to its clean-up.
  */
 function keepNonBlocking(slot: Slot): void {
   createServer()
@@ -105,16 +110,19 @@ function keepNonBlocking(slot: Slot): void {
   });
 }
 
-/** Makes this process another user's: supplementary groups first, the user last, since that ends the right to the rest. */
+/**
+ * Changes the user and group of this process. The supplementary groups come first. The user comes last, since the new
+ * one may not change the rest.
+ */
 function becomeAccount({ user, group }: WorkerSpec): void {
   if (group === undefined) return;
-  // Documented since Node 0.9, missing in some versions of its types.
+  // `process.initgroups` is documented since Node 0.9, but missing in some versions of the types.
   const { initgroups } = process as { initgroups?: (user: string | number, group: string | number) => void };
   try {
     if (user === undefined) process.setgroups?.([group]);
     else initgroups?.call(process, user, group);
   } catch (error) {
-    // A number without a name is in no group but the one that it is given.
+    // The user is a number that has no name, so it is in no group but the given one.
     if (typeof user !== 'number' || (error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_CREDENTIAL') throw error;
     process.setgroups?.([group]);
   }

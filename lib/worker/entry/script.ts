@@ -1,6 +1,7 @@
 /*
- * An unchanged script as the application of a worker: it is run as node would run it, and the server that it has listen is not bound, but
- * handed over. What the script waits for (`'listening'`, the callback, the address) comes when the worker begins to accept.
+ * Runs an unchanged script as the application of a worker, as `node` would run it. The server on which the script calls
+ * `listen()` is not bound, but handed to the worker. What the script waits for (`'listening'`, the callback, the
+ * address) comes when the worker begins to accept.
  */
 import Module from 'node:module';
 import type { Server } from 'node:net';
@@ -9,7 +10,9 @@ import type { Script } from '../../protocol/script.js';
 import { catchListen } from './catch-listen.js';
 import { askedText, silence } from './listen-calls.js';
 
-/** How node runs the script of its command line, with `require.main` and all. In no documentation, and in all versions. */
+/**
+ * How Node runs the script of its command line, with `require.main` and all. Undocumented, but there in all versions.
+ */
 const { runMain } = Module as unknown as { readonly runMain: (path: string) => void };
 
 export interface ScriptHost {
@@ -18,10 +21,16 @@ export interface ScriptHost {
   readonly warn: (message: string) => void;
 }
 
-/** The worker says it before the master, which knows nothing of scripts, ends it. */
+/**
+ * After which part of `bootTimeout` a script that has not called `listen()` fails. It is less than 1, so that the
+ * worker says why before the master, which knows nothing of scripts, ends it.
+ */
 const SHARE = 0.9;
 
-/** Resolves with the server that the script wants served. Rejects with what the script throws, and where it does not listen. */
+/**
+ * Resolves with the server of the script that is to be served. Rejects with what the script throws, and if it does not
+ * call `listen()` in time.
+ */
 export function runScript({ path, args, port }: Script, { bootTimeout, warn }: ScriptHost): Promise<Server> {
   const script = resolve(path);
   process.argv = [process.execPath, script, ...args];
@@ -38,7 +47,7 @@ export function runScript({ path, args, port }: Script, { bootTimeout, warn }: S
         warn(`the script also listens on ${where}, which only one worker could: it is not bound (see prefork run)`);
       },
     });
-    // What an ES module throws is an uncaught error, and told as such.
+    // What a script that is an ES module throws becomes an uncaught error, and is reported as one.
     runMain(script);
   });
 }

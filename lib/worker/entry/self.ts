@@ -12,63 +12,80 @@ import { createWarner } from './warner.js';
 export interface OwnWorker {
   /** The `name` of the Arbiter. */
   readonly name: string;
-  /** The stable slot, 1..n; 0 in a spare until it takes one, so also while its application is loaded: see {@link ArbiterOptions.spares}. */
+  /**
+   * The stable slot of this worker, 1..n. In a spare it is 0 until the spare takes a slot, so also while its
+   * application loads: see {@link ArbiterOptions.spares}.
+   */
   readonly id: number;
-  /** Counts all workers ever spawned. */
+  /** The number of this worker among all that the Arbiter has ever spawned, from 1. */
   readonly age: number;
-  /** Counts the reloads, from 1. */
+  /** The number of the generation that this worker belongs to: 1 at the start, and one more with each reload. */
   readonly generation: number;
-  /** The number of this thread, from 1; 0 in a worker without threads, and in the main thread of one with. */
+  /**
+   * The number of this thread, from 1; 0 in a worker without threads, and in the main thread of a worker with
+   * threads.
+   */
   readonly thread: number;
   /**
-   * Fires when the drain of this worker begins, whoever ordered it: a stop, a reload, `scale()`, a recycling, a TERM to the worker, the
-   * death of the master. Each thread has one, and so has the main thread of a worker with threads. At that moment everything is still
-   * served, and nothing has been waited for: end here what would not end by itself, such as server-sent events. Its `reason` is a
-   * `DOMException` named `AbortError`. It does not fire when a worker crashes, runs out of time, or is told to end at once
-   * (QUIT). Any number of listeners may listen; what they throw is reported, and hurts neither the drain nor each other.
+   * Fires when the drain of this worker begins, whatever the cause: a stop, a reload, `scale()`, a recycling, a TERM
+   * to the worker, the death of the master. Each thread has its own signal, and so has the main thread of a worker
+   * with threads. When it fires, the worker still serves everything, and the wait for requests in flight has not
+   * begun: end here what would not end by itself, such as server-sent events. Its `reason` is a `DOMException` named
+   * `AbortError`. It does not fire when a worker crashes, runs out of time, or is told to end at once (QUIT). It may
+   * have any number of listeners. What a listener throws is reported, and harms neither the drain nor the other
+   * listeners.
    */
   readonly signal: AbortSignal;
   /**
-   * Sends a message to the Arbiter, which emits it as `'worker:message'`, in the order of the calls. As JSON, below 1 MB; throws what JSON throws. It
-   * never waits: where the Arbiter does not take messages as fast as they are sent, they wait here, up to 65,536 of them or 16 Mi characters for this
-   * process, or thread; then it throws an {@link ArbiterError}, `ERR_MESSAGE_ROOM`, and that message is not sent.
+   * Sends a message to the Arbiter, which emits it as `'worker:message'`, in the order of the calls. It is sent as
+   * JSON, below 1 MB. Throws what `JSON.stringify` throws, a `TypeError` for what JSON cannot hold, and a
+   * `RangeError` for a longer message. The call never waits. Messages that the Arbiter does not take at once wait in
+   * this process, or thread: up to 65,536 of them, or 16 Mi characters. When there is no room for one more, the call
+   * throws an {@link ArbiterError}, `ERR_MESSAGE_ROOM`, and that message is not sent.
    */
   send(message: unknown): void;
   /**
-   * Calls back with each message of {@link Arbiter.send} and {@link Arbiter.broadcast} to this worker, in a worker with threads to this thread. They come when it
-   * is up: add listeners while the application loads, for a message that nobody listens to is lost, and its sender is told. What a listener
-   * throws, or rejects with, is told by `'worker:error'` and ends nothing; promises are not waited for. Throws a `TypeError` for another event.
+   * Adds a listener for the messages that {@link Arbiter.send} and {@link Arbiter.broadcast} send to this worker; in a
+   * worker with threads, to this thread. Messages arrive once it is up. Add listeners while the application loads: a
+   * message that arrives while there is no listener is lost, and its sender is told. What a listener throws or rejects
+   * with is reported by `'worker:error'` and ends nothing; promises are not waited for. Throws a `TypeError` for any
+   * other event.
    */
   on(event: 'message', listener: MessageListener): OwnWorker;
-  /** The same for one message. */
+  /** Like `on`, but for one message. */
   once(event: 'message', listener: MessageListener): OwnWorker;
-  /** Ends that, once for each time that the listener was added. */
+  /** Removes a listener; if it was added several times, one call removes it once. */
   off(event: 'message', listener: MessageListener): OwnWorker;
   /**
-   * Exports the numbers of a registry of prom-client with those of the Arbiter: {@link Arbiter.metrics} adds up what the workers and their threads, of all
-   * generations, have counted, also those that have ended. Counters and histograms are summed; of summaries, sum and count, and their
-   * quantiles are left out; gauges are those of the living, by `aggregator` as with prom-client: `sum` (the default), `first`, `min`, `max`, `average`, `omit`.
-   * Names that begin with `prefork_` are refused. To be called once for each registry, when the application is loaded.
+   * Exports the metrics of a prom-client registry with those of the Arbiter. {@link Arbiter.metrics} adds up what the
+   * workers and their threads have counted, in all generations, including those that have ended. Counters and
+   * histograms are summed. Of summaries, sum and count are summed, and the quantiles are left out. Gauges are
+   * combined over the living workers and threads, by their `aggregator` as with prom-client: `sum` (the default),
+   * `first`, `min`, `max`, `average`, `omit`. Names that begin with `prefork_` are refused. Call this once for each
+   * registry, while the application loads.
    *
-   * @param registry - anything with `getMetricsAsJSON()`. All of them together may take 1 MB as JSON.
+   * @param registry - anything with `getMetricsAsJSON()`. All registries together may take 1 MB as JSON.
    */
   metrics(registry: MetricsSource): void;
   /**
-   * The request in flight is known to be long: `timeout` begins that many milliseconds later for it, and for the event loop from now on.
-   * Each call adds. In an async worker, which has no clock for requests, only the event loop gets the time. Throws a
-   * `RangeError` for what is no number of milliseconds.
+   * Gives the request in flight more time, when it is known to take long: its `timeout` begins that many milliseconds
+   * later. For the event loop, `timeout` begins that many milliseconds from now, at the earliest. Several calls for one
+   * request add up; for the event loop, the latest of their ends counts. In an async worker, which has no clock for
+   * requests, only the event loop gets the time. Throws a `RangeError` for what is no number of milliseconds.
    */
   extendTimeout(duration: number): void;
   /**
-   * Has a process that this worker has started end with it, however it ends; in a thread, with the thread. What a worker starts does so
-   * anyway, unless it is in a process group of its own: `detached: true`, as libraries start browsers. Such a one outlives the worker
-   * unless it is adopted. Of a group, all end that are in it when its first process lives. One that has ended by then is ignored.
-   * Linux; elsewhere it does nothing. Throws a `RangeError` for what is no pid.
+   * Makes a process that this worker has started end with the worker, however that ends; in a thread, with the
+   * thread. Child processes end with their worker anyway, unless they are in a process group of their own: with
+   * `detached: true`, as libraries start browsers. Such a process outlives the worker unless it is adopted. If it
+   * leads a process group and is still alive when the worker ends, its whole group ends with it. A process that has
+   * ended by then is ignored. Linux only; elsewhere it does nothing. Throws a `RangeError` for what is no pid.
    */
   adopt(pid: number): void;
   /**
-   * The memory of that name that all threads of this worker process share; the first who asks for it makes it, zeroed. It
-   * outlives a thread that crashes, not the process. Rejects with a `RangeError` when it was made with another size, or that size cannot be had.
+   * Resolves with the memory of that name, which all threads of this worker process share. The first call for a name
+   * creates it, zeroed. It outlives a thread that crashes, but not the process. Rejects with a `RangeError` if it
+   * exists with another size, or if memory of that size cannot be had.
    *
    * @param bytes - its size.
    */
@@ -126,7 +143,7 @@ export function ownWorker(spec: WorkerSpec, lifecycle: Lifecycle): OwnWorker {
   return own;
 }
 
-/** What reports is made when somebody has something to report. */
+/** Creates the reporter only when the application adds its first registry. */
 function createMetrics({ thread }: WorkerSpec, { tell, onNumbers, beforeEnd }: Lifecycle): OwnWorker['metrics'] {
   let reporter: MetricsReporter | undefined;
   return (registry) => {

@@ -14,15 +14,15 @@ import { lifecycle as ownLifecycle } from './prelude.js';
 import { createWarner } from './warner.js';
 import { watchListen } from './watch-listen.js';
 
-/** What the host's script brings in the inline form; the spec names modules where it does not. */
+/** What the host's script passes in the inline form; in the module form, the spec names modules instead. */
 export interface Inline {
   readonly app: unknown;
   readonly workerClass: unknown;
 }
 
 /**
- * Loads the application, serves it, and never returns: the process exits when the worker has ended. What fails on
- * the way is reported to the master. In a thread of a worker the same holds for the thread.
+ * Loads the application, serves it, and never returns: the process exits when the worker has ended. A failure on the
+ * way is reported to the master. The same holds for a thread of a worker.
  */
 export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inline): Promise<never> {
   try {
@@ -55,7 +55,10 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
   return new Promise<never>(() => undefined);
 }
 
-/** A module's application, or the server of a script, whose code no other worker needs. */
+/**
+ * Loads the application of a module, or the server of a script. The code for scripts is imported here, since no other
+ * worker needs it.
+ */
 async function load(app: string, { clocks }: WorkerSpec, warn: ReturnType<typeof createWarner>): Promise<unknown> {
   const script = decodeScript(app);
   if (!script) {
@@ -66,10 +69,13 @@ async function load(app: string, { clocks }: WorkerSpec, warn: ReturnType<typeof
   return runScript(script, { ...clocks, warn: (message) => warn('listen', message) });
 }
 
-/** `start()` of an Arbiter in a worker process: serves in the inline form, if it is the one that the worker is for. */
+/**
+ * What `start()` of an Arbiter does in a worker process: in the inline form, the Arbiter that the worker is for
+ * serves.
+ */
 export async function startInWorker({ name, source, app, workerClass }: ResolvedOptions): Promise<void> {
   if (!ownSpec || !ownLifecycle || ownSpec.app !== undefined || ownSpec.name !== name) return;
-  // Its workers begin with the module.
+  // In the module form, a worker runs `main.ts`, not the script of the host.
   if (source.form === 'module') return;
   ownScript.arrive();
   return serve(ownSpec, ownLifecycle, { app, workerClass: workerClass.inline });

@@ -1,10 +1,13 @@
 import { monotonic } from '../../monotonic.js';
 import type { WarningCode, WarningMessage } from '../../protocol/warning.js';
 
-/** What happens for each client must not fill the log. Milliseconds. */
+/** How long a warning is not repeated, so that one that concerns every client does not fill the log. Milliseconds. */
 const PAUSE = 60_000;
 
-/** Says each code at once, and then once in a while, with how often it was meanwhile. Time is a parameter. */
+/**
+ * Sends the first warning of each code at once. Later ones are sent at most once per {@link PAUSE}, with the number of
+ * those that were left out. The clock is a parameter.
+ */
 export function createWarner(
   tell: (warning: WarningMessage) => void,
   thread: number | undefined,
