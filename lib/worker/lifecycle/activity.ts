@@ -4,23 +4,24 @@ import { SlowRecord } from '../insight/slow-record.js';
 import { readSlotAt } from '../vitals/board.js';
 import type { Vitals } from '../vitals/vitals.js';
 
-/** Who may have threads of its own. */
+/** What this process runs: a worker, or a pool that has threads of its own. */
 interface Supervisor {
   stacks?(ask: number): Promise<readonly ThreadActivity[]>;
 }
 
-/** The thread that answers, as far as this goes. */
+/** What an answer needs to know of the thread that gives it. */
 export interface Answering {
   readonly vitals: Vitals;
-  /** The index of its process's slot. */
+  /** The index of the slot of this process on the scoreboard. */
   readonly slot: number;
   readonly thread: number | undefined;
   readonly servant: Supervisor | undefined;
 }
 
 /**
- * What this thread is doing, as it can say itself: it runs no request's code at this moment, but reads its orders, so it waits. Where it
- * supervises threads, what these are doing. Undefined when whoever watches it has answered in its place.
+ * Answers the master's question what this thread is doing. A thread that reads its orders runs no code of a request at
+ * that moment, so it always answers that it waits. The main thread of a worker with threads answers with what its
+ * threads are doing. Undefined when the watchdog has already answered in the place of this thread.
  */
 export async function answerAsk(
   ask: number,

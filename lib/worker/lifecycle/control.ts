@@ -21,7 +21,7 @@ import { Renewals } from './renewals.js';
 import { ownSent } from './sent.js';
 import { sharedBuffer } from './shared.js';
 
-/** Undefined when the master is gone. */
+/** Writes to the control pipe. Returns how many bytes it took: 0 when it is full, undefined when the master is gone. */
 function write(bytes: Uint8Array): number | undefined {
   try {
     return writeSync(FD.CONTROL, bytes);
@@ -84,16 +84,16 @@ export function linkToMaster(spec: WorkerSpec): Link {
     rest = lines.pop() ?? '';
     lines.forEach(take);
     if (letters.length === 0) return;
-    // Behind the orders that came with them.
+    // Messages are delivered after the orders that came in the same chunk.
     const all = letters;
     letters = [];
     onLetters?.(all);
   });
   control.on('error', () => undefined);
-  // Without a listener, node opens its inspector on USR1; the application reopens its logs then, if it has any.
+  // Without a listener, Node opens its inspector on USR1. An application may listen too, to reopen its logs.
   process.on('SIGUSR1', () => undefined);
   process.on('exit', () => outgoing.end());
-  // A process that never gets to serve must be able to end.
+  // The pipe alone must not keep a process alive that never gets to serve.
   control.unref();
   return {
     tell: outgoing.tell,
@@ -106,7 +106,7 @@ export function linkToMaster(spec: WorkerSpec): Link {
       if (tls === undefined) await new Promise<void>((resolve) => (onTls = resolve));
       control.unref();
       const line = tls ?? '';
-      // It holds secrets, and is asked for once.
+      // The line holds secrets, and it is asked for only once.
       tls = '';
       return decodeTls(line);
     },
@@ -118,17 +118,17 @@ export function linkToMaster(spec: WorkerSpec): Link {
       writeDuty(spec.slot, DUTY.NONE);
     },
     shared: async (name, bytes) => sharedBuffer(name, bytes),
-    /** Nobody but the master holds the other end. */
+    /** The master alone holds the other end of the pipe, so its end means that the master is gone. */
     onGone: (act) => void control.once('close', act),
     onOrders(acts) {
       orders = acts;
     },
     keepAlive() {
-      // A worker lives on also when it listens to nothing.
+      // A worker lives on even when it listens on no socket.
       control.ref();
       if (kept) return;
       kept = true;
-      // Of whoever sends it.
+      // QUIT ends the worker at once, whoever sends it.
       process.on('SIGQUIT', () => orders?.quit());
     },
   };

@@ -1,9 +1,12 @@
 import type { WarningMessage } from '../../protocol/warning.js';
 
-/** Frames of the stack of an exit. */
+/** How many stack frames are taken at an exit. */
 const FRAMES = 50;
 
-/** Tells that the application has ended the process, or the thread, and how many requests had no answer. Called by its `'exit'`. */
+/**
+ * The warning that the application has ended the process, or the thread, with the number of requests that had no
+ * answer. To be called on `'exit'`.
+ */
 export function exitWarning(code: number, active: number, thread: number | undefined): WarningMessage {
   const stack = stackOfExit();
   const how =
@@ -17,7 +20,7 @@ export function exitWarning(code: number, active: number, thread: number | undef
   };
 }
 
-/** Whoever reads only this log sees no reason otherwise. */
+/** The log of this library does not show why the application exits, so the message says where to look. */
 const OWN_WORDS = ': what the application says of it is in its own output';
 
 function lossText(active: number): string {
@@ -25,10 +28,14 @@ function lossText(active: number): string {
   return ` while ${what} in flight: 500 where nothing had been sent, else broken off`;
 }
 
-/** The event comes from within the call; undefined of an end without one. */
+/**
+ * The stack of the call of `process.exit()`, which emits `'exit'` synchronously. Undefined if the process ends without
+ * that call.
+ */
 function stackOfExit(): string | undefined {
   const { stackTraceLimit, prepareStackTrace } = Error;
-  // What the application, or a library of it, makes of a stack may be anything. Where somebody has frozen it, nothing is set, and nothing thrown.
+  // The application, or a library of it, may have changed how stacks are made. `Reflect.set` does not throw, even if
+  // these properties of `Error` are frozen.
   Reflect.set(Error, 'stackTraceLimit', FRAMES);
   Reflect.set(Error, 'prepareStackTrace', undefined);
   const frames = framesOf(new Error());
@@ -38,7 +45,7 @@ function stackOfExit(): string | undefined {
   return exit < 0 ? undefined : frames.slice(exit + 1).join('\n');
 }
 
-/** None where the application makes something else of a stack, and has frozen that. */
+/** Empty if the application makes something else of a stack and has frozen `Error.prepareStackTrace`. */
 function framesOf(error: Error): string[] {
   try {
     const { stack }: { readonly stack?: unknown } = error;

@@ -7,17 +7,17 @@ import type { WorkerSpec } from '../../protocol/spec.js';
 import { explained } from '../own-script.js';
 import type { Link } from './link.js';
 
-/** Is called with each message; what it returns is not waited for. */
+/** Called with each message; what it returns is not waited for. */
 export type MessageListener = (message: unknown) => unknown;
 
-/** Where it reports to. */
+/** Where the inbox reports to. */
 export interface InboxEvents {
   readonly tell: (receipt: Receipt) => void;
-  /** A listener threw, or rejected. */
+  /** A listener threw, or the promise that it returned was rejected. */
   readonly onError: (error: unknown) => void;
 }
 
-/** So long messages are read one behind the other; then requests, orders and timers have their turn. Milliseconds. */
+/** How long messages are read in one turn of the loop, before requests, orders and timers go on. Milliseconds. */
 const SLICE = 5;
 
 interface Registration {
@@ -26,23 +26,27 @@ interface Registration {
 }
 
 /**
- * The messages of the host to this process, or this thread: calls the listeners of the application with one after the other, and says how far it
- * is. How many may wait here, the sender limits. A message that comes while nobody listens is lost, and that is said, since whoever never
- * listens would keep them all.
+ * The messages of the host to this process, or this thread. The inbox calls the application's listeners with one
+ * message after the other, and tells the sender how far it has got. The sender limits how many messages may wait
+ * here. A message that is read while nobody listens is lost, and the sender is told so: if such messages were kept,
+ * an application without a listener would keep all of them.
  */
 export class Inbox {
-  /** Never changed but replaced: a listener may remove itself, or others. */
+  /** Replaced, never changed in place: a listener may remove itself, or others, while it is called. */
   #listeners: readonly Registration[] = [];
   readonly #waiting = new Fifo<string>();
   #thread = 0;
   #events: InboxEvents | undefined;
   #works = false;
-  /** So many have been read, and so many of them told of; what has not been told of ended alike. */
+  /**
+   * How many messages have been read, and up to which the sender has been told. All messages between the two ended
+   * alike: as `#not` says.
+   */
   #read = 0;
   #told = 0;
   #not: Unheard | undefined;
 
-  /** Takes up its work. */
+  /** Says where to report to, and for which thread. */
   open(thread: number, events: InboxEvents): void {
     this.#thread = thread;
     this.#events = events;
@@ -53,20 +57,20 @@ export class Inbox {
     this.#listeners = [...this.#listeners, { listener, once }];
   }
 
-  /** Removes it once, the last one first, as an EventEmitter does. */
+  /** Removes one registration of the listener, the latest, as an EventEmitter does. */
   off(event: string, listener: MessageListener): void {
     checkListener('off', event, listener);
     const index = this.#listeners.findLastIndex((registration) => registration.listener === listener);
     if (index >= 0) this.#listeners = this.#listeners.filter((_, at) => at !== index);
   }
 
-  /** Messages have come: JSON. */
+  /** Messages have arrived, each as JSON. */
   take(texts: readonly string[]): void {
     for (const text of texts) this.#waiting.push(text);
     if (!this.#works) this.#work();
   }
 
-  /** Says how far it is: the process, or thread, ends. */
+  /** Tells the sender up to which message the inbox has read. */
   flush(): void {
     if (this.#read === this.#told) return;
     this.#told = this.#read;
@@ -110,10 +114,13 @@ function checkListener(method: string, event: string, listener: MessageListener)
   if (typeof listener !== 'function') throw new TypeError(`${method}: expected a function, got ${inspect(listener)}`);
 }
 
-/** Of this process, or this thread. */
+/** The inbox of this process, or this thread. */
 export const inbox: Inbox = new Inbox();
 
-/** Has it hear what comes by the link; not in the main thread of a worker with threads. What its listeners throw ends nothing. */
+/**
+ * Connects the inbox to the link. Not for the main thread of a worker with threads. An error that a listener throws is
+ * reported and ends nothing.
+ */
 export function openInbox(
   { thread = 0, logged }: WorkerSpec,
   { tell, onLetters }: Pick<Link, 'tell' | 'onLetters'>,

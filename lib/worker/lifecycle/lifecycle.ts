@@ -1,6 +1,6 @@
 /*
- * What a worker is told, and how it ends: orders of the master, signals, errors that nobody caught, exits. It knows no requests; it asks the
- * worker to stop.
+ * What a worker is told, and how it ends: orders of the master, signals, uncaught errors, exits. This file knows
+ * nothing of requests; it asks the worker to stop.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { errorText } from '../../log/stack.js';
@@ -27,20 +27,20 @@ import type { Lifecycle, Servant } from './servant.js';
 import { Standby, unused } from './standby.js';
 import { callTermHandlers, captureTerm, hearsTerm } from './term-handlers.js';
 
-/** How this process ends. 3 and 4 are Gunicorn's codes for a failed boot and an application that does not load. */
+/** Exit codes. 3 and 4 are Gunicorn's codes for a failed boot and an application that does not load. */
 const EXIT = { OK: 0, CRASH: 1, BOOT: 3, LOAD: 4 } as const;
 /** How long the last answers may take after an uncaught exception, and after the master's death. Milliseconds. */
 const CRASH_LIMIT = 1_000;
 const ORPHAN_LIMIT = 400;
-/** How long the threads of a process have to say their last words on a quick stop. Milliseconds. */
+/** How long the threads of a process have for their last answers on a quick stop (QUIT). Milliseconds. */
 const QUIT_LIMIT = 250;
-/** By then, what an application does only at its start is over. Milliseconds. */
+/** How long after readiness the start-up work of the application is taken to be over. Milliseconds. */
 const SETTLED = 2_000;
 
-/** Of a worker that was not ready yet. */
+/** The outcome of a timeout in a worker that was not ready yet: it had no client to answer. */
 const NOBODY: Timeout = { answered: false, ended: Promise.resolve() };
 
-/** The context of the worker itself. */
+/** The async context of the worker itself, not of a request. */
 const OWN = new AsyncResource('PREFORKWORKER');
 
 export function startLifecycle(
@@ -57,15 +57,15 @@ export function startLifecycle(
   let draining = false;
   let crashing = false;
   let quitting = false;
-  /** It was told to drain before it served, and had clients by then. */
+  /** The worker was told to drain before it served, and already had connections. It drains once it serves. */
   let due = false;
-  /** The work is done, and the application's own handlers run. */
+  /** The worker has stopped, and the application's own handlers of SIGTERM run. */
   let closing = false;
-  /** It ends for a reason of this library's. */
+  /** This library ends the process, not the application. */
   let ours = false;
   const standby = new Standby();
   let lastAct = (): Promise<void> => Promise.resolve();
-  /** Whether what is told gets into a log. */
+  /** Whether the master logs what this worker reports. */
   let heard = logged;
 
   const failBoot = (error: unknown): never => {
@@ -75,23 +75,24 @@ export function startLifecycle(
     process.exit(report.phase === 'load' ? EXIT.LOAD : EXIT.BOOT);
   };
   const fail = (error: unknown): void => {
-    // A listener of the signal failed, not the work.
+    // A listener of the application's drain signal failed, not the work.
     const harmless = departure.isAnnounced;
     if (!worker && !harmless) return void failBoot(error);
     tell({ type: 'error', error: explained(error) });
     if (!heard) say(`prefork: worker ${process.pid}: uncaught: ${errorText(error)}\n`);
     if (harmless) return;
-    // A second one on the way out: the state is worse than unknown.
+    // A second uncaught error while the worker ends because of the first: exit at once.
     if (crashing) process.exit(EXIT.CRASH);
     crashing = true;
-    // The answer to the request that is in flight now must not hide it from the master.
+    // The slot must still name the request that is in flight now, for the master to read, even if it is answered.
     slot.freeze();
     pulse.stop();
     exitWithin(CRASH_LIMIT);
-    // Not in the context of the request that failed: what it tells others is none of their requests' business.
+    // Not in the async context of the request that failed: `crash()` answers other clients, in whose requests the
+    // context of this one must not be seen.
     OWN.runInAsyncScope(() => void exitAfter(() => worker?.crash()));
   };
-  /** A request, or the boot, never came to its end, while the event loop turns. */
+  /** The clock of a request, or of the boot, has run out, while the event loop turns. */
   const timeOut = ({ clock, elapsed }: Verdict): void => {
     if (crashing || quitting) return;
     crashing = true;
@@ -132,7 +133,7 @@ export function startLifecycle(
       );
     });
   };
-  /** Nothing is under way, unless a client has just been accepted. */
+  /** A drain is ordered before the worker serves: it exits at once, unless a connection has just been accepted. */
   const bootNoMore = (): void => {
     if (slot.connections === 0) process.exit(EXIT.OK);
     due = true;
@@ -146,13 +147,14 @@ export function startLifecycle(
     const end = (): void => exit(EXIT.OK);
     ordered?.quit?.().then(end, end);
   };
-  /** Not by the master: that tells it on its pipe. */
+  /** Handles a SIGTERM that is not from the master, which gives its orders on the control pipe. */
   const outside = new OutsideTerm({
     ask: () => tell({ type: 'term' }),
     isRelieved() {
-      // Nobody counts on a spare.
+      // Nobody relies on a spare, nor on a worker without sockets; but one that still boots stays.
       if (!worker || standby.waits || sockets === 0) return worker !== undefined;
-      // Before the others are looked at: of two that leave because of each other, one sees the other.
+      // The own state is set before the others are read. So of two workers that decide at the same time, at least one
+      // sees that the other one leaves.
       slot.setState(STATE.DRAINING);
       const relieved = othersServe();
       if (!relieved) slot.setState(STATE.SERVING);
@@ -167,7 +169,7 @@ export function startLifecycle(
   const hurry = (farewell: number): void => {
     if (!crashing && !quitting) ordered?.hurry?.(farewell);
   };
-  // A drain may turn into a crash on the way, so the code is chosen at the end.
+  // A drain may turn into a crash before it ends, so the exit code is chosen at the end.
   const exitAfter = async (step: () => unknown): Promise<void> => {
     try {
       await step();
@@ -230,13 +232,14 @@ export function startLifecycle(
   link.onOrders({ drain: () => drain(gracefulTimeout, LEAVES), quit, stay, serve, hurry, stacks });
   if (thread === undefined) captureTerm(onTerm);
   pulse.onOverdue(timeOut);
-  // Whoever sends them, as a terminal does to a group: what they mean is the master's to say.
+  // A terminal sends these signals to the whole process group. The master decides what they mean, so workers ignore
+  // them.
   for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
   process.on('uncaughtException', fail);
   process.on('exit', (code) => {
     slot.flush();
     const active = slot.active + (thread === undefined ? activeIn(index + 1, serving.threads) : 0);
-    // Where it was told to end, the application may do so.
+    // A worker that was told to end may be ended by its application without a warning, unless requests are in flight.
     if (worker && !ours && !crashing && (active > 0 || !(draining || quitting)))
       tell(exitWarning(code, active, thread));
     worker?.lastWords?.(quitting ? 503 : 500);

@@ -2,44 +2,54 @@ import type { TlsOptions } from 'node:tls';
 import type { Letter } from '../../protocol/mail.js';
 import type { Said, UserText } from '../../protocol/messages.js';
 
-/** What a worker hears from above and says: a process from and to its master, a thread from and to its process. */
+/** The connection of a worker to what gives it orders: of a process to its master, of a thread to its process. */
 export interface Link {
-  /** Says it at once: also the last words before an exit arrive. */
+  /** Sends a message at once, so that what is sent right before an exit also arrives. */
   readonly tell: (message: Said) => void;
-  /** Messages of the host, as they come; of a worker with threads, to its main thread. */
+  /** Calls back with messages of the host as they arrive. In a worker with threads, the main thread gets them. */
   readonly onLetters: (act: (letters: readonly Letter[]) => void) => void;
-  /** In the main thread of a worker with threads: a message of one of them. Calls back when the pipe has taken it. */
+  /**
+   * In the main thread of a worker with threads: passes on a message of a thread. Calls back when the pipe has taken
+   * it.
+   */
   readonly forward: (message: UserText, onTaken: () => void) => void;
-  /** Comes only where the spec says so. */
+  /** Resolves with the `tls` options. They arrive only if the spec says so. */
   readonly tls: () => Promise<TlsOptions>;
-  /** Calls back with ticket keys that are to be used instead of those before; who takes them overwrites them. */
+  /** Calls back with new ticket keys, which replace those before. The callee overwrites them after use. */
   readonly onTicketKeys: (take: (keys: Uint8Array) => void) => void;
-  /** Calls back when whoever gives the orders is gone. */
+  /** Calls back when the master is gone. */
   readonly onGone: (act: () => void) => void;
-  /** Calls back when another acceptor asks for help, see the duty roster. */
+  /** Calls back when another acceptor asks for help; see the duty roster, which says whose turn it is to accept. */
   readonly onWake: (act: () => void) => void;
-  /** Calls back when the master wants to know the application's own numbers; the answer has the number of the question. */
+  /**
+   * Calls back when the master asks for the application's own metrics; the answer carries the number of the question.
+   */
   readonly onNumbers: (act: (ask: number) => void) => void;
-  /** The memory of that name that all threads of this process share. */
+  /**
+   * Resolves with the memory of that name, which all threads of this process share; undefined if the size cannot be
+   * had.
+   */
   readonly shared: (name: string, bytes: number) => Promise<SharedArrayBuffer | undefined>;
-  /** It accepts no more: what it has of the listening sockets is closed. */
+  /** To be called when the worker accepts no more: closes its listening sockets. */
   readonly leaveSockets: () => void;
-  /** Takes orders from now on. */
+  /** Registers what carries out the orders. */
   readonly onOrders: (orders: Orders) => void;
-  /** The worker lives until it is told to end, whatever else it waits for. */
+  /** Keeps the worker alive until it is told to end, even if it waits for nothing else. */
   readonly keepAlive: () => void;
 }
 
-/** What a worker is told to do. */
+/** The orders to a worker. */
 export interface Orders {
   readonly drain: () => void;
   readonly quit: () => void;
-  /** Somebody has sent TERM, and it is not meant for this worker alone: the order will come. */
+  /**
+   * Answers a worker that got TERM from outside: it is not meant for this worker alone. It serves on until an order.
+   */
   readonly stay: () => void;
   /** A spare takes this slot. */
   readonly serve: (id: number) => unknown;
-  /** Say what is being done; the answer has that number. */
+  /** Asks what the worker is doing; the answer carries that number. */
   readonly stacks: (ask: number) => void;
-  /** In a thread: its process knows how late it is. See {@link Servant.hurry}. */
+  /** Only for threads: a process knows by itself when its drain is nearly over. See {@link Servant.hurry}. */
   readonly hurry: (farewell: number) => void;
 }

@@ -4,50 +4,57 @@ import { ROOM } from '../../protocol/mail.js';
 import { encodeMessage, type Said, type UserText } from '../../protocol/messages.js';
 import type { SentCount } from './sent.js';
 
-/** Writes what it can at once. Returns how many bytes that were: 0 when the pipe is full; undefined when nobody has its other end. */
+/**
+ * Writes as much as the pipe takes at once. Returns the number of bytes: 0 when the pipe is full; undefined when nobody
+ * has its other end.
+ */
 export type Write = (bytes: Uint8Array) => number | undefined;
 
-/** How long the worker's own words are tried while nothing is taken, before it goes on, or ends, and how long in all. Milliseconds, and between two attempts. */
+/**
+ * How long the worker blocks to send its own messages, in milliseconds: {@link PATIENCE} while the pipe takes nothing,
+ * {@link LONGEST} in all. Then it goes on, or ends. {@link STEP} is the pause between two attempts.
+ */
 const PATIENCE = 100;
 const LONGEST = 1_000;
 const STEP = 1;
-/** So many bytes are written at once where they have waited. */
+/** About how many characters of waiting messages are written at once. */
 const PIECE = 1 << 16;
 
 interface Waiting {
   readonly line: string;
-  /** Called when the pipe has taken it. */
+  /** Called when the pipe has taken the line. */
   readonly onTaken: (() => void) | undefined;
 }
 
 /**
- * All that a worker process says to its master, in order. What the pipe takes is written at once, so it arrives whatever becomes of the process;
- * a full pipe, whose master is busy, is tried again until it takes what waits.
+ * All messages of a worker process to its master, in order. What the pipe takes is written at once, so it arrives
+ * whatever becomes of the process. A pipe is full while the master is busy; then it is tried again until it takes what
+ * waits.
  *
- * Messages of the application never make it wait: there is room for so many, and then the sender is told. The worker's own words are few; what is said
- * last, before an exit, gets a moment.
+ * Messages of the application never block the process: they wait, and if too many wait, `send()` throws. The worker's
+ * own messages are few. They may block for a moment, and so may the last ones before an exit.
  */
 export class Outgoing {
   readonly #write: Write;
   readonly #pause: (milliseconds: number) => void;
   readonly #sent: Pick<SentCount, 'add' | 'store'> | undefined;
   readonly #waiting = new Fifo<Waiting>();
-  /** What is being written, and who is to be told when it has been. */
+  /** The bytes that are being written, and the callbacks for when they have been. */
   #piece: Uint8Array = EMPTY;
   #taken: (() => void)[] = [];
-  /** Whether the last attempt has got rid of something. */
+  /** Whether the pipe took anything at the last attempt. */
   #progressed = false;
-  /** Of messages that wait. */
+  /** How many messages of the application wait, and their characters. */
   #count = 0;
   #size = 0;
   #timer: NodeJS.Timeout | undefined;
   #last = false;
-  /** Nobody has read in the last moments: nothing is waited for any more. */
+  /** At the exit, the master has not read in time: from then on nothing blocks. */
   #hopeless = false;
 
   /**
-   * @param pause - stands still for so long.
-   * @param sent - counts messages of the application, but for those of threads, who do so themselves.
+   * @param pause - blocks the thread for so many milliseconds.
+   * @param sent - counts messages of the application. Threads count their own.
    */
   constructor(write: Write, pause: (milliseconds: number) => void, sent?: Pick<SentCount, 'add' | 'store'>) {
     this.#sent = sent;
@@ -55,13 +62,16 @@ export class Outgoing {
     this.#pause = pause;
   }
 
-  /** The process ends: from now on nothing is put off. */
+  /** The process ends: from now on, nothing is left for later. */
   end(): void {
     this.#last = true;
     this.#flushPatiently();
   }
 
-  /** Says it, as soon as it can be said. Throws `ERR_MESSAGE_ROOM` for a message of the application where too many wait. */
+  /**
+   * Sends a message as soon as the pipe takes it. Throws `ERR_MESSAGE_ROOM` for a message of the application if too
+   * many wait.
+   */
   readonly tell = (message: Said): void => {
     if ('text' in message) this.#tellUser(message);
     else if (message.type === 'heard') this.#add(encodeMessage(message));
@@ -71,7 +81,7 @@ export class Outgoing {
     }
   };
 
-  /** A message of a thread: how much of them waits is counted by the thread. */
+  /** Sends a message of a thread. The thread itself counts how many of its messages wait. */
   forward(message: UserText, onTaken: () => void): void {
     this.#add(encodeMessage(message), onTaken);
   }
@@ -82,7 +92,7 @@ export class Outgoing {
 
   #tellUser(message: UserText): void {
     const size = message.text.length;
-    // The master may have made room meanwhile.
+    // The master may have read since the last attempt, so there may be room now.
     if (this.#count >= ROOM.count || this.#size + size > ROOM.size) this.#flush();
     if (this.#count >= ROOM.count || this.#size + size > ROOM.size) throw noRoom();
     this.#count++;
@@ -98,19 +108,19 @@ export class Outgoing {
   #add(line: string, onTaken?: () => void): void {
     const waits = this.#waits;
     this.#waiting.push({ line, onTaken });
-    // What waits has just been tried.
+    // If messages waited before this one, the pipe was full, and a timer tries again.
     if (this.#last) this.#flushPatiently();
     else if (!waits) this.#flush();
   }
 
-  /** Returns whether all has been taken. */
+  /** Writes until the pipe is full. Returns whether nothing waits any more. */
   #flush(): boolean {
     this.#progressed = false;
     while (this.#waits) {
       if (this.#piece.length === 0) this.#cut();
       const written = this.#write(this.#piece);
       if (written === undefined) {
-        // Nobody is there any more to whom anything could be said.
+        // The master is gone: drop everything.
         this.#piece = EMPTY;
         this.#waiting.clear();
         this.#count = this.#size = 0;
@@ -133,7 +143,7 @@ export class Outgoing {
     return true;
   }
 
-  /** As long as the master reads. */
+  /** Blocks and tries again, as long as the master reads and within the limits. */
   #flushPatiently(): void {
     const end = this.#hopeless ? 0 : LONGEST / STEP;
     for (let attempt = 0, idle = 0; !this.#flush(); attempt++, idle++) {
@@ -159,7 +169,7 @@ export class Outgoing {
 
 const EMPTY = new Uint8Array();
 
-/** What `send()` throws in a worker. */
+/** The error that `send()` of a worker throws when too many messages wait. */
 export function noRoom(): ArbiterError {
   return new ArbiterError(
     'ERR_MESSAGE_ROOM',

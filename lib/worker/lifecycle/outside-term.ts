@@ -1,20 +1,21 @@
-/** How long the master may take to answer, and what it takes until one that must stay looks again. Milliseconds. */
+/** How long the master may take to answer, and after how long a worker that must stay looks again. Milliseconds. */
 const PATIENCE = 1_000;
 const RETRY = 200;
 
 /** What to do about a SIGTERM that does not come from the master. */
 export interface OutsideTermActs {
-  /** Asks the master. */
+  /** Asks the master what the signal means. */
   readonly ask: () => void;
-  /** Whether another one serves if this one leaves. */
+  /** Whether another worker serves if this one leaves. */
   readonly isRelieved: () => boolean;
   readonly leave: () => void;
 }
 
 /**
- * A SIGTERM that somebody else has sent. A supervisor that ends a service may send it to every process of a group or cgroup; then the master
- * alone knows when to drain, and what waits at the sockets needs somebody until then. So the worker asks, and serves on. A master that is
- * stopped or busy says nothing: then the worker leaves, unless it is the last one.
+ * Handles a SIGTERM that the master has not sent. A supervisor that ends a service may send it to every process of a
+ * group or cgroup. Then only the master knows when to drain, and until then clients in the accept queue need a worker.
+ * So the worker asks the master, and serves on. A master that is stopped or busy does not answer; then the worker
+ * leaves, unless it is the last one.
  */
 export class OutsideTerm {
   readonly #acts: OutsideTermActs;
@@ -38,7 +39,7 @@ export class OutsideTerm {
 
   #decideIn(pause: number): void {
     this.#timer = setTimeout(() => {
-      // Of two that wait for each other, one comes first.
+      // The pause is random, so that of two workers that wait for each other one decides first.
       if (this.#acts.isRelieved()) this.#acts.leave();
       else this.#decideIn(RETRY * (1 + Math.random()));
     }, pause).unref();

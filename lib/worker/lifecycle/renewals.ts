@@ -1,5 +1,6 @@
 /**
- * Ticket keys on their way to who needs them: they may come while the application loads. Of those that nobody has taken yet, the last ones count.
+ * Passes renewed keys of TLS session tickets on to the server that uses them. Keys may arrive while the application
+ * still loads; of those that nobody has taken yet, the latest are kept.
  */
 export class Renewals {
   #take: ((keys: Uint8Array) => void) | undefined;
@@ -14,7 +15,7 @@ export class Renewals {
     this.#waiting = keys;
   }
 
-  /** Takes what has come, and all that comes. */
+  /** Calls `take` with the keys that wait, and with all that come later. */
   readonly onTicketKeys = (take: (keys: Uint8Array) => void): void => {
     this.#take = take;
     if (this.#waiting) take(this.#waiting);

@@ -1,4 +1,7 @@
-/* The two sides of a worker's life: what it is to do for whoever runs it, and what that does for it. */
+/*
+ * The two sides of a worker's life: what the worker does for its lifecycle, and what the lifecycle does for the
+ * worker.
+ */
 import type { ThreadActivity } from '../../protocol/activity.js';
 import type { BootPhase } from '../../protocol/messages.js';
 import type { Pulse } from '../vitals/pulse.js';
@@ -7,39 +10,41 @@ import type { Timeout } from '../worker.js';
 import type { Link } from './link.js';
 import type { Prepared } from './standby.js';
 
-/** What ends well or badly: a worker, or the pool of threads of one. */
+/** What a lifecycle runs and ends: a worker, or the pool of threads of a threaded worker. */
 export interface Servant {
-  /** When it began to serve in part, of `monotonic()`. */
+  /** When a pool began to serve in part, by its first thread; of `monotonic()`. */
   readonly since?: number | undefined;
   stop(): void | Promise<void>;
-  /** The time of the drain is nearly over: ends what is under way, within so many milliseconds. */
+  /** The time of the drain is nearly over: ends the requests in flight, within so many milliseconds. */
   hurry?(farewell: number): void;
   crash(): void | Promise<void>;
-  /** A clock has run out, and the event loop turns: tells whom it still can. */
+  /** A clock has run out while the event loop turns: answers the clients that can still be answered. */
   timeOut?(): Timeout;
-  /** Has all that serves say its last words; the process exits then. */
+  /** Has all threads answer what they can, and exit; the process exits then. */
   quit?(): Promise<void>;
-  /** What its threads are doing; of a worker that has some. */
+  /** What the threads are doing; only in a worker with threads. */
   stacks?(ask: number): Promise<readonly ThreadActivity[]>;
-  /** The process or thread ends now, whatever is under way: 503 if it was told to, else 500. */
+  /** The process or thread ends now, whatever is in flight: clients get 503 if it was told to end, else 500. */
   lastWords?(status: 500 | 503): void;
 }
 
-/** The signals, errors and exits of a worker process, or of a thread of one, from its first line to its last. */
+/**
+ * Handles the signals, errors and exits of a worker process, or of a thread of one, from its first line to its last.
+ */
 export interface Lifecycle extends Omit<Link, 'onGone' | 'onOrders' | 'keepAlive'> {
   readonly slot: Slot;
   readonly pulse: Pulse;
-  /** What an error before readiness is blamed on. */
+  /** The phase that an error before readiness is blamed on. */
   phase: BootPhase;
   /** Reports a failed boot and exits. */
   readonly failBoot: (error: unknown) => never;
   /** Reports an error after readiness, lets the worker answer, and exits. */
   readonly fail: (error: unknown) => void;
-  /** Has something done before it ends after a drain or an error, once the work is done; it must not take long. */
+  /** Registers what is done once the work is over, before the exit after a drain or an error; it must not take long. */
   readonly beforeEnd: (act: () => Promise<void>) => void;
-  /** Takes orders for a worker that is not ready yet but serves in part: a pool whose first thread is up. */
+  /** Takes orders for a worker that is not ready yet but may already serve in part: a pool of threads. */
   readonly takeOrders: (worker: Servant) => void;
-  /** A spare has booted: resolves when it is to take a slot. If it is to end before, that is closed. */
+  /** For a spare that has booted: resolves when it takes a slot. If it is to end before that, `prepared` is closed. */
   readonly awaitSlot: (prepared: Prepared) => Promise<void>;
   /** Hands the process over to a worker that serves. */
   readonly serving: (worker: Servant) => void;

@@ -1,6 +1,6 @@
 const buffers = new Map<string, SharedArrayBuffer>();
 
-/** The buffer of that name in this process, made by the first who asks for it; undefined when there is no such size. */
+/** The buffer of that name in this process. The first call creates it; undefined if that size cannot be had. */
 export function sharedBuffer(name: string, bytes: number): SharedArrayBuffer | undefined {
   const known = buffers.get(name);
   if (known || !Number.isSafeInteger(bytes)) return known;
@@ -9,7 +9,7 @@ export function sharedBuffer(name: string, bytes: number): SharedArrayBuffer | u
     buffers.set(name, buffer);
     return buffer;
   } catch {
-    // Below 0, or more than there is.
+    // The size is negative, or larger than the memory that can be had.
     return undefined;
   }
 }

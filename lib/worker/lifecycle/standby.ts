@@ -1,9 +1,12 @@
 import { takeSlot } from '../context.js';
 
-/** What a spare has made ready, and what is to be closed if it never gets to serve. */
+/** What a spare has prepared. `close` is called if it never gets to serve. */
 export type Prepared = { readonly close?: (() => unknown) | undefined } | undefined;
 
-/** A spare between its boot and its slot: it waits, perhaps for hours, and serves nobody. */
+/**
+ * The wait of a spare, a worker that has booted in advance: until it gets a slot, perhaps for hours, it serves
+ * nobody.
+ */
 export class Standby {
   #given: (() => void) | undefined;
 
@@ -11,14 +14,14 @@ export class Standby {
     return this.#given !== undefined;
   }
 
-  /** Resolves when it is to take a slot; from then on it boots on, like any other worker. */
+  /** Resolves when the spare gets a slot; then it continues its boot like any other worker. */
   slot(): Promise<void> {
     return new Promise((resolve) => {
       this.#given = resolve;
     });
   }
 
-  /** It takes this slot. Said to who does not wait, it does nothing. */
+  /** Gives the spare this slot. Does nothing if none waits. */
   give(id: number): void {
     if (this.#given === undefined) return;
     takeSlot(id);
@@ -27,7 +30,7 @@ export class Standby {
   }
 }
 
-/** Who has nothing under way: it can end at once. */
+/** The servant of a spare that waits. It has no requests, so it can end at once. */
 export function unused(prepared: Prepared): { stop(): Promise<void>; crash(): void } {
   return { stop: async () => void (await prepared?.close?.()), crash: () => undefined };
 }

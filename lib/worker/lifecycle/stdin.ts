@@ -5,12 +5,12 @@ import { Readable } from 'node:stream';
 type Stdio = StdioOptions | undefined;
 
 /**
- * In a worker, fd 0 is the listening socket, and nobody but the acceptor may use it.
+ * In a worker, fd 0 is the listening socket, and only the acceptor may use it.
  *
- * A child that inherits it would get the connections of clients, and libuv clears O_NONBLOCK on every
- * descriptor that a child inherits as 0, 1 or 2: all workers of the Arbiter would block in accept(2)
- * until the next client comes. `child_process.fork` inherits it by default. So wherever a child would
- * inherit fd 0 it gets an empty input instead.
+ * A child process that inherits it could take the connections of clients. Besides, libuv clears O_NONBLOCK on every
+ * descriptor that a child inherits as 0, 1 or 2: all workers of the Arbiter would block in accept(2) until the next
+ * client comes. `child_process.fork` inherits fd 0 by default. So wherever a child would inherit fd 0, it gets an empty
+ * input instead.
  */
 export function guardStdin(): void {
   Object.defineProperty(process, 'stdin', { configurable: true, enumerable: true, get: emptyInput });
@@ -40,7 +40,7 @@ function isOptions(value: unknown): value is { stdio?: Stdio } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The options with every use of fd 0 as a descriptor of the child replaced by 'ignore'. */
+/** The options, with 'ignore' wherever the child would get fd 0. */
 export function withoutSocket<T extends { stdio?: Stdio }>(options: T): T {
   const { stdio } = options;
   if (stdio === 'inherit') return { ...options, stdio: ['ignore', 'inherit', 'inherit'] };

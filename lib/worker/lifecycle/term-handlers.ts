@@ -2,23 +2,28 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { without } from '../insight/pending.js';
 
-/** Between two looks at what is under way, and how long nothing must have been; after how long a wait is told. Milliseconds. */
+/**
+ * Milliseconds: between two looks at the active resources; how long they must show nothing new; after how long the wait
+ * is logged.
+ */
 const LOOK = 50;
 const QUIET = 500;
 const LONG = 2_000;
-/** What the time between two looks is among the resources. */
+/** What the timer between two looks is called among the active resources. */
 const OWN = 'Timeout';
 
 type Call = (...args: unknown[]) => unknown;
 
-/** Stands among the application's listeners, so that the signal does not end this process. */
+/** A listener that does nothing: as long as SIGTERM has a listener, it does not end the process. */
 function guard(): void {}
 
 /**
- * From now on, SIGTERM calls `act`, and none of the listeners: what they do, most of all `process.exit`, has its time when the work is done.
+ * From now on, SIGTERM calls `act` instead of the application's listeners. What they do, most of all `process.exit`,
+ * has its time when the work is done; see {@link callTermHandlers}.
  *
- * Node has a signal call that `process.emit` which was there when its first listener came. So ours is there for that moment, and nowhere
- * else: a SIGTERM that the application emits by itself goes to its listeners, and so does whatever else it emits.
+ * For a signal, Node calls the `process.emit` that was in place when the first listener of the signal was added. So
+ * `capture` is in place for that moment only. What the application emits by itself, SIGTERM included, goes to its
+ * listeners as ever.
  */
 export function captureTerm(act: () => void): void {
   const install = (): void => {
@@ -35,28 +40,33 @@ export function captureTerm(act: () => void): void {
     else delete (process as Partial<typeof process>).emit;
   };
   install();
-  // Whoever takes all listeners away does not want the signal to end the process in the middle of its work.
+  // `removeAllListeners()` of the application also removes the guard. It comes back: the signal must not end the
+  // process in the middle of its work.
   process.on('removeListener', (event, listener) => {
     if (event === 'SIGTERM' && listener === guard) install();
   });
 }
 
-/** The application's own listeners. A thread has some too, though a signal never comes there. */
+/** The application's own listeners. A thread may have some too, though a signal never reaches it. */
 function listeners(): Call[] {
   return process.rawListeners('SIGTERM').filter((listener) => listener !== guard) as Call[];
 }
 
-/** Whether the application still listens. One that has ended its work takes its listeners away, and sends the signal again. */
+/**
+ * Whether the application still listens. An application whose handler is done may remove its listeners and send itself
+ * the signal again.
+ */
 export function hearsTerm(): boolean {
   return listeners().length > 0;
 }
 
 /**
- * Calls the application's listeners, and resolves when what they do is done: when their promises have been settled, and, where one has
- * returned none, when for a while nothing has been under way that was not before. They may also end the process. What the first of them
- * throws, when all have been called, this rejects with.
+ * Calls the application's listeners of SIGTERM, and resolves when they have done their work: when all promises that
+ * they returned are settled. If a listener returned no promise, it also waits until for a while no resource is active
+ * that was not before. A listener may also end the process. If listeners throw, this rejects with the first of their
+ * errors, after all have been called.
  *
- * @param tell - gets a line for the log, once, where this takes long.
+ * @param tell - called once, with a line for the log, if this takes long.
  */
 export async function callTermHandlers(tell: (message: string) => void): Promise<void> {
   const all = listeners();
