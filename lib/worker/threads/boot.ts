@@ -4,9 +4,11 @@ import type { WorkerSpec } from '../../protocol/spec.js';
 import { serializeError } from '../../serialized-error.js';
 
 /**
- * When the boot of a thread began, and how long it leaves the clients to others.
+ * When the boot of a thread began, and how long it leaves the clients to other workers (`rest`).
  *
- * @param first - whether it is one of those that the process begins with. What that was kept from running until now is no part of their boot.
+ * @param first - whether it is one of the threads that the process begins with. Their boot began with that of the
+ * process.
+ * @param away - for how many milliseconds the process has been kept from running so far. They are no part of that boot.
  */
 export function bootOf(
   { spawnedAt, rest }: WorkerSpec,

@@ -4,7 +4,10 @@ import { inGlimpseLimit, listing, lookTwice } from '../watchdog/glimpse.js';
 import type { ThreadHandle } from './thread-handle.js';
 import type { Tracer } from './tracer.js';
 
-/** Has a thread stand still for as long as it takes to write down its calls, and go on. From the main thread of its process. */
+/**
+ * Pauses a thread for as long as it takes to write down its call stack, then lets it go on. To be called in the main
+ * thread of its process.
+ */
 export function glimpseThread(thread: ThreadHandle, tracer: Tracer, looking: Looking): Promise<Glimpse> {
   return lookTwice(thread.watch.vitals, () => look(thread, tracer, looking));
 }
@@ -24,7 +27,7 @@ async function look(thread: ThreadHandle, tracer: Tracer, { wanted, seen }: Look
   }
 }
 
-/** What all these threads are doing: each says so itself, unless its event loop stands still. */
+/** What these threads are doing. Each thread answers itself, unless its event loop stands still. */
 export async function activities(threads: readonly ThreadHandle[], ask: number): Promise<ThreadActivity[]> {
   return Promise.all(threads.map((thread) => thread.activity(ask)));
 }

@@ -14,17 +14,19 @@ import { TRACE_LIMIT } from '../watchdog/trace.js';
 import type { ThreadHandle } from './thread-handle.js';
 import type { Tracer } from './tracer.js';
 
-/** The clients' answers do not wait longer for the stack. Milliseconds. */
+/** How long the answers to the clients wait for the stack. Milliseconds. */
 const HEAD_START = 50;
 
-/** What a thread that hung was doing, when it had been told to terminate. */
+/** What a thread that hung was doing. It has been told to terminate by then. */
 export type Findings = Omit<TimeoutReport, 'clock' | 'elapsed'>;
 
 /**
- * Finds out where a thread hangs, answers its clients, and has it terminate; undefined when it has come back to itself meanwhile.
+ * Finds out where a thread hangs, answers its clients, and terminates it. Returns undefined if the thread has recovered
+ * meanwhile.
  *
- * It is held while its clients are answered, so that it neither answers too nor closes a connection, whose descriptor
- * would soon be another thread's. Where it cannot be held, its clients get no answer. It must terminate before it is let go.
+ * The thread is held (paused by the inspector) while its clients are answered. Otherwise it could answer too, or
+ * close a connection, whose descriptor would soon belong to another thread. If the thread cannot be held, its clients
+ * get no answer. A thread that still hangs is told to terminate before it is released.
  */
 export async function endHungThread(
   thread: ThreadHandle,
@@ -50,7 +52,7 @@ export async function endHungThread(
     const request: TimedOutRequest | undefined = known && { ...known, ...(remoteAddress && { remoteAddress }) };
     const hung: Hung | undefined = stack === undefined ? (hold?.isOrdered ? 'native' : undefined) : 'javascript';
     thread.terminate();
-    // Its lines of before come first.
+    // The lines that the thread has left for the access log come before those of these answers.
     if (hold?.isOrdered) writeLeft(thread.lines);
     access?.farewell(farewells(answered, peers, status, clients.length === 1 ? known : undefined));
     return {

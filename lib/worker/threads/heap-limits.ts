@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
 
 /**
- * The flags of V8 that are stronger than a limit of `resourceLimits`, by limit. They are there for the whole process, also when the host's
- * command line or NODE_OPTIONS meant the heap of a process without threads.
+ * The V8 flags that override a limit of `resourceLimits`, by limit. A flag holds for the whole process, even if the
+ * host's command line or NODE_OPTIONS meant it for the heap of a process without threads.
  */
 const STRONGER: Readonly<Record<string, readonly string[]>> = {
   maxOldGenerationSizeMb: ['--max-old-space-size', '--max-heap-size'],
@@ -11,8 +11,9 @@ const STRONGER: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Has the heap limits hold of threads that are started from now on. V8 looks at its flags when it makes a heap, so that of the main thread,
- * which is there, keeps its own. To 0, a flag is as if it had not been given.
+ * Makes these heap limits hold for threads that are started from now on, by setting the flags that override them to 0,
+ * which is as if they had not been given. V8 reads its flags when it creates a heap, so the main thread, whose heap
+ * exists already, keeps its limits.
  */
 export function enforceHeapLimits(limits: ResourceLimits | undefined): void {
   for (const [limit, flags] of Object.entries(STRONGER)) {

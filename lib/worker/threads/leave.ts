@@ -6,13 +6,14 @@ import { writeDuty } from '../vitals/board.js';
 import type { Slot } from '../vitals/slot.js';
 import type { ThreadHandle } from './thread-handle.js';
 
-/** How long the threads of a process that exits have to end. Milliseconds. */
+/** How long the threads have to end when their process exits. Milliseconds. */
 const LIMIT = 500;
 const STEP = 2;
 
 /**
- * For a process that is about to exit. Node waits for its threads then, for ever if one is blocked in native code; so the process
- * kills itself when they have not ended within a limit. The master finds its exit code on the scoreboard.
+ * To be called when the process is about to exit. Node then waits for its threads, for ever if one is blocked in native
+ * code. So the process kills itself if they have not ended within a limit. The master reads its exit code on the
+ * scoreboard.
  */
 export function leaveThreadsBehind(threads: readonly ThreadHandle[], slot: Slot, code: number): void {
   const left = threads.filter(({ watch }) => watch.lives);
@@ -29,7 +30,11 @@ export function leaveThreadsBehind(threads: readonly ThreadHandle[], slot: Slot,
   }
 }
 
-/** No thread of this process accepts any more: so many copies of the sockets have been used. */
+/**
+ * Closes the listening sockets of the process, once none of its threads accepts any more.
+ *
+ * @param copies - how many copies of the sockets have been given to threads.
+ */
 export function leaveAllSockets(spec: WorkerSpec, copies: number): void {
   closeSockets(spec, copies);
   for (let thread = 1; thread <= spec.serving.threads; thread++) writeDuty(spec.slot + thread, DUTY.NONE);

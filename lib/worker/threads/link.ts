@@ -10,21 +10,21 @@ import { descriptors } from '../vitals/descriptors.js';
 import { Allowance } from './mail.js';
 import type { Moved, ThreadData, ThreadMessage, ThreadOrder } from './messages.js';
 
-/** What a thread tells besides. */
+/** What the link of a thread has beyond that of a process. */
 export interface ThreadLink extends Link {
-  /** Where to keep the image of the own slot. */
+  /** Memory for the image of this thread's slot: its bytes, before they are stored on the scoreboard. */
   readonly slot: SharedArrayBuffer;
-  /** Where to write down the signs of life. */
+  /** Memory for the signs of life of this thread. */
   readonly vitals: SharedArrayBuffer;
-  /** Where to note the processes that it starts. */
+  /** Memory for the child processes that this thread starts. */
   readonly offspring: SharedArrayBuffer;
-  /** So many more requests have been finished. */
+  /** Counts requests that this thread has finished. */
   readonly countRequests: (count: number) => void;
-  /** Where the process has opened standard error. */
+  /** The descriptor on which the process has opened standard error. */
   readonly log: number | undefined;
 }
 
-/** The link of a thread: a port to the main thread of its process. */
+/** The link of a thread: a message port to the main thread of its process. */
 export function linkToProcess(): ThreadLink {
   const { port, tls, requests, shortages, slot, vitals, offspring, log, ...data } = (workerData as ThreadData).prefork;
   const allowance = new Allowance(data.allowance);
@@ -34,7 +34,7 @@ export function linkToProcess(): ThreadLink {
       const { length } = message.text;
       if (allowance.count >= ROOM.count || allowance.size + length > ROOM.size) throw noRoom();
       allowance.take(length);
-      // On its way it waits in any case, until its process has passed it on.
+      // The message waits in any case, until the main thread has passed it on.
       sent.add();
       sent.store();
     }
@@ -64,7 +64,7 @@ export function linkToProcess(): ThreadLink {
     },
     tls: async () => tls as TlsOptions,
     onTicketKeys: renewals.onTicketKeys,
-    // The process takes its threads with it.
+    // When the master is gone, the process ends, and its threads with it.
     onGone: () => undefined,
     onWake: (act) => void orders.set('wake', act),
     onNumbers: (act) => void orders.set('numbers', (order) => order.type === 'numbers' && act(order.ask)),
@@ -74,7 +74,7 @@ export function linkToProcess(): ThreadLink {
         if (order.type === 'messages') act(order.texts.map((text) => ({ thread: 0, text })));
       });
     },
-    // It has no threads of its own.
+    // A thread has no threads whose messages it could forward.
     forward: () => undefined,
     onOrders({ drain, quit, serve, hurry, stacks }) {
       orders.set('drain', () => drain()).set('quit', quit);
@@ -88,7 +88,7 @@ export function linkToProcess(): ThreadLink {
     },
     shared(name, bytes) {
       tell({ type: 'share', name, bytes });
-      // The thread may have nothing else to wait for.
+      // The thread must not end while it waits, even if it waits for nothing else.
       port.ref();
       return new Promise((resolve) => {
         const onOrder = (order: ThreadOrder): void => {
@@ -108,7 +108,7 @@ function listen(port: MessagePort): Map<ThreadOrder['type'], (order: ThreadOrder
   port.on('message', (order: ThreadOrder) => {
     acts.get(order.type)?.(order);
   });
-  // A thread whose script ends before it serves must be able to end.
+  // The port alone must not keep a thread alive whose script ends before it serves.
   port.unref();
   return acts;
 }

@@ -4,17 +4,18 @@ import type { UserText } from '../../protocol/messages.js';
 import type { Link } from '../lifecycle/link.js';
 import type { ThreadMessage, ThreadOrder } from './messages.js';
 
-/** A thread, as far as its messages are concerned. */
+/** What the mail needs of a thread. */
 export interface Recipient {
   readonly number: number;
   order(order: ThreadOrder): void;
-  /** How much of what it sends upwards waits, see {@link Allowance}. */
+  /** How many of the messages that the thread sends to the host wait, see {@link Allowance}. */
   readonly allowance: Allowance;
 }
 
 /**
- * How many messages of a thread, and characters of them, are on their way to the pipe, in memory that it shares with the main thread of its
- * process: the thread adds, and the main thread subtracts.
+ * How many messages of a thread, and how many characters of them, are on their way to the control pipe. The counts
+ * are in memory that the thread shares with the main thread of its process: the thread adds, and the main thread
+ * subtracts.
  */
 export class Allowance {
   readonly memory: SharedArrayBuffer;
@@ -44,26 +45,33 @@ export class Allowance {
   }
 }
 
-/** The messages for one thread, of whichever bears its number. */
+/** The messages for one thread number, whichever thread has it. They are numbered from 1, also across threads. */
 class Lane {
-  /** Those that came while no thread could hear: for the next one. The Arbiter limits how many are under way. */
+  /**
+   * Messages that came while no thread could take them; the next one gets them. The Arbiter limits how many there
+   * are.
+   */
   readonly waiting = new Fifo<string>();
   recipient: Recipient | undefined;
-  /** So many of the lane are settled, so many have been given to the thread of now, and so many were settled before it. */
+  /**
+   * How many messages of this lane are settled: the Arbiter has been told whether they were heard. Then how many the
+   * current thread has been given, and how many were settled before it.
+   */
   settled = 0;
   given = 0;
   before = 0;
 }
 
 /**
- * In the main thread of a worker with threads: passes messages of the host on to its threads, and theirs to the host. What a thread that ends has not
- * heard, is lost; what comes afterwards is for the one that replaces it.
+ * In the main thread of a worker with threads: passes messages of the host on to the threads, and theirs to the host.
+ * Messages that a thread has been given and has not heard when it ends are lost. Those that come afterwards are for the
+ * thread that replaces it.
  */
 export class Mail {
   #lanes: readonly Lane[] = [];
   #link: Pick<Link, 'tell' | 'forward'> | undefined;
 
-  /** Before any thread is up. */
+  /** To be called before any thread is up. */
   open(threads: number, link: Pick<Link, 'tell' | 'forward' | 'onLetters'>): void {
     this.#lanes = Array.from({ length: threads }, () => new Lane());
     this.#link = link;
@@ -71,7 +79,7 @@ export class Mail {
     link.onLetters((letters) => this.#deliver(letters));
   }
 
-  /** Sees what a thread says; returns whether it was for the mail alone. */
+  /** Looks at each message of a thread. Returns whether it was for the mail alone. */
   hears(thread: Recipient, message: ThreadMessage): boolean {
     if (message.type === 'heard') this.#settle(thread, message);
     else if ('text' in message) this.#forward(thread, message);
@@ -103,11 +111,14 @@ export class Mail {
     lane.recipient.order({ type: 'messages', texts });
   }
 
-  /** It has loaded its application, so that listens. Said again by a spare that serves. */
+  /**
+   * The thread has loaded its application, whose listeners are in place, so it gets messages from now on. In a spare,
+   * this is called a second time when it serves.
+   */
   #admit(thread: Recipient): void {
     const lane = this.#laneOf(thread);
     if (lane === undefined || lane.recipient === thread) return;
-    // One that could not be terminated has been given up without a word.
+    // A predecessor that could not be terminated was given up, and has not been closed here.
     this.#dismiss(lane);
     lane.recipient = thread;
     this.#feed(lane);
@@ -121,10 +132,10 @@ export class Mail {
     lane.given = 0;
   }
 
-  /** A thread counts what it has got itself. */
+  /** A thread has told how far it has heard. It counts only the messages that it was given itself. */
   #settle(thread: Recipient, { to, not }: Receipt): void {
     const lane = this.#laneOf(thread);
-    // Another one has its number by now, and what this one had was told to be lost.
+    // If another thread has the number by now, the messages of this one have been reported as lost.
     if (lane?.recipient === thread) this.#tell(lane, thread.number, lane.before + to, not);
   }
 
@@ -143,5 +154,5 @@ export class Mail {
   }
 }
 
-/** Of this process. */
+/** The mail of this process. */
 export const mail: Mail = new Mail();

@@ -1,19 +1,25 @@
-/* Which threads have been up, and when one that has ended is to come back. It starts and ends none. */
+/* Keeps which threads have been ready, and says when one that has ended is to be replaced. It starts and ends none. */
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 
-/** What became of a thread. */
+/** A thread that has ended. */
 export interface Ended {
   readonly number: number;
   readonly ready: boolean;
-  /** Of `performance.now()`. */
+  /** When it was ready, of `performance.now()`. */
   readonly readyAt: number | undefined;
   readonly timedOut: boolean;
 }
 
-/** The process has booted when each number has been ready once. Until then, a number that cannot boot fails the process. */
+/**
+ * The process has booted when a thread of each number has been ready once. A number that has not been ready and cannot
+ * boot fails the process.
+ */
 export class Muster {
   readonly #size: number;
-  /** Whoever takes the place of one of these replaces it, also while others boot. */
+  /**
+   * The numbers of which a thread has been ready. Later threads of such a number are replacements, even while other
+   * numbers still boot.
+   */
   readonly #proven = new Set<number>();
   readonly #failures = new Map<number, FailureCount>();
   #waiting: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -23,7 +29,7 @@ export class Muster {
     this.#size = size;
   }
 
-  /** Resolves when all have been ready once, rejects when one of those that the process begins with cannot boot. */
+  /** Resolves when all numbers have been ready once. Rejects when a thread that the process begins with cannot boot. */
   complete(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -48,9 +54,9 @@ export class Muster {
     this.#waiting?.reject(error);
   }
 
-  /** How long its place stays empty, milliseconds. */
+  /** How long to wait before the thread is replaced, milliseconds: the backoff of its number. */
   wait({ number, ready, readyAt, timedOut }: Ended): number {
-    // It has taken its time already: threads cannot hang more often than that.
+    // No backoff for a timeout: a hang takes as long as `timeout`, so threads cannot end by it in a fast loop.
     if (ready && timedOut) return 0;
     const served = readyAt === undefined ? 0 : performance.now() - readyAt;
     const count = countFailure(this.#failures.get(number), ready ? 'crash' : 'boot', served);

@@ -4,18 +4,24 @@ import { Kindred } from '../../system/kindred.js';
 import { type Kin, killChildren, killKin, strangers } from '../../system/process-group.js';
 import { rowOf } from '../../system/process-table.js';
 
-/** So many children of a thread are known at the same time. What is more ends with the process. */
+/** How many children of a thread can be noted at the same time. Further ones end with the process, not the thread. */
 const ROOM = 256;
-/** Indices of 64 bit floats: since when the thread waits in a synchronous call for a child, then pid and birth of each child. */
+/**
+ * Indices of 64 bit floats: since when the thread has been waiting for a child in a synchronous call; then the pid and
+ * the start time of each child.
+ */
 const [WAITING, CHILDREN] = [0, 1];
 const SIZE = (CHILDREN + 2 * ROOM) * 8;
-/** Ticks of the system in a second, as Linux shows them to all programs; and how many the clocks here may differ by. */
+/**
+ * Clock ticks per second, the unit in which Linux shows start times to all programs; and by how many ticks the clocks
+ * compared here may differ.
+ */
 const TICKS = 100;
 const TOLERANCE = 2;
 
 /**
- * The children that a thread has started, in memory that it shares with the main thread of its process: to the system they are
- * children of the process, which goes on when the thread is ended, and would keep them for ever.
+ * The child processes that a thread has started, in memory that it shares with the main thread of its process. To the
+ * system they are children of the process. That goes on when the thread is ended, and so would they.
  */
 export class Offspring {
   readonly memory: SharedArrayBuffer;
@@ -27,11 +33,11 @@ export class Offspring {
     this.#floats = new Float64Array(memory);
   }
 
-  /** A child was started. Returns what forgets it. */
+  /** Notes a child that was started. Returns a function that forgets it. */
   add(pid: number): () => void {
     for (let index = CHILDREN; index < this.#floats.length; index += 2) {
       if (this.#floats[index] !== 0) continue;
-      // The pid last: with it, the place is taken.
+      // The pid is written last, since it marks the entry as valid for the main thread.
       this.#floats[index + 1] = rowOf(pid)?.born ?? 0;
       this.#floats[index] = pid;
       return () => {
@@ -41,7 +47,7 @@ export class Offspring {
     return () => undefined;
   }
 
-  /** The thread calls something that returns when a child has ended. */
+  /** Makes a call that blocks the thread until a child has ended, such as `execSync`. */
   wait<T>(call: () => T): T {
     this.#floats[WAITING] = process.uptime();
     try {
@@ -51,7 +57,7 @@ export class Offspring {
     }
   }
 
-  /** Since when it waits so, seconds of `process.uptime()`; 0 if it does not. */
+  /** Since when the thread has been waiting in such a call, seconds of `process.uptime()`; 0 if it does not wait. */
   get waits(): number {
     return this.#floats[WAITING] as number;
   }
@@ -65,21 +71,21 @@ export class Offspring {
     return found;
   }
 
-  /** In the main thread: a process in a group of its own is to end with the thread. */
+  /** In the main thread: a process in a process group of its own is to end with the thread. */
   adopt(kin: Kin): void {
     this.#adopted.add(kin);
   }
 
   /**
-   * In the main thread: the thread has ended, or has been told to terminate. Kills what it has started.
+   * In the main thread: the thread has ended, or has been told to terminate. Kills the processes that it has started.
    *
-   * @param others - of the threads that live, and of the main thread.
+   * @param others - the offspring of the threads that live, and of the main thread.
    */
   end(others: readonly Offspring[]): void {
     for (const kin of this.#adopted.living()) killKin(kin);
     const { children } = this;
-    // What it waits for in a synchronous call is in no list. It must be that which was started since then, and that nobody has
-    // noted, unless another one waits too.
+    // The child of a synchronous call is in no list. It is the child of this process that was started since the call
+    // began and that no thread has noted. If another thread waits too, the two cannot be told apart and are left alone.
     const { waits } = this;
     if (waits > 0 && others.every((other) => other.waits === 0)) {
       const since = (rowOf(process.pid)?.born ?? 0) + waits * TICKS - TOLERANCE;
@@ -90,7 +96,7 @@ export class Offspring {
   }
 }
 
-/** Notes each child that this thread starts, before the application can. */
+/** Has each child noted that this thread starts. To be called before any code of the application runs. */
 export function noteChildren(offspring: Offspring): void {
   const prototype = ChildProcess.prototype as unknown as { spawn(options: unknown): unknown };
   const { spawn } = prototype;

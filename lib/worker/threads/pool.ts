@@ -1,6 +1,6 @@
 /*
- * How one process supervises its threads, as the master does its processes: it starts, watches and replaces them, and serves nothing itself.
- * What a thread does with a request is not its business.
+ * How one process supervises its threads, as the master does its processes: it starts, watches and replaces them, and
+ * serves nothing itself. It knows nothing of requests.
  */
 import type { TlsOptions } from 'node:tls';
 import { monotonic } from '../../monotonic.js';
@@ -28,24 +28,24 @@ import { ThreadHandle } from './thread-handle.js';
 import { Tracer } from './tracer.js';
 import type { Finding } from './watch.js';
 
-/** A thread that has been told to terminate does so within milliseconds, unless native code blocks it. */
+/** How long a thread may take to terminate. It does so within milliseconds, unless native code blocks it. */
 const TERMINATE_LIMIT: TimeLimit = { used: 500, all: 5_000 };
-/** What a thread that was terminated exits with, by Node. */
+/** The exit code that Node gives a thread that was terminated. */
 const TERMINATED = 1;
 
 /**
- * The threads of a threaded worker, seen from its main thread: it starts them, ends the one that hangs, and replaces each that
- * ends, alone.
+ * The threads of a threaded worker, as its main thread sees them. The pool starts them, ends a thread that hangs, and
+ * replaces a thread that ends, without touching the others.
  */
 export class ThreadPool implements Servant {
   readonly #spec: WorkerSpec;
   readonly #lifecycle: Lifecycle;
   #tls: TlsOptions | undefined;
   readonly #threads = new Map<number, ThreadHandle>();
-  /** Threads that could not be terminated. Others have their numbers and slots now; they hold nothing but memory, and the process. */
+  /** Threads that could not be terminated. Their numbers and slots are taken over; they keep the process alive. */
   readonly #lost = new Set<ThreadHandle>();
   readonly #tracer = new Tracer();
-  /** Of the main thread. */
+  /** The child processes of the main thread. */
   readonly #offspring = new Offspring();
   readonly #muster: Muster;
   #ended: (() => void) | undefined;
@@ -69,16 +69,16 @@ export class ThreadPool implements Servant {
     this.#requests = { count: new Int32Array(new SharedArrayBuffer(4)), limit };
   }
 
-  /** Starts all threads; resolves when all are ready, rejects when one cannot boot. */
+  /** Starts all threads. Resolves when all are ready, rejects when one cannot boot. */
   run(): Promise<void> {
     const complete = this.#muster.complete();
-    // From here on, the clock of the boot is that of each thread.
+    // From here on, each thread has its own clock of the boot; that of the main thread ends.
     this.#lifecycle.pulse.serve();
     process.on('exit', (code) => {
       leaveThreadsBehind([...this.#lost, ...this.#threads.values()], this.#lifecycle.slot, code);
       this.#tracer.close();
     });
-    // Each thread serves as soon as it is up, so to end before all are must lose no request either.
+    // Each thread serves as soon as it is up, so an order to stop before all are up must lose no request either.
     this.#lifecycle.takeOrders(this);
     for (let thread = 1; thread <= this.#spec.serving.threads; thread++) this.#start(thread);
     this.#lifecycle.onWake(() => this.#orderAll({ type: 'wake' }));
@@ -93,7 +93,7 @@ export class ThreadPool implements Servant {
     return complete;
   }
 
-  /** Lets each thread finish its request; resolves when all have ended. */
+  /** Lets each thread finish its requests. Resolves when all threads have ended. */
   stop(): Promise<void> {
     return this.#end('drain');
   }
@@ -111,12 +111,12 @@ export class ThreadPool implements Servant {
     this.#orderAll({ type: 'hurry', farewell });
   }
 
-  /** Lets each thread answer what it can, and exit. */
+  /** Lets each thread answer what it can at once, and exit. */
   quit(): Promise<void> {
     return this.#end('quit');
   }
 
-  /** The main thread has failed; the threads have not, and get the time that there is. */
+  /** The main thread has failed, but the threads have not: they finish what they can in the time that there is. */
   crash(): Promise<void> {
     return this.stop();
   }
@@ -138,7 +138,7 @@ export class ThreadPool implements Servant {
     const thread: ThreadHandle = new ThreadHandle(spec, data, {
       onMessage: (message) => this.#onMessage(thread, message),
       onError: (error) => this.#onError(thread, error),
-      // Of one that was lost, everything is another's by now.
+      // If the thread was lost, another one has its number and slot by now, so nothing is left to be done.
       onExit: (code) => this.#lost.delete(thread) || this.#bury(thread, code),
       onHang: (finding) => void this.#onHang(thread, finding),
       onSlow: this.#lifecycle.tell,
@@ -171,18 +171,18 @@ export class ThreadPool implements Servant {
       thread.offspring.adopt(message);
       this.#lifecycle.tell(message);
     } else if (message.type === 'timeout') {
-      // It has answered its client, and exits by itself.
+      // The thread has answered its client, and exits by itself.
       this.#onTimeout(thread, message);
     } else if (message.type !== 'error' || !isShortage(message.error)) {
       this.#lifecycle.tell(message);
     } else if (!this.#short) {
-      // All threads have the same descriptors.
+      // All threads share the file descriptors of the process, so one report is enough.
       this.#short = true;
       this.#lifecycle.tell(message);
     }
   }
 
-  /** Of a spare: all threads have booted, and begin to serve together. */
+  /** In a spare: all threads have booted. They begin to serve together, when the process has a slot. */
   async #standBy(): Promise<void> {
     await this.#lifecycle.awaitSlot(undefined);
     this.#orderAll({ type: 'serve', id: this.#spec.id });
@@ -214,7 +214,7 @@ export class ThreadPool implements Servant {
         thread.watch.resume();
         return;
       }
-      // One that lingers has said why it ends.
+      // A thread that lingers has reported before why it ends.
       if (finding !== 'lingers') {
         const { clock, elapsed } = finding;
         this.#onTimeout(thread, { type: 'timeout', clock, elapsed, ...found });
@@ -230,7 +230,7 @@ export class ThreadPool implements Servant {
     this.#bury(thread, TERMINATED);
   }
 
-  /** At the start it fails the process; a replacement is tried again, as long as another thread serves. */
+  /** The boot failure of a first thread fails the process. A replacement is tried again while another thread serves. */
   #onBootFailure(thread: ThreadHandle, report: FailedMessage): void {
     thread.failed = true;
     if (this.#stopping) return;
@@ -252,7 +252,7 @@ export class ThreadPool implements Servant {
     }
     this.#endOffspring(thread);
     if (thread.ready) {
-      // Whoever hears of its end hears of this request, and is not to find it in flight as well until another thread has the slot.
+      // The report of the end names this request. It must not also show as in flight until another thread has the slot.
       storeAtRest(slot, thread.image);
       const reason = thread.timedOut ? 'timeout' : 'crash';
       this.#lifecycle.tell({ type: 'thread', thread: number, code, reason, ...(request && { request }) });
@@ -261,19 +261,20 @@ export class ThreadPool implements Servant {
       this.#onBootFailure(thread, { type: 'failed', phase: 'boot', error: serializeError(error) });
     }
     if (this.#copiesLeft === 0 && this.#threads.size === 0) {
-      // The replacement that was asked for may never boot, and a process without threads would look as if it served until then.
+      // The worker that was asked for in its place may never boot. Until then, a process without threads would look
+      // as if it served, so it fails.
       this.#lifecycle.fail(new Error('no thread is left, and no copy of the sockets for another'));
       return;
     }
     setTimeout(() => this.#stopping || this.#start(number), this.#muster.wait(thread));
   }
 
-  /** How many threads can still be started: each needs sockets of its own, other than the first. */
+  /** How many threads can still be started: each uses up one copy of all sockets but the first. */
   get #copiesLeft(): number {
     return this.#spec.sockets > 1 ? this.#spec.copies - this.#started : Number.POSITIVE_INFINITY;
   }
 
-  /** What it has started would go on. In the end of the process, its master sees to that. */
+  /** Kills the processes that the thread has started. When the whole process ends, the master kills them. */
   #endOffspring(thread: ThreadHandle): void {
     const others = [...this.#threads.values(), ...this.#lost].filter((other) => other !== thread);
     thread.offspring.end([this.#offspring, ...others.map(({ offspring }) => offspring)]);
@@ -284,7 +285,7 @@ export class ThreadPool implements Servant {
   }
 
   #settle(): void {
-    // The first socket is the process's: a thread that listens on it must not lose it.
+    // All threads listen on the same descriptor of the first socket, so it stays open until none accepts any more.
     if (this.#stopping && !this.#closed && [...this.#threads.values()].every(({ left }) => left)) {
       this.#closed = true;
       leaveAllSockets(this.#spec, this.#started);

@@ -17,7 +17,7 @@ import type { Moved, ThreadData, ThreadMessage, ThreadOrder } from './messages.j
 import { Offspring } from './offspring.js';
 import { type Finding, ThreadWatch } from './watch.js';
 
-/** A thread whose event loop turns says what it does within that time. Milliseconds. */
+/** How long a thread has to answer what it is doing; if its event loop turns, it does so in that time. Milliseconds. */
 const OWN_WORD = 200;
 
 export interface ThreadEvents {
@@ -25,45 +25,50 @@ export interface ThreadEvents {
   /** An error that the thread did not catch itself: it ran out of its heap, or its first code threw. */
   readonly onError: (error: Error) => void;
   readonly onExit: (code: number) => void;
-  /** It will not end by itself. */
+  /** The thread hangs, and will not end by itself. */
   readonly onHang: (finding: Finding) => void;
   readonly onSlow: (report: SlowMessage) => void;
-  /** Has it stand still for a moment. */
+  /** Pauses the thread for a moment, to see what it is doing. */
   readonly look: Look;
 }
 
-/** The main thread's side of one thread. It reports and decides nothing. */
+/** The main thread's view of one thread. It reports what happens, and decides nothing. */
 export class ThreadHandle {
-  /** The number of the thread, from 1; a replacement has that of its predecessor. */
+  /** The number of the thread, from 1. A replacement has the number of its predecessor. */
   readonly number: number;
   readyAt: number | undefined;
-  /** Of a spare: it has booted, and waits until the process has a slot. */
+  /** In a spare: the thread has booted, and waits until the process has a slot. */
   waits = false;
-  /** It has said why it could not boot. */
+  /** The thread has reported why it could not boot. */
   failed = false;
-  /** A clock of it has run out. */
+  /** A clock of the thread has run out. */
   timedOut = false;
   readonly watch: ThreadWatch;
   readonly offspring: Offspring = new Offspring();
   readonly allowance: Allowance = new Allowance();
-  /** The image of its slot. */
+  /** The image of its slot on the scoreboard. */
   readonly image: SharedArrayBuffer = new SharedArrayBuffer(SLOT_SIZE);
-  /** Its lines of the access log that wait. */
+  /** The lines of the access log that the thread has not written yet. */
   readonly lines: SharedArrayBuffer | undefined = ownDescriptor && newLines(ownDescriptor.fd);
-  /** What listens for the moment at which it has left a descriptor of the access log. */
+  /**
+   * Callbacks for when the thread no longer writes to an old descriptor of the access log, in the order of the moves.
+   */
   readonly #moving: (() => void)[] = [];
-  /** What it listens on, see {@link namesOf}. */
+  /** The sockets that it listens on, see {@link namesOf}. */
   readonly sockets: readonly (string | number)[];
-  /** It accepts no more. */
+  /** The thread accepts no more. */
   left = false;
-  /** It has been told to terminate. */
+  /** The thread has been told to terminate. */
   terminated = false;
   readonly #worker: Thread;
   readonly #port: MessagePort;
   readonly slow: SlowWatch;
   #said: ((activity: ThreadActivity | undefined) => void) | undefined;
 
-  /** Runs the script that the process runs: the module form's entry, or the host's with its arguments. */
+  /**
+   * Starts the thread with the script of the process: the entry of the module form, or the host's, with its
+   * arguments.
+   */
   constructor(
     spec: WorkerSpec,
     data: Pick<ThreadData['prefork'], 'tls' | 'requests' | 'shortages'>,
@@ -122,7 +127,8 @@ export class ThreadHandle {
       this.slow.stop();
       this.#said?.(undefined);
       setImmediate(() => {
-        // What the thread said last is in the port's queue, and comes first. On a busy machine the end may be seen before it.
+        // The last messages of the thread may still be in the port's queue, since on a busy machine `exit` may come
+        // before them. They are handled before the exit is reported.
         for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) hear(last.message);
         port1.close();
         mail.close(this);
@@ -146,7 +152,7 @@ export class ThreadHandle {
     this.#port.postMessage(order);
   }
 
-  /** What it does: as it says itself, or as it looks when it has said nothing. */
+  /** What the thread is doing: its own answer, or what a look at it shows if it does not answer in time. */
   async activity(ask: number): Promise<ThreadActivity> {
     const said = new Promise<ThreadActivity | undefined>((resolve) => {
       this.#said = resolve;
@@ -156,7 +162,7 @@ export class ThreadHandle {
     return (await said) ?? this.slow.activity();
   }
 
-  /** It runs no more JavaScript from now on; native code that it runs may go on for as long as it likes. */
+  /** Terminates the thread. It runs no more JavaScript; native code that it is in may go on for any time. */
   terminate(): void {
     this.terminated = true;
     void this.#worker.terminate();

@@ -1,26 +1,27 @@
 import type { Debugger, InspectorNotification, NodeWorker, Session } from 'node:inspector';
 import { formatFrames } from '../watchdog/trace.js';
 
-/** A thread that stands still, or does so as soon as it comes back from native code. */
+/** A hold on a thread: it is paused, or will be as soon as it comes back from native code. */
 export interface Hold {
-  /** Resolves when the order to pause is with the thread: from then on it runs no JavaScript. */
+  /** Resolves when the order to pause has been given to the thread: from then on it runs no JavaScript. */
   readonly ordered: Promise<void>;
-  /** Whether that has happened. */
+  /** Whether the order has been given. */
   readonly isOrdered: boolean;
-  /** Resolves when it has paused, with its calls. */
+  /** Resolves with the call stack when the thread has paused. */
   readonly stack: Promise<string>;
-  /** Resolves when it could be paused, and that was no longer wanted. */
+  /** Resolves when the thread could be paused, but that was no longer wanted. */
   readonly unwanted: Promise<undefined>;
-  /** Whether the inspector knows it, so that it will hear of the order in any case. */
+  /** Whether the inspector is attached to the thread, so that it will get the order in any case. */
   readonly isReached: boolean;
-  /** How many scripts it has, and for how many milliseconds it has stood still, or was to. */
+  /** How many scripts the thread has loaded, and for how many milliseconds it has been paused, or ordered to pause. */
   readonly scripts: number;
   readonly age: number;
   /**
-   * Lets it go. A thread that stays paused cannot be terminated, and the process would wait for it for ever; one that is told
-   * to terminate first ends without another line of JavaScript.
+   * Releases the thread. A thread that stays paused cannot be terminated, and the process would wait for it for ever. A
+   * thread that was told to terminate before its release ends without running another line of JavaScript.
    *
-   * @param goesOn - it has not been told to terminate, and forgets what it was held in; else V8 keeps all that was in the scope of its calls.
+   * @param goesOn - the thread has not been told to terminate, so it is resumed and goes on. Otherwise V8 keeps
+   * everything that was in the scope of its calls.
    */
   release(goesOn?: boolean): void;
 }
@@ -32,30 +33,32 @@ type Heard =
   | { readonly method: 'Debugger.paused'; readonly params: Debugger.PausedEventDataType }
   | { readonly method?: undefined; readonly id?: number };
 type Command = 'Debugger.enable' | 'Debugger.pause' | 'Debugger.resume' | 'Debugger.disable';
-/** The number of the command whose answer is waited for, and of all others. */
+/** The id of the command whose answer is waited for, and the id of all others. */
 const AWAITED = 2;
 const OTHER = 1;
 
 /**
- * Pauses threads of this process, and says where they are, through the inspector. All that are held at the same time share one
- * session, which is open only as long: an open one attaches to every thread, and keeps the process from exiting.
+ * Pauses threads of this process through the inspector, and gets their call stacks. All threads that are held at the
+ * same time share one session. It is open only while a thread is held, since an open session attaches to every thread
+ * and keeps the process from exiting.
  */
 export class Tracer {
   #session: Session | undefined;
-  /** The inspector's names of the threads, by their `threadId`. */
+  /** The inspector's session ids of the threads, by `threadId`. */
   readonly #names = new Map<number, string>();
   readonly #holdings = new Map<number, Holding>();
 
   /**
    * Holds a thread until it is released; undefined in a Node without an inspector.
    *
-   * @param wanted - where it may run on until all that it says first has been read, so that it is held no longer than it must be: whether
-   * it is to be held then.
+   * @param wanted - if given, the thread runs on until the list of its scripts has been read, so that it is paused no
+   *   longer than necessary. Then this is called, and says whether it is still to be paused.
    */
   async hold(threadId: number, wanted?: () => boolean): Promise<Hold | undefined> {
     const inspector = await import('node:inspector').catch(() => undefined);
     if (inspector === undefined) return undefined;
-    // Whoever looks at it lets go of it soon; two would let go of what the other one holds.
+    // Waits while somebody else holds the thread, which is not for long. Of two holds at the same time, the first to be
+    // released would release the thread for the other too.
     for (let before = this.#holdings.get(threadId); before; before = this.#holdings.get(threadId))
       await before.released;
     const holding = new Holding((goesOn) => this.#release(threadId, goesOn), wanted);
@@ -65,12 +68,12 @@ export class Tracer {
     return holding;
   }
 
-  /** Whether somebody holds it. */
+  /** Whether the thread is held. */
   holds(threadId: number): boolean {
     return this.#holdings.has(threadId);
   }
 
-  /** Lets go of all. */
+  /** Releases all threads. */
   close(): void {
     for (const holding of [...this.#holdings.values()]) holding.release();
   }
@@ -109,7 +112,8 @@ export class Tracer {
   #release(threadId: number, goesOn: boolean): void {
     const holding = this.#holdings.get(threadId);
     if (!this.#holdings.delete(threadId)) return;
-    // A pause that is not of this order is somebody else's to end. Of one that is to terminate, the whole process aborted now and then.
+    // A pause that was not ordered here is left to whoever ordered it. A thread that is to terminate is not resumed:
+    // that made the whole process abort now and then.
     if (holding?.isPaused && goesOn) this.#send(threadId, 'Debugger.resume');
     this.#send(threadId, 'Debugger.disable');
     holding?.end();
@@ -136,13 +140,13 @@ class Holding implements Hold {
   readonly wanted: (() => boolean) | undefined;
   isOrdered = false;
   isReached = false;
-  /** It stands still because it was ordered to. */
+  /** The thread is paused because it was ordered to. */
   isPaused = false;
   #orderedAt = 0;
   #ordered: () => void = () => undefined;
   #pausedAt: (stack: string) => void = () => undefined;
   #leave: (unwanted: undefined) => void = () => undefined;
-  /** Where each script is from: the calls do not always say. */
+  /** The URL of each script by its id, since call frames do not always have it. */
   readonly #scripts = new Map<string, string>();
 
   constructor(release: (goesOn: boolean) => void, wanted: (() => boolean) | undefined) {
@@ -176,7 +180,7 @@ class Holding implements Hold {
     this.#ordered();
   }
 
-  /** Returns whether it is time to give the order. */
+  /** Handles a message of the thread's inspector. Returns whether the order to pause is to be given now. */
   hear(message: Heard): boolean {
     if (message.method === undefined) {
       if (message.id !== AWAITED || this.wanted === undefined) return false;

@@ -7,19 +7,25 @@ import { STAGE, Vitals } from '../vitals/vitals.js';
 import { Absence } from '../watchdog/absence.js';
 import type { TimeLimit } from '../watchdog/trace.js';
 
-/** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */
+/**
+ * The longest time between two looks at a thread. The shorter it is, the less time is excused by mistake when the
+ * thread had no CPU. Milliseconds.
+ */
 const LONGEST_REST = 500;
-/** A thread that ends by itself sees to it within a second. Milliseconds. */
+/** How long a thread may take to end by itself; it limits itself to a second. Milliseconds. */
 const ENDING_LIMIT = 1_500;
-/** A thread that has not told its number. */
+/** The figures of a thread that has not told its system number yet. */
 const UNKNOWN = { read: () => ({ cpu: 0, waited: 0, runnable: false }) };
-/** Between two looks at a thread that is given some time. Milliseconds. */
+/** Between two looks while a thread is given some time. Milliseconds. */
 const STEP = 20;
 
-/** What is wrong with a thread: a clock of it has run out while its event loop stands still, or it wanted to end and does not. */
+/**
+ * What is wrong with a thread: one of its clocks has run out while its event loop stands still, or it began to end by
+ * itself and has not ended (`lingers`).
+ */
 export type Finding = Verdict | 'lingers';
 
-/** Watches one thread from the main thread of its process. It keeps no process alive. */
+/** Watches one thread from the main thread of its process. Its timers do not keep the process alive. */
 export class ThreadWatch {
   readonly vitals: Vitals;
   readonly #limits: ClockLimits;
@@ -28,12 +34,12 @@ export class ThreadWatch {
   #timer: NodeJS.Timeout;
   #figures: ThreadFigures | undefined;
   #absence = new Absence(UNKNOWN, monotonic());
-  /** Whether its own waits for a CPU count, and for how long it had been away before. */
+  /** Whether the thread's own waits for a CPU count already, and how long it had been kept from running before that. */
   #counts = false;
   #awayBefore = 0;
   #endingSince: number | undefined;
 
-  /** @param act - called once; {@link ThreadWatch.resume} has it called again. */
+  /** @param act - called once. After {@link ThreadWatch.resume}, it may be called once more. */
   constructor(vitals: SharedArrayBuffer, limits: ClockLimits, spawnedAt: number, act: (finding: Finding) => void) {
     this.vitals = new Vitals(vitals);
     this.#limits = limits;
@@ -43,7 +49,7 @@ export class ThreadWatch {
     this.#timer = this.#lookIn(LONGEST_REST);
   }
 
-  /** Goes on watching: it has come back to itself. */
+  /** Goes on watching: the thread has recovered. */
   resume(): void {
     this.#timer = this.#lookIn(STEP);
   }
@@ -55,7 +61,7 @@ export class ThreadWatch {
     this.#figures = undefined;
   }
 
-  /** Resolves when the thread has had so much time. */
+  /** Resolves when the thread has had so much time that it could use, or when the limit of all time is over. */
   async had({ used, all }: TimeLimit): Promise<void> {
     const start = monotonic();
     const before = this.#away(start);
@@ -67,7 +73,10 @@ export class ThreadWatch {
     }
   }
 
-  /** Whether the system still has the thread; true when nobody knows. One that has not told its number runs no application yet. */
+  /**
+   * Whether the thread still exists in the system; true if that cannot be found out. A thread that has not told its
+   * number yet runs no code of the application, and counts as ended on Linux.
+   */
   get lives(): boolean {
     const { systemThread } = this.vitals;
     if (systemThread > 0) this.#figures ??= ThreadFigures.of(systemThread);
@@ -90,7 +99,7 @@ export class ThreadWatch {
       const verdict = this.#judge.look(now, signs, away);
       this.vitals.looked(now, signs, typeof verdict === 'number' ? undefined : verdict.elapsed);
       if (typeof verdict === 'number') rest = Math.min(verdict, this.#limits.timeout / 4 || LONGEST_REST);
-      // One that is alive ends by itself, a beat later.
+      // If its event loop turns, the thread ends by itself, one beat later.
       else if (verdict.alive) rest = STEP;
       else {
         this.#act(verdict);
@@ -107,7 +116,8 @@ export class ThreadWatch {
 
   #away(now: number, turnedAt?: number): number {
     const away = this.#awayBefore + this.#absence.measure(now, turnedAt);
-    // Of a boot, the master knows only how long the main thread waits for a CPU, and it would come first.
+    // While the thread boots, only the main thread's waits for a CPU count. The master, too, knows only those: with a
+    // longer allowance here, its verdict on the boot would come first.
     if (this.#counts || this.vitals.systemThread <= 0 || this.vitals.read().stage === STAGE.BOOTING) return away;
     this.#counts = true;
     this.#figures ??= ThreadFigures.of(this.vitals.systemThread);
