@@ -2,7 +2,7 @@ import { type Peer, peersOf } from '../../system/peers.js';
 import type { SlowRecord } from './slow-record.js';
 
 /**
- * The address of the client whose request came last, as seen from another thread; undefined where nobody knows.
+ * The address of the client whose request came last, as another thread can find it; undefined if it is not known.
  *
  * @param sockets - the listening sockets, see {@link peersOf}.
  */
@@ -14,10 +14,12 @@ export function clientAddress(
 }
 
 /**
- * The address of the client whose request hangs.
+ * The address of the client whose request hangs; undefined if it is not known.
  *
- * @param waiting - the descriptors of those that wait for the head of an answer, and who is there. If nobody does, the head of that request has been
- *   sent, or goes over TLS. Of several, nobody knows which one it is.
+ * @param waiting - the descriptors of the clients that wait for the head of a response. If there is none, the head of
+ * the hanging request's response has been sent, or the connection uses TLS. If there are several, it is not known
+ * whose request hangs.
+ * @param peers - the other end of each of these connections.
  */
 export function hungAddress(
   waiting: readonly number[],

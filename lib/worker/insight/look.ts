@@ -1,24 +1,30 @@
-/* How a thread is looked at, by whoever can hold it: what is asked, and what is found. */
+/* A look at a thread, by the thread that can pause it: what is asked, and what is found. */
 
-/** What was seen of a thread by having it stand still for a moment. */
+/** What was seen of a thread by pausing it for a moment. */
 export interface Glimpse {
-  /** Absent where it did not stop in time, which means that it is in native code, or where it waits. */
+  /**
+   * The call stack. Absent if the thread did not pause in time, which means that it is in native code, or if it
+   * waits.
+   */
   readonly stack?: string;
-  /** It has nothing to do: it was met in its event loop, or that has turned meanwhile. */
+  /** The thread has nothing to do: it was paused in its event loop, or that has turned meanwhile. */
   readonly waits?: boolean;
-  /** For so many milliseconds it stood still; 0 where it did not. */
+  /** For how many milliseconds the thread was paused; 0 if it was not. */
   readonly paused: number;
-  /** Why nobody looked: it cannot be done, or somebody else has it in his hands, who ends it. */
+  /** Why there was no look: the thread cannot be paused, or it is already held by code that will end it. */
   readonly blind?: 'impossible' | 'taken';
 }
 
-/** Why a thread is looked at. */
+/** The callbacks of a look. */
 export interface Looking {
-  /** Asked right before it is to stand still; until then it goes on, and what was to be seen may be over. */
+  /** Asked right before the pause is ordered: until then the thread runs, and what was to be seen may be over. */
   wanted(): boolean;
-  /** Called while it stands still (`held`), or when it is given up that it will; for each time, of which the last one counts. */
+  /**
+   * Called while the thread is paused (`held`), or when the wait for the pause is given up. A look may pause the thread
+   * more than once; the last call counts.
+   */
   seen(held: boolean): void;
 }
 
-/** Has the watched thread stand still for a moment, and go on. */
+/** Pauses the watched thread for a moment, then lets it go on. */
 export type Look = (looking: Looking) => Promise<Glimpse>;

@@ -1,22 +1,26 @@
 /*
- * What this thread waits for, as far as it is the application's: the kinds of `process.getActiveResourcesInfo()`, of a request that is slow or has
- * come to its limit, or of a boot. It knows of no request; whoever asks says how many connections clients have.
+ * What the application in this thread waits for, as kinds of `process.getActiveResourcesInfo()`. It is reported when a
+ * request is slow, and when a request or a boot is out of time. This file knows nothing of requests; the caller says how
+ * many connections clients have.
  */
 
-/** Of a report; an async worker may wait for thousands. */
+/** The most resources that a report names; an async worker may wait for thousands. */
 const MOST = 100;
-/** What accepts clients, and is opened and closed as there is room; and what their connections are. */
+/** The kinds of listening sockets, which open and close as there is room, each with the kind of its connections. */
 const CLIENTS: ReadonlyMap<string, string> = new Map([
   ['TCPServerWrap', 'TCPSocketWrap'],
   ['PipeServerWrap', 'PipeWrap'],
 ]);
 
-/** What was there when nothing was to be done: the pipes of this library, the application's output, the connections of a pool. */
+/**
+ * The resources that were active when the thread had nothing to do: the pipes of this library, the application's
+ * output, the idle connections of a pool.
+ */
 let resting: readonly string[] = [];
-/** What connections of clients may be, as far as anything has been seen that accepts them. */
+/** The kinds that connections of clients can have, by the listening sockets seen so far. */
 const kinds = new Set<string>();
 
-/** What is waited for now, and was not then; of `process.getActiveResourcesInfo()`. */
+/** The resources that are active now and were not then, both from `process.getActiveResourcesInfo()`. */
 export function without(resources: readonly string[], then: readonly string[]): string[] {
   const rest = [...then];
   return resources.filter((resource) => {
@@ -27,15 +31,16 @@ export function without(resources: readonly string[], then: readonly string[]): 
 }
 
 /**
- * At this moment nothing is to be done; to be said whenever it is known, since what was there may have gone.
+ * Notes that the thread has nothing to do at this moment. To be called whenever that is known, since the resources at
+ * rest change.
  *
- * @param connections - those of clients that are open.
+ * @param connections - how many connections of clients are open.
  */
 export function noteRest(connections: number): void {
   resting = beyondClients(connections);
 }
 
-/** What is opened now, at whatever moment, is there to stay. */
+/** Calls `open`, and counts the resources that it opens as those at rest, whatever the thread does at this moment. */
 export function noteOpened<T>(open: () => T): T {
   const then = process.getActiveResourcesInfo();
   const opened = open();
@@ -43,7 +48,7 @@ export function noteOpened<T>(open: () => T): T {
   return opened;
 }
 
-/** What is waited for now, beyond what is there when nothing is to be done, and beyond the connections of clients. */
+/** What the thread waits for now: its active resources, without those at rest and the connections of clients. */
 export function pending(connections: number): string[] {
   return without(beyondClients(connections), resting).slice(0, MOST);
 }
@@ -54,7 +59,7 @@ function beyondClients(connections: number): string[] {
     const client = CLIENTS.get(kind);
     if (client !== undefined) kinds.add(client);
   }
-  // Theirs are the last that were opened, as far as that is known: what the library itself has was there before.
+  // The connections of clients are taken to be the last that were opened: those of this library were there before.
   let clients = connections;
   return [...resources]
     .reverse()

@@ -1,6 +1,6 @@
 /*
- * What a thread is doing at a moment: why a request is slow, asked by a clock or by the master. It finds out and tells; nothing is ended here,
- * and how a thread is held is a matter of who watches it.
+ * Finds out what a thread is doing: when a request is slow, or when the master asks. It only reports; it ends
+ * nothing. How the thread is held (paused for a moment, to read its call stack) is up to the watcher that uses this.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { asDelay } from '../../delay.js';
@@ -14,19 +14,19 @@ import { clientAddress } from './client-address.js';
 import type { Glimpse, Look } from './look.js';
 import { SlowRecord } from './slow-record.js';
 
-/** What is behind its handler is over soon. Milliseconds. */
+/** How long a request may still take to end after its handler has. Milliseconds. */
 const SOON = 20;
 const SHORTEST_REST = 5;
 const ALWAYS = (): boolean => true;
 
 interface Found extends Glimpse {
-  /** What the kernel says of a thread that did not stop. */
+  /** The kernel's state of a thread that did not pause. */
   readonly kernel?: KernelState | undefined;
 }
 
-/** What is slow, as it is found before anybody looks. */
+/** What is slow, as it is known before the thread is held. */
 interface Sighting {
-  /** When the request began; of a class that serves many, when that one did which came last; 0 for none. */
+  /** When the request began; in a class that serves many at once, when the latest one began; 0 for none. */
   readonly stamp: number;
   readonly request: TimedOutRequest | undefined;
   readonly at: number;
@@ -41,24 +41,27 @@ export interface Watched {
   readonly thread: number | undefined;
   /** The listening sockets, see `peersOf()`. */
   readonly sockets: readonly (string | number)[];
-  /** Resolves when it has had the time to tell of itself what it can: time in which it had a CPU, or slept. */
+  /**
+   * Resolves when the thread has had enough time to report its slow request itself: time in which it had a CPU, or
+   * slept.
+   */
   readonly grace: () => Promise<unknown>;
   readonly look: Look;
 }
 
-/** Watches one thread from another one. All that is found out of it is found out here, one thing at a time. */
+/** Watches one thread from another one. All looks at the thread are made here, one at a time. */
 export class SlowWatch {
   readonly #watched: Watched;
   readonly #record: SlowRecord;
   readonly #slowAfter: number;
   readonly #tell: (message: SlowMessage) => void;
   #timer: NodeJS.Timeout | undefined;
-  /** When the request began, or the event loop turned last, of which it has been found out already. */
+  /** The subject that has been looked into already: a time, as `#subject` returns it. */
   #tried = 0;
   #ended = false;
   #busy: Promise<unknown> = Promise.resolve();
 
-  /** @param slowAfter - 0: it finds out only what it is asked for. */
+  /** @param slowAfter - milliseconds; with 0, it looks only when it is asked. */
   constructor(watched: Watched, slowAfter: number, tell: (message: SlowMessage) => void) {
     this.#watched = watched;
     this.#record = new SlowRecord(watched.vitals.memory);
@@ -72,13 +75,13 @@ export class SlowWatch {
     return this.#busy;
   }
 
-  /** It looks no more. */
+  /** Ends the watch for slow requests. */
   stop(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
   }
 
-  /** What the thread does now; whether its event loop turns or not. */
+  /** What the thread is doing now, whether its event loop turns or not. */
   async activity(): Promise<ThreadActivity> {
     let found: ThreadActivity | undefined;
     const glimpse = await this.#glimpse(ALWAYS, () => {
@@ -97,7 +100,10 @@ export class SlowWatch {
     this.#timer = setTimeout(() => this.#check(), asDelay(Math.max(SHORTEST_REST, Math.ceil(duration)))).unref();
   }
 
-  /** What begins from now on cannot be due before `slowAfter` is over, so there is no need to look before. */
+  /**
+   * A request that begins from now on is not due before `slowAfter` has passed, so without one the next check is
+   * then.
+   */
   #check(): void {
     if (this.#ended) return;
     const now = monotonic();
@@ -108,14 +114,14 @@ export class SlowWatch {
     else if (due > now) this.#rest(due - now);
     else {
       this.#tried = subject;
-      // Another one may have begun meanwhile.
+      // Checks again at the end, since another request may have begun meanwhile.
       void this.#find(signs, subject, now).finally(() => this.#check());
     }
   }
 
   /**
-   * What may be slow: the request where one is served at a time; else a silence of the event loop, while requests are in flight. As
-   * a moment of `monotonic()`; 0 for nothing.
+   * What may be slow, as a time of `monotonic()`: when the request began, in a class that serves one at a time; in
+   * others, when the event loop turned last, while requests are in flight. 0 for nothing, or for what is done with.
    */
   #subject({ stage, request, beat }: Signs): number {
     if (stage !== STAGE.SERVING) return 0;
@@ -123,7 +129,11 @@ export class SlowWatch {
     return subject === this.#tried || this.#record.isTold(subject) ? 0 : subject;
   }
 
-  /** When the request has had its time, and the event loop has been silent: one that turns has its thread tell of its slow requests itself. Of many, the one that came last may have come a moment after it turned. */
+  /**
+   * When the subject is to be looked into: when the request has lasted for `slowAfter`, and the event loop has been
+   * silent. A thread whose loop turns reports its slow requests itself. In a class that serves many at once, the latest
+   * request may have begun a moment after the last beat.
+   */
   #due({ request, beat }: Signs): number {
     if (request === 0)
       return Math.max(this.#record.latest + this.#slowAfter, beat + Math.max(this.#slowAfter, SILENCE));
@@ -138,22 +148,24 @@ export class SlowWatch {
     }
     const sighting = this.#sighting(signs);
     if (sighting === undefined) return;
-    // On a busy machine it may have been kept from its own clock, as by a signal that stops it. While the loop does not turn at all, it is at work.
+    // On a busy machine, or stopped by a signal, the thread may not have come to its own clock: it gets time for
+    // that. If the loop has not turned since the request began, the thread is at work on it, and need not be waited
+    // for.
     if (signs.request === 0 || signs.beat > signs.request) await this.#watched.grace();
     const turned = signs.beat !== this.#watched.vitals.read().beat;
     let held = false;
     const isSame = (): boolean => this.#isSame(signs, sighting);
     const seen = (): void => {
-      // It may have ended meanwhile, and another one have begun.
+      // The request may have ended meanwhile, and another one have begun.
       held = isSame();
     };
     const glimpse =
       turned || !record.mayHold ? this.#passing(turned, sighting, seen) : await this.#glimpse(isSame, seen);
     if (this.#ended || glimpse.blind === 'taken') return;
     const met = held && !glimpse.waits;
-    // Behind its handler, it may be about to end.
+    // The thread was not caught at the request. If its handler is done, the request is about to end.
     if (!met && !this.#isOver(signs, sighting)) await delay(SOON);
-    // Its event loop has turned, and what goes on tells of itself.
+    // The event loop has turned, so the thread reports a request that goes on itself.
     if (!met && !this.#isOver(signs, sighting)) return;
     const { request, stamp, at } = sighting;
     if (!record.claim(stamp || subject)) return;
@@ -168,7 +180,7 @@ export class SlowWatch {
     });
   }
 
-  /** Undefined where it is over by then. */
+  /** What is slow; undefined if it is over by now. */
   #sighting(signs: Signs): Sighting | undefined {
     const stamp = signs.request || this.#record.latest;
     const request = stamp === 0 ? undefined : readImage(this.#watched.image)?.request;
@@ -181,7 +193,10 @@ export class SlowWatch {
     return this.#goesOn(signs) && stamp === (signs.request || this.#record.latest);
   }
 
-  /** The request is; that a silence is over does not say whose it was. */
+  /**
+   * Whether the request is over. With many at once, the end of a silence does not say so; the latest must have
+   * changed.
+   */
   #isOver(signs: Signs, { stamp }: Sighting): boolean {
     return signs.request > 0 ? !this.#goesOn(signs) : stamp > 0 && stamp !== this.#record.latest;
   }
@@ -200,13 +215,15 @@ export class SlowWatch {
     return kernelState(`/proc/self/task/${this.#watched.vitals.systemThread}`);
   }
 
-  /** What is known of a thread that need not, or must not, be held. */
+  /** Takes the place of a look at a thread that need not, or must not, be held. */
   #passing(waits: boolean, { kernel }: Sighting, seen: () => void): Found {
     seen();
     return { paused: 0, blind: 'impossible', waits, kernel };
   }
 
-  /** One look at a time: of two, one would let go of what the other one holds. */
+  /**
+   * Looks at the thread. Only one look at a time: the first of two to end would release the thread for the other too.
+   */
   #glimpse(wanted: () => boolean, seen: () => void): Promise<Found> {
     const { look } = this.#watched;
     let kernel: KernelState | undefined;
@@ -236,7 +253,7 @@ function doing({ stack, waits, paused, blind, kernel }: Found): Partial<ThreadAc
   return { ...(!blind && { doing: 'native' }), ...(kernel && { kernel }), ...(paused > 0 && { paused }) };
 }
 
-/** Of a request that was over before its thread could be met: what the kernel said of it is all that is known. */
+/** For a request that was over before its thread could be held: only what the kernel said before is known. */
 function overMeanwhile({ paused }: Found, { kernel }: Sighting): Partial<ThreadActivity> {
   return { ...(kernel && { kernel }), ...(paused > 0 && { paused }) };
 }
