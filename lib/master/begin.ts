@@ -5,11 +5,12 @@ import type { ArbiterStats } from './scoreboard/stats.js';
 import type { SiteEvents } from './site/site.js';
 import type { Notifier } from './tell/notify.js';
 import type { Turn } from './turn.js';
-// What this process was started as, and what it inherits, it must know before the host does anything.
+// These modules record how this process was started and what it inherits. That has to happen before the host does
+// anything.
 import './site/origin.js';
 import './sockets/heritage.js';
 
-/** What the site reports, as turns of the queue and as events. */
+/** Passes on what the site reports, as turns of the master's queue and as events. */
 export function siteEvents(
   enqueue: (turn: Turn) => void,
   notifier: Notifier,
@@ -25,14 +26,16 @@ export function siteEvents(
   };
 }
 
-/** Loads what a master works with, and opens everything. Never rejects: the turn says how it went. */
+/**
+ * Loads the modules that a running master needs, and opens the site. Never rejects: the returned turn says how it went.
+ */
 export async function begin(
   options: ResolvedOptions,
   events: SiteEvents,
   abort: AbortSignal,
   attend: Attend | undefined,
 ): Promise<Turn> {
-  // The host may change it right behind the call.
+  // Copied first: the host may change its environment right after the call.
   const environment = { ...process.env };
   try {
     const { opening } = await import('./opening.js');

@@ -1,32 +1,38 @@
 import { type EndStage, isHarder } from './workers/end-stage.js';
 
-/** How far an Arbiter is with its end: it is ordered once or more often, may hurry up, and never slows down. */
+/**
+ * How far the stop of an Arbiter has come. A stop may be ordered more than once: a later order may make it harder,
+ * never gentler.
+ */
 export class Ending {
   readonly #delay: number;
   #stage: EndStage | undefined;
   #drainAt: number | undefined;
   #closed = false;
 
-  /** @param delay - milliseconds from the order to drain to the drain, see {@link ArbiterOptions.drainDelay}. */
+  /**
+   * @param delay - milliseconds between the order to drain and the drain itself, see {@link ArbiterOptions.drainDelay}.
+   */
   constructor(delay: number) {
     this.#delay = delay;
   }
 
-  /** What has been ordered. */
+  /** The hardest stage that has been ordered. */
   get stage(): EndStage | undefined {
     return this.#stage;
   }
 
-  /** When the drain begins; undefined unless it is still to begin. */
+  /** When the drain begins, on the clock of `performance.now()`; undefined unless it is still to begin. */
   get drainAt(): number | undefined {
     return this.#drainAt;
   }
 
   /**
-   * An order to end. Returns whether it is a new one, so harder than what was ordered before.
+   * Takes an order to end. Returns whether it is harder than all orders before it; any other order changes nothing.
    *
-   * @param now - when clients have been served until now, on the clock of `performance.now()`.
-   * @param least - the drain begins no earlier, milliseconds from now.
+   * @param now - the time on the clock of `performance.now()`. Undefined while the Arbiter is starting: no clients have
+   * been served, so a drain begins at once.
+   * @param least - the drain begins no earlier than this, milliseconds from now.
    */
   order(stage: EndStage, now: number | undefined, least = 0): boolean {
     if (!isHarder(stage, this.#stage)) return false;
@@ -36,14 +42,14 @@ export class Ending {
     return true;
   }
 
-  /** Whether the drain is to begin now; it is said once. */
+  /** Whether the drain is to begin now. True only once. */
   drains(now: number): boolean {
     if (this.#drainAt === undefined || now < this.#drainAt) return false;
     this.#drainAt = undefined;
     return true;
   }
 
-  /** Whether all is to be undone now; it is said once. */
+  /** Whether the site is to be closed now. True only once. */
   closes(): boolean {
     const first = !this.#closed;
     this.#closed = true;

@@ -23,8 +23,8 @@ import type { Turn, TurnTable } from './turn.js';
 import type { EndStage } from './workers/end-stage.js';
 
 /**
- * The master loop behind an Arbiter: what happens is enqueued as a turn, and one place acts on it. It keeps the state,
- * and knows nothing of clients.
+ * The master loop behind an Arbiter. Whatever happens (a signal, a message, an exit, a timer, a call) is enqueued as a
+ * turn, and one place acts on turns. The master keeps the Arbiter's state, and knows nothing of clients.
  */
 export class Master {
   readonly #options: ResolvedOptions;
@@ -40,9 +40,9 @@ export class Master {
   #releaseName: (() => void) | undefined;
   readonly #reloads: Reloads;
   readonly #attend: Attend | undefined;
-  /** By a signal that came before there was a site: handlers of signals are there earlier. */
+  /** A signal has asked for an upgrade before there was a site: signal handlers are installed earlier than that. */
   #upgradeAsked = false;
-  /** Changes of scale that somebody waits for. */
+  /** How many calls of `scale()` are still waiting. */
   #changes = 0;
   readonly #troubles = new TroubleFilter();
   readonly #alarm = new Alarm(() => this.#loop.enqueue({ type: 'wake' }));
@@ -107,7 +107,7 @@ export class Master {
     try {
       this.#loop.enqueue({ type: 'scale', to });
       await this.#until('scale', () => {
-        // First: in a stop the target is nobody's change.
+        // Checked first: a stop leaves the target as it is, so the next line would blame another `scale()`.
         if (this.#state === 'stopping') throw refusal('scale', this.#state);
         if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
         return this.crew?.holds(to) === true;
@@ -210,7 +210,7 @@ export class Master {
     this.#notifier.emit('scale', to, from);
   }
 
-  /** Begins to end, or hurries up; never slows down. */
+  /** Begins to stop, or stops harder. A stop never becomes gentler. */
   #end(stage: EndStage): void {
     const now = this.#state === 'starting' ? undefined : performance.now();
     if (!this.#ending.order(stage, now, this.#site?.leaves(stage))) return;
@@ -221,7 +221,7 @@ export class Master {
     if (this.#ending.drainAt === undefined) this.crew?.end(stage);
   }
 
-  /** Draws the conclusions of a turn: what the target asks for, and where the state leads. */
+  /** Runs after each turn: starts and ends workers so that they match the target, and moves the state on. */
   #reconcile(): void {
     if (!this.crew || this.#state === 'stopped') return;
     const now = performance.now();
@@ -231,11 +231,11 @@ export class Master {
       else this.crew.remind(this.#ending.stage ?? 'drain');
       return;
     }
-    // First: no worker of the old generation is to be spawned for one that the new one takes.
+    // Before `fill`: an empty slot must not get a worker of the old generation that the reload would replace at once.
     if (this.#state === 'running' && this.#reloads.due) {
       const failure = this.#reloads.begin(this.crew, this.#target);
       if (!failure) this.#become('reloading');
-      // Not now: who tries again as soon as it hears of that would keep timers and signals from ever getting through.
+      // Deferred: a caller that retries at once would keep timers and signals from ever being handled.
       else setImmediate(() => this.#loop.enqueue({ type: 'unbegun', failure }));
     }
     if (this.#state === 'running') this.#reloads.hold.begin();
@@ -252,7 +252,7 @@ export class Master {
       this.#reloads.end(end);
     }
     if (this.#state === 'running') this.#site?.upgradeIfAsked();
-    // What was asked for meanwhile, a reload or a hold, begins on a turn of its own.
+    // A reload or a hold that was asked for meanwhile begins in a turn of its own.
     if (this.#state !== before) this.#loop.enqueue({ type: 'wake' });
     else if (this.#state === 'running') times.push(...this.crew.tend(this.#target, now, this.#changes));
     this.#alarm.set(...times, this.#ending.drainAt);
@@ -262,7 +262,7 @@ export class Master {
     if (this.#ending.closes()) this.#site?.close().then(() => this.#loop.enqueue({ type: 'closed' }));
   }
 
-  /** A turn has failed: that is told, and what it left undone is tried again. At the start, it ends that. */
+  /** A turn has thrown: reports the error, and has what is undone tried again. During the start, ends the start. */
   readonly #stumble = (thrown: unknown): void => {
     const error = asTrouble('the master could not do all that was to be done, and tries again', thrown);
     if (this.#state === 'starting') {

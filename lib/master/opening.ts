@@ -1,6 +1,7 @@
 /*
- * What a master works with from its start on: sites, workers, numbers. It is loaded then, by `import()`, and not with the Arbiter: each worker of an inline host, and each
- * application that imports `worker`, loads that too, and never starts one.
+ * What a master needs from its start on: sites, workers, numbers. It is loaded by `import()` at the start, not together
+ * with the Arbiter: each worker of an inline host, and each application that imports `worker`, loads the Arbiter too
+ * and never starts one.
  */
 import { envFiles } from '../options/env-files.js';
 import type { ResolvedOptions } from '../options/resolved.js';
@@ -16,10 +17,16 @@ import { retireTicketKeys } from './workers/ticket-keys.js';
 
 export { metrics } from './numbers/numbers.js';
 
-/** Opens what is there beside a site, from before its first worker until after its last one. Its `close()` never rejects. */
+/**
+ * Opens something that lives beside a site (the control), from before the first worker until after the last one. Its
+ * `close()` never rejects.
+ */
 export type Attend = (abort: AbortSignal) => Promise<{ close(): Promise<void> }>;
 
-/** Settles what the first generation is made of, and opens everything. Never rejects: the turn says how it went. */
+/**
+ * Pins the first generation (its paths, environment and certificates), then opens the site. Never rejects: the returned
+ * turn says how it went.
+ */
 export async function opening(
   options: ResolvedOptions,
   environment: NodeJS.ProcessEnv,
@@ -36,13 +43,16 @@ export async function opening(
   } catch (error) {
     retireTicketKeys(options);
     const endsOthers = heritage?.fail(options.name, error as Error) === true;
-    // Whoever has stopped this one is not kept waiting.
+    // Not after a `stop()`: its caller is not kept waiting.
     if (endsOthers && !abort.aborted) await othersEnded();
     return { type: 'unopened', error: asTrouble('the start failed', error) };
   }
 }
 
-/** The same site, with what is closed behind it. Where that cannot be opened, nothing is left of the site either. */
+/**
+ * The same site with its attendant opened; its `close()` closes the attendant last. If the attendant cannot be opened,
+ * the site is closed again.
+ */
 async function attended(site: Site, attend: Attend, abort: AbortSignal): Promise<Site> {
   try {
     const attendant = await attend(abort);

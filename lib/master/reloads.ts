@@ -9,20 +9,21 @@ import type { Notifier } from './tell/notify.js';
 
 /** A reload that was asked for; any number of callers may wait for it. */
 export interface Reload {
-  /** Somebody learns of a failure by a promise. */
+  /** A caller waits for the outcome, and learns of a failure by its promise. */
   awaited: boolean;
   outcome: ReloadResult | ArbiterError | undefined;
 }
 
 /**
- * The reloads that were asked for: the one that is under way, and at most one behind it. Who asks while one is under way
- * may have deployed after it began, so another one is needed; who asks when that one has not begun yet is served by it.
+ * The reloads that were asked for: the one that is under way, and at most one queued behind it. A caller that asks
+ * while one is under way may have deployed after it began, so it needs another reload. A caller that asks while the
+ * queued one has not begun is served by that one.
  */
 export class Reloads {
   readonly #notifier: Notifier;
-  /** What it may be that the next one ends. */
+  /** The hold of SIGWINCH (a target of 0 that remembers the other one). To ask for a reload ends it. */
   readonly hold: Hold;
-  /** Counts those that were begun, also those that failed. */
+  /** The number of the latest generation: counts all reloads that were begun, including those that failed. */
   #generations = 1;
   #current: Reload | undefined;
   #queued: Reload | undefined;
@@ -32,19 +33,22 @@ export class Reloads {
     this.hold = new Hold((what) => notifier.emit(what));
   }
 
-  /** The reload that begins after this moment; it ends a hold. */
+  /** Returns the reload that begins after this moment, and queues it if it is not queued yet. Ends a hold. */
   ask(): Reload {
     this.hold.end();
     this.#queued ??= { awaited: false, outcome: undefined };
     return this.#queued;
   }
 
-  /** Whether one is to begin. */
+  /** Whether a queued reload is to begin. */
   get due(): boolean {
     return this.#current === undefined && this.#queued !== undefined;
   }
 
-  /** Begins the next one; returns why that cannot be done, if it cannot: then it is to be ended with that, in a turn of its own. */
+  /**
+   * Begins the queued reload. If it cannot begin, returns the error: the caller is to pass that to {@link Reloads.end},
+   * in a turn of its own.
+   */
   begin(crew: Crew, target: number): ArbiterError | undefined {
     this.#current = this.#queued;
     this.#queued = undefined;
@@ -59,7 +63,7 @@ export class Reloads {
     }
   }
 
-  /** Tells everybody how it went. */
+  /** Ends the current reload with this outcome, and emits the event for it. */
   end(outcome: NonNullable<Reload['outcome']>): void {
     const { awaited } = this.#current ?? { awaited: false };
     if (this.#current) this.#current.outcome = outcome;
@@ -70,13 +74,13 @@ export class Reloads {
   }
 }
 
-/** Whether a reload has come to its end; throws when a stop comes first. */
+/** Whether a reload is over. Throws when a stop comes first. */
 export function isOver({ outcome }: Reload, state: ArbiterState): boolean {
   if (outcome === undefined && state === 'stopping') throw refusal('reload', state);
   return outcome !== undefined;
 }
 
-/** What one that is over has come to; throws how it failed. */
+/** The result of a reload that is over. Throws its error if it has failed. */
 export function resultOf({ outcome }: Reload): ReloadResult {
   if (outcome instanceof ArbiterError) throw outcome;
   return outcome as ReloadResult;

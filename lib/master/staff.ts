@@ -7,7 +7,10 @@ import type { Notifier } from './tell/notify.js';
 import { type Supervision, workerTurns } from './worker-turns.js';
 import type { Generation } from './workers/generation.js';
 
-/** What looks after an open site: its workers, its queues, and what is told of both. */
+/**
+ * What works on an open site: the crew of workers, the numbers (statistics, metrics), and the table that acts on turns
+ * of workers.
+ */
 export interface Staff {
   readonly crew: Crew;
   readonly numbers: Numbers;
@@ -16,7 +19,10 @@ export interface Staff {
 
 export type StaffOf = typeof staff;
 
-/** Takes a site into service; there are no workers yet. `start` is what becomes of the start when one cannot boot. */
+/**
+ * Sets this up for a site that was just opened; there are no workers yet. `start` tells whether the Arbiter is still
+ * starting, and is called when a worker that cannot boot ends the start.
+ */
 export function staff(
   site: Site,
   generation: Generation,

@@ -6,7 +6,7 @@ import type { EndStage } from './workers/end-stage.js';
 import type { Generation } from './workers/generation.js';
 import type { WorkerTurn } from './workers/worker-handle.js';
 
-/** What the loop acts on. Whatever happens is put into its queue as one of these. */
+/** What the master's loop acts on. Whatever happens is enqueued as one of these. */
 export type Turn =
   | WorkerTurn
   | { readonly type: 'opened'; readonly site: Site; readonly generation: Generation; readonly staff: StaffOf }

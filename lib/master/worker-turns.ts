@@ -16,18 +16,18 @@ import type { Notifier } from './tell/notify.js';
 import { passOn } from './tell/reports.js';
 import type { WorkerHandle, WorkerTurn } from './workers/worker-handle.js';
 
-/** What the turns of workers are acted on with. */
+/** What is needed to act on the turns of workers. */
 export interface Supervision {
   readonly crew: Crew;
   readonly notifier: Notifier;
   readonly numbers: Numbers;
   /** The names of the listening sockets. */
   readonly sockets: readonly string[];
-  /** As of the option, milliseconds. */
+  /** The option of that name, milliseconds. */
   readonly bootTimeout: number;
-  /** A worker wants a process to end with it. */
+  /** Called when a worker wants a process that it has started to end with it. */
   readonly onAdopt: Site['adopt'];
-  /** Whether this is the first start, which a failed boot ends. */
+  /** Whether the Arbiter is still starting. A failed boot ends the start. */
   readonly starting: () => boolean;
   readonly onFailedStart: (failure: ArbiterError) => void;
 }
@@ -39,11 +39,14 @@ type WorkerTable = { readonly [T in WorkerTurn['type']]: (turn: Extract<WorkerTu
 export function workerTurns(supervision: Supervision): WorkerTable {
   const { crew, notifier, numbers, sockets, bootTimeout, starting, onFailedStart, onAdopt } = supervision;
 
-  /** One failure is enough: at the first start it ends everything, later it is reported and the slot tried again. */
+  /**
+   * A worker could not boot; only its first failure counts. During the first start it ends the start. Later it is
+   * reported, and the slot is tried again.
+   */
   const onBootFailure = (worker: WorkerHandle, failure: ArbiterError): void => {
     if (worker.failure || worker.leaving) return;
     worker.failure = failure;
-    // At the start, and of a reload, the rejection tells of it; else, without a listener or a log, nobody would.
+    // The failure of a start or a reload tells of it too; otherwise, without a listener or a log, only a warning would.
     const told = starting() || crew.takeover.tries(worker);
     if (notifier.listens('worker:error') || told) notifier.emit('worker:error', worker.info(), failure);
     else emitWarning(failure);
@@ -57,7 +60,7 @@ export function workerTurns(supervision: Supervision): WorkerTable {
   };
   return {
     message: ({ worker, message }) => {
-      // A worker that was reaped before its pipe had been read to the end.
+      // The worker has been buried before its pipe had been read to the end.
       if (!crew.has(worker)) return;
       if (message.type === 'ready') crew.welcome(worker, message.since);
       else if (message.type === 'spare') crew.keep(worker);
@@ -67,7 +70,7 @@ export function workerTurns(supervision: Supervision): WorkerTable {
       else if (message.type === 'stacks') worker.inquiry.hear(message);
       else if (message.type === 'metrics') numbers.take(worker, message);
       else if (message.type !== 'failed') {
-        // Before it is told, so that whoever hears of it finds it counted.
+        // Counted before the event, so that its listeners find the crash in the statistics.
         if (message.type === 'thread' && message.reason === 'crash') crew.tally.crashes++;
         passOn(worker, message, notifier);
       } else if (!worker.ready) onBootFailure(worker, reportedFailure(worker.id, message, sockets));
@@ -79,7 +82,7 @@ export function workerTurns(supervision: Supervision): WorkerTable {
     overdue: ({ worker }) => {
       if (worker.ready || worker.timedOut) return;
       if (worker.leaving) {
-        // It does not hear its order: nothing is under way there.
+        // It has not reacted to its order to end. While it boots, no request is in flight there.
         if (crew.evidence.boots(worker)) worker.signal('SIGKILL');
         return;
       }
@@ -103,7 +106,7 @@ export function workerTurns(supervision: Supervision): WorkerTable {
   };
 }
 
-/** Messages of an application that has ended without getting rid of them. */
+/** The error for messages of an application whose worker ended before they were in the pipe. */
 function lostWith({ id }: WorkerHandle, count: number): ArbiterError {
   const messages =
     count === 1
