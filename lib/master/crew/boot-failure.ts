@@ -8,7 +8,10 @@ import type { WorkerHandle } from '../workers/worker-handle.js';
 
 type FailedMessage = Extract<WorkerMessage, { type: 'failed' }>;
 
-/** The error for a worker that says why it cannot boot; its own error is the cause. `addresses` are named as in `bind`. */
+/**
+ * The error for a worker that has reported why it cannot boot; the reported error is its cause. `addresses` are the
+ * names of the listening sockets, in their order.
+ */
 export function reportedFailure(
   id: number,
   { phase, error, socket }: FailedMessage,
@@ -27,7 +30,7 @@ const FAILED: Readonly<
   boot: (id, why) => ['ERR_WORKER_BOOT', `${workerName(id)} failed before it was ready: ${why}${hintAt(why)}`],
 };
 
-/** The error for a worker that ended before it was ready and left no word. */
+/** The error for a worker that ended before it was ready and reported nothing. */
 export function silentFailure(id: number, { code, signal }: WorkerExit, spawnError?: Error): ArbiterError {
   if (spawnError) {
     return new ArbiterError(
@@ -41,10 +44,13 @@ export function silentFailure(id: number, { code, signal }: WorkerExit, spawnErr
   return new ArbiterError('ERR_WORKER_BOOT', `${workerName(id)} ended with ${how} before it was ready${hint}`);
 }
 
-/** Node's own, before anything of this library runs: a process that is ended later leaves word. https://nodejs.org/api/process.html#exit-codes */
+/**
+ * Node's own exit code for a flag that it does not take, before any code of this library runs. A process that ends
+ * later reports why. https://nodejs.org/api/process.html#exit-codes
+ */
 const BAD_FLAG = 9;
 const OF_FLAGS = "node did not take a flag: see 'execArgv', NODE_OPTIONS, and what it has written to standard error";
-/** A module of `--require` that is not there, for one. */
+/** For example, a module of `--require` is not there. */
 const OF_OTHERS = "it left no word: see 'execArgv', NODE_OPTIONS, and what it has written to standard error";
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -56,12 +62,12 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOMEM: 'no memory left',
 };
 
-/** Of a thread that cannot be started, the code is all that Node says. */
+/** A hint for an error code. For a thread that cannot be started, the code is all that Node's message says. */
 function hintAt(code = ''): string {
   return Object.hasOwn(HINTS, code) ? ` (${HINTS[code]})` : '';
 }
 
-/** What a worker would have said that V8, or node, ended. */
+/** The report that a worker would have sent if V8, or Node, had not ended it. */
 export function fatalFailure(error: SerializedError): FailedMessage {
   return { type: 'failed', phase: 'boot', error };
 }
@@ -81,12 +87,15 @@ export function earlyDeath(
   return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });
 }
 
-/** The error for one that somebody else had told to end by then. */
+/** The error for a worker of a new generation that somebody else told to end before it was proven. */
 export function earlyDismissal({ id, served }: WorkerHandle): ArbiterError {
   return new ArbiterError('ERR_WORKER_BOOT', `worker #${id} got a SIGTERM ${Math.round(served)} ms after it was ready`);
 }
 
-/** The error for one that lost a thread by then: what replaces the thread is of the same code. */
+/**
+ * The error for a worker of a new generation that lost a thread before it was proven: the replacement of the thread
+ * runs the same code.
+ */
 export function earlyThreadDeath({ id, lastError }: WorkerHandle, { thread, code, reason }: ThreadExit): ArbiterError {
   const message = `thread ${thread} of worker #${id} ended (${reason}, exit code ${code})`;
   return new ArbiterError('ERR_WORKER_BOOT', message, { cause: lastError });

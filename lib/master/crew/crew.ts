@@ -1,4 +1,7 @@
-/* Which workers should live, and which of them should go. What decides is pure and stands apart; what acts is the crew alone. */
+/*
+ * Which workers should live, and which should go. The decisions are pure, and in files of their own; only the crew acts
+ * on them.
+ */
 import type { FailureKind } from '../../backoff.js';
 import { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
@@ -27,7 +30,7 @@ import { Takeover } from './takeover.js';
 
 type ExitTurn = Extract<WorkerTurn, { type: 'exit' }>;
 
-/** A host without workers has nothing else that keeps it alive. Milliseconds. */
+/** While no workers are wanted (in a hold), this timer is all that keeps the host process alive. Milliseconds. */
 const HELD_LOOK = 3_600_000;
 
 /** The worker processes of a running Arbiter: spawns, retires and buries them, and keeps their accounts. */
@@ -77,7 +80,7 @@ export class Crew {
     return this.#all().map((worker) => worker.info());
   }
 
-  /** Those that are there for clients. */
+  /** The workers that serve clients. */
   serving(): WorkerHandle[] {
     return this.#all().filter((worker) => worker.ready && !worker.leaving && !worker.exited);
   }
@@ -88,7 +91,7 @@ export class Crew {
     return staying.length === target && staying.every((worker) => worker.ready);
   }
 
-  /** Whether that is so, and nobody else lives but spares. */
+  /** Whether {@link Crew.complete} is true and no other worker lives, except spares. */
   holds(target: number): boolean {
     return this.complete(target) && this.#roster.size === target;
   }
@@ -100,7 +103,7 @@ export class Crew {
     this.#notifier.emit('worker:spare', worker.info());
   }
 
-  /** A worker serves: the first one makes the sockets listen. */
+  /** A worker is ready. Once the first one is, the sockets listen. */
   welcome(worker: WorkerHandle, since?: number): void {
     if (worker.ready || worker.failure || worker.spare) return;
     worker.markReady(since);
@@ -113,9 +116,9 @@ export class Crew {
   }
 
   /**
-   * Spawns what is missing, retires what is too many, and tells when slots begin to fail again and again, and when none
-   * does any more. Of 0 that are wanted, all go, and clients wait. Returns when to look again, on the clock of `now`.
-   * `ordered` is how all are to end soon, if they are.
+   * Spawns workers that are missing, retires those that are too many, and tells when slots begin to fail again and
+   * again, and when none does any more. If 0 are `wanted`, all go and clients wait. Returns when to look again, on the
+   * clock of `now`. `ordered` is the stage of a stop that has been ordered and begins soon, if there is one.
    */
   fill(wanted: number, now: number, ordered: EndStage | undefined): (number | undefined)[] {
     const askAt = this.#dismissals.settle(this.#all(), now, ordered !== undefined);
@@ -127,7 +130,7 @@ export class Crew {
       worker.end(reason, 'drain', this.#gracefulTimeout);
     }
     for (const worker of plan.retire) worker.end(wanted === 0 ? 'stop' : 'scale', 'drain', this.#gracefulTimeout);
-    // A rollout knows of which generation a worker is missing.
+    // During a rollout, it decides of which generation a missing worker is.
     const rollout = this.takeover.rollout?.plan(this.#roster.posts(wanted), now, AT_ONCE);
     const orders = rollout?.orders ?? plan.spawn.map((id) => ({ id, generation: this.takeover.generation }));
     this.#recruiting.fill(orders, wanted, now);
@@ -139,32 +142,33 @@ export class Crew {
     return [askAt, stableAt, plan.wakeAt, rollout?.wakeAt, wanted === 0 ? now + HELD_LOOK : undefined];
   }
 
-  /** Begins to replace all workers by those of the generation of that number. Throws where it cannot be made. */
+  /** Begins to replace all workers by those of a new generation with that number. Throws if that cannot be made. */
   rollOut(number: number, target: number): void {
     this.takeover.begin(number, target);
   }
 
-  /** The end of a rollout, once it has come. */
+  /** The result of a rollout, once it is over. */
   rolledOut(target: number, now: number): ReloadResult | ArbiterError | undefined {
     const result = this.takeover.end(this.#roster.posts(target), this.#all(), now);
     if (result && !(result instanceof ArbiterError)) this.tally.reloads++;
     return result;
   }
 
-  /** A worker could not boot, or has lost a thread; a rollout that tries it turns round. */
+  /** A worker could not boot, or has lost a thread. If it is on trial, the rollout turns round. */
   failTrial(worker: WorkerHandle, failure: Error): void {
     if (this.takeover.tries(worker)) this.takeover.turnRound(failure, this.#roster.staying());
   }
 
-  /** It has got TERM from somebody else. */
+  /** The worker has got SIGTERM from somebody else, and asks what to do. */
   asked(worker: WorkerHandle): void {
     if (this.#retreat.begun) worker.order('stay');
     else this.#dismissals.ask(worker, performance.now());
   }
 
   /**
-   * What can wait: begins to recycle a worker, if one is due and nothing else changes, and starts a spare, if one is missing, all workers are ready
-   * and no slot fails again and again. Returns when to look again. `changes` of scale are waited for: they would wait for ever if one were recycled after another.
+   * Does what can wait. Recycles a worker, if one is due and nothing else changes. Starts a spare, if one is missing,
+   * all workers are ready and no slot fails again and again. Returns when to look again. While `changes` of scale are
+   * waited for, neither begins: with one worker recycled after another, they would wait for ever.
    */
   tend(target: number, now: number, changes: number): (number | undefined)[] {
     if (changes > 0 && this.complete(target)) return [];
@@ -188,40 +192,40 @@ export class Crew {
     this.#dismissals.clear();
   }
 
-  /** Tells those that have not been told: whoever did may have failed on the way. */
+  /** Tells the workers that have not been told: an earlier attempt may have failed half-way. */
   remind(stage: EndStage): void {
     if (this.#retreat.begun) this.#retreat.remind(stage, this.#all());
     else this.end(stage);
   }
 
-  /** Hands a signal on to all that are up. */
+  /** Has all logs reopened, and hands the signal on to the workers that have booted. */
   forward(signal: NodeJS.Signals): void {
     this.#site.access?.reopen();
     for (const worker of this.#all()) worker.reopenLogs(signal);
   }
 
-  /** It ran out of time, and must end; of a thread, its process sees to that. */
+  /** The worker ran out of time, and must end. If it was one of its threads, its process ends that one. */
   timeOut(worker: WorkerHandle, report: TimeoutReport): void {
     if (worker.timedOut) return;
     this.tally.timeouts++;
     this.#notifier.emit('worker:timeout', worker.info(), report);
-    // At the first start, a thread that does not boot fails its process.
+    // Until its process is ready, a thread that does not boot in time fails the process.
     if (report.thread === undefined || (report.clock === 'boot' && !worker.ready)) worker.timeOut();
   }
 
-  /** Ends those whose event loop stands still, if they have not done so themselves. */
+  /** Ends workers whose event loop stands still, if they have not ended themselves. */
   tick(): void {
     for (const { worker, report } of this.#watch.look(this.#all(), this.#site.slotOf)) {
       this.timeOut(worker, report);
-      // It leaves a core file where the system keeps them: all that can be had of code that is stuck outside of
-      // JavaScript. What it does not end, because the process is stopped or catches it, the kill ends a moment later.
+      // SIGABRT leaves a core file where the system keeps them: all that can be had of code that is stuck outside of
+      // JavaScript. A process that is stopped, or catches the signal, is killed a moment later.
       worker.signal('SIGABRT');
     }
   }
 
   /**
-   * Takes a worker that has ended off the books. A death that nobody ordered makes its slot wait, if it was not the
-   * first: also that of a substitute, while the worker that it was for serves on.
+   * Takes a worker that has ended off the books. If nobody ordered its death, and it is not the first in a row, its
+   * slot has to wait. The death of a substitute counts too, while the worker that it was to replace serves on.
    */
   bury({ worker, error }: ExitTurn, exit: WorkerExit): void {
     this.#roster.remove(worker);
@@ -236,10 +240,10 @@ export class Crew {
       this.takeover.turnRound(worker.failure ?? earlyDeath(worker, exit), this.#roster.staying());
       return;
     }
-    // One that was just taking a slot may have been dead already, which is not that slot's failure.
+    // A spare that was just taking a slot may have been dead already: that is no failure of the slot.
     const unused = worker.spare || (worker.booted && !worker.ready && !served);
     const replaced = !worker.spare && this.#vacate(worker);
-    // Who ran out of time while it served has taken that time: there is no quick loop of hangs.
+    // A worker that hung while it served has taken its timeout for that, so this is no fast crash loop.
     if (exit.reason === 'stop' || (exit.reason === 'timeout' && worker.booted)) return;
     const kind: FailureKind = error ? 'spawn' : worker.booted || served ? 'crash' : 'boot';
     const death = [kind, worker.served, performance.now(), Math.random()] as const;
@@ -248,7 +252,7 @@ export class Crew {
     if (backoff.delay > 0 && !replaced) this.#notifier.emit('worker:backoff', unused ? 0 : worker.id, backoff);
   }
 
-  /** Somebody else has told it to end: its slot gets another one at once, and it has its time. */
+  /** Somebody else has told this worker to end. Its slot gets another worker at once, and it gets its time to drain. */
   #dismiss(worker: WorkerHandle): void {
     const trial = this.takeover.tries(worker);
     worker.dismissed = true;
@@ -257,7 +261,7 @@ export class Crew {
     else if (!worker.spare) this.#vacate(worker);
   }
 
-  /** A worker gives up its slot, ordered by nobody here. Returns whether a younger one has it already. */
+  /** A worker gives up its slot without an order of the master. Returns whether its substitute has the slot already. */
   #vacate(worker: WorkerHandle): boolean {
     const partner = this.#roster.partner(worker, (other) => !this.takeover.tries(other));
     if (partner) this.takeover.rollout?.giveUp(worker);
@@ -281,7 +285,7 @@ export class Crew {
     };
   }
 
-  /** All that live, oldest first. */
+  /** All living workers and spares, oldest first. */
   #all(): WorkerHandle[] {
     if (this.#spares.size === 0) return this.#roster.all();
     return [...this.#roster.all(), ...this.#spares.all()].sort((a, b) => a.age - b.age);

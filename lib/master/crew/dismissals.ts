@@ -1,53 +1,57 @@
 import type { Order } from '../../protocol/orders.js';
 
-/** What is sent to all of a process group, or of a cgroup, reaches this process too within that time. Milliseconds. */
+/** A signal that is sent to a whole process group or cgroup reaches this process too within this time. Milliseconds. */
 const ALL_WITHIN = 100;
 
-/** A worker, as far as this goes. */
+/** What must be known of a worker here. */
 export interface Dismissed {
   readonly leaving: boolean;
-  /** It is ready, or waits as a spare. */
+  /** The worker is ready, or waits as a spare. */
   readonly booted: boolean;
-  /** When it may take the place of another one, on the clock of `now`; undefined before it is ready. */
+  /** When the worker may take the place of another one, on the clock of `now`; undefined before it is ready. */
   readonly provenAt: number | undefined;
   order(order: Order): void;
 }
 
 /**
- * The workers that have got TERM from somebody else. A worker cannot know whether it alone is meant, so it asks. The answer waits for a
- * moment: if all have been told to end, the master is too. One that is meant alone leaves, but as long as no other one serves it goes on
- * accepting: nobody else would, and what waits when the master ends would be reset.
+ * The workers that have got SIGTERM from somebody other than the master. A worker cannot know whether the signal was
+ * meant for it alone, so it asks the master. The answer waits for a moment: if all were told to end, the master was
+ * too. A worker that alone was meant leaves, but goes on accepting until another one serves. Nobody else would accept,
+ * and connections that still wait when the master ends would be reset.
  *
  * Time is a parameter.
  */
 export class Dismissals<W extends Dismissed> {
   readonly #dismiss: (worker: W) => void;
   readonly #limit: number;
-  /** With when they are answered. */
+  /** Workers that have asked, with the time of the answer. */
   readonly #asked = new Map<W, number>();
-  /** They leave, and serve as long as nobody else does; with when they are to go in any case. */
+  /** Workers that leave but serve until another one does, with the time at which they are to drain in any case. */
   readonly #kept = new Map<W, number>();
 
   /**
-   * @param dismiss - its place is another's from now on; it gets its order from here.
-   * @param limit - how long one that nobody relieves stays, milliseconds.
+   * @param dismiss - called when the worker's slot is free for another one; the order to drain comes from here, later.
+   * @param limit - how long a worker stays that no other one relieves, milliseconds.
    */
   constructor(dismiss: (worker: W) => void, limit: number) {
     this.#dismiss = dismiss;
     this.#limit = limit;
   }
 
-  /** It has got TERM. */
+  /** The worker has got SIGTERM, and asks what to do. */
   ask(worker: W, now: number): void {
     if (!this.#asked.has(worker)) this.#asked.set(worker, now + ALL_WITHIN);
   }
 
-  /** Whether it leaves, and serves meanwhile. */
+  /** Whether the worker leaves but still serves. */
   keeps(worker: W): boolean {
     return this.#kept.has(worker);
   }
 
-  /** Answers those whose time has come; if the master is `ending` too, all go on until it says more. Returns when to look again. */
+  /**
+   * Answers the workers whose time has come. If the master is `ending` too, they stay until it orders them to end.
+   * Returns when to look again.
+   */
   settle(workers: readonly W[], now: number, ending: boolean): number | undefined {
     for (const [worker, at] of this.#asked) {
       const gone = worker.leaving || !workers.includes(worker);
@@ -55,7 +59,7 @@ export class Dismissals<W extends Dismissed> {
       this.#asked.delete(worker);
       if (gone) continue;
       if (ending) worker.order('stay');
-      // It ends then, and that is a boot that failed.
+      // It ends before it has booted, which is a failed boot.
       else if (!worker.booted) worker.order('drain');
       else {
         this.#dismiss(worker);
@@ -73,7 +77,7 @@ export class Dismissals<W extends Dismissed> {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** All get an order of the master's own. */
+  /** Forgets all of them: every worker gets an order of the master's own. */
   clear(): void {
     this.#asked.clear();
     this.#kept.clear();

@@ -5,17 +5,20 @@ import type { WorkerExit } from '../tell/events.js';
 import type { WorkerHandle, WorkerTurn } from '../workers/worker-handle.js';
 import { explainExit, hasServed } from './exit-reason.js';
 
-/** What workers have left on the scoreboard about themselves, also when they have ended; until they are buried. */
+/**
+ * What workers have written about themselves on the scoreboard, the memory that they share with the master. It can be
+ * read after a worker has ended, until it is buried.
+ */
 export class Evidence {
   readonly #site: Pick<Site, 'slotsOf'>;
-  /** What each slot of a worker said when it could be read last. */
+  /** The last readable record of each scoreboard slot of a worker. */
   readonly #known = new WeakMap<WorkerHandle, (SlotRecord | undefined)[]>();
 
   constructor(site: Pick<Site, 'slotsOf'>) {
     this.#site = site;
   }
 
-  /** Of its process and all threads. */
+  /** The record of a worker's process and all its threads together. */
   of(worker: WorkerHandle): WorkerRecord | undefined {
     const slots = this.slotsOf(worker);
     return withThreads(mergeRecords(slots.filter((record) => record !== undefined)), slots.slice(1));
@@ -26,19 +29,20 @@ export class Evidence {
     return explainExit(turn, this.slotsOf(turn.worker));
   }
 
-  /** Whether it has had a request: a worker with threads may, while some of them still boot. */
+  /** Whether the worker has had a request. With threads, it may have had one while some of them still boot. */
   hasServed(worker: WorkerHandle): boolean {
     return hasServed(this.of(worker));
   }
 
-  /** Whether it has not begun to serve, in no part. */
+  /** Whether no part of the worker has begun to serve. */
   boots(worker: WorkerHandle): boolean {
     return (this.of(worker)?.state ?? STATE.BOOTING) === STATE.BOOTING;
   }
 
   /**
-   * What its process and its threads say by themselves. A slot that it has not written to is a predecessor's. One that is being written at this
-   * moment says what it did before: no counter goes back.
+   * The records of the worker's process and of each thread, by scoreboard slot. A record with another pid is that of a
+   * worker before it, and is left out. While a slot is being written it cannot be read; then the record from before
+   * stands in, and no counter goes back.
    */
   slotsOf(worker: WorkerHandle): (SlotRecord | undefined)[] {
     const before = this.#known.get(worker);

@@ -4,14 +4,17 @@ import type { WorkerExit } from '../tell/events.js';
 import type { WorkerHandle, WorkerTurn } from '../workers/worker-handle.js';
 import type { ExitReason } from '../workers/worker-info.js';
 
-/** How a worker ended, from what the system tells, and its slots: its own, and those of its threads by their numbers. */
+/**
+ * How a worker ended, from what the system tells and from its scoreboard slots: the worker's own first, then those of
+ * its threads by number.
+ */
 export function explainExit(
   { worker, code, signal, fatal }: Extract<WorkerTurn, { type: 'exit' }>,
   slots: readonly (SlotRecord | undefined)[],
 ): WorkerExit {
   const records = slots.filter((slot) => slot !== undefined);
   const record = mergeRecords(records);
-  // A worker without a shell kills itself, and leaves the code that it would have exited with.
+  // A worker that was spawned without a shell ends itself by SIGKILL, and leaves its exit code on the scoreboard.
   const told = signal === 'SIGKILL' ? record?.exitCode : undefined;
   const exit = told === undefined ? { code, signal } : { code: told, signal: null };
   const reason = exitReason(worker, record, exit.code);
@@ -32,19 +35,25 @@ export function explainExit(
   };
 }
 
-/** Of so many that were sent, modulo 2^32, as of when one had to wait; those that came later may have been taken at once. */
+/**
+ * How many messages of the application were lost. Both counts are modulo 2^32. `sent` is stored only when a message has
+ * to wait for the pipe, so `received` may be ahead of it: then nothing is lost.
+ */
 function lostMessages(sent: number, received: number): number {
   const lost = (sent - received) >>> 0;
   return lost < 2 ** 31 ? lost : 0;
 }
 
-/** The number of a thread, from 1, by node's; undefined of another one than those that serve. */
+/**
+ * The number, from 1, of the serving thread that has this thread id in Node: a thread's slot has its id in place of an
+ * exit code. Undefined for any other thread.
+ */
 function numberOf(slots: readonly (SlotRecord | undefined)[], threadId: number): number | undefined {
   const number = slots.findIndex((slot, index) => index > 0 && slot?.exitCode === threadId);
   return number > 0 ? number : undefined;
 }
 
-/** Whether it has had a request. */
+/** Whether the worker has had a request. */
 export function hasServed(record: SlotRecord | undefined): boolean {
   return record !== undefined && record.requests + record.active > 0;
 }
@@ -54,7 +63,7 @@ function exitReason(worker: WorkerHandle, record: SlotRecord | undefined, code: 
   if (worker.failure) return 'boot';
   if (worker.dismissed && code !== 0 && !worker.overdue) return 'crash';
   if (worker.leavingFor !== undefined) return worker.leavingFor;
-  // Who has served has not failed to boot, though some of its threads were not ready.
+  // A worker that has served has not failed to boot, even if some of its threads were not ready.
   if (!worker.booted && !hasServed(record)) return 'boot';
   return code === 0 && record?.state === STATE.DRAINING ? 'stop' : 'crash';
 }

@@ -2,7 +2,7 @@ import type { FailingSlot } from '../scoreboard/stats.js';
 import type { Notifier } from '../tell/notify.js';
 import { FAILS_FROM, type Failing } from './roster.js';
 
-/** Whether slots fail again and again; tells when that begins, and when it is over. */
+/** Whether slots fail again and again (the service is degraded). Tells when that begins, and when it is over. */
 export class Health {
   readonly #failing: (target: number, now: number) => readonly Failing[];
   readonly #notifier: Notifier;

@@ -7,17 +7,17 @@ import type { Loss } from '../workers/outbox.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 import type { WorkerInfo } from '../workers/worker-info.js';
 
-/** To whom in a worker a message goes, see {@link Arbiter.send}. */
+/** Which threads of a worker get a message, see {@link Arbiter.send}. */
 export interface SendOptions {
-  /** The number of one thread of a worker with threads, from 1. @defaultValue all of them */
+  /** The number of one thread, from 1, of a worker with threads. @defaultValue all of them */
   readonly thread?: number | undefined;
 }
 
 /** What has become of a message to all workers, see {@link Arbiter.broadcast}. */
 export interface BroadcastResult {
-  /** Workers that have heard it, as they were when it was sent. */
+  /** Workers that have heard the message, as they were when it was sent. */
   readonly delivered: readonly WorkerInfo[];
-  /** Workers that have not, or of which that is not known, and why: `ERR_MESSAGE_LOST` or `ERR_MESSAGE_ROOM`. */
+  /** Workers that have not heard the message, or may not have, and why: `ERR_MESSAGE_LOST` or `ERR_MESSAGE_ROOM`. */
   readonly lost: readonly { readonly worker: WorkerInfo; readonly error: ArbiterError }[];
 }
 
@@ -26,7 +26,7 @@ export class Post {
   readonly #workers: () => readonly WorkerHandle[];
   readonly #threads: number;
 
-  /** @param threads - how many a worker may have. */
+  /** @param threads - how many threads a worker may have. */
   constructor(workers: () => readonly WorkerHandle[], threads: number) {
     this.#workers = workers;
     this.#threads = threads;
@@ -68,7 +68,10 @@ export class Post {
     return integer(1, this.#threads)(thread, 'thread of send()');
   }
 
-  /** While one worker of a slot replaces another one, it is the one that serves; of two that do, the one that stays. */
+  /**
+   * The worker of a slot that gets its messages. While one worker replaces another, it is the one that is ready. If
+   * both are, it is the substitute, which stays.
+   */
   #holder(id: number): WorkerHandle | undefined {
     const holders = this.#workers().filter((worker) => worker.id === id && hears(worker));
     return holders.sort((a, b) => Number(a.ready) - Number(b.ready) || a.term - b.term || a.age - b.age).at(-1);
@@ -85,7 +88,10 @@ export class Post {
   }
 }
 
-/** One that boots will, once it is up. One that is told to end has no use for it, and one that fails will not get there. */
+/**
+ * Whether a message can reach a worker. One that boots gets it once it is up. One that was told to end has no use for
+ * it, and one that has failed will not come up.
+ */
 function hears({ leaving, exited, timedOut, failure }: WorkerHandle): boolean {
   return !leaving && !exited && !timedOut && failure === undefined;
 }

@@ -8,7 +8,7 @@ import { FAILS_FROM, type Roster } from './roster.js';
 import type { Spares } from './spares.js';
 import type { Takeover } from './takeover.js';
 
-/** What those who recruit need. */
+/** What {@link Recruiting} works with. */
 export interface Office {
   readonly site: Site;
   readonly notifier: Notifier;
@@ -19,15 +19,15 @@ export interface Office {
 }
 
 /**
- * So many are started, and then the loop looks up: to start a process stops it for ten milliseconds, and a hundred of them would keep a
- * stop, and all else that happens, waiting for a second.
+ * At most this many processes are started before the event loop goes on. To start one blocks it for ten milliseconds; a
+ * hundred at once would keep a stop, and everything else, waiting for a second.
  */
 export const AT_ONCE = 4;
 
-/** Who gets a slot: a spare, or a new process. */
+/** Fills slots: with a spare, or with a new process. */
 export class Recruiting {
   readonly #office: Office;
-  /** Slots whose worker ended without being told to. */
+  /** Slots whose worker ended, or was dismissed, without an order of the master. */
   readonly #vacated = new Set<number>();
   #ages = 0;
 
@@ -35,18 +35,21 @@ export class Recruiting {
     this.#office = office;
   }
 
-  /** The worker of a slot has ended without being told to. */
+  /** The worker of a slot has ended, or was dismissed, without an order of the master. */
   vacate(id: number): void {
     this.#vacated.add(id);
   }
 
-  /** Gives each of these slots to somebody, of so many that there should be. */
+  /** Fills each of these slots. `wanted` is how many slots there should be. */
   fill(orders: readonly Vacancy[], wanted: number, now: number): void {
     if (this.#vacated.size > 0 && wanted > 0) this.#renumber(wanted);
     for (const { id, generation } of orders) this.#occupy(id, generation, now);
   }
 
-  /** The lowest free number is given: when those below have been scaled away, who replaces a worker has another one. */
+  /**
+   * Moves vacancies beyond the wanted slots to free ones. New workers get the lowest free numbers, so when lower slots
+   * were scaled away, a replacement has another number than the worker that it replaces.
+   */
   #renumber(wanted: number): void {
     const posts = this.#office.roster.posts(wanted);
     const free = posts.filter(({ id, holders }) => holders.length === 0 && !this.#vacated.has(id));
@@ -57,10 +60,10 @@ export class Recruiting {
     }
   }
 
-  /** Gives a slot to the spare that waits for one, else to a new process. */
+  /** Fills a slot with a spare that waits, otherwise with a new process. */
   #occupy(id: number, generation: Generation, now: number): void {
     const { roster, spares } = this.#office;
-    // A slot that fails again and again would fail the faster, and leave none for the others.
+    // None for a slot that fails again and again: it would only fail faster, and leave no spare for the others.
     const spare = roster.deaths(id) < FAILS_FROM ? spares.take(generation.number, now) : undefined;
     if (spare === undefined) {
       this.spawn(id, generation);
@@ -71,7 +74,7 @@ export class Recruiting {
     roster.add(spare);
   }
 
-  /** Gives a slot to a new process. */
+  /** Fills a slot with a new process. */
   spawn(id: number, generation: Generation): void {
     this.#settle(id);
     this.#start(id, generation, this.#office.roster);

@@ -6,8 +6,9 @@ import type { WorkerHandle } from '../workers/worker-handle.js';
 import type { Roster } from './roster.js';
 
 /**
- * Has the worker of a slot recycled because somebody wants it: another one is started, and it drains when that one is ready. What is returned says
- * whether it is gone, and throws when the other one has failed: then it stays, and serves on.
+ * Recycles the worker of a slot on request: a substitute is started, and the worker drains when the substitute is
+ * ready. The returned function says whether the worker is gone. It throws when the substitute has failed; the worker
+ * then stays and serves on.
  */
 export function restart(roster: Roster<WorkerHandle>, id: number): (state: ArbiterState) => boolean {
   const worker = roster.staying().find((one) => one.id === id);
@@ -18,7 +19,8 @@ export function restart(roster: Roster<WorkerHandle>, id: number): (state: Arbit
   return (state) => {
     if (state === 'stopping') throw refusal('restart', state);
     if (!roster.has(worker)) return true;
-    // Not by the deaths of the slot: they are forgotten when its worker is stable, and not all of those who fail are counted there.
+    // The deaths of the slot do not tell: they are forgotten once its worker is stable, and not every failed substitute
+    // is counted there.
     if (worker.leaving || wish.failed === undefined) return false;
     const { cause } = wish.failed;
     const why = cause?.message ?? 'the worker that was to replace it has died';
@@ -26,7 +28,10 @@ export function restart(roster: Roster<WorkerHandle>, id: number): (state: Arbit
   };
 }
 
-/** A worker has died beside the one that it was to replace: nobody is started again for that, who would fail as well. */
+/**
+ * A substitute has died: the restart that it was started for has failed. No further one is started, which would fail
+ * too.
+ */
 export function giveUp(roster: Roster<WorkerHandle>, dead: WorkerHandle): void {
   const partner = roster.partner(dead);
   if (partner?.wish === undefined) return;

@@ -3,21 +3,23 @@ import type { Site } from '../site/site.js';
 import type { EndStage } from '../workers/end-stage.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 
-/** A quick stop lets no request end, so it needs no longer than this. Milliseconds. */
+/** A quick stop lets no request finish, so a worker needs no longer than this to end. Milliseconds. */
 const QUICK_LIMIT = 5_000;
 
 /**
- * The end of all workers. Those that serve accept what waits at the sockets before they leave. If none does, those that boot are not ended
- * but get to serve: who has connected before would be reset. What boots, or waits as a spare, and is ended has the sockets until it is gone, so the last of those that serve waits for that.
+ * The end of all workers. Workers that serve accept the connections that wait at the sockets before they leave. If none
+ * serves, those that boot are not ended at once but get to serve first: otherwise clients that have connected would be
+ * reset. A worker that boots, or waits as a spare, has the sockets open until it has ended. If it is ended, the last of
+ * those that serve waits for that.
  */
 export class Retreat {
   readonly #gracefulTimeout: number;
   readonly #site: Pick<Site, 'lastCall' | 'awaitEnd'>;
   #heirs: readonly WorkerHandle[] = [];
-  /** When what has not ended by then is killed, of `monotonic()`. */
+  /** When workers that have not ended are killed, on the clock of `monotonic()`. */
   #endsAt: number | undefined;
 
-  /** @param gracefulTimeout - as of the option, milliseconds. */
+  /** @param gracefulTimeout - the option of that name, milliseconds. */
   constructor(gracefulTimeout: number, site: Pick<Site, 'lastCall' | 'awaitEnd'>) {
     this.#gracefulTimeout = gracefulTimeout;
     this.#site = site;
@@ -28,7 +30,7 @@ export class Retreat {
     return this.#endsAt !== undefined;
   }
 
-  /** @param serves - whether a worker can accept what waits. */
+  /** @param serves - whether a worker can accept the connections that wait. */
   begin(stage: EndStage, workers: readonly WorkerHandle[], serves: (worker: WorkerHandle) => boolean): void {
     const limit = this.#limit(stage);
     this.#endsAt = monotonic() + limit;
@@ -45,12 +47,12 @@ export class Retreat {
     }
   }
 
-  /** Tells those that have not been told. */
+  /** Tells the workers that have not been told yet. */
   remind(stage: EndStage, workers: readonly WorkerHandle[]): void {
     for (const worker of workers) if (!worker.leaving) worker.end('stop', stage, this.#limit(stage));
   }
 
-  /** A worker serves from now on. */
+  /** A worker serves from now on. If it was kept to serve first, it and the others like it may drain now. */
   welcome(worker: WorkerHandle): void {
     if (!this.#heirs.includes(worker)) return;
     this.#call();
@@ -68,7 +70,10 @@ export class Retreat {
     return stage === 'drain' ? this.#gracefulTimeout : Math.min(this.#gracefulTimeout, QUICK_LIMIT);
   }
 
-  /** The second half of the time is for what has been accepted by then. */
+  /**
+   * Has draining workers accept what waits, for half of the time that is left: the other half is for what they have
+   * accepted. Returns whether there are such sockets.
+   */
   #call(): boolean {
     const now = monotonic();
     return this.#site.lastCall(now + Math.max(0, (this.#endsAt ?? now) - now) / 2);

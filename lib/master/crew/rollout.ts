@@ -6,7 +6,7 @@ export interface Candidate {
   /** The stable slot, 1..n. */
   readonly id: number;
   readonly generation: number;
-  /** When it may take another's place, on the clock of `now`; undefined before it is ready. */
+  /** When it is proven, so that it may take another's place, on the clock of `now`; undefined before it is ready. */
   readonly provenAt: number | undefined;
 }
 
@@ -14,7 +14,10 @@ export interface Candidate {
 export interface SlotHolders<C extends Candidate> {
   readonly id: number;
   readonly holders: readonly C[];
-  /** Its workers fail: the next attempt is to be no earlier, on the clock of `now`; undefined when there is nothing to wait for. */
+  /**
+   * Where its workers fail: when the next attempt may be made, on the clock of `now`. Undefined when there is nothing
+   * to wait for.
+   */
   readonly notBefore: number | undefined;
 }
 
@@ -27,30 +30,30 @@ export interface Vacancy {
 /** How a rollout is going: it goes `on`, all slots have been taken `over`, or it has been undone and is `back`. */
 export type Progress = 'on' | 'over' | 'back';
 
-/** So many losses of a slot may be a matter of its requests. One more is one of the release. */
+/** Up to so many losses of a slot are blamed on its requests. One more is blamed on the release. */
 const ACCIDENTS = 4;
 
 /**
- * The new generation takes over slot by slot, in batches: the workers of a batch are started beside the old ones, and only
- * when all of them are proven does the next batch begin. The first failure of one that is not proven yet turns it round, and the
- * old generation takes over again, slot by slot, what it has lost. No I/O, no clock.
+ * The new generation takes over slot by slot, in batches. The workers of a batch are started beside the old ones, and
+ * only when all of them are proven does the next batch begin. The first failure of a worker that is not proven yet
+ * turns the rollout round: the old generation takes back, slot by slot, what it has lost. No I/O, no clock.
  *
- * Who is not proven holds no slot: when the old worker beside it dies, the old generation replaces it, since a new one that
- * never becomes ready would else be all that the slot has until it is given up.
+ * A worker that is not proven holds no slot. When the old worker beside it dies, the old generation replaces that one.
+ * Otherwise a new worker that never becomes ready would be all that the slot has until it is given up.
  */
 export class Rollout<C extends Candidate> {
   readonly #old: Generation;
   readonly #new: Generation;
-  /** How many may be started beside the old ones at once. */
+  /** How many new workers may be started beside the old ones at once. */
   readonly #surge: number;
-  /** Slots that had no worker when it began: there, the new generation has nothing to wait for. */
+  /** Slots that had no worker when the rollout began: there, the new generation has nothing to wait for. */
   #vacant: ReadonlySet<number> | undefined;
-  /** Slots that the new generation has got. */
+  /** Slots that the new generation has taken over. */
   readonly #won = new Set<number>();
   #failure: ArbiterError | undefined;
-  /** How many workers each slot has lost that had served before they were ready. */
+  /** How many workers, or threads of them, each slot has lost that had served before they were ready. */
   readonly #accidents = new Map<number, number>();
-  /** Slots of the batch that is under way in which nobody has been started yet. */
+  /** Slots of the batch that is under way whose new worker has not been started yet. */
   #rest: ReadonlySet<number> = new Set();
   /** Slots that the old generation could not get back. */
   readonly #lost = new Set<number>();
@@ -66,7 +69,7 @@ export class Rollout<C extends Candidate> {
     return this.#failure ? this.#old : this.#new;
   }
 
-  /** The other one. */
+  /** The generation that is to have none in the end. */
   get unwanted(): Generation {
     return this.#failure ? this.#new : this.#old;
   }
@@ -75,19 +78,20 @@ export class Rollout<C extends Candidate> {
     return this.#failure;
   }
 
-  /** How many slots the new generation has got. */
+  /** How many slots the new generation has taken over. */
   get won(): number {
     return this.#won.size;
   }
 
-  /** Whether this worker is one of the new generation that is not proven. */
+  /** Whether this worker is on trial: of the new generation, and not proven. */
   tries(worker: C, now: number): boolean {
     return this.#isNew(worker) && !isProven(worker, now);
   }
 
   /**
-   * Whether the loss of a worker, or a thread of one, that had served before it was ready may have been an accident: a request can
-   * do that to any release. So another one is tried there, but not without end.
+   * Counts the loss of a worker, or of a thread of it, that had served before it was ready. Returns whether it may have
+   * been an accident: a request can kill a worker of any release. So another one is tried in that slot, but not without
+   * end.
    */
   excuses({ id }: C): boolean {
     const accidents = (this.#accidents.get(id) ?? 0) + 1;
@@ -95,23 +99,23 @@ export class Rollout<C extends Candidate> {
     return accidents <= ACCIDENTS;
   }
 
-  /** Turns it round. */
+  /** Turns the rollout round. */
   fail(failure: ArbiterError): void {
     this.#failure ??= failure;
     this.#rest = new Set();
   }
 
   /**
-   * A worker has died beside another one of its slot. The old generation tries once to get a slot back: if its code is
-   * gone, what serves there serves on.
+   * A worker has died beside another one of its slot. After the turn, the old generation tries only once to get a slot
+   * back: if its code is gone, the new worker there serves on.
    */
   giveUp({ id, generation }: C): void {
     if (this.#failure && generation === this.#old.number) this.#lost.add(id);
   }
 
   /**
-   * Who is to be spawned now, `most` of them: who is missing, and the next batch. And when to ask again, for those whose slot waits and for
-   * the rest.
+   * The workers to be spawned now, at most `most`: those for slots that miss one, then those of the next batch. And
+   * when to ask again, for slots that wait and for the workers beyond `most`.
    */
   plan(
     posts: readonly SlotHolders<C>[],
@@ -137,7 +141,7 @@ export class Rollout<C extends Candidate> {
     };
   }
 
-  /** Where it has got to, of the slots, and of all workers that live, also those that are leaving. */
+  /** How far the rollout has come. `living` are all living workers, also those that leave. */
   progress(posts: readonly SlotHolders<C>[], living: readonly C[], now: number): Progress {
     const settled = posts.every(
       ({ id, holders }) =>
@@ -150,7 +154,10 @@ export class Rollout<C extends Candidate> {
     return living.every((worker) => this.#isNew(worker)) && posts.every(({ id }) => this.#won.has(id)) ? 'over' : 'on';
   }
 
-  /** The next batch, or the rest of one: no other one while one is tried, and never more beside others than the surge allows. */
+  /**
+   * The slots of the next batch, or the rest of the current one. No batch begins while a worker of the current one is
+   * not proven, and no more workers are beside others than the surge allows.
+   */
   #batch(posts: readonly SlotHolders<C>[], now: number): SlotHolders<C>[] {
     const { number } = this.wanted;
     const isWanted = (holder: C): boolean => holder.generation === number;
@@ -162,7 +169,7 @@ export class Rollout<C extends Candidate> {
     return open.slice(0, Math.max(0, this.#surge - beside));
   }
 
-  /** Whether the wanted generation is to take this slot from somebody. */
+  /** Whether the wanted generation is still to take this slot from the other one. */
   #isOpen({ id, holders }: SlotHolders<C>): boolean {
     if (this.#failure)
       return !this.#lost.has(id) && holders.length > 0 && holders.every((holder) => this.#isNew(holder));
@@ -170,24 +177,29 @@ export class Rollout<C extends Candidate> {
     return !holders.some((holder) => this.#isNew(holder));
   }
 
-  /** Whether nobody holds this slot: also where there is none but one that would take it from the generation that has it. */
+  /**
+   * Whether no worker holds this slot. Where the old generation has it, a new worker that is not proven does not count.
+   */
   #misses({ id, holders }: SlotHolders<C>, now: number): boolean {
     if (this.#generationOf(id) === this.#new) return holders.length === 0;
     return holders.every((holder) => this.tries(holder, now));
   }
 
-  /** The first attempt of the new generation has nothing to do with the failures of the old one. */
+  /**
+   * When the slot may get its next worker. The first attempt of the new generation does not wait for the failures of
+   * the old one.
+   */
   #waitOf({ id, notBefore }: SlotHolders<C>): number | undefined {
     const first = this.#generationOf(id) === this.#new && !this.#won.has(id) && !this.#accidents.has(id);
     return first ? undefined : notBefore;
   }
 
-  /** Whether the wanted generation is to take this slot, but is to wait since it has just lost a worker there. */
+  /** Whether the new generation is to take this slot, but has to wait since it has just lost a worker there. */
   #isHeld(post: SlotHolders<C>, now: number): boolean {
     return !this.#failure && this.#accidents.has(post.id) && (post.notBefore ?? now) > now && this.#isOpen(post);
   }
 
-  /** What a slot without a worker is to get: what it had. */
+  /** The generation of a worker for an empty slot: the one that had the slot. */
   #generationOf(id: number): Generation {
     if (this.#failure) return this.#old;
     return this.#won.has(id) || this.#vacant?.has(id) ? this.#new : this.#old;

@@ -6,43 +6,52 @@ export interface Member {
   readonly id: number;
   /** Counts all workers ever spawned; a lower one is older. */
   readonly age: number;
-  /** In a slot, one of a later term takes over from one of an earlier, whatever their ages. */
+  /** In a slot, a worker of a later term takes over from one of an earlier term, whatever their ages. */
   readonly term: number;
-  /** It was told to end and counts no more. */
+  /** It was told to end, and no longer counts towards the target. */
   readonly leaving: boolean;
   readonly ready: boolean;
   /** When it became ready, on the clock of `now`. */
   readonly readySince: number | undefined;
-  /** When it may take the place of another one of its slot, on the clock of `now`; undefined before it is ready. */
+  /**
+   * When it is proven, so that it may take the place of another worker of its slot, on the clock of `now`; undefined
+   * before it is ready.
+   */
   readonly provenAt: number | undefined;
-  /** It has asked to be recycled, or somebody wants another one in its place. */
+  /** The worker has asked to be recycled, or it is `unwanted`. */
   readonly due: boolean;
-  /** Somebody does, and waits for it. */
+  /** A caller of `restart()` wants another worker in its place, and waits for that. */
   readonly unwanted: boolean;
 }
 
-/** A slot that has lost so many workers in a row fails again and again; one is an accident, and replaced at once. */
+/**
+ * A slot that has lost this many workers in a row fails again and again. One death is an accident, and the worker is
+ * replaced at once.
+ */
 export const FAILS_FROM = 2;
 
 /** What has to happen for the roster to hold the target. */
 export interface Plan<M extends Member> {
-  /** Slots that want a worker now. */
+  /** Slots that are to get a worker now. */
   readonly spawn: readonly number[];
-  /** Workers too many: those of slots that serve nobody, then the oldest. */
+  /** Workers that are too many: first those of slots that do not serve, then the oldest. */
   readonly retire: readonly M[];
   /** Workers whose substitute is proven. */
   readonly relieve: readonly Relief<M>[];
-  /** When the next slot's wait or the next substitute's probation is over, or undefined. Now, where more are to be spawned than at once. */
+  /**
+   * When the next slot's wait or the next substitute's probation is over; undefined if there is none. It is now if more
+   * workers are missing than may be spawned at once.
+   */
   readonly wakeAt: number | undefined;
 }
 
-/** A worker, and the younger one of its slot that takes its place. */
+/** A worker, and the substitute in its slot that takes its place. */
 export interface Relief<M extends Member> {
   readonly worker: M;
   readonly by: M;
 }
 
-/** Those of one slot that stay: its worker, and perhaps substitutes, by term and age. */
+/** The workers of one slot that stay: its worker, and perhaps substitutes, by term and age. */
 type Occupants<M> = [worker: M, ...substitutes: M[]];
 
 /** A slot whose worker has died, and that has had no stable one since. */
@@ -50,28 +59,29 @@ export interface Failing {
   readonly id: number;
   /** Deaths in a row. */
   readonly failures: number;
-  /** How long it stays without another worker, milliseconds; 0 when it has got one, or gets it now. */
+  /** How long it stays without another worker, milliseconds; 0 when it has got one, or gets one now. */
   readonly wait: number;
 }
 
 interface Slot {
   readonly count: FailureCount;
   readonly failedAt: number;
-  /** Of the worker that failed. */
+  /** The term of the worker that failed. */
   readonly term: number;
   readonly notBefore: number;
 }
 
-/* What a slot is worth when there are too many. */
+/* What a slot is worth when there are too many: those of the least worth are given up first. */
 const FAILS = 0;
 const BOOTS = 1;
 const SERVES = 2;
 
 /**
- * Who lives, who should, and which slot waits. No I/O, no clock.
+ * Which workers live, which should, and which slots wait. No I/O, no clock.
  *
- * A slot has one worker that stays; two while its worker is recycled or reloaded: the one of the later term is the substitute, and
- * of the same term the younger one. So who replaces whom is never noted down, and whichever of the two dies, the other one has the slot.
+ * A slot has one worker that stays, or two while its worker is recycled or reloaded. The one of the later term is the
+ * substitute; within a term, the younger one. So it is never noted down which worker replaces which: whichever of the
+ * two dies, the other one has the slot.
  */
 export class Roster<M extends Member> {
   readonly #members = new Map<number, M>();
@@ -81,12 +91,12 @@ export class Roster<M extends Member> {
     return this.#members.size;
   }
 
-  /** All that live, those that leave included, oldest first. */
+  /** All living workers, also those that leave, oldest first. */
   all(): M[] {
     return [...this.#members.values()].sort((a, b) => a.age - b.age);
   }
 
-  /** Those that count towards the target, oldest first. */
+  /** The workers that count towards the target, oldest first. */
   staying(): M[] {
     return this.all().filter((member) => !member.leaving);
   }
@@ -103,7 +113,9 @@ export class Roster<M extends Member> {
     this.#members.delete(member.age);
   }
 
-  /** Counts a worker's death against its slot and returns the wait that follows; `served` as in {@link countFailure}. */
+  /**
+   * Counts a worker's death against its slot and returns the wait that follows; `served` as in {@link countFailure}.
+   */
   fail(
     { id, term }: Pick<M, 'id' | 'term'>,
     kind: FailureKind,
@@ -123,8 +135,11 @@ export class Roster<M extends Member> {
   }
 
   /**
-   * Forgets the failures of each slot that has a stable worker again; one that was ready before does not count, since it
-   * is its substitutes that fail, unless it took over from what failed, or gets no more of them. Returns when to look again.
+   * Forgets the failures of each slot that has a stable worker again. Returns when to look again.
+   *
+   * A worker that was ready before the last failure does not count, since it is its substitutes that fail. It does
+   * count if it is of a later term than the worker that failed, or if it is not due, so that it gets no more
+   * substitutes.
    */
   settle(now: number): number | undefined {
     let wakeAt: number | undefined;
@@ -140,7 +155,10 @@ export class Roster<M extends Member> {
     return wakeAt;
   }
 
-  /** The slots that the target asks for, with those of their workers that stay; lowest number first. */
+  /**
+   * The slots in use, and as many free ones as the target asks for, each with its workers that stay; lowest number
+   * first.
+   */
   posts(target: number): {
     readonly id: number;
     readonly holders: readonly M[];
@@ -153,7 +171,7 @@ export class Roster<M extends Member> {
       .sort((a, b) => a.id - b.id);
   }
 
-  /** The slots that fail, of those that the target asks for. */
+  /** The slots that fail, of those in {@link Roster.posts}. */
   failing(target: number, now: number): Failing[] {
     const wanted = new Set(this.posts(target).map(({ id }) => id));
     const failing: Failing[] = [];
@@ -163,17 +181,21 @@ export class Roster<M extends Member> {
     return failing.sort((a, b) => a.id - b.id);
   }
 
-  /** The worker that a slot has beside this one, if there is one that stays, and that counts. */
+  /** Another worker in the slot of this one, if there is one that stays and for which `counts` is true. */
   partner({ id, age }: M, counts: (other: M) => boolean = () => true): M | undefined {
     return this.staying().find((other) => other.id === id && other.age !== age && counts(other));
   }
 
   /**
-   * Compares with the target. A substitute that is proven relieves its worker. Surplus slots are given up, first those that serve
-   * nobody: those that fail, then those that boot, youngest first, as it is the furthest from being ready. So nobody who serves goes
-   * while somebody is asked for who would only boot in its place. Then the oldest worker first, as in Gunicorn. With a worker its
-   * substitute goes. The slots that are free, lowest number first, get workers, except those whose wait is not over; `most` of them now, and
-   * the next ones when it is asked again.
+   * Compares the workers with the target, and says what is to be done:
+   *
+   * A substitute that is proven relieves its worker. If there are too many slots, the surplus is given up: first slots
+   * that fail, then slots that boot, youngest first, as it is the furthest from being ready. So no worker that serves
+   * goes while a slot is kept that would still have to boot. Then the oldest worker goes first, as in Gunicorn. A
+   * worker's substitute goes with it.
+   *
+   * Free slots, lowest number first, get workers, except those whose wait is not over. At most `most` workers are
+   * spawned now, and the next ones when it is asked again.
    */
   plan(target: number, now: number, most: number = Number.POSITIVE_INFINITY): Plan<M> {
     const relieve: Relief<M>[] = [];
@@ -208,11 +230,13 @@ export class Roster<M extends Member> {
   }
 
   /**
-   * Which slot gets a substitute: that of the oldest worker that is due. None unless exactly as many workers live as
-   * should and all of them are ready, so that two are never recycled at once, nor one while anything else changes.
+   * Which slot gets a substitute: that of the oldest worker that is due. There is none unless exactly as many workers
+   * live as should, and all of them are ready. So two workers are never recycled at once, nor one while anything else
+   * changes.
    *
-   * Slots that fail again and again may do so for ever. If they are all that is missing, who is unwanted gets a substitute all the same: somebody waits for
-   * what becomes of it, and it serves on if that one fails too.
+   * Slots that fail again and again may do so for ever. If they are all that is missing, a worker that is `unwanted`
+   * gets a substitute all the same: a caller waits for the outcome, and the worker serves on if its substitute fails
+   * too.
    */
   planRecycling(target: number, now: number): Pick<Plan<M>, 'spawn' | 'wakeAt'> {
     const slots = this.#occupants();
@@ -225,13 +249,13 @@ export class Roster<M extends Member> {
     return notBefore <= now ? { spawn: [oldest.id], wakeAt: undefined } : { spawn: [], wakeAt: notBefore };
   }
 
-  /** Which slots are given up first. */
+  /** What this slot is worth. */
   #worth(slot: Occupants<M>): number {
     if (slot.some(({ ready }) => ready)) return SERVES;
     return this.#slots.has(slot[0].id) ? FAILS : BOOTS;
   }
 
-  /** The slots of those that stay, by the age of their oldest worker. */
+  /** The slots in use, by the age of their oldest worker that stays. */
   #occupants(): Occupants<M>[] {
     const slots = new Map<number, Occupants<M>>();
     for (const member of this.staying()) {

@@ -1,8 +1,8 @@
 import { backoffDelay, countFailure, type FailureCount, type FailureKind } from '../../backoff.js';
 
 /**
- * So long after one was given away, none is started: to start a process stops the master for ten milliseconds, and the clients of the dead
- * worker wait for that CPU. Milliseconds.
+ * After a spare was given away, none is started for this long. To start a process blocks the master for ten
+ * milliseconds, and the clients of the dead worker wait for that CPU. Milliseconds.
  */
 const PAUSE = 100;
 
@@ -11,17 +11,18 @@ export interface Spare {
   /** Counts all workers ever spawned; a lower one is older. */
   readonly age: number;
   readonly generation: number;
-  /** It waits for a slot. */
+  /** The spare has booted, and waits for a slot. */
   readonly booted: boolean;
   /** It was told to end. */
   readonly leaving: boolean;
-  /** Its process has ended, which is not told yet. */
+  /** Its process has ended, but the master has not handled the exit yet. */
   readonly exited: boolean;
 }
 
 /**
- * The workers that have booted and hold no slot. One of them takes the slot of a worker that dies, and another one is started. They fail by
- * rules of their own, those of a slot: what they do counts against no slot, and no slot's failures against them. No I/O, no clock.
+ * The spares: workers that boot without a slot and then wait for one. A spare takes the slot of a worker that dies, and
+ * another spare is started. Failures of spares are counted by the rules of a slot, but apart: they count against no
+ * slot, and no slot's failures count against them. No I/O, no clock.
  */
 export class Spares<S extends Spare> {
   readonly #number: number;
@@ -43,7 +44,7 @@ export class Spares<S extends Spare> {
     return this.all().filter(canServe).length;
   }
 
-  /** All that live, those that leave included, oldest first. */
+  /** All living spares, also those that leave, oldest first. */
   all(): S[] {
     return [...this.#members].sort((a, b) => a.age - b.age);
   }
@@ -56,12 +57,12 @@ export class Spares<S extends Spare> {
     this.#members.add(spare);
   }
 
-  /** Returns whether it was one. */
+  /** Returns whether it was a spare. */
   remove(spare: S): boolean {
     return this.#members.delete(spare);
   }
 
-  /** Gives away the one of that generation that has waited longest, if one waits: it is a spare no more. */
+  /** Gives away the oldest waiting spare of that generation, if there is one: it is a spare no more. */
   take(generation: number, now: number): S | undefined {
     const found = this.all().find((spare) => canServe(spare) && spare.generation === generation);
     if (found === undefined) return undefined;
@@ -70,14 +71,14 @@ export class Spares<S extends Spare> {
     return found;
   }
 
-  /** Those that are of no use any more: of another generation than that, or all where there is none. */
+  /** Spares that are of no use any more: those of any other generation than this, or all if it is undefined. */
   surplus(generation: number | undefined): S[] {
     return this.all().filter((spare) => !spare.leaving && spare.generation !== generation);
   }
 
   /**
-   * Whether one is to be started now, and when to ask again if it is too early. One after the other, since those that serve need the
-   * CPU more.
+   * Whether a spare is to be started now, and when to ask again if it is too early. Spares boot one after the other,
+   * since workers that serve need the CPU more.
    */
   plan(now: number): { readonly due: boolean; readonly wakeAt: number | undefined } {
     const staying = this.all().filter(({ leaving }) => !leaving);
@@ -86,7 +87,10 @@ export class Spares<S extends Spare> {
     return this.#notBefore <= now ? { due: true, wakeAt: undefined } : { due: false, wakeAt: this.#notBefore };
   }
 
-  /** Counts the death of a spare, or of one that was just taking a slot; `waited` as `served` in {@link countFailure}. */
+  /**
+   * Counts the death of a spare, or of one that was just taking a slot. `waited` is what {@link countFailure} calls
+   * `served`.
+   */
   fail(kind: FailureKind, waited: number, now: number, chance: number): { delay: number; failures: number } {
     this.#count = countFailure(this.#count, kind, waited);
     const delay = backoffDelay(this.#count, chance);

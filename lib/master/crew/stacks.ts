@@ -5,13 +5,16 @@ import type { WorkerInfo } from '../workers/worker-info.js';
 
 /** What a worker, or a thread of one, does at this moment. */
 export interface WorkerStack extends ThreadActivity {
-  /** The slot; 0 of a spare. */
+  /** The slot; 0 for a spare. */
   readonly id: number;
   readonly pid: number | undefined;
   readonly state: WorkerInfo['state'];
 }
 
-/** Asks all of them at once. One that does not answer in time is told of by what the kernel says of its main thread. */
+/**
+ * Asks all workers at once. For one that does not answer in time, the result is what the kernel says of its main
+ * thread.
+ */
 export async function stacksOf(workers: readonly WorkerHandle[]): Promise<WorkerStack[]> {
   const found = await Promise.all(
     workers.map(async (worker) => {

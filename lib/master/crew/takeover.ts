@@ -7,18 +7,30 @@ import { type Generation, newGeneration } from '../workers/generation.js';
 import type { WorkerHandle } from '../workers/worker-handle.js';
 import { Rollout } from './rollout.js';
 
-/** How long a worker of a new generation must be ready, and alive, before the old one of its slot drains. Milliseconds. */
+/**
+ * How long a worker of a new generation must be ready, and alive, to be proven: then the old worker of its slot drains.
+ * Milliseconds.
+ */
 const SOAK: number = pace('soak', 1_000);
-/** For so much of that it leaves the clients to the old one: what dies by itself dies before it has any. Milliseconds. */
+/**
+ * For this part of that time it leaves the clients to the old worker, so that a release that dies by itself dies before
+ * it has any. Milliseconds.
+ */
 const REST: number = pace('rest', 500);
 
-/** Which generation serves, and what becomes of the next one: it takes over all slots, or it fails, and the old one takes them back. */
+/**
+ * Which generation serves, and what becomes of the next one. The next one takes over all slots, or it fails and the old
+ * one takes them back.
+ */
 export class Takeover {
   readonly #options: ResolvedOptions;
-  /** The one that serves, and that a dead worker's replacement is of. */
+  /** The generation that serves. Replacements of dead workers are of it, unless a rollout decides. */
   #generation: Generation;
   #rollout: Rollout<WorkerHandle> | undefined;
-  /** Counts the takeovers of the slots, forth and back. */
+  /**
+   * Counts the takeovers of the slots, forth (a reload) and back (its failure). New workers of the generation that
+   * takes over are of this term, those of the other one are of the term before.
+   */
   #term = 1;
 
   constructor(generation: Generation, options: ResolvedOptions) {
@@ -30,30 +42,33 @@ export class Takeover {
     return this.#generation;
   }
 
-  /** The one that is under way. */
+  /** The rollout that is under way. */
   get rollout(): Rollout<WorkerHandle> | undefined {
     return this.#rollout;
   }
 
-  /** Of which generation spares are to be: the old one may want them until the new one has so many slots. */
+  /**
+   * Of which generation spares are to be. Until the new generation has this many slots, it is the old one, which may
+   * need them.
+   */
   reserve(slots: number): Generation {
     const rollout = this.#rollout;
     return rollout && !rollout.failure && rollout.won >= slots ? rollout.wanted : this.#generation;
   }
 
-  /** Begins to replace all workers by those of the generation of that number. Throws where it cannot be made. */
+  /** Begins to replace all workers by those of a new generation with that number. Throws if that cannot be made. */
   begin(number: number, target: number): void {
     const next = newGeneration(number, this.#options);
     this.#term++;
     this.#rollout = new Rollout(this.#generation, next, surgeOf(this.#options.surge, target));
   }
 
-  /** Nothing more comes of the one that is under way. */
+  /** Drops the rollout that is under way. */
   drop(): void {
     this.#rollout = undefined;
   }
 
-  /** How it ended, once all slots are as they should be: with so many replaced, or by a failure. */
+  /** The result of the rollout, once all slots are as they should be: how many were replaced, or the failure. */
   end(...now: Parameters<Rollout<WorkerHandle>['progress']>): ReloadResult | ArbiterError | undefined {
     const rollout = this.#rollout;
     if (!rollout || rollout.progress(...now) === 'on') return undefined;
@@ -64,17 +79,23 @@ export class Takeover {
     return rollout.failure ?? { generation: this.#generation.number, replaced: rollout.won };
   }
 
-  /** Whether a worker is one of those by which the new generation is tried. */
+  /** Whether a worker is on trial: of the new generation, and not proven yet. */
   tries(worker: WorkerHandle): boolean {
     return this.#rollout?.tries(worker, performance.now()) === true;
   }
 
-  /** A worker that is not ready was lost, or a thread of it: if it has served, another one may be tried. */
+  /**
+   * A worker that was not ready, or a thread of it, was lost. Returns whether another one may be tried in its slot: it
+   * was on trial, it had served, and this has not happened there too often.
+   */
   excuses(worker: WorkerHandle, served: boolean): boolean {
     return served && !worker.ready && this.tries(worker) && this.#rollout?.excuses(worker) === true;
   }
 
-  /** A worker of the new generation has failed: all of those that stay go that are not proven, and the old ones stay. */
+  /**
+   * A worker of the new generation has failed. Of the workers that stay, those of it that are not proven are ended; the
+   * old generation stays and takes its slots back.
+   */
   turnRound(cause: Error, staying: readonly WorkerHandle[]): void {
     const rollout = this.#rollout;
     if (!rollout || rollout.failure) return;
@@ -88,7 +109,10 @@ export class Takeover {
     this.#term++;
   }
 
-  /** The standing of a new worker: of which term it is, how long it is on probation, and how long it leaves the clients to the one before it. */
+  /**
+   * The standing of a new worker: its term, how long it is on probation, and how long it leaves the clients to the
+   * worker before it. Milliseconds.
+   */
   standing(generation: Generation, isBeside: () => boolean): { term: number; probation: number; rest: number } {
     const probation = generation === this.#generation ? 0 : SOAK;
     const rest = probation > 0 && isBeside() ? REST : 0;
