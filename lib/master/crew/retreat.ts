@@ -15,6 +15,7 @@ const QUICK_LIMIT = 5_000;
 export class Retreat {
   readonly #gracefulTimeout: number;
   readonly #site: Pick<Site, 'lastCall' | 'awaitEnd'>;
+  /** Workers that boot and are to serve before they drain, since no other one can accept what waits. */
   #heirs: readonly WorkerHandle[] = [];
   /** When workers that have not ended are killed, on the clock of `monotonic()`. */
   #endsAt: number | undefined;

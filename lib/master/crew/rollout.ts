@@ -106,8 +106,8 @@ export class Rollout<C extends Candidate> {
   }
 
   /**
-   * A worker has died beside another one of its slot. After the turn, the old generation tries only once to get a slot
-   * back: if its code is gone, the new worker there serves on.
+   * A worker has died beside another one of its slot. Once the rollout has turned round, the old generation tries only
+   * once to get a slot back: if its code is gone, the new worker there serves on.
    */
   giveUp({ id, generation }: C): void {
     if (this.#failure && generation === this.#old.number) this.#lost.add(id);

@@ -84,7 +84,9 @@ const SERVES = 2;
  * two dies, the other one has the slot.
  */
 export class Roster<M extends Member> {
+  /** All living workers, by age. */
   readonly #members = new Map<number, M>();
+  /** The slots that have lost a worker and have had no stable one since. */
   readonly #slots = new Map<number, Slot>();
 
   get size(): number {

@@ -13,8 +13,8 @@ import { Rollout } from './rollout.js';
  */
 const SOAK: number = pace('soak', 1_000);
 /**
- * For this part of that time it leaves the clients to the old worker, so that a release that dies by itself dies before
- * it has any. Milliseconds.
+ * For this part of that time the new worker leaves the clients to the old one, so that a release that dies by itself
+ * does so before it has any. Milliseconds.
  */
 const REST: number = pace('rest', 500);
 
