@@ -1,4 +1,6 @@
-/* The other process of an upgrade, as this one sees it: how it is started, waited for, and ended if it is not wanted. */
+/*
+ * The new process of an upgrade, as the old one sees it: how it is started, waited for, and ended if it is not wanted.
+ */
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { asDelay } from '../../delay.js';
@@ -25,21 +27,28 @@ import type { Estate } from './estates.js';
 import { origin } from './origin.js';
 import { startFolder } from './start-folder.js';
 
-/** How long binding and loading the host's own script may take beyond the boot of the workers. Milliseconds. */
+/**
+ * How long the new process may take to load the host's script and to bind, beyond the boot of its workers.
+ * Milliseconds.
+ */
 const HOST_BOOT: number = pace('hostBoot', 30_000);
-/** How long a successor that is not wanted may take to end, beyond what its clients may take. Milliseconds. */
+/** How long a process that is not wanted may take to end, beyond what its clients may take. Milliseconds. */
 const FAREWELL = 5_000;
-/** How long its end may come behind that of its line. Milliseconds. */
+/** How long after the end of its line the end of the process may come. Milliseconds. */
 const LAST_WORDS = 1_000;
 
 /** How it is told to end. */
 const SIGNALS: Readonly<Record<EndStage, NodeJS.Signals>> = { drain: 'SIGTERM', quit: 'SIGINT', kill: 'SIGKILL' };
 
-/** A process that is to serve what these Arbiters do, from its start to its end. */
+/**
+ * A process that is to serve what these Arbiters do, from its start to its end. It is a candidate until it serves, and
+ * then the successor of this process.
+ */
 export class Candidate {
-  /** What it is about to give up. */
+  /** The addresses that it has said it is about to give up. */
   readonly left: Set<string> = new Set();
   readonly ended: Promise<void>;
+  /** The Arbiters of this process that it is to take over from. */
   readonly #heirs: readonly Estate[];
   readonly #listeners: ReadonlySet<Listener>;
   readonly #cwd: string;
@@ -59,24 +68,24 @@ export class Candidate {
     this.#line = this.#child.stdio[LINE_FD] as Duplex;
     this.ended = new Promise((resolve) => this.#child.once('exit', () => resolve()));
     if (this.#child.pid === undefined) return;
-    // Of a signal that may not be sent to it, the deadline tells.
+    // Also emitted when a signal could not be sent to it: then the deadline tells.
     this.#child.on('error', () => undefined);
     this.#line.on('error', () => undefined);
-    // Why it fails it says there.
+    // On the line it says why it fails.
     readToTheEnd(this.#line);
   }
 
-  /** Undefined where it could not be started. */
+  /** Undefined if it could not be started. */
   get pid(): number | undefined {
     return this.#child.pid;
   }
 
-  /** Whether this Arbiter is one of those that it is to serve. */
+  /** Whether it is to serve what this Arbiter does. */
   succeeds(estate: Estate): boolean {
     return this.#heirs.includes(estate);
   }
 
-  /** Whether it has got this socket. */
+  /** Whether it was handed this socket. */
   has(listener: Listener): boolean {
     return this.#listeners.has(listener);
   }
@@ -85,12 +94,12 @@ export class Candidate {
     system.write(this.#line, newsLine(news));
   }
 
-  /** Calls back when it does not hear any more. */
+  /** Calls back when the line has closed, so that it hears nothing any more. */
   onDeaf(act: () => void): void {
     this.#line.once('close', act);
   }
 
-  /** Resolves when it serves all that it is to. */
+  /** Resolves when it serves all that it is to. Rejects when it fails, ends, or takes too long. */
   async served(): Promise<void> {
     const [child, line] = [this.#child, this.#line];
     if (child.pid === undefined) {
@@ -107,11 +116,11 @@ export class Candidate {
       if (limit !== undefined) {
         timer = setTimeout(() => fail(`it did not serve ${missing.join(', ')} within ${limit} ms`), asDelay(limit));
       }
-      // Not 'exit': it may have said why.
+      // Not 'exit': its last words on the line, which may say why, have been read when 'close' comes.
       child.once('close', (code, signal) => {
         fail(`it ended with ${signal ?? `exit code ${code}`} before it served ${missing.join(', ')}`);
       });
-      // Neither hears the other any more. Where that is because it has ended, its end tells more.
+      // The line is broken. If that is because the process has ended, its end tells more, so that is waited for.
       line.once('close', () => {
         broken = setTimeout(() => fail(`the line to it broke before it served ${missing.join(', ')}`), LAST_WORDS);
       });
@@ -134,14 +143,16 @@ export class Candidate {
     }
   }
 
-  /** It is not wanted any more, unless it serves by now. */
+  /** Gives it up and has it end, unless it serves by now. */
   abandon(why: ArbiterError, stage: EndStage): void {
     if (this.#serves) return;
     this.#giveUp(why);
     void this.dismiss(stage);
   }
 
-  /** Has it end, or hurries it up. Its own guard ends its workers, if it does not. Resolves when it has ended. */
+  /**
+   * Tells it to end, or to end faster. If it does not end its workers, its own guard does. Resolves when it has ended.
+   */
   async dismiss(stage: EndStage): Promise<void> {
     if (hasEnded(this.#child)) return;
     if (isHarder(stage, this.#stage)) {
@@ -155,29 +166,35 @@ export class Candidate {
     clearTimeout(this.#patience);
   }
 
-  /** The same where there is no time left. */
+  /** Tells it to end, where nothing can be waited for: the host is exiting. */
   dismissNow(): void {
     insist(this.#child, 'SIGTERM');
   }
 
-  /** This process need not live for it, nor be told when there is nothing more to hear. */
+  /** Neither the process nor its line keeps this process alive any more. */
   letGo(): void {
     this.#child.unref();
     (this.#line as unknown as { unref(): void }).unref();
   }
 
-  /** Tells it that it is alone from now on. */
+  /** Ends the line, which tells it that it is alone from now on. */
   leave(): void {
     this.#line.end();
   }
 }
 
-/** What an Arbiter has to have begun to serve, as the processes call it towards each other. */
+/**
+ * The duties of an Arbiter: what it is to serve, by the names that both processes use. These are its addresses, or its
+ * own name if it has none.
+ */
 export function dutiesOf({ name, listeners }: Pick<Estate, 'name' | 'listeners'>): string[] {
   return listeners.length === 0 ? [name] : listeners.map(({ bind }) => bind);
 }
 
-/** How long all may take until they serve: as long as that one which may take the longest. 0 is no limit. */
+/**
+ * How long the new process may take until it serves, milliseconds: as long as the Arbiter that may take the longest.
+ * Undefined for no limit, which is what a `bootTimeout` of 0 means.
+ */
 function bootLimit(heirs: readonly Estate[]): number | undefined {
   const limits = heirs.map(({ limits: { clocks } }) => clocks.bootTimeout);
   return limits.includes(0) ? undefined : Math.max(...limits) + HOST_BOOT;
@@ -205,7 +222,8 @@ function launch(heirs: readonly Estate[], cwd: string): Child {
     cwd,
     env: {
       ...env,
-      // The service manager wants signs of life from the one process, and it is to be the other one now.
+      // The variable names the process that the service manager expects signs of life from. If that is this one, it is
+      // not passed on: it is to be the new process now.
       ...(watched !== undefined && watched !== String(process.pid) && { WATCHDOG_PID: watched }),
       [HERITAGE_VARIABLE]: JSON.stringify(bequest),
     },

@@ -1,44 +1,53 @@
-/* The Arbiters that run in this process: whoever succeeds it runs the host's script, with all of them, so this is kept per process. */
+/*
+ * The Arbiters that run in this process. A successor of the process runs the host's script with all of them, so they
+ * are kept per process.
+ */
 import type { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
 import { pace } from '../../pace.js';
 import type { Listener } from '../sockets/listener.js';
 
-/** How long the process before this one may take to tell this one to end, when it has learnt of a start that has failed. Milliseconds. */
+/**
+ * How long the predecessor may take to tell this process to end, once it has learnt that a start has failed.
+ * Milliseconds.
+ */
 const WORD_OF_THE_PREDECESSOR: number = pace('wordOfThePredecessor', 5_000);
 
-/** What one Arbiter of this process serves. */
+/** What one Arbiter of this process serves, and what an upgrade needs to know of it. */
 export interface Estate {
   readonly name: string;
   readonly limits: Pick<ResolvedOptions, 'clocks' | 'drainDelay' | 'gracefulTimeout'>;
-  /** None before they are bound. */
+  /** Empty before they are bound. */
   listeners: readonly Listener[];
   /** Its workers are ready. */
   serves: boolean;
-  /** It has been told to end, or could not start: nobody is to take over from it any more, and its descriptors may be closed. */
+  /**
+   * It has been told to end, or could not start. No process is to take over from it any more, and its descriptors may
+   * be closed.
+   */
   leaves: boolean;
   /** A signal has asked it for an upgrade that has not begun. */
   asks: boolean;
-  /** Another process serves all of this one too. */
+  /** Called when a successor serves all that this Arbiter does. */
   onSuccessor(pid: number): void;
-  /** It has ended, and this one has not. */
+  /** Called when the successor has ended, and this process has not. */
   onBackedOut(): void;
-  /** An upgrade that was asked for by a signal has failed. */
+  /** Called when an upgrade that was asked for by a signal has failed. */
   onError(error: ArbiterError): void;
-  /** What it waits for may have come. */
+  /** Called when the upgrade that it asks for may have become possible. */
   wake(): void;
 }
 
 /** In the order of their start. */
 const estates = new Set<Estate>();
-/** What is called at each change of them. */
+/** Called at each change of the estates. */
 const looks = new Set<() => void>();
 
 export function allEstates(): readonly Estate[] {
   return [...estates];
 }
 
-/** An Arbiter has begun to start; returns what ends that. */
+/** Enters an Arbiter that begins to start. Returns what removes it again. */
 export function ownEstate(estate: Estate): () => void {
   estates.add(estate);
   return () => {
@@ -47,7 +56,7 @@ export function ownEstate(estate: Estate): () => void {
   };
 }
 
-/** It is to end, which is said once or more often. Returns whether it is the first time. */
+/** Marks an Arbiter that is to end. May be called again; returns whether this is the first time. */
 export function markLeaving(estate: Estate): boolean {
   if (estate.leaves) return false;
   estate.leaves = true;
@@ -55,20 +64,21 @@ export function markLeaving(estate: Estate): boolean {
   return true;
 }
 
-/** One that does not serve yet, and may come to. */
+/** An Arbiter that does not serve yet but may come to, if there is one. */
 export function starting(): Estate | undefined {
   return allEstates().find(({ serves, leaves }) => !serves && !leaves);
 }
 
 /**
- * An Arbiter could not start, and the process before this one tells this one to end by that: resolves when the other Arbiters have ended that
- * it tells in time. A host that ends when it learns of the failure would cut their clients.
+ * An Arbiter could not start, and the predecessor tells this process to end because of that. Resolves when those of its
+ * other Arbiters have ended that are told in time. A host that ends when it learns of the failure would cut off their
+ * clients.
  */
 export function othersEnded(): Promise<void> {
   let late = false;
   return new Promise((resolve) => {
     const look = (): void => {
-      // Until it is late, each of them may still be told.
+      // Until it is late, each Arbiter may still be told to end. After that, only those that leave are waited for.
       const waitsFor = late ? allEstates().filter(({ leaves }) => leaves) : allEstates();
       if (waitsFor.length > 0) return;
       clearTimeout(timer);

@@ -4,11 +4,14 @@ import { refusal } from '../loop/states.js';
 /** What an inline Arbiter brings for its workers. */
 export interface Brought {
   readonly app: unknown;
-  /** Undefined where it is named, not brought. */
+  /** Undefined if the class is given by its name. */
   readonly workerClass: unknown;
 }
 
-/** Of the first Arbiter of a name: where that is gone, its code is what is left to compare by. */
+/**
+ * The first Arbiter of a name. When its application has been garbage-collected, its code is all that is left to compare
+ * with.
+ */
 interface First {
   readonly parts: readonly Part[];
   runs: boolean;
@@ -18,14 +21,16 @@ interface First {
 type Part = { readonly same: (value: unknown) => boolean; readonly code: string };
 
 /**
- * The inline Arbiters that have been started in this process, those that have ended too. A worker runs the script again, and finds its Arbiter by name: it serves the first
- * that is started with it, so a later one of that name would be served the application of the first.
+ * The inline Arbiters that have been started in this process, by name, also those that have ended. A worker runs the
+ * host's script again, and finds its Arbiter by name: it serves the first one that is started with that name. So the
+ * workers of a later Arbiter of the same name would serve the application of the first.
  */
 const known = new Map<string, First>();
 
 /**
- * Takes the name of an inline Arbiter and returns what gives it back. Throws `ERR_STATE` when it is taken, or when another application had it. One
- * whose code is the same may be a copy, or have other data: that is told.
+ * Takes the name of an inline Arbiter, and returns what gives it back. Throws `ERR_STATE` when the name is taken, or
+ * when an Arbiter with other code had it. An application with the same code may be a copy, or may have other data: a
+ * warning tells of that, once.
  */
 export function takeName(name: string, { app, workerClass }: Brought): () => void {
   const first = known.get(name) ?? { parts: [partOf(app), partOf(workerClass)], runs: false, warned: false };
@@ -48,14 +53,14 @@ function refused(why: string): Error {
   return refusal('start', `${why}; option 'name' must differ`);
 }
 
-/** Not kept alive by this. */
+/** Compares later values with this one, without keeping it alive. */
 function partOf(value: unknown): Part {
   if (Object(value) !== value) return { same: (other) => other === value, code: codeOf(value) };
   const reference = new WeakRef(value as object);
   return { same: (other) => other === reference.deref(), code: codeOf(value) };
 }
 
-/** Of what is no function nothing is known. */
+/** The source text of a function. Of anything else, only the type is known. */
 function codeOf(value: unknown): string {
   return typeof value === 'function' ? Function.prototype.toString.call(value) : typeof value;
 }

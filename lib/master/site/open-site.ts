@@ -1,4 +1,4 @@
-/* Opens what there is once for all workers, one step after another, and undoes it at the end: each step says how. */
+/* Opens what all workers share, one step after another, and undoes it at the end: each step says how. */
 import { debugArbiter } from '../../debug.js';
 import type { ArbiterError } from '../../errors.js';
 import type { ResolvedOptions } from '../../options/resolved.js';
@@ -36,7 +36,10 @@ import {
 } from './succession.js';
 import { setTitle } from './title.js';
 
-/** How long the word of a process that is to end too may take: whoever told this one may have told that one. Milliseconds. */
+/**
+ * How long another process that serves the same sockets may take to say that it ends too: whatever told this one to end
+ * may have told that one. Milliseconds.
+ */
 const OTHERS_WORD = 250;
 
 /** Binds, then prepares the rest. Rejects with an `ArbiterError` and leaves nothing behind. */
@@ -44,7 +47,7 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
   checkPermissions(options);
   const account = resolveAccount(options.user, options.group);
   const addresses = withOwners(options.bind, account);
-  // First of all: two that would serve the same addresses can share their sockets by accident.
+  // Before the sockets: two processes can bind the same address, and share it by accident, as long as neither listens.
   const pidFile = options.pidFile === undefined ? undefined : takePidFile(options.pidFile);
   const estate: Estate = {
     ...{ name: options.name, limits: options, listeners: [], serves: false, leaves: false, asks: false },
@@ -77,7 +80,9 @@ export async function openSite(options: ResolvedOptions, events: SiteEvents, abo
 const SOCKETS = 'the sockets could not be closed';
 const PID_FILE = 'the pid file could not be removed';
 
-/** While the process before this one runs, the file is its own. Gunicorn does so too. */
+/**
+ * While the predecessor runs, the file is the predecessor's, and this process writes another one. Gunicorn does so too.
+ */
 function takePidFile(path: string): PidFile {
   if (!heritage || heritage.alone) return claimPidFile(path);
   return claimPidFile(`${path}.2`);
@@ -86,7 +91,7 @@ function takePidFile(path: string): PidFile {
 interface Prepared {
   readonly account: ReturnType<typeof resolveAccount>;
   readonly pidFile: PidFile | undefined;
-  /** Undefined where there is no process before this one that is to be told. */
+  /** Undefined if there is no predecessor that is to be told. */
   readonly start: Starting | undefined;
   readonly disown: () => void;
   readonly open: Step[];
@@ -123,7 +128,7 @@ function assemble(
   undo.push(['the handler of the exit could not be removed', removeExit]);
   const guard = startGuard(events.onError);
   undo.push(['the guard could not be ended', guard.close]);
-  // Each slot of the roster may have two processes while it is reloaded, and spares leave while others come.
+  // Each slot of the roster may have two processes during a reload, and spares leave while others come.
   const board = openBoard(2 * (options.workers + options.spares) * slots);
   undo.push(['the scoreboard could not be closed', board.close]);
   const access = openAccessLog(options, account, events.onError);
@@ -148,7 +153,10 @@ function assemble(
     undoNow([['those who connect now may be reset', () => board.await(slot)]], events.onError);
   };
   let released: Promise<void> | undefined;
-  /** A process that was to take over has the sockets until it is gone: as a worker that boots. */
+  /**
+   * A process that was to take over has the sockets until it is gone. So it holds a slot of the scoreboard, as a worker
+   * that boots does.
+   */
   const awaitCandidate = (): void => {
     const gone = candidateGone(estate);
     if (released || gone === undefined) return;
@@ -156,7 +164,9 @@ function assemble(
     awaitEnd({ slot });
     released = gone.then(() => board.release(slot, 1));
   };
-  /** It could not start, and the others of this process are told to end by that. */
+  /**
+   * Whether this Arbiter could not start, and the predecessor tells the others of this process to end because of that.
+   */
   let endsOthers = false;
 
   return {
@@ -182,7 +192,7 @@ function assemble(
     bury(worker) {
       workers.delete(worker);
       board.release(worker.slot, slots);
-      // It may have been the last one that listened.
+      // The dead worker may have been the last one that listened, so one that is off duty is woken.
       for (const other of workers) {
         if (!board.rests(other.slot, slots)) continue;
         other.signal('SIGURG');
@@ -195,14 +205,14 @@ function assemble(
     askUpgrade: () => askUpgrade(estate),
     upgradeIfAsked,
     leaves(stage) {
-      // Nobody is spared by that.
+      // A kill cuts off clients anyway: the other Arbiters are not waited for.
       if (stage === 'kill') endsOthers = false;
       start?.over();
       leave(estate, stage);
       return stage === 'drain' && listeners.some(othersServe) ? OTHERS_WORD : 0;
     },
     lastCall(until) {
-      // What waits there is another process's.
+      // The sockets that no other process serves. What waits at the others is left to that process.
       const own = listeners.filter((listener) => !othersServe(listener));
       if (own.length === 0 && listeners.length > 0) return false;
       awaitCandidate();
@@ -222,7 +232,7 @@ function assemble(
     },
     failStart(failure) {
       endsOthers = heritage?.fail(options.name, failure) === true;
-      // Some worker may have been ready, and may have taken clients of the other process.
+      // A worker may have been ready already, and may have taken clients of the other process.
       return othersLive() ? 'drain' : 'kill';
     },
     async close() {
@@ -231,13 +241,13 @@ function assemble(
       stopTicks();
       leave(estate, 'drain');
       await candidateGone(estate);
-      // Before the scoreboard is closed, whose descriptor may be somebody else's then.
+      // Waited for before the scoreboard is closed, since its descriptor may be another file's afterwards.
       await released;
       const left = listeners.filter(othersServe);
       const steps: Step[] = [
         [SOCKETS, () => closeListeners(listeners, events.onError, (listener) => left.includes(listener))],
         ['the files of sockets could not be looked at', () => sweep(left)],
-        // Before a successor learns of the end: it gives its own file this name then.
+        // Before a successor learns of the end of this process: then it renames its own file to this name.
         [PID_FILE, () => pidFile?.remove()],
         ['the Arbiter could not be signed off', disown],
         ['the ticket keys could not be forgotten', () => retireTicketKeys(options)],
@@ -249,7 +259,7 @@ function assemble(
   };
 }
 
-/** A slot, or why there is none: then no worker is started, and it is as with one that could not be. */
+/** A slot of the scoreboard, or why there is none. In that case no worker is started, as if it could not be spawned. */
 function claim(slot: () => number): { readonly slot: number; readonly failure?: Error } {
   try {
     return { slot: slot() };

@@ -16,7 +16,7 @@ interface Queue {
   seen: Waiting | undefined;
 }
 
-/** The queues of all addresses of an Arbiter. */
+/** The accept queues of all addresses of an Arbiter. */
 export class Queues {
   readonly #queues: readonly Queue[];
   readonly #asked: number;
@@ -27,7 +27,7 @@ export class Queues {
     this.#asked = asked;
     this.#notifier = notifier;
     this.#backlog = effectiveBacklog(asked);
-    // The descriptors may be closed, and be something else's, while the queues are still asked for.
+    // Inodes, since the descriptors may be closed, and be something else's, while the queues are still asked for.
     const found = listeners.map(({ fd, address }) => ({ address, inode: inodeOf(fd), table: tableOf(address) }));
     const inodesIn = (table: Table): number[] =>
       found.flatMap((queue) => (queue.table === table && queue.inode !== undefined ? [queue.inode] : []));
@@ -46,7 +46,7 @@ export class Queues {
     });
   }
 
-  /** How many wait now, or did a moment ago, where there are many sockets. In the order of the listeners. */
+  /** How many connections wait now, or did a moment ago where there are many sockets. In the order of the listeners. */
   stats(): QueueStats[] {
     const now = monotonic();
     return this.#queues.map(({ address, inode, table }) => {
@@ -54,26 +54,26 @@ export class Queues {
     });
   }
 
-  /** The backlog counts that was in force when a worker listened last. */
+  /** Reads the limit of the backlog again. The one that counts was in force when a worker listened last. */
   measure(): void {
     this.#backlog = effectiveBacklog(this.#asked);
   }
 
-  /** Tells once that the system holds fewer than it was asked to. */
+  /** Tells that the system allows a smaller backlog than it was asked for. */
   tellCut(): void {
     const backlog = this.#backlog;
     if (this.#queues.length === 0 || backlog === undefined || backlog >= this.#asked) return;
     this.#notifier.emit('queue:cut', { asked: this.#asked, backlog });
   }
 
-  /** Tells which queues have become high, and which are so no more. */
+  /** Tells which queues have become high, and which are normal again. */
   look(): void {
     const now = monotonic();
     for (const queue of this.#queues) {
       const { address, inode, table, level } = queue;
       const seen = table.read(now);
       const waiting = waitingIn(seen, inode);
-      // What was seen before is no further look.
+      // A result that was seen before is not another look.
       if (seen === queue.seen || waiting === undefined || this.#backlog === undefined) continue;
       queue.seen = seen;
       queue.level = nextLevel(level, waiting, this.#backlog);
@@ -83,7 +83,7 @@ export class Queues {
   }
 }
 
-/** Looks after the queues from now on, until the Arbiter is told to stop: its workers empty them then. */
+/** Looks after the queues until the Arbiter is told to stop: from then on its workers empty them. */
 export function watchQueues(listeners: readonly Listener[], asked: number, notifier: Notifier): Queues {
   const queues = new Queues(listeners, asked, notifier);
   queues.tellCut();

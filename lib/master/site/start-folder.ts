@@ -3,10 +3,11 @@ import { emitWarning } from '../../log/process-warning.js';
 import { files } from '../../system/files.js';
 
 /**
- * The folder for a successor of this process: the one that this was started in. Where that is gone, as a release is that has been pruned, it is
- * the folder of the script, if the script is still there: one whose paths are absolute runs anywhere.
+ * The folder that a successor of this process is started in: the one that this process was started in. If that is gone
+ * (a release that has been pruned), it is the folder of the script, if its path is absolute and the folder is there:
+ * such a command runs anywhere.
  *
- * Throws where nothing is left to be run.
+ * Throws if neither folder is left.
  */
 export function startFolder(folder: string, script: string | undefined): string {
   if (isFolder(folder)) return folder;
@@ -16,7 +17,7 @@ export function startFolder(folder: string, script: string | undefined): string 
   }
   const message = `the folder that this process was started in is gone: ${folder}; its successor is started in that of its script, ${other}`;
   const warning = Object.assign(new Error(message), { code: 'PREFORK_FOLDER_GONE' });
-  // Where the prototype is frozen, it cannot be set.
+  // Defined, since it cannot be assigned where the prototype is frozen.
   emitWarning(Object.defineProperty(warning, 'name', { value: 'Warning' }));
   return other;
 }

@@ -1,6 +1,7 @@
 /*
- * The processes beside this one that serve the same sockets: a successor, which an upgrade has started, or a predecessor, which has started this
- * one. A socket is theirs too where it was handed on, and until they say that they are about to give it up.
+ * The processes beside this one that serve the same sockets: a successor, which an upgrade has started, or a
+ * predecessor, which has started this one. A socket is theirs too if it was handed on, until they say that they are
+ * about to give it up.
  */
 import { ArbiterError } from '../../errors.js';
 import { refusal } from '../loop/states.js';
@@ -21,26 +22,26 @@ export function othersLive(): boolean {
   return successor !== undefined || heritage?.alone === false;
 }
 
-/** Whether one of them serves this socket, and will go on to. */
+/** Whether another process serves this socket, and will go on to. */
 export function othersServe(listener: Listener): boolean {
   const { bind, inherited } = listener;
   if (successor?.has(listener) && !successor.left.has(bind)) return true;
   return inherited && heritage?.alone === false && !heritage.left.has(bind);
 }
 
-/** An Arbiter has begun to start; returns what ends that. */
+/** Enters an Arbiter that begins to start. Returns what removes it again. */
 export function enterEstate(estate: Estate): () => void {
   const disown = ownEstate(estate);
   return () => {
     disown();
-    // The last one: this process may live on, but it has nothing left that a successor would wait for.
+    // It was the last one. This process may live on, but it has nothing left that a successor would wait for.
     if (allEstates().length === 0) successor?.leave();
   };
 }
 
 /**
- * An Arbiter is to end: the processes beside this one are told what it is about to give up, and nobody is to succeed it who does not serve
- * yet. May be said again, to hurry that one up.
+ * An Arbiter is to end. Tells the processes beside this one what it is about to give up, and ends a candidate that was
+ * to succeed it and does not serve yet. May be called again, to have the candidate end faster.
  */
 export function leave(estate: Estate, stage: EndStage): void {
   if (markLeaving(estate)) {
@@ -53,28 +54,33 @@ export function leave(estate: Estate, stage: EndStage): void {
   candidate.abandon(abandoned(all ? 'this process' : `the Arbiter '${estate.name}' of this process`), stage);
 }
 
-/** Resolves when nobody is left who has the sockets of this Arbiter and does not serve them yet; undefined where there is none. */
+/** Resolves when the candidate that has the sockets of this Arbiter serves, or is gone; undefined if there is none. */
 export function candidateGone(estate: Estate): Promise<unknown> | undefined {
   return candidate?.succeeds(estate) ? upgrading?.catch(() => undefined) : undefined;
 }
 
-/** The host ends at once. */
+/** Tells a candidate to end, where nothing can be waited for: the host is exiting. */
 export function dismissCandidate(): void {
   candidate?.dismissNow();
 }
 
 /**
- * Starts the command of this process again, with the sockets of all its Arbiters but those that stop; resolves with its pid when all of them are
- * served there too. Rejects with `ERR_UPGRADE_FAILED` when that process ends, or does not get so far in time: then it is gone, and nothing
- * has changed. With `ERR_STATE` when there is a successor, or a predecessor, already. Who asks again meanwhile waits for the same, unless it is an Arbiter that was
- * started meanwhile.
+ * Starts the command of this process again, with the sockets of all its Arbiters except those that stop. Resolves with
+ * the pid of the new process when it serves all of them too.
+ *
+ * Rejects with `ERR_UPGRADE_FAILED` when the new process ends, or does not get so far in time: then it is gone, and
+ * nothing has changed. Rejects with `ERR_STATE` when there is a successor or a predecessor already, or when an Arbiter
+ * is still starting.
+ *
+ * A call during an upgrade waits for that one. If its Arbiter was started after the upgrade began, it is rejected with
+ * `ERR_STATE` instead.
  */
 export async function upgrade(estate: Estate): Promise<number> {
   if (leavesOut(estate)) throw tooLate();
   return upgradeAll();
 }
 
-/** Whether an upgrade is under way in which nobody is to succeed this Arbiter. */
+/** Whether an upgrade is under way that leaves this Arbiter out. */
 function leavesOut(estate: Estate): boolean {
   return candidate?.succeeds(estate) === false;
 }
@@ -101,14 +107,14 @@ async function upgradeAll(): Promise<number> {
   return upgrading;
 }
 
-/** A signal asks an Arbiter for one. It comes to all those of this process, and means one upgrade. */
+/** A signal asks an Arbiter for an upgrade. The signal comes to all Arbiters of this process, and means one upgrade. */
 export function askUpgrade(estate: Estate): void {
   if (leavesOut(estate)) estate.onError(tooLate());
   else if (upgrading) upgrading.catch(estate.onError);
   else estate.asks = true;
 }
 
-/** Begins what was asked for so, when no Arbiter of this process starts any more. */
+/** Begins an upgrade that a signal has asked for, unless an Arbiter of this process is still starting. */
 export function upgradeIfAsked(): void {
   const asking = allEstates().filter(({ asks, leaves }) => asks && !leaves);
   if (asking.length === 0 || upgrading || starting()) return;
@@ -119,17 +125,17 @@ export function upgradeIfAsked(): void {
 }
 
 async function succeed(): Promise<number> {
-  // The descriptors of one that leaves may be closed, or somebody else's by now.
+  // Not the Arbiters that leave: their descriptors may be closed, or somebody else's by now.
   const heirs = allEstates().filter(({ leaves }) => !leaves);
-  // At once: this process may be told to stop in the very turn that asks for the upgrade.
+  // Set before anything is awaited: this process may be told to stop in the very turn that asks for the upgrade.
   candidate = new Candidate(heirs);
   const next = candidate;
   try {
-    // It waits for these before all else.
+    // The candidate waits for the ticket keys before all else.
     if (next.pid !== undefined) next.onDeaf(shareTicketKeys((tickets) => next.tell({ tickets })));
     await next.served();
   } catch (error) {
-    // It may have clients already. Until it has ended, it is in the way of another attempt.
+    // Drained, since it may have clients already. Until it has ended, it is in the way of another attempt.
     await next.dismiss('drain');
     throw error;
   } finally {
@@ -139,18 +145,18 @@ async function succeed(): Promise<number> {
   successor = next;
   const succeeded = (): Estate[] => allEstates().filter((estate) => next.succeeds(estate));
   next.ended.then(() => {
-    // It backs out: this process serves on, and may try again.
+    // The successor backs out: this process serves on, and may try again.
     successor = undefined;
     for (const estate of succeeded()) estate.onBackedOut();
   });
-  // It is meant to outlive this process.
+  // The successor is meant to outlive this process.
   next.letGo();
   for (const estate of allEstates()) estate.asks = false;
   for (const estate of succeeded()) estate.onSuccessor(pid);
   return pid;
 }
 
-/** Somebody does not serve on: there was nothing wrong with the other process. */
+/** The error for an upgrade that was given up because this side is to stop. Nothing was wrong with the new process. */
 function abandoned(who: string): ArbiterError {
   return new ArbiterError('ERR_UPGRADE_FAILED', `the upgrade was given up: ${who} was told to stop meanwhile`);
 }
