@@ -5,51 +5,54 @@ import { once } from '../common/once.js';
 import { readLines } from '../common/read-lines.js';
 
 /**
- * What a process that is to succeed another one gets from it, see `succession.ts`: descriptors of the listening sockets, and a
- * line to it. The predecessor names them in one variable of the environment.
+ * The environment variable by which a predecessor tells its successor what it hands down, see `succession.ts`: the
+ * descriptors of the listening sockets, and that of a line (a socket pair) to itself.
  */
 export const HERITAGE_VARIABLE = 'PREFORK_HERITAGE';
 /** The descriptor of the line, and of the first socket. */
 export const LINE_FD = 3;
 export const FIRST_SOCKET_FD = 4;
 
-/** How long a script may take from when one Arbiter serves to the start of the next, when there are as many as before already. Milliseconds. */
+/**
+ * How long the host's script may take from when one Arbiter serves to the start of the next, when as many have started
+ * already as the predecessor had. Milliseconds.
+ */
 const LAST_START = 1_000;
 
 /** A socket that was inherited. */
 export interface Heirloom {
   readonly fd: number;
-  /** Of a Unix socket that the predecessor created: this process removes it in the end. */
+  /** The path of a Unix socket that the predecessor created: this process removes the file in the end. */
   readonly path?: string;
-  /** The predecessor has not opened it either. */
+  /** Somebody else has opened it, not the predecessor: a service manager, for example. */
   readonly foreign: boolean;
 }
 
-/** The sockets, by the Arbiter and the address in `bind` that each is for. */
+/** What the predecessor hands down. Each socket comes with the Arbiter, and the address in `bind`, that it is for. */
 export interface Bequest {
   readonly predecessor: number;
-  /** How many Arbiters it has. */
+  /** How many of the predecessor's Arbiters are to be succeeded. An earlier version of this library does not say. */
   readonly arbiters: number;
-  /** Whether its ticket keys are the first that it says on the line; absent in one of an earlier version. */
+  /** Whether the predecessor begins with its ticket keys on the line. An earlier version does not say. */
   readonly tickets?: boolean;
   readonly sockets: readonly (Heirloom & { readonly name: string; readonly bind: string })[];
-  /** What it waits for: all that has to be served; absent in one of an earlier version. */
+  /** What the predecessor waits for: all that has to be served. An earlier version does not say. */
   readonly duties?: readonly string[];
 }
 
-/** Keys of TLS session tickets. They go over the line: what stands in an environment can be read by others. */
+/** Keys of TLS session tickets. They go over the line, since others can read what stands in an environment. */
 export interface TicketNews {
   /** What they are for, see `ticketKeysFor()`. */
   readonly purpose: string;
   /** In base64. */
   readonly keys: string;
-  /** When they were made, of `monotonic()`. */
+  /** When they were made, on the clock of `monotonic()`. */
   readonly since: number;
 }
 
 /**
- * What the processes tell each other, each as a line of JSON. The successor: one of its duties that it does, or why it never will. Both: a duty
- * that they are about to give up, and which ticket keys they use.
+ * What the two processes tell each other on the line, each as a line of JSON. The successor tells which of its duties
+ * it serves now, or why it never will. Both tell which duty they are about to give up, and which ticket keys they use.
  */
 export interface News {
   readonly serves: string;
@@ -58,7 +61,7 @@ export interface News {
   readonly tickets: readonly Partial<TicketNews>[];
 }
 
-/** It may be of another version of this library: what is of another type is left out. */
+/** Reads such a line. It may come from another version of this library, so a field of another type is left out. */
 export function newsIn(line: string): Partial<News> {
   let said: { readonly [Name in keyof News]?: unknown };
   try {
@@ -79,37 +82,37 @@ export function newsLine(news: Partial<News>): string {
   return `${JSON.stringify(news)}\n`;
 }
 
-/** What is told of the start of an Arbiter. */
+/** What an Arbiter tells of its start. */
 export interface Starting {
   /** What it has bound. */
   bound(binds: readonly string[]): void;
-  /** It serves, or never will; may be said again. */
+  /** The Arbiter serves, or never will. May be called again. */
   over(): void;
 }
 
 /** The successor's side of an upgrade. */
 export class Heritage {
   readonly predecessor: number;
-  /** What the predecessor is about to give up. */
+  /** The duties that the predecessor is about to give up. */
   readonly left: ReadonlySet<string>;
   readonly #line = new Socket({ fd: LINE_FD });
   readonly #arbiters: number;
   #sockets: Bequest['sockets'];
-  /** What the predecessor still waits for, as it counts it itself. */
+  /** The duties that the predecessor still waits for, counted here as it counts them itself. */
   readonly #missing: string[];
-  /** What the Arbiters of this process have bound, and how many of them are starting. */
+  /** What the Arbiters of this process have bound, and how many Arbiters are starting. */
   readonly #bound: (readonly string[])[] = [];
   #starting = 0;
   #alone = false;
   #onTickets: (news: News['tickets']) => void = (news) => this.#tickets.push(...news);
-  /** What has been told before anybody asked: an Arbiter that has not been started does not. */
+  /** Ticket keys that came before `onTickets` was called. An Arbiter that has not been started does not call it. */
   readonly #tickets: Partial<TicketNews>[] = [];
-  /** Its first ticket keys have come, or none will. */
+  /** Resolves when the first ticket keys of the predecessor have come, or none will. */
   readonly #ticketsCame: Promise<void>;
 
   constructor({ predecessor, arbiters, tickets = false, sockets, duties }: Bequest) {
     this.predecessor = predecessor;
-    // One of an earlier version does not say so.
+    // A predecessor of an earlier version does not say how many it has.
     this.#arbiters = arbiters ?? Number.POSITIVE_INFINITY;
     this.#sockets = sockets;
     this.#missing = [...(duties ?? sockets.map(({ bind }) => bind))];
@@ -129,7 +132,7 @@ export class Heritage {
       this.#alone = true;
       came();
     });
-    // It must not keep a host alive.
+    // The line must not keep a host alive.
     this.#line.unref();
   }
 
@@ -138,18 +141,19 @@ export class Heritage {
     return this.#alone;
   }
 
-  /** Whether there are sockets for an address that nobody has taken yet. */
+  /** Whether there are sockets for an address that no Arbiter has taken yet. */
   holds(bind: string): boolean {
     return this.#sockets.some((socket) => socket.bind === bind);
   }
 
-  /** The sockets for an address of an Arbiter, once. */
+  /** Takes the sockets for an address of an Arbiter. Each socket is given only once. */
   take(name: string, bind: string): Heirloom[] {
     const fitting = this.#sockets.filter((socket) => socket.bind === bind);
     const named = fitting.filter((socket) => socket.name === name);
-    // A new release may have other names.
+    // A new release may name its Arbiters otherwise.
     const own = named.length > 0 ? named : fitting;
-    // Of several of one address, as with port 0, each takes the next; all that a service manager passed belong together.
+    // Of several sockets for one address (port 0), each call takes the next. All that a service manager passed belong
+    // together.
     const taken = own.every(({ foreign }) => foreign) ? own : own.slice(0, 1);
     this.#sockets = this.#sockets.filter((socket) => !taken.includes(socket));
     return taken;
@@ -165,13 +169,13 @@ export class Heritage {
       over: once(() => {
         this.#starting--;
         const { length } = this.#bound;
-        // The script may wait for this one, and start another one then.
+        // The host's script may have waited for this Arbiter, and start another one now.
         if (this.#misses) setTimeout(() => this.#bound.length === length && this.#tellMissing(), LAST_START).unref();
       }),
     };
   }
 
-  /** Whether as many Arbiters have started as the predecessor has, and some of its sockets are left. */
+  /** Whether as many Arbiters have started as the predecessor had, none is starting, and some sockets are left. */
   get #misses(): boolean {
     return this.#starting === 0 && this.#bound.length >= this.#arbiters && this.#sockets.length > 0;
   }
@@ -183,13 +187,17 @@ export class Heritage {
     this.#tell({ fails: `it binds ${instead}, and not ${left}; to give up an address takes a restart` });
   }
 
-  /** Calls back with the ticket keys of the predecessor, each time that it tells of some, and with those that it has told of by now. */
+  /**
+   * Calls back with the ticket keys that the predecessor has told of by now, and then each time that it tells of some.
+   */
   onTickets(act: (news: News['tickets']) => void): void {
     this.#onTickets = act;
     if (this.#tickets.length > 0) act(this.#tickets.splice(0));
   }
 
-  /** Resolves when it has told of the first, or will not. */
+  /**
+   * Resolves when the predecessor has told of its first ticket keys, or never will. Keeps the process alive until then.
+   */
   async ticketsHeard(): Promise<void> {
     if (!this.#alone) this.#line.ref();
     await this.#ticketsCame;
@@ -201,7 +209,7 @@ export class Heritage {
     this.#tell({ tickets });
   }
 
-  /** Tells the predecessor what is served. */
+  /** Tells the predecessor which duties are served now. */
   serve(duties: readonly string[]): void {
     for (const serves of duties) {
       const index = this.#missing.indexOf(serves);
@@ -210,12 +218,15 @@ export class Heritage {
     }
   }
 
-  /** Tells the predecessor what soon will not be. */
+  /** Tells the predecessor which duties this process is about to give up. */
   leave(duties: readonly string[]): void {
     for (const leaves of duties) this.#tell({ leaves });
   }
 
-  /** Tells the predecessor why an Arbiter does not serve. Returns whether it waits for this process, and tells it to end now. */
+  /**
+   * Tells the predecessor why an Arbiter does not serve. Returns whether the predecessor still waits for this process;
+   * if so, it tells this process to end now.
+   */
   fail(name: string, { message }: Error): boolean {
     this.#tell({ fails: `its Arbiter '${name}' failed to start: ${message}` });
     return !this.#alone && this.#missing.length > 0;
@@ -228,7 +239,7 @@ export class Heritage {
   }
 
   #tell(news: Partial<News>): void {
-    // By its end, the descriptor may be another file's.
+    // Once the line has closed, its descriptor may be another file's.
     if (!this.#line.destroyed) system.write(this.#line, newsLine(news));
   }
 }
@@ -236,12 +247,15 @@ export class Heritage {
 function receive(env: NodeJS.ProcessEnv): Heritage | undefined {
   const text = env[HERITAGE_VARIABLE];
   if (text === undefined) return undefined;
-  // What this process starts is no successor.
+  // Removed, since a process that this one starts is no successor.
   delete env[HERITAGE_VARIABLE];
   return isSocket(LINE_FD) ? new Heritage(JSON.parse(text) as Bequest) : undefined;
 }
 
-/** A child of a successor may have got the variable, if it was started before this was loaded; it has got no descriptors. */
+/**
+ * Whether the descriptor is a socket. A child of a successor may have got the variable, if it was started before this
+ * module was loaded. It has got no descriptors.
+ */
 function isSocket(fd: number): boolean {
   try {
     return files.fstatSync(fd, { bigint: true }).isSocket();

@@ -1,4 +1,4 @@
-/* Where clients come in: sockets are bound, taken over, measured and given back. Nobody accepts here. */
+/* Where clients come in: sockets are bound, taken over and given back. The master accepts nothing. */
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { debugBind } from '../../debug.js';
@@ -15,7 +15,9 @@ import { bindError } from './bind-error.js';
 import { heritage } from './heritage.js';
 import { bindUnix, inodeOf, removeStaleSocket, removing } from './unix-socket.js';
 
-/** Where an Arbiter serves: a TCP address, the path of a Unix socket, or `fd://N` for an inherited one without a name. */
+/**
+ * Where an Arbiter serves: a TCP address, the path of a Unix socket, or `fd://N` for an inherited one without a name.
+ */
 export type BoundAddress = net.AddressInfo | string;
 
 /** A socket that the workers inherit. The master never listens on it, accepts from it or reads it. */
@@ -28,27 +30,31 @@ export interface Listener {
   readonly address: BoundAddress;
   /** Somebody else has opened it, a service manager for example: it is neither closed nor removed. */
   readonly foreign: boolean;
-  /** The process before this one has it too. */
+  /** It was handed down by the process before this one. */
   readonly inherited: boolean;
-  /** Closes the descriptor, and removes the file that was created. One that is foreign is left open. */
+  /** Closes the descriptor, and removes the file that was created. A foreign socket is left open. */
   close(): void;
   /** Closes the descriptor: another process serves the socket. */
   leave(): void;
 }
 
-/** Removes the files of Unix sockets that were left to another process, where nobody serves them: it has ended by now. */
+/**
+ * Removes the files of Unix sockets that were left to another process, if nobody serves them: that process has ended by
+ * now, too.
+ */
 export async function sweep(listeners: readonly Listener[]): Promise<void> {
   for (const { address, foreign } of listeners) {
-    // Of two that leave it to each other at the same time, at least the last one sees that.
+    // Two processes may leave a socket to each other at the same time. At least the last of them finds that nobody
+    // serves it.
     if (typeof address === 'string' && !foreign) await removeStaleSocket(address).catch(() => undefined);
   }
 }
 
-/** As Gunicorn: an address in use is tried five times, a second apart, so that a predecessor may finish. */
+/** As in Gunicorn: an address in use is tried five times, a second apart, so that a predecessor may finish. */
 export const BIND_ATTEMPTS = 5;
 export const BIND_INTERVAL = 1000;
 
-/** An address that is not a placeholder for others. */
+/** An address that does not stand for others. */
 type OwnAddress = Exclude<BindAddress, { readonly kind: 'systemd' }>;
 interface Place {
   readonly name: string;
@@ -56,7 +62,10 @@ interface Place {
   readonly address: OwnAddress;
 }
 
-/** Binds every address of the Arbiter of a name, or none: what was bound before a failure is closed again. Rejects with `ERR_BIND`. */
+/**
+ * Binds every address of the Arbiter of that name, or none: what was bound before a failure is closed again. Rejects
+ * with `ERR_BIND`.
+ */
 export async function openListeners(
   name: string,
   addresses: readonly BindAddress[],
@@ -71,7 +80,7 @@ export async function openListeners(
     }
     return open;
   } catch (error) {
-    // The failure that led here is the one that is told.
+    // Errors of this cleanup are dropped: the failure that led here is the one that is reported.
     const left = open.filter(({ inherited }) => inherited && heritage?.alone === false);
     closeListeners(
       open,
@@ -83,7 +92,10 @@ export async function openListeners(
   }
 }
 
-/** Closes all, but leaves those to another process that it serves. What fails of one of them is reported, and keeps none from being closed. */
+/**
+ * Closes all listeners. Those for which `isLeft` is true are left to another process that serves them. An error of one
+ * is reported, and keeps none of the others open.
+ */
 export function closeListeners(
   listeners: readonly Listener[],
   onError: OnError,
@@ -97,7 +109,10 @@ export function closeListeners(
   );
 }
 
-/** Which sockets were passed is known only now, and only to this process: a worker gets them as it gets all others. */
+/**
+ * The sockets that an address stands for. Which ones systemd has passed is known only now, and only to this process: a
+ * worker gets them as it gets all others.
+ */
 function placesOf(address: BindAddress): Place[] {
   const bind = formatAddress(address);
   if (address.kind !== 'systemd') return [{ name: bind, bind, address }];
@@ -112,7 +127,7 @@ function placesOf(address: BindAddress): Place[] {
   throw new ArbiterError('ERR_BIND', `cannot bind ${bind}: expected ${expected}, got none: ${came}`);
 }
 
-/** What the process before this one has bound for an address. */
+/** The sockets for an address that were handed down by the process before this one. */
 function inherit(name: string, address: BindAddress): Listener[] {
   if (!heritage) return [];
   const bind = formatAddress(address);
@@ -175,7 +190,9 @@ function bindEverywhere(port: number): BoundSocket {
   }
 }
 
-/** The address as the kernel has it: a Unix socket keeps the name that it was bound by. */
+/**
+ * The address as the kernel has it: a Unix socket keeps the name that it was bound by, also when its file is renamed.
+ */
 export function boundName(address: BoundAddress): BoundAddress {
   return typeof address === 'string' ? draftOf(address) : address;
 }

@@ -1,32 +1,41 @@
 import type { BoundAddress } from './listener.js';
 
-/** The queue of an address: clients that are connected, and that no worker has accepted yet. The system holds it. */
+/**
+ * The accept queue of an address, which the system holds: clients that are connected, and that no worker has accepted
+ * yet.
+ */
 export interface QueueStats {
   readonly address: BoundAddress;
   /** How many wait. Undefined where the system does not tell, as on macOS, and while nobody listens. */
   readonly waiting: number | undefined;
-  /** How many can wait: the option `backlog`, or `net.core.somaxconn` if that is less. Undefined where the system does not tell. */
+  /**
+   * How many can wait: the option `backlog`, or `net.core.somaxconn` if that is less. Undefined where the system does
+   * not tell.
+   */
   readonly backlog: number | undefined;
 }
 
-/** The same where both are known. */
+/** An accept queue of which both figures are known. */
 export interface QueueReport {
   readonly address: BoundAddress;
   readonly waiting: number;
   readonly backlog: number;
 }
 
-/** A crowd that comes at once is what a queue is for. So many looks in a row are none. */
+/** A burst is what a queue is for. A level that holds for this many looks in a row is more than a burst. */
 export const LOOKS = 3;
 
 /** What is remembered of a queue from look to look. */
 export interface Level {
   readonly high: boolean;
-  /** Looks in a row that contradict. */
+  /** How many looks in a row have contradicted `high`. */
   readonly looks: number;
 }
 
-/** Above half of its backlog for some looks in a row, a queue is high; then, until it was at a quarter or below for as many. */
+/**
+ * The level after a look. A queue becomes high after some looks in a row above half of its backlog, and normal again
+ * after as many at a quarter or below.
+ */
 export function nextLevel({ high, looks }: Level, waiting: number, backlog: number): Level {
   const contradicts = high ? waiting <= backlog / 4 : waiting > backlog / 2;
   if (!contradicts) return { high, looks: 0 };

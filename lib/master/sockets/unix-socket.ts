@@ -1,4 +1,7 @@
-/* The files of Unix sockets: one is taken when nobody serves it, gets its mode and owner before anybody can connect, and is removed while it is still ours. */
+/*
+ * The files of Unix sockets. A path is taken when nobody serves it. The file gets its mode and owner before anybody can
+ * connect, and is removed only while it is still this socket's.
+ */
 import { basename, dirname } from 'node:path';
 import { debugBind } from '../../debug.js';
 import { ArbiterError } from '../../errors.js';
@@ -23,13 +26,14 @@ export interface UnixSocket {
 }
 
 /**
- * It is bound by another name, and then renamed. libuv removes the name that it has bound when it closes a socket, also
- * when the file is somebody else's by then, or when another process goes on serving it.
+ * Binds a Unix socket by another name, and then renames it. When libuv closes a socket, it removes the name that it has
+ * bound, also when the file is somebody else's by then, or when another process goes on serving it.
  */
 export async function bindUnix({ path, mode, owner }: UnixAddress): Promise<UnixSocket> {
   const draft = draftOf(path);
   await removeStaleSocket(draft);
-  // Last of all: from this look to the bind there is no wait in which another one could take the path.
+  // Last of all: nothing is waited for between this check and the bind, so there is no pause in which the path is
+  // taken.
   await removeStaleSocket(path);
   const socket = system.bindUnix(draft);
   const { fd } = socket;
@@ -47,7 +51,10 @@ export async function bindUnix({ path, mode, owner }: UnixAddress): Promise<Unix
   }
 }
 
-/** Closes, and removes the file of a Unix socket, unless that is another one by now. It throws where the file cannot be removed, and has closed by then. */
+/**
+ * Returns what closes a Unix socket and removes its file, unless the path is that of another file by now. It closes
+ * first, and throws if the file cannot be removed.
+ */
 export function removing(path: string, inode: bigint | undefined, close: () => void): () => void {
   return once(() => {
     close();
@@ -68,16 +75,19 @@ function removeOwn(path: string, inode: bigint | undefined): void {
   if (inode === undefined) return;
   const found = files.lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found?.ino === inode) files.unlinkSync(path);
-  // Of a folder that is gone as a whole, nobody knows what has become of the file.
+  // If the whole folder is gone, nobody knows what has become of the file: `statSync` throws then.
   else if (found === undefined && !files.statSync(dirname(path)).isDirectory())
     throw new Error('its folder is none any more');
 }
 
-/** A socket file that nobody answers for was left by a killed process; anything else stays where it is. */
+/**
+ * Removes a socket file that nobody serves: a killed process has left it. Anything else stays where it is, and is an
+ * error.
+ */
 export async function removeStaleSocket(path: string): Promise<void> {
   const found = files.lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) {
-    // libuv says EACCES where the folder is missing.
+    // Throws ENOENT if the folder is missing, where libuv would say EACCES.
     files.statSync(dirname(path));
     return;
   }
@@ -90,7 +100,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
     debugBind('%s: stale socket file removed', path);
     files.unlinkSync(path);
   } else if (code !== 'ENOENT') {
-    // EAGAIN: somebody listens, and the queue is full.
+    // EAGAIN: somebody listens, and the accept queue is full.
     const inUse = code === undefined || code === 'EAGAIN';
     throw Object.assign(new Error(`${path}: ${code ?? 'in use'}`), { code: inUse ? 'EADDRINUSE' : code });
   }
@@ -99,11 +109,12 @@ export async function removeStaleSocket(path: string): Promise<void> {
 /** Whether a living process has a socket for this path, also one on which nobody listens yet. */
 export function isBoundFor(path: string): boolean {
   const name = basename(path);
-  // By another name of the folder, there may have been room for the one and not for the other.
+  // Both forms of the draft's name: which one it got depends on the length of the path, and that process may know the
+  // folder by another name.
   return isBound(dirname(path), [name, name + DRAFT, basename(draftOf(path))]);
 }
 
-/** Undefined when somebody accepts there, else the code of the refusal. */
+/** Resolves with undefined when somebody accepts there, otherwise with the code of the error. */
 function probe(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const client = system.connect(path);
