@@ -9,12 +9,15 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Sets the earliest of these times instead of what was set before; undefined is no time at all. */
+  /**
+   * Sets the alarm to the earliest of these times, instead of what was set before. Those that are undefined do not
+   * count; without any time there is no alarm.
+   */
   set(...times: readonly (number | undefined)[]): void {
     clearTimeout(this.#timer);
     const time = Math.min(...times.filter((time) => time !== undefined));
     if (time === Number.POSITIVE_INFINITY) return;
-    // Not unreferenced: it may be all that is left of a service whose workers all wait.
+    // Not unref()'d: where all slots wait for their workers, this timer may be all that keeps the process alive.
     this.#timer = setTimeout(this.#ring, asDelay(Math.max(1, time - performance.now())));
   }
 }

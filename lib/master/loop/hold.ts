@@ -1,18 +1,19 @@
 /**
- * WINCH: from the moment in which it begins, nobody is to serve, and clients wait. It is asked for at any time, and begins when the start, or a
- * reload that is under way, is over: those workers must be ready once. Who asks for workers meanwhile takes it back.
+ * A hold, which SIGWINCH asks for: while it is on, no worker is to serve, and clients wait. It may be asked for at any
+ * time, but begins only when the start, or a reload that is under way, is over: those workers must be ready once. To
+ * ask for workers, by a scale or a reload, takes it back.
  */
 export class Hold {
   readonly #tell: (what: 'hold' | 'resume') => void;
   #asked = false;
   #on = false;
 
-  /** @param tell - called when it begins (`hold`), and when it ends. */
+  /** @param tell - called when it begins (`hold`), and when it ends (`resume`). */
   constructor(tell: (what: 'hold' | 'resume') => void) {
     this.#tell = tell;
   }
 
-  /** Whether it goes on. */
+  /** Whether the hold is on. */
   get on(): boolean {
     return this.#on;
   }
@@ -21,7 +22,7 @@ export class Hold {
     this.#asked = true;
   }
 
-  /** The moment has come, if anybody has asked. */
+  /** Begins the hold, if it was asked for. To be called when it may begin. */
   begin(): void {
     if (!this.#asked) return;
     this.#asked = false;
@@ -30,7 +31,7 @@ export class Hold {
     this.#tell('hold');
   }
 
-  /** Workers are asked for. */
+  /** Workers are asked for: ends the hold, or drops the request for one. */
   end(): void {
     this.#asked = false;
     if (!this.#on) return;

@@ -1,6 +1,9 @@
-/* How one thing happens after another: a queue of turns, an alarm, signals, and the states. What a turn does stands elsewhere. */
+/*
+ * How one thing happens after another: a queue of turns, an alarm, signals, and the states. What a turn does is defined
+ * elsewhere.
+ */
 interface Wait {
-  /** The number of the last turn that was queued before it. */
+  /** The number of the last turn that was enqueued before this wait. */
   readonly after: number;
   readonly holds: () => boolean;
   readonly resolve: () => void;
@@ -23,7 +26,8 @@ export class Loop<Turn> {
   #turning = false;
 
   /**
-   * @param onFailure - told what a turn or its settling throws: the loop goes on. It must not throw. Without it, whoever enqueued the turn is told.
+   * @param onFailure - called with what a turn or its settling throws; the loop goes on. It must not throw. Without it,
+   * `enqueue` throws the error.
    */
   constructor(act: (turn: Turn) => void, settle: () => void, onFailure: (error: unknown) => void = rethrow) {
     this.#act = act;
@@ -41,7 +45,7 @@ export class Loop<Turn> {
         const turn = next;
         this.#acted++;
         this.#try(() => this.#act(turn));
-        // Also behind a turn that failed: what it has done counts.
+        // Also after a turn that failed: what it has done counts.
         this.#try(this.#settle);
         this.#answer();
       }

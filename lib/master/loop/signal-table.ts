@@ -1,17 +1,20 @@
 import { MOST_WORKERS } from '../../options/checks.js';
 import type { MasterSignal } from '../../options/types.js';
 
-/** What the signals of the master are for. */
+/** What signals to the master ask for. */
 export interface Orders {
   readonly scaleBy: (step: number) => void;
   readonly reload: () => unknown;
-  /** Until it is told otherwise, nobody serves. At the start, and in a reload, all must have been ready once. */
+  /**
+   * No worker serves, until workers are asked for again. During the start or a reload, it waits until all have been
+   * ready once.
+   */
   readonly hold: () => unknown;
-  /** What writes logs is told that their files have been moved away. */
+  /** The files of logs have been moved away: all that write logs are to open them anew. */
   readonly reopenLogs: () => void;
   readonly upgrade: () => unknown;
   readonly drain: () => void;
-  /** The second one kills. */
+  /** A second one kills. */
   readonly quit: () => void;
 }
 
@@ -28,13 +31,16 @@ const TABLE: Readonly<Record<MasterSignal, (orders: Orders) => unknown>> = {
   SIGUSR2: ({ upgrade }) => upgrade(),
 };
 
-/** Where nobody has sent it: the terminal is gone, or a window has another size. */
+/**
+ * What these two mean where the terminal has caused them, and nobody has sent them: the terminal is gone, or its window
+ * has another size.
+ */
 const OF_THE_TERMINAL: Readonly<Partial<typeof TABLE>> = {
   SIGHUP: ({ drain }) => drain(),
   SIGWINCH: () => undefined,
 };
 
-/** What would change something that ends. */
+/** Ignored during a stop, since they would change what ends. */
 const NOT_IN_A_STOP: readonly MasterSignal[] = ['SIGHUP', 'SIGTTIN', 'SIGTTOU', 'SIGWINCH', 'SIGUSR2'];
 
 export function obey(
@@ -46,7 +52,7 @@ export function obey(
   if (!stopping || !NOT_IN_A_STOP.includes(name)) act(orders);
 }
 
-/** How many workers there should be, of so many, after TTIN or TTOU. */
+/** The new target after TTIN or TTOU. */
 export function stepped(target: number, step: number): number {
   return Math.min(MOST_WORKERS, Math.max(1, target + step));
 }

@@ -4,7 +4,10 @@ import { system } from '../../system/system.js';
 
 type Occasion = MasterSignal | 'exit';
 
-/** What the Arbiters of this process do then, and the one listener of all: Node warns of more than ten, as of a leak. */
+/**
+ * What the Arbiters of this process do on an occasion, and the one listener for all of them: Node warns of more than
+ * ten listeners, as of a leak.
+ */
 interface Shared {
   readonly acts: Set<() => void>;
   readonly listener: () => void;
@@ -21,15 +24,18 @@ function sharedOf(occasion: Occasion): Shared {
   return made;
 }
 
-/** Has `act` done then. Returns what takes this back; with the last one of an occasion the listener goes. */
+/**
+ * Has `act` called on that occasion. Returns what takes this back; with the last `act` of an occasion, the listener is
+ * removed.
+ */
 function hear(occasion: Occasion, act: () => void): () => void {
   const { acts, listener } = sharedOf(occasion);
-  // A host may have removed all listeners that there were.
+  // The host may have removed all listeners that there were.
   if (!process.listeners(occasion as MasterSignal).includes(listener)) {
     if (occasion === 'exit') process.on(occasion, listener);
     else system.onSignal(occasion, listener);
   }
-  // The same function may be given twice.
+  // Wrapped, since the same function may be given twice.
   const own = (): void => act();
   acts.add(own);
   return () => {
@@ -47,7 +53,7 @@ export function installSignals(names: readonly MasterSignal[], enqueue: (name: M
   try {
     for (const name of names) installed.push(hear(name, () => enqueue(name)));
   } catch (error) {
-    // Node needs a pipe for the first one.
+    // Node needs a pipe for its first signal handler, which may fail.
     remove();
     throw error;
   }
@@ -55,11 +61,11 @@ export function installSignals(names: readonly MasterSignal[], enqueue: (name: M
 }
 
 /**
- * Runs `cleanup` when the host ends without `stop()`: by `process.exit`, an uncaught error, or a signal that
- * nobody handles. Returns what takes this back.
+ * Runs `cleanup` when the host ends without `stop()`: by `process.exit`, an uncaught error, or a signal that nobody
+ * handles. Returns what takes this back.
  *
- * signal-exit listens to signals to do so. A host that owns its signals gets no listener from us, not even
- * that one: there the exit event must do, and the guard for a death by signal.
+ * signal-exit listens to signals to do so. A host that owns its signals gets no listener for any signal from this
+ * library, not even that one. There the exit event takes its place, and the guard is there for a death by signal.
  */
 export function atHostExit(cleanup: () => void, ownsSignals: boolean): () => void {
   if (!ownsSignals) return onExit(cleanup);

@@ -1,6 +1,6 @@
 import { ArbiterError } from '../../errors.js';
 
-/** The life of an Arbiter. It is started once. */
+/** The states in the life of an Arbiter. It is started once. */
 export type ArbiterState = 'idle' | 'starting' | 'running' | 'reloading' | 'stopping' | 'stopped';
 
 /** The legal moves. */
@@ -27,7 +27,7 @@ const REFUSALS: Readonly<Record<ArbiterState, string>> = {
   stopped: 'the arbiter has stopped; make a new one',
 };
 
-/** What a method rejects with when it makes no sense now: because of a state, or for a reason of its own. */
+/** The error of a method that cannot be called now: because of a state, or for a reason of its own. */
 export function refusal(method: string, why: ArbiterState | (string & {})): ArbiterError {
   return new ArbiterError('ERR_STATE', `${method}: ${REFUSALS[why as ArbiterState] ?? why}`);
 }
