@@ -1,4 +1,4 @@
-/** Does it the first time only: a descriptor that was closed may be another's when it is closed once more. */
+/** Calls `act` the first time only. A descriptor that was closed may be another file's when it is closed once more. */
 export function once(act: () => void): () => void {
   let done = false;
   return () => {

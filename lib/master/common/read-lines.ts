@@ -1,7 +1,10 @@
 import type { Duplex } from 'node:stream';
 import { MAX_LINE } from '../../protocol/messages.js';
 
-/** Splits a stream into lines. A line beyond {@link MAX_LINE} is dropped whole, so that no worker can fill the master's memory. */
+/**
+ * Splits a stream into lines. A line that is longer than {@link MAX_LINE} before its end has come is dropped whole, so
+ * that no worker can fill the master's memory.
+ */
 export function readLines(stream: Duplex, onLine: (line: string) => void): void {
   let rest = '';
   let dropping = false;

@@ -1,15 +1,15 @@
 import { ArbiterError } from '../../errors.js';
 import { isOf, messageOf } from '../../serialized-error.js';
 
-/** Something that is to be undone, and what a message calls that. */
+/** Something that is to be undone, and how the message begins if that fails. */
 export type Step = readonly [what: string, undo: () => unknown];
 
 /** Where to report what could not be undone. */
 export type OnError = (error: ArbiterError) => void;
 
 /**
- * Undoes one thing after the other. Each step is guarded by itself: what one throws, or rejects with, is reported, and the next one is
- * done all the same. Never rejects.
+ * Undoes one step after the other. Each step is guarded by itself: what it throws, or rejects with, is reported, and
+ * the next one is done all the same. Never rejects.
  */
 export async function undoAll(steps: readonly Step[], onError: OnError): Promise<void> {
   for (const [what, undo] of steps) {
@@ -21,7 +21,7 @@ export async function undoAll(steps: readonly Step[], onError: OnError): Promise
   }
 }
 
-/** The same at once, for the last moments of a process: nothing is waited for. */
+/** The same at once, for the last moments of a process: no promise is waited for. */
 export function undoNow(steps: readonly Step[], onError: OnError): void {
   for (const [what, undo] of steps) {
     try {

@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import { closeQuietly, files } from '../../system/files.js';
 
 /**
- * Opens a file that has no name any more, so that nothing can be left behind, in the first folder that has room for it. Throws what
- * each of them said, with the code of the last.
+ * Opens a file that has no name any more, so that nothing can be left behind, in the first folder that has room for it.
+ * If none has, throws what each of them said, with the code of the last.
  *
- * @param size - so many bytes of zeros it has, which are written: what is only a hole has no place on the disk yet, or in the memory, and
- * a later write into it may fail.
+ * @param size - this many bytes of zeros are written to it. A hole would have no place on the disk, or in memory, yet,
+ * and a later write into it might fail.
  */
 export function openUnlinked(size = 0): number {
   const name = `prefork-${process.pid}-${process.hrtime.bigint().toString(36)}`;
   let cause: NodeJS.ErrnoException | undefined;
   const refusals: string[] = [];
-  // Memory where there is a file system of it: a write there never waits for a disk.
+  // The first folder is in memory, where the system has it: a write there never waits for a disk.
   for (const folder of ['/dev/shm', tmpdir()]) {
     const path = join(folder, name);
     let fd: number | undefined;
