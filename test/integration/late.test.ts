@@ -69,9 +69,11 @@ for (const { name, options } of classes()) {
     for (let round = 0; round < ROUNDS; round++) {
       const stream = await openStream(`${url}/deaf`);
       await host.call('reload');
-      assert.equal((await stream.over).whole, true);
+      const { whole } = await stream.over;
+      const [, { code }] = host.of('worker:exit').at(-1)?.args ?? assert.fail('nobody has ended');
+      // On a machine that has no CPU for it, a worker can be later than that, and is killed.
+      if (code === 0) assert.equal(whole, true, `round ${round}`);
     }
-    // On a machine that has no CPU for it, one can be later than that.
     const ended = host.of('worker:exit').filter(({ args: [, { code }] }) => code === 0);
     assert.ok(ended.length >= ROUNDS / 2, `${ended.length} of ${ROUNDS} ended by themselves`);
   });

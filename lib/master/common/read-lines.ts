@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import { MAX_LINE } from '../../protocol/messages.js';
 
 /**
- * Splits a stream into lines. A line that is longer than {@link MAX_LINE} before its end has come is dropped whole, so
- * that no worker can fill the master's memory.
+ * Splits a stream into lines. A line that is longer than {@link MAX_LINE} is dropped whole, so that no worker can fill
+ * the master's memory.
  */
 export function readLines(stream: Duplex, onLine: (line: string) => void): void {
   let rest = '';
@@ -13,7 +13,7 @@ export function readLines(stream: Duplex, onLine: (line: string) => void): void 
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() as string;
     for (const line of lines) {
-      if (!dropping && line !== '') onLine(line);
+      if (!dropping && line !== '' && line.length <= MAX_LINE) onLine(line);
       dropping = false;
     }
     if (rest.length > MAX_LINE) {

@@ -49,7 +49,7 @@ export class Candidate {
   readonly left: Set<string> = new Set();
   readonly ended: Promise<void>;
   /** The Arbiters of this process that it is to take over from. */
-  readonly #heirs: readonly Estate[];
+  readonly #succeeded: readonly Estate[];
   readonly #listeners: ReadonlySet<Listener>;
   readonly #cwd: string;
   readonly #child: Child;
@@ -60,11 +60,11 @@ export class Candidate {
   #patience: NodeJS.Timeout | undefined;
 
   /** Starts the command of this process again, with the sockets of these Arbiters. */
-  constructor(heirs: readonly Estate[]) {
-    this.#heirs = heirs;
-    this.#listeners = new Set(heirs.flatMap(({ listeners }) => listeners));
+  constructor(succeeded: readonly Estate[]) {
+    this.#succeeded = succeeded;
+    this.#listeners = new Set(succeeded.flatMap(({ listeners }) => listeners));
     this.#cwd = placeOf(origin.command[1]);
-    this.#child = launch(heirs, this.#cwd);
+    this.#child = launch(succeeded, this.#cwd);
     this.#line = this.#child.stdio[LINE_FD] as Duplex;
     this.ended = new Promise((resolve) => this.#child.once('exit', () => resolve()));
     if (this.#child.pid === undefined) return;
@@ -82,7 +82,7 @@ export class Candidate {
 
   /** Whether it is to serve what this Arbiter does. */
   succeeds(estate: Estate): boolean {
-    return this.#heirs.includes(estate);
+    return this.#succeeded.includes(estate);
   }
 
   /** Whether it was handed this socket. */
@@ -106,8 +106,8 @@ export class Candidate {
       const [cause] = (await once(child, 'error')) as [Error];
       throw failure(`it could not be started in ${this.#cwd}: ${cause.message}`, cause);
     }
-    const missing = this.#heirs.flatMap(dutiesOf);
-    const limit = bootLimit(this.#heirs);
+    const missing = this.#succeeded.flatMap(dutiesOf);
+    const limit = bootLimit(this.#succeeded);
     let timer: NodeJS.Timeout | undefined;
     let broken: NodeJS.Timeout | undefined;
     const all = new Promise<void>((resolve, reject) => {
@@ -159,7 +159,7 @@ export class Candidate {
       this.#stage = stage;
       clearTimeout(this.#patience);
       insist(this.#child, SIGNALS[stage]);
-      const limit = FAREWELL + (stage === 'drain' ? drainLimit(this.#heirs) : 0);
+      const limit = FAREWELL + (stage === 'drain' ? drainLimit(this.#succeeded) : 0);
       this.#patience = setTimeout(() => insist(this.#child, 'SIGKILL'), asDelay(limit));
     }
     await this.ended;
@@ -195,22 +195,22 @@ export function dutiesOf({ name, listeners }: Pick<Estate, 'name' | 'listeners'>
  * How long the new process may take until it serves, milliseconds: as long as the Arbiter that may take the longest.
  * Undefined for no limit, which is what a `bootTimeout` of 0 means.
  */
-function bootLimit(heirs: readonly Estate[]): number | undefined {
-  const limits = heirs.map(({ limits: { clocks } }) => clocks.bootTimeout);
+function bootLimit(succeeded: readonly Estate[]): number | undefined {
+  const limits = succeeded.map(({ limits: { clocks } }) => clocks.bootTimeout);
   return limits.includes(0) ? undefined : Math.max(...limits) + HOST_BOOT;
 }
 
-function drainLimit(heirs: readonly Estate[]): number {
-  return Math.max(...heirs.map(({ limits: { drainDelay, gracefulTimeout } }) => drainDelay + gracefulTimeout));
+function drainLimit(succeeded: readonly Estate[]): number {
+  return Math.max(...succeeded.map(({ limits: { drainDelay, gracefulTimeout } }) => drainDelay + gracefulTimeout));
 }
 
-function launch(heirs: readonly Estate[], cwd: string): Child {
-  const sockets = heirs.flatMap(({ name, listeners }) => listeners.map((listener) => ({ name, listener })));
+function launch(succeeded: readonly Estate[], cwd: string): Child {
+  const sockets = succeeded.flatMap(({ name, listeners }) => listeners.map((listener) => ({ name, listener })));
   const bequest: Bequest = {
     predecessor: process.pid,
-    arbiters: heirs.length,
+    arbiters: succeeded.length,
     tickets: hasTicketKeys(),
-    duties: heirs.flatMap(dutiesOf),
+    duties: succeeded.flatMap(dutiesOf),
     sockets: sockets.map(({ name, listener: { bind, address, foreign } }, index) => {
       const path = typeof address === 'string' && !foreign ? { path: address } : {};
       return { name, bind, fd: FIRST_SOCKET_FD + index, foreign, ...path };

@@ -126,9 +126,9 @@ export function upgradeIfAsked(): void {
 
 async function succeed(): Promise<number> {
   // Not the Arbiters that leave: their descriptors may be closed, or somebody else's by now.
-  const heirs = allEstates().filter(({ leaves }) => !leaves);
+  const staying = allEstates().filter(({ leaves }) => !leaves);
   // Set before anything is awaited: this process may be told to stop in the very turn that asks for the upgrade.
-  candidate = new Candidate(heirs);
+  candidate = new Candidate(staying);
   const next = candidate;
   try {
     // The candidate waits for the ticket keys before all else.

@@ -62,6 +62,7 @@ export async function endHungThread(
       ...(request && { request }),
     };
   } finally {
-    hold?.release();
+    // A thread that has recovered goes on.
+    hold?.release(!thread.terminated);
   }
 }

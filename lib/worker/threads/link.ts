@@ -49,6 +49,8 @@ export function linkToProcess(): ThreadLink {
     tell({ type: 'moved' });
   });
   let kept = false;
+  /** Answers that calls of `shared()` wait for. */
+  let sharing = 0;
   const renewals = new Renewals();
   orders.set('tickets', (order) => order.type === 'tickets' && renewals.bring(order.keys));
   orders.set('usr1', () => process.emit('SIGUSR1', 'SIGUSR1'));
@@ -90,11 +92,13 @@ export function linkToProcess(): ThreadLink {
       tell({ type: 'share', name, bytes });
       // The thread must not end while it waits, even if it waits for nothing else.
       port.ref();
+      sharing++;
       return new Promise((resolve) => {
         const onOrder = (order: ThreadOrder): void => {
           if (order.type !== 'shared' || order.name !== name) return;
           port.off('message', onOrder);
-          if (!kept) port.unref();
+          sharing--;
+          if (!kept && sharing === 0) port.unref();
           resolve(order.buffer);
         };
         port.on('message', onOrder);
