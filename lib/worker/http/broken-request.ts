@@ -4,10 +4,10 @@ import { access } from '../access/own.js';
 import { isOver, pendingOf, transportOf } from '../connections/connection.js';
 import { halfClose } from '../connections/half-close.js';
 
-/** What Node's server keeps on a connection. */
+/** What Node's HTTP server keeps on a connection. */
 interface Connection extends Socket {
   parser?: Parser | null;
-  /** The answer that is being written. */
+  /** The response that is being written. */
   _httpMessage?: (ServerResponse & { _headerSent?: boolean }) | null;
   server?: { headersTimeout: number; requestTimeout: number };
 }
@@ -22,7 +22,7 @@ export interface UnderWay {
   readonly response: ServerResponse;
 }
 
-/** As Node answers them, `_http_server.js`. */
+/** The same status lines as in Node's `_http_server.js`. */
 const STATUS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
@@ -30,21 +30,25 @@ const STATUS: Readonly<Record<string, string>> = {
 };
 const BAD_REQUEST = '400 Bad Request';
 
-/** So much is read behind a request that was refused: twice what the system's buffers hold by themselves, or so. Bytes. */
+/**
+ * How much is read and dropped behind a request that was refused: about twice what the system's socket buffers hold by
+ * default. Bytes.
+ */
 const MAX_REST = 1_048_576;
 
-/** While each turn of the loop brings something, so many are waited for at most. */
+/** For how many turns of the event loop a late request is waited for, at most, while each turn brings some data. */
 const TURNS = 50;
 
 type ClientError = NodeJS.ErrnoException;
 type List = (transport: Socket) => readonly UnderWay[];
 
 /**
- * A request is malformed or late, or its connection has failed. The answer is Node's, but for the end of the connection: that of
- * Node is a reset where something has come that was not read, and takes the answer away. RFC 9112, 9.6.
+ * Handles a malformed request, a request that timed out, or a connection that failed. The answer is the one that Node
+ * gives; only the end of the connection differs. Node closes with unread data in the socket, which makes a reset, and
+ * the reset takes the answer away from the client. RFC 9112, 9.6.
  *
- * @param own - the application's answer; it returns false if it has none.
- * @param underWay - what its handlers are busy with, of a connection.
+ * @param own - gives the application's answer; returns false if the application has none.
+ * @param underWay - lists the requests of a connection whose handlers have been called and whose answers are not done.
  */
 export function onClientError(
   error: ClientError,
@@ -63,14 +67,15 @@ export function onClientError(
 function answerError(error: ClientError, socket: Connection, underWay: List): void {
   const { _httpMessage: response, parser } = socket;
   const isCut = response?._headerSent && !response.writableEnded;
-  // A TLS handshake that failed has no parser, and nobody to read an answer.
+  // A connection whose TLS handshake failed has no parser, and nobody who could read an answer.
   if (!parser || !socket.writable || isCut) {
     socket.destroy(error);
     return;
   }
   const transport = transportOf(socket);
-  // What is wrong may be the rest of a request that has been answered, or stand behind the last one: another answer would be one to nothing. It may also stand behind a request that
-  // has been answered just now, in the same chunk, and whose answer still has the connection.
+  // The malformed bytes may be the rest of a request that has been answered, or may follow the last request of the
+  // connection. A further answer would then belong to no request. They may also follow, in the same chunk, a request
+  // that was answered just now and whose response is still assigned to the connection.
   const isRest = response?._headerSent === true && !(response.req.complete && response.writableFinished);
   const isAnswered = isOver(transport) || isRest || (parser.incoming?.complete === false && pendingOf(transport) === 0);
   if (!isAnswered) {
@@ -89,21 +94,25 @@ function answerError(error: ClientError, socket: Connection, underWay: List): vo
 }
 
 /**
- * A handler that is under way learns what it would from the end of its connection, and when it would: its client gets nothing from it. But the
- * connection has not come to its end, and no answer of it must be written there.
+ * Tells a handler that is under way what it would learn if its connection had closed, and at the same moment, since its
+ * client gets nothing from it any more. But the connection stays open for now, so the response is detached: nothing of
+ * it may be written there.
  */
 function abandon({ request, response }: UnderWay, socket: Connection): void {
   if (response.socket === socket) response.detachSocket(socket);
   setImmediate(() => {
     Object.assign(response, { destroyed: true, _closed: true });
     response.emit('close');
-    // Else this would destroy the connection.
+    // Without this replaced socket, `destroy()` would destroy the connection.
     Object.assign(request, { socket: Object.create(socket, { destroyed: { value: true } }) });
     request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
   });
 }
 
-/** So that the answer arrives, what follows is read and dropped; but who sends without end is not listened to for long. */
+/**
+ * Half-closes the connection, and reads and drops what follows, so that the answer arrives. A client that sends without
+ * end is cut off after {@link MAX_REST}.
+ */
 function closeBehindAnswer(socket: Connection): void {
   const { bytesRead } = socket;
   halfClose(socket);
@@ -113,12 +122,14 @@ function closeBehindAnswer(socket: Connection): void {
 }
 
 /**
- * The time of a request is over. Timers come before the poll phase: to a process that was busy, it may have come in time. So it is read
- * first, and served if it is complete. Who has not sent a byte asked for nothing, and gets no answer: the connection is just closed.
+ * Handles a request that has timed out. Timers run before the poll phase, so in a process that was busy the request may
+ * have arrived in time without being read. Therefore what has come is read first, and the request is served if it is
+ * complete. A client that has not sent a byte has asked for nothing: it gets no answer, and its connection is just
+ * closed.
  */
 function readFirst(socket: Connection, parser: Parser, answer: () => void): void {
   const { onIncoming } = parser;
-  /** What the time was for: the body of this request, or the head of the next. */
+  /** The request whose body was late; undefined where the head of the next request was late. */
   let request = parser.incoming?.complete === false ? parser.incoming : undefined;
   let hasCome = false;
   let turns = 0;
@@ -130,7 +141,7 @@ function readFirst(socket: Connection, parser: Parser, answer: () => void): void
   };
   if (request === undefined) parser.onIncoming = watch;
   const look = (bytes: number): void => {
-    // Gone, or given to the application.
+    // The connection has closed, or belongs to the application after an upgrade.
     if (socket.destroyed || socket.parser !== parser || request?.complete) return;
     if (socket.bytesRead > bytes && turns++ < TURNS) next();
     else if (hasCome) waitForBody();
@@ -139,10 +150,13 @@ function readFirst(socket: Connection, parser: Parser, answer: () => void): void
   };
   const next = (): void => {
     const { bytesRead } = socket;
-    // Of TLS, what has been decrypted is read a turn later.
+    // With TLS, decrypted data is read one turn of the loop later.
     setImmediate(() => setImmediate(() => look(bytesRead)));
   };
-  /** The head was in time. Node looks after this request no longer. */
+  /**
+   * The head came in time, but Node no longer enforces a timeout for this request: the body gets the rest of
+   * `requestTimeout`.
+   */
   const waitForBody = (): void => {
     hasCome = false;
     const { headersTimeout = 0, requestTimeout = 0 } = socket.server ?? {};

@@ -8,13 +8,19 @@ import { Lingering } from '../connections/lingering.js';
 import type { WorkerContext } from '../worker.js';
 import type { FedServer } from './server.js';
 
-/** How the connections of a worker end: those that have had their last answer linger, and those that are idle give room. */
+/**
+ * How the connections of a worker end. A connection that has had its last answer lingers; an idle one is closed to make
+ * room, or in a drain.
+ */
 export class Departures {
   readonly lingering: Lingering;
   readonly idle: IdleConnections;
   readonly #gracefulTimeout: number;
 
-  /** @param release - nothing more of a connection is served: its place is free. May be called twice. */
+  /**
+   * @param release - called when nothing more of a connection is served, so that its place is free. May be called
+   * twice.
+   */
   constructor(acceptor: Acceptor, { spec, tls, warn }: WorkerContext, release: (socket: Socket) => void) {
     const { workerConnections: limit, keepAlive } = spec.serving;
     this.#gracefulTimeout = spec.gracefulTimeout;
@@ -24,7 +30,7 @@ export class Departures {
   }
 
   watch(server: FedServer['server']): void {
-    // Of a connection, the session comes first.
+    // Of one connection, the 'session' event comes before 'secureConnection'.
     server.on('session', (session: Http2Session) => this.idle.addSession(session));
     server.on('secureConnection', (stream: TLSSocket) => {
       noteSecure(stream);
@@ -38,13 +44,13 @@ export class Departures {
     this.lingering.trim();
   }
 
-  /** The worker takes no more work. */
+  /** Begins the drain: the worker takes no more work. */
   drain(): void {
     this.lingering.hurry(this.#gracefulTimeout);
     this.idle.drain(this.#gracefulTimeout);
   }
 
-  /** All connections have closed. */
+  /** Stops the timers, once all connections have closed. */
   close(): void {
     this.idle.close();
   }

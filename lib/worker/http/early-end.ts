@@ -1,4 +1,7 @@
-/* What clients hear of a worker that ends before its answers do: of an error that nobody caught, a clock that ran out, an exit. */
+/*
+ * What clients are told when a worker ends before their answers are complete: after an uncaught error, a timeout, or an
+ * exit.
+ */
 import type { Acceptor } from '../accept/acceptor.js';
 import { refusalPage } from '../raw-response.js';
 import type { Answers } from '../requests/answers.js';
@@ -6,7 +9,10 @@ import { refuse, refuseNow, turnAway } from '../requests/refusal.js';
 import type { Timeout } from '../worker.js';
 import type { FedServer } from './server.js';
 
-/** What a timeout is told of: the first request that is served, and whether its client can still be answered. Undefined without one. */
+/**
+ * What the report of a timeout says: the oldest request in service, and whether its client can still be answered.
+ * Undefined if none is in service.
+ */
 export function overdueRequest(answers: Answers): Pick<Timeout, 'answered' | 'request'> | undefined {
   const [arrival] = answers.active();
   if (arrival === undefined) return undefined;
@@ -18,8 +24,9 @@ export function overdueRequest(answers: Answers): Pick<Timeout, 'answered' | 're
 }
 
 /**
- * Accepts no more, answers what is under way with `status` and what waits with 503, and closes the other connections. Resolves when all
- * have closed. A worker that does not serve yet has neither acceptor nor server.
+ * Accepts no more, answers requests in service with `status` and waiting ones with 503, and closes all other
+ * connections. Resolves when all connections have closed. A worker that does not serve yet has neither acceptor nor
+ * server.
  */
 export async function giveUp(
   answers: Answers,
@@ -28,7 +35,7 @@ export async function giveUp(
   fed: FedServer | undefined,
 ): Promise<void> {
   acceptor?.abandon();
-  // What was answered before is still on its way.
+  // These answers had ended before, and are still on their way to the clients.
   const answered = new Set(answers.sending());
   for (const { response, socket } of answers.active()) {
     answered.add(socket);
@@ -39,7 +46,10 @@ export async function giveUp(
   await acceptor?.close();
 }
 
-/** The process exits at once: answers past the streams what has no head yet. */
+/**
+ * For a process that exits at once: writes the answers that have no head yet directly to the descriptors, past the
+ * streams.
+ */
 export function answerPast(answers: Answers, status: 500 | 503): void {
   for (const { response, entry } of answers.active())
     if (refuseNow(response, status)) entry?.sentBeside(status, refusalPage(status).length);

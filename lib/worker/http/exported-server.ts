@@ -11,7 +11,7 @@ import type { WorkerContext } from '../worker.js';
 
 type Fields = Server & Record<string | symbol, unknown>;
 
-/** Options that Node keeps behind symbols of these names. */
+/** Options that Node keeps under symbols with these descriptions. */
 const HIDDEN: Readonly<Record<string, string>> = {
   uniqueHeaders: 'kUniqueHeaders',
   optimizeEmptyRequests: 'kOptimizeEmptyRequestsOption',
@@ -22,7 +22,7 @@ function hidden(server: object, description: string): unknown {
   return symbol && (server as Fields)[symbol];
 }
 
-/** Gives a server the options that the Arbiter has been given; all others stay its own. */
+/** Sets on a server the options that the Arbiter was given; all other options of the server stay as they are. */
 export function applyOptions(server: Server, options: HttpOptions): void {
   const model = http.createServer(options) as Fields;
   for (const [name, value] of Object.entries(options)) {
@@ -30,7 +30,7 @@ export function applyOptions(server: Server, options: HttpOptions): void {
     const key = symbol ?? name;
     (server as Fields)[key] = key in model ? model[key] : value;
   }
-  // A server has these two consistent when it is made.
+  // Node adjusts `headersTimeout` to `requestTimeout` like this when it makes a server.
   if (
     options.requestTimeout &&
     server.headersTimeout > options.requestTimeout &&
@@ -47,8 +47,9 @@ const PARSING = [
 const LIMITS = ['timeout', 'maxRequestsPerSocket', 'maxHeadersCount', 'requestTimeout', 'headersTimeout'] as const;
 
 /**
- * The options of a server that is not fed itself. Limits that are 0 are left out: that is what Fastify sets where it has been told nothing, and
- * would lift those of Node. How long connections are kept is the Arbiter's matter.
+ * The options of the application's server, for the server that is fed in its place. Limits that are 0 are left out:
+ * Fastify sets 0 where it was given no limit, and a 0 would lift the limits of Node. How long connections are kept is
+ * decided by the Arbiter's option.
  */
 export function optionsOf(server: Server): { options: ServerOptions; limits: Readonly<Record<string, unknown>> } {
   const fields = server as Fields;
@@ -59,13 +60,13 @@ export function optionsOf(server: Server): { options: ServerOptions; limits: Rea
   const options = pick(PARSING);
   for (const name of ['IncomingMessage', 'ServerResponse']) {
     const own = hidden(server, name);
-    // Those of HTTP/1.1 have these names in a server for HTTP/2.
+    // A server for HTTP/2 has these options, for its HTTP/1.1 requests, under the names with the prefix `Http1`.
     if (own) Object.assign(options, { [name]: own, [`Http1${name}`]: own });
   }
   return { options: options as ServerOptions, limits: pick(LIMITS) };
 }
 
-/** Whether the requests of a server are objects of classes of its own. */
+/** Whether a server was made with `IncomingMessage` or `ServerResponse` classes of its own. */
 function hasOwnClasses(server: Server): boolean {
   return ['IncomingMessage', 'ServerResponse'].some((name) => {
     const own = hidden(server, name);
@@ -73,10 +74,13 @@ function hasOwnClasses(server: Server): boolean {
   });
 }
 
-/** What an `http.Server` would set on the connections that it accepts, by its own options and those of the Arbiter. */
+/**
+ * The socket options that an `http.Server` would apply to the connections that it accepts: its own, overridden by those
+ * of the Arbiter.
+ */
 export function socketOptions(server: Server | undefined, options: HttpOptions): HttpOptions {
   const { noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = (server ?? {}) as Partial<Fields>;
-  // The server has it in seconds.
+  // Node keeps this option in seconds on the server, and takes it in milliseconds.
   const initialDelay = typeof keepAliveInitialDelay === 'number' ? keepAliveInitialDelay * 1_000 : 0;
   const own = server && { noDelay, keepAlive, keepAliveInitialDelay: initialDelay, highWaterMark };
   const all = { noDelay: true, keepAlive: false, keepAliveInitialDelay: 0, ...own, ...options };
@@ -87,7 +91,7 @@ export function socketOptions(server: Server | undefined, options: HttpOptions):
   };
 }
 
-/** What of a server has no effect here, by name. */
+/** A warning for each property of the exported server that has no effect, or less than expected. */
 function withoutEffect(server: Server, http2: boolean): string[] {
   const { maxConnections, pauseOnConnect } = server as Fields;
   return [
@@ -97,14 +101,14 @@ function withoutEffect(server: Server, http2: boolean): string[] {
   ];
 }
 
-/** For applications that take upgrades, in classes that serve none. */
+/** For an application that takes upgrades, in a worker class that serves none. */
 const NO_UPGRADES =
   "the application listens to 'upgrade' (WebSockets), and this worker class serves no upgrades, but plain requests: take the class 'async', -k async";
 
-/** What is told of an application whose server has more than its class serves. */
+/** How warnings are reported about an application whose server supports more than its worker class. */
 export interface Told {
   readonly warn: (message: string) => void;
-  /** The application waits for upgrades, or gets one, and the class serves none: told once. */
+  /** The application listens for upgrades, or an upgrade for it has come, and the class serves none. Warns once. */
   readonly onUnserved: () => void;
 }
 
@@ -120,12 +124,18 @@ export function toldOf(context: WorkerContext, upgrades: boolean): Told {
   };
 }
 
-/** Of a script it may listen and never need to, as that of `next start` does: there the first client tells. */
+/**
+ * A script may listen for upgrades without ever needing them, as `next start` does. So for a script the warning waits
+ * for the first client that asks for an upgrade.
+ */
 function wantsUpgrades(server: Server): boolean {
   return server.listenerCount('upgrade') > 0 && decodeScript(spec?.app ?? '') === undefined;
 }
 
-/** Where the first address is a Unix socket of the Arbiter's own, its path, which Node does not know of a descriptor. It was bound by its draft's name. */
+/**
+ * The path of the first address, if that is a Unix socket of the Arbiter's own; Node cannot tell it from a descriptor.
+ * The socket was bound under its draft name, which ends in {@link DRAFT}.
+ */
 const PATH = pathOf(spec?.locals[0] ?? '');
 
 function pathOf(local: string): string | null {
@@ -133,7 +143,10 @@ function pathOf(local: string): string | null {
   return Buffer.from(local, 'latin1').toString().slice(0, -DRAFT.length);
 }
 
-/** Has a server say of itself what holds of its worker: it has connections and an address, though it does not listen. */
+/**
+ * Makes a server report what holds for its worker: it is listening, and has an address and connections, although it
+ * never listens itself.
+ */
 function speakFor(server: Server, acceptor: Acceptor): void {
   const define = (name: string, value: unknown): void =>
     void Object.defineProperty(server, name, { value, writable: true, configurable: true });
@@ -149,11 +162,13 @@ function speakFor(server: Server, acceptor: Acceptor): void {
       code: 'ERR_SERVER_ALREADY_LISTEN',
     });
   });
-  // Node destroys them, with what is on its way to them. Also `close()` calls this.
+  // A client that sends `Expect` may hold its body back until the application asks for it, so the body is not waited
+  // for. too.
   define('closeIdleConnections', () => {
     for (const socket of acceptor.connections) closeKept(socket);
   });
-  // Node tells one that does not listen that it is not running; who hears that has often no other way on, and ends nothing.
+  // Node passes ERR_SERVER_NOT_RUNNING to the callback of a server that does not listen. Code that gets this error
+  // often goes no further, and ends nothing. So the callback gets no error.
   const { close } = server;
   define('close', (callback?: () => void) => close.call(server, callback && (() => callback())));
 }
@@ -162,11 +177,11 @@ function closeKept(socket: Socket): void {
   const { bytesRead } = socket;
   const isIdle = (): boolean => servedOf(socket) > 0 && pendingOf(socket) === 0 && socket.bytesRead === bytesRead;
   const stream = streamOf(socket);
-  // What has no parser is an upgrade, or speaks HTTP/2.
+  // A connection without a parser is an upgrade, or speaks HTTP/2.
   if (isIdle() && (stream as { parser?: unknown }).parser) closeIfIdle(stream, isIdle);
 }
 
-/** Begins to accept, for a server that is as one that listens by itself. */
+/** Begins to accept, for a server that then looks as if it listened itself. */
 export async function openFor(
   server: object,
   { own, beside }: Listener,
@@ -181,12 +196,18 @@ export async function openFor(
   if (exported && spec?.sockets !== 0) announce(exported);
 }
 
-/** Tells who waits for it that the server listens. Node's own listener has been called when it began to be fed. */
+/**
+ * Calls the application's 'listening' listeners. Node's own listener is left out: it was called when the server was
+ * made ready to be fed.
+ */
 function announce(server: Server): void {
   for (const listener of server.rawListeners('listening')) if (!isSetup(listener)) listener.call(server);
 }
 
-/** Without this a server would enforce none of its timeouts. Not by the event, which tells the application that there is an address. */
+/**
+ * Starts the timers without which a server enforces none of its timeouts. Node's listener is called directly: the
+ * 'listening' event would tell the application that the server has an address already.
+ */
 export function beginTimeouts(server: Server): void {
   const setup = server.rawListeners('listening').find(isSetup);
   if (setup) setup.call(server);

@@ -1,6 +1,6 @@
 /*
- * How a server of Node that never listens is fed with connections, and what becomes of what it tells. When a request is served is
- * said by requests/ and admission/.
+ * How a Node server that never listens is fed with connections, and what the worker does with the server's events.
+ * requests/ and admission/ decide when a request is served.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -43,14 +43,17 @@ import { createServer, type FedServer } from './server.js';
 import { isTimed, listenToOthers } from './special-requests.js';
 import { WebSockets } from './websockets.js';
 
-/** What a worker has room for: connections, or requests of connections that may wait without a place. */
+/**
+ * What a place, one unit of {@link HttpWorker.capacity}, is for: a connection, or a request. With `'requests'`, a
+ * connection may stay open without a place.
+ */
 export type Places = 'connections' | 'requests';
 
 /**
- * An acceptor, an `http.Server` that it feeds, and the application's handler.
+ * An HTTP worker: an acceptor, an `http.Server` that the acceptor feeds, and the application's handler.
  *
- * To serve another type of application, override {@link HttpWorker.createListener}; to do something around each request,
- * {@link HttpWorker.handle}.
+ * To serve another type of application, override {@link HttpWorker.createListener}. To do something around each
+ * request, override {@link HttpWorker.handle}.
  */
 export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** How many requests, or connections, this worker holds at once. */
@@ -59,7 +62,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   protected abstract readonly places: Places;
   /** Whether an application's own protocol may take a connection over. */
   protected readonly upgrades: boolean = false;
-  /** Whether it takes no more work: answers close their connections. */
+  /** Whether this worker takes no more work, so that each answer closes its connection. */
   protected get draining(): boolean {
     return departure.hasBegun;
   }
@@ -85,19 +88,25 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   };
 
   /**
-   * Makes a listener of the application, or several for upgrades and the like; called once, after `init`. What it throws is
-   * a failure to load the application.
+   * Makes a listener of the application, or several for upgrades and the like. It is called once, after `init`. An
+   * error that it throws is a failure to load the application.
    */
   protected createListener(app: App): Listener | RequestListener | Promise<Listener | RequestListener> {
     return createListener(app);
   }
 
-  /** Serves one request. What it throws or rejects with is a failure of this request alone: 500, if nothing was sent. */
+  /**
+   * Serves one request. If it throws or rejects, only this request fails: its client gets a 500, if nothing was sent
+   * yet.
+   */
   protected handle(request: IncomingMessage, response: ServerResponse): unknown {
     return this.#request?.(request, response);
   }
 
-  /** Whether a request is served at all; one that is not gets no answer. Without keep-alive, that is the first one of its connection. */
+  /**
+   * Whether a request is served at all. A request that is not admitted gets no answer. Without keep-alive, only the
+   * first request of a connection is admitted.
+   */
   protected admit(request: IncomingMessage): boolean {
     return this.options.keepAlive > 0 || isStream(request) || servedOf(connectionOf(request)) === 0;
   }
@@ -105,16 +114,22 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /** What the class does to each response before the handler sees it. */
   protected prepare(_response: ServerResponse): void {}
 
-  /** Whether the connection ends with this answer. Asked when its head is written; only of HTTP/1. */
+  /**
+   * Whether the connection ends with this answer. It is asked when the head of the answer is written, and only for
+   * HTTP/1.
+   */
   protected closes(response: ServerResponse): boolean {
-    // To Node, a time of 0 means for ever.
+    // Node takes a keep-alive timeout of 0 as no limit.
     if (this.options.keepAlive === 0) return true;
-    // Mostly neither, and this is asked for each answer.
+    // This runs for each answer; mostly the worker does not drain and nobody waits, so that is checked first.
     if (!this.draining && this.#answers.crowd?.isWaiting !== true) return false;
     return this.isLast(response) && (this.draining || this.#answers.crowd?.giveWay() === true);
   }
 
-  /** @internal Whether no other request of its connection waits behind this answer: it would get none after a close. */
+  /**
+   * @internal Whether no other request of its connection waits behind this answer. Such a request would get no answer
+   * if the connection closed now.
+   */
   protected isLast(response: ServerResponse): boolean {
     return this.#answers.isLast(response);
   }
@@ -122,7 +137,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   /**
    * What the class does after each response.
    *
-   * @param _began - when its request got its place, of `performance.now()`; 0 where {@link HttpWorker.places} are those of connections.
+   * @param _began - when its request got its place, of `performance.now()`; 0 where {@link HttpWorker.places} are those
+   * of connections.
    * @param _ended - when it ended: now.
    */
   protected finish(_response: ServerResponse, _began: number, _ended: number): void {}
@@ -142,14 +158,15 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       onBroken: (client = 'a client', { message }) =>
         this.context.warn('pipelining', `an HTTP/2 connection of ${client} broke a limit, and was ended: ${message}`),
     });
-    // Else Node drops the answer to a client that has ended its side.
+    // Otherwise Node drops the answer to a client that has half-closed its connection.
     if (allowHalfOpen) Object.assign(fed.server, { httpAllowHalfOpen: true });
     const heard = fed.server.listenerCount('connection');
     const told = toldOf(this.context, this.upgrades);
     this.#request = listenToOthers(fed, listener, {
       ...{ upgrades: this.upgrades, http2, onUnserved: told.onUnserved },
       onRequest: (request, response) => this.#serve(request, response, this.#handle),
-      // Whether its body comes is for the application to say.
+      // A client that sends `Expect` may hold its body back until the application asks for it, so the body is not
+      // waited for.
       serve: (request, response, answer) => this.#serve(request, response, answer, false),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
@@ -189,7 +206,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     else this.#answers.admitAll();
     this.#fed = fed;
     this.#departures = departures;
-    // Of what serves much per second, the record must not be what costs.
+    // A worker that serves many requests per second must not spend its time on writing the scoreboard.
     if (this.places === 'connections') this.context.slot.defer();
     else this.context.slot.deferRepeated();
     this.#acceptor = acceptor;
@@ -245,21 +262,26 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     }
   }
 
-  /** The time of a connection that is kept is over, or one that the application has set. */
+  /**
+   * A timeout of a connection has passed: that of an idle keep-alive connection, or one that the application has set.
+   */
   #onTimeout(stream: Socket, heard: boolean): void {
     const socket = transportOf(stream);
     const { bytesRead } = socket;
-    // As Node does it: what nobody listens to ends the connection.
+    // As in Node: where no listener handles the timeout, the connection is closed.
     if (heard && !this.draining) return;
     if (pendingOf(socket) === 0) closeIfIdle(stream, () => socket.bytesRead === bytesRead);
     else if (!heard && !this.#answers.of(socket).some(({ response }) => isTimed(response))) stream.destroy();
   }
 
-  /** @param whole - whether its body is waited for, where that needs no place. */
+  /**
+   * @param whole - whether the worker waits for the body before the request asks for a place. Only classes whose places
+   * are for requests do so.
+   */
   #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener, whole = true): void {
     const socket = connectionOf(request);
     const pending = countPending(socket, 1);
-    // HTTP/2 has a limit of its own, which clients know: see createServer.
+    // HTTP/2 has a limit of its own, which is announced to clients: see createServer.
     if (pending > MAX_PENDING && !isStream(request)) {
       cutOff(socket, pending, this.context.warn);
       return;
@@ -267,7 +289,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     const admitted = !isOver(socket) && this.admit(request);
     markServed(socket);
     if (!admitted) {
-      // More of what nobody reads may come.
+      // The client may still send data that nobody will read.
       this.#departures?.lingering.guard(streamOf(socket));
       return;
     }

@@ -11,12 +11,12 @@ import { applyOptions, beginTimeouts, optionsOf } from './exported-server.js';
 import { headerListPairs } from './header-count.js';
 
 export interface ServerSettings {
-  /** Those that the Arbiter has been given. */
+  /** The `http` options that the Arbiter was given. */
   readonly http: HttpOptions;
-  /** Milliseconds; for a server that has none of its own. */
+  /** Milliseconds, for a server that has no `keepAliveTimeout` of its own. */
   readonly keepAlive: number;
   readonly tls: TlsOptions | undefined;
-  /** Calls back with other ticket keys than those in `tls`. */
+  /** Calls back with new ticket keys, each time they replace the current ones. */
   readonly onTicketKeys: (take: (keys: Uint8Array) => void) => void;
   readonly http2: boolean;
   readonly listener: Pick<Listener, 'own' | 'beside'>;
@@ -25,19 +25,22 @@ export interface ServerSettings {
 
 /** A server that is fed with connections and never listens. */
 export interface FedServer {
-  /** What has the listeners. */
+  /** The server that has the listeners. */
   readonly server: http.Server | https.Server | Http2SecureServer;
-  /** What gets the connections: the same, or what does TLS in front of it. */
+  /** The server that gets the connections: the same one, or the TLS server in front of it. */
   readonly front: FedServer['server'];
   /** Asks HTTP/2 clients to send no further requests on their connections. */
   drain(): void;
 }
 
-/** The server for what is spoken. Modules that plain HTTP does not need are loaded when they are. */
+/**
+ * Makes the server for the protocols that are spoken. Modules that plain HTTP does not need are loaded only when
+ * needed.
+ */
 export async function createServer(settings: ServerSettings): Promise<FedServer> {
   const { tls } = settings;
   if (tls === undefined) return serverFor(settings);
-  // Not as an option: the server would keep them.
+  // The keys are not passed as an option, because the server would keep a reference to them.
   const { ticketKeys, ...rest } = tls;
   const fed = await serverFor({ ...settings, tls: rest });
   let keys: Uint8Array | undefined = ticketKeys;
@@ -68,9 +71,11 @@ async function serverFor(settings: Omit<ServerSettings, 'onTicketKeys'>): Promis
     server = http.createServer(rest);
   } else if (http2) {
     const { createSecureServer } = await import('node:http2');
-    // Beyond that, a client waits, or is told to repeat, where of HTTP/1.1 the connection would have to be cut. RFC 9113, 5.1.2.
+    // Beyond this limit an HTTP/2 client waits, or is told to repeat its request; an HTTP/1.1 connection would have to
+    // be cut. RFC 9113, 5.1.2.
     const limits = { maxConcurrentStreams: MAX_PENDING, ...(rest as { settings?: object }).settings };
-    // Its types know requests of its own only; the listener gets the compatible ones.
+    // The types of `node:http2` know only its own requests, hence `as never` below; the listener gets the compatible
+    // ones.
     const count = maxHeadersCount ?? (copied?.limits['maxHeadersCount'] as number | undefined);
     const pairs = count !== undefined && { maxHeaderListPairs: headerListPairs(count) };
     const secure = createSecureServer({ ...pairs, ...rest, ...tls, settings: limits, allowHTTP1: true } as never);
@@ -84,18 +89,21 @@ async function serverFor(settings: Omit<ServerSettings, 'onTicketKeys'>): Promis
     server = createHttpsServer({ ...rest, ...tls });
   }
   if (maxHeadersCount !== undefined) (server as http.Server).maxHeadersCount = maxHeadersCount;
-  // A server that speaks HTTP/2 too does not take these as options, but has them as properties.
+  // A server that also speaks HTTP/2 does not take these as options, but does have them as properties.
   const { keepAliveTimeout, headersTimeout, requestTimeout, connectionsCheckingInterval } = rest;
   const properties = { keepAliveTimeout, headersTimeout, requestTimeout, connectionsCheckingInterval };
   for (const [name, value] of Object.entries({ ...copied?.limits, ...properties })) {
     if (value !== undefined) Object.assign(server, { [name]: value });
   }
-  // It never listens itself; without this event it would enforce none of its timeouts.
+  // The server never listens itself, and without this event it would enforce none of its timeouts.
   server.emit('listening');
   return { server, front: server, drain: () => sessions?.drain() };
 }
 
-/** Does TLS in front of a server without: that one gets what comes out, as Node's documentation of 'connection' allows. */
+/**
+ * Puts a TLS server in front of a plain one. The plain server gets the decrypted stream as a connection, as Node's
+ * documentation of 'connection' allows.
+ */
 async function createTlsFront(server: http.Server, tls: TlsOptions): Promise<https.Server> {
   const { createServer: createHttpsServer } = await import('node:https');
   const front = createHttpsServer(tls).removeAllListeners('secureConnection');

@@ -19,30 +19,33 @@ import { limitHeaders, nameOverflow } from './header-count.js';
 import type { FedServer } from './server.js';
 import { decideUpgrades } from './upgrades.js';
 
-/** What a worker does with what comes to its server. */
+/** What a worker does with the events of its server. */
 export interface OtherRequests {
   /** Whether an application's own protocol may take a connection over. */
   readonly upgrades: boolean;
   readonly http2: boolean;
   /** Serves a plain request. */
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Serves what is answered like a plain request. */
+  /** Serves a request that is answered like a plain one: `Expect`. */
   readonly serve: (request: IncomingMessage, response: ServerResponse, answer: RequestListener) => void;
-  /** What has begun of a connection, and is not at its end. */
+  /** The requests of a connection whose handlers have been called and whose answers have not ended. */
   readonly underWay: (transport: Socket) => readonly UnderWay[];
-  /** An upgrade is for the application, and is served as a plain request. */
+  /** An upgrade was meant for the application, and is served as a plain request instead. */
   readonly onUnserved: () => void;
-  /** A connection is given to the application. */
+  /** The connection of a request is handed over to the application. */
   readonly onGiven: (request: IncomingMessage, stream: Duplex) => void;
-  /** A time is over. `heard`: the application has a listener that was told, and decides. */
+  /** A timeout of a connection has passed. `heard`: the application has a listener, which was called and decides. */
   readonly onTimeout: (stream: Socket, heard: boolean) => void;
-  /** What requests may come on. */
+  /** The connections on which requests may come. */
   readonly connections: () => Iterable<Socket>;
 }
 
 const EVENTS = ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError'] as const;
 
-/** On what has come here before: an application may emit it once more, to have it served as another request. */
+/**
+ * Marks a request or response that has come here before. An application may emit it once more, to have it served as
+ * another kind of request.
+ */
 const SEEN: unique symbol = Symbol('seen');
 type Seen = { [SEEN]?: true };
 
@@ -50,8 +53,9 @@ type Seen = { [SEEN]?: true };
 type Answering = Duplex & { readonly _httpMessage?: { _onPendingData(bytes: number): void } | null };
 
 /**
- * Stands in front of the application's listeners: of requests, upgrades, tunnels, expectations, timeouts and malformed requests. Without a
- * listener, Node serves an upgrade like any request, as RFC 9110, 7.8 allows. Returns what calls those of requests.
+ * Puts the worker in front of the application's listeners for requests, upgrades, CONNECT tunnels, expectations,
+ * timeouts and malformed requests. Without an upgrade listener, Node serves an upgrade like any request, as RFC 9110,
+ * 7.8 allows. Returns the function that calls the application's request listeners.
  */
 export function listenToOthers(fed: FedServer, listener: Listener, worker: OtherRequests): RequestListener {
   const { server } = fed;
@@ -65,7 +69,8 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
     const { socket } = request as { socket?: { server?: unknown } };
     if ((subject as Seen)[SEEN] || ownerOf(subject as ServerResponse)) return false;
     if (!('stream' in request || socket?.server === server)) return false;
-    // What is served gets a mark of its own, that of the head; one more would cost.
+    // A response that is served is recognised by the owner of its head, so it gets no second mark: that would cost
+    // time.
     if (subject === request) (subject as Seen)[SEEN] = true;
     return true;
   };
@@ -79,11 +84,11 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   const give = (event: string) => {
     return (request: IncomingMessage, socket: Duplex, head: Buffer): unknown => {
       if (!isNew(request, request)) return application.call(event, request, socket, head);
-      // Node has taken its own listeners away, and the application may not have got to set its one.
+      // Node has removed its own listeners, and the application may not have added its error listener yet.
       socket.on('error', () => undefined);
       markServed(transportOf(request.socket));
       if (event === 'connect' && !(worker.upgrades && application.hears(event))) return refuseTunnel(request, socket);
-      // On Node 20 the context here is that of the parser, which is another connection's next.
+      // On Node 20 the async context here is that of the parser, which may belong to another connection next.
       const context = new AsyncResource('PREFORKUPGRADE');
       const hand = (): void => {
         worker.onGiven(request, socket);
@@ -96,10 +101,10 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
         );
       };
       if (pendingOf(transportOf(socket)) === 0) return hand();
-      // A tunnel: an upgrade would have been ignored.
+      // This is a tunnel; an upgrade behind unanswered requests would have been ignored.
       return allAnswered(socket as Socket).then(() => {
         if (!socket.writable) return halfClose(socket as Socket);
-        // Node has set that of a connection that waits for its next request.
+        // Node has set the timeout of a connection that waits for its next request.
         (socket as Socket).setTimeout((server as { timeout?: number }).timeout ?? 0);
         hand();
       });
@@ -107,7 +112,8 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   };
   const refuseTunnel = async (request: IncomingMessage, socket: Duplex): Promise<void> => {
     if (pendingOf(transportOf(socket)) > 0) await allAnswered(socket as Socket);
-    // RFC 9110, 9.3.6: a server that is no proxy. The answer before may have been the last of the connection.
+    // RFC 9110, 9.3.6: this server is no proxy. If the answer before was the last of the connection, nothing can be
+    // written.
     if (socket.writable) {
       socket.write('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       access?.refused(transportOf(socket), 501, request);
@@ -127,12 +133,13 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
     return inFront(event, (request, response) => worker.serve(request, response, answer));
   };
 
-  // To an answer of Node's own the class could do nothing.
+  // Hold this event: otherwise Node would answer by itself, and the worker class could not act on that answer.
   application.hold('checkExpectation');
-  // With HTTP/2, CONNECT is an event of requests.
+  // With HTTP/2, CONNECT comes as a 'request' event.
   if (!worker.http2) application.hold('connect');
   fed.front.prependListener('secureConnection', noteSecure);
-  // First: the question for upgrades is asked once more of a connection, and expects its own function there.
+  // limitHeaders must come first: decideUpgrades asks its question again on a connection that has had it, and
+  // recognises it by its own function in `onIncoming`.
   limitHeaders(fed);
   decideUpgrades(fed, application, listener, worker);
   const emit = standInFront(server as EventEmitter, {
@@ -143,7 +150,8 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
     ...(!worker.http2 && { connect: give('connect') }),
     clientError: (error: Error, socket: Socket) =>
       onClientError(nameOverflow(error, socket), socket, ownClientError, worker.underWay),
-    // Node answers it by itself: it is more than `maxRequestsPerSocket`. Behind an answer that says `close`, nothing is sent.
+    // A request beyond `maxRequestsPerSocket`, which Node answers itself. After an answer with `close`, Node sends
+    // nothing.
     dropRequest: (request: IncomingMessage, socket: Socket) => {
       const transport = transportOf(socket);
       access?.follow(socket);
@@ -160,9 +168,10 @@ export function listenToOthers(fed: FedServer, listener: Listener, worker: Other
   return own ? listener.request : answerWith('request', answerNotFound);
 }
 
-/** Some requests of a connection that has no parser any more have no answer: resolves when each has one, or has been given up. */
+/** Waits until each request of a connection that has lost its parser has been answered, or given up. */
 async function allAnswered(socket: Socket): Promise<void> {
-  // With the parser, Node has taken away what told the answer under way to go on. This is that, with nothing new to count.
+  // Along with the parser, Node has removed the 'drain' listener that tells the answer under way to go on. This
+  // replaces it, without any new bytes to count.
   const goOn = (): void => (socket as Answering)._httpMessage?._onPendingData(0);
   socket.on('drain', goOn);
   await settled(transportOf(socket));
@@ -174,7 +183,7 @@ function refuseExpectation(_request: IncomingMessage, response: ServerResponse):
   response.writeHead(417, { 'Content-Length': 0 }).end();
 }
 
-/** Whether the application has a listener for its timeout. */
+/** Whether the application has a listener for a timeout of this request or response. */
 export function isTimed(response: ServerResponse): boolean {
   const { req } = response;
   return response.listenerCount('timeout') > 0 || (!req.complete && req.listenerCount('timeout') > 0);

@@ -6,8 +6,8 @@ import type { Listener } from '../handlers/listener.js';
 import type { FedServer } from './server.js';
 
 /**
- * What general clients offer to everybody, without knowing the application: HTTP/2 without TLS (`curl --http2`, Java's HttpClient),
- * and TLS within HTTP, RFC 2817.
+ * What general-purpose clients offer to every server, without knowing the application: HTTP/2 without TLS
+ * (`curl --http2`, Java's HttpClient), and TLS within HTTP, RFC 2817.
  */
 const OFFERS = /^(?:h2c?|http\/[\d.]+|tls\/[\d.]+)$/i;
 
@@ -20,8 +20,8 @@ export function isWebSocket(request: IncomingMessage): boolean {
 }
 
 /**
- * Whether an upgrade can be meant for the application. All others are offers that a server may ignore, RFC 9110, 7.8: it answers the
- * request that came with them.
+ * Whether an upgrade can be meant for the application. Any other is an offer that a server may ignore, RFC 9110, 7.8:
+ * the server then answers the request itself.
  */
 export function isForApplication(request: IncomingMessage): boolean {
   return tokensOf(request).some((token) => token !== '' && !OFFERS.test(token));
@@ -33,19 +33,20 @@ type Deciding = Server & { shouldUpgradeCallback?: Decide };
 interface UpgradesOf {
   readonly upgrades: boolean;
   readonly connections: () => Iterable<Socket>;
-  /** The application would take this one, and the class gives none. */
+  /** The application would take this upgrade, but the worker class serves none. */
   readonly onUnserved: () => void;
 }
 
 /**
- * Decides which upgrades Node gives to the application. From 24.9 on it asks for each, before that only whether anybody listens, and has taken
- * the connection out of the parser's hands when it tells. There its parser is asked in between: what comes as no upgrade is a plain request
- * with a body, keep-alive and all.
+ * Decides which upgrades Node hands to the application. From 24.9 on, Node asks a callback for each one. Before that,
+ * Node only checks whether anybody listens, and has detached the parser by the time it emits the event. On those
+ * versions the question is therefore asked inside the parser: an upgrade that is declined becomes a plain request, with
+ * its body and keep-alive.
  *
- * So is one behind requests of its connection that have no answer yet: it would be answered in front of them, and their answers would get into its
- * midst. RFC 9110, 7.8 allows to ignore it.
+ * An upgrade behind unanswered requests of its connection is declined too. Otherwise it would be answered before them,
+ * and their answers would end up in the midst of its protocol. RFC 9110, 7.8 allows a server to ignore it.
  *
- * @param listener - the application's, which may decide.
+ * @param listener - the application's, which may decide by itself.
  */
 export function decideUpgrades(
   { server, front }: FedServer,
@@ -72,15 +73,15 @@ export function decideUpgrades(
   });
 }
 
-/** What Node decides by itself, where it decides. */
+/** Node's own callback; undefined in versions that have none. */
 function defaultDecision(): Decide | undefined {
   return (createServer() as Deciding).shouldUpgradeCallback;
 }
 
-/** The option of that name, or on older versions of Node a property that the application has set. */
+/** The option of that name, or, on older versions of Node, a property that the application has set. */
 function ownDecision(server: Deciding | undefined): Decide | undefined {
   const own = server?.shouldUpgradeCallback;
-  // Each server has a function of its own, of the same text.
+  // Node makes a new default function for each server, always of the same text.
   return String(own) === String(defaultDecision()) ? undefined : own;
 }
 
@@ -88,10 +89,13 @@ interface Parser {
   onIncoming: ((request: IncomingMessage & { upgrade?: boolean }, keepAlive: boolean) => unknown) | null;
   [NEXT]?: Parser['onIncoming'];
 }
-/** What is behind the question. */
+/** The `onIncoming` that was there before the question. */
 const NEXT: unique symbol = Symbol('next');
 
-/** `onIncoming` of a connection's parser is called with the head of each request: the same from Node 20 to 24.8. */
+/**
+ * Puts the question in front of `onIncoming` of a connection's parser, which is called with the head of each request.
+ * It is the same from Node 20 to 24.8.
+ */
 function createQuestion(decide: Decide): (stream: Socket) => void {
   const question: NonNullable<Parser['onIncoming']> = function (this: Parser, request, keepAlive) {
     if (request.upgrade && request.method !== 'CONNECT' && !decide(request)) request.upgrade = false;
