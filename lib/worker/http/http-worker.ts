@@ -104,8 +104,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   /**
-   * Whether a request is served at all. A request that is not admitted gets no answer. Without keep-alive, only the
-   * first request of a connection is admitted.
+   * Whether a request is served at all; if not, it gets no answer. Without keep-alive, only the first of a connection
+   * is.
    */
   protected admit(request: IncomingMessage): boolean {
     return this.options.keepAlive > 0 || isStream(request) || servedOf(connectionOf(request)) === 0;
@@ -274,10 +274,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     else if (!heard && !this.#answers.of(socket).some(({ response }) => isTimed(response))) stream.destroy();
   }
 
-  /**
-   * @param whole - whether the worker waits for the body before the request asks for a place. Only classes whose places
-   * are for requests do so.
-   */
+  /** @param whole - whether the body is waited for first, in classes whose places are for requests. */
   #serve(request: IncomingMessage, response: ServerResponse, answer: RequestListener, whole = true): void {
     const socket = connectionOf(request);
     const pending = countPending(socket, 1);

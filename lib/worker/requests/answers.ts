@@ -1,5 +1,6 @@
 /*
- * What becomes of a request from when its head is here until its answer is sent or given up. Whether it may begin is for admission/ to say.
+ * What happens to a request from the arrival of its head until its answer is sent or given up. admission/ decides when
+ * it may begin.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -26,25 +27,26 @@ import { cameAt, waitOf } from './wait.js';
 
 export interface AnswersOptions {
   readonly context: WorkerContext;
-  /** What the class does before the handler is called, and when an answer no longer takes its time. */
+  /** What the worker class does before the handler is called, and when a request no longer counts as served. */
   readonly prepare: (response: ServerResponse) => void;
   readonly finish: (response: ServerResponse, began: number, ended: number) => void;
-  /** A connection must not be closed while its client still sends. */
+  /** Called for a connection that must not be closed while its client still sends. */
   readonly guard: (socket: Socket) => void;
 }
 
 /**
- * The requests of one worker, from their heads to the ends of their answers. With an admission, a request gets its place when its body is
- * here, and gives it back when its handler has ended the answer: neither the sending nor the taking client has one.
+ * The requests of one worker, from their heads to the ends of their answers. With an admission, a request gets its
+ * place (the right to run, see {@link Admission}) once its body is here. It gives the place back once its handler has
+ * ended the answer. So a client that sends its body or takes its answer slowly holds no place.
  */
 export class Answers {
   readonly #options: AnswersOptions;
-  /** Whose handlers may have something to do, in the order of their beginnings. */
+  /** Requests whose handlers may still have work to do, in the order in which they began. */
   readonly #active = new Chain<Arrival>();
-  /** Those that handlers have ended, and that are sent without a place. */
+  /** Requests whose handlers have ended the answer, and whose answers are sent without a place. */
   readonly #sending = new Chain<Arrival>();
   readonly #reception: Reception;
-  /** Of every response: listeners that need no closure of their own. */
+  /** Listeners of every response. They use `this`, so no closure is made for each response. */
   readonly #onPrefinish: (this: ServerResponse) => void;
   readonly #onClose: (this: ServerResponse) => void;
   #stall: Stall<Arrival> | undefined;
@@ -68,13 +70,16 @@ export class Answers {
     };
   }
 
-  /** From now on each request begins as it comes. What tells of a loop that stood still costs 20 wake-ups a second where there is no `timeout`. */
+  /**
+   * From now on, each request begins as soon as it comes. Being told of a blocked event loop costs 20 wake-ups a second
+   * where there is no `timeout`.
+   */
   admitAll(): void {
     const { pulse } = this.#options.context;
     this.#stall = new Stall(pulse, ({ request, socket }) => isStream(request) || socket.destroy());
   }
 
-  /** From now on requests need places. */
+  /** From now on, a request needs a place to begin. */
   admitWith(acceptor: Acceptor, idle: IdleConnections): void {
     const { spec, pulse } = this.#options.context;
     const { workerConnections, requestBuffer } = spec.serving;
@@ -88,24 +93,24 @@ export class Answers {
     });
     this.#slow = new SlowClients(spec.clocks.timeout, {
       placed: () => this.#active.all().map(({ response, socket }) => [response, socket] as const),
-      // The clock of the request stands still meanwhile.
+      // The clock of the request, its `timeout`, stands still while its client is waited for.
       onWait: (duration) => pulse.vitals.extend(duration, pulse.vitals.read().patientUntil),
       onRoom: (response) => this.#handled(arrivalOf(response)),
       onSlow: (response, waited) => this.#refuseSlow(response, waitedFor(response, waited)),
     });
   }
 
-  /** The answers whose handlers have not ended them, the first one first. */
+  /** The requests whose handlers have not ended their answers, oldest first. */
   active(): readonly Arrival[] {
     return this.#active.all();
   }
 
-  /** What is under way on a connection, without what waits. */
+  /** The requests of a connection that are under way. Those that wait to begin are not included. */
   of(socket: Socket): Arrival[] {
     return [...this.#sending.all(), ...this.#active.all()].filter((arrival) => arrival.socket === socket);
   }
 
-  /** Connections whose answers have ended, but for their way to the client. */
+  /** The connections of ended answers that are still on their way to the client. */
   sending(): Socket[] {
     return this.#sending.all().map(({ socket }) => socket);
   }
@@ -118,7 +123,7 @@ export class Answers {
     return answers.at(-1)?.response === response && answers.length === pendingOf(socket);
   };
 
-  /** Those that had to wait for clients whose connections are kept, where requests need places. */
+  /** The clients that had to wait because of kept connections; undefined where requests need no places. */
   get crowd(): Crowd | undefined {
     return this.#admission?.crowd;
   }
@@ -131,7 +136,7 @@ export class Answers {
   /**
    * The head of a request has come.
    *
-   * @param whole - whether its body is waited for, where that needs no place.
+   * @param whole - whether the worker waits for the body, where that needs no place.
    */
   serve(arrival: Arrival, whole: boolean): void {
     arrival.reception = this.#reception;
@@ -144,14 +149,14 @@ export class Answers {
     if (arrival.entry) arrival.entry.came = performance.now();
   }
 
-  /** Node tells only the first of pipelined requests that its connection has closed. */
+  /** Called when a connection has closed. Of several pipelined requests, Node reports this only to the first. */
   closed(socket: Socket): void {
     if (pendingOf(socket) > 0) for (const arrival of this.of(socket)) this.#close(arrival);
     this.#giveUp(socket);
     this.#admission?.end(socket);
   }
 
-  /** A request whose body was waited for is not served. */
+  /** A request whose body was waited for is not served any more. */
   #giveUp(socket: Socket): void {
     const request = this.#intake?.drop(socket);
     if (request) this.#drop({ request });
@@ -166,20 +171,23 @@ export class Answers {
     });
   }
 
-  /** Nothing more of a connection is served. Returns whether it had no place of its own. */
+  /**
+   * Nothing more of a connection is served. Returns whether the acceptor need not take back its place: the admission
+   * does.
+   */
   release(socket: Socket): boolean {
     this.#giveUp(socket);
     this.#admission?.release(socket);
     return this.#admission !== undefined;
   }
 
-  /** The request is here, and wants a place where it needs one. */
+  /** The request is complete, and asks for a place if it needs one. */
   #apply(arrival: Arrival): void {
     if (this.#admission) this.#admission.request(arrival.socket, arrival, pendingOf(arrival.socket) > 1);
     else this.#stall?.pass(arrival);
   }
 
-  /** Returns whether the answer is still to come. */
+  /** Calls the handler. Returns whether the answer is still to come. */
   #begin(arrival: Arrival): boolean {
     const { request, response, answer, socket } = arrival;
     const { slot, pulse } = this.#options.context;
@@ -188,11 +196,11 @@ export class Answers {
     this.#active.add(arrival);
     if (!this.#admission && arrival.began === 0) arrival.began = performance.now();
     slot.begin(request.method ?? '', request.url ?? '', arrival.id, waitOf(arrival));
-    // Behind its name: whoever watches takes the one that is named for the one that has begun.
+    // After `slot.begin`: a watchdog takes the request that the slot names for the one that has begun.
     if (this.#admission) pulse.vitals.begin(arrival.began);
     whenEnded(response, this.#onClose);
     this.#options.prepare(response);
-    // As `attempt` does it, without two functions for each request.
+    // Does the same as `attempt`, without making two functions for each request.
     try {
       const result = answer(request, response);
       if (isThenable(result)) result.then(undefined, (error) => this.#failed(arrival, error));
@@ -205,12 +213,12 @@ export class Answers {
       if (this.#admission) response.on('prefinish', this.#onPrefinish);
       return true;
     }
-    // Most have: a listener more would cost them.
+    // Most answers have ended by now; one more listener would cost each of them.
     const now = performance.now();
     descriptors.look(now);
     if (response.writableFinished) arrival.ended = now;
     else if (this.#admission) this.#ended(arrival);
-    // What is not read yet, or may have come meanwhile, would make the close a reset.
+    // Data that is unread, or may have arrived meanwhile, would turn the close into a reset.
     if (endsConnection(response) && arrival.mayGoOn(now)) this.#options.guard(socket);
     return false;
   }
@@ -227,7 +235,10 @@ export class Answers {
     access?.entryOf(request)?.close();
   }
 
-  /** The handler has ended its answer: what the client has not taken in a turn of the event loop is sent beside the next request. */
+  /**
+   * The handler has ended its answer. What the client has not taken within a turn of the event loop is sent while the
+   * next request is served.
+   */
   #ended(arrival: Arrival): void {
     const { response, socket } = arrival;
     if (!response.socket?.writableLength) return;
@@ -238,7 +249,7 @@ export class Answers {
     });
   }
 
-  /** The handler is done, and its place is another's. */
+  /** The handler is done, and its place goes to another request. */
   #handled(arrival: Arrival): void {
     if (arrival.stage !== 'active') return;
     const now = performance.now();
@@ -249,11 +260,11 @@ export class Answers {
     this.#admission?.free(arrival.socket, now);
   }
 
-  /** The answer has come to its end, whole or not. */
+  /** The answer has come to its end, complete or not. */
   #close(arrival: Arrival): void {
     const { response, socket, stage } = arrival;
     if (stage === 'closed') return;
-    // When its last byte had been taken with the call that ended it, that was just now.
+    // If the last byte was taken within the very call that ended the answer, that moment is known.
     const now = arrival.ended || performance.now();
     arrival.stage = 'closed';
     if (stage === 'active') {
@@ -266,14 +277,14 @@ export class Answers {
     arrival.close(now);
     countPending(socket, -1, now);
     if (departure.hasBegun) endKept(response, socket);
-    // Node has ended its side of a connection that is not kept: its place is free when it has closed, or lingers.
+    // Node has ended our side of a connection that is not kept. Its place becomes free when it closes, or lingers.
     if (streamOf(socket).writable) this.#admission?.keep(socket, now);
   }
 
   /** The request no longer counts as one that is served. */
   #leave({ response, failed, began }: Arrival, now: number): void {
     const { slot, pulse } = this.#options.context;
-    // Before its name goes, see `#begin()`.
+    // Before the slot forgets its name, see `#begin()`.
     if (this.#admission) pulse.vitals.end();
     slot.end(failed, now - began);
     descriptors.look(now);
@@ -281,7 +292,7 @@ export class Answers {
   }
 
   #refuseSlow(response: ServerResponse, why: string): void {
-    // Slow is not silent: what it sends all the same must not take the answer away.
+    // A slow client is not a silent one: if it goes on sending, a reset must not take the answer away from it.
     this.#options.guard(response.req.socket);
     refuseSlow(response, why, this.#options.context.warn);
   }

@@ -23,43 +23,46 @@ import { endsConnection, type HeadOwner, ownerOf } from '../connections/response
 import type { Linked } from './chain.js';
 import { hasBody } from './intake.js';
 
-/** What the heads of all answers are asked about, and told to. */
+/** What an answer asks the worker when its head is written, and what it tells it of its client. */
 export interface Heads {
   /** Whether the connection ends with this answer. */
   readonly closes: (response: ServerResponse) => boolean;
-  /** @param fd - -1 where there is none. */
+  /** @param fd - the client's descriptor; -1 where there is none. */
   readonly clientWaits: (fd: number) => unknown;
   readonly clientHasHead: (fd: number) => unknown;
 }
 
-/** What becomes of an arrival. */
+/** What the worker does with an arrival. */
 export interface Reception {
-  /** It is served now. Returns whether the answer is still to come. */
+  /** The request is served now. Returns whether the answer is still to come. */
   readonly begin: (arrival: Arrival) => boolean;
-  /** It is not: its client has gone. */
+  /** The request is not served: its client has gone. */
   readonly drop: (arrival: Arrival) => void;
-  /** Its answer has come to its end; undefined where nobody asks. */
+  /** The answer has come to its end; undefined where nobody needs to know. */
   readonly land: ((arrival: Arrival) => void) | undefined;
 }
 
-/** A request from its head to the end of its answer. */
+/** A request, from its head to the end of its answer. */
 export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The accepted connection, looked up once: later the request may have lost it. */
+  /** The accepted connection. It is looked up once, since the request may lose it later. */
   readonly socket: Socket;
   readonly answer: RequestListener;
   stage: 'waiting' | 'active' | 'sending' | 'closed' = 'waiting';
-  /** When it began; and when its answer had been sent, if that was known at once, else 0. Of `performance.now()`. */
+  /**
+   * When the request began; and when its answer had been sent, if that was known at once, else 0. Of
+   * `performance.now()`.
+   */
   began = 0;
   ended = 0;
-  /** From when on it has waited, if it could not begin as soon as it was here; of `performance.now()`, else 0. */
+  /** From when on the request has waited, of `performance.now()`; 0 if it could begin as soon as it was here. */
   came = 0;
   previous: Arrival | undefined = undefined;
   next: Arrival | undefined = undefined;
-  /** What the handler did ended in an error. */
+  /** Whether the handler threw or rejected. */
   failed = false;
-  /** Its line in the access log, if there is one; and its id, if requests have ids. */
+  /** Its entry in the access log, if there is a log; and its id, if requests have ids. */
   entry: Entry | undefined = undefined;
   id = '';
   reception: Reception | undefined;
@@ -81,14 +84,18 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   }
 
   /**
-   * To be called in the context in which the request came, if it is put off: else it would run in that of whoever makes room for it, and
-   * find the `AsyncLocalStorage` of another client's request.
+   * Keeps the async context of a request that is put off. It must be called in the context in which the request came.
+   * Otherwise the request would run in the context of whatever makes room for it, and its handler would find the
+   * `AsyncLocalStorage` of another client's request.
    */
   putOff(): void {
     this.#resource ??= new AsyncResource('PREFORKREQUEST');
   }
 
-  /** Those with the same one begin in the order in which they came: those of a connection, but each stream of HTTP/2 by itself. */
+  /**
+   * Requests with the same line begin in the order in which they came: those of one connection. Each stream of HTTP/2
+   * has a line of its own.
+   */
   get line(): object {
     return isStream(this.request) ? this.request : this.socket;
   }
@@ -100,8 +107,9 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   }
 
   /**
-   * Node has ended the own side of a connection whose client has ended the other one, unless it is told to let it be. Then a reset may
-   * look like such an end: of both, libuv tells what comes first.
+   * Whether the client has gone. When a client has half-closed its connection, Node ends our side too, unless
+   * `allowHalfOpen` is set. With that option, a reset may look like a half-close: libuv reports whichever of the two
+   * comes first.
    */
   isGone(): boolean {
     const { stream: http2 } = this.request as { stream?: { destroyed: boolean } };
@@ -110,15 +118,15 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
     return !stream.writable || (stream.readableEnded && isReset(descriptorOf(this.socket)));
   }
 
-  /** Whether something of its client may be unread, though its handler has answered at once. */
+  /** Whether the client may have sent data that is still unread, although its handler has answered at once. */
   mayGoOn(now: number): boolean {
     if (this.#resource !== undefined || now - this.began >= SHORT) return true;
     return servedOf(this.socket) > 1 || hasBody(this.request);
   }
 
   /**
-   * Its head has come. Where its answer is next, who watches may give it if the worker hangs; else the client may be in the
-   * midst of the one before.
+   * The head of the request has come. If its answer is the next one on the connection, a watchdog may give that answer
+   * when the worker hangs. Otherwise the client may be in the middle of the answer before.
    */
   come(pending: number): void {
     if (pending === 1 || isTurnOf(this.response, this.socket)) this.#heads.clientWaits(descriptorOf(this.socket));
@@ -130,19 +138,22 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
 
   headSent(): void {
     if (endsConnection(this.response)) markOver(this.socket);
-    // One that was ended before its turn is kept by Node until then: its client still waits for the one before.
+    // An answer that was ended before its turn is held back by Node: its client still waits for the one before.
     if (this.response.socket) this.#heads.clientHasHead(descriptorOf(this.socket));
     this.entry?.headSent();
   }
 
-  /** Its answer has come to its end, whole or not. */
+  /** The answer has come to its end, complete or not. */
   close(now: number): void {
     this.entry?.close(now);
     this.reception?.land?.(this);
     if (pendingOf(this.socket) > 1) this.#passOn();
   }
 
-  /** Of those that were sent behind it, the next one has the connection now; its answer may be on its way already. */
+  /**
+   * Of the requests that were pipelined behind this one, the next has the connection now. Its answer may be on its way
+   * already.
+   */
   #passOn(): void {
     const next = responseOf(this.socket);
     if (next) this.#heads[next.headersSent ? 'clientHasHead' : 'clientWaits'](descriptorOf(this.socket));
@@ -154,14 +165,14 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   }
 }
 
-/** Of an answer that is, or was, ours to give. */
+/** The arrival of a response that this library has, or had, to answer. */
 export function arrivalOf(response: ServerResponse): Arrival {
   return ownerOf(response) as Arrival;
 }
 
 /**
- * Calls `act` at the end of an answer. With HTTP/2 that is the stream's: to HEAD, a response of Node has no `'close'` when the client
- * takes the request back before the handler has ended it.
+ * Calls `act` at the end of an answer. With HTTP/2 that is the end of the stream: if the client cancels a HEAD request
+ * before the handler has ended it, Node's response emits no `'close'`.
  */
 export function whenEnded(response: ServerResponse, act: (this: ServerResponse) => void): void {
   const { stream } = response as { stream?: Duplex };
@@ -169,7 +180,7 @@ export function whenEnded(response: ServerResponse, act: (this: ServerResponse) 
   else whenClosed(stream, () => act.call(response));
 }
 
-/** Of a connection that has been read to its end. */
+/** Whether a connection that has been read to its end was reset. */
 function isReset(fd: number): boolean {
   if (fd < 0) return false;
   try {

@@ -1,10 +1,13 @@
-/** What can stand in a {@link Chain}, in one at a time. */
+/** An entry of a {@link Chain}. It can be in one chain at a time. */
 export interface Linked<One> {
   previous: One | undefined;
   next: One | undefined;
 }
 
-/** A list in the order of its additions, out of which any can be taken at once. A Map would need a hash of each, which costs a request. */
+/**
+ * A list in insertion order from which any entry can be removed in constant time. A Map would have to hash each entry,
+ * which is a cost for every request.
+ */
 export class Chain<One extends Linked<One>> {
   #first: One | undefined;
   #last: One | undefined;
@@ -16,7 +19,7 @@ export class Chain<One extends Linked<One>> {
     this.#last = one;
   }
 
-  /** Takes out one that stands in it. */
+  /** Removes an entry; it must be in this chain. */
   remove(one: One): void {
     const { previous, next } = one;
     if (previous === undefined) this.#first = next;
@@ -27,7 +30,7 @@ export class Chain<One extends Linked<One>> {
     one.next = undefined;
   }
 
-  /** All of now, whatever is added or taken out while they are looked at. */
+  /** A copy of the chain: entries may be added and removed while it is iterated. */
   all(): One[] {
     const all: One[] = [];
     for (let one = this.#first; one !== undefined; one = one.next) all.push(one);

@@ -12,7 +12,7 @@ import type { Listener } from '../handlers/listener.js';
 import type { WorkerContext } from '../worker.js';
 import { breakOff, refuse } from './refusal.js';
 
-/** Tells the application that the drain begins. What it does about it is its own matter. */
+/** Tells the application that the drain begins. What it does then is up to the application. */
 export function announce(listener: Listener | undefined, tell: (message: WorkerMessage) => void): void {
   attempt(
     () => listener?.drain?.(),
@@ -21,10 +21,11 @@ export function announce(listener: Listener | undefined, tell: (message: WorkerM
 }
 
 /**
- * The time of a drain is nearly over: ends the answers that are left, so that the application can close what it has opened and
- * the worker ends by itself. After `farewell` milliseconds, what still has a connection loses it.
+ * Called when the time of a drain is nearly over. Ends the answers that are left, so that the application can close
+ * what it has opened and the worker ends by itself. After `farewell` milliseconds, connections that are still open are
+ * destroyed.
  *
- * @param answers - those under way. Looked at twice: a kept connection may bring a request even now.
+ * @param answers - those under way. They are looked at twice, since a kept connection may bring a request even now.
  */
 export async function endLate(
   acceptor: Acceptor,
@@ -43,11 +44,12 @@ export async function endLate(
 }
 
 /**
- * An answer that is ended in the application's place looks whole to its client. Only of one kind that cannot mislead: a stream of
- * events has no end, its clients drop what is no whole event, and come again. Any other is broken off.
+ * Ends an answer in the application's place. A client takes an answer that is ended for a complete one. That misleads
+ * nobody for one kind only: an event stream has no end, and its clients drop an incomplete event and reconnect. Any
+ * other answer is broken off.
  */
 function endAnswer(response: ServerResponse): void {
-  // The application may go on to write.
+  // The application may still write to it.
   response.on('error', () => undefined);
   if (!response.headersSent) refuse(response, 503);
   else if (isEventStream(response)) response.end();
@@ -60,19 +62,19 @@ function describe({ length }: readonly ServerResponse[], { method, url = '' }: I
   return `gracefulTimeout is nearly over, and ${what} not at an end: ${length === 1 ? '' : 'the first, '}${method} ${quoted(url)}`;
 }
 
-/** The head that was sent; headers that `writeHead` was given are found nowhere else. */
+/** The head that was sent. Headers that were passed to `writeHead` are found nowhere else. */
 function headOf(response: ServerResponse): string {
   return (response as unknown as { _header?: string | null })._header ?? '';
 }
 
-/** Whether it has no end that could be waited for. */
+/** Whether the answer is an event stream, which has no end that could be waited for. */
 export function isEventStream(response: ServerResponse): boolean {
   const pattern = /^text\/event-stream\b/i;
   if (pattern.test(String(response.getHeader('content-type')))) return true;
   return /^content-type: *text\/event-stream\b/im.test(headOf(response));
 }
 
-/** Without chunks and without a length, the end of the connection is that of the answer. RFC 9112, 6.3. */
+/** Without chunked encoding and without a length, the answer ends when its connection does. RFC 9112, 6.3. */
 function isEndedByClose(response: ServerResponse): boolean {
   return response.req.httpVersionMajor === 1 && !/^(?:transfer-encoding|content-length):/im.test(headOf(response));
 }
@@ -80,19 +82,21 @@ function isEndedByClose(response: ServerResponse): boolean {
 function reset({ req: { socket } }: ServerResponse): void {
   const transport = transportOf(socket);
   try {
-    // Of a TLS stream that is being ended, the connection does not know.
+    // While a TLS stream is being ended, the connection below it does not know that.
     if (socket !== transport && socket.writableEnded) transport.destroy();
     else transport.resetAndDestroy();
   } catch {
-    // A Unix socket has no such thing.
+    // A Unix socket cannot be reset.
     transport.destroy();
   }
 }
 
 /**
- * During a drain, a stream of events has come to its end. Its head had been sent before, so it could not say that it is the last of its
- * connection, and an `EventSource` would come back on it: to the worker that leaves. So it learns from the end of the connection, which comes
- * with that of the answer. RFC 9112, 9.6. It waits before it comes back; other clients may not, and what they send would cross that end.
+ * Called when an answer has ended during a drain; acts on event streams only. The head was sent before the drain, so it
+ * could not announce the last answer of its connection, and an `EventSource` would reconnect on that connection, to the
+ * worker that leaves. So the connection is closed right behind the stream. RFC 9112, 9.6. An `EventSource` waits before
+ * it reconnects. Other clients may not wait: what they send would cross the close, so the connection is closed only if
+ * it is still idle.
  */
 export function endKept(response: ServerResponse, transport: Socket): void {
   const stream = streamOf(transport);

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** So many bodies of the largest size are held at once. */
+/** How many bodies of the largest size are held at once, in bytes taken together. */
 const BODIES = 64;
 
-/** What becomes of a request that is waited for: one of these is called, once. */
+/** What happens to a request whose body is waited for: one of these is called, once. */
 export interface Outcome {
   readonly ready: () => void;
-  /** There is no memory for all that wait, and this one has been sending for the longest. */
+  /** There is no memory left for all bodies that are waited for, and this one has been coming for the longest time. */
   readonly giveUp: () => void;
 }
 
@@ -17,28 +17,31 @@ interface Held extends Outcome {
 }
 
 /**
- * Waits for the bodies of requests, so that a client that sends slowly does so without a place: a request goes on when all of it is
- * here, or as much as is waited for.
+ * Waits for the bodies of requests, so that a client that sends slowly does not hold a place. A request goes on when
+ * its body is complete, or when as much of it has come as is waited for.
  *
- * What comes stays where Node puts it, in the buffer of the request, which is only told to go on reading. So the handler finds the
- * body as it always would, and a longer one comes as fast as the handler reads it.
+ * The data stays where Node puts it, in the buffer of the request. Node is only told to go on reading. So the handler
+ * finds the body as it always would, and the rest of a longer body comes as fast as the handler reads it.
  */
 export class Intake {
   readonly #limit: number;
   readonly #total: number;
-  /** Those whose bodies are still coming, longest first; a parser reads one of each connection. */
+  /**
+   * Requests whose bodies are still coming, the longest-running first. A parser reads one request of a connection at a
+   * time.
+   */
   readonly #coming = new Map<Socket, Held>();
-  /** What those that have not begun hold, bytes. */
+  /** How many bytes are held for each request that has not begun. */
   readonly #sizes = new Map<IncomingMessage, number>();
   #bytes = 0;
 
-  /** @param limit - how much of a body is waited for, bytes. 0 = nothing. */
+  /** @param limit - how many bytes of a body are waited for; 0 = none. */
   constructor(limit: number) {
     this.#limit = limit;
     this.#total = limit * BODIES;
   }
 
-  /** Whether the request is to be waited for. */
+  /** Whether the body of the request is to be waited for. */
   wants(request: IncomingMessage): boolean {
     return this.#limit > 0 && hasBody(request);
   }
@@ -49,7 +52,7 @@ export class Intake {
     this.#coming.set(socket, held);
     this.#sizes.set(request, 0);
     const { push } = request;
-    // Node's parser hands the body over through this, and stops to read where it returns false.
+    // Node's parser hands the body over through `push`, and stops reading when that returns false.
     request.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
       const more = push.call(request, chunk, encoding);
       if (chunk === null) this.#release(socket, held);
@@ -57,7 +60,7 @@ export class Intake {
     };
   }
 
-  /** The request begins, or never will: what it holds is no longer ours to count. */
+  /** The request begins, or never will: its bytes no longer count here. */
   release(request: IncomingMessage): void {
     if (this.#sizes.size === 0) return;
     const bytes = this.#sizes.get(request);
@@ -66,7 +69,7 @@ export class Intake {
     this.#bytes -= bytes;
   }
 
-  /** The connection has closed. Returns the request that was coming, if any: it will not go on. */
+  /** The connection has closed. Returns the request whose body was coming, if any: it will not go on. */
   drop(socket: Socket): IncomingMessage | undefined {
     if (this.#coming.size === 0) return undefined;
     const held = this.#coming.get(socket);
@@ -77,7 +80,7 @@ export class Intake {
     return held.request;
   }
 
-  /** The connection must go. Returns whether a request of it was coming. */
+  /** The connection must go, to make room. Returns whether the body of a request was coming on it. */
   giveUp(socket: Socket): boolean {
     const held = this.#coming.get(socket);
     if (held === undefined) return false;
@@ -86,7 +89,7 @@ export class Intake {
     return true;
   }
 
-  /** Returns whether more of it is waited for. */
+  /** Counts what has come. Returns whether the parser is to go on reading. */
   #grow(socket: Socket, held: Held, bytes: number): boolean {
     if (this.#coming.get(socket) !== held) return false;
     held.bytes += bytes;
@@ -95,11 +98,11 @@ export class Intake {
     if (this.#bytes > this.#total) this.#makeRoom(socket);
     if (held.bytes < this.#limit && this.#bytes <= this.#total) return true;
     this.#release(socket, held);
-    // The handler may have begun to read meanwhile: to stop now would be to stop for ever.
+    // The handler may have begun to read within this call. To return false now would stop the parser for ever.
     return held.request.readableLength < held.request.readableHighWaterMark;
   }
 
-  /** Who has been sending for the longest is the slowest. */
+  /** Gives up the requests that have been sending for the longest time, until there is room: they are the slowest. */
   #makeRoom(newest: Socket): void {
     for (const socket of this.#coming.keys()) {
       if (socket === newest || this.#bytes <= this.#total) return;
@@ -108,17 +111,19 @@ export class Intake {
   }
 
   #release(socket: Socket, held: Held): void {
-    // One that was dropped says nothing more.
+    // A request that was dropped has nothing more to report.
     if (this.#coming.get(socket) !== held) return;
     const { request, ready } = held;
     this.#coming.delete(socket);
-    // What lay on the prototype is there again.
+    // Uncovers the method of the prototype again.
     delete (request as Partial<IncomingMessage>).push;
     ready();
   }
 }
 
-/** RFC 9112, 6.3. The names are read as they came: to make the object of all headers would cost those that do without. */
+/**
+ * RFC 9112, 6.3. Reads the raw names: to build the object of all headers would be a cost for requests without a body.
+ */
 export function hasBody({ rawHeaders }: IncomingMessage): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;

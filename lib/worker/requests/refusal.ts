@@ -12,7 +12,10 @@ import { type Refusal, refusalPage, writeRefusal } from '../raw-response.js';
 import type { WorkerContext } from '../worker.js';
 import { arrivalOf } from './arrival.js';
 
-/** Answers in the application's place while the head has not been sent; after that only the broken connection can tell the client. */
+/**
+ * Answers in the application's place while the head has not been sent. After that, only a broken connection can tell
+ * the client that the answer failed.
+ */
 export function refuse(response: ServerResponse, status: Refusal = 500): void {
   if (response.headersSent) {
     if (!response.writableFinished) breakOff(response);
@@ -20,32 +23,36 @@ export function refuse(response: ServerResponse, status: Refusal = 500): void {
   }
   const body = refusalPage(status);
   try {
-    // What the application said of its answer described one that does not come, by Node's own mark (20 to 26) one without a body, if its head was that of a 204.
-    // HTTP/2 has no words for a status, and a request of which a part was read.
+    // The application's status text and headers described an answer that will not come. `_hasBody` is Node's own mark
+    // (20 to 26): it is false if the application had prepared a 204, for example. HTTP/2 has no status text, and its
+    // stream must end even if a part of the request was read.
     if (isStream(response.req)) endWhenSent((response as unknown as Http2ServerResponse).stream);
     else Object.assign(response, { statusMessage: '', _hasBody: response.req.method !== 'HEAD' });
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     response.writeHead(status, {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': body.length,
-      // HTTP/2 knows no such header: there a request is a stream of its own.
+      // HTTP/2 has no such header, since each request is a stream of its own.
       ...(response.req.httpVersionMajor === 1 && { Connection: 'close' }),
     });
     response.end(body);
   } catch {
-    // The application has put a method of its own in the way.
+    // The application has replaced a method of the response, and that one threw.
     response.destroy();
   }
 }
 
-/** The same to a request that has not begun: nobody else hears of its end. */
+/** Refuses a request whose end may be noticed by nobody else, since it has not begun. */
 export function refuseWaiting(response: ServerResponse, status: Refusal): void {
   const { entry } = arrivalOf(response);
   if (entry) response.on('close', () => entry.close());
   refuse(response, status);
 }
 
-/** The client is too slow: it is told, and so is the operator. `why` says what it did not do in time. */
+/**
+ * Refuses the request of a client that is too slow, and warns the operator. `why` says what the client did not do in
+ * time.
+ */
 export function refuseSlow(response: ServerResponse, why: string, warn: WorkerContext['warn']): void {
   const { method, url = '', socket } = response.req;
   warn('slow-client', `client too slow: ${socket.remoteAddress ?? 'a client'} ${why}: ${method} ${quoted(url)}`);
@@ -58,7 +65,10 @@ export function waitedFor({ headersSent }: ServerResponse, waited: number): stri
   return `had to be waited for to ${what}, for ${(waited / 1_000).toFixed(1)} s`;
 }
 
-/** The worker ends early. Who has sent a request that has not begun is told so, and may send it again; any other connection is just closed. */
+/**
+ * Closes a connection of a worker that ends early. A client whose request has not begun gets a 503, and may send it
+ * again. Any other connection is just destroyed.
+ */
 export function turnAway(socket: Socket): void {
   const response = pendingOf(socket) > 0 ? responseOf(socket) : undefined;
   if (response === undefined || response.headersSent) {
@@ -69,20 +79,20 @@ export function turnAway(socket: Socket): void {
   refuseWaiting(response, 503);
 }
 
-/** NGHTTP2_INTERNAL_ERROR, RFC 9113, 7; `node:http2` is loaded only where it is used. */
+/** NGHTTP2_INTERNAL_ERROR, RFC 9113, 7. It is a number here so that `node:http2` is loaded only where it is used. */
 const INTERNAL_ERROR = 2;
 
-/** Ends an answer so that the client does not take it for a whole one. */
+/** Ends an answer so that the client does not take it for a complete one. */
 export function breakOff(response: ServerResponse): void {
-  // Of HTTP/2, `destroy` would end the stream without an error.
+  // With HTTP/2, `destroy` would end the stream without an error.
   const { stream } = response as { stream?: { close(code: number): void } };
   if (stream) stream.close(INTERNAL_ERROR);
   else response.destroy();
 }
 
 /**
- * The same in a process that is about to exit: past the stream, which would not get to write. With TLS there is no way
- * past it, so the connection breaks. Returns whether the system has taken it.
+ * Refuses in a process that is about to exit: writes past the stream, which would not get to write any more. With TLS
+ * that is not possible, so the connection just breaks. Returns whether the system has taken the answer.
  */
 export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 | 503): boolean {
   const { fd } = (socket as { _handle?: { fd?: number } | null } | null)?._handle ?? {};
@@ -90,16 +100,16 @@ export function refuseNow({ headersSent, socket }: ServerResponse, status: 500 |
   return writeRefusal(fd, status);
 }
 
-/** Ends a connection of which more requests wait for their answers than are kept for one. */
+/** Ends a connection with more unanswered requests than are held for one connection. */
 export function cutOff(socket: Socket, pending: number, warn: WorkerContext['warn']): void {
-  // What came with the request that was too many comes here too.
+  // Further requests that came in the same chunk lead here too.
   if (socket.destroyed) return;
   const { remoteAddress = 'a client' } = socket;
   warn('pipelining', `a connection of ${remoteAddress} was closed: ${pending} requests waited for answers`);
   socket.destroy();
 }
 
-/** Tells on stderr that a handler failed. */
+/** Reports on stderr that a handler failed. */
 export function report(error: unknown, { method, url = '' }: IncomingMessage): void {
   say(`prefork: worker ${process.pid}: the handler failed on ${method} ${quoted(url)}: ${errorText(error)}\n`);
 }

@@ -3,64 +3,75 @@ import type { Socket } from 'node:net';
 import { streamOf } from '../connections/connection.js';
 import { LOOP_TIME, type LoopTime } from '../vitals/loop-time.js';
 
-/** So long a place waits for its client, milliseconds, and as much longer as the client moves bytes at this rate, per second. */
+/**
+ * For how long a place waits for its client, milliseconds. It waits longer while the client moves bytes: as long as
+ * they take at this rate, in bytes per second.
+ */
 const PATIENCE = 5_000;
 const RATE = 64 * 1024;
-/** Between two looks. Milliseconds. */
+/** How often the answers are looked at, at most. Milliseconds. */
 const LOOK = 500;
-/** Answers that are sent without a place hold so much memory, bytes. */
+/** How much memory all answers that are sent without a place may hold. Bytes. */
 const SENDING = 64 * 1024 * 1024;
 /**
- * When that is not enough, those go that were taken more slowly than at the rate above. So long an event loop that has nothing to do must have
- * waited for them: longer than the way to any client and back. Milliseconds.
+ * When that memory is used up, the answers go whose clients took them more slowly than at the rate above. The event
+ * loop must have been idle for this long since the answer began to be sent, which is longer than the way to any client
+ * and back. Milliseconds.
  */
 const PROVEN = 300;
-/** How often it is looked whether there is memory again for an answer that waits for it with its place. Milliseconds. */
+/** How often an answer that keeps its place for want of memory is tried again. Milliseconds. */
 const AGAIN = 5;
-/** A client that has taken nothing of such an answer for so long is given up. nginx: `send_timeout`. Milliseconds. */
+/**
+ * A client that has taken nothing of an answer that is sent without a place for this long is given up. nginx:
+ * `send_timeout`. Milliseconds.
+ */
 const STALLED = 60_000;
 
 /** An answer whose client is waited for. */
 interface Slow {
   readonly socket: Socket;
-  /** How long it has been waited for, milliseconds. */
+  /** How long the client has been waited for, milliseconds. */
   waited: number;
-  /** What had passed through the connection when the wait began. */
+  /** How many bytes had passed through the connection when the wait began. */
   readonly from: number;
-  /** What had passed by the last look, and how long nothing has since. */
+  /** How many bytes had passed at the last look, and for how long none have passed since. */
   moved: number;
   still: number;
-  /** How long the event loop had been idle when it began, milliseconds: a loop that is busy writes nothing. */
+  /**
+   * How long the event loop had been idle when the wait began, milliseconds. Only idle time counts against a client: a
+   * busy loop writes nothing.
+   */
   readonly idle: number;
 }
 
 export interface SlowClientsOptions {
-  /** The answers that have a place, with their connections. */
+  /** The requests that have a place, with their connections. */
   readonly placed: () => Iterable<readonly [ServerResponse, Socket]>;
-  /** So many milliseconds of a request that has a place were its client's. */
+  /** A request that has a place was held up by its client for so many milliseconds. */
   readonly onWait: (duration: number) => void;
   /** An answer that had ended can go on without its place now. */
   readonly onRoom: (response: ServerResponse) => void;
-  /** The client is too slow; `waited` milliseconds. */
+  /** The client is too slow: it has been waited for, or has taken nothing, for `waited` milliseconds. */
   readonly onSlow: (response: ServerResponse, waited: number) => void;
 }
 
 /**
- * The clock of clients: a place that waits for one waits for a while only, and no request is blamed for it. And the answers that are
- * sent beside the next request, as long as there is memory for them.
+ * The clock of the clients. A place waits for its client for a limited time, and the request is not blamed for that
+ * time. It also keeps the answers that are sent without a place while the next request runs, as long as there is memory
+ * for them.
  */
 export class SlowClients {
   readonly #options: SlowClientsOptions;
-  /** With a place. */
+  /** Answers with a place. */
   #waiting = new Map<ServerResponse, Slow>();
-  /** Without one, oldest first. */
+  /** Answers without a place, oldest first. */
   readonly #sending = new Map<ServerResponse, Slow>();
   readonly #timer: NodeJS.Timeout;
   readonly #time: LoopTime;
   #again: NodeJS.Timeout | undefined;
   #lookedAt = performance.now();
 
-  /** @param timeout - of a request, milliseconds: the looks are as much finer. 0 = none. */
+  /** @param timeout - that of a request, milliseconds: a short one makes the looks more frequent. 0 = none. */
   constructor(timeout: number, options: SlowClientsOptions, time: LoopTime = LOOP_TIME) {
     this.#options = options;
     this.#time = time;
@@ -91,7 +102,7 @@ export class SlowClients {
     clearTimeout(this.#again);
   }
 
-  /** Those that have ended, and waited for memory. */
+  /** Tries again to send those answers without a place that have ended and waited for memory. */
   #sendPlaced(): void {
     this.#again = undefined;
     for (const [response, socket] of [...this.#options.placed()]) {
@@ -101,7 +112,7 @@ export class SlowClients {
 
   #look(): void {
     const now = performance.now();
-    // A process that was stopped or had no CPU has not waited for its client.
+    // A process that was stopped, or got no CPU, has not waited for its client.
     const elapsed = Math.min(now - this.#lookedAt, 2 * LOOK);
     this.#lookedAt = now;
     const before = this.#waiting;
@@ -133,7 +144,10 @@ export class SlowClients {
     return sum;
   }
 
-  /** Those that had their time must go, the oldest first; for an answer that is not too long by itself, also those that are slow. */
+  /**
+   * Gives up the answers that have used up their time, oldest first. If the new answer is not too long by itself, the
+   * slow ones go too.
+   */
   #makeRoom(bytes: number): void {
     for (const any of [false, true]) {
       for (const [response, one] of this.#sending) {
@@ -176,7 +190,7 @@ function isWaiting(response: ServerResponse, socket: Socket): boolean {
   );
 }
 
-/** What the client has sent and taken, bytes: what libuv still has to write is not with it. */
+/** How many bytes the client has sent and taken. What libuv still has to write has not reached the client. */
 function passed(socket: Socket): number {
   const handle = (
     socket as { _handle?: Partial<Record<'bytesRead' | 'bytesWritten' | 'writeQueueSize', number>> | null }

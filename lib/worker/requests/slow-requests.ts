@@ -10,18 +10,20 @@ import type { WorkerContext } from '../worker.js';
 import type { Arrival } from './arrival.js';
 import { isEventStream } from './endless-answers.js';
 
-/** Between two looks, also where `slowAfter` is shorter. Milliseconds. */
+/** The shortest time between two looks, even where `slowAfter` is shorter. Milliseconds. */
 const SHORTEST_REST = 5;
 
-/** How a request begins, and what is to be told when its answer has come to its end, if anybody is. */
+/** How a request begins; and what is called when its answer has come to its end, if anything is. */
 export interface Beginning {
   readonly begin: (arrival: Arrival) => boolean;
   readonly land?: (arrival: Arrival) => void;
 }
 
 /**
- * Tells of requests that are not done after `slowAfter`, as long as the event loop turns: then they wait. Of one that stands still, whoever
- * watches this thread tells. It looks at the oldest request in flight when that may be due, and once in `slowAfter` where there is none.
+ * Reports requests that are not done after `slowAfter`, as long as the event loop turns: such requests wait for
+ * something. When the loop is blocked, the watcher of this thread (its watchdog, or the main thread of a threaded
+ * worker) reports instead. This class looks when the oldest unreported request in flight may be due, and once in
+ * `slowAfter` if there is none.
  */
 export class SlowRequests {
   readonly #context: WorkerContext;
@@ -31,8 +33,9 @@ export class SlowRequests {
   readonly #told = new WeakSet<Arrival>();
 
   /**
-   * @param active - whose handlers have not ended their answers, in the order of their beginnings.
-   * @returns how a request begins from now on: whose it is is noted for the one that watches, who may have to name the client.
+   * @param active - the requests whose handlers have not ended their answers, in the order in which they began.
+   * @returns how a request begins from now on. Its client is noted in the record, for a watcher that may have to name
+   * it.
    */
   static watch(context: WorkerContext, active: () => readonly Arrival[], begin: Beginning['begin']): Beginning {
     const { clocks, proxyProtocol } = context.spec;
@@ -62,7 +65,7 @@ export class SlowRequests {
     return {
       begin: (arrival) => {
         noteClient(record, arrival.socket, named);
-        // It has no place, and so nobody has looked at the clock.
+        // Without a place, nobody has read the clock yet.
         if (many || arrival.began === 0) {
           many = true;
           arrival.began = performance.now();
@@ -89,7 +92,7 @@ export class SlowRequests {
       this.#rest(due - now);
       return;
     }
-    // After a loop that stood still, some of them are about to be done, and only the one that held it up was slow.
+    // After the loop was blocked, some requests are about to be done: only the one that blocked it was slow.
     afterTurn(() => {
       this.#tellAll();
       this.#rest(SHORTEST_REST);
@@ -105,7 +108,8 @@ export class SlowRequests {
       if (now - arrival.began < this.#slowAfter) return;
       if (this.#told.has(arrival)) continue;
       this.#told.add(arrival);
-      // Whoever watches has told of it, or nobody is to: an endless answer is no slow one, and of one that has been ended the client is slow.
+      // Either the watcher has reported this request, or nobody is to. An event stream is endless, but not slow. Once
+      // an answer has been ended, only its client is slow.
       if (!this.#record.claim(monotonic(arrival.began))) continue;
       if (arrival.response.writableEnded || isEventStream(arrival.response)) continue;
       if (!this.#record.admits(monotonic(now))) {
@@ -117,7 +121,7 @@ export class SlowRequests {
     }
   }
 
-  /** Whoever watches may have told of some. */
+  /** Marks the requests that the watcher has reported. */
   #noteTold(active: readonly Arrival[]): void {
     for (const arrival of active) if (this.#record.isTold(monotonic(arrival.began))) this.#told.add(arrival);
   }
@@ -144,10 +148,10 @@ export class SlowRequests {
   }
 }
 
-/** @param named - whether a proxy may have said who that is. */
+/** @param named - whether the PROXY protocol may have given the client's address. */
 function noteClient(record: SlowRecord, socket: Socket, named: boolean): void {
   const descriptor = descriptorOf(socket);
-  // With TLS, nothing plain is written on it, so nobody has asked yet.
+  // With TLS no plain answer can be written to the connection, so its descriptor was not noted.
   record.noteClient(descriptor >= 0 ? descriptor : numberOf(socket));
   if (named) record.noteAddress(socket.remoteAddress);
 }

@@ -3,13 +3,16 @@ import type { Applicant } from '../admission/admission.js';
 import type { Pulse } from '../vitals/pulse.js';
 
 /**
- * Where connections have places, a request never waits for one; but it may have waited while the event loop stood still. Then its
- * client may have gone, which is known when the loop has turned once more. Those that came meanwhile are accepted one in a turn: so that is
- * looked at for as long as the loop stood still.
+ * Where places are for connections, a request does not wait for one. But it may have waited while the event loop was
+ * blocked, and its client may have gone meanwhile. That is known once the loop has turned again. Connections that came
+ * meanwhile are accepted one per turn, so the check goes on for as long as the loop was blocked.
  */
 export class Stall<Request extends Applicant & { readonly line: object }> {
   readonly #forget: (request: Request) => void;
-  /** How many are put off, of each connection that has some: what follows there is not to begin before them. */
+  /**
+   * How many requests of each line are put off (see `line` of an arrival): later ones must not begin before them. A
+   * line without any has no entry.
+   */
   readonly #putOff = new Map<object, number>();
   #suspected = false;
   /** A moment of {@link monotonic}. */

@@ -4,14 +4,18 @@ import { proxies } from '../access/own.js';
 import { idleSince, servedOf } from '../connections/connection.js';
 import type { Arrival } from './arrival.js';
 
-/** From when on the request that has just come waits: the first one of a connection since that was accepted. Of `performance.now()`. */
+/**
+ * Since when a request that has just come has waited, of `performance.now()`. The first one of a connection has waited
+ * since the connection was accepted.
+ */
 export function cameAt(socket: Socket): number {
   return servedOf(socket) === 1 ? idleSince(socket) : performance.now();
 }
 
 /**
- * How long a request that begins has waited, milliseconds: the first one of a connection since that was accepted, any other one since its
- * head was here. Where a proxy that is trusted says when it got the request, since then.
+ * How long a request that begins has waited, milliseconds. The first one of a connection has waited since the
+ * connection was accepted, any other since its head came. If a trusted proxy says when it got the request, that time
+ * counts.
  */
 export function waitOf({ request, socket, began, came }: Arrival): number {
   if (proxies !== undefined) {
@@ -22,12 +26,13 @@ export function waitOf({ request, socket, began, came }: Arrival): number {
   return servedOf(socket) === 1 ? began - idleSince(socket) : 0;
 }
 
-/** What is older, or that much in the future, is no time of a request. Milliseconds. */
+/** A time that is older than this, or as far in the future, is not that of a request. Milliseconds. */
 const FAR = 3_600_000;
 
 /**
- * When a proxy got a request, milliseconds since the epoch. There is no standard: nginx writes `t=${msec}`, seconds with a fraction; Heroku milliseconds;
- * Apache `t=%t`, microseconds. They differ so much that the number tells the unit. Undefined for anything else.
+ * When a proxy got a request, milliseconds since the epoch. There is no standard: nginx writes `t=${msec}`, seconds
+ * with a fraction; Heroku writes milliseconds; Apache writes `t=%t`, microseconds. They differ so much that the number
+ * itself tells the unit. Undefined for anything else.
  */
 export function requestStart(header: string, now: number = Date.now()): number | undefined {
   const digits = /^(?:t=)?(\d{10,19}(?:\.\d{1,9})?)$/.exec(header.trim())?.[1];
