@@ -1,4 +1,7 @@
-/* Which request has the place, where places are for requests. It moves connections and applicants about, and knows no HTTP. */
+/*
+ * Decides which request has the place, where places are for requests. It moves connections and applicants about, and
+ * knows no HTTP.
+ */
 import type { Socket } from 'node:net';
 import type { Acceptor } from '../accept/acceptor.js';
 import { afterTurn, Backlog, LOOP_TIME, type LoopTime } from '../vitals/loop-time.js';
@@ -8,48 +11,51 @@ import { Patience } from './patience.js';
 import { Turns } from './turns.js';
 
 /**
- * Whether a client is still there is known as of the last turn of the event loop. After so many milliseconds of somebody
- * else's request it is time for another one.
+ * For how long the last turn of the event loop tells whether a client is still there, milliseconds. When another
+ * request has run for that long, the loop turns again before the next one begins.
  */
 const STALE = 1;
 
-/** A request that wants a place. */
+/** A request that wants a place, the right to run. A worker has as many places as its acceptor has capacity. */
 export interface Applicant {
-  /** It has one, at this moment of the clock. Returns whether the answer is still to come. */
+  /** The request has a place, as of this moment. Returns whether the answer is still to come. */
   readonly start: (now: number) => boolean;
-  /** Whether its client has gone. It is asked if the request had to wait. */
+  /** Whether the client has gone. It is asked if the request had to wait. */
   readonly isGone: () => boolean;
-  /** It is not served: its client has gone, or its connection has closed. */
+  /** The request is not served: its client has gone, or its connection has closed. */
   readonly drop: () => void;
 }
 
-/** What the admission does to a connection. */
+/** What the admission has done to connections by others. */
 export interface AdmissionEffects {
-  /** Ends one that has no request and must go to make room for others; `stays` is told if one has come meanwhile. */
+  /**
+   * Ends a connection without a request, to make room for others. `stays` is called if a request has come meanwhile.
+   */
   readonly dismiss: (socket: Socket, stays: () => void) => void;
-  /** Ends one whose client has gone. */
+  /** Ends a connection whose client has gone. */
   readonly forget: (socket: Socket) => void;
 }
 
 /**
- * Lets requests in one at a time, where connections need not have one: for classes whose capacity counts requests.
+ * Lets requests in, as many at a time as there are places. Connections need no place to stay open. For worker classes
+ * whose capacity counts requests.
  *
- * A new connection keeps the place that it was accepted with for a moment, since its request is mostly right behind it.
- * One that sends none is *parked*: it gives the place up, the worker goes on accepting, and it asks for a place again
- * when its request is there. Idle keep-alive connections are parked likewise.
+ * A new connection, the *newcomer*, keeps the place that it was accepted with for a moment, since its request is mostly
+ * right behind it. If none comes, the connection is *parked*: it gives the place up, the worker goes on accepting, and
+ * the connection asks for a place again when its request is there. Idle keep-alive connections are parked too.
  *
- * Requests that find all places taken form a *line*, one of each connection; what a client has pipelined behind it stands in line when the
- * answer before has been sent. Line and kernel's queue take turns, see {@link Turns}: whoever is first in that queue gets the first place that
- * becomes free when 5 ms are over.
+ * Requests that find all places taken form a *line*, with one request of each connection. A pipelined request joins the
+ * line when the answer before it has been sent. The line and the kernel's accept queue take turns, see {@link Turns}:
+ * once 5 ms are over, the next free place goes to the first client in that queue.
  */
 export class Admission {
   readonly #acceptor: Acceptor;
   readonly #limit: number;
   readonly #effects: AdmissionEffects;
   readonly #time: LoopTime;
-  /** Connections without a place, longest parked first. */
+  /** Connections without a place, the longest parked first. */
   readonly #parked = new Set<Socket>();
-  /** Connections that have been told to close, and have not yet. */
+  /** Connections that have been told to close, and have not closed yet. */
   readonly #closing = new Set<Socket>();
   readonly #line = new Line<Socket, Applicant>();
   /** Requests that have a place, and begin when the event loop has turned. */
@@ -57,21 +63,25 @@ export class Admission {
   #newcomer: Socket | undefined;
   readonly #patience = new Patience(() => {
     const newcomer = this.#newcomer;
-    // A process that had no CPU for that long reads first: the request may be here.
+    // If the process had no CPU for that long, the request may be here, unread: the loop turns first.
     setImmediate(() => this.#park(newcomer));
   });
   /** The kernel's queue has its turn. */
   #open = false;
   readonly #turns: Turns;
-  /** When the event loop turned last, as far as it is known; and when a place was taken last. */
+  /** When the event loop turned last, as far as is known; and when a place was taken last. */
   #turnedAt = 0;
   #takenAt = 0;
   readonly #backlog: Backlog;
-  /** The newcomer may have waited in the kernel's queue; and it did so behind those that wait here. */
+  /**
+   * Whether the newcomer may have waited in the kernel's queue; and whether it waited there behind requests in the
+   * line.
+   */
   #hasQueued = false;
   #isContested = false;
-  /** Those that were found in the kernel's queue while others waited here. */
+  /** The clients that were found in the kernel's queue while others stood in line. */
   readonly crowd: Crowd = new Crowd();
+  /** Whether the kernel's queue has brought a newcomer in its turn. */
   #isBrought = false;
 
   /**
@@ -89,7 +99,7 @@ export class Admission {
 
   /** A connection has been accepted, with a place. */
   welcome(socket: Socket, now: number = this.#time.now()): void {
-    // Of several that come at once only the last gets the time.
+    // Of several newcomers at once, only the last is waited for.
     this.#park(this.#newcomer);
     this.#newcomer = socket;
     this.#turns.had(now);
@@ -99,16 +109,16 @@ export class Admission {
     const contested = this.#line.size > 0;
     this.#isBrought = true;
     this.#isContested = contested && this.#open;
-    // Who lets others wait, and one of a crowd, gets a turn.
+    // A newcomer that keeps others waiting, or that there is no credit for, gets one turn of the event loop only.
     if (contested) this.#patience.skip();
     if (contested || this.#patience.begin(now) === 0) afterTurn(() => this.#park(socket));
   }
 
   /**
-   * A request is there, and begins when it has a place, now or later. To stop and go on accepting for a request that is answered
-   * at once would cost more than a short one takes.
+   * A request is there. It begins when it has a place, now or later. Accepting goes on if the request is answered at
+   * once: pausing and resuming would cost more than a short request takes.
    *
-   * @param behind - whether another one of its connection has not been answered.
+   * @param behind - whether an earlier request of its connection has not been answered.
    */
   request(socket: Socket, request: Applicant, behind: boolean): void {
     if (behind) {
@@ -131,13 +141,13 @@ export class Admission {
       if (this.#start(request, now)) this.#acceptor.shut();
       return;
     }
-    // It came later than the grace allows, or behind another one of its connection. Nobody else can take it now.
+    // The connection has no place, and none is to be had at this moment. No other worker can take the request any more.
     this.#line.hold(socket, request);
     this.#line.stand(socket);
     if (free) this.#letIn();
   }
 
-  /** The handler is done, while its answer is still being sent: the place is another's. */
+  /** The handler is done while its answer is still being sent: its place goes to another request. */
   free(socket: Socket, now: number = this.#time.now()): void {
     this.#next(socket, now);
   }
@@ -147,7 +157,7 @@ export class Admission {
     if (!this.#line.stand(socket)) this.#parked.add(socket);
     this.#makeRoom();
     this.#next(socket, now);
-    // Its place may have been given up before.
+    // The place of the connection may have been given up before, so another one may be free.
     if (this.#line.size === 0 || !this.#acceptor.hasRoom) return;
     if (this.#turns.isOurs(now)) this.#fill();
     else this.#letIn();
@@ -159,7 +169,10 @@ export class Admission {
     this.#giveUp(socket);
   }
 
-  /** The own side of the connection has ended, while its client may still send: as {@link Admission.end}, and it is on its way out. */
+  /**
+   * Our side of the connection has ended, while its client may still send. As {@link Admission.end}; until it closes,
+   * the connection counts as leaving.
+   */
   release(socket: Socket): void {
     if (this.#acceptor.connections.has(socket)) this.#closing.add(socket);
     this.#giveUp(socket);
@@ -184,11 +197,11 @@ export class Admission {
     return lasts;
   }
 
-  /** Begins when the event loop has turned, and it is known whether the client is still there. */
+  /** Lets a request begin when the event loop has turned, and it is known whether its client is still there. */
   #beginLater(socket: Socket, request: Applicant): void {
     this.#beginning.set(socket, request);
     this.#turns.held();
-    // The place is taken: who was accepted meanwhile would wait for it here, while a sibling may be idle.
+    // The place is taken: a client accepted meanwhile would wait for it here, while a sibling may be idle.
     this.#acceptor.shut();
     afterTurn(() => {
       this.#turnedAt = this.#time.now();
@@ -204,7 +217,7 @@ export class Admission {
       return;
     }
     request.drop();
-    // On its way out, it is none of those that nobody may be kept beside.
+    // A connection that is leaving does not count against the limit.
     this.release(socket);
     this.#effects.forget(socket);
   }
@@ -217,7 +230,7 @@ export class Admission {
     this.#next(socket);
   }
 
-  /** Passes the place of this connection on: to a request that waits here, or to the next client in the kernel's queue. */
+  /** Passes the place of this connection on: to a request in the line, or to the next client in the kernel's queue. */
   #next(socket: Socket, now: number = this.#time.now()): void {
     if (!this.#acceptor.places(socket)) return;
     if (this.#line.size > 0 && !this.#turns.isDue(now)) {
@@ -233,13 +246,15 @@ export class Admission {
     if (this.#line.size > 0) this.#letIn();
   }
 
-  /** One of the line has a place. */
+  /** A request of the line has got a place. */
   #serve(socket: Socket, request: Applicant, now: number): void {
     if (now - this.#turnedAt >= STALE) this.#beginLater(socket, request);
     else this.#begin(socket, request);
   }
 
-  /** A place is free: leaves it to the kernel's queue for a turn of the event loop, in which somebody comes or nobody is there. */
+  /**
+   * Leaves a free place to the kernel's queue for one turn of the event loop: a client comes in, or nobody is there.
+   */
   #letIn(): void {
     if (this.#open) return;
     this.#open = true;
@@ -248,7 +263,8 @@ export class Admission {
       this.#open = false;
       this.#turnedAt = this.#time.now();
       if (!this.#isBrought) {
-        // Nobody was there. Who came had its turn when it came, which may be long ago: a turn of the event loop can be.
+        // Nobody was in the queue, so its turn was now. If a newcomer came, its arrival was the turn, and `welcome` has
+        // noted that time: it may be long ago, since a turn of the event loop can be long.
         this.crowd.clear();
         this.#turns.had(this.#turnedAt);
       }
@@ -256,7 +272,7 @@ export class Admission {
     });
   }
 
-  /** Gives the places that are free to the line. */
+  /** Gives the free places to the line. */
   #fill(): void {
     while (this.#line.size > 0 && this.#acceptor.hasRoom) {
       const [socket, request] = this.#line.next();
@@ -265,7 +281,7 @@ export class Admission {
     }
   }
 
-  /** Silent clients must not keep others out: the one that has been silent for the longest goes. */
+  /** Silent clients must not keep others out: the connection that has been parked for the longest has to go. */
   #makeRoom(): void {
     if (this.#acceptor.connections.size - this.#closing.size <= this.#limit) return;
     const [oldest] = this.#parked;

@@ -1,20 +1,21 @@
-/** So many turns of the kernel's queue in a row that brought somebody: it is no chance any more. */
+/** After this many turns in a row that brought a client from the kernel's queue, it is no coincidence any more. */
 const ROW = 3;
 
 /**
- * Whether clients wait for those whose connections are kept. If it is so for long, some of these are to come anew and wait like all others;
- * each that does is a newcomer again, so there must be fewer of them than of those that they make room for, or it would never end.
+ * Whether clients in the kernel's queue wait because of clients whose connections are kept. If that lasts, some kept
+ * connections are closed, and their clients have to come anew and wait like all others. Each of them is then a newcomer
+ * itself. So fewer connections are closed than clients have waited; otherwise it would never end.
  */
 export class Crowd {
   #found = 0;
   #owed = 0;
 
-  /** One was found who had waited. */
+  /** A client was found that had waited. */
   add(): void {
     if (++this.#found % ROW === 0) this.#owed++;
   }
 
-  /** A turn has brought nobody, or nobody waits here: all have their share. */
+  /** A turn has brought nobody, or no request waits here: everybody gets a share. */
   clear(): void {
     this.#found = 0;
     this.#owed = 0;
@@ -24,7 +25,7 @@ export class Crowd {
     return this.#owed > 0;
   }
 
-  /** One connection less is kept. */
+  /** Returns whether one connection less is to be kept. */
   giveWay(): boolean {
     if (this.#owed === 0) return false;
     this.#owed--;

@@ -1,31 +1,34 @@
-/** What waits, one of each connection at a time: a client that asks for much at once stands in line anew for each. */
+/**
+ * The requests that wait, one of each connection at a time. A client that pipelines many requests joins the line anew
+ * with each of them.
+ */
 export class Line<Connection, Request> {
-  /** What has come of each connection, in order. */
+  /** The requests of each connection that wait, in order of arrival. */
   readonly #requests = new Map<Connection, Request[]>();
   /** Connections whose first request wants a place. */
   readonly #standing = new Set<Connection>();
 
-  /** How many stand in line. */
+  /** How many requests stand in line. */
   get size(): number {
     return this.#standing.size;
   }
 
-  /** Keeps a request until {@link Line.stand}, since another one of its connection comes first. */
+  /** Keeps a request until {@link Line.stand}: it may not be the first of its connection. */
   hold(connection: Connection, request: Request): void {
     const requests = this.#requests.get(connection);
     if (requests === undefined) this.#requests.set(connection, [request]);
     else requests.push(request);
   }
 
-  /** The next request of the connection stands in line from now on, at its end. Returns whether there is one. */
+  /** The next request of the connection joins the line, at its end. Returns whether there is one. */
   stand(connection: Connection): boolean {
-    // Mostly nobody waits: a look into the map would need a hash of the connection.
+    // Mostly nothing waits; to look into the map would need a hash of the connection.
     if (this.#requests.size === 0 || !this.#requests.has(connection)) return false;
     this.#standing.add(connection);
     return true;
   }
 
-  /** Takes the first one out; there must be one. */
+  /** Takes the first request out of the line, which must not be empty. */
   next(): [Connection, Request] {
     const [connection] = this.#standing as Iterable<Connection> as [Connection];
     this.#standing.delete(connection);
@@ -35,7 +38,7 @@ export class Line<Connection, Request> {
     return [connection, request];
   }
 
-  /** The connection has closed. Returns what waited. */
+  /** The connection has closed. Returns its requests that waited. */
   leave(connection: Connection): readonly Request[] {
     this.#standing.delete(connection);
     const requests = this.#requests.get(connection);

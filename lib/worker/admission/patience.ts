@@ -1,22 +1,29 @@
 /**
- * How long a new connection keeps its place without a request, milliseconds; with TLS the handshake is in it. A request
- * that comes later may find this worker busy while another is idle, so a client on a busy machine must be in time.
+ * How long a new connection keeps its place without a request, milliseconds; a TLS handshake must fit in, too. A
+ * request that comes later may find this worker busy while another is idle, so it should be enough for clients on a
+ * busy machine.
  */
 export const GRACE = 50;
-/** Where that was in vain: most requests are right behind their connections. */
+/** The wait when too many long ones were in vain: most requests are right behind their connections. Milliseconds. */
 const SHORT = 1;
-/** So many short waits may be in vain at once. An attack meets all workers at the same time, so of the long ones it is one. */
+/**
+ * How many short waits may be in vain at once. For long waits it is one, since an attack meets all workers at the same
+ * time.
+ */
 const SHORTS = 10;
 
-/** The share of the time in which a place may wait in vain, for each of the two. */
+/** The share of time that places may spend on waiting in vain, for each of the two lengths. */
 const SHARE = 0.01;
 
-/** Waits of one length: what is spent in vain is bounded by what was worth it, and a share of the time. */
+/**
+ * The credit for waits of one length. It bounds the time spent in vain: the credit grows by a share of the time, and by
+ * each wait that was worth it.
+ */
 class Credit {
   readonly wait: number;
   readonly #most: number;
   readonly #timer: NodeJS.Timeout;
-  /** Milliseconds that may be spent. */
+  /** Milliseconds that may still be spent. */
   #left: number;
   #countedAt = 0;
 
@@ -27,7 +34,7 @@ class Credit {
     this.#timer = setTimeout(() => onOver(this), wait).unref();
   }
 
-  /** Begins to wait, if there is credit for it. */
+  /** Begins to wait, if there is credit for it. Returns whether there is. */
   take(now: number): boolean {
     if (now > this.#countedAt) this.#add((now - this.#countedAt) * SHARE);
     this.#countedAt = now;
@@ -47,24 +54,26 @@ class Credit {
 }
 
 /**
- * For which new connections a place waits, one at a time. Silent ones come in crowds, and requests of others come between them: so the long
- * wait is for those who are worth it, and so is the short one.
+ * Decides for which new connections a place waits, one at a time. Silent connections come in crowds, with requests of
+ * others between them. So both the long and the short wait have to be earned by earlier connections whose requests
+ * came.
  */
 export class Patience {
   readonly #credits: readonly [Credit, Credit];
   #current: Credit | undefined;
   #since = 0;
 
-  /** @param onOver - the one that is waited for has had its time. */
+  /** @param onOver - called when the time of the awaited connection is over. */
   constructor(onOver: () => void) {
     const end = (credit: Credit): void => {
-      // One that has come, or was waited for otherwise, may have left its timer.
+      // A timer that was not stopped may belong to an earlier connection: its request has come, or the other wait is
+      // running.
       if (credit === this.#current) onOver();
     };
     this.#credits = [new Credit(GRACE, GRACE, end), new Credit(SHORT, SHORT * SHORTS, end)];
   }
 
-  /** How long one that comes now is waited for, milliseconds. It takes the place of the one before. */
+  /** How long a connection that comes now is waited for, milliseconds. It replaces the connection before. */
   begin(now: number): number {
     const [long, short] = this.#credits;
     this.#since = now;
@@ -74,12 +83,12 @@ export class Patience {
     return this.#current?.wait ?? 0;
   }
 
-  /** One that lets others wait is not waited for. */
+  /** A connection that keeps others waiting is not waited for. */
   skip(): void {
     this.#current = undefined;
   }
 
-  /** The request of the last one is here. */
+  /** The request of the last connection is here. */
   end(now: number): void {
     this.#current?.repay(now - this.#since);
     this.#current = undefined;

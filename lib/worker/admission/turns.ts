@@ -1,25 +1,31 @@
 import type { LoopTime } from '../vitals/loop-time.js';
 
 /**
- * After so many milliseconds in which only requests of connections that are open have had a place, the next one that becomes free is
- * for the kernel's queue: else clients with a connection that is kept would keep all others out.
+ * After this many milliseconds in which only requests of open connections had a place, the next free place is for the
+ * kernel's accept queue. Otherwise clients with kept connections would keep all others out.
  */
 const TURN = 5;
 
-/** Whose a place is that becomes free: of a request that is here, or of the next client in the kernel's queue. */
+/** Decides who gets a place that becomes free: a request that is here, or the next client in the kernel's queue. */
 export class Turns {
   readonly #time: LoopTime;
-  /** When the queue had its last turn; and how long the event loop had been idle when a place became free that was to be for it. */
+  /**
+   * When the queue had its last turn; and how long the event loop had been idle when a place was last left to the
+   * queue.
+   */
   #openedAt = 0;
   #idleBefore = 0;
-  /** The event loop has not been idle since while a place was taken: nobody has held one for longer than a turn. */
+  /**
+   * Whether `#idleBefore` still holds. It does as long as no place has been held for longer than a turn of the event
+   * loop: then the loop cannot have been idle while a place was taken.
+   */
   #isIdleKnown = false;
 
   constructor(time: LoopTime) {
     this.#time = time;
   }
 
-  /** The queue has had its turn: somebody has come, or nobody was there. */
+  /** The queue has had its turn: a client has come, or nobody was there. */
   had(now: number): void {
     this.#openedAt = now;
   }
@@ -40,10 +46,10 @@ export class Turns {
     return now - this.#openedAt >= TURN;
   }
 
-  /** Whether a place that is free may be taken by who is here. */
+  /** Whether a free place may be taken by a request that is here. */
   isOurs(now: number): boolean {
     if (!this.isDue(now)) return true;
-    // With a place that was free, the event loop has waited for somebody to come.
+    // If the event loop has been idle while a place was free, the queue was empty: that counts as its turn.
     const idle = this.#time.idle();
     if (idle === this.#idleBefore) return false;
     this.#idleBefore = idle;
