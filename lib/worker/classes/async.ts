@@ -2,8 +2,9 @@ import type { Handler } from '../../options/handler.js';
 import { HttpWorker } from '../http/http-worker.js';
 
 /**
- * Many requests at once, with keep-alive, upgrades and HTTP/2: for applications that wait more than they compute. At
- * `workerConnections` it accepts no more until one closes; one that has been idle for a second is closed to let another in. Gunicorn: its gevent and eventlet workers.
+ * Serves many requests at once, with keep-alive, upgrades and HTTP/2: for applications that wait more than they
+ * compute. With `workerConnections` connections open, it accepts no more until one closes. To let another client in, it
+ * closes a connection that has been idle for a second. Gunicorn: its gevent and eventlet workers.
  */
 export class AsyncWorker<App = Handler> extends HttpWorker<App> {
   protected override readonly capacity: number = this.options.workerConnections;

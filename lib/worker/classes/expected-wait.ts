@@ -1,29 +1,32 @@
-/** The past that counts, milliseconds: what is older by this weighs a third. */
+/** The time constant of the average, milliseconds: what is this old weighs a third. */
 const MEMORY = 10_000;
-/** Fewer requests in it that were no short ones tell nothing: one may have taken long because it was the first, or because the machine was busy. */
+/**
+ * With fewer long requests than this in the average, nothing can be concluded. A single one may have taken long because
+ * it was the first, or because the machine was busy.
+ */
 const ENOUGH = 10;
 
 /**
  * How long a request would wait for a worker that serves one at a time, if it came at some moment of the last seconds.
  *
- * Somebody who comes during a request of length S waits for half of it on average, and the chance to come during it is
- * S / T: so each request adds S² / 2T (the mean residual work of queueing theory). Time is a parameter.
+ * A client that comes during a request of length S waits for half of it on average, and the probability of coming
+ * during it is S / T. So each request adds S² / 2T (the mean residual work of queueing theory). Time is a parameter.
  */
 export class ExpectedWait {
   readonly #short: number;
   #work = 0;
   #time = 0;
   #count = 0;
-  /** Of those that were no short ones. */
+  /** The number of requests that were not short. */
   #longCount = 0;
   #at = 0;
 
-  /** @param short - what takes no longer is a short one, milliseconds. */
+  /** @param short - a request that takes no longer than this is a short one, milliseconds. */
   constructor(short: number) {
     this.#short = short;
   }
 
-  /** A request that took so long, milliseconds, has ended now. */
+  /** A request that took `duration` milliseconds has ended now. */
   add(duration: number, now: number): void {
     const rest = this.#rest(now);
     this.#work = this.#work * rest + (duration * duration) / 2;
@@ -33,13 +36,13 @@ export class ExpectedWait {
     this.#at = now;
   }
 
-  /** Milliseconds. 0 as long as too few have come that took long. */
+  /** The expected wait, milliseconds. 0 as long as too few long requests have come. */
   at(now: number): number {
     const rest = this.#rest(now);
     return this.#longCount * rest < ENOUGH ? 0 : (this.#work * rest) / MEMORY;
   }
 
-  /** How long a request takes, milliseconds. */
+  /** How long a request takes on average, milliseconds. */
   get mean(): number {
     return this.#count === 0 ? 0 : this.#time / this.#count;
   }

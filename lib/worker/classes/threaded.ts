@@ -4,18 +4,22 @@ import type { WorkerKind } from '../../options/types.js';
 import { HttpWorker } from '../http/http-worker.js';
 import { ExpectedWait } from './expected-wait.js';
 
-/** What a new connection costs a client more than a kept one, roughly, milliseconds. */
+/** Roughly how much longer a request takes on a new connection than on a kept one. Milliseconds. */
 const NEW_CONNECTION = { plain: 1, tls: 5 } as const;
 
-/** Of requests that take no longer on average, one waits only where the CPU is short, and new connections cost CPU. Milliseconds. */
+/**
+ * If requests take no longer than this on average, one waits only where CPU is short, and new connections would cost
+ * more CPU. Milliseconds.
+ */
 const SHORT = 2;
 
 /**
- * One request at a time in each of its threads, with keep-alive; this class is what runs in a thread. Gunicorn: gthread.
+ * Serves one request at a time in each of its threads, with keep-alive. This class is what runs in a thread. Gunicorn:
+ * gthread.
  *
- * A connection that is kept is bound to its thread: the next request on it waits when the thread is busy, even if
- * another one is idle. So it is kept only while that wait is shorter than a new connection takes: for short requests
- * always, for long ones while the thread has little to do.
+ * A kept connection is bound to its thread: the next request on it waits while that thread is busy, even if another
+ * thread is idle. So a connection is kept only while that wait is expected to be shorter than a new connection takes.
+ * For short requests that is always so; for long ones, while the thread has little to do.
  */
 export class ThreadedWorker<App = Handler> extends HttpWorker<App> {
   static override readonly kind: WorkerKind = 'threads';
