@@ -5,12 +5,13 @@ import { onlyListener } from './front.js';
 
 type Call = (...args: unknown[]) => unknown;
 
-/** Stands in the place of a listener, where Node would do something by itself if there were none. */
+/** A placeholder listener for events to which Node would react by itself if they had no listener. */
 function stopgap(): void {}
 
 /**
- * What listens to the events of the server that is fed, as it is at each event: listeners of the application's own server count from the
- * moment they are there, and so do those that a library has put on the server that it finds at a request.
+ * The listeners of the application for the events of the server that is fed, looked up at each event. So listeners that
+ * the application adds to its own server count from that moment on, and so do those that a library adds to the server
+ * that it finds at a request.
  */
 export class ApplicationEvents {
   readonly #server: EventEmitter;
@@ -19,13 +20,13 @@ export class ApplicationEvents {
 
   /**
    * @param server - the one that is fed.
-   * @param beside - one whose listeners count too, but for requests.
+   * @param beside - a server of the application whose listeners count too, except those for requests.
    */
   constructor(server: EventEmitter, beside?: EventEmitter) {
     this.#server = server;
     this.#beside = beside;
     if (beside === undefined) return;
-    // Node asks the one that is fed.
+    // Node asks the server that is fed.
     const count = server.listenerCount;
     server.listenerCount = (event, ...rest) => {
       const own = count.call(server, event, ...(rest as []));
@@ -34,14 +35,14 @@ export class ApplicationEvents {
   }
 
   /**
-   * Someone has put an `emit` of his own on the server: requests and what else comes go through it. It returns no promise, so what an
-   * async listener rejects with is unhandled, as without this library.
+   * A tool has put an `emit` of its own on the server, and all events go through that. It returns no promise, so a
+   * rejection of an async listener is unhandled, as it would be without this library.
    */
   patchedBy(emit: Call | undefined): void {
     this.#patched = emit;
   }
 
-  /** Has Node emit the event, though nobody else may listen. */
+  /** Has Node emit the event even if nothing else listens. */
   hold(event: string): void {
     this.#server.on(event, stopgap);
   }
@@ -56,7 +57,7 @@ export class ApplicationEvents {
     for (const server of [this.#server, this.#beside]) server?.on('newListener', (name) => name === event && act());
   }
 
-  /** Answers a request by the listeners of an event, or `otherwise` where there are none. */
+  /** Answers a request by the listeners of an event, or by `otherwise` if there are none. */
   answer(event: string, otherwise: RequestListener, request: IncomingMessage, response: ServerResponse): unknown {
     const only = this.#only(event);
     if (only) return only.call(this.#server, request, response);
@@ -64,8 +65,8 @@ export class ApplicationEvents {
   }
 
   /**
-   * Calls the listeners of an event. Not through `emit`: it drops the promises of async listeners, whose rejections would end the worker.
-   * Returns what the only one returns, or a promise of all.
+   * Calls the listeners of an event, but not through `emit`: that drops the promises of async listeners, whose
+   * rejections would end the worker. Returns what the only listener returns, or a promise for all of them.
    */
   call(event: string, ...args: unknown[]): unknown {
     if (this.#patched) return this.#patched.call(this.#server, event, ...args);
@@ -75,11 +76,11 @@ export class ApplicationEvents {
     );
     const [first, ...others] = calls.filter(({ listener }) => listener !== stopgap);
     if (others.length === 0) return first?.listener.apply(first.server, args);
-    // An async function each, so that the throw of one leaves no rejection of another unhandled.
+    // One async function for each listener, so that a throw of one leaves no rejection of another unhandled.
     return Promise.all([first, ...others].map(async (each) => each?.listener.apply(each.server, args)));
   }
 
-  /** Most have one, and it needs no list. */
+  /** Most events have one listener, so no list is made. */
   #only(event: string): Call | undefined {
     if (this.#patched !== undefined) return undefined;
     const only = onlyListener(this.#server, event);
@@ -87,7 +88,10 @@ export class ApplicationEvents {
   }
 }
 
-/** Requests come by a way of their own, and tunnels of HTTP/1.1 are refused beside HTTP/2. */
+/**
+ * Whether the listeners of the server beside count. Those for requests do not, since requests reach the application in
+ * another way. Those for CONNECT do not either: beside HTTP/2, tunnels of HTTP/1.1 are refused.
+ */
 function isBeside(event: string | symbol): boolean {
   return event !== 'request' && event !== 'connect';
 }

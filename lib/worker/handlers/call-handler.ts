@@ -1,4 +1,4 @@
-/** Calls the application, which may throw, or return a promise that rejects. */
+/** Calls the application, and reports its failure, whether it throws or returns a promise that rejects. */
 export function attempt(call: () => unknown, onFailure: (error: unknown) => void): void {
   try {
     const result = call();

@@ -2,10 +2,10 @@ import type { RoutingHandler } from '../../options/handler.js';
 import type { Listener } from './listener.js';
 
 /**
- * Fastify's `close()` is one act: it says 503 to every request from then on, calls the `preClose` hooks, waits until its server has
- * closed, and calls the `onClose` hooks. Here requests are served until the last one has come; and its server, which never
- * listens, closes at once. So the `preClose` hooks, which end what would not end by itself, are called when the drain begins, and
- * `close()` follows the last answer.
+ * Fastify's `close()` does everything in one act: from then on it answers 503 to every request, calls the `preClose`
+ * hooks, waits until its server has closed, and calls the `onClose` hooks. Here, requests are served until the last one
+ * has come, and Fastify's server never listens, so it closes at once. Therefore the `preClose` hooks, which end what
+ * would not end by itself, are called when the drain begins. `close()` follows after the last answer.
  */
 export function createClosing(app: RoutingHandler): Pick<Listener, 'drain' | 'close'> {
   const callHooks = takeHooks(app);
@@ -16,9 +16,9 @@ type Hook = ((this: unknown) => unknown) | ((this: unknown, done: (error?: Error
 type Instance = Readonly<Record<symbol, unknown>>;
 
 /**
- * Makes each `preClose` hook one that is called once, and returns what calls them all, in Fastify's order: those of an instance,
- * then those of its plugins, one after the other. They are kept behind symbols, in the same way from Fastify 4, which brought them, to 5; where
- * they are not found, `close()` calls them.
+ * Wraps each `preClose` hook so that it is called once, and returns a function that calls them all in Fastify's order:
+ * those of an instance, then those of its plugins, one after the other. Fastify keeps them under symbols, in the same
+ * way from version 4, which introduced them, to 5. Hooks that are not found there are called by `close()`.
  */
 function takeHooks(app: object): () => Promise<void> {
   const calls: (() => Promise<unknown>)[] = [];
@@ -36,7 +36,7 @@ function takeHooks(app: object): () => Promise<void> {
   };
   take(app as Instance);
   return async () => {
-    // As Fastify does: one that fails is the last.
+    // As in Fastify, no hook is called after one that fails.
     for (const call of calls) await call();
   };
 }

@@ -6,7 +6,7 @@ import type { Listener } from './listener.js';
 
 type Environment = Parameters<FetchHandler['fetch']>[1];
 
-/** The listener of a Fetch handler. */
+/** Makes the listener of a Fetch handler. */
 export async function createFetchListener(app: FetchHandler): Promise<Listener> {
   const { getRequestListener } = await importNodeServer();
   const failures = new WeakMap<object, Failure>();
@@ -19,7 +19,7 @@ export async function createFetchListener(app: FetchHandler): Promise<Listener> 
     };
     const check = (response: unknown): Response => noteAnswer(environment.outgoing, checkResponse(response));
     try {
-      // Not awaited: an answer that is there at once is sent by a shorter way.
+      // Not awaited: the adapter has a faster path for a Response that is there at once.
       const response = app.fetch(request, environment);
       return isThenable(response) ? Promise.resolve(response).then(check).catch(fail) : check(response);
     } catch (error) {
@@ -27,10 +27,10 @@ export async function createFetchListener(app: FetchHandler): Promise<Listener> 
     }
   };
   const serve = getRequestListener((request, environment) => answer(request, environment as Environment), {
-    // Where nothing is returned, nothing is sent: the worker answers, as for every handler that fails. Else it
-    // was the request that could not be understood.
+    // If this returns nothing, the adapter sends nothing, and the worker answers as for every handler that fails. Any
+    // other error means that the request itself could not be understood.
     errorHandler: (error) => (error instanceof Failure ? undefined : new Response('Bad Request\n', { status: 400 })),
-    // HTTP/1.0 needs no Host, but a URL does.
+    // HTTP/1.0 needs no Host header, but a URL needs a host.
     hostname: 'localhost',
   });
   return {
@@ -47,7 +47,7 @@ export async function createFetchListener(app: FetchHandler): Promise<Listener> 
 
 const PACKAGE = '@hono/node-server';
 
-/** Only here, since it is an optional peer: nobody else needs it. */
+/** Imported only here, since it is an optional peer dependency: no other application needs it. */
 async function importNodeServer(): Promise<typeof import('@hono/node-server')> {
   try {
     return await import('@hono/node-server');
@@ -58,7 +58,7 @@ async function importNodeServer(): Promise<typeof import('@hono/node-server')> {
   }
 }
 
-/** Marks what the application threw, which may be anything. */
+/** Marks what the application threw, which may be any value. */
 class Failure {
   readonly error: unknown;
   constructor(error: unknown) {
@@ -67,14 +67,14 @@ class Failure {
 }
 
 /**
- * By its shape: there are several Response classes, of Node, of undici, of node-server itself. `headers` is not read, since that
- * is what makes those of node-server slow.
+ * Checks the Response by its shape, since there are several Response classes: of Node, of undici, of node-server
+ * itself. `headers` is not read, because that is what makes those of node-server slow.
  */
 function checkResponse(answer: unknown): Response {
   const isResponse = typeof answer === 'object' && answer !== null && 'headers' in answer && 'status' in answer;
   if (isResponse && isStatus(answer.status)) return answer as Response;
   const got = inspect(answer, { depth: 0 });
-  // `Response.error()` has the status 0, which HTTP/2 would be told as 200.
+  // `Response.error()` has the status 0, which would be sent as 200 with HTTP/2.
   const what = isResponse
     ? `with a status from 200 to 599 from fetch() of the application, got ${answer.status}`
     : `from fetch() of the application, got ${got}`;

@@ -1,26 +1,28 @@
 import { EventEmitter } from 'node:events';
 
-/** What is done about an event in the place of the listeners. */
+/** What is done for an event instead of calling its listeners. */
 export type Act = (...args: never[]) => unknown;
 type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
 type Emitter = EventEmitter & { _events?: Record<string, unknown> };
 
-/** What has not been patched calls the listeners and does nothing else. */
+/** An `emit` that has not been patched only calls the listeners. */
 const PLAIN = EventEmitter.prototype.emit as Emit;
 
 /**
- * Stands in front of a server: of these events ours is what is done when they are emitted, and who listens is not called by them. So an
- * application may add, wrap and take away its listeners at any time, as libraries do, and nothing gets past the worker.
+ * Puts acts in front of the listeners of a server: when one of these events is emitted, its act is called, and the
+ * listeners are not. So an application may add, wrap and remove listeners at any time, as libraries do, and nothing
+ * bypasses the worker.
  *
- * Tools that trace requests patch `emit` of all servers, so theirs is called: with an object that has ours as its only listeners. Who has
- * patched that of this very server may call the one before on the server itself: it is called in the place of the listeners, and returned.
+ * Tracing tools patch `emit` of all servers. Such an `emit` is still called, on an object whose only listeners are the
+ * acts. A tool that has patched `emit` of this very server may call the original on the server itself. That `emit` is
+ * returned, and is to be called in place of the listeners.
  */
 export function standInFront(server: EventEmitter, acts: Readonly<Record<string, Act>>): Emit | undefined {
   const patched = Object.hasOwn(server, 'emit');
   const emit = server.emit as Emit;
   const ours: Record<string | symbol, Act | undefined> = Object.assign(Object.create(null), acts);
   const front = Object.create(server, { _events: { value: ours } }) as EventEmitter;
-  // No rest parameters: this is called for each request.
+  // No rest parameters, since this is called for each request.
   const intercept = function (this: unknown, event: string | symbol, first: unknown, second: unknown, third: unknown) {
     const act = ours[event];
     // biome-ignore lint/complexity/noArguments: as many as there are.
@@ -33,9 +35,9 @@ export function standInFront(server: EventEmitter, acts: Readonly<Record<string,
   return patched ? emit : undefined;
 }
 
-/** The only listener of an event, without a list being made; undefined when there are more, or none. */
+/** The only listener of an event, found without making a list; undefined if there are none, or more than one. */
 export function onlyListener(server: EventEmitter, event: string): ((...args: unknown[]) => unknown) | undefined {
-  // As old as Node, and the same up to 26.
+  // `_events` is undocumented, but as old as Node, and the same up to version 26.
   const listener = (server as Emitter)._events?.[event];
   return typeof listener === 'function' ? (listener as (...args: unknown[]) => unknown) : undefined;
 }

@@ -1,4 +1,7 @@
-/* How an application, in whatever form it is exported, becomes a listener for requests. It knows nothing of places and connections. */
+/*
+ * How an application, in whatever form it is exported, becomes a listener for requests. It knows nothing of places and
+ * connections.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { checkServer, isServer, nestServer, type Refuse, recognizeApp } from '../../options/application.js';
@@ -9,8 +12,8 @@ import type { Listener } from './listener.js';
 import { createServerListener } from './server-handler.js';
 
 /**
- * Makes the listener of an application, or of a promise of one. Throws a TypeError for what nobody can serve, and what
- * the application throws while it gets ready.
+ * Makes the listener of an application, or of a promise of one. Throws a TypeError for a value that cannot be served,
+ * and whatever the application throws while it gets ready.
  */
 export async function createListener(app: unknown): Promise<Listener> {
   const known = recognizeApp(await app, refuse);
@@ -18,7 +21,7 @@ export async function createListener(app: unknown): Promise<Listener> {
     case 'listener':
       return { request: known.app };
     case 'server':
-      // A listen() with a host takes effect a turn later.
+      // A `listen()` with a host takes effect one turn of the event loop later.
       await turn();
       checkServer(known.app, 'server', refuse);
       return createServerListener(known.app);
@@ -46,17 +49,19 @@ async function createRoutingListener(app: RoutingHandler): Promise<Listener> {
   const { server } = app as { server?: unknown };
   if (isServer(server)) checkServer(server, 'Fastify instance', refuse);
   return {
-    // It is not fed, since its timeouts are Fastify's; but plugins hang their 'upgrade' listeners on it.
+    // The server is not fed, since its timeouts are Fastify's; but plugins add their 'upgrade' listeners to it.
     ...(isServer(server) && { beside: server }),
     request: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),
     ...createClosing(app),
   };
 }
 
-/** Nest's `close()` calls its hooks, ends what it has opened, and closes the server, which has no connections of its own by then. */
+/**
+ * Nest's `close()` calls its hooks, ends what it has opened, and closes the server, which has no connections by then.
+ */
 async function createInitListener(app: InitHandler): Promise<Listener> {
   await app.init();
-  // As for a server: it may have been told to listen.
+  // As for a server: the application may have called `listen()`.
   await turn();
   const server = nestServer(app, refuse);
   const routing = routingOf(app);
@@ -64,7 +69,10 @@ async function createInitListener(app: InitHandler): Promise<Listener> {
   return { ...listener, close: async () => void (await app.close()) };
 }
 
-/** The Fastify that a NestApplication is built on: `init()` leaves it to `listen()` to make that ready. */
+/**
+ * The Fastify instance that a NestApplication is built on. Nest's `init()` does not make it ready, but leaves that to
+ * `listen()`.
+ */
 function routingOf(app: InitHandler): RoutingHandler | undefined {
   const { getHttpAdapter } = app as { getHttpAdapter?(): { getInstance?(): unknown } | undefined };
   const instance = getHttpAdapter?.call(app)?.getInstance?.();

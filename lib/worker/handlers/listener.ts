@@ -4,40 +4,52 @@ import { describe } from '../../options/application.js';
 import type { RequestListener } from '../../options/handler.js';
 import type { ApplicationEvents } from './application-events.js';
 
-/** Takes over a connection after a request head. May return a promise. */
+/** Takes over a connection after the head of a request. May return a promise. */
 export type ConnectionListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => unknown;
 
-/** An application, whatever it is, as the listeners of an `http.Server`. Each may throw, or return a promise that rejects. */
+/**
+ * An application of any kind, as the listeners of an `http.Server`. Each of them may throw, or return a promise that
+ * rejects.
+ */
 export interface Listener {
   readonly request: RequestListener;
   /** Present when the application takes upgrades. */
   readonly upgrade?: ConnectionListener | undefined;
   /**
-   * Whether an upgrade is for the application; one that is not is served as the plain request that it also is. As
-   * `shouldUpgradeCallback` of Node's servers. @defaultValue all but offers of HTTP/2 and TLS (`h2c`, `TLS/1.3` …)
+   * Whether an upgrade is meant for the application. If not, it is served as the plain request that it also is. It
+   * works like `shouldUpgradeCallback` of Node's servers.
+   *
+   * @defaultValue all but offers of HTTP/2 and TLS (`h2c`, `TLS/1.3` …)
    */
   readonly shouldUpgrade?: ((request: IncomingMessage) => boolean) | undefined;
-  /** Present when the application takes CONNECT. */
+  /** Present when the application takes CONNECT requests. */
   readonly connect?: ConnectionListener | undefined;
-  /** Present when the application answers `Expect: 100-continue` itself. A request that comes here does not come to `request`. */
+  /**
+   * Present when the application answers `Expect: 100-continue` itself. Such a request is not passed to `request` as
+   * well.
+   */
   readonly checkContinue?: RequestListener | undefined;
-  /** The same for any other `Expect`. */
+  /** The same for any other `Expect` header. */
   readonly checkExpectation?: RequestListener | undefined;
   /** Present when the application answers malformed requests itself. */
   readonly clientError?: ((error: Error, socket: Duplex) => unknown) | undefined;
   /**
-   * Tells the application that the drain begins: requests are still served, and more may come. Nothing waits for it.
+   * Tells the application that the drain begins. Requests are still served, and more may come. Nothing waits for its
+   * result.
    */
   readonly drain?: (() => unknown) | undefined;
-  /** Ends what the application opened. Called once, after the last request; a promise is waited for. */
+  /** Ends what the application has opened. Called once, after the last request; a promise is awaited. */
   readonly close?: (() => unknown) | undefined;
-  /** @internal The application is a server: it is fed itself, and asked for its listeners at each event. */
+  /** @internal The application is a server. It is fed itself, and asked for its listeners at each event. */
   readonly own?: { readonly server: Server; readonly events: ApplicationEvents };
-  /** @internal A server that belongs to the application, and whose listeners count beside those above, but for requests. */
+  /**
+   * @internal A server that belongs to the application, and whose listeners count beside those above, except for
+   * requests.
+   */
   readonly beside?: Server;
 }
 
-/** What it may have beside `request`. */
+/** The listeners that it may have beside `request`. */
 const MORE = [
   'upgrade',
   'shouldUpgrade',
@@ -49,7 +61,10 @@ const MORE = [
   'close',
 ];
 
-/** What `createListener()` has made, of a class that may be the user's. Throws a TypeError for what is none. */
+/**
+ * Checks what `createListener()` has returned, since its class may be the user's. Throws a TypeError if it is no
+ * listener.
+ */
 export function asListener(made: unknown): Listener {
   if (typeof made === 'function') return { request: made as RequestListener };
   const listener = (typeof made === 'object' && made !== null ? made : {}) as Readonly<Record<string, unknown>>;
