@@ -1,6 +1,7 @@
 /*
- * Who was served, and what became of it: a line for each request, with the true client, and its id. Everything here is told by others when a request comes and ends; where neither
- * is asked for, there is nothing to tell.
+ * Who was served, and with what result: a line of the access log for each request, with the true client; and the id of
+ * each request. The other wings call this when a request comes and when it ends. Where neither a log nor ids are
+ * configured, nothing is called.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -16,14 +17,16 @@ import { QUIET, tellLost } from './loss.js';
 import { RequestIds } from './request-id.js';
 import { followUpgrade } from './upgrade.js';
 
-/** How long a line may wait for others, and for a reader that is slow. Milliseconds. */
+/** How long a line may wait for others; and how long to wait between attempts when the reader is slow. Milliseconds. */
 const PAUSE = 5;
 const LONG_PAUSE = 100;
-/** How long a process that ends tries to get rid of what still waits, and between two attempts of that. Milliseconds. */
+/**
+ * How long a process that ends tries to write what still waits, and how long it pauses between attempts. Milliseconds.
+ */
 const LAST = 100;
 const LAST_PAUSE = 5;
 
-/** What is known of a request that is to be served. */
+/** A request that is to be served. */
 export interface Visit {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -31,7 +34,7 @@ export interface Visit {
   readonly socket: Socket;
   entry: Entry | undefined;
   id: string;
-  /** When it began, of `performance.now()`; 0 before. */
+  /** When the request began, of `performance.now()`; 0 before. */
   readonly began: number;
 }
 
@@ -40,17 +43,17 @@ export class Access {
   readonly #format: Format;
   readonly #ids: RequestIds | undefined;
   readonly #proxies: Proxies | undefined;
-  /** Those that have no line yet. */
+  /** The first entry of a linked list of the requests that have no line yet. */
   #open: Entry | undefined;
   readonly #timer: NodeJS.Timeout;
   #isDue = false;
-  /** Nobody takes what waits: it is tried again now and then, not with each line. */
+  /** Nobody takes what waits. A retry comes after each {@link LONG_PAUSE}, not with each line. */
   #isStuck = false;
   readonly #close = (entry: Entry, now: number): void => this.#write(entry, now);
-  /** Whether it matters who has connected: to ask the system takes a call for each connection. */
+  /** Whether the address of the peer is needed: to ask the system for it takes a call for each connection. */
   readonly #asksPeer: boolean;
 
-  /** @param lines - undefined where there is no log, but ids. */
+  /** @param lines - undefined where there is no log, only ids. */
   constructor({ access, requestId }: WorkerSpec, lines: Lines | undefined, proxies: Proxies | undefined) {
     this.#lines = lines;
     this.#format = compileFormat(access?.format ?? 'common');
@@ -60,7 +63,7 @@ export class Access {
     this.#timer = setTimeout(() => this.#isDue && this.flush(), PAUSE).unref();
   }
 
-  /** @param find - the account of any connection, see {@link watchUnsent}. */
+  /** @param find - finds the account of any connection, see {@link watchUnsent}. */
   watch(find: Parameters<typeof watchUnsent>[0]): void {
     if (!this.#lines) return;
     watchUnsent(find);
@@ -70,7 +73,7 @@ export class Access {
   /**
    * The head of a request has come.
    *
-   * @param connection - where it keeps what it knows of the connection.
+   * @param connection - what is known of the connection, with a field for its account.
    */
   begin(visit: Visit, connection: Accounted): void {
     const { request, response, socket } = visit;
@@ -93,7 +96,7 @@ export class Access {
     this.#add(entry);
   }
 
-  /** A connection is given to the application. Returns what is to be called when it closes. */
+  /** A connection is handed over to the application. Returns a function to be called when the connection closes. */
   give(request: IncomingMessage, socket: Socket, stream: Duplex): (() => void) | undefined {
     const peer = peerOf(socket);
     const id = this.#ids?.give(request, this.#proxies?.trusts(peer) === true) ?? '';
@@ -107,7 +110,8 @@ export class Access {
   }
 
   /**
-   * Something that is no request for the application, or no more, was answered with this status and no body. See {@link follow}.
+   * The worker has answered, with this status and no body, something that is not a request for the application, or not
+   * any more. Call {@link follow} before the answer is written.
    *
    * @param request - undefined where its head could not be read.
    */
@@ -117,25 +121,31 @@ export class Access {
     entry.sentBeside(status, 0);
   }
 
-  /** What is written to this connection from now on, or when the answers under way there have ended, is none of theirs. To be called before it is. */
+  /**
+   * Whatever is written to this connection from now on, or after the answers under way there, does not belong to those
+   * answers. To be called before it is written.
+   */
   follow(stream: Duplex): void {
     for (let entry = this.#open; entry; entry = entry.next) if (entry.account?.stream === stream) entry.isFollowed();
   }
 
-  /** The entry of a request that has no line yet. It is looked for among all of them: to be asked of one that goes another way than most. */
+  /**
+   * The entry of a request that has no line yet. This searches all open entries, so it is meant for requests that take
+   * an unusual path.
+   */
   entryOf(request: IncomingMessage): Entry | undefined {
     let entry = this.#open;
     while (entry && entry.request !== request) entry = entry.next;
     return entry;
   }
 
-  /** Clients have been answered in the place of a thread that hangs. */
+  /** Adds lines for clients that were answered in place of a thread that hangs. */
   farewell(all: readonly Facts[]): void {
     for (const facts of all) this.#lines?.add(this.#format, facts);
     this.flush();
   }
 
-  /** Writes what waits. */
+  /** Writes the lines that wait. */
   flush(): void {
     const lines = this.#lines;
     if (!lines) return;
@@ -146,7 +156,10 @@ export class Access {
     tellLost(lines, QUIET);
   }
 
-  /** This process, or thread, ends now: whatever is under way gets its line, and nothing waits any more: what nobody takes by then is lost. */
+  /**
+   * This process or thread ends now. Whatever is under way gets its line. Lines that nobody takes within {@link LAST}
+   * ms are lost.
+   */
   leave(): void {
     const lines = this.#lines;
     if (!lines) return;
@@ -166,7 +179,7 @@ export class Access {
     this.#open = entry;
   }
 
-  /** Also one that does not stand there. */
+  /** Removes an entry; it need not be in the list. */
   #remove(entry: Entry): void {
     const { previous, next } = entry;
     if (previous) previous.next = next;
@@ -186,7 +199,7 @@ export class Access {
 
   #write(entry: Entry, now: number): void {
     this.#remove(entry);
-    // One that has not begun says nothing of when.
+    // A request that has never begun has no start time.
     entry.duration = now - (entry.came || entry.visit?.began || now);
     entry.time = Date.now();
     entry.client = this.#proxies?.clientOf(entry.peer, entry.request?.rawHeaders ?? []) ?? entry.peer;

@@ -8,24 +8,30 @@ export type Counted = Socket & {
 };
 type Destroy = (this: Counted, error: Error | null, done: (error?: Error | null) => void) => void;
 
-/** What is known of a connection has a place for what the access log knows. */
+/** What the connections wing knows of a connection, with a field for what the access log knows. */
 export interface Accounted {
   account: ConnectionAccount | undefined;
 }
 
 /**
- * What the access log knows of a connection. Nothing of it is a property of the socket: a connection that has one more than others is an object of another kind, which costs
- * a short request more than its line.
+ * What the access log knows of a connection. None of it is a property of the socket. One more property would give the
+ * socket another hidden class than other sockets have, which costs a short request more than writing its line.
  */
 export class ConnectionAccount {
-  /** Who has connected; empty where nobody asks for that. */
+  /** The address of the peer; empty where it is not needed. */
   readonly peer: string;
-  /** What is spoken through, once a request has come that is answered by a response of HTTP/1. */
+  /**
+   * The stream that is spoken through (with TLS, not the socket itself), set when a request comes that is answered by a
+   * response of HTTP/1.
+   */
   stream: Counted | undefined = undefined;
-  /** How much had been written when its last answer had ended; and how much the system had not taken when it was closed. Bytes. */
+  /**
+   * How many bytes had been written when the last answer of the connection ended; and how many of them the system had
+   * not taken when the connection was closed.
+   */
   total = 0;
   unsent = 0;
-  /** Its request that came last, as long as that has no line. */
+  /** The latest request of the connection, as long as it has no line. */
   last: { noteEnd(): void } | undefined = undefined;
 
   constructor(peer: string) {
@@ -33,13 +39,15 @@ export class ConnectionAccount {
   }
 }
 
-/** Of each destroyed connection: the account that it has, if any. */
+/** Finds the account of a destroyed connection, if it has one. */
 type Find = (socket: Socket) => ConnectionAccount | undefined;
 
 let watched = false;
 
 /**
- * What has been written, and the system has not taken, is known until the connection is closed. No event tells of that moment, so all sockets of this process are asked there.
+ * Patches `Socket.prototype._destroy`. How many of the written bytes the system has not taken is known only until the
+ * connection is closed, and no event comes before that. So all sockets of this process are looked at when they are
+ * destroyed.
  */
 export function watchUnsent(find: Find): void {
   if (watched) return;
@@ -47,7 +55,7 @@ export function watchUnsent(find: Find): void {
   const prototype = Socket.prototype as unknown as { _destroy: Destroy };
   const { _destroy: destroy } = prototype;
   prototype._destroy = function (error, done) {
-    // Nothing waits, and no write has failed: so it is with most.
+    // With most sockets nothing waits, and no write has failed.
     if (error !== null || this.writableLength > 0) {
       const account = find(this);
       if (account?.stream === this) noteUnsent(account, this, error);
@@ -58,7 +66,7 @@ export function watchUnsent(find: Find): void {
 
 function noteUnsent(account: ConnectionAccount, stream: Counted, error: Error | null): void {
   const buffered = (stream.bytesWritten ?? 0) - (stream._bytesDispatched ?? 0);
-  // Of a write that has failed, libuv does not tell any more how much of it had been sent: none of it is counted.
+  // After a failed write, libuv does not tell how much of it had been sent, so none of it counts as sent.
   const isWrite = (error as NodeJS.ErrnoException | null)?.syscall === 'write';
   const queued = isWrite ? lastWrite(stream) : (stream._handle?.writeQueueSize ?? 0);
   account.unsent = Math.max(0, buffered + queued);
@@ -71,13 +79,16 @@ function lastWrite(socket: Counted): number {
   return typeof size === 'number' ? size : 0;
 }
 
-/** How much has been written to it, with what waits. Node makes a list of that each time, where there is anything or not. */
+/**
+ * How many bytes have been written to a stream, including those that wait. `bytesWritten` makes a list each time, so it
+ * is asked only if something waits.
+ */
 export function writtenTo(stream: Counted | undefined): number {
   if (stream === undefined) return 0;
   return (stream.writableLength === 0 ? stream._bytesDispatched : stream.bytesWritten) ?? 0;
 }
 
-/** The account of a connection whose first request has come. */
+/** Makes the account of a connection whose first request has come. */
 export function openAccount(socket: Socket, asksPeer: boolean): ConnectionAccount {
   return new ConnectionAccount(asksPeer ? peerOf(socket) : '');
 }

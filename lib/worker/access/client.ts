@@ -1,14 +1,14 @@
 import { BlockList, isIP, isIPv4, type Socket } from 'node:net';
 import type { TrustSpec } from '../../protocol/spec.js';
 
-/** What stands for the address of who has connected to a Unix socket, as with nginx. */
+/** What stands for the address of a peer on a Unix socket, as in nginx. */
 export const UNIX = 'unix:';
-/** So many addresses of who has connected are remembered, with whether they are trusted. */
+/** For how many peer addresses it is remembered whether they are trusted. */
 const MAX_KNOWN = 1_000;
-/** So many hops are followed. */
+/** How many hops are followed, at most. */
 const MAX_HOPS = 64;
 
-/** The proxies that are believed. */
+/** The proxies whose word about their clients is trusted. */
 export class Proxies {
   readonly #spec: TrustSpec;
   readonly #list = new BlockList();
@@ -19,7 +19,7 @@ export class Proxies {
     for (const { address, prefix, family } of spec.subnets) this.#list.addSubnet(address, prefix, family);
   }
 
-  /** Whether it says truly on whose behalf it asks. */
+  /** Whether a peer with this address is trusted to name the client for which it asks. */
   trusts(address: string): boolean {
     const { all, unix } = this.#spec;
     if (address === UNIX) return unix;
@@ -32,14 +32,17 @@ export class Proxies {
     return trusted;
   }
 
-  /** Who asks, when that address has connected: of the hops that trusted proxies name, from the last one back, the first that is none of them. */
+  /**
+   * The client of a request from this peer. Of the hops that trusted proxies name, read from the last one back, it is
+   * the first that is not such a proxy.
+   */
   clientOf(peer: string, rawHeaders: readonly string[]): string {
     if (!this.trusts(peer)) return peer;
     const hops = this.#hops(rawHeaders);
     let client = peer;
     for (let index = hops.length - 1, count = 0; index >= 0 && count < MAX_HOPS; index--, count++) {
       const address = addressOf(hops[index] as string);
-      // `unknown`, or a name that the proxy has made up: nobody can be named behind it.
+      // This is `unknown`, or a name that the proxy has made up: no client behind it can be named.
       if (address === undefined) break;
       client = address;
       if (!this.trusts(address)) break;
@@ -55,7 +58,7 @@ export class Proxies {
   }
 }
 
-/** All values of a header, as one; empty where there is none. */
+/** All values of a header, joined by commas; empty if there are none. */
 export function valuesOf(rawHeaders: readonly string[], name: string): string {
   let values = '';
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -65,7 +68,7 @@ export function valuesOf(rawHeaders: readonly string[], name: string): string {
   return values;
 }
 
-/** The same, each by itself. */
+/** All values of a header, each by itself. */
 function linesOf(rawHeaders: readonly string[], name: string): string[] {
   return rawHeaders.filter((_, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1] as string, name));
 }
@@ -74,20 +77,27 @@ function isNamed(given: string, name: string): boolean {
   return given.length === name.length && begins(given, name) && given.toLowerCase() === name;
 }
 
-/** Whether their first letters are the same, in whatever case: of most that are as long, that is known before another string is made of one. */
+/**
+ * Whether the first letters are the same, ignoring case. It rules out most names of the same length before
+ * `toLowerCase` makes a string.
+ */
 function begins(given: string, name: string): boolean {
   return (given.charCodeAt(0) | 32) === (name.charCodeAt(0) | 32);
 }
 
 /**
- * What ends there: a pair of RFC 7239, 4, as in `for=192.0.2.43;proto=https, for="[2001:db8::17]:4711"`, or none, and what separates it from those in front. A lookbehind is
- * matched from its end: what stands in front, which a client may have written, has no part in it.
+ * Matches what ends at `lastIndex`: a pair of RFC 7239, 4, as in
+ * `for=192.0.2.43;proto=https, for="[2001:db8::17]:4711"`, or nothing, and the separator in front of it. A lookbehind
+ * is matched backwards from its end. So whatever stands further in front, which a client may have written, has no
+ * influence.
  */
 const LAST_PAIR = /(?<=(^|[;,])([ \t]*(?:([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))[ \t]*)?))/y;
 
 /**
- * The `for` of each hop; empty of one without. A client may write what it likes, a quote that it leaves open for one, and its proxy puts its own element behind that, in the same line
- * or in one of its own. So each line is read by itself, from its end. Behind what cannot be read, all that stands in front says nothing: it is one hop, which is empty.
+ * The `for` value of each hop; empty for a hop without one. A client may send any text, for example a quote that it
+ * leaves open. Its proxy appends an element of its own, in the same line or in a new one. So each line is read
+ * separately, from its end. If something cannot be read, all that stands in front of it is unreliable, and becomes one
+ * empty hop.
  */
 export function forwardedFor(lines: readonly string[]): string[] {
   const hops: string[] = [];
@@ -98,7 +108,7 @@ export function forwardedFor(lines: readonly string[]): string[] {
       const found = LAST_PAIR.exec(line);
       if (!found) return ['', ...hops.reverse()];
       const [, before = '', pair = '', name, quoted, plain] = found;
-      // Of several in one element, the last one counts.
+      // If an element has several `for` pairs, the last one counts.
       if (hop === '' && name?.toLowerCase() === 'for') hop = quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '';
       separator = before;
       at -= pair.length + before.length;
@@ -111,7 +121,9 @@ export function forwardedFor(lines: readonly string[]): string[] {
   return hops.reverse();
 }
 
-/** An address without its port, brackets and the form of IPv4 in IPv6; undefined for what is none. */
+/**
+ * An address without port and brackets, with IPv4-mapped IPv6 as IPv4; undefined for anything that is not an address.
+ */
 export function addressOf(node: string): string | undefined {
   let text = node.trim();
   if (text.startsWith('"') && text.endsWith('"')) text = text.slice(1, -1);
@@ -120,21 +132,22 @@ export function addressOf(node: string): string | undefined {
   return isIP(text) === 0 || text.includes('%') ? undefined : plainAddress(text);
 }
 
-/** A socket for IPv6 that takes IPv4 too says `::ffff:192.0.2.1`. */
+/** Turns `::ffff:192.0.2.1`, which an IPv6 socket reports for an IPv4 peer, into plain IPv4. */
 export function plainAddress(address: string): string {
   if (!address.startsWith('::') || !/^::ffff:/i.test(address)) return address;
   const rest = address.slice(7);
   return isIPv4(rest) ? rest : address;
 }
 
-/** What is inside a socket: of TCP with `getpeername`. Undocumented, but there from Node 20 to 26. */
+/** The handle inside a socket; one of TCP has `getpeername`. Undocumented, but there from Node 20 to 26. */
 type Handle = { readonly getpeername?: ((into: { address: string | undefined }) => number) | undefined };
-/** What each answer is written into. */
+/** Reused for each call of `getpeername`. */
 const named: { address: string | undefined; family: string; port: number } = { address: '', family: '', port: 0 };
 
 /**
- * Where a connection comes from. It must be asked for before the connection closes. The handle is asked, since what `remoteAddress` has found out stays as a property of the
- * socket: one that has it is an object of another kind than the others, which costs more than the question.
+ * The address of a connection's peer. It must be asked for before the connection closes. The handle is asked, because
+ * `remoteAddress` stores its result as a property of the socket. That would give the socket another hidden class than
+ * others have, which costs more than the call.
  */
 export function peerOf(socket: Socket): string {
   const { _handle: handle } = socket as { _handle?: Handle | null };

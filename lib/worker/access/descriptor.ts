@@ -5,18 +5,21 @@ import type { AccessSpec } from '../../protocol/spec.js';
 
 const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
 
-/** What has set O_NONBLOCK on a socket. It must not be collected, since that would close it. */
+/**
+ * Sockets made only to set O_NONBLOCK on a descriptor. They must not be garbage collected, since that would close it.
+ */
 const held: Socket[] = [];
 
-/** Who writes to the descriptor. */
+/** Something that writes to the descriptor. */
 export interface DescriptorUser {
-  /** From now on to another one; calls back when it writes nothing to the one before any more. */
+  /** Writes to `fd` from now on. Calls `moved` once nothing more goes to the descriptor before. */
   readonly move: (fd: number, moved: () => void) => void;
 }
 
 /**
- * What the access log of this process goes to. All of its threads write to one descriptor, and a signal reaches none of them at the same moment. So the one
- * of before is closed when the last of them has said that it has left it: its number will be a client's.
+ * The descriptor of the access log. All threads of a process write to the same one, and they do not switch to another
+ * at the same moment. So the old one is closed only when the last of them has reported that it has left it: its number
+ * will be given to a client's connection.
  */
 export class AccessDescriptor {
   readonly #path: string | undefined;
@@ -28,17 +31,20 @@ export class AccessDescriptor {
     this.fd = path === undefined ? this.#withoutWaiting(fd) : fd;
   }
 
-  /** Returns what takes the user away, which writes nothing any more. */
+  /** Adds a user. Returns a function that removes it, to be called when it writes nothing more. */
   join(user: DescriptorUser): () => void {
     this.#users.add(user);
     return () => this.#users.delete(user);
   }
 
-  /** The file may have been moved away: opens the one that is there now. The master has made it. Throws the system's error; then all is as it was. */
+  /**
+   * Opens the file at the path again, since the old one may have been moved away. The master has created it. Throws the
+   * error of the system; then nothing has changed.
+   */
   reopen(): void {
     if (this.#path === undefined) return;
     const before = this.fd;
-    // Not to wait for a reader, where it is a pipe.
+    // O_NONBLOCK: if the path is a pipe, opening it must not wait for a reader.
     const fd = openSync(this.#path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
     this.fd = fd;
     let left = this.#users.size;
@@ -50,8 +56,9 @@ export class AccessDescriptor {
   }
 
   /**
-   * A write to a pipe that nobody empties waits for ever, unless it has O_NONBLOCK; that flag belongs to what is open, which all have in common who
-   * inherited it. So a pipe, or a terminal, is opened once more; a socket cannot be.
+   * A write to a pipe that nobody empties blocks for ever, unless O_NONBLOCK is set. That flag belongs to the open file
+   * description, which is shared by all processes that inherited it. So a pipe or a terminal is opened once more. A
+   * socket cannot be.
    */
   #withoutWaiting(fd: number): number {
     try {
@@ -60,7 +67,7 @@ export class AccessDescriptor {
       else if (process.platform === 'linux' && (stats.isFIFO() || isatty(fd)))
         return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
     } catch {
-      // It is closed, or another user's, such as that of a container that is not run as root.
+      // The descriptor is closed, or belongs to another user, as in a container that does not run as root.
     }
     return fd;
   }

@@ -5,10 +5,10 @@ import { valuesOf } from './client.js';
 import type { Facts } from './format.js';
 import { interimOf } from './interim.js';
 
-/** Nothing of an answer has been sent: its client has gone, or the worker has. As nginx has it. */
+/** The status where nothing of an answer was sent, because the client or the worker has gone. As in nginx. */
 export const NO_ANSWER = 499;
 
-/** In a head, which is Latin-1. */
+/** For a head, which is a string of Latin-1. */
 const NOT_ASCII = /[\x80-\xff]/;
 
 type Send = (this: Answer, data: unknown, encoding?: string | null, ...rest: unknown[]) => unknown;
@@ -19,28 +19,31 @@ type Answer = ServerResponse & {
   readonly outputData?: readonly unknown[];
   readonly stream?: Duplex & { readonly sentHeaders?: Readonly<Record<string, unknown>> };
 };
-/** The response that is being written. The same. */
+/** `_httpMessage` is the response that is being written. Also undocumented, but there from Node 20 to 26. */
 type Writing = { readonly _httpMessage?: Answer | null };
 
-/** Who is told when an entry has come to its end, at this moment of `performance.now()`. */
+/** Called when an entry has come to its end, with that moment of `performance.now()`. */
 export type Close = (entry: Entry, now: number) => void;
 
-/** What knows when a request has begun, of `performance.now()`; 0 before. */
+/** Knows when a request has begun, of `performance.now()`; 0 before. */
 export interface Timed {
   readonly began: number;
 }
 
-/** One request, from its head to its line. What may change or go away by then is looked up at the beginning. There is one for each request, so it has no private fields: these cost more. */
+/**
+ * One request in the access log, from its head to its line. What may change or go away meanwhile is looked up at the
+ * beginning. An entry is made for each request, so it has no private fields, which cost more.
+ */
 export class Entry implements Facts {
   readonly request: IncomingMessage | undefined;
   readonly peer: string;
   readonly method: string;
   readonly url: string;
-  /** When its head had come, if it could not begin at once; else 0, and it did so when that one says. */
+  /** When the head had come, if the request could not begin at once; else 0, and `visit` knows when it began. */
   came = 0;
   readonly visit: Timed | undefined;
   response: Answer | undefined = undefined;
-  /** Of its connection, where it is answered by a response of HTTP/1. */
+  /** The account of its connection, if the request is answered by a response of HTTP/1. */
   account: ConnectionAccount | undefined = undefined;
   id = '';
   status = 0;
@@ -50,28 +53,28 @@ export class Entry implements Facts {
   duration = 0;
   time = 0;
   isClosed = false;
-  /** Others that have no line yet. */
+  /** Neighbours in the list of the entries that have no line yet. */
   previous: Entry | undefined = undefined;
   next: Entry | undefined = undefined;
-  /** @internal How much had been written to the connection when the answer had ended; -1 before. */
+  /** @internal How many bytes had been written to the connection when the answer ended; -1 before. */
   total = -1;
   /** @internal */
   isNoted = false;
-  /** @internal By how much its head is longer on the wire than as a string. */
+  /** @internal How many bytes longer the head is on the wire than as a string. */
   headMore = 0;
-  /** What finds out how it is answered, where that is not by a response. */
+  /** Finds out how the request was answered, if not by a response. */
   measureOther: (() => void) | undefined = undefined;
   readonly onClose: Close;
 
   /**
    * @param request - undefined where its head could not be read.
-   * @param visit - undefined where it begins now.
+   * @param visit - undefined where the request begins now.
    */
   constructor(request: IncomingMessage | undefined, peer: string, onClose: Close, visit?: Timed) {
     this.request = request;
     this.peer = peer;
     this.method = request?.method ?? '';
-    // A framework changes it while it routes.
+    // Copied, since a framework changes `request.url` while it routes.
     this.url = request?.url ?? '';
     this.onClose = onClose;
     this.visit = visit;
@@ -82,13 +85,14 @@ export class Entry implements Facts {
     return this.request?.httpVersion ?? '';
   }
 
-  /** It is answered by this response, on HTTP/1. */
+  /** The request is answered by this response of HTTP/1. */
   answerWith(response: Answer, stream: Counted & Writing, account: ConnectionAccount): void {
     this.response = response;
     this.account = account;
     account.stream = stream;
     const { _httpMessage: current } = stream;
-    // A response before this one has not ended: each of them is to tell when it does, since by the time of its `'close'` the next one has written.
+    // A response before this one has not ended. Each of them must note the byte count when it ends: by the time of its
+    // `'close'`, the next one has written.
     if (current && current !== response) {
       account.last?.noteEnd();
       this.noteEnd();
@@ -100,21 +104,21 @@ export class Entry implements Facts {
   noteEnd(): void {
     if (this.isNoted || this.total >= 0) return;
     this.isNoted = true;
-    // Before Node's own listener, which lets the next answer of the connection write.
+    // This must come before Node's own listener, which lets the next answer of the connection write.
     this.response?.prependListener('finish', () => {
       if (this.total < 0) this.total = writtenTo(this.account?.stream);
     });
   }
 
-  /** Something that is no answer of the application's is written behind this one, now or when it has ended. */
+  /** Something that is not an answer of the application is written behind this one, now or when it has ended. */
   isFollowed(): void {
     const { response, account } = this;
-    // All of it has been written, but for one that is held back behind another one.
+    // An ended answer has been written completely, unless it is held back behind another one.
     if (response?.writableEnded && response.socket !== null && this.total < 0) this.total = writtenTo(account?.stream);
     else this.noteEnd();
   }
 
-  /** The head of its answer is on its way; what the application sets later is not sent. */
+  /** The head of the answer is on its way; what the application sets later is not sent. */
   headSent(): void {
     const { response } = this;
     if (response === undefined) return;
@@ -122,7 +126,10 @@ export class Entry implements Facts {
     if (NOT_ASCII.test(response._header ?? '')) this.#watchHead(response);
   }
 
-  /** Node writes a head in Latin-1, unless a string of UTF-8 comes first behind it: then they are one string. */
+  /**
+   * Node writes a head in Latin-1. But if a UTF-8 string is the first chunk after it, Node joins the two into one UTF-8
+   * string, and the head becomes longer.
+   */
   #watchHead(response: Answer): void {
     const { _send: send, _header: head } = response;
     if (send === undefined || !head) return;
@@ -134,7 +141,7 @@ export class Entry implements Facts {
     };
   }
 
-  /** What has been sent by others than the response: the status, and so much of a body. */
+  /** The request was answered by something else than its response, with this status and so many bytes of a body. */
   sentBeside(status: number, bytes: number): void {
     if (this.isClosed) return;
     this.status = status;
@@ -143,12 +150,12 @@ export class Entry implements Facts {
     this.close();
   }
 
-  /** The answer has come to its end, whole or not. */
+  /** The answer has come to its end, complete or not. */
   close(now: number = performance.now()): void {
     if (this.isClosed) return;
     this.isClosed = true;
     const { account, response } = this;
-    // What is kept of a silent connection must not be a whole request.
+    // An idle connection must not keep a whole request in memory.
     if (account?.last === this) account.last = undefined;
     if (response === undefined) this.measureOther?.();
     else if (response.stream) this.#measureStream(response.stream);
@@ -163,14 +170,14 @@ export class Entry implements Facts {
   header(name: string): string | undefined {
     if (this.request === undefined) return undefined;
     const { rawHeaders } = this.request;
-    // Clients of HTTP/2 say it with another name.
+    // HTTP/2 clients send the host under another name.
     return valuesOf(rawHeaders, name) || (name === 'host' && valuesOf(rawHeaders, ':authority')) || undefined;
   }
 
   sent(name: string): string | undefined {
     const { response } = this;
     if (response?.stream) return textOf(response.stream.sentHeaders?.[name] ?? response.getHeader(name));
-    // What was given to `writeHead` stands nowhere else.
+    // Headers that were passed to `writeHead` are found nowhere else.
     const head = response?._header ?? '';
     for (const line of head.split('\r\n').slice(1)) {
       const end = line.indexOf(':');
@@ -181,7 +188,7 @@ export class Entry implements Facts {
 
   #measure(response: Answer, account: ConnectionAccount): void {
     const { total: before, unsent, stream } = account;
-    // It may wait behind an answer that was never finished.
+    // The answer may be held back behind one that was never finished.
     const isHeld = response.socket === null && (response.outputData?.length ?? 0) > 0;
     if (isHeld) this.status = 0;
     if (isHeld || !response.writableEnded || unsent > 0) this.aborted = true;
@@ -201,7 +208,9 @@ function textOf(value: unknown): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
-/** How much of an answer of HTTP/2 has been sent: Node tells nothing of it, so each write is counted when it has been done. */
+/**
+ * Counts how much of an HTTP/2 answer has been sent. Node does not report it, so each write is counted when it is done.
+ */
 export function countWrites(stream: Duplex, entry: Entry): void {
   type Done = (error?: Error | null) => void;
   const counted = (bytes: number, done: Done): Done => {

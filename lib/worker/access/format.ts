@@ -4,21 +4,21 @@ import type { Line } from './line.js';
 
 /** What is known of a request when its line is written. */
 export interface Facts {
-  /** The client's address: of a trusted proxy, the one that it names. */
+  /** The client's address; if a trusted proxy has connected, the address that it names. */
   readonly client: string;
-  /** Empty where the head could not be read. */
+  /** Empty where the head of the request could not be read. */
   readonly method: string;
   readonly url: string;
   readonly version: string;
-  /** 499: nothing has been sent. */
+  /** 499 if nothing was sent. */
   readonly status: number;
-  /** Of the body, as sent. */
+  /** The size of the body as sent. */
   readonly bytes: number;
-  /** Its connection has ended before the whole answer was sent. */
+  /** Whether the connection ended before the whole answer was sent. */
   readonly aborted: boolean;
   /** Milliseconds, with fractions. */
   readonly duration: number;
-  /** Now: milliseconds since the epoch. */
+  /** When the line is written, milliseconds since the epoch. */
   readonly time: number;
   readonly id: string;
   /** A header of the request, or of the answer, by its name in lower case. */
@@ -26,14 +26,17 @@ export interface Facts {
   sent(name: string): string | undefined;
 }
 
-/** Writes what a line of this format says of a request, but for its end. */
+/** Writes what a line of this format says of a request, without the new line. */
 export type Format = (facts: Facts, line: Line) => void;
 
-/** How much of each value is left of a line that would be too long, at the first, second and third attempt. Characters before they are escaped. */
+/**
+ * To how many characters each value is cut if a line is too long, at the first, second and third attempt. Counted
+ * before escaping.
+ */
 const CUTS = [1_000, 250, 60] as const;
 const CUT = '...';
 
-/** Whether a line of this format says who the client is. */
+/** Whether lines of this format name the client. */
 export function asksClient(format: string): boolean {
   return format === 'json' || (parseFormat(format) ?? []).some((token) => token.kind === 'atom' && token.name === 'h');
 }
@@ -57,8 +60,8 @@ function writeShortened(write: Format, facts: Facts, line: Line): void {
 }
 
 /**
- * All pieces go through one loop, and what they say through one function: code that runs once in a request has left the caches of the processor by then, so that
- * to be little counts for more than to be straight.
+ * All pieces go through one loop, and their texts through one function. Code that runs once per request has left the
+ * caches of the processor by the next, so here small code is faster than straight-line code.
  */
 function joinedOf(format: string): Format {
   const pieces = (parseFormat(format) ?? []).flatMap(piecesOf);
@@ -85,7 +88,10 @@ function shortened(facts: Facts, length: number): Facts {
   };
 }
 
-/** A part of a line: what it is, of which header if of one, or the text itself; and what needs no escape in it. */
+/**
+ * A part of a line: its kind; the name of its header if it has one, or the text itself; and the characters that need no
+ * escape in it.
+ */
 interface Piece {
   readonly kind: Atom | 'text' | 'in' | 'out' | ' ' | 'url' | 'protocol';
   readonly name: string;
@@ -93,9 +99,9 @@ interface Piece {
 }
 
 const MISSING = '-';
-/** Of what clients do not say, or not in other words than these. */
+/** Atoms that need no escape: clients do not choose their text, or can only choose from fixed values. */
 const OWN: readonly string[] = [...'tHsBbTDML'];
-/** Between blanks, where others are between quotes. */
+/** Atoms that are printed between blanks; others are printed between quotes. */
 const WORDS: readonly string[] = [...'humUq'];
 
 function piecesOf(token: FormatToken): Piece[] {
@@ -122,7 +128,7 @@ function textOf({ kind, name }: Piece, facts: Facts): string {
       return userOf(facts) || MISSING;
     case 't':
       return commonTime(facts.time);
-    // The line of the request is four pieces, of which none is there where its head could not be read.
+    // The request line is four pieces, which are all missing if the head could not be read.
     case 'r':
     case 'm':
       return facts.method || MISSING;
@@ -210,7 +216,10 @@ function queryOf(url: string): string {
   return end < 0 ? '' : url.slice(end + 1);
 }
 
-/** Of `Authorization: Basic`, RFC 7617; empty where there is none. It is what the client says, not what somebody has checked. */
+/**
+ * The user of `Authorization: Basic`, RFC 7617; empty if there is none. It is what the client claims; nobody has
+ * checked it.
+ */
 function userOf(facts: Facts): string {
   const given = facts.header('authorization');
   if (given === undefined || !/^basic /i.test(given)) return '';
@@ -222,7 +231,9 @@ function userOf(facts: Facts): string {
 let second = Number.NaN;
 let common = '';
 
-/** As Apache writes it, in the zone of this machine: `[28/Nov/2026:23:04:33 +0100]`. The same for a whole second. */
+/**
+ * The time as Apache writes it, in the local time zone: `[28/Nov/2026:23:04:33 +0100]`. Cached for the current second.
+ */
 function commonTime(time: number): string {
   const now = Math.floor(time / 1_000);
   if (now !== second) {

@@ -1,49 +1,50 @@
 /**
- * What one write to a pipe is at most, so that it is not mixed with another's: PIPE_BUF of Linux. Also where it goes to a file, a line with its end is no longer,
- * whatever a client sends. Bytes.
+ * The longest line, including its new line, whatever a client sends. PIPE_BUF of Linux: a longer write to a pipe may be
+ * mixed with that of another process. The limit also holds for files. Bytes.
  */
 export const MAX_LINE = 4_096;
 export const NEW_LINE = 10;
 
 /**
- * A line that is being written, in ASCII, into the memory where it waits. No string is made of it: to join the pieces, to look for what is to be escaped, and to copy the
- * result would be three ways through the same characters, and as many calls out of compiled code.
+ * A line that is being written, in ASCII, directly into the memory where it waits. No string is made of it: joining the
+ * pieces, searching for characters to escape, and copying the result would take three passes over the same text, and as
+ * many calls out of compiled code.
  */
 export class Line {
   readonly #bytes: Uint8Array;
   #start = 0;
   #at = 0;
-  /** Where it must end, but for its new line. */
+  /** The end of the space for the line, without its new line. */
   #limit = 0;
-  /** It was longer than a line may be, and is cut. */
+  /** The line was longer than allowed, and has been cut. */
   isFull = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
 
-  /** The next one begins there. There must be room for {@link MAX_LINE}. */
+  /** Begins the next line at this offset. There must be room for {@link MAX_LINE}. */
   begin(start: number): void {
     this.#start = start;
     this.#limit = start + MAX_LINE - 1;
     this.again();
   }
 
-  /** It is begun anew. */
+  /** Begins the same line again. */
   again(): void {
     this.#at = this.#start;
     this.isFull = false;
   }
 
-  /** Returns where the next one would begin. */
+  /** Ends the line. Returns the offset at which the next one would begin. */
   end(): number {
     this.#bytes[this.#at] = NEW_LINE;
     return this.#at + 1;
   }
 
   /**
-   * Puts in a text of which all is harmless there, see {@link IN_VALUE}; else returns false, and nothing of it is there. Who writes a line comes here for each piece of it, and to
-   * nothing else.
+   * Appends a text if all of it is harmless there, see {@link IN_VALUE}. Otherwise appends nothing and returns false.
+   * This is the only call that a writer makes for each piece of a line.
    */
   put(text: string, harmless: Uint8Array): boolean {
     const bytes = this.#bytes;
@@ -58,7 +59,7 @@ export class Line {
     return true;
   }
 
-  /** How much of it there is room for. */
+  /** How many characters of the text there is room for. */
   #fitting({ length }: string): number {
     const room = this.#limit - this.#at;
     if (length <= room) return length;

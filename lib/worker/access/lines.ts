@@ -1,12 +1,12 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { Line, MAX_LINE, NEW_LINE } from './line.js';
 
-/** How much may wait to be written, and how much is written without waiting for more. Bytes. */
+/** How many bytes of lines may wait, and from how many on they are written without waiting for more. */
 const ROOM = 131_072;
 const BATCH = 32_768;
 /**
- * In front of the lines: how long they are, the descriptor that they are for, whether the last thing written to that may be a part of a line, because the disk is full, and how many
- * lines are lost and have not been told of.
+ * The header in front of the lines, in words: the length of the lines; their descriptor; whether the last thing written
+ * to it may be a part of a line, because the disk was full; and how many lines were lost without a report.
  */
 const HEAD = 16;
 const LENGTH = 0;
@@ -16,7 +16,10 @@ const LOST = 3;
 
 const NOBODY = 'nobody reads it, or not fast enough';
 
-/** Memory for lines that wait, where another thread finds them: if this one hangs or dies, that one writes them. */
+/**
+ * Makes the memory for lines that wait. It is shared with another thread, which writes the lines if this one hangs or
+ * dies.
+ */
 export function newLines(fd: number): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(HEAD + ROOM);
   new Int32Array(memory, 0, HEAD / 4)[DESCRIPTOR] = fd;
@@ -24,15 +27,16 @@ export function newLines(fd: number): SharedArrayBuffer {
 }
 
 /**
- * Lines on their way to a descriptor. It never waits. A file takes all at once, and what is appended by one call is in one piece. A pipe or a socket gets whole lines that
- * are no more than {@link MAX_LINE} together, which the system takes whole or not at all, so that no line is mixed with another process's. What finds no room is counted.
+ * Lines on their way to a descriptor. Writing never blocks. A file takes everything at once, and what one call appends
+ * is in one piece. A pipe or a socket gets whole lines of at most {@link MAX_LINE} bytes together. The system takes
+ * these whole or not at all, so no line is mixed with one of another process. Lines without room are lost, and counted.
  */
 export class Lines {
   readonly #words: Int32Array;
   readonly #bytes: Buffer;
   readonly #line: Line;
   #length: number;
-  /** Whose kind is known. */
+  /** The descriptor for which `#isFile` is known. */
   #known = -1;
   #isFile = false;
   /** Why lines are lost. */
@@ -45,7 +49,7 @@ export class Lines {
     this.#length = this.#words[LENGTH] as number;
   }
 
-  /** Where they go. To be changed when nothing waits, or what waits may go there too. */
+  /** The descriptor that the lines go to. Change it when nothing waits, or when waiting lines may go to the new one. */
   get fd(): number {
     return this.#words[DESCRIPTOR] as number;
   }
@@ -56,7 +60,7 @@ export class Lines {
     this.#known = -1;
   }
 
-  /** So many lines are lost, and nobody has been told: who comes after a thread that dies finds this too. */
+  /** How many lines were lost without a report. It is in the shared memory, so it survives the death of the thread. */
   get lost(): number {
     return this.#words[LOST] as number;
   }
@@ -65,12 +69,12 @@ export class Lines {
     this.#words[LOST] = lost;
   }
 
-  /** Whether something waits. */
+  /** Whether lines wait. */
   get waits(): boolean {
     return this.#length > 0;
   }
 
-  /** Takes a line: `write` says it. Returns whether there is so much that it should be written now. */
+  /** Adds a line, written by `write`. Returns whether so much waits that it should be written now. */
   add<Subject>(write: (subject: Subject, line: Line) => unknown, subject: Subject): boolean {
     if (this.#length + MAX_LINE > ROOM) {
       this.lost++;
@@ -84,14 +88,14 @@ export class Lines {
     return this.#length >= BATCH;
   }
 
-  /** Writes what waits. Returns whether nothing does any more. */
+  /** Writes the lines that wait. Returns whether none are left. */
   flush(): boolean {
     if (this.#length === 0) return true;
     const { fd } = this;
     let start = 0;
     try {
       if (fd !== this.#known) this.#look(fd);
-      // The rest of a line stands there: no other one may become a part of it.
+      // The file may end with a part of a line. A new line first, so that the next line does not become a part of it.
       if (this.#words[TORN] === 1 && writeSync(fd, '\n') === 1) this.#words[TORN] = 0;
       while (start < this.#length) {
         const count = writeSync(fd, this.#bytes, start, this.#end(start) - start);
@@ -102,7 +106,8 @@ export class Lines {
       const { code, message } = error as NodeJS.ErrnoException;
       this.why = code === 'EAGAIN' ? NOBODY : message;
       if (code !== 'EAGAIN') {
-        // Also where it has taken nothing of these, or whole lines: what stands at the end by now may be a part of another process's. At worst a line is empty.
+        // This holds even if the file took nothing, or whole lines only: its end may be a part of another process's
+        // line by now. At worst, this makes an empty line.
         if (this.#isFile) this.#words[TORN] = 1;
         this.#count(start);
         start = this.#length;
@@ -114,7 +119,7 @@ export class Lines {
     return this.#length === 0;
   }
 
-  /** Nobody will write what waits: it is lost. */
+  /** Nobody will write the lines that wait: they are lost. */
   drop(): void {
     this.#count(0);
     this.#length = 0;
@@ -126,13 +131,13 @@ export class Lines {
     this.#known = fd;
   }
 
-  /** How far to write from there. */
+  /** The offset up to which the next call writes, from `start`. */
   #end(start: number): number {
     if (this.#isFile || this.#length - start <= MAX_LINE) return this.#length;
     return this.#bytes.lastIndexOf(NEW_LINE, start + MAX_LINE - 1) + 1;
   }
 
-  /** What waits from there on is lost. */
+  /** Counts the lines from this offset on as lost. */
   #count(start: number): void {
     for (let at = start; at < this.#length; at++) if (this.#bytes[at] === NEW_LINE) this.lost++;
   }

@@ -1,22 +1,26 @@
-/* Lines that are lost are counted, and the operator is told: in the thread that has lost them, or by whoever finds the memory of one that is no more. */
+/*
+ * Lost lines are counted, and reported to the operator: by the thread that has lost them, or by the one that finds the
+ * memory of a thread that is gone.
+ */
 import type { Lines } from './lines.js';
 
-/** As any warning: no more than one a minute, and here the next one has the count of all since. Milliseconds. */
+/** As for any warning: at most one a minute. The next report has the count of all lines lost since. Milliseconds. */
 export const QUIET = 60_000;
 
-/** Tells the operator. Undefined before anybody could be told. */
+/** Reports to the operator. Undefined as long as that is not possible. */
 let tell: ((message: string) => void) | undefined;
 let told = Number.NEGATIVE_INFINITY;
 
-/** From now on this is who tells, in this thread. */
+/** Sets the function that reports, for this thread. */
 export function onLoss(teller: (message: string) => void): void {
   tell = teller;
 }
 
 /**
- * Tells how many of these lines were lost since that was told last.
+ * Reports how many of these lines were lost since the last report.
  *
- * @param quiet - not if anything was told less than so long ago; by default at once, since they come to their end.
+ * @param quiet - skips the report if another one was made less than so many milliseconds ago. By default it is made at
+ * once, since no later one follows for these lines.
  */
 export function tellLost(lines: Lines, quiet = 0): void {
   const { lost, why } = lines;

@@ -5,24 +5,24 @@ import { Proxies } from './client.js';
 import { AccessDescriptor } from './descriptor.js';
 import { Lines, newLines } from './lines.js';
 
-/** What a thread is given by its process. */
+/** What a thread gets from its process as `workerData`. */
 export interface ThreadLines {
   readonly prefork?: { readonly lines?: SharedArrayBuffer | undefined };
 }
 
-/** Of a process, what its threads write to. Undefined in these, and where there is no access log. */
+/** In a process: the descriptor that its threads write to. Undefined in a thread, and where there is no access log. */
 export const ownDescriptor: AccessDescriptor | undefined =
   spec?.access && spec.thread === undefined ? new AccessDescriptor(spec.access) : undefined;
 
-/** The lines of this thread that wait, where others find them. */
+/** The waiting lines of this thread, in memory where others find them. */
 export const ownMemory: SharedArrayBuffer | undefined = ownDescriptor
   ? newLines(ownDescriptor.fd)
   : spec?.access && (workerData as ThreadLines | null)?.prefork?.lines;
 
-/** Whose word on their clients counts. */
+/** The proxies whose word about their clients counts. */
 export const proxies: Proxies | undefined = spec?.trustProxy && new Proxies(spec.trustProxy);
 
-/** The access log of this process, or thread, and the ids of its requests. Undefined where there is neither. */
+/** The access log of this process or thread, and the ids of its requests. Undefined where neither is configured. */
 const ownLines = ownMemory && new Lines(ownMemory);
 export const access: Access | undefined =
   spec && (ownLines || spec.requestId) ? new Access(spec, ownLines, proxies) : undefined;
@@ -34,7 +34,7 @@ ownDescriptor?.join({
   },
 });
 
-/** What waits is written where it would have been, and what follows to another descriptor. */
+/** Writes what waits to the descriptor before, and what follows to another one. */
 export function moveOwnLines(fd: number): void {
   access?.flush();
   if (ownLines) ownLines.fd = fd;

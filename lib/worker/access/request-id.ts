@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** An id that is kept: nothing in it ends a value anywhere, and it fits into the scoreboard. */
+/** An id of a client that is kept as it is: nothing in it ends a value anywhere, and it fits into the scoreboard. */
 const KEPT = /^[!#-[\]-~]{1,64}$/;
 
 /** Gives each request an id: eight random characters of this worker or thread, and a number. */
@@ -9,15 +9,15 @@ export class RequestIds {
   #prefix: string | undefined;
   #count = 0;
 
-  /** @param header - its name in lower case. */
+  /** @param header - the name of the header for the id, in lower case. */
   constructor(header: string) {
     this.#header = header;
   }
 
   /**
-   * The id of a request, which has it in its header from now on.
+   * Returns the id of a request, and puts it into the header of the request.
    *
-   * @param trusted - whether one that it brings is kept.
+   * @param trusted - whether an id that the request brings is kept.
    */
   give(request: IncomingMessage, trusted: boolean): string {
     const { rawHeaders } = request;
@@ -26,7 +26,8 @@ export class RequestIds {
     const given = first === undefined ? undefined : rawHeaders[first];
     if (trusted && found.length === 1 && given !== undefined && KEPT.test(given)) return given;
     const id = this.#next();
-    // Node makes the object of them when it is first asked for: as many as have come, so none may go.
+    // All occurrences are replaced, and none is removed: Node builds `headers` when they are first asked for, from as
+    // many entries as have come.
     for (const place of found) rawHeaders[place] = id;
     const { headers } = request;
     if (first === undefined) rawHeaders.push(this.#header, id);
@@ -35,13 +36,13 @@ export class RequestIds {
   }
 
   #next(): string {
-    // Loaded when it is needed: it costs a start more than all of this.
+    // Loaded when it is first needed: it costs more time at a start than everything else here.
     this.#prefix ??= process.getBuiltinModule('node:crypto').randomBytes(6).toString('base64url');
     return `${this.#prefix}-${(++this.#count).toString(36)}`;
   }
 }
 
-/** Where the values of a header are. */
+/** The indices of the values of a header. */
 function placesOf(rawHeaders: readonly string[], name: string): number[] {
   const places: number[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {

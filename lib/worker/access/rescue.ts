@@ -7,9 +7,9 @@ import { Lines } from './lines.js';
 import { tellLost } from './loss.js';
 
 /**
- * Clients that have been answered in the place of a thread that hangs, by `bidFarewell()`: what their lines say.
+ * The facts for the log lines of clients that `bidFarewell()` has answered in place of a thread that hangs.
  *
- * @param request - undefined where several clients waited: which of them asked for what is not known.
+ * @param request - undefined where several clients waited: it is not known which of them asked for what.
  */
 export function farewells(
   answered: readonly number[],
@@ -32,7 +32,10 @@ export function farewells(
   });
 }
 
-/** Writes the lines that a thread has left behind, which hangs for good or is no more, and these; and tells of those that nobody takes. */
+/**
+ * Writes the lines left behind by a thread that hangs for good or is gone, and further ones. Reports those that cannot
+ * be written.
+ */
 export function writeLeft(
   memory: SharedArrayBuffer | undefined,
   access?: AccessSpec,

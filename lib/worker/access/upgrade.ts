@@ -5,15 +5,15 @@ import type { Entry } from './entry.js';
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 
 /**
- * Follows a connection that has been given to the application: the status is what it writes first, and the size is that of all
- * that was written behind that head.
+ * Follows a connection that was handed over to the application. The status is that of the first thing that it writes,
+ * and the size is that of everything written behind that head.
  */
 export function followUpgrade(entry: Entry, { socket }: IncomingMessage, stream: Duplex): void {
   const before = socket.bytesWritten;
   const { _write: write, _writev: writev } = stream;
   let head = 0;
   const look = (first: unknown, encoding?: BufferEncoding): void => {
-    // The next ones are none of our business.
+    // Only the first write is looked at.
     stream._write = write;
     if (writev) stream._writev = writev;
     const text = typeof first === 'string' ? first : Buffer.from(first as Uint8Array).toString('latin1', 0, 65_536);

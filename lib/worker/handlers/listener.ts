@@ -24,10 +24,7 @@ export interface Listener {
   readonly shouldUpgrade?: ((request: IncomingMessage) => boolean) | undefined;
   /** Present when the application takes CONNECT requests. */
   readonly connect?: ConnectionListener | undefined;
-  /**
-   * Present when the application answers `Expect: 100-continue` itself. Such a request is not passed to `request` as
-   * well.
-   */
+  /** Present when the application answers `Expect: 100-continue` itself. Such requests are not passed to `request`. */
   readonly checkContinue?: RequestListener | undefined;
   /** The same for any other `Expect` header. */
   readonly checkExpectation?: RequestListener | undefined;
