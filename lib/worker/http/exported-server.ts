@@ -162,8 +162,8 @@ function speakFor(server: Server, acceptor: Acceptor): void {
       code: 'ERR_SERVER_ALREADY_LISTEN',
     });
   });
-  // A client that sends `Expect` may hold its body back until the application asks for it, so the body is not waited
-  // for. too.
+  // Node's own method destroys idle connections, along with data that is still on its way to them. `close()` calls this
+  // too.
   define('closeIdleConnections', () => {
     for (const socket of acceptor.connections) closeKept(socket);
   });

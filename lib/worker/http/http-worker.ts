@@ -104,8 +104,8 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   /**
-   * Whether a request is served at all; if not, it gets no answer. Without keep-alive, only the first of a connection
-   * is.
+   * Whether a request is served; otherwise it gets no answer. Without keep-alive, only a connection's first request is
+   * served.
    */
   protected admit(request: IncomingMessage): boolean {
     return this.options.keepAlive > 0 || isStream(request) || servedOf(connectionOf(request)) === 0;
@@ -128,7 +128,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
 
   /**
    * @internal Whether no other request of its connection waits behind this answer. Such a request would get no answer
-   * if the connection closed now.
+   * if this one closed the connection.
    */
   protected isLast(response: ServerResponse): boolean {
     return this.#answers.isLast(response);

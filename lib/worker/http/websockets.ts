@@ -18,7 +18,7 @@ const LOOK = 100;
  */
 const FAREWELL = 5_000;
 
-/** How long the system may take to send the remaining data, once our side has ended. Milliseconds. */
+/** How long the system may take to send the remaining data, once the server side has ended. Milliseconds. */
 const LINGER = 1_000;
 
 interface Upgraded {
@@ -59,16 +59,16 @@ export class WebSockets {
   }
 
   /**
-   * Tells each client of a WebSocket that this server is going away, as soon as it is certain that our frame falls
-   * between two frames of the application. Libraries answer the close frame that the client sends back. A client that
-   * does not close is waited for no longer than {@link FAREWELL}.
+   * Tells each client of a WebSocket that this server is going away, as soon as it is certain that the close frame
+   * falls between two frames of the application. Libraries answer the close frame that the client sends back. A client
+   * that does not close is waited for no longer than {@link FAREWELL}.
    */
   sayGoodbye(): void {
     this.#looks ??= setInterval(() => this.#look(), LOOK).unref();
     setImmediate(() => this.#look());
   }
 
-  /** Stops waiting: ends our side of each connection, and destroys those that do not close then. */
+  /** Stops waiting: ends the server side of each connection, and destroys those that do not close then. */
   endAll(): void {
     for (const upgraded of [...this.#open.values()]) this.#end(upgraded);
   }
