@@ -1,7 +1,4 @@
-/*
- * What happens to a request from the arrival of its head until its answer is sent or given up. admission/ decides when
- * it may begin.
- */
+/* A request from the arrival of its head until its answer is sent or given up. admission/ decides when it may begin. */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Acceptor } from '../accept/acceptor.js';
@@ -172,8 +169,7 @@ export class Answers {
   }
 
   /**
-   * Nothing more of a connection is served. Returns whether the acceptor need not take back its place: the admission
-   * does.
+   * Nothing more of a connection is served. Returns whether the admission takes back its place, and not the acceptor.
    */
   release(socket: Socket): boolean {
     this.#giveUp(socket);
@@ -277,7 +273,8 @@ export class Answers {
     arrival.close(now);
     countPending(socket, -1, now);
     if (departure.hasBegun) endKept(response, socket);
-    // Node has ended our side of a connection that is not kept. Its place becomes free when it closes, or lingers.
+    // Node has ended the server side of a connection that is not kept. Its place becomes free when it closes, or
+    // lingers.
     if (streamOf(socket).writable) this.#admission?.keep(socket, now);
   }
 

@@ -107,7 +107,7 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   }
 
   /**
-   * Whether the client has gone. When a client has half-closed its connection, Node ends our side too, unless
+   * Whether the client has gone. When a client has half-closed its connection, Node ends the server side too, unless
    * `allowHalfOpen` is set. With that option, a reset may look like a half-close: libuv reports whichever of the two
    * comes first.
    */

@@ -42,7 +42,9 @@ export function refuse(response: ServerResponse, status: Refusal = 500): void {
   }
 }
 
-/** Refuses a request whose end may be noticed by nobody else, since it has not begun. */
+/**
+ * Refuses a request that may not have begun. Then nothing else would notice its end, so its log entry is closed here.
+ */
 export function refuseWaiting(response: ServerResponse, status: Refusal): void {
   const { entry } = arrivalOf(response);
   if (entry) response.on('close', () => entry.close());

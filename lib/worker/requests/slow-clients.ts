@@ -9,7 +9,7 @@ import { LOOP_TIME, type LoopTime } from '../vitals/loop-time.js';
  */
 const PATIENCE = 5_000;
 const RATE = 64 * 1024;
-/** How often the answers are looked at, at most. Milliseconds. */
+/** The longest time between two looks at the answers. Milliseconds. */
 const LOOK = 500;
 /** How much memory all answers that are sent without a place may hold. Bytes. */
 const SENDING = 64 * 1024 * 1024;
@@ -38,8 +38,8 @@ interface Slow {
   moved: number;
   still: number;
   /**
-   * How long the event loop had been idle when the wait began, milliseconds. Only idle time counts against a client: a
-   * busy loop writes nothing.
+   * How long the event loop had been idle when the wait began, milliseconds. A busy loop writes nothing, so `#isSlow`
+   * counts idle time only.
    */
   readonly idle: number;
 }
@@ -57,8 +57,8 @@ export interface SlowClientsOptions {
 
 /**
  * The clock of the clients. A place waits for its client for a limited time, and the request is not blamed for that
- * time. It also keeps the answers that are sent without a place while the next request runs, as long as there is memory
- * for them.
+ * time. This class also keeps the answers that are sent without a place while the next request runs, as long as there
+ * is memory for them.
  */
 export class SlowClients {
   readonly #options: SlowClientsOptions;
