@@ -26,7 +26,7 @@ export interface Applicant {
   readonly drop: () => void;
 }
 
-/** What the admission has done to connections by others. */
+/** What the admission asks its owner to do to a connection. */
 export interface AdmissionEffects {
   /**
    * Ends a connection without a request, to make room for others. `stays` is called if a request has come meanwhile.
@@ -170,8 +170,8 @@ export class Admission {
   }
 
   /**
-   * Our side of the connection has ended, while its client may still send. As {@link Admission.end}; until it closes,
-   * the connection counts as leaving.
+   * The server side of the connection has ended, while its client may still send. As {@link Admission.end}; until it
+   * closes, the connection counts as leaving.
    */
   release(socket: Socket): void {
     if (this.#acceptor.connections.has(socket)) this.#closing.add(socket);
