@@ -199,7 +199,7 @@ export class Access {
 
   #write(entry: Entry, now: number): void {
     this.#remove(entry);
-    // A request that has never begun has no start time.
+    // A request that has never begun has no start time, so its duration is 0.
     entry.duration = now - (entry.came || entry.visit?.began || now);
     entry.time = Date.now();
     entry.client = this.#proxies?.clientOf(entry.peer, entry.request?.rawHeaders ?? []) ?? entry.peer;
