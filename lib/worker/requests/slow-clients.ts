@@ -102,7 +102,7 @@ export class SlowClients {
     clearTimeout(this.#again);
   }
 
-  /** Tries again to send those answers without a place that have ended and waited for memory. */
+  /** Tries again to send, without their places, the answers that have ended and waited for memory. */
   #sendPlaced(): void {
     this.#again = undefined;
     for (const [response, socket] of [...this.#options.placed()]) {
