@@ -2,38 +2,42 @@ import { beatInterval, type ClockLimits } from '../../protocol/spec.js';
 import type { Figures } from '../../system/thread-figures.js';
 
 /**
- * When a worker has run out of time, as far as the master can tell. No I/O, no clock: what is known comes in, milliseconds of
- * `monotonic()` and lengths of time.
+ * Decides when a worker has run out of time, as far as the master can tell. No I/O and no clock of its own: what is
+ * known is passed in, as moments of `monotonic()` and as durations, all in milliseconds.
  *
- * What counts is the time that a worker could have used. So time is added up tick by tick, and each tick adds only what
- * the master knows of: not what it missed itself, nor what the worker spent in the queue for a CPU.
+ * What counts is the time that a worker could have used. So silence is not the time since the last beat; it is added up
+ * tick by tick. Each tick adds only what the master knows of. It leaves out the time that the master missed itself, and
+ * the time that the worker spent in the queue for a CPU.
  */
 
-/** A watchdog acts at the limit itself; then it finds out where the worker is, answers the clients and tells the master. */
+/**
+ * Extra time for a worker with a watchdog. The watchdog acts at the limit; then it finds out where the worker is,
+ * answers the clients and tells the master. Milliseconds.
+ */
 const WATCHDOG_GRACE = 1_500;
-/** The same for a worker that boots: there are no clients. */
+/** The same for a worker that boots, where there are no clients to answer. Milliseconds. */
 const BOOT_GRACE = 1_000;
 
 /**
- * How long the silence of an event loop must last until the master ends its worker. It begins with a beat, and the loop
- * may have gone on turning for an interval; another one is what {@link spanOfTick} can be wrong by.
+ * How long an event loop must be silent before the master ends its worker. Silence begins with a beat, but the loop may
+ * have gone on turning for one interval after it. The second interval is the error that {@link spanOfTick} can make.
  */
 export function silenceLimit({ timeout, watchdog }: ClockLimits): number {
   return timeout + 2 * beatInterval(timeout) + (watchdog ? WATCHDOG_GRACE : 0);
 }
 
-/** How long after its spawn the master ends a worker that is not ready; 0 for never. */
+/** How long after its spawn the master ends a worker that is not ready, milliseconds; 0 means never. */
 export function bootLimit({ bootTimeout, watchdog }: ClockLimits): number {
   return bootTimeout === 0 ? 0 : bootTimeout + (watchdog ? BOOT_GRACE : 0);
 }
 
 /** What is known of a worker at a tick. */
 export interface Sign {
-  /** When its event loop last said that it turns. */
+  /** When its event loop last reported that it turns. */
   readonly beat: number;
-  /** It has said that its loop will stand still until then. */
+  /** The worker has announced that its event loop will stand still until this moment. */
   readonly patientUntil: number;
-  /** What the kernel counts of its main thread. */
+  /** What the kernel has counted for its main thread. */
   readonly figures: Figures;
 }
 
@@ -41,26 +45,27 @@ export interface Sign {
 export interface Span {
   readonly from: number;
   readonly to: number;
-  /** How much that is of what has passed, 0 to 1. */
+  /** The share of the time between the ticks that this is, 0 to 1. */
   readonly share: number;
 }
 
-/** What is remembered of a worker from tick to tick. */
+/** What is remembered of a worker from one tick to the next. */
 export interface Silence {
   readonly beat: number;
   readonly figures: Figures;
-  /** For how long its event loop has stood still, of the time that it could have used. */
+  /** For how long its event loop has stood still, in time that it could have used and had not announced. */
   readonly length: number;
-  /** The same, with the time in which it was to stand still. */
+  /** The same, including the time for which it had announced that it would stand still. */
   readonly whole: number;
-  /** How much of both it has been stopped for, if it still is. */
+  /** How much of both was counted while the process was stopped; absent once it runs again. */
   readonly stopped?: number;
 }
 
 /**
- * The span between two ticks. One that came late saw less than has passed: the host was busy, or stopped, or the whole
- * container was, and its workers with it. By more than an interval, it saw nothing: then what waits in the pipes
- * comes first. So a stop adds up to an interval that a worker may not have had.
+ * The span between two ticks. A tick that comes late saw less time than has passed: the host was busy or stopped, or
+ * the whole container was, and its workers with it. So a tick adds at most one interval. When it is late by more than
+ * an interval, it adds nothing: the messages that wait in the pipes are to be read first. Each stop can thus count up
+ * to an interval that a worker may not have had.
  */
 export function spanOfTick(last: number, now: number, interval: number): Span {
   const passed = now - last;
@@ -71,13 +76,15 @@ export function spanOfTick(last: number, now: number, interval: number): Span {
 /**
  * Adds a span to a silence, or begins a new one. `before` is undefined for a worker that is seen for the first time.
  *
- * As long as a worker is stopped, that counts: it serves nobody, and its watchdog is stopped with it. When it goes on it does not any more, as for
- * the watchdog, which else would come too late for the stack and the answers.
+ * While a worker is stopped, its silence counts: it serves nobody, and its watchdog is stopped with it. When it goes
+ * on, what was counted during the stop is taken back. The watchdog does not count a stop either, so the master would
+ * otherwise end the worker before the watchdog could get the stack and answer the clients.
  */
 export function countSilence(before: Silence | undefined, { beat, patientUntil, figures }: Sign, span: Span): Silence {
   if (before === undefined) return { beat, figures, length: 0, whole: 0 };
   const broken = beat !== before.beat || patientUntil > span.from;
-  // A wait is counted when it is over, so it may be longer than this span; one that would run has had what it spent on a CPU.
+  // The kernel counts a wait only when it is over, so the wait may be longer than this span. A thread that is ready to
+  // run has had only the time that it spent on a CPU.
   const waited = Math.max(0, figures.waited - before.figures.waited) * span.share;
   const excused = figures.stopped ? 0 : (before.stopped ?? 0);
   const usedSince = (since: number): number => {

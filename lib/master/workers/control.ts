@@ -19,20 +19,23 @@ import { readLines } from '../common/read-lines.js';
 import { type OnSettled, Outbox } from './outbox.js';
 import type { TicketKeys } from './ticket-keys.js';
 
-/** So many characters of messages are handed to the pipe at once. An order waits for no more than these, and for what the system has taken. */
+/**
+ * About this many characters of messages are handed to the pipe at once. An order waits for no more than one such
+ * piece, and for what the system has taken already.
+ */
 const PIECE = 1 << 16;
 
 /** The master's end of the control pipe of one worker. */
 export class Control {
   /** Undefined when the process could not be spawned. */
   readonly #pipe: Duplex | undefined;
-  /** A write has failed: it reads no more, or has ended. */
+  /** Whether a write has failed: the worker reads no more, or has ended. */
   readonly #isBroken: () => boolean;
   #unwatch: (() => void) | undefined;
   readonly #outbox = new Outbox();
-  /** So many messages of its application have come. */
+  /** How many messages the worker's application has sent. */
   received = 0;
-  /** A piece is on its way into the pipe. */
+  /** Whether a piece is on its way into the pipe. */
   #writing = false;
 
   constructor(child: Child) {
@@ -41,12 +44,13 @@ export class Control {
     this.#isBroken = this.#pipe ? readToTheEnd(this.#pipe) : () => true;
   }
 
-  /** What is no message goes to `onNoise`. */
+  /** Starts to read. A line that is not a message goes to `onNoise`. */
   listen(onMessage: (message: WorkerMessage) => void, onNoise: (line: string) => void): void {
     if (!this.#pipe) return;
     readLines(this.#pipe, (line) => {
       const said = saidIn(line);
-      // Mail does not go by the queue of the loop: there may be a great deal, and no decision depends on it.
+      // Receipts and lanes do not go through the queue of the loop: there may be very many of them, and no decision
+      // depends on them.
       if (said?.type === 'heard') this.#outbox.take(said);
       else if (said?.type === 'lanes') this.#outbox.setThreads(said.count);
       else if (said === undefined) onNoise(line);
@@ -57,20 +61,23 @@ export class Control {
     });
   }
 
-  /** It has booted, so its application listens. */
+  /** The worker has booted, so its application listens to messages. */
   open(): void {
     this.#outbox.open();
     this.#feed();
   }
 
-  /** A message for the application: it waits until that has booted, and then for its turn in the pipe. False where there is no room for it. */
+  /**
+   * Queues a message for the application. The message waits until the application has booted, and then for its turn in
+   * the pipe. Returns false where there is no room for it.
+   */
   post(letter: Letter, onSettled: OnSettled): boolean {
     if (!this.#outbox.post(letter, onSettled)) return false;
     this.#feed();
     return true;
   }
 
-  /** One piece at a time, so that an order comes before what the pipe has not taken. */
+  /** Writes one piece at a time, so that an order goes before the messages that the pipe has not taken yet. */
   #feed(): void {
     if (this.#writing || this.#pipe?.writable !== true || this.#isBroken()) return;
     const piece = this.#outbox.next(PIECE);
@@ -82,34 +89,37 @@ export class Control {
     });
   }
 
-  /** With the ticket keys of now, if they are the master's; those that follow are sent when they are there. */
+  /**
+   * Sends the TLS options, with the current ticket keys if the master makes them. Later keys are sent when they replace
+   * these.
+   */
   sendTls(tls: TlsOptions, tickets: TicketKeys | undefined): void {
-    // Without them it cannot boot: as if the pipe had failed.
+    // A failed write needs no handling here: without these options the worker cannot boot.
     this.#write(encodeTls(tickets ? { ...tls, ticketKeys: tickets.keys } : tls));
     this.#unwatch = tickets?.watch((keys) => this.#write(encodeTicketKeys(keys)));
   }
 
-  /** Returns false where nothing can be said any more: the worker has closed its end. */
+  /** Returns false when the worker cannot be told any more: it has closed its end. */
   order(order: Order): boolean {
     return this.#write(encodeOrder(order));
   }
 
-  /** Has a spare take that slot; returns as {@link Control.order}. */
+  /** Tells a spare to take that slot; returns the same as {@link Control.order}. */
   serve(id: number): boolean {
     return this.#write(encodeServe(id));
   }
 
-  /** Has it say what its threads are doing; returns as {@link Control.order}. */
+  /** Asks the worker what its threads are doing; returns the same as {@link Control.order}. */
   ask(ask: number): boolean {
     return this.#write(encodeAsk(ask));
   }
 
-  /** Has it tell the application's own numbers; returns as {@link Control.order}. */
+  /** Asks the worker for the application's own metrics; returns the same as {@link Control.order}. */
   askNumbers(ask: number): boolean {
     return this.#write(encodeNumbers(ask));
   }
 
-  /** Has it open the file of the access log anew. Who does not hear of it is about to end. */
+  /** Tells the worker to open the file of the access log anew. A worker that cannot be told is about to end. */
   reopen(): void {
     this.#write(`${REOPEN}\n`);
   }
@@ -132,7 +142,7 @@ export class Control {
   }
 }
 
-/** A worker may write what it likes: over none of it may the host end, as it would by an exception here. */
+/** A worker may write anything, and nothing that it writes may end the host, as an exception here would. */
 function saidIn(line: string): WorkerMessage | Receipt | Lanes | undefined {
   try {
     return parseMail(line) ?? parseMessage(line);

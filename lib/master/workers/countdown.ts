@@ -1,13 +1,14 @@
-/** A step that is no later than this may be late for no other reason than a busy CPU. Milliseconds. */
+/** A step that is late by no more than this may be late just because the CPU is busy. Milliseconds. */
 const TOLERABLE = 100;
 const LONGEST_STEP = 1_000;
 
 /**
- * Calls back after `limit` milliseconds in which this process was there. It goes in steps, and one that comes late does
- * not count: this process had been stopped, perhaps with its workers. It keeps no process alive.
+ * Calls back after `limit` milliseconds in which this process was running. The time is counted in steps. A step that
+ * ends late does not count: this process had been stopped, perhaps with its workers. The countdown keeps no process
+ * alive.
  *
- * @param lost - how many milliseconds until now do not count for another reason; asked when the time seems to be over.
- * @returns what stops it.
+ * @param lost - how many milliseconds until now do not count for another reason; called when the time seems to be over.
+ * @returns a function that stops the countdown.
  */
 export function countdown(limit: number, act: () => void, lost: () => number = () => 0): () => void {
   let timer: NodeJS.Timeout;
@@ -26,8 +27,9 @@ export function countdown(limit: number, act: () => void, lost: () => number = (
       const late = performance.now() - due > Math.max(length, TOLERABLE);
       const rest = late ? left : left - length;
       if (rest > 0) step(rest);
-      // What the workers have said meanwhile is read before: timers come first in a turn of the event loop. For one that is unref'd,
-      // a loop with nothing else to do would wait until something comes, which took seconds.
+      // What the workers have said meanwhile must be read first, and timers come first in a turn of the event loop;
+      // hence setImmediate. It is not unref()'d: with an unref()'d immediate, a loop with nothing else to do would wait
+      // until something comes, which took seconds.
       else last = setImmediate(finish);
     }, length).unref();
   };

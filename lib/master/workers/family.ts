@@ -4,21 +4,24 @@ import { type Kin, killGroup, killKin, sweepGroup } from '../../system/process-g
 import { descends } from '../../system/process-table.js';
 import type { Guard } from './guard.js';
 
-/** What a worker has started: all that is in its process group, and what it has adopted. It ends with the worker, however that ends. */
+/**
+ * What a worker has started: all processes in its process group, and those that it has adopted. They end with the
+ * worker, however it ends.
+ */
 export class Family {
   readonly #head: Child;
   readonly #adopted = new Kindred();
 
   constructor(head: Child) {
     this.#head = head;
-    // First of all that is done then: a moment later, the number of the group might be another's.
+    // This must happen first: a moment later, the number of the group might belong to another one.
     head.once('exit', () => {
       if (head.pid !== undefined) sweepGroup(head.pid);
       this.#endAdopted();
     });
   }
 
-  /** Kills the worker too. Once that has been reaped, what was left is gone. */
+  /** Kills the worker too. Once the worker has been reaped, nothing of its family is left, and this does nothing. */
   kill(): void {
     const { pid } = this.#head;
     if (pid === undefined || hasEnded(this.#head)) return;
@@ -26,7 +29,7 @@ export class Family {
     killGroup(pid);
   }
 
-  /** Only what it has started; others are none of its business. The guard is told too. */
+  /** Adopts a process that the worker has started, and ignores any other. The guard is told too. */
   adopt({ pid, born }: Kin, guard: Guard): void {
     if (this.#head.pid === undefined || !descends(pid, this.#head.pid)) return;
     const before = this.#adopted.add({ pid, born });
@@ -34,7 +37,7 @@ export class Family {
     guard.adopt(pid);
   }
 
-  /** The worker is buried. */
+  /** The worker is buried: the guard need not watch what it had adopted any more. */
   forget(guard: Guard): void {
     for (const { pid } of this.#adopted.all) guard.forget(pid);
   }

@@ -5,33 +5,36 @@ import { workerName } from '../common/names.js';
 import { openUnlinked } from '../common/unlinked.js';
 
 /**
- * Where a worker process leaves Node's diagnostic report when V8 ends it: no JavaScript runs then, so it could not
- * tell. A file without a name, one for each worker, which inherits it.
+ * Where a worker process leaves Node's diagnostic report when V8 ends it. No JavaScript runs then, so the worker cannot
+ * tell the master itself. It is a file without a name, one for each worker, which inherits it.
  */
 export interface FatalReport {
-  /** Undefined where no file could be had. */
+  /** Undefined where no file could be opened. */
   readonly fd: number | undefined;
-  /** What ended the process, if it left a report; for a process that has ended, once. */
+  /** What ended the process, if it left a report. Call it once, when the process has ended: it closes the file. */
   take(id: number): FatalWords | undefined;
 }
 
 export interface FatalWords {
   readonly error: SerializedError;
-  /** In which thread it happened, by node's number; 0 is the main one. */
+  /** The thread in which it happened, by Node's number; 0 is the main thread. */
   readonly threadId: number;
 }
 
-/** Of a report, what comes first: it ends with all handles of the process and its environment. Bytes. */
+/**
+ * How much of a report is read. What matters comes first; the report ends with all handles of the process and its
+ * environment. Bytes.
+ */
 const HEAD_SIZE = 64 * 1024;
 
 export function openFatalReport(): FatalReport {
   let fd: number | undefined;
   try {
     fd = openUnlinked();
-    // The worker opens it anew, by its descriptor, and may be another user by then. Nobody else can.
+    // The worker opens the file anew by its descriptor, and may run as another user by then. Nobody else can open it.
     files.fchmodSync(fd, 0o666);
   } catch (error) {
-    // No more descriptors, perhaps. What it would have said is on standard error too.
+    // Perhaps there are no more descriptors. What the report would have said is on standard error too.
     debugWorker('no file for a report: %o', error);
   }
   return {
@@ -43,7 +46,7 @@ export function openFatalReport(): FatalReport {
       try {
         length = files.readSync(fd, head, 0, HEAD_SIZE, 0);
       } catch (error) {
-        // The exit is told of all the same.
+        // The exit is reported all the same.
         debugWorker('no report: %o', error);
       }
       closeQuietly(fd);
@@ -56,8 +59,8 @@ export function openFatalReport(): FatalReport {
 }
 
 /**
- * The error in a report, of which the end may be missing: it may be long, and a process may be killed while it writes.
- * Undefined for anything else: a worker can write there what it likes.
+ * The error in a report. The end of the report may be missing: it may be long, and a process may be killed while it
+ * writes. Undefined for anything else, since a worker can write there what it likes.
  */
 export function parseFatalReport(head: string, id: number): SerializedError | undefined {
   const trigger = field(head, 'trigger');
@@ -78,7 +81,7 @@ function described(message: string, code: string, frames: readonly string[]): Se
   return { name: 'Error', message, code, stack };
 }
 
-/** The first text or number of that name. */
+/** The first string or number of that name. */
 function field(head: string, name: string): unknown {
   const [, value] = new RegExp(`"${name}":\\s*("(?:[^"\\\\]|\\\\.)*"|\\d+)`).exec(head) ?? [];
   return value === undefined ? undefined : parse(value);
@@ -95,7 +98,7 @@ function stackOf(head: string): string[] {
   return Array.isArray(stack) ? stack.filter((frame) => typeof frame === 'string') : [];
 }
 
-/** Undefined for what is no JSON: an escape that there is not, a number that begins with 0. */
+/** Undefined for what is not JSON: an unknown escape, or a number that begins with 0. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -11,9 +11,9 @@ import { workerEnvironment } from './environment.js';
 import { type TicketKeys, ticketKeysFor, withSessionContext } from './ticket-keys.js';
 
 /**
- * What the workers of one generation are started with. It is settled when the generation begins, with all symbolic links
- * followed: so whatever a deploy does meanwhile, a worker that replaces one of this generation runs the same code, if that
- * is still where it was.
+ * What the workers of one generation are started with. It is settled when the generation begins, with all symbolic
+ * links followed. So whatever a deploy does meanwhile, a worker that replaces one of this generation runs the same
+ * code, as long as the code is still where it was.
  */
 export interface Generation {
   /** From 1. */
@@ -25,15 +25,17 @@ export interface Generation {
   readonly app: string | undefined;
   /** A built-in class or the specifier of a module. */
   readonly workerClass: string | undefined;
-  /** With the contents of the files: a certificate that is just being replaced keeps no worker from serving. */
+  /**
+   * The contents of the files, not their paths: a certificate that is just being replaced keeps no worker from serving.
+   */
   readonly tls: TlsOptions | undefined;
-  /** The same as those of the generation before, unless that has another certificate. */
+  /** The same keys as those of the generation before, unless `tls` differs: a certificate, for example. */
   readonly tickets: TicketKeys | undefined;
 }
 
 /**
- * Looks at everything anew. Throws `ERR_NO_ENTRY`, and `ERR_INVALID_OPTION` for certificates that cannot be read or do not fit, and for
- * files of variables that cannot be read.
+ * Reads everything anew. Throws `ERR_NO_ENTRY`, and `ERR_INVALID_OPTION` for certificates that cannot be read or do not
+ * fit, and for files of variables that cannot be read.
  */
 export function newGeneration(
   number: number,
@@ -48,7 +50,7 @@ export function newGeneration(
   const pin = (specifier: string): string => pinSpecifier(specifier, cwd, follow);
   const [program = '', entry, ...args] = argv;
   const host = entry === undefined ? argv : [program, follow(entry), ...args];
-  // Without a socket there is nothing to move.
+  // Without a socket, there is nothing for the shell to move.
   const shell = options.bind.length === 0 ? undefined : SHELL;
   const secure = tls && withSessionContext(options, system.readTls(tls));
   return {
@@ -63,11 +65,11 @@ export function newGeneration(
   };
 }
 
-/** Where a path leads; what leads nowhere stays as it is, for the worker to complain about. */
+/** Follows the symbolic links of a path. A path that leads nowhere stays as it is, for the worker to complain about. */
 type Follow = (path: string) => string;
 
 function followsLinks(flags: readonly string[]): Follow {
-  // With such a flag, Node would see another path than the one that it was given.
+  // With such a flag, Node does not follow links, so it would see another path than the one that it was given.
   if (flags.some((flag) => flag.includes('--preserve-symlinks'))) return (path) => path;
   return (path) => {
     try {
@@ -79,8 +81,8 @@ function followsLinks(flags: readonly string[]): Follow {
 }
 
 /**
- * The specifier of a module with all links followed. That of a package stays: it is looked up from the working directory,
- * which has been followed.
+ * The specifier of a module with all links followed. The specifier of a package stays as it is: the package is looked
+ * up from the working directory, in which links have been followed.
  */
 function pinSpecifier(specifier: string, cwd: string, follow: Follow): string {
   const script = decodeScript(specifier);
@@ -91,7 +93,7 @@ function pinSpecifier(specifier: string, cwd: string, follow: Follow): string {
   if (url === undefined) return specifier;
   const path = fileURLToPath(url);
   const real = follow(path);
-  // Shorter in messages, and the same for all that are no links.
+  // What was given is shorter in messages, and it does not change where there are no links.
   return real === path ? specifier : pathToFileURL(real).href + url.search + name;
 }
 

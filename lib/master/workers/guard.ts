@@ -5,36 +5,38 @@ import { system } from '../../system/system.js';
 import { SHELL } from './command.js';
 
 /**
- * A tiny process that outlives the master by a moment. It knows the workers' pids and waits for the end of
- * a pipe that only the master can write to. However the master ends, SIGKILL included, that pipe ends too,
- * and half a second later what is left of the workers, and of what they have started, is killed.
+ * A tiny process that outlives the master by a moment. It knows the workers' pids and waits for the end of a pipe that
+ * only the master can write to. However the master ends, SIGKILL included, that pipe ends too. Half a second later, the
+ * guard kills what is left of the workers, and of what they have started.
  *
- * A worker sees the end of its own pipe and leaves by itself; the guard is for the one that spins in a loop
- * and sees nothing. A watchdog thread in each worker could do the same for 11-20 MB each; this is one
- * shell of about 1 MB for all of them.
+ * A worker sees the end of its own pipe and leaves by itself; the guard is for a worker that spins in a loop and sees
+ * nothing. A watchdog thread in each worker could do the same for 11-20 MB each; this is one shell of about 1 MB for
+ * all of them.
  *
- * Protocol, one line each: `+PID` of a worker, `=PID` of what one has adopted, `-PID`. What is known when it starts are its arguments: the master may
- * end before it writes a line.
+ * Protocol, one line each: `+PID` for a worker, `=PID` for a process that a worker has adopted, `-PID` to forget
+ * either. The pids that are known when the guard starts are its arguments, since the master may end before it writes a
+ * line.
  */
 export interface Guard {
   watch(pid: number): void;
-  /** What a worker has started, and that is not in its group. */
+  /** Watches a process that a worker has started, and that is not in the worker's group. */
   adopt(pid: number): void;
   forget(pid: number): void;
   /** Lets the guard end; resolves when it has. All pids must have been forgotten. */
   close(): Promise<void>;
 }
 
-/** How long the workers have to finish by themselves, seconds: sleep(1). */
+/** How long the workers have to finish by themselves. Seconds, for sleep(1). */
 const GRACE = 0.5;
 
 /*
- * A pid may have a new owner by the time of the kill. Linux tells when a process started (field 22 of
- * /proc/PID/stat; the name in field 2 may hold anything, so the count begins behind its last parenthesis):
- * only the process that was announced is killed, with its group. If there is no process of that pid, whatever is left of its group
- * goes. Without /proc the pid alone must do.
- * Signals are ignored: whom they are for has the guard end when it ends. It is in a group of its own, since a SIGKILL to the
- * master's cannot be ignored.
+ * A pid may belong to another process by the time of the kill. Linux tells when a process started (field 22 of
+ * /proc/PID/stat; the name in field 2 may hold anything, so the count begins behind its last parenthesis). Only the
+ * process that was announced is killed, with its group. If there is no process with that pid, whatever is left of its
+ * group is killed. Without /proc, the pid alone must do.
+ *
+ * Signals are ignored: they are meant for the master, and the guard ends when the master does. The guard is in a group
+ * of its own, since a SIGKILL to the master's group cannot be ignored.
  */
 const SHELL_GUARD = `
 trap '' HUP INT QUIT TERM TTIN TTOU USR1 USR2
@@ -93,17 +95,23 @@ require('node:readline').createInterface({ input: process.stdin }).on('line', ta
 }, workers.size && ${GRACE * 1000}));
 `;
 
-/** So many losses in a row are told of, once: something is wrong with this machine. */
+/** After this many losses in a row, the host is told, once: something is wrong with this machine. */
 const MAX_LOSSES = 5;
-/** The first loss is made good at once; then it waits, this long, and each time twice as long. Milliseconds. */
+/**
+ * After the first loss, a new guard starts at once. After the second, it waits this long, and after each further one
+ * twice as long as before. Milliseconds.
+ */
 const RETRY = 250;
 const LONGEST_RETRY = 30_000;
-/** One that lived for so long was well: its loss begins a new row. Milliseconds. */
+/** A guard that lived for this long was healthy: its loss begins a new row. Milliseconds. */
 const STABLE_AFTER = 10_000;
-/** How long it may take to end when it is told to. Milliseconds. */
+/** How long the guard may take to end when it is told to. Milliseconds. */
 const CLOSE_LIMIT = 2_000;
 
-/** Starts the guard. `onLost` tells that it could not be kept running; the workers go on, and it is tried again. */
+/**
+ * Starts the guard. `onLost` is called when it could not be kept running; the workers go on, and the guard is tried
+ * again.
+ */
 export function startGuard(onLost: (error: ArbiterError) => void): Guard {
   const pids = new Map<number, '+' | '='>();
   let child: Child | undefined;
@@ -123,7 +131,8 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
   const launch = (): void => {
     const [file = '', ...args] =
       SHELL === undefined ? [process.execPath, '-e', NODE_GUARD] : [SHELL, '-c', SHELL_GUARD, 'prefork-guard'];
-    // A working directory of its own would keep a file system busy; environment: it only needs to find sleep(1).
+    // It runs in / because any other working directory would keep a file system busy. Of the environment, it only needs
+    // what finds sleep(1).
     const known = Array.from(pids, ([pid, kind]) => `${kind}${pid}`);
     const started = spawnChild(file, [...args, ...known], {
       stdio: ['pipe', 'ignore', 'ignore'],
@@ -136,7 +145,8 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
     // The guard must not keep the host alive.
     started.unref();
     (started.stdin as unknown as { unref(): void } | null)?.unref();
-    // The end of the pipe tells it that this process is gone, and it would kill the workers. One that has ended itself is told of by 'exit'.
+    // To the guard, the end of the pipe means that this process is gone, and it would kill the workers. So a guard
+    // whose pipe breaks is killed. A guard that has ended by itself is reported by 'exit'.
     started.stdin?.on('error', () => insist(started, 'SIGKILL'));
     started.on('error', (error) => started.pid === undefined && lost(started, error));
     started.on('exit', (code, signal) => lost(started, new Error(`it ended with ${signal ?? `code ${code}`}`)));
@@ -147,7 +157,7 @@ export function startGuard(onLost: (error: ArbiterError) => void): Guard {
     child = undefined;
     losses = performance.now() - startedAt < STABLE_AFTER ? losses + 1 : 1;
     if (closing) closing();
-    // Killed by someone: a new one takes over.
+    // Somebody has killed the guard: a new one takes over.
     else if (losses === 1) launch();
     else retry = setTimeout(launch, Math.min(LONGEST_RETRY, RETRY * 2 ** (losses - 2))).unref();
     if (closing || losses !== MAX_LOSSES) return;

@@ -1,15 +1,18 @@
 import type { StacksMessage, ThreadActivity } from '../../protocol/activity.js';
 
-/** How long a worker has to answer: its watchdog looks twice a second, and waits for the stack for a quarter of one. Milliseconds. */
+/**
+ * How long a worker has to answer: its watchdog looks twice a second, and waits a quarter of a second for the stack.
+ * Milliseconds.
+ */
 const PATIENCE = 2_000;
-/** An order has a number of one byte; 0 is none. */
+/** The number of a question fits into one byte; 0 means none. */
 const NUMBERS = 255;
 
-/** How a worker is asked: each way returns whether it may have got there. */
+/** The two ways to ask a worker. */
 interface Ways {
-  /** On the control pipe. */
+  /** On the control pipe. Returns whether the question may have arrived. */
   readonly order: (ask: number) => boolean;
-  /** On the scoreboard, for its watchdog. */
+  /** On the scoreboard, for the worker's watchdog. */
   readonly board: (ask: number) => void;
 }
 
@@ -19,14 +22,17 @@ export class Inquiry {
   #number = 0;
   #waiting: Promise<readonly ThreadActivity[] | undefined> | undefined;
   #answer: ((message: StacksMessage | undefined) => void) | undefined;
-  /** What it has said last. */
+  /** The last answer; undefined while a question is under way, and when it had no answer. */
   latest: readonly ThreadActivity[] | undefined;
 
   constructor(ways: Ways) {
     this.#ways = ways;
   }
 
-  /** Resolves with what all its threads are doing; undefined when it has not said so in time. Who asks while it is asked gets the same answer. */
+  /**
+   * Resolves with what all threads of the worker are doing, or with undefined when it has not answered in time. A call
+   * while a question is under way gets the same answer.
+   */
   ask(): Promise<readonly ThreadActivity[] | undefined> {
     this.#waiting ??= this.#ask().finally(() => {
       this.#waiting = undefined;
@@ -34,12 +40,12 @@ export class Inquiry {
     return this.#waiting;
   }
 
-  /** It has answered. */
+  /** The worker has answered. */
   hear(message: StacksMessage): void {
     if (message.ask === this.#number) this.#answer?.(message);
   }
 
-  /** It has ended. */
+  /** The worker has ended. */
   close(): void {
     this.#answer?.(undefined);
   }

@@ -19,31 +19,31 @@ export interface Launch {
   readonly spec: WorkerSpec;
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** The listening sockets, in the order of `bind`. */
+  /** The listening sockets in the order of `bind`. Those after the first one are repeated, once for each copy. */
   readonly sockets: readonly number[];
   readonly scoreboard: number;
-  /** From `spawnedAt` of the spec until it is killed when it is not ready; 0 for never. */
+  /** How long after `spawnedAt` of the spec the worker is killed if it is not ready, milliseconds; 0 means never. */
   readonly bootLimit: number;
   readonly tls: TlsOptions | undefined;
   readonly tickets: TicketKeys | undefined;
   readonly access?: AccessLog | undefined;
-  /** Says on the scoreboard that it is to say what it does. */
+  /** Asks the worker, by the scoreboard, what it is doing. */
   readonly ask: (ask: number) => void;
-  /** Why it cannot be started, where that is known before. */
+  /** Why the worker cannot be started, where that is known beforehand. */
   readonly failure?: Error;
 }
 
-/** What is one worker's own. */
+/** What differs from one worker to the next. */
 export interface Place {
   readonly id: number;
   readonly age: number;
   /** Index of its slot on the scoreboard. */
   readonly slot: number;
-  /** How long it leaves the clients to others once it can serve, milliseconds. */
+  /** How long the worker leaves the clients to others once it can serve, milliseconds. */
   readonly rest: number;
 }
 
-/** What all workers of an Arbiter have in common, of whatever generation they are. */
+/** What all workers of an Arbiter have in common, whatever their generation. */
 export interface Ground {
   readonly listeners: readonly Listener[];
   /** Descriptor of the scoreboard. */
@@ -52,7 +52,10 @@ export interface Ground {
   readonly access?: AccessLog | undefined;
 }
 
-/** So many threads of a process may be replaced; then the process is, if there are further sockets. */
+/**
+ * How many threads of a process may be replaced before the process itself is, if there are further sockets: each thread
+ * takes copies of them.
+ */
 const SPARE_COPIES = 8;
 
 export function planLaunch(
@@ -106,7 +109,10 @@ export function planLaunch(
   };
 }
 
-/** Of a folder that is not there, the system says ENOENT, as of a program, and Node names the program. */
+/**
+ * Why `cwd` cannot be used, if it cannot. For a missing folder the system says ENOENT, as for a missing program, and
+ * Node would name the program.
+ */
 function folderError(path: string): Error | undefined {
   try {
     return files.statSync(path).isDirectory()
@@ -119,7 +125,7 @@ function folderError(path: string): Error | undefined {
   }
 }
 
-/** `report` is the descriptor of the file for what V8 says when it runs out of memory. */
+/** Starts a worker. `report` is the descriptor of the file for what V8 says when it runs out of memory. */
 export function spawnWorker(launch: Launch, report: number | undefined): Child {
   const { command, spec, cwd, env, sockets, scoreboard, failure, access } = launch;
   const obstacle = failure ?? folderError(cwd);

@@ -1,21 +1,24 @@
 import { Fifo } from '../../protocol/fifo.js';
 import { encodeLetter, type Letter, type Receipt, ROOM, type Unheard } from '../../protocol/mail.js';
 
-/** Why a message was not heard, in one lane or in all. `absent`: there is no thread of that number. */
+/**
+ * Why a message was not heard, in one lane or in all. A lane leads to one thread, or to a worker without threads.
+ * `absent`: there is no thread of that number.
+ */
 export interface Loss {
   readonly why: Unheard | 'absent' | 'ended';
-  /** In which threads it was not; of a worker without any, 0. Empty where the worker has ended. */
+  /** The threads in which it was not heard; 0 for a worker without threads. Empty where the worker has ended. */
   readonly threads: readonly number[];
-  /** Whether a listener may have got it all the same, there. */
+  /** Whether a listener there may have got it nevertheless. */
   readonly unsure: boolean;
 }
 
-/** Called once: with nothing when it was heard in all lanes that it was for. */
+/** Called once; with undefined when the message was heard in all lanes that it was for. */
 export type OnSettled = (loss: Loss | undefined) => void;
 
 interface Entry extends Letter {
   readonly onSettled: OnSettled;
-  /** Lanes that have said nothing of it yet. */
+  /** How many lanes have not said yet what became of it. */
   open: number;
   loss: Loss | undefined;
 }
@@ -27,10 +30,12 @@ class Lane {
 }
 
 /**
- * The messages for one worker, from the call that sends one to the word that it was heard, or was not. It holds what the pipe has not taken yet, in
- * order, up to a limit that counts all that is under way, wherever it is: so nothing below needs one. No I/O.
+ * The messages for one worker, from the call that sends one until the worker says whether it was heard. The outbox
+ * holds, in order, what the pipe has not taken yet. Its limit counts all messages that are not settled, wherever they
+ * are, so no layer below needs a limit of its own. No I/O.
  *
- * A message is settled once, by the first of: all its lanes have said what became of it, or the worker has ended.
+ * A message is settled once: when all its lanes have said what became of it, or when the worker has ended, whichever is
+ * first.
  */
 export class Outbox {
   readonly #unsent = new Fifo<Entry>();
@@ -43,12 +48,12 @@ export class Outbox {
   #count = 0;
   #size = 0;
 
-  /** Said before it is opened: the worker has so many threads. */
+  /** The worker has so many threads. It says so before the outbox is opened; later calls are ignored. */
   setThreads(count: number): void {
     if (!this.#opened) this.#threads = count;
   }
 
-  /** The worker can hear from now on. What has been posted before has waited for that. */
+  /** The worker can hear messages from now on. What was posted before has waited for that. */
   open(): void {
     if (this.#opened) return;
     this.#opened = true;
@@ -68,7 +73,10 @@ export class Outbox {
     return true;
   }
 
-  /** Lines for the pipe, about so many characters of them; undefined when there is nothing to be written, or not yet. */
+  /**
+   * Lines for the pipe, about `most` characters of them; undefined when there is nothing to write, or the outbox is not
+   * open yet.
+   */
   next(most: number): string | undefined {
     if (!this.#opened) return undefined;
     let lines = '';
@@ -87,7 +95,7 @@ export class Outbox {
     return lines === '' ? undefined : lines;
   }
 
-  /** What a worker says of a lane. It may be nonsense: what was not sent is not settled by it. */
+  /** What a worker reports of a lane. The report may be nonsense, but it cannot settle what was not sent. */
   take({ thread, to, not }: Receipt): void {
     const lane = this.#lanes[thread - this.#first];
     while (lane !== undefined && lane.settled < to) {
@@ -99,13 +107,13 @@ export class Outbox {
     }
   }
 
-  /** The worker has ended, and said its last word. */
+  /** The worker has ended, and its last words have been read. */
   close(): void {
     this.#closed = true;
     const sent = new Set<Entry>();
     for (const { pending } of this.#lanes)
       for (let entry = pending.shift(); entry; entry = pending.shift()) sent.add(entry);
-    // In an order: a lane may be behind the others.
+    // An entry may be pending in several lanes, but is settled once; hence the set.
     for (const entry of sent) this.#settle(entry, { why: 'ended', threads: [], unsure: true });
     for (let entry = this.#unsent.shift(); entry; entry = this.#unsent.shift())
       this.#settle(entry, { why: 'ended', threads: [], unsure: false });
@@ -124,7 +132,10 @@ export class Outbox {
   }
 }
 
-/** Of several threads: the reason of the last one that has ended, else that nobody listens. */
+/**
+ * The losses in several threads as one. The reason is that of the last thread that has ended, or else that nobody
+ * listens.
+ */
 function joined(before: Loss | undefined, { why, threads, unsure }: Loss): Loss {
   if (before === undefined) return { why, threads, unsure };
   return {

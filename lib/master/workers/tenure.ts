@@ -1,20 +1,22 @@
 import { monotonic } from '../../monotonic.js';
 
-/** What the master thinks of a worker, and it does not know. */
+/** The master's view of a worker, which the worker itself does not know. */
 export interface Standing {
-  /** In a slot, one of a later term takes over from one of an earlier. */
+  /** In a slot, a worker of a later term takes over from one of an earlier term. */
   readonly term: number;
-  /** How long it must have been ready until it may take another's place, milliseconds. */
+  /** How long the worker must have been ready before it may take another's place, milliseconds. */
   readonly probation: number;
 }
 
-/** The slot of a worker, and since when it has been what. */
+/** The slot of a worker, and when it reached each state. */
 export class Tenure {
-  /** 0 of a spare. */
+  /** 0 for a spare. */
   #id: number;
   #standing: Standing;
   readonly spawnedAt: number = Date.now();
-  /** When it was launched, or has got its slot, on the clock by which its boot is limited. */
+  /**
+   * When it was launched, or got its slot if it was a spare, on the clock by which its boot is limited (`monotonic()`).
+   */
   #launchedTick: number;
   #bootedTick: number | undefined;
   #readyAt: number | undefined;
@@ -27,12 +29,12 @@ export class Tenure {
     this.#launchedTick = launchedAt;
   }
 
-  /** The stable slot, 1..n; 0 of a spare, until it takes one. */
+  /** The stable slot, 1..n; 0 for a spare, until it takes one. */
   get id(): number {
     return this.#id;
   }
 
-  /** See the roster. */
+  /** See {@link Standing.term}, and the roster. */
   get term(): number {
     return this.#standing.term;
   }
@@ -51,44 +53,46 @@ export class Tenure {
     return this.#readyAt;
   }
 
+  /** Milliseconds of `performance.now()`; undefined before it is ready. */
   get readySince(): number | undefined {
     return this.#readyTick;
   }
 
-  /** Whether its boot was a success: it is ready, or waits as a spare, or has waited as one. */
+  /** Whether its boot succeeded: it is ready, waits as a spare, or has waited as one. */
   get booted(): boolean {
     return this.ready || this.#bootedTick !== undefined;
   }
 
-  /** How long it has been spawned, or had its slot, milliseconds of the monotonic clock. */
+  /** For how long it has been spawned, or has had its slot if it was a spare, milliseconds of the monotonic clock. */
   get lived(): number {
     return monotonic() - this.#launchedTick;
   }
 
+  /** When its probation is over, milliseconds of `performance.now()`; undefined before it is ready. */
   get provenAt(): number | undefined {
     const { probation } = this.#standing;
     return this.#readyTick === undefined ? undefined : Math.max(this.#readyTick, this.#servingTick + probation);
   }
 
-  /** How long it has been ready, or has waited as a spare, milliseconds. */
+  /** For how long it has been ready, or has waited as a spare, milliseconds. */
   get served(): number {
     const since = this.#readyTick ?? this.#bootedTick;
     return since === undefined ? 0 : performance.now() - since;
   }
 
-  /** @param since - when it began to serve in part, of `monotonic()`. */
+  /** @param since - when a part of it began to serve, milliseconds of `monotonic()`. */
   markReady(since?: number): void {
     this.#readyAt = Date.now();
     this.#readyTick = performance.now();
     this.#servingTick = this.#readyTick - (since === undefined ? 0 : Math.max(0, monotonic() - since));
   }
 
-  /** It waits as a spare. */
+  /** It has booted, and waits as a spare. */
   markBooted(): void {
     this.#bootedTick ??= performance.now();
   }
 
-  /** It is a spare no more. */
+  /** The spare takes a slot. */
   enter(id: number, standing: Standing): void {
     this.#id = id;
     this.#standing = standing;

@@ -1,8 +1,8 @@
 /*
- * What the tickets of TLS sessions are encrypted with. Each worker would make keys of its own, and know no ticket of another one; so the master makes
- * them, and all workers have the same. Whoever has them can read what was recorded of TLS 1.2; so they are nowhere but in memory and in
- * pipes, and are replaced. Node has one set of keys at a time, and none for old tickets only: a client that brings one of those has a full
- * handshake.
+ * The keys that encrypt the tickets of TLS sessions. If each worker made keys of its own, it would know no ticket of
+ * another worker. So the master makes them, and all workers have the same. Whoever has the keys can read recorded TLS
+ * 1.2 connections. So they are nowhere but in memory and in pipes, and are replaced. Node has one set of keys at a
+ * time, and cannot keep another for old tickets only: a client that brings an old ticket has a full handshake.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { TlsOptions } from 'node:tls';
@@ -13,20 +13,23 @@ import type { ResolvedOptions } from '../../options/resolved.js';
 import { TICKET_KEYS } from '../../protocol/orders.js';
 import { heritage, type TicketNews } from '../sockets/heritage.js';
 
-/** So long a `sessionIdContext` may be. OpenSSL: `SSL_MAX_SID_CTX_LENGTH`. */
+/** How long a `sessionIdContext` may be. OpenSSL: `SSL_MAX_SID_CTX_LENGTH`. */
 const CONTEXT_LENGTH = 32;
 
 type Take = (keys: Buffer) => void;
 type Owner = Pick<ResolvedOptions, 'name' | 'ticketKeyRotation'>;
 
-/** Those that are used now, for one certificate and all else that `tls` says: a ticket for one is none for another. */
+/**
+ * The keys that are used now, for one certificate and all else that `tls` says. A ticket for one `tls` is not valid for
+ * another.
+ */
 export class TicketKeys {
   readonly owner: Owner;
-  /** What they are for, so that another process can tell; a digest. */
+  /** What the keys are for, so that another process can tell; a digest. */
   readonly purpose: string;
   readonly #watchers = new Set<Take>();
   #keys: Buffer;
-  /** When they were made, of `monotonic()`. */
+  /** When the keys were made, milliseconds of `monotonic()`. */
   #since: number;
   #timer: NodeJS.Timeout | undefined;
 
@@ -38,9 +41,9 @@ export class TicketKeys {
     inUse.add(this);
   }
 
-  /** As they are now, for a worker that begins. They are overwritten when they are replaced. */
+  /** The current keys, for a worker that begins. The buffer is overwritten when the keys are replaced. */
   get keys(): Buffer {
-    // Nobody renews them while there is no worker.
+    // While there is no worker, no timer renews the keys.
     if (this.#left <= 0) this.#renew();
     return this.#keys;
   }
@@ -49,7 +52,7 @@ export class TicketKeys {
     return { purpose: this.purpose, keys: this.keys.toString('base64'), since: this.#since };
   }
 
-  /** Calls back with all that come after those of now. Returns what ends that. */
+  /** Calls back with all later keys. Returns a function that ends this. */
   watch(take: Take): () => void {
     this.#watchers.add(take);
     this.#arm();
@@ -61,19 +64,19 @@ export class TicketKeys {
     };
   }
 
-  /** Those of another process that has the same, if they are newer. */
+  /** Takes the keys of another process that uses the same, if they are newer. */
   adopt(keys: Buffer, since: number): void {
     if (since > this.#since) this.#replace(keys, since);
     else keys.fill(0);
   }
 
-  /** No worker will be started with them any more. Those that run have them until they end. */
+  /** No worker will be started with these keys any more. Workers that run keep them until they end. */
   retire(): void {
     inUse.delete(this);
     if (this.#watchers.size === 0) this.#keys.fill(0);
   }
 
-  /** How long they are used, milliseconds. */
+  /** How long the keys are still used, milliseconds. */
   get #left(): number {
     const { ticketKeyRotation } = this.owner;
     return ticketKeyRotation === 0 ? Number.POSITIVE_INFINITY : this.#since + ticketKeyRotation - monotonic();
@@ -100,11 +103,11 @@ export class TicketKeys {
   }
 }
 
-/** All of this process. */
+/** All keys that this process uses. */
 const inUse = new Set<TicketKeys>();
-/** How the processes beside this one are told, see `succession.ts`. */
+/** How the processes beside this one are told of its keys, see `succession.ts`. */
 const beside = new Set<(news: readonly TicketNews[]) => void>();
-/** What these have, and nobody here uses. */
+/** Keys that those processes have and nobody here uses yet, by purpose. */
 const heirlooms = new Map<string, { readonly keys: Buffer; readonly since: number }>();
 
 if (heritage) {
@@ -115,8 +118,8 @@ if (heritage) {
 }
 
 /**
- * The keys for what an Arbiter serves: those that it uses for the same already, that another process does, or new ones. None where the user has
- * brought some.
+ * The keys for what an Arbiter serves: those that it uses for the same already, or those that another process uses for
+ * it, or new ones. Undefined where the user has brought some.
  */
 export function ticketKeysFor(owner: Owner, tls: TlsOptions): TicketKeys | undefined {
   if (tls.ticketKeys) return undefined;
@@ -135,14 +138,15 @@ export function ticketKeysFor(owner: Owner, tls: TlsOptions): TicketKeys | undef
 }
 
 /**
- * What else must be the same where a ticket is to be taken. Node makes it of the command line, which has another path in it after a deploy.
+ * Sets `sessionIdContext`, which must also be the same wherever a ticket is to be accepted. Node makes it from the
+ * command line, which has another path in it after a deploy.
  */
 export function withSessionContext({ name }: Pick<Owner, 'name'>, tls: TlsOptions): TlsOptions {
   const digest = createHash('sha256').update(`prefork ${name}`).digest('hex');
   return { ...tls, sessionIdContext: tls.sessionIdContext ?? digest.slice(0, CONTEXT_LENGTH) };
 }
 
-/** An Arbiter has ended. */
+/** An Arbiter has ended: its keys are retired. */
 export function retireTicketKeys(owner: Owner): void {
   for (const keys of [...inUse]) if (keys.owner === owner) keys.retire();
 }
@@ -151,7 +155,9 @@ export function hasTicketKeys(): boolean {
   return inUse.size > 0;
 }
 
-/** Tells another process by that function what is in use now, and whatever comes. Returns what ends that. */
+/**
+ * Tells another process, by `tell`, which keys are in use now, and all later ones. Returns a function that ends this.
+ */
 export function shareTicketKeys(tell: (news: readonly TicketNews[]) => void): () => void {
   tell([...inUse].map(({ news }) => news));
   beside.add(tell);
@@ -161,7 +167,7 @@ export function shareTicketKeys(tell: (news: readonly TicketNews[]) => void): ()
   };
 }
 
-/** Another process tells of its own. It may be of another version of this library. */
+/** Another process tells of its keys. It may run another version of this library. */
 export function hearTicketKeys(news: readonly Partial<TicketNews>[]): void {
   for (const one of news) {
     const { purpose, keys: text, since } = Object(one) as Partial<TicketNews>;

@@ -1,5 +1,5 @@
-/** Somebody wants another worker in the place of one; whoever does so meanwhile shares it. */
+/** Somebody wants the worker of a slot to be replaced by another one. Whoever asks for it meanwhile shares the wish. */
 export interface Wish {
-  /** The one that was to replace it has died, and why, if that is known. */
+  /** Set when the replacement has died, with the cause if it is known. */
   failed: { readonly cause: Error | undefined } | undefined;
 }

@@ -1,4 +1,7 @@
-/* One process, as the master sees it: how it is started, told, limited in time and ended. Why it lives is for the crew to know. */
+/*
+ * One worker process, as the master sees it: how it is started, given orders, limited in time and ended. Why it lives
+ * is the business of the crew.
+ */
 
 import { debugWorker } from '../../debug.js';
 import type { ArbiterError } from '../../errors.js';
@@ -19,7 +22,7 @@ import { type Standing, Tenure } from './tenure.js';
 import type { Wish } from './wish.js';
 import type { LeaveReason, WorkerInfo, WorkerState } from './worker-info.js';
 
-/** What reaches the master's queue from a worker process. */
+/** What a worker process puts into the master's queue. */
 export type WorkerTurn =
   | { readonly type: 'message'; readonly worker: WorkerHandle; readonly message: WorkerMessage }
   | {
@@ -28,22 +31,27 @@ export type WorkerTurn =
       readonly code: number | null;
       readonly signal: NodeJS.Signals | null;
       readonly error?: Error;
-      /** What V8, or node, said when it ended the process. */
+      /** What V8, or Node, said when it ended the process. */
       readonly fatal?: FatalWords;
     }
   | { readonly type: 'overdue'; readonly worker: WorkerHandle }
-  /** The system would not do something for the master. */
+  /** The system refused something to the master. */
   | { readonly type: 'trouble'; readonly error: ArbiterError }
-  /** It is time to look after all of them. */
+  /** It is time to look after all workers. */
   | { readonly type: 'tick' };
 
-/** How long a worker that has told of its own timeout may take to end. Milliseconds. */
+/** How long a worker that has reported its own timeout may take to end. Milliseconds. */
 const LAST_ANSWERS = 2_000;
 
-/** One that is told to end before it is ready does so, unless its event loop stands still. Milliseconds. */
+/**
+ * How long a worker that is told to end before it is ready may take. If it takes longer, its event loop stands still.
+ * Milliseconds.
+ */
 const BLOCKED_BOOT = 1_000;
 
-/** After the exit, the rest of the control pipe is waited for; a grandchild might hold it open. Milliseconds. */
+/**
+ * How long after the exit to wait for the rest of the control pipe, which a grandchild might hold open. Milliseconds.
+ */
 const LAST_WORDS = 250;
 
 /** The parent's side of one worker process. It reports to the queue and decides nothing. */
@@ -55,11 +63,11 @@ export class WorkerHandle extends Tenure {
   readonly family: Family;
   /** The failure that ended its boot, once that is known. */
   failure: Error | undefined;
-  /** That somebody wants another one in its place, see `restart`. */
+  /** Set when somebody wants another worker in its place, see `restart`. */
   wish: Wish | undefined;
-  /** Somebody else has told it to end, and the master has told it nothing. */
+  /** Whether somebody else has told it to end, and the master has told it nothing. */
   dismissed = false;
-  /** The last error that it has told of. */
+  /** The last error that it has reported. */
   lastError: Error | undefined;
   #timedOut = false;
   #overdue = false;
@@ -72,7 +80,7 @@ export class WorkerHandle extends Tenure {
   readonly #child: Child;
   readonly control: Control;
   readonly #limits = new Limits();
-  /** Asks it what it does. */
+  /** Asks it what it is doing. */
   readonly inquiry: Inquiry;
 
   constructor(launch: Launch, standing: Standing, enqueue: (turn: WorkerTurn) => void) {
@@ -103,7 +111,7 @@ export class WorkerHandle extends Tenure {
     return this.#leavingFor;
   }
 
-  /** Whether it has asked to be recycled, or somebody has. */
+  /** Whether it is to be recycled: it has asked for that, or somebody else has. */
   get due(): boolean {
     return this.#due || this.unwanted;
   }
@@ -122,7 +130,7 @@ export class WorkerHandle extends Tenure {
     return this.#overdue;
   }
 
-  /** Whether a clock of it ran out. */
+  /** Whether one of its clocks ran out. */
   get timedOut(): boolean {
     return this.#timedOut;
   }
@@ -151,15 +159,15 @@ export class WorkerHandle extends Tenure {
     this.control.open();
   }
 
-  /** A message for its application, see {@link Control.post}. */
+  /** Sends a message to its application, see {@link Control.post}. */
   post(letter: Letter, onSettled: OnSettled): boolean {
     return this.control.post(letter, onSettled);
   }
 
-  /** A spare takes a slot, and has as long to be ready as one that boots. */
+  /** A spare takes a slot. From now on it has as long to be ready as a worker that boots. */
   take(id: number, standing: Standing): void {
     this.enter(id, standing);
-    // Who does not hear of it is of no use.
+    // A spare that cannot be told is of no use.
     if (!this.control.serve(id)) this.signal('SIGKILL');
     if (this.#bootLimit > 0) this.#countBoot(this.#bootLimit);
   }
@@ -169,18 +177,20 @@ export class WorkerHandle extends Tenure {
     this.#due = true;
   }
 
-  /** Tells the worker to end, and kills it when it has not by the limit, milliseconds. The first reason stays. */
+  /**
+   * Tells the worker to end, and kills it when it has not ended within `limit` milliseconds. The first reason stays.
+   */
   end(reason: LeaveReason, stage: EndStage, limit: number): void {
     this.dismissed = false;
     this.leave(reason, stage, limit);
-    // One that has reported its failure is on its way out.
+    // A worker that has reported its failure is on its way out.
     if (this.failure !== undefined) return;
-    // Before it is ready, nothing is under way.
+    // Before it is ready, nothing is in flight.
     if (stage === 'kill' || (stage === 'quit' && !this.ready)) this.signal('SIGKILL');
     else this.order(stage);
   }
 
-  /** It is to end, and gets the order to do so later. */
+  /** Notes that the worker is to end, and limits how long it may take. The order to end comes later. */
   leave(reason: LeaveReason, stage: EndStage, limit: number): void {
     this.#leavingFor ??= reason;
     this.#killWithin(limit, () => {
@@ -189,26 +199,29 @@ export class WorkerHandle extends Tenure {
     if (stage === 'drain') this.#limits.askBefore(limit, () => void this.inquiry.ask());
   }
 
-  /** Says it on the control pipe. */
+  /** Sends an order on the control pipe. */
   order(order: Order): void {
-    // TERM is all that it would still hear.
+    // If the pipe fails, TERM is all that the worker would still notice.
     if (!this.control.order(order)) this.signal('SIGTERM');
     if (order === 'drain' && !this.ready) this.#countBoot(BLOCKED_BOOT);
   }
 
-  /** The files of logs have been moved away. Before it has booted, that signal would end it. */
+  /**
+   * The files of the logs have been moved away. The signal would end a worker that has not booted, so that one is told
+   * by the pipe only.
+   */
   reopenLogs(signal: NodeJS.Signals): void {
     this.control.reopen();
     if (this.booted) this.signal(signal);
   }
 
-  /** A clock of it ran out: it ends by itself, with its clients' answers, or is killed. */
+  /** One of its clocks ran out. It ends by itself, after it has answered its clients, or is killed. */
   timeOut(): void {
     this.#timedOut = true;
     this.#killWithin(LAST_ANSWERS);
   }
 
-  /** A kill is for all that it has started, too; any other signal for the worker alone. */
+  /** SIGKILL is for everything that the worker has started, too; any other signal is for the worker alone. */
   signal(name: NodeJS.Signals): void {
     if (this.pid === undefined) return;
     if (name === 'SIGKILL') this.family.kill();
@@ -253,10 +266,11 @@ export class WorkerHandle extends Tenure {
     child.on('error', (error) => {
       if (this.pid === undefined) report(null, null, error);
     });
-    // 'close' comes when the pipe is read to its end too, so that the worker's last words come first.
+    // 'close' comes only when the pipe has been read to its end too, so the worker's last words come first.
     child.on('close', report);
     child.on('exit', (code, signal) => {
-      // Of a busy host, timers come before what the pipe holds. A pipe that is not read may be all that the host lives by: the timer is not unref()'d.
+      // On a busy host, timers come before what the pipe holds; hence setImmediate. The timer is not unref()'d: a pipe
+      // that is not being read may be all that the host has to live by.
       lastWords = setTimeout(() => setImmediate(report, code, signal), LAST_WORDS);
     });
     this.control.listen(

@@ -2,7 +2,10 @@
 
 /** A worker as listeners see it: a snapshot that keeps its values. */
 export interface WorkerInfo {
-  /** The stable slot, 1..n; a replacement has the id of its predecessor. 0 of a spare, which gets one when it takes over. */
+  /**
+   * The stable slot, 1..n; a replacement has the id of its predecessor. 0 for a spare, which gets a slot when it takes
+   * over.
+   */
   readonly id: number;
   /** Undefined when the process could not be spawned. */
   readonly pid: number | undefined;
@@ -17,14 +20,17 @@ export interface WorkerInfo {
   readonly readyAt: number | undefined;
 }
 
-/** `booting` until it serves, `spare` while it has booted and waits for a slot, `draining` from the order to end until it has. */
+/**
+ * `booting` until it serves, `spare` while it has booted and waits for a slot, `draining` from the order to end until
+ * it has.
+ */
 export type WorkerState = 'booting' | 'spare' | 'ready' | 'draining' | 'exited';
 
 /**
  * Why a worker ended. `stop`: it was told to, by the arbiter's stop or by somebody else's TERM or QUIT; `scale`: there
- * were too many; `reload`: a new generation replaced it, or it was of one that was rolled back; `recycle`: it had reached
- * `maxRequests` or `maxMemory`, its descriptors were used up, or `restart()` asked for it, and its replacement was ready;
- * `boot`: it failed before it was ready; `timeout`: a clock ran out; `crash`: anything else.
+ * were too many; `reload`: a new generation replaced it, or its own generation was rolled back; `recycle`: it had
+ * reached `maxRequests` or `maxMemory`, its descriptors were used up, or `restart()` asked for it, and its replacement
+ * was ready; `boot`: it failed before it was ready; `timeout`: a clock ran out; `crash`: anything else.
  */
 export type ExitReason = 'stop' | 'scale' | 'reload' | 'recycle' | 'timeout' | 'crash' | 'boot';
 
