@@ -7,10 +7,10 @@ const DOING: Readonly<Record<Hung, string>> = {
   waiting: 'waiting',
 };
 
-/** Kinds of resources in a line. */
+/** How many kinds of resources a line names at most. */
 const MAX_PENDING = 8;
 
-/** What a thread was doing, as a part of a line; none where nobody knows anything. */
+/** What a thread was doing, as parts of a line; empty where nobody knows anything. */
 export function doingTexts({ doing, pending = [], kernel }: Activity): string[] {
   if (doing === undefined) return kernel === undefined ? [] : [`its thread ${kernelText(kernel)}`];
   const further = pending.length > MAX_PENDING ? [`${pending.length - MAX_PENDING} more`] : [];
@@ -42,7 +42,7 @@ function threadText({ thread }: ThreadActivity): string {
   return thread === undefined ? '' : `thread ${thread}: `;
 }
 
-/** A human reads the first stack below the line; programs get all. */
+/** The first stack is printed below the line, for humans; programs get all of them. */
 export function stacksFields(stacks: readonly ThreadActivity[]): Readonly<Record<string, unknown>> {
   if (stacks.length === 0) return {};
   const stack = stacks.find((activity) => activity.stack !== undefined)?.stack;

@@ -8,7 +8,7 @@ import type { ExitReason, WorkerInfo } from '../workers/worker-info.js';
 import { doingTexts, lastWords, stacksFields } from './doing.js';
 import type { ArbiterEvents, WorkerExit, WorkerTimeout } from './events.js';
 
-/** What an entry tells besides what its event brings. */
+/** What an entry tells besides the arguments of its event. */
 export interface Moment {
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -17,7 +17,7 @@ export interface Moment {
   readonly failed: { readonly has: (id: number) => boolean };
 }
 
-/** What is logged of an event; undefined is nothing. */
+/** What is logged of an event; undefined if nothing is. */
 export function entryOf<E extends keyof ArbiterEvents>(
   event: E,
   args: ArbiterEvents[E],
@@ -34,7 +34,7 @@ type Table = { readonly [E in keyof ArbiterEvents]: (moment: Moment, ...args: Ar
 
 const ORDERED: readonly ExitReason[] = ['stop', 'scale', 'reload', 'recycle'];
 
-/** An order to end that costs nobody a request is no more than news. */
+/** The level for the end of a worker. An end that was ordered, and that cost nobody a request, is only information. */
 export function exitLevel({ reason, request, overdue }: WorkerExit): LogLevel {
   if (!ORDERED.includes(reason)) return 'error';
   return request || overdue ? 'warn' : 'info';
@@ -45,7 +45,7 @@ const TABLE: Table = {
   ready: ({ workers }) => [
     'info',
     `ready: ${count(workers, 'worker')}, pid ${process.pid}`,
-    // Not `pid`: loggers have a field of that name.
+    // Not `pid`: loggers have a field of that name already.
     { master: process.pid, workers },
   ],
   control: (_, address) => ['info', `control at ${addressText(address)}`, { address }],
@@ -89,7 +89,7 @@ const TABLE: Table = {
     const message = `${title(worker)}: ${how}${request ? ` while serving ${requestText(request, now)}` : ''}`;
     return ['warn', message, { ...of(worker), ...exit, ...aged(request, now) }];
   },
-  // Whatever it is, it is between the application and its host.
+  // Nothing is logged: a message is between the application and its host.
   'worker:message': () => undefined,
   'worker:backoff': (_, id, { delay, failures }) => [
     'warn',
@@ -135,7 +135,7 @@ const TABLE: Table = {
   signal: (_, signal, origin) => {
     if (origin === undefined) return ['info', `got ${signal}`, { signal }];
     if (signal === 'SIGHUP') return ['warn', 'the terminal is gone (SIGHUP), so this is a stop', { signal, origin }];
-    // One comes for each step by which a window is dragged.
+    // While a window is dragged, one comes for each step.
     return ['debug', `got ${signal} of the terminal, which is no order`, { signal, origin }];
   },
   stop: (_, { graceful }) => [
@@ -174,7 +174,7 @@ function slowText(worker: WorkerInfo, report: SlowReport, now: number): string {
   ].join(', ');
 }
 
-/** Errors of the master's own begin with the name of the worker. */
+/** Errors that the master has made itself begin with the name of the worker already. */
 function failureText(worker: WorkerInfo, error: Error): string {
   const text = errorTitle(error);
   const named = workerName(worker.id);
@@ -185,7 +185,7 @@ function title({ id, pid }: WorkerInfo): string {
   return pid === undefined ? workerName(id) : `${workerName(id)} (pid ${pid})`;
 }
 
-/** Of a thread, with its number. */
+/** The worker, with the number of the thread if there is one. */
 function titleOf(worker: WorkerInfo, thread: number | undefined): string {
   return thread === undefined ? title(worker) : `${title(worker)}, thread ${thread}`;
 }
@@ -199,7 +199,7 @@ function howText({ code, signal }: { readonly code: number | null; readonly sign
   return code === null ? 'never started' : `exit code ${code}`;
 }
 
-/** An async worker names one of the requests that it was serving. */
+/** What a worker was serving when it ended. An async worker names only one of its requests; the others are counted. */
 function servingText(requests: readonly TimedOutRequest[], active: number, now: number): string {
   const more = active - requests.length;
   const each = [
@@ -219,7 +219,7 @@ function aged(request: TimedOutRequest | undefined, now: number): { readonly req
   return request ? { request: { ...request, age: Math.round(ageOf(request.startedAt, now)) } } : {};
 }
 
-/** The clock of the system may be set back. */
+/** Never negative, though the clock of the system may be set back. */
 function ageOf(startedAt: number, now: number): number {
   return Math.max(0, now - startedAt);
 }

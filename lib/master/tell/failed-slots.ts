@@ -1,13 +1,16 @@
 import { exitLevel } from './entries.js';
 import type { ArbiterEvents } from './events.js';
 
-/** The slots whose worker failed, as the events tell, and that nobody else serves: that somebody does again is news then. */
+/**
+ * The slots whose worker failed, according to the events, and which no other worker serves. When a worker serves such a
+ * slot again, that is worth a line in the log.
+ */
 export class FailedSlots {
   readonly #failed = new Set<number>();
-  /** Which workers serve, by their slots. */
+  /** The workers that serve, by slot; each is noted by its age. */
   readonly #serving = new Map<number, Set<number>>();
 
-  /** Called behind what is said of the event. */
+  /** To be called after the event has been logged. */
   note<E extends keyof ArbiterEvents>(event: E, args: ArbiterEvents[E]): void {
     if (event === 'worker:exit') this.#end(...(args as ArbiterEvents['worker:exit']));
     else if (event === 'worker:ready') {
@@ -30,7 +33,8 @@ export class FailedSlots {
   #end(...[{ id, age }, exit]: ArbiterEvents['worker:exit']): void {
     const serving = this.#servingIn(id);
     serving.delete(age);
-    // One of a new generation that was to take over fails beside the old one, which serves on; and an old one beside who has taken over.
+    // A worker of a new generation that was to take over may fail beside the old one, which serves on. An old worker
+    // may fail beside the one that has taken over.
     if (serving.size === 0 && exitLevel(exit) === 'error') this.#failed.add(id);
   }
 

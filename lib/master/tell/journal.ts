@@ -10,7 +10,10 @@ import { FailedSlots } from './failed-slots.js';
 /** Logs an event of the Arbiter. It never throws. */
 export type Journal = <E extends keyof ArbiterEvents>(event: E, args: ArbiterEvents[E]) => void;
 
-/** The journal that the option `logger` asks for; undefined is none. `workers` is how many there should be. */
+/**
+ * The journal that the option `logger` asks for; undefined if it asks for none. `workers` returns how many workers
+ * there should be.
+ */
 export function createJournal(
   { logger, name }: Pick<ResolvedOptions, 'logger' | 'name'>,
   workers: () => number,
@@ -20,7 +23,7 @@ export function createJournal(
   let broken = false;
   const failed = new FailedSlots();
   const threw = (cause: unknown): void => {
-    // Once: one that always fails would flood standard error.
+    // Only once: a logger that always fails would flood standard error.
     if (broken) return;
     broken = true;
     warnOf(cause);
@@ -29,7 +32,7 @@ export function createJournal(
     try {
       const entry = entryOf(event, args, { now: Date.now(), workers: workers(), failed });
       failed.note(event, args);
-      // Its methods may be async, against their type: what they reject with would end the host.
+      // The logger's methods may be async, against their type. An unhandled rejection would end the host.
       const outcome = entry && (sink(entry) as unknown as Partial<PromiseLike<unknown>> | undefined);
       if (typeof outcome?.then === 'function') outcome.then(undefined, threw);
     } catch (cause) {
@@ -38,11 +41,11 @@ export function createJournal(
   };
 }
 
-/** Has a logger of the host's open its file anew, if it can. What it throws ends nothing. */
+/** Tells the host's own logger to open its file anew, if it can. What the logger throws ends nothing. */
 export function reopenLogger(logger: ResolvedOptions['logger']): void {
   if (typeof logger === 'boolean') return;
   try {
-    // A promise would be against its type, and its rejection would end the host.
+    // The logger may return a promise, against its type. An unhandled rejection would end the host.
     Promise.resolve(logger.reopen?.('SIGUSR1')).catch(warnOf);
   } catch (cause) {
     warnOf(cause);

@@ -1,4 +1,7 @@
-/** How eventemitter3 keeps a listener: one of an event by itself, several in a list. It is the only place that has their contexts. */
+/**
+ * How eventemitter3 keeps listeners: a single listener of an event by itself, several in a list. Nothing else has the
+ * contexts of the listeners.
+ */
 interface Registration {
   readonly fn: (...args: unknown[]) => unknown;
   readonly context: unknown;
@@ -10,18 +13,19 @@ interface Emitter {
   removeListener(event: string, fn: Registration['fn'], context: undefined, once: true): unknown;
 }
 
-/** Told of a listener that threw, or that was async and rejected. It must not throw. */
+/** Called for a listener that threw, or that was async and rejected. It must not throw. */
 type OnFailure = (event: string, cause: unknown, how: 'threw' | 'rejected') => void;
 
 /**
- * Calls the listeners of an event as `emit` of eventemitter3 does, but each by itself: what one throws keeps none of the others from being
- * called, and what an async one rejects with is no unhandled rejection, which would end the host. Returns whether there was one.
+ * Calls the listeners of an event as `emit` of eventemitter3 does, but each by itself. A listener that throws keeps
+ * none of the others from being called. The rejection of an async listener does not become an unhandled rejection,
+ * which would end the host. Returns whether there was a listener.
  */
 export function callListeners(emitter: object, event: string, args: readonly unknown[], onFailure: OnFailure): boolean {
   const { _events: events } = emitter as Emitter;
   const found = events[event];
   if (found === undefined) return false;
-  // A copy: a listener may remove itself, or others.
+  // A copy, since a listener may remove itself, or others.
   const registrations = Array.isArray(found) ? [...found] : [found as Registration];
   for (const { fn, context, once } of registrations) {
     if (once) (emitter as Emitter).removeListener(event, fn, undefined, true);

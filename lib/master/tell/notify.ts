@@ -12,23 +12,28 @@ interface Emitter {
   listenerCount(event: string): number;
 }
 
-/** The one place that logs, and calls the host's listeners: what they throw cannot reach the loop. */
+/** The one place that logs, and that calls the host's listeners. What a listener throws cannot reach the loop. */
 export interface Notifier {
   readonly emit: <E extends keyof ArbiterEvents>(event: E, ...args: ArbiterEvents[E]) => void;
-  /** Tells of a listener that threw, or that was async and rejected. */
+  /** Reports a listener that threw, or that was async and rejected. */
   readonly failed: (event: string, cause: unknown, how: 'threw' | 'rejected') => void;
-  /** Tells of an error that no promise carries. eventemitter3 drops an `error` without a listener silently; without a log, this warns. */
+  /**
+   * Reports an error that no promise carries. eventemitter3 silently drops an `error` event without a listener. If
+   * there is no log either, this emits a process warning.
+   */
   readonly report: (error: Error) => void;
-  /** Calls back with every event from now on, before its listeners. It must not throw. */
+  /**
+   * Calls back with every event from now on, before its listeners. What the callback throws is reported as an error.
+   */
   readonly observe: (observer: Journal) => void;
-  /** Whether anybody would learn of an event: a listener, or who reads the log. */
+  /** Whether anybody would learn of an event: a listener, or a reader of the log. */
   readonly listens: (event: keyof ArbiterEvents) => boolean;
 }
 
 export function createNotifier(emitter: Emitter, journal?: Journal): Notifier {
   const observers: Journal[] = [];
   const emit: Notifier['emit'] = (event, ...args) => {
-    // First: what a listener does about it may be logged too.
+    // The log comes first, since what a listener does about the event may be logged too.
     journal?.(event, args);
     for (const observer of observers) {
       try {

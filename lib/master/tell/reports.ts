@@ -10,7 +10,7 @@ type Report = Exclude<
   { readonly type: 'ready' | 'spare' | 'failed' | 'timeout' | 'term' | 'adopt' | 'stacks' | 'metrics' }
 >;
 
-/** Tells the listeners what a worker says of itself, or notes it down. */
+/** Tells the listeners what a worker says of itself, or notes on the worker that it is due for recycling. */
 export function passOn(worker: WorkerHandle, report: Report, notifier: Notifier): void {
   if (report.type === 'recycle') worker.markDue(report.why);
   else if (report.type === 'error') {

@@ -5,19 +5,19 @@ import { openServiceManager, type ServiceManager } from '../../system/systemd-no
 import type { ArbiterStats } from '../scoreboard/stats.js';
 import type { WorkerInfo } from '../workers/worker-info.js';
 
-/** Tells the service manager how this process is: sd_notify(3). */
+/** Tells the service manager the state of this process: sd_notify(3). */
 export interface Service {
   /** Takes every event of the Arbiter. */
   onEvent(event: string, args: readonly unknown[]): void;
   /** Another process is the main one of the service from now on, and speaks for it. */
   handOver(pid: number): void;
-  /** That process did not stay: this one is the main one again. */
+  /** That process did not stay, so this one is the main process again. */
   takeBack(): void;
   /** Resolves when what was told has been sent. */
   close(): Promise<void>;
 }
 
-/** Where it takes what it tells from. */
+/** Where the service takes what it tells from. */
 export interface ServiceSource {
   readonly stats: () => ArbiterStats<string>;
   readonly onFailure: (error: ArbiterError) => void;
@@ -25,10 +25,10 @@ export interface ServiceSource {
   readonly othersServe: () => boolean;
 }
 
-/** Changes come in crowds, and a line for humans can wait. Milliseconds. */
+/** How long a status line waits: changes come in bursts, and a line for humans can wait. Milliseconds. */
 const STATUS_DELAY = 250;
 
-/** Undefined where nobody asks: NOTIFY_SOCKET is not set. */
+/** Undefined where there is no service manager to tell: NOTIFY_SOCKET is not set. */
 export function startService(env: NodeJS.ProcessEnv, source: ServiceSource): Service | undefined {
   const { NOTIFY_SOCKET: socket } = env;
   if (!socket) return undefined;
@@ -47,20 +47,20 @@ class SystemdService implements Service {
   constructor(manager: ServiceManager, source: ServiceSource, interval: number | undefined) {
     this.#manager = manager;
     this.#source = source;
-    // From the master's own event loop and from nowhere else: a host that hangs is to be restarted.
+    // Only the master's own event loop sends this, and nothing else: a host that hangs is to be restarted.
     if (interval !== undefined) this.#watchdog = setInterval(() => this.#tell('WATCHDOG=1'), interval).unref();
   }
 
   onEvent(event: string, [first]: readonly unknown[]): void {
     if (event === 'reload' || event === 'rollback') this.#failedReload = first instanceof Error ? first : undefined;
     if (event === 'reload') {
-      // systemd 253 compares it with when it has asked for the reload.
+      // systemd 253 compares this with the time at which it asked for the reload.
       this.#tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`, this.#status());
     } else if (event === 'ready' || event === 'reloaded' || event === 'rollback') {
       this.#tell('READY=1', this.#status());
     } else if (event === 'signal' && ENDING.has(first)) {
-      // Not at every stop: of a host that only stops its Arbiter, and goes on, systemd would kill what is left; and of an
-      // upgrade that backs out, the process before it.
+      // Not at every stop. Of a host that only stops its Arbiter and goes on, systemd would kill what is left. After an
+      // upgrade that backs out, it would kill the old process.
       if (!this.#source.othersServe()) this.#tell('STOPPING=1');
     } else if (!this.#silent) {
       this.#statusTimer ??= setTimeout(() => this.#tellStatus(), STATUS_DELAY).unref();
@@ -109,12 +109,12 @@ type StatusView = Pick<ArbiterStats<string>, 'state' | 'generation' | 'target' |
   readonly workers: readonly Pick<WorkerInfo, 'state'>[];
 };
 
-/** One line for humans, with nothing in it that would begin another. */
+/** One line for humans, without anything that would begin another line. */
 export function statusLine(
   { state, generation, workers, target, degraded, failing, held }: StatusView,
   failedReload?: unknown,
 ): string {
-  // While they are replaced, there may be more.
+  // While workers are replaced, more than `target` may be ready.
   const ready = Math.min(target, workers.filter((worker) => worker.state === 'ready').length);
   return [
     `${state}, ${ready} of ${target} workers ready, generation ${generation}`,
