@@ -1,4 +1,7 @@
-/* What workers say of themselves in shared memory, how it is added up, and which of them have been silent for too long. */
+/*
+ * What workers say of themselves in shared memory, how that is added up, and which workers have been silent for too
+ * long.
+ */
 import { ArbiterError } from '../../errors.js';
 import {
   ASKS_POSITION,
@@ -19,40 +22,55 @@ import { openUnlinked, reserve } from '../common/unlinked.js';
 /** The master's side of the scoreboard: it owns the file, hands out slots and reads them. */
 export interface Board {
   readonly fd: number;
-  /** Takes the lowest free run of that many slots and clears it; returns its first. Throws `ERR_SCOREBOARD` where there is no room for more slots. */
+  /**
+   * Takes the lowest run of `count` free slots, clears it and returns its first slot. Throws `ERR_SCOREBOARD` where
+   * there is no room for more slots.
+   */
   claim(count: number): number;
-  /** Gives a run back, and takes its acceptors off the duty roster. */
+  /** Gives a run of slots back, and takes its acceptors off the duty roster, the list of which acceptors listen. */
   release(slot: number, count: number): void;
-  /** Whether one of these slots has room and rests, see the duty roster. */
+  /** Whether an acceptor of one of these slots has room, but is off duty; see the duty roster. */
   rests(slot: number, count: number): boolean;
-  /** What the slot's worker wrote last; undefined before its first write, for a torn one, and where it cannot be read. */
+  /**
+   * What the slot's worker wrote last. Undefined before its first write, when the write is torn, and where the slot
+   * cannot be read.
+   */
   read(slot: number): SlotRecord | undefined;
-  /** Workers that drain from now on accept what waits at these sockets first, until that moment of `monotonic()`. */
+  /**
+   * The last call: until that moment of `monotonic()`, workers that drain first accept what waits at these sockets.
+   * Sockets are given by their indices.
+   */
   lastCall(until: number, sockets: readonly number[]): void;
-  /** In the last call, nobody leaves as the last one before this slot is given back. */
+  /** During the last call, no worker leaves as the last one before this slot is given back. */
   await(slot: number): void;
-  /** The worker of this slot is to say what its threads are doing: for its watchdog. */
+  /** Asks the worker of this slot what its threads are doing; its watchdog reads that. */
   ask(slot: number, number: number): void;
   close(): void;
 }
 
-/** The slot of a worker that got none, since there was no room. Nothing is read of it, and it need not be given back. */
+/**
+ * The slot of a worker that got none, since there was no room. Nothing is read from it, and it need not be given back.
+ */
 export const NO_SLOT = -1;
 
 /**
- * Opens a board whose file has no name any more, so that nothing can be left behind. It has its full length from the beginning, as many slots as the
- * duty roster has, or more: so neither a reload nor a worker's own write depends on a disk that fills up later. Throws `ERR_SCOREBOARD`.
+ * Opens a board whose file has no name any more, so that nothing can be left behind. The file has its full length from
+ * the beginning: as many slots as the duty roster has, or more. So neither a reload nor a worker's own write depends on
+ * a disk that fills up later. Throws `ERR_SCOREBOARD`.
  */
 export function openBoard(slots = 0): Board {
   let reserved = Math.max(slots, DUTY_SLOTS);
   const fd = orScoreboardError(() => openUnlinked(slotPosition(reserved)), 'no folder has room for it');
   const used = new Set<number>();
-  /** Parts that are to be zero and are not yet: their positions and lengths. */
+  /** Parts of the file that are to be zero and are not yet: their lengths, by position. */
   const unclear = new Map<number, number>();
   const bytes = Buffer.alloc(SLOT_SIZE);
   const empty = Buffer.alloc(SLOT_SIZE);
   const run = (first: number, count: number): number[] => Array.from({ length: count }, (_, index) => first + index);
-  /** What is left of a dead worker misleads the others. Where it could not be cleared, that is tried again at the next occasion. */
+  /**
+   * Clears these parts: what is left of a dead worker misleads the others. A part that could not be cleared is tried
+   * again at the next occasion.
+   */
   const tidy = (): void => {
     for (const [position, length] of unclear) {
       try {
@@ -82,7 +100,7 @@ export function openBoard(slots = 0): Board {
         if (index < DUTY_SLOTS) unclear.set(ASKS_POSITION + index, 1);
       }
       tidy();
-      // From now on it is the worker's own.
+      // From now on the slots belong to the worker, so they must not be cleared any more.
       for (const index of run(slot, count)) {
         unclear.delete(slotPosition(index));
         if (index >= DUTY_SLOTS) continue;

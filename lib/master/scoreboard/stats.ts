@@ -9,7 +9,7 @@ export interface StatsTotals {
   readonly requests: number;
   /** Requests whose handler threw or rejected. */
   readonly errors: number;
-  /** Requests that no handler was called for, since their clients had left while they waited. */
+  /** Requests for which no handler was called, since their clients had left while they waited. */
   readonly abandoned: number;
   /** Workers, and threads of threaded ones, that were ended because a clock ran out. */
   readonly timeouts: number;
@@ -17,28 +17,41 @@ export interface StatsTotals {
   readonly crashes: number;
   /** Workers that replaced one that had ended without the master's order. */
   readonly respawns: number;
-  /** Reloads that came to their end. */
+  /** Reloads that came to their end; those that failed are not counted. */
   readonly reloads: number;
-  /** Workers that were told to drain, their replacement being ready, because of `maxRequests`, `maxMemory`, their descriptors or `restart()`. */
+  /**
+   * Workers that were told to drain because of `maxRequests`, `maxMemory`, their descriptors or `restart()`, when their
+   * replacement was ready.
+   */
   readonly recycles: number;
 }
 
-/** How often something took how long, since the start, dead workers included: nothing of it ever becomes less. */
+/** How often something took how long, since the start, dead workers included. None of its numbers ever becomes less. */
 export interface Histogram {
-  /** Upper ends of the buckets, milliseconds; what took exactly so long is within. They are the same for ever. */
+  /**
+   * Upper bounds of the buckets, milliseconds. What took exactly as long as a bound is within its bucket. The bounds
+   * never change.
+   */
   readonly bounds: readonly number[];
-  /** Of each bucket, without those before it, and at last what took longer than the last bound: one more than there are bounds. */
+  /**
+   * The count of each bucket, without the buckets before it. The last count is of what took longer than the last bound,
+   * so there is one count more than there are bounds.
+   */
   readonly counts: readonly number[];
-  /** How many in all. */
+  /** The sum of all counts. */
   readonly count: number;
-  /** What they took in all, milliseconds. */
+  /** The time that all of them took together, milliseconds. */
   readonly sum: number;
 }
 
 /**
- * The share of the last time in which no place was free anywhere, 0 to 1: every ready worker, and every thread of it, was busy; of async ones, had all its
- * connections. It is known from the first `stats()` or `metrics()` on, to about a tenth of a second; undefined before, and where no worker accepts. Of less than that
- * time, as long as it has not been known for longer.
+ * The share of a recent stretch of time in which no place was free anywhere, 0 to 1. A place is room for one request or
+ * connection. No place is free when every ready worker, and every thread of it, is busy; an async one is when it has
+ * all its connections.
+ *
+ * The share is measured from the first `stats()` or `metrics()` on, to about a tenth of a second. It is undefined
+ * before, and where no worker accepts. As long as it has been measured for less than the whole stretch, it is that of
+ * the shorter time.
  */
 export interface Saturation {
   readonly second: number | undefined;
@@ -46,7 +59,7 @@ export interface Saturation {
   readonly fiveMinutes: number | undefined;
 }
 
-/** What one worker, and if it has threads all of them together, last wrote to its slot of the scoreboard. */
+/** What one worker last wrote to its slot of the scoreboard; for a worker with threads, all of them together. */
 export interface WorkerStats extends WorkerInfo {
   /** Requests that this worker has finished. */
   readonly requests: number;
@@ -60,45 +73,53 @@ export interface WorkerStats extends WorkerInfo {
   readonly rss: number;
   /** Event loop utilisation between the last two beats, 0 to 1; with threads, their mean. */
   readonly elu: number;
-  /** The oldest request in flight, where there is one. */
+  /** The oldest request in flight, if there is one. */
   readonly request?: SlotRequest;
-  /** Of a worker with threads: those that have begun to serve. */
+  /** For a worker with threads: those threads that have begun to serve. */
   readonly threads?: readonly ThreadStats[];
 }
 
-/** What one thread of a worker last said of itself, as {@link WorkerStats} says it of all of them. */
+/**
+ * What one thread of a worker last said of itself. The fields mean the same as in {@link WorkerStats}, for this thread
+ * alone.
+ */
 export interface ThreadStats extends Pick<WorkerStats, 'requests' | 'active' | 'connections' | 'elu' | 'request'> {
   /** Its number, from 1. */
   readonly thread: number;
 }
 
-/** A slot whose worker died by itself, and that has had none since that was ready for two seconds. */
+/** A slot whose worker died by itself, and that has had no worker since that was ready for two seconds. */
 export interface FailingSlot {
   readonly id: number;
   /** Deaths in a row. */
   readonly failures: number;
-  /** When it gets another worker, milliseconds since the epoch; undefined when it has got one. */
+  /** When it gets another worker, milliseconds since the epoch; undefined when it has got one already. */
   readonly nextAttempt: number | undefined;
 }
 
 /** What is known of the workers. */
 export interface CrewStats {
-  /** The one that serves; counts the reloads, from 1. */
+  /** The generation that serves; counts the reloads, from 1. */
   readonly generation: number;
-  /** Since `start()`, milliseconds; 0 before. */
+  /** Time since `start()`, milliseconds; 0 before. */
   readonly uptime: number;
   /** Whether the worker of some slot died twice in a row or more; see {@link ArbiterEvents.degraded}. */
   readonly degraded: boolean;
   /** Whether all workers have been let go and clients wait; see {@link ArbiterEvents.hold}. */
   readonly held: boolean;
-  /** By number; also those whose worker died once. */
+  /** The failing slots, by number, including those whose worker died only once. */
   readonly failing: readonly FailingSlot[];
   readonly totals: StatsTotals;
-  /** From the call of the handler to the end of its answer; as many as `totals.requests`. */
+  /** Time from the call of the handler to the end of its answer; `count` is the same as `totals.requests`. */
   readonly requestTime: Histogram;
-  /** Before the call of the handler: of the first request of a connection since that was accepted, of any other one since its head was here. */
+  /**
+   * Time before the call of the handler. For the first request of a connection, it begins when the connection was
+   * accepted; for any other request, when its head had arrived.
+   */
   readonly waitTime: Histogram;
-  /** How many spares have booted and wait for a slot. They are among the workers, with the state `'spare'` and the id 0. */
+  /**
+   * How many spares have booted and wait for a slot. They are among the workers, with the state `'spare'` and the id 0.
+   */
   readonly spares: number;
   /** Oldest first. */
   readonly workers: readonly WorkerStats[];
@@ -109,21 +130,24 @@ export interface ArbiterStats<State extends string = string> extends CrewStats {
   readonly name: string;
   readonly pid: number;
   readonly state: State;
-  /** The number of workers that should be. */
+  /** How many workers there should be. */
   readonly target: number;
-  /** Who waits at each address, in the order of `bind`; empty before they are bound and after the stop. */
+  /**
+   * The clients that wait at each address, in the order of `bind`; empty before the addresses are bound, and after the
+   * stop.
+   */
   readonly queues: readonly QueueStats[];
   readonly saturation: Saturation;
 }
 
-/** Of which nothing is known. */
+/** The saturation when nothing is known. */
 export const UNKNOWN: Saturation = { second: undefined, minute: undefined, fiveMinutes: undefined };
 
 function histogram({ counts, sum }: Times): Histogram {
   return { bounds: BOUNDS, counts, count: counts.reduce((all, count) => all + count, 0), sum: sum / 1_000 };
 }
 
-/** Of an Arbiter that has not been started. */
+/** The stats of an Arbiter that has not been started. */
 export const EMPTY_STATS: CrewStats = {
   generation: 1,
   uptime: 0,
@@ -137,7 +161,7 @@ export const EMPTY_STATS: CrewStats = {
   workers: [],
 };
 
-/** A worker that lives, and what its slots say. */
+/** A living worker, and what its slots say. */
 export interface Known {
   readonly info: WorkerInfo;
   readonly record: SlotRecord | undefined;
@@ -163,7 +187,7 @@ export class Tally {
     if (record) this.#times = addBoth(this.#times, record);
   }
 
-  /** With what those that live say. */
+  /** The sums, including what the living workers say. */
   account(living: readonly Known[]): Pick<CrewStats, 'totals' | 'requestTime' | 'waitTime' | 'workers'> {
     const workers = living.map(({ info, record }) => workerStats(info, record));
     const records = living.flatMap(({ record }) => record ?? []);
@@ -198,7 +222,7 @@ function addBoth(one: BothTimes, other: BothTimes): BothTimes {
   };
 }
 
-/** The slots of a process and of its threads as one: what is countable adds up, and the oldest request is named. */
+/** The slots of a process and of its threads as one record: counts are added up, and the oldest request is named. */
 export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undefined {
   const [own, ...threads] = records;
   if (own === undefined || threads.length === 0) return own;
@@ -218,7 +242,7 @@ export function mergeRecords(records: readonly SlotRecord[]): SlotRecord | undef
   };
 }
 
-/** What was under way in a process and its threads, the oldest first. */
+/** The requests in flight in a process and its threads, the oldest first. */
 export function requestsOf(records: readonly SlotRecord[]): SlotRequest[] {
   const requests = records.map(({ request }) => request).filter((request) => request !== undefined);
   return requests.sort((a, b) => a.startedAt - b.startedAt);
@@ -229,7 +253,7 @@ export interface WorkerRecord extends SlotRecord {
   readonly threads?: readonly ThreadStats[];
 }
 
-/** `threads` are the records of the threads, by their numbers. */
+/** `threads` are the records of the threads, in the order of their numbers. */
 export function withThreads(
   record: SlotRecord | undefined,
   threads: readonly (SlotRecord | undefined)[],

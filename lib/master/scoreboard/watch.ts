@@ -12,7 +12,7 @@ export interface Overdue {
   readonly report: TimeoutReport;
 }
 
-/** Looks after the event loops of all workers, tick by tick: whose stands still although its process could run? */
+/** Watches the event loops of all workers, tick by tick, for one that stands still although its process could run. */
 export class Watch {
   readonly #interval: number;
   readonly #limit: number;
@@ -26,7 +26,7 @@ export class Watch {
     this.#oneAtATime = workerClass.name === 'sync';
   }
 
-  /** Those that have to be ended. `slotOf` says what the main thread of a worker wrote last. */
+  /** Returns the workers that have to be ended. `slotOf` returns what the main thread of a worker wrote last. */
   look(workers: readonly WorkerHandle[], slotOf: (worker: WorkerHandle) => SlotRecord | undefined): Overdue[] {
     const now = monotonic();
     const span = spanOfTick(this.#last, now, this.#interval);
@@ -35,7 +35,7 @@ export class Watch {
       const { pid } = worker;
       if (pid === undefined || !worker.booted || worker.timedOut || worker.exited) return [];
       const record = slotOf(worker);
-      // It is being written at this moment.
+      // The worker's slot is being written at this moment, or the worker has none.
       if (record?.pid !== pid) return [];
       const silence = countSilence(this.#silences.get(worker), { ...record, figures: figuresOf(pid) }, span);
       this.#silences.set(worker, silence);
@@ -50,10 +50,10 @@ export class Watch {
   }
 }
 
-/** Calls back as often as a {@link Watch} wants to look. Returns what stops it. */
+/** Calls back as often as a {@link Watch} wants to look. Returns a function that stops this. */
 export function startTicks({ timeout }: ClockLimits, onTick: () => void): () => void {
   if (timeout === 0) return () => undefined;
-  // The workers keep the host alive, not the look at them.
+  // The workers keep the host alive; this timer must not.
   const timer = setInterval(onTick, beatInterval(timeout)).unref();
   return () => clearInterval(timer);
 }
