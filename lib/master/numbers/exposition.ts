@@ -4,7 +4,7 @@ import type { MetricType } from '../../protocol/metrics.js';
 export type Labels = Readonly<Record<string, string>>;
 
 export interface Sample {
-  /** With `_bucket`, `_sum` or `_count` behind it, where it is one of those. */
+  /** With `_bucket`, `_sum` or `_count` at its end, where it is one of those. */
   readonly name: string;
   readonly labels: Labels;
   readonly value: number;
@@ -18,12 +18,12 @@ export interface Family {
   readonly samples: readonly Sample[];
 }
 
-/** Families without a sample are left out. */
+/** The families as text; those without a sample are left out. */
 export function expose(families: readonly Family[]): string {
   return families
     .filter(({ samples }) => samples.length > 0)
     .map(({ name, type, help, samples }) => {
-      // Some readers refuse an empty one.
+      // Some readers refuse an empty HELP line.
       const about = help.trim() === '' ? '' : `# HELP ${name} ${escaped(help)}\n`;
       return `${about}# TYPE ${name} ${type}\n${samples.map(lineOf).join('')}`;
     })

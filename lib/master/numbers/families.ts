@@ -22,7 +22,7 @@ const COUNTERS: readonly (readonly [name: string, of: keyof StatsTotals, help: s
 ];
 
 const SLOT = 'all processes of the slot together: two, while one replaces the other';
-/** What two processes of one slot have together. */
+/** The gauges of a worker. `merge` makes one value of those of two processes of one slot. */
 const GAUGES: readonly (readonly [
   name: string,
   help: string,
@@ -40,7 +40,7 @@ const GAUGES: readonly (readonly [
   ['active_requests', `Requests in flight; ${SLOT}.`, ({ active }) => active, add],
 ];
 
-/** What an Arbiter knows of itself. */
+/** The metrics that an Arbiter has of itself. */
 export function families(stats: ArbiterStats, workerClass: string): Family[] {
   const { name, pid, state, workers, target, queues, saturation } = stats;
   const one = (metric: string, type: MetricType, help: string, value: number): Family =>

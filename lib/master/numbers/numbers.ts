@@ -1,4 +1,7 @@
-/* What is told to whoever asks how the house is: a snapshot, and the text that Prometheus reads. Nothing is decided by it. */
+/*
+ * What is told to whoever asks how full the workers are, and what has been counted: a snapshot, and the text that
+ * Prometheus reads. Nothing is decided by it.
+ */
 import { monotonic } from '../../monotonic.js';
 import { pace } from '../../pace.js';
 import type { MetricsMessage } from '../../protocol/metrics.js';
@@ -13,9 +16,12 @@ import { OwnNumbers } from './own-numbers.js';
 import { type Look, SaturationWatch, WINDOW } from './saturation.js';
 import type { View } from './snapshot.js';
 
-/** How long workers are waited for that were asked for their own numbers: one that hangs is known by its last ones. Milliseconds. */
+/**
+ * How long to wait for workers that were asked for their own metrics. Of a worker that hangs, the last ones are used.
+ * Milliseconds.
+ */
 const ANSWER_LIMIT: number = pace('ownNumbers', 250);
-/** Nobody looks any more when nobody has asked for so long. Milliseconds. */
+/** When nobody has asked for this long, saturation is not measured any more. Milliseconds. */
 const ASKED_LIMIT = 600_000;
 
 export class Numbers {
@@ -25,7 +31,10 @@ export class Numbers {
   readonly #saturation = new SaturationWatch();
   #timer: NodeJS.Timeout | undefined;
   #askedAt = 0;
-  /** The question under way; who is waited for, as `worker thread`; and who waits. */
+  /**
+   * The question under way: its number, the threads that have not answered yet (each as `AGE THREAD`), and what to call
+   * when all have.
+   */
   #awaited: { readonly ask: number; readonly from: Set<string>; readonly arrived: () => void } | undefined;
   #asks = 0;
   #refresh: Promise<void> | undefined;
@@ -51,7 +60,7 @@ export class Numbers {
     };
   }
 
-  /** Somebody wants to know how full the house is: it is looked at from now on, until nobody has asked for ten minutes. */
+  /** Somebody wants to know the saturation. It is measured from now on, until nobody has asked for ten minutes. */
   watch(): void {
     this.#askedAt = monotonic();
     if (this.#timer !== undefined) return;
@@ -59,20 +68,23 @@ export class Numbers {
     this.#timer = setInterval(() => this.#look(), WINDOW).unref();
   }
 
-  /** A worker tells what it has counted itself. */
+  /** A worker reports its own metrics. */
   take(worker: WorkerHandle, message: MetricsMessage): void {
     this.#own.take(worker, message);
-    // One that was on its way before the question may be older than it.
+    // A report without this number may have been on its way before the question, and so be older than it.
     if (message.ask === this.#awaited?.ask) this.#arrive(worker, message.thread);
   }
 
-  /** A worker has ended, or a thread of it. */
+  /** A worker, or a thread of it, has ended. */
   lose(worker: WorkerHandle, thread?: number): void {
     this.#own.lose(worker, thread);
     this.#arrive(worker, thread);
   }
 
-  /** Asks the workers that have numbers of their own for them. Resolves when they have told, or have had their time. Who comes while they are asked waits for the next time. */
+  /**
+   * Asks the workers that have metrics of their own for them. Resolves when they have answered, or have had their time.
+   * A call during a question waits for the next one.
+   */
   refresh(): Promise<void> {
     if (this.#refresh) {
       this.#next ??= this.#refresh.then(() => {
@@ -137,7 +149,7 @@ export class Numbers {
   }
 }
 
-/** The numbers as a text for Prometheus, also where nothing has been started. */
+/** The metrics as a text for Prometheus, also where nothing has been started. */
 export async function metrics(
   numbers: Numbers | undefined,
   stats: () => ArbiterStats,

@@ -2,9 +2,12 @@ import type { Aggregator, MetricsMessage, MetricType, OwnMetric } from '../../pr
 import type { Family } from './exposition.js';
 import { goesOn, groupsOf, merge, type Series, seriesOf, total } from './series.js';
 
-/** So many series of workers that are gone are kept: whoever has labels without end must not fill the master's memory. */
+/**
+ * How many series of ended workers are kept: an application that has labels without end must not fill the master's
+ * memory.
+ */
 const MOST = 10_000;
-/** What is lost of a sum by rounding is less than that share of it. */
+/** Rounding takes less than this share of a sum. */
 const ROUNDING = 1e-9;
 
 interface Meta {
@@ -17,37 +20,40 @@ interface Metric extends Meta {
   readonly series: Series;
 }
 
-/** The metrics of a worker without threads, or of a thread, by their names. */
+/** The metrics of a thread, or of a worker without threads, by name. */
 type Source = ReadonlyMap<string, Metric>;
 
-/** Tells the operator what becomes of the numbers of that worker. */
+/** Tells the operator what becomes of the metrics of that worker. */
 type Warn<Worker> = (worker: Worker, message: string) => void;
 
 /**
- * The numbers of the workers' own registries, added up. What counts goes on counting when a worker or a thread ends, or a registry begins anew: its last
- * numbers are kept. A gauge is of those that live.
+ * The metrics of the workers' own registries, added up. Counters and histograms go on when a worker or a thread ends,
+ * or when a registry begins anew: what it counted last is kept. Gauges are those of the living workers.
  */
 export class OwnNumbers<Worker> {
   readonly #sources = new Map<Worker, Map<number, Source>>();
-  /** As it was told last, for those that nobody has who lives. */
+  /** What was reported last of each metric, for those that no living worker has. */
   readonly #metas = new Map<string, Meta>();
-  /** Of who is gone, by type and name of the metric: of another type it is another metric, and the code that has it may come back. Of each what was counted together. */
+  /**
+   * The counts of those that are gone, by type and name of the metric, and then by group (see {@link groupsOf}). With
+   * another type it is another metric, and the code that has it may come back.
+   */
   readonly #base = new Map<string, Map<string, Series>>();
   #kept = 0;
   readonly #warn: Warn<Worker>;
   readonly #ageOf: (worker: Worker) => number;
-  /** What has been warned of: each is told once. */
+  /** The warnings that have been given: each is given once. */
   readonly #warned = new Set<string>();
-  /** What was told last of all that counts. */
+  /** The value that was exported last, of all series that count. */
   #shown = new Map<string, number>();
 
-  /** @param ageOf - the higher, the later it was started. */
+  /** @param ageOf - the later a worker was started, the higher. */
   constructor(warn: Warn<Worker>, ageOf: (worker: Worker) => number) {
     this.#warn = warn;
     this.#ageOf = ageOf;
   }
 
-  /** Those that have told of some, and which of their threads. */
+  /** The workers that have reported metrics, and which of their threads. */
   get told(): ReadonlyMap<Worker, readonly number[]> {
     return new Map([...this.#sources].map(([worker, threads]) => [worker, [...threads.keys()]]));
   }
@@ -62,7 +68,7 @@ export class OwnNumbers<Worker> {
     if (before) this.#keepEnded(worker, before, source);
   }
 
-  /** A thread of it has ended, or all of it. */
+  /** A thread of the worker has ended, or the whole worker. */
   lose(worker: Worker, thread?: number): void {
     const threads = this.#sources.get(worker);
     for (const [number, source] of threads ?? []) {
@@ -81,11 +87,12 @@ export class OwnNumbers<Worker> {
       const living = sources.flatMap(([, threads]) =>
         [...threads.values()].flatMap((metrics) => metrics.get(name) ?? []),
       );
-      // The worker that was started last has the newest code, as long as it lives: one whose reload has failed says nothing any more.
+      // Of the living workers, the one that was started last has the newest code. A worker of a reload that has failed
+      // has no say any more.
       const { type, help, aggregator } = living.at(-1) ?? last;
       if (aggregator === 'omit') continue;
       const base = [...(this.#base.get(keyOf(name, type))?.values() ?? [])].flatMap((group) => [...group]);
-      // Of another type it is another metric, of other code.
+      // With another type it is another metric, of other code.
       const of = living.filter((one) => one.type === type).map(({ series }) => series);
       const merged = type === 'gauge' ? merge(of, aggregator) : total(name, type, [new Map(base), ...of]);
       if (type !== 'gauge') for (const [key, sample] of merged) shown.set(key, this.#atLeast(key, sample.value));
@@ -96,13 +103,19 @@ export class OwnNumbers<Worker> {
     return found;
   }
 
-  /** A sum of fractions depends on their order, in its last digits; and of a counter that is less than before, Prometheus believes that it began anew. */
+  /**
+   * Undoes a fall that is mere rounding. The last digits of a sum of fractions depend on the order of the addends, and
+   * Prometheus takes a counter that falls for one that began anew.
+   */
   #atLeast(key: string, value: number): number {
     const before = this.#shown.get(key) ?? value;
     return value < before && before - value <= ROUNDING * before ? before : value;
   }
 
-  /** Several registries may have metrics of one name: they are one, as those of several workers are. */
+  /**
+   * Several registries of a worker may have metrics of one name. These become one metric, as those of several workers
+   * do.
+   */
   #read(worker: Worker, metrics: readonly OwnMetric[]): Source {
     const found = new Map<string, Metric>();
     for (const metric of metrics) {
@@ -127,7 +140,7 @@ export class OwnNumbers<Worker> {
     return found;
   }
 
-  /** Keeps of a source what counts, where it does not go on: it is there no more, or is less. */
+  /** Keeps those counts of a source that do not go on: they are missing in the next report, or are less there. */
   #keepEnded(worker: Worker, before: Source, after: Source | undefined): void {
     for (const [name, { type, series }] of before) {
       if (type === 'gauge') continue;
@@ -143,7 +156,7 @@ export class OwnNumbers<Worker> {
     }
   }
 
-  /** All of it, or nothing: a part of a histogram is none. Returns whether there was room. */
+  /** Keeps a whole group, or nothing: a part of a histogram is of no use. Returns whether there was room. */
   #keep(name: string, type: MetricType, own: string, group: Series): boolean {
     const key = keyOf(name, type);
     const base = this.#base.get(key) ?? new Map<string, Series>();
@@ -163,7 +176,7 @@ export class OwnNumbers<Worker> {
   }
 }
 
-/** What is left of a source that does not tell any more what it has: what it counted stands. */
+/** What is left of a source whose metrics have become too many to be reported: what it counted stands. */
 function countsOf(source: Source = new Map()): Source {
   return new Map([...source].filter(([, { type }]) => type !== 'gauge'));
 }

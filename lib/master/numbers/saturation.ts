@@ -1,15 +1,18 @@
 import type { SlotRoom } from '../../scoreboard/scoreboard.js';
 import type { Saturation } from '../scoreboard/stats.js';
 
-/** How much time is looked at at once. Milliseconds. */
+/** The length of the windows in which saturation is measured. Milliseconds. */
 export const WINDOW = 100;
-/** So many of these are remembered: five minutes. */
+/** How many windows are remembered: five minutes. */
 const WINDOWS = 3_000;
-/** An acceptor that is free writes at least once a second; one that has not for so long stands still, or is gone. Milliseconds. */
+/**
+ * A free acceptor writes at least once a second. One that has not written for this long stands still, or is gone.
+ * Milliseconds.
+ */
 const STALE = 2_000;
 const SPANS = { second: 10, minute: 600, fiveMinutes: WINDOWS } as const;
 
-/** What an acceptor said at a look; `key` tells it from all others that ever were. */
+/** What an acceptor said at a look. `key` distinguishes it from all others that ever were. */
 export interface Look {
   readonly key: string;
   /** Undefined where it accepts nothing, or could not be read. */
@@ -17,11 +20,12 @@ export interface Look {
 }
 
 /**
- * For which share of the time no place was free anywhere.
+ * Measures for which share of the time no place was free anywhere.
  *
- * Each acceptor adds up for how long it was free, so nothing is missed between two looks. What they say together of a tenth of a second is the product of the
- * shares in which each was busy: exact where some were busy, or free, all that time, which is how it is with requests that take longer; else
- * it is what comes of requests that know nothing of each other.
+ * Each acceptor adds up for how long it was free, so nothing is missed between two looks. The result for a window is
+ * the product of the shares in which each acceptor was busy. It is exact where acceptors were busy, or free, for the
+ * whole window, which is so with requests that take longer than a window. Otherwise, it is the value for requests that
+ * are independent of each other.
  */
 export class SaturationWatch {
   #seen = new Map<string, { readonly free: number; readonly at: number }>();
@@ -30,7 +34,7 @@ export class SaturationWatch {
   #count = 0;
   #last: number | undefined;
 
-  /** @param now - of `monotonic()`. Without any ready acceptor, no place is free. */
+  /** @param now - milliseconds of `monotonic()`. Without any ready acceptor, no place is free. */
   look(now: number, looks: readonly Look[]): void {
     const before = this.#seen;
     const seen: typeof before = new Map();
@@ -42,7 +46,8 @@ export class SaturationWatch {
         if (last) seen.set(key, last);
         continue;
       }
-      // Where nothing was under way it has gone on being free: what begins is written within two milliseconds.
+      // If nothing was in flight at its last write, the acceptor has been free since then: a request that begins is
+      // written within two milliseconds.
       const free = room.free + (room.open ? Math.min(STALE, Math.max(0, now - room.at)) : 0);
       seen.set(key, { free, at: now });
       if (last === undefined || now <= last.at) continue;
@@ -50,13 +55,13 @@ export class SaturationWatch {
       full *= 1 - Math.min(1, Math.max(0, (free - last.free) / (now - last.at)));
     }
     this.#seen = seen;
-    // A master that has been kept from looking knows the mean of all that time.
+    // If the master was kept from looking, each window that it missed gets the mean of all that time.
     const windows = this.#last === undefined ? 0 : Math.max(1, Math.round((now - this.#last) / WINDOW));
     this.#last = now;
     if (known) for (let index = 0; index < Math.min(windows, WINDOWS); index++) this.#add(full);
   }
 
-  /** Nothing is known any more. */
+  /** Forgets all that was measured. */
   clear(): void {
     this.#seen = new Map();
     this.#next = 0;

@@ -1,14 +1,17 @@
-/* The samples of a metric, each with labels of its own: those of several sources together, and whether they count on. */
+/*
+ * The samples of a metric, each with labels of its own: how those of several sources become one, and whether they go on
+ * counting.
+ */
 import type { Aggregator, MetricType, OwnMetric } from '../../protocol/metrics.js';
 import type { Labels, Sample } from './exposition.js';
 
-/** By {@link keyOf}. */
+/** Samples by {@link keyOf}. */
 export type Series = ReadonlyMap<string, Sample>;
 
 export function seriesOf({ type, samples }: OwnMetric): Series {
   const series = new Map<string, Sample>();
   for (const sample of samples) {
-    // Those of several workers say nothing together.
+    // The quantiles of several workers cannot be combined.
     if (type === 'summary' && 'quantile' in sample.labels) continue;
     series.set(keyOf(sample.name, sample.labels), sample);
   }
@@ -21,8 +24,9 @@ function keyOf(name: string, labels: Labels): string {
 }
 
 /**
- * What was counted together, and begins anew together: all buckets of a histogram that have the same labels otherwise, with their sum and count. Of a counter, each by itself. By what tells
- * them from each other.
+ * The groups of samples that were counted together, and begin anew together. In a histogram, a group is all buckets
+ * whose other labels are the same, with their sum and count. In a counter, each sample is a group by itself. A group's
+ * key is what distinguishes it from the others.
  */
 export function groupsOf(metric: string, series: Series): ReadonlyMap<string, Series> {
   const groups = new Map<string, Map<string, Sample>>();
@@ -35,7 +39,10 @@ export function groupsOf(metric: string, series: Series): ReadonlyMap<string, Se
   return groups;
 }
 
-/** Whether it counts on: all of it is there, and nothing is less. What was observed may be negative, so a sum is judged by what stands beside it. */
+/**
+ * Whether a group goes on counting: all of it is there, and nothing is less. Observed values may be negative, so a sum
+ * is judged by the samples beside it.
+ */
 export function goesOn(metric: string, group: Series, after: Series): boolean {
   return [...group].every(([key, { name, value }]) => {
     const next = after.get(key);
@@ -48,12 +55,13 @@ export function total(metric: string, type: MetricType, all: readonly Series[]):
   return merge(type === 'histogram' ? aligned(metric, all) : all, 'sum');
 }
 
-/** In a key, the bound of a bucket. What looks like that in the text of a label has other quotes. */
+/** The bound of a bucket in a key. In the value of a label, text that looks like this has escaped quotes. */
 const BOUND = /,\["le","(?:[^"\\]|\\.)*"\]/;
 
 /**
- * Histograms of one name may have other buckets: those of the next version of the code. A bucket counts all that is below its bound, so a source that lacks one has there what it has at its next
- * smaller one: at least so much was below. Then each count grows with the bounds, and none falls.
+ * Histograms of one name may have different buckets, if one is of the next version of the code. A bucket counts
+ * everything below its bound. So for a bucket that a source lacks, the count of its next smaller bucket is taken: at
+ * least that much was below. Then each count grows with the bounds, and none falls.
  */
 function aligned(metric: string, all: readonly Series[]): readonly Series[] {
   const ladders = new Map<string, Ladder>();
@@ -68,7 +76,7 @@ function aligned(metric: string, all: readonly Series[]): readonly Series[] {
       ladder.count++;
     }
   }
-  // Mostly, all who have one have the same.
+  // In most cases, all sources have the same buckets.
   const uneven = [...ladders.values()].filter(({ rungs, among, count }) => count < rungs.size * among.size);
   if (uneven.length === 0) return all;
   const sorted = uneven.map(({ rungs }) => [...rungs].sort(([, a], [, b]) => boundOf(a) - boundOf(b)));
@@ -86,7 +94,10 @@ function aligned(metric: string, all: readonly Series[]): readonly Series[] {
   });
 }
 
-/** All buckets with the same labels otherwise, who has any of them, and how many they have together. */
+/**
+ * All buckets whose other labels are the same, the sources that have any of them, and how many buckets these sources
+ * have in all.
+ */
 interface Ladder {
   readonly rungs: Map<string, Sample>;
   readonly among: Set<Series>;
@@ -95,7 +106,7 @@ interface Ladder {
 
 function boundOf({ labels }: Sample): number {
   const bound = Number(labels['le']);
-  // `+Inf` is none that JavaScript knows.
+  // JavaScript does not know `+Inf` as a number.
   return Number.isFinite(bound) ? bound : Number.MAX_VALUE;
 }
 

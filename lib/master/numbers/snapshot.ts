@@ -6,7 +6,7 @@ export type View<State extends string> = Pick<ArbiterStats<State>, 'name' | 'sta
   readonly open: boolean;
 };
 
-/** What is known, also where nothing has been started. */
+/** The stats of an Arbiter, also where nothing has been started. */
 export function snapshot<State extends string>(
   numbers: { stats<State extends string>(view: View<State>): ArbiterStats<State> } | undefined,
   view: View<State>,
