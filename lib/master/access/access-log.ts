@@ -1,6 +1,7 @@
 /*
- * What the master does for the access log: it opens the file, before the workers are another user's, and anew when that has been moved away; or it passes on what comes
- * from the workers to a stream of the host. No line is its business.
+ * The master's part in the access log. It opens the file before the workers become another user's, and opens it anew
+ * when it has been moved away. Or, if the log goes to a stream of the host, it passes on to that what comes from the
+ * workers. It writes no lines itself.
  */
 import { constants } from 'node:fs';
 import { resolve } from 'node:path';
@@ -17,21 +18,27 @@ import { Collector } from './collector.js';
 const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NONBLOCK, O_NOCTTY } = constants;
 const STDOUT = 1;
 
-/** What workers are given of the access log. */
+/** What workers get of the access log. */
 export interface AccessLog {
-  /** The descriptor that they inherit, or that each gets a pipe; undefined for standard output, which they have. */
+  /**
+   * The descriptor that workers inherit, or `'pipe'` if each gets a pipe; undefined for standard output, which they
+   * have already.
+   */
   readonly source: number | 'pipe' | undefined;
-  /** What a worker is told, of which it is this descriptor. */
+  /** What a worker is told of the log, which is at this descriptor in the worker. */
   spec(fd: number): AccessSpec;
-  /** The other end of the pipe of a worker. Returns what is to be called when that has ended. */
+  /** Reads the other end of a worker's pipe. Returns a function to call when the worker has ended. */
   collect(pipe: Readable | Writable | null | undefined): () => void;
-  /** The file has been moved away: workers that are started from now on get another one. */
+  /** The file has been moved away: workers that are started from now on get a new one. */
   reopen(): void;
-  /** To be called when all workers have ended. Resolves when all that they have written is where it belongs, or nobody takes it. */
+  /**
+   * To be called when all workers have ended. Resolves when everything that they have written is where it belongs, or
+   * nobody takes it.
+   */
   close(): Promise<void>;
 }
 
-/** Undefined where there is none. Throws `ERR_ACCESS_LOG`. */
+/** Undefined where there is no access log. Throws `ERR_ACCESS_LOG`. */
 export function openAccessLog(
   { accessLog: target, accessLogFormat, cwd }: Pick<ResolvedOptions, 'accessLog' | 'accessLogFormat' | 'cwd'>,
   account: Account,
@@ -101,9 +108,12 @@ function lostText(lines: number): string {
   return `${which[0]} of workers that have ended ${which[1]} lost: the stream of the access log takes nothing`;
 }
 
-/** One that is made belongs to the workers, who are to open it anew by themselves, as with nginx. One that is there is whose it is: it may be anything that a link leads to. */
+/**
+ * Opens the file. A new file is given to the workers' account, since the workers are to open it anew by themselves, as
+ * with nginx. An existing file keeps its owner, since it may be anything that a link leads to.
+ */
 function open(path: string, account: Account): number {
-  // Not to wait for a reader, where it is a pipe.
+  // O_NONBLOCK: if it is a named pipe, do not wait for a reader.
   const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY;
   let fd: number;
   try {

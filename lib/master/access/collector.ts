@@ -1,28 +1,38 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** How long the last lines may take at the stop, and how long a stream may fail with them that does not say when they are written. Milliseconds. */
+/**
+ * How long the last lines may take at the stop. Also for how long a late error is ignored, for a stream that does not
+ * say when its writes are done. Milliseconds.
+ */
 const LAST = 1_000;
-/** How long it may take to count, at the stop, what nobody has taken by then. Milliseconds. */
+/** How long it may take, at the stop, to count the lines that nobody has taken by then. Milliseconds. */
 const LAST_COUNT = 100;
-/** The pipes of so many workers that have ended wait for a stream that is full. Each is a descriptor, with 64 KiB in it and as much that has been read. */
+/**
+ * How many pipes of ended workers wait for a stream that is full. Each is a descriptor, with 64 KiB in it and as much
+ * that has been read.
+ */
 const MOST_ENDED = 16;
-/** How often it is told that lines are lost. Milliseconds. */
+/** How often lost lines are reported at most. Milliseconds. */
 const QUIET = 60_000;
 const NEW_LINE = 10;
 
 /**
- * Passes on what workers write to their pipes, as whole lines, to one stream. While that takes no more, nothing is read: then the pipes are full, and the workers
- * drop and count. The stream need not be Node's: what rotates files often is an emitter with `write()` and `end()` alone.
+ * Passes on what workers write to their pipes, as whole lines, to one stream. While the stream takes no more, nothing
+ * is read from the pipes. Then the pipes fill up, and the workers drop lines and count them. The stream need not be
+ * Node's: streams that rotate files often are emitters with only `write()` and `end()`.
  */
 export class Collector {
   readonly #stream: Writable;
   readonly #pipes = new Set<Readable>();
-  /** Those of them whose workers have ended, in that order; and those of which nothing is passed on any more, but counted. */
+  /**
+   * The pipes whose workers have ended, in the order of their ends; and those whose lines are only counted, and not
+   * passed on any more.
+   */
   readonly #ended = new Set<Readable>();
   readonly #dropped = new Set<Readable>();
   #lost = 0;
   #told = Number.NEGATIVE_INFINITY;
-  /** Its last `write()` has returned `false`, and it has not drained. */
+  /** Whether the last `write()` has returned `false`, and the stream has not drained since. */
   #isFull = false;
   readonly #onDrain = (): void => {
     this.#isFull = false;
@@ -33,9 +43,9 @@ export class Collector {
   readonly #onClose = (): void => {
     for (const pipe of this.#pipes) pipe.destroy();
   };
-  /** Writes of which the stream has not said that they are done. */
+  /** How many writes the stream has not reported as done. */
   #writing = 0;
-  /** Behind the close, while a write may still fail. */
+  /** Whether errors of the stream are ignored: after the close, while a write may still fail. */
   #isGuarding = false;
   #emptied: (() => void) | undefined;
   readonly #onWritten = (error?: Error | null): void => {
@@ -45,8 +55,8 @@ export class Collector {
   };
 
   /**
-   * @param onError - the stream has failed: it gets nothing more.
-   * @param onLost - so many lines of workers that have ended are lost, since the stream takes nothing.
+   * @param onError - called when the stream has failed: it gets nothing more.
+   * @param onLost - called with the number of lines of ended workers that are lost, since the stream takes nothing.
    */
   constructor(stream: Writable, onError: (error: Error) => void, onLost: (lines: number) => void = () => undefined) {
     this.#stream = stream;
@@ -58,7 +68,7 @@ export class Collector {
     stream.on('drain', this.#onDrain).on('error', this.#onError).on('close', this.#onClose);
   }
 
-  /** Returns what is to be called when its worker has ended. */
+  /** Reads the pipe of a worker. Returns a function to call when the worker has ended. */
   add(pipe: Readable): () => void {
     let rest: Buffer | undefined;
     this.#pipes.add(pipe);
@@ -69,7 +79,7 @@ export class Collector {
       if (this.#dropped.delete(pipe)) this.#tellLost(QUIET);
       if (this.#pipes.size === 0) this.#emptied?.();
     });
-    // Node lets the pipes of a child that has ended flow, whoever has paused them.
+    // When a child has ended, Node makes its pipes flow, though they have been paused.
     pipe.on('resume', () => {
       if (this.#isFull && !this.#dropped.has(pipe)) pipe.pause();
     });
@@ -98,15 +108,19 @@ export class Collector {
     };
   }
 
-  /** Resolves when what has been written by workers that have ended is with the stream, or that takes nothing. */
+  /**
+   * To be called when all workers have ended. Resolves when what they have written is with the stream, or the stream
+   * takes nothing.
+   */
   async close(): Promise<void> {
     await this.#allClosed(LAST);
-    // All workers have ended: what they have written can be counted at least.
+    // All workers have ended, so what they have written can at least be counted.
     for (const pipe of this.#pipes) this.#drop(pipe);
     await this.#allClosed(LAST_COUNT);
     this.#onClose();
     this.#tellLost(0);
-    // What is under way may fail later, when nobody is told any more: that must not end the host, and what it does itself with the stream is its own business.
+    // A write that is under way may fail later, when no error is reported any more. That must not end the host, so
+    // errors are ignored until then. What the host itself does with the stream is its own business.
     this.#stream.on('error', ignore);
     this.#stream.off('drain', this.#onDrain).off('error', this.#onError).off('close', this.#onClose);
     this.#isGuarding = true;
@@ -114,7 +128,7 @@ export class Collector {
     else if (!isOfNode(this.#stream)) setTimeout(() => this.#letGo(), LAST).unref();
   }
 
-  /** Resolves when all pipes have been read to their ends, or so much later. */
+  /** Resolves when all pipes have been read to their ends, or after `limit` milliseconds. */
   async #allClosed(limit: number): Promise<void> {
     if (this.#pipes.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -126,7 +140,7 @@ export class Collector {
     });
   }
 
-  /** Of workers that have ended, only so many pipes wait: of the oldest, nothing is passed on. */
+  /** Only so many pipes of ended workers wait. If there are more, nothing is passed on from the oldest. */
   #limitEnded(): void {
     if (!this.#isFull) return;
     const most = MOST_ENDED + this.#dropped.size;
@@ -139,7 +153,7 @@ export class Collector {
     }
   }
 
-  /** What still comes of it is lost, and counted. */
+  /** What still comes from the pipe is lost, and counted. */
   #drop(pipe: Readable): void {
     this.#dropped.add(pipe);
     pipe.resume();
@@ -156,25 +170,29 @@ export class Collector {
   #write(text: Buffer): void {
     this.#writing++;
     try {
-      // One that returns nothing has taken it.
+      // A stream that returns nothing has taken the text.
       if (this.#stream.write(text, this.#onWritten) !== false) return;
       this.#isFull = true;
       for (const each of this.#pipes) if (!this.#dropped.has(each)) each.pause();
       this.#limitEnded();
     } catch (error) {
-      // One that is not Node's may throw where Node's emit. What it has taken of this is not known.
+      // A stream that is not Node's may throw where Node's emit an error. How much of the text it has taken is not
+      // known.
       this.#onError(error as Error);
     }
   }
 
-  /** A stream of Node's of which a write has failed is never let go: it emits that error a moment later, and nobody can use it for anything else. */
+  /**
+   * Ends ignoring errors. This never happens for a stream of Node's on which a write has failed: it emits that error a
+   * moment later, and nobody can use it for anything else.
+   */
   #letGo(): void {
     if (this.#isGuarding) this.#stream.off('error', ignore);
     this.#isGuarding = false;
   }
 }
 
-/** It says of each write when that is done. */
+/** Whether the stream reports of each write when it is done. */
 function isOfNode(stream: Writable): boolean {
   return typeof stream.writableLength === 'number';
 }
