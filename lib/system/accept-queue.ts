@@ -1,27 +1,31 @@
 import { closeQuietly, files } from './files.js';
 
-/** The kernel's table, in /proc/net, that a listening socket is in. */
+/** The kernel's table in /proc/net that lists a listening socket. */
 export type Table = 'tcp' | 'tcp6' | 'unix';
 
-/** Takes so many bytes of a table, or fewer; none where it ends. */
+/** Reads so many bytes of a table, or fewer; an empty string at its end. */
 export type Pull = (bytes: number) => string;
 
-/** Connections that wait to be accepted, by the inode of the listening socket; those that a table does not tell of are missing. */
+/**
+ * How many connections wait to be accepted, by the inode of the listening socket. Sockets of which the table does not
+ * tell this are missing.
+ */
 export type Waiting = ReadonlyMap<number, number>;
 
 /**
- * How long a table is let be after it was read, milliseconds per byte. A row of the one of Unix sockets costs about 0.6 µs and there is one for each
- * end of each connection, so this is half a percent of a CPU however many there are.
+ * How long a table is not read again after it was read, milliseconds per byte. A row in the table of Unix sockets costs
+ * about 0.6 µs, and there is one for each end of each connection. So this is half a percent of a CPU, however many
+ * there are.
  */
 const REST = 0.002;
 
-/** As many bytes of a row as have its inode; a row is longer. */
+/** So many bytes of a row contain its inode; a row is longer. */
 const WITH_INODE = { tcp: 110, tcp6: 160 } as const;
-/** What a piece of a row is read by where it does not matter. */
+/** How many bytes to read at a time where the number does not matter. */
 const PIECE = 48;
 const LISTENING = '0A';
 
-/** The queues of listening sockets in one of the tables. Linux alone has them. */
+/** The accept queues of listening sockets in one of the tables. Linux alone has these tables. */
 export class QueueTable {
   readonly #table: Table;
   readonly #inodes: ReadonlySet<number>;
@@ -33,7 +37,7 @@ export class QueueTable {
     this.#inodes = new Set(inodes);
   }
 
-  /** @param now - milliseconds. Returns what it returned before where the table is to be let be. */
+  /** @param now - milliseconds. Returns the result of the last read where it is too early for another. */
   read(now: number): Waiting {
     if (now < this.#due) return this.#waiting;
     let bytes = 0;
@@ -53,9 +57,10 @@ export class QueueTable {
 }
 
 /**
- * proc(5): of a socket that listens, `rx_queue` is how many wait. Those that listen come first in the table, and the kernel makes no more of it
- * than is asked for. So it is asked for one row after the other: behind the last of ours, there may be 100,000 connections, and to look for the
- * first of them in the empty table of a large machine takes 4 ms, against 0.05.
+ * proc(5): for a listening socket, `rx_queue` is the number of connections that wait. Listening sockets come first in
+ * the table, and the kernel makes no more of the table than is asked for. So it is asked for one row after the other.
+ * Behind the last of our sockets, there may be 100,000 connections, and to look for the first of them in the empty
+ * table of a large machine takes 4 ms, against 0.05.
  */
 export function waitingAtPorts(table: 'tcp' | 'tcp6', pull: Pull, inodes: ReadonlySet<number>): Waiting {
   const found = new Map<number, number>();
@@ -82,12 +87,14 @@ const FLAGS = 20;
 const STATE = 34;
 const INODE = 37;
 const ACCEPTS = '00010000';
-/** Connected, and no file yet: nobody has accepted it. */
+/** Connected, but without a file yet: nobody has accepted it. */
 const EMBRYO = '02     0 ';
 
 /**
- * A Unix socket that waits to be accepted is in the table already, by the name of the one that listens and without an inode. So the whole table
- * is read. Where two sockets of the same name listen, one behind a file that was renamed or in another root folder, nobody knows whose they are.
+ * A Unix connection that waits to be accepted is in the table already, with the name of the listening socket and
+ * without an inode. So the whole table is read. Two listening sockets may have the same name: the file of one was
+ * renamed, or is in another root folder. Then nobody knows whose the waiting connections are, and both sockets are left
+ * out.
  */
 export function waitingAtPaths(pull: Pull, inodes: ReadonlySet<number>): Waiting {
   const listening: { inode: number; path: string }[] = [];
@@ -116,7 +123,7 @@ export function waitingAtPaths(pull: Pull, inodes: ReadonlySet<number>): Waiting
   return found;
 }
 
-/** The kernel gives a page at a time. */
+/** Bytes of a read; the kernel gives a page at a time. */
 const PAGES = 16_384;
 
 function withTable(table: Table, read: (pull: Pull) => Waiting): Waiting {
@@ -133,7 +140,10 @@ function withTable(table: Table, read: (pull: Pull) => Waiting): Waiting {
   }
 }
 
-/** How many wait at most where so many were asked for: listen(2) cuts that to `net.core.somaxconn`, without a word. Undefined where the system does not tell. */
+/**
+ * How many connections wait at most when `asked` were asked for: listen(2) cuts that to `net.core.somaxconn`, without a
+ * word. Undefined where the system does not tell.
+ */
 export function effectiveBacklog(asked: number): number | undefined {
   try {
     const most = Number.parseInt(files.readFileSync('/proc/sys/net/core/somaxconn', 'latin1'), 10);

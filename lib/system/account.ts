@@ -8,9 +8,8 @@ export interface Account {
 }
 
 /**
- * The account that workers change to, seen from the master: refused where it cannot work, and a user
- * without a group gets the user's own group, as a login would give it (Gunicorn leaves such a worker in
- * the group of root).
+ * The account that workers change to, as the master sees it. An account that cannot work is refused. A user without a
+ * group gets the user's own group, as a login would give it (Gunicorn leaves such a worker in the group of root).
  */
 export function resolveAccount(user: string | number | undefined, group: string | number | undefined): Account {
   if (user === undefined && group === undefined) return {};
@@ -23,7 +22,8 @@ export function resolveAccount(user: string | number | undefined, group: string 
   }
   const named = group === undefined ? undefined : numberOf('group', group, 'group');
   if (user === undefined) return { group: named as number };
-  // A name must be known, whatever its group. The user stays a name: that is what its further groups are looked for by.
+  // The user must be known even if a group is given. The user stays a name, since its supplementary groups are looked
+  // up by that.
   numberOf('user', user, 'user');
   return { user, group: named ?? primaryGroup(user) };
 }
@@ -43,17 +43,23 @@ function primaryGroup(user: string | number): number {
 
 export type AccountKind = 'user' | 'group';
 
-/** Where the system lists them, and the program that asks its other directories too (LDAP …): Node has no getpwnam. */
+/**
+ * The file in which the system lists them, and the program that also asks the system's other directories (LDAP …): Node
+ * has no getpwnam.
+ */
 const LISTS: Readonly<Record<AccountKind, { file: string; ask: (name: string) => string }>> = {
   user: { file: '/etc/passwd', ask: (name) => run('id', '-u', '--', name) },
   group: { file: '/etc/group', ask: (name) => run('getent', 'group', name).split(':')[2] ?? '' },
 };
 
-/** What the system counts a user or a group as. Throws `ERR_INVALID_OPTION`, with that option, for a name that it does not know. */
+/**
+ * The number of a user or a group. Throws `ERR_INVALID_OPTION`, naming `option`, for a name that the system does not
+ * know.
+ */
 export function numberOf(kind: AccountKind, who: string | number, option: string): number {
   if (typeof who === 'number') return who;
   const { file, ask } = LISTS[kind];
-  // First, since an image may have nothing but the file.
+  // The file comes first, since an image may have nothing else.
   const listed = numberIn(file, who);
   if (listed !== undefined) return listed;
   try {
@@ -77,7 +83,7 @@ function numberIn(file: string, name: string): number | undefined {
   }
 }
 
-/** What the program says, which may be nothing; else why there is no answer of it. */
+/** What the program said, which may be nothing; if it did not run to its end, why not. */
 function reason(error: unknown): string {
   const { stderr, status, message } = error as Error & { readonly stderr?: string; readonly status?: number | null };
   const why = stderr?.trim() || (typeof status === 'number' ? '' : message);

@@ -3,14 +3,15 @@ import { basename, dirname } from 'node:path';
 import { files } from './files.js';
 
 /**
- * proc(5): a socket that belongs to no connection, whether it listens or not. Those that a listening one has accepted have its name too,
- * and may live on for long after it was closed.
+ * proc(5): a socket that belongs to no connection, whether it listens or not. Connections that a listening socket has
+ * accepted have its name too, and may live on long after it was closed.
  */
 const UNCONNECTED = /^\w+: \S+ \S+ \S+ \S+ 01 +\d+ (?<path>\/.+)$/gm;
 
 /**
- * Whether a process has a Unix socket bound by one of these names in a folder, by whatever name of the folder; that tells of one on which nobody
- * listens yet. Linux alone says so; elsewhere nothing is known, and it is false.
+ * Whether any process has bound a Unix socket by one of these names in a folder, whatever path it used for the folder.
+ * This also finds a socket on which nobody listens yet. Only Linux tells this; elsewhere nothing is known, and the
+ * result is false.
  */
 export function isBound(folder: string, names: readonly string[]): boolean {
   let table: string;

@@ -3,13 +3,13 @@ import { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { system } from './system.js';
 
-/** A child process, as far as this library has to do with it: also one that could not be started. */
+/** A child process, as far as this library needs it; it may also be one that could not be started. */
 export interface Child extends EventEmitter {
-  /** Undefined of one that could not be started. */
+  /** Undefined for one that could not be started. */
   readonly pid?: number | undefined;
   readonly stdin: Writable | null;
   readonly stderr: Readable | null;
-  /** Empty of one that could not be started. */
+  /** Empty for one that could not be started. */
   readonly stdio: readonly (Readable | Writable | null | undefined)[];
   readonly exitCode: number | null;
   readonly signalCode: NodeJS.Signals | null;
@@ -21,11 +21,12 @@ export interface Child extends EventEmitter {
 const ignore = (): void => undefined;
 
 /**
- * The one way to start a process. It never throws: whatever keeps the process from starting is an event `'error'`, once, a moment
- * later, of a child without a pid and without streams.
+ * The one way to start a process. It never throws. Whatever keeps the process from starting is reported by an event
+ * `'error'`, once, a moment later, on a child without a pid and without streams.
  *
- * spawn(3) of Node knows three ways to fail. It throws (E2BIG, ENOMEM, EPERM); it returns a child that tells later (ENOENT, EACCES,
- * EAGAIN); and where the descriptors are used up (EMFILE, ENFILE), that child has not even the properties of its streams.
+ * Node's spawn() has three ways to fail. It throws (E2BIG, ENOMEM, EPERM). It returns a child that reports the error
+ * later (ENOENT, EACCES, EAGAIN). And where the descriptors are used up (EMFILE, ENFILE), that child does not even have
+ * the properties of its streams.
  */
 export function spawnChild(file: string, args: readonly string[], options: SpawnOptions): Child {
   try {
@@ -36,7 +37,7 @@ export function spawnChild(file: string, args: readonly string[], options: Spawn
   }
 }
 
-/** One that is not even tried, for that reason. */
+/** A child that is not even tried to be started, for that reason. */
 export function unbornChild(cause: Error): Child {
   return new UnbornChild(cause);
 }
@@ -67,29 +68,30 @@ class UnbornChild extends EventEmitter implements Child {
   unref(): void {}
 
   #tell(error: Error): void {
-    // One that nobody listens to would be thrown.
+    // An 'error' event without a listener would be thrown.
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
 }
 
-/** How long after a signal that the system refused it is tried again. Milliseconds. */
+/** How long after the system has refused a signal it is sent again. Milliseconds. */
 const AGAIN = 1_000;
 
-/** Whether the child has ended. */
+/** Whether the child has ended, or was never started. */
 export function hasEnded({ pid, exitCode, signalCode }: Child): boolean {
   return pid === undefined || exitCode !== null || signalCode !== null;
 }
 
 /**
- * Signals a child, without a throw. Returns why that could not be done, if it was not because the child has ended. Of several that end at the same time
- * Node tells one after the other, so one may be gone (ESRCH) that it has not told of.
+ * Signals a child, and never throws. Returns why that failed, unless it failed because the child has ended. When
+ * several children end at the same time, Node reports one after the other, so a child may be gone (ESRCH) before Node
+ * has reported its end.
  */
 export function signalChild(child: Child, signal: NodeJS.Signals): Error | undefined {
   let refusal: Error | undefined;
   const note = (error: Error): void => {
     refusal = error;
   };
-  // Node tells of EPERM by this event, and of ESRCH by nothing; it returns false for both.
+  // Node reports EPERM by this event, and ESRCH by nothing; it returns false for both.
   child.on('error', note);
   try {
     return system.kill(child, signal) ? undefined : refusal;
@@ -101,8 +103,8 @@ export function signalChild(child: Child, signal: NodeJS.Signals): Error | undef
 }
 
 /**
- * A signal that must arrive: as long as the system refuses it, it is sent again, until the child has ended. An order to end that got lost would
- * leave a worker that nobody waits for, or a stop that never comes to its end.
+ * Sends a signal that must arrive: as long as the system refuses it, it is sent again, until the child has ended. If an
+ * order to end got lost, there would be a worker that nobody waits for, or a stop that never comes to its end.
  */
 export function insist(child: Child, signal: NodeJS.Signals, onRefusal: (error: Error) => void = ignore): void {
   const refusal = signalChild(child, signal);

@@ -1,29 +1,29 @@
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
-/** Those of the standard descriptors that were a terminal when this was loaded. */
+/** The standard descriptors that were a terminal when this module was loaded. */
 const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
 /**
- * Puts /dev/null in the place of each standard descriptor whose terminal is gone. What is written there is lost anyhow; but a process of Node 20
- * aborts as it exits, since it cannot restore the terminal's settings.
+ * Puts /dev/null in the place of each standard descriptor whose terminal is gone. What is written there is lost anyhow.
+ * But otherwise a process of Node 20 aborts as it exits, since it cannot restore the terminal's settings.
  */
 export function replaceDeadTerminals(): void {
   for (const fd of terminals) {
     if (isatty(fd)) continue;
     try {
-      // The lowest number that is free is the next to be given.
+      // A file gets the lowest free number, which is the one that was just closed.
       closeSync(fd);
       openSync('/dev/null', fd === 0 ? 'r' : 'w');
     } catch {
-      // The application has closed it before.
+      // The application has closed the descriptor before.
     }
   }
 }
 
 /**
- * The same for a process that goes on: the second time that it prints something with `console`, an error that nobody listens to would end it, with
- * all that is still to be answered.
+ * The same for a process that goes on. The second time that it prints something with `console`, an 'error' event
+ * without a listener would end it, with all requests that are still to be answered.
  */
 export function leaveTerminal(): void {
   replaceDeadTerminals();

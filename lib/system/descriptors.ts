@@ -1,10 +1,15 @@
 import { closeSync, fstatSync, opendirSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Of a table that is longer, the rest is not looked at: a worker that has a million open must not stand still for it. */
+/**
+ * Of a longer table, the rest is not looked at: a worker with a million open descriptors must not stand still for it.
+ */
 const MAX_LISTED = 10_000;
 const FOLDER = '/proc/self/fd';
 
-/** How many descriptors this process may have, RLIMIT_NOFILE; undefined where nobody knows, or there is no limit. */
+/**
+ * How many descriptors this process may have, RLIMIT_NOFILE. Undefined where that is not known, or where there is no
+ * limit.
+ */
 export function descriptorLimit(): number | undefined {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
@@ -14,10 +19,10 @@ export function descriptorLimit(): number | undefined {
   }
 }
 
-/** Counts the descriptors of this process. It has one itself. */
+/** Counts the descriptors of this process. The counter itself has one. */
 export class DescriptorCount {
   readonly #folder: number;
-  /** From Linux 6.2 on, the size of the folder says it: a microsecond. */
+  /** From Linux 6.2 on, the size of the folder is the number of descriptors: asking takes a microsecond. */
   readonly #isSized: boolean;
 
   /** Throws where there is no /proc, or no descriptor for it. */
@@ -26,12 +31,14 @@ export class DescriptorCount {
     this.#isSized = fstatSync(this.#folder).size > 0;
   }
 
-  /** How many are open, or at least so many where that is not to be had at once. Infinite when none can be opened. */
+  /**
+   * How many descriptors are open; where that cannot be had at once, a lower bound. Infinite when none can be opened.
+   */
   glance(): number {
     return this.#isSized ? fstatSync(this.#folder).size : lowestFree();
   }
 
-  /** How many are open. Where they have to be counted, that takes its time when there are many. */
+  /** How many descriptors are open. Where they have to be counted, that takes its time when there are many. */
   read(): number {
     if (this.#isSized) return fstatSync(this.#folder).size;
     try {
@@ -42,7 +49,7 @@ export class DescriptorCount {
   }
 }
 
-/** The next that is opened gets the lowest number that is free, so at least as many are in use. There may be holes, and more beyond. */
+/** The next descriptor gets the lowest free number, so at least that many are in use. Beyond it, there may be more. */
 function lowestFree(): number {
   try {
     const fd = openSync('/dev/null', 'r');
@@ -54,18 +61,21 @@ function lowestFree(): number {
   }
 }
 
-/** Opens as many descriptors as there are, up to a count, to have them when they are needed. */
+/** Opens up to `count` descriptors, as many as there are, to have them when they are needed. */
 export function holdDescriptors(count: number): number[] {
   const held: number[] = [];
   try {
     while (held.length < count) held.push(openSync('/dev/null', 'r'));
   } catch {
-    // As many as there are.
+    // There are no more.
   }
   return held;
 }
 
-/** What the descriptors of this process are, as text: `31 files (30 times /srv/report.pdf), 12 sockets`. The most come first. It needs one. */
+/**
+ * What the open descriptors of this process are, as text: `31 files (30 times /srv/report.pdf), 12 sockets`. The most
+ * frequent kind comes first. It needs a free descriptor.
+ */
 export function describeDescriptors(): string {
   const kinds = new Map<string, number>();
   const files = new Map<string, number>();

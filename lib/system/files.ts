@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 
 /**
- * What this library asks of the file system while it supervises: the part of the one record `system` that threads may have too, for this
- * file imports nothing else.
+ * What this library asks of the file system while it supervises. This is the part of the record `system` that threads
+ * may load too, since this file imports nothing else.
  */
 export interface Files {
   openSync: typeof fs.openSync;
@@ -26,11 +26,13 @@ export interface Files {
 }
 
 /*
- * What may be a socket or a pipe is looked at with `{ bigint: true }`, everywhere in this library: Node 20 and 22 resolve links (`realpathSync`, imports) with a look at what the
- * last `stat` in numbers has found, and stop at the first link behind one that has found a socket. An import then finds a second copy of a package that pnpm has linked. https://github.com/nodejs/node/issues/51142
+ * Everywhere in this library, stat(2) of what may be a socket or a pipe is called with `{ bigint: true }`. Node 20 and
+ * 22 resolve links (`realpathSync`, imports) with a look at what the last `stat` in numbers has found. They stop at the
+ * first link behind a `stat` that has found a socket. An import then finds a second copy of a package that pnpm has
+ * linked. https://github.com/nodejs/node/issues/51142
  */
 
-/** A test puts something that fails in the place of one of these. */
+/** A test replaces one of these with something that fails. */
 export const files: Files = {
   openSync: fs.openSync,
   closeSync: fs.closeSync,
@@ -52,7 +54,10 @@ export const files: Files = {
   unlinkSync: fs.unlinkSync,
 };
 
-/** Of what was only read, nothing is lost when close(2) fails; and the number is free in any case. */
+/**
+ * Closes a descriptor and ignores errors. If it was only read, nothing is lost when close(2) fails; and the number is
+ * free in any case.
+ */
 export function closeQuietly(fd: number): void {
   try {
     files.closeSync(fd);

@@ -1,10 +1,12 @@
 import type { Kin } from './process-group.js';
 import { rowOf } from './process-table.js';
 
-/** So many are kept without a look at whether they live. */
+/** Up to this many are kept without a look at whether they live. */
 const ENOUGH = 32;
 
-/** Processes that somebody wants to end with another one. Those that have ended by themselves are forgotten now and then. */
+/**
+ * Processes that are to end together with another one. Those that have ended by themselves are forgotten now and then.
+ */
 export class Kindred {
   #kin: Kin[] = [];
   #enough = ENOUGH;
@@ -13,14 +15,14 @@ export class Kindred {
     return this.#kin;
   }
 
-  /** Returns those that are forgotten. */
+  /** Returns the processes that were forgotten. */
   add(kin: Kin): readonly Kin[] {
     this.#kin.push(kin);
     if (this.#kin.length <= this.#enough) return [];
     const living = this.living();
     const gone = this.#kin.filter((each) => !living.includes(each));
     this.#kin = living;
-    // Twice as many as live, so that each is looked at a few times only.
+    // Twice as many as live, so that each process is looked at only a few times.
     this.#enough = Math.max(ENOUGH, 2 * living.length);
     return gone;
   }

@@ -1,14 +1,15 @@
 import type { Duplex } from 'node:stream';
 
-/** The hook of a stream through which its bytes go; its last argument is told how that went. */
+/** The hook by which a stream writes its bytes; its last argument is a callback that is told how that went. */
 type Hook = (this: Duplex, ...args: unknown[]) => void;
 
 /**
- * Has the pipe to another process be read to its end, though a write to it has failed. That process may have said why it ends, and to this one its end shows at a write
- * first, when it was busy meanwhile. Of a stream on which a write has failed Node reads nothing more, and throws away what has come. So the
- * stream hears of no such failure.
+ * Makes this process read the pipe to another process to its end, though a write to it has failed. The other process
+ * may have said why it ends; and if this process was busy meanwhile, a failed write is the first that it sees of that
+ * end. But when a write has failed, Node reads nothing more from the stream, and throws away what has come. So the
+ * stream is not told of the failure.
  *
- * @returns whether a write has failed: nobody hears what is written.
+ * @returns a function that says whether a write has failed, so that nobody hears what is written.
  */
 export function readToTheEnd(pipe: Duplex): () => boolean {
   let failed = false;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 const SETTING = '/proc/sys/net/ipv4/ip_local_port_range';
 
 /**
- * The ports that the kernel gives to outgoing connections, the first and the last, where it tells: Linux. That of IPv4 is that of IPv6.
- * `read` is for tests.
+ * The first and the last of the ports that the kernel gives to outgoing connections, where it tells: Linux. The range
+ * of IPv4 is also that of IPv6. `read` is for tests.
  */
 export function outgoingPorts(
   read: () => string | undefined = readSetting,

@@ -4,11 +4,14 @@ import { inspection, type SocketNames } from './socket.js';
 
 /** The other end of a connection. */
 export interface Peer {
-  /** An IP address; undefined of a Unix socket. */
+  /** An IP address; undefined for a Unix socket. */
   readonly address: string | undefined;
 }
 
-/** What the connections of a listening socket have in common: the port, or the kernel's name of the path. It holds when the socket is closed. */
+/**
+ * What the connections of a listening socket have in common with it: the port, or the kernel's name of the path. It
+ * stays valid when the socket is closed.
+ */
 export function localName(address: AddressInfo | string): string {
   return typeof address === 'string' ? Buffer.from(address).toString('latin1') : `:${address.port}`;
 }
@@ -19,14 +22,15 @@ function portOf(socket: number | string): number | undefined {
 }
 
 /**
- * Those of these descriptors that are connections accepted by one of these listening sockets, and who is at their other
- * end. A thread that hangs may have closed one meanwhile and opened something else in its place, and a connection
- * of the application's own must not get an answer to somebody else's request. Of Unix sockets that is known on Linux only;
- * elsewhere they are taken for what they were.
+ * Finds those of these descriptors that are connections accepted by one of these listening sockets, and their other
+ * ends. A thread that hangs may have closed a connection meanwhile, and opened something else under its number. A
+ * connection of the application's own must not get an answer to somebody else's request. For Unix sockets, only Linux
+ * tells what they are; elsewhere they are taken for what they were.
  *
- * To be asked by another thread than the one that has them open: libuv opens nothing twice in one event loop.
+ * It must be called by another thread than the one that has the descriptors open: libuv opens nothing twice in one
+ * event loop.
  *
- * @param listening - the descriptor of each, or its {@link localName}.
+ * @param listening - the descriptor of each listening socket, or its {@link localName}.
  */
 export function peersOf(fds: readonly number[], listening: readonly (number | string)[]): Map<number, Peer> {
   const ports = new Set(listening.map(portOf));
@@ -38,19 +42,22 @@ export function peersOf(fds: readonly number[], listening: readonly (number | st
   };
   const unix = fds.filter(isUnix);
   for (const fd of unix.length > 0 ? acceptedUnix(unix, listening) : []) peers.set(fd, { address: undefined });
-  // What has been one before, and is another one by now.
+  // A descriptor that was a Unix socket before may be another kind of socket by now.
   for (const fd of unix) if (!inspections.has(fd)) isUnix(fd);
   return peers;
 }
 
-/** By descriptor, whatever it stands for by then: of many looks, only the first one opens something. */
+/**
+ * The inspections by descriptor, whatever a descriptor stands for by then. Only the first look at a descriptor opens
+ * something.
+ */
 const inspections = new Map<number, () => SocketNames>();
 
 function namesOf(fd: number): SocketNames | undefined {
   try {
     const ask = inspections.get(fd) ?? inspection(fd);
     const names = ask();
-    // Elsewhere nobody would see that a Unix socket has become another one.
+    // On other systems, nobody would see that a Unix socket has become another one.
     if (names.tcp || process.platform === 'linux') inspections.set(fd, ask);
     return names;
   } catch {

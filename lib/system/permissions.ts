@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { ArbiterError } from '../errors.js';
 import type { ResolvedOptions } from '../options/resolved.js';
 
-/** Of Node's permission model, `--permission`: `process.permission`. */
+/** `process.permission`, which there is with Node's permission model (`--permission`). */
 interface Permission {
   has(scope: string, reference?: string): boolean;
 }
@@ -11,14 +11,15 @@ interface Permission {
 type Needs = Pick<ResolvedOptions, 'bind' | 'pidFile' | 'clocks' | 'workerClass'> &
   Partial<Pick<ResolvedOptions, 'control'>>;
 
-/** Where the scoreboard and the reports of fatal errors are, in this order. */
+/** The folders for the scoreboard and for the reports of fatal errors, in this order. */
 const FOLDERS: readonly string[] = ['/dev/shm', tmpdir()];
-/** Node asks for the network from this version on. */
+/** From this major version on, Node's permission model covers the network. */
 const ASKS_FOR_NETWORK = 25;
 
 /**
- * Throws `ERR_PERMISSION` where Node's permission model refuses what a master does, with all flags that are missing: it would fail at one after
- * the other, here or in the workers, which have the same flags. What only the application needs is the application's matter.
+ * Throws `ERR_PERMISSION` where Node's permission model refuses what a master does. The error names all flags that are
+ * missing: otherwise the master would fail at one after the other, here or in the workers, which have the same flags.
+ * What only the application needs is the application's matter.
  */
 export function checkPermissions(options: Needs, permission: Permission | undefined = ofThisProcess()): void {
   if (permission === undefined) return;
@@ -41,7 +42,7 @@ function missingFlags({ bind, pidFile, control, clocks, workerClass }: Needs, pe
     need(`--allow-fs-write=${folder}`, 'fs.write', join(folder, 'prefork'));
   };
   need('--allow-child-process', 'child');
-  // For watchdogs, and for the threads of a threaded worker; of a class of the user only the workers know.
+  // Watchdogs need this, and the threads of a threaded worker. What a user's own class needs, only the workers know.
   if (clocks.watchdog || workerClass.threads > 0) need('--allow-worker', 'worker');
   if (version >= ASKS_FOR_NETWORK && bind.length > 0) need('--allow-net', 'net');
   const usable = FOLDERS.find((folder) =>

@@ -6,31 +6,35 @@ import { processes } from './processes.js';
 /** The file that tells others the pid of this process. */
 export interface PidFile {
   readonly path: string;
-  /** Removes it, if it still says this process. Throws `ERR_PIDFILE` where it cannot be removed. */
+  /** Removes the file, if it still names this process. Throws `ERR_PIDFILE` where it cannot be removed. */
   remove(): void;
-  /** Renames it, and replaces what is there, in one step. Throws `ERR_PIDFILE`. */
+  /** Renames the file, and replaces what is there, in one step. Throws `ERR_PIDFILE`. */
   moveTo(path: string): void;
 }
 
 /** Longer than any pid with white space around it. */
 const MAX_LENGTH = 32;
-/** Each time somebody else was faster: one of them lives by now. */
+/** How often to try. An attempt fails because another process was faster; after so many, one of those lives. */
 const ATTEMPTS = 5;
-/** It is not there, or its folder is none any more. */
+/** The file is not there, or its folder is not a folder any more. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR']);
 /** File systems without hard links: FAT, some of FUSE and of shared folders. */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/** The paths of this process: its own pid in a file is no sign of another one, but may be of another Arbiter. */
+/**
+ * The paths that this process has claimed. Its own pid in a file is no sign of another process, but may be of another
+ * Arbiter.
+ */
 const claimed = new Set<string>();
 
 /**
- * Writes the pid of this process to a file, mode 644. A file that says a process that is gone, this one, or nothing at
- * all is replaced; one that says a living process is refused with `ERR_PIDFILE`, as is whatever the system says.
+ * Writes the pid of this process to a file, mode 644. The file is replaced if it names an ended process, this one, or
+ * none at all. If it names a living process, the claim is refused with `ERR_PIDFILE`, as it is for any error of the
+ * system.
  */
 export function claimPidFile(path: string): PidFile {
   if (claimed.has(path)) throw refused(path, 'another Arbiter of this process has it');
-  // Loaded when it is needed.
+  // node:crypto is loaded only when it is needed.
   const draft = `${path}.${process.getBuiltinModule('node:crypto').randomBytes(6).toString('hex')}`;
   try {
     writeDraft(draft);
@@ -55,7 +59,7 @@ function pidFile(first: string): PidFile {
       try {
         if (readPid(path) === process.pid) files.unlinkSync(path);
       } catch (error) {
-        // One that is no file, or not there any more, is not ours.
+        // What is not a file, or is not there any more, is not ours.
         if (error instanceof ArbiterError || ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) return;
         const message = `cannot remove the pid file ${path}: ${(error as Error).message}`;
         throw new ArbiterError('ERR_PIDFILE', message, { cause: error });
@@ -74,7 +78,7 @@ function pidFile(first: string): PidFile {
   };
 }
 
-/** A name too many tells nobody anything, so it is no reason to fail. */
+/** A draft that stays misleads nobody, so it is no reason to fail. */
 function removeDraft(path: string): void {
   try {
     files.rmSync(path, { force: true });
@@ -83,11 +87,12 @@ function removeDraft(path: string): void {
   }
 }
 
-/** Complete before anybody can see it under its name. */
+/** Writes the file completely, before anybody can see it under its own name. */
 function writeDraft(draft: string): void {
   const fd = files.openSync(draft, 'wx', 0o644);
   try {
-    // Whatever the umask says: monitors run as somebody else. By its name, which Node's permission model has nothing against.
+    // The mode is set whatever the umask is, since monitors run as other users. It is set by name, which Node's
+    // permission model allows.
     files.chmodSync(draft, 0o644);
     files.writeSync(fd, `${process.pid}\n`);
   } finally {
@@ -95,7 +100,10 @@ function writeDraft(draft: string): void {
   }
 }
 
-/** Gives the draft its name, in one step: at no moment there is a file without a pid, or none in place of a stale one. */
+/**
+ * Gives the draft its name in one step: there is never a file without a pid, and never no file in the place of a stale
+ * one.
+ */
 function publish(draft: string, path: string): void {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const stale = examine(path, path);
@@ -104,7 +112,7 @@ function publish(draft: string, path: string): void {
   throw refused(path, 'other processes keep writing it');
 }
 
-/** False where there is a file by now: a link, unlike a rename, replaces nothing. */
+/** Returns false where there is a file by now: a link, unlike a rename, replaces nothing. */
 function create(draft: string, path: string): boolean {
   try {
     files.linkSync(draft, path);
@@ -118,8 +126,8 @@ function create(draft: string, path: string): boolean {
 }
 
 /**
- * False where it is another file by now. Of several processes that start at the same time, all of which see the same
- * stale file, one may replace it: the one that could give it a second name, made of its inode number.
+ * Returns false where the path is another file by now. Of several processes that start at the same time and see the
+ * same stale file, one may replace it: the one that could give that file a second name, made of its inode number.
  */
 function replace(draft: string, path: string, stale: bigint): boolean {
   const lock = `${path}.${stale}.stale`;
@@ -142,7 +150,7 @@ function replace(draft: string, path: string, stale: bigint): boolean {
   }
 }
 
-/** The inode number of a stale file; undefined where there is none. Throws for one that is in use. */
+/** The inode number of a stale file; undefined where there is no file. Throws for a file that is in use. */
 function examine(file: string, path: string): bigint | undefined {
   const inode = files.lstatSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
   const pid = inode === undefined ? undefined : readPid(file);
@@ -150,9 +158,9 @@ function examine(file: string, path: string): bigint | undefined {
   throw refused(path, `the process ${pid} that it names is alive; if that is another program, remove the file`);
 }
 
-/** Undefined for no file, and for one that says no pid. */
+/** The pid that a file names. Undefined where there is no file, and for one that names no pid. */
 function readPid(path: string): number | undefined {
-  // Neither a pipe, of which a read would wait for ever, nor a device, which a rename would replace.
+  // Refused are a pipe, where a read would wait for ever, and a device, which a rename would replace.
   const found = files.statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
   if (!found.isFile()) throw refused(path, 'it is not a regular file');
@@ -166,7 +174,7 @@ function headOf(path: string): string {
   try {
     fd = files.openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    // Its process has just stopped.
+    // The process that had the file has just stopped.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   }
@@ -177,7 +185,10 @@ function headOf(path: string): string {
   }
 }
 
-/** One that has ended and that nobody has reaped, as in a container whose first process does not care, is not. */
+/**
+ * Whether a process is alive. A zombie is not: it has ended, but nobody has reaped it, as in a container whose first
+ * process does not care.
+ */
 function isAlive(pid: number): boolean {
   try {
     processes.probe(pid);

@@ -4,28 +4,31 @@ import { files } from './files.js';
 export interface ProcessRow {
   readonly pid: number;
   readonly parent: number;
-  /** Of its process group. */
+  /** The number of its process group. */
   readonly group: number;
-  /** When it was started, ticks since the system was: with the pid, it names one process for ever. */
+  /**
+   * When it was started, in clock ticks since the system was started. Together with the pid, this names one process for
+   * ever.
+   */
   readonly born: number;
-  /** It has ended, and its parent has not asked for its status. */
+  /** Whether it has ended without having been reaped by its parent. */
   readonly zombie: boolean;
 }
 
-/** Whether the system has such a table. */
+/** Whether the system has such a table: Linux, with /proc. */
 export const HAS_TABLE: boolean = process.platform === 'linux' && rowOf(process.pid) !== undefined;
 
-/** The process of that pid; undefined when there is none, and where nobody knows. */
+/** The process of that pid; undefined when there is none, and where the system does not tell. */
 export function rowOf(pid: number): ProcessRow | undefined {
   try {
     return parseRow(files.readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch {
-    // It has ended.
+    // The process has ended.
     return undefined;
   }
 }
 
-/** All processes, by pid. It takes about 40 µs for each, so it is for the rare case. */
+/** All processes, by pid. Reading takes about 40 µs for each, so this is for rare cases. */
 export function readTable(): Map<number, ProcessRow> {
   const rows = new Map<number, ProcessRow>();
   for (const name of files.readdirSync('/proc')) {
@@ -35,7 +38,7 @@ export function readTable(): Map<number, ProcessRow> {
   return rows;
 }
 
-/** Of proc_pid_stat(5): the name, which is the second field, may hold anything, also parentheses and spaces. */
+/** Parses proc_pid_stat(5). The name, which is the second field, may hold anything, also parentheses and spaces. */
 export function parseRow(stat: string): ProcessRow {
   const end = stat.lastIndexOf(')');
   const [state, parent, group, ...rest] = stat.slice(end + 2).split(' ');
@@ -46,7 +49,7 @@ export function parseRow(stat: string): ProcessRow {
   };
 }
 
-/** Whether one process was started by another, or by one that was. */
+/** Whether a process was started by `ancestor`, or by a descendant of it. */
 export function descends(pid: number, ancestor: number): boolean {
   for (let row = rowOf(pid); row !== undefined && row.parent > 0; row = rowOf(row.parent)) {
     if (row.parent === ancestor) return true;

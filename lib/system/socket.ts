@@ -10,7 +10,7 @@ export interface BoundSocket {
   close(): void;
 }
 
-/** What Node's own `cluster` binds with; the public `net.BoundSocket` has it from 24.20 and 26.7 on. */
+/** What Node's own `cluster` binds with. The public class `net.BoundSocket` does the same, from 24.20 and 26.7 on. */
 interface Handle {
   readonly fd: number;
   getsockname?(into: Partial<net.AddressInfo>): number;
@@ -44,7 +44,7 @@ export function bindUnix(path: string): BoundSocket {
 
 /** What is known of a stream socket that is open in this process. */
 export interface SocketNames {
-  /** Whether it is one of TCP; else a Unix socket. */
+  /** Whether it is a TCP socket; if not, it is a Unix socket. */
   readonly tcp: boolean;
   /** Undefined for a Unix socket. */
   readonly address: net.AddressInfo | undefined;
@@ -53,16 +53,18 @@ export interface SocketNames {
 }
 
 /**
- * Looks at a stream socket that somebody else in this process owns, or that it inherited; its descriptor stays open for ever, since
- * it is not ours. Throws EINVAL for a descriptor of another kind.
+ * Looks at a stream socket that somebody else in this process owns, or that this process inherited. Its descriptor
+ * stays open for ever, since it is not ours. Throws EINVAL for a descriptor of another kind.
  */
 export function inspectSocket(fd: number): SocketNames {
   return inspection(fd)();
 }
 
 /**
- * The same, for who asks again: what it returns says what the descriptor stands for by then, and throws where that is no socket. What libuv has
- * opened for that cannot be closed without the descriptor, so whoever asks often has to keep it. One that was of a Unix socket cannot tell when it has become one of TCP.
+ * The same, for a caller that asks again. The function that is returned says what the descriptor stands for by then,
+ * and throws where that is not a socket. What libuv has opened for this cannot be closed without the descriptor, so a
+ * caller that asks often has to keep the function. If the descriptor was a Unix socket at first, the function cannot
+ * tell when it has become a TCP socket.
  */
 export function inspection(fd: number): () => SocketNames {
   const handle = internals._createServerHandle(null, 0, -1, fd);
@@ -75,7 +77,7 @@ function namesOf(handle: Handle): SocketNames {
   const address: Partial<net.AddressInfo> = {};
   const status = handle.getsockname(address);
   if (status !== 0) throw systemError(status, 'getsockname');
-  // One of TCP that has become a Unix socket meanwhile.
+  // It was a TCP socket, and has become a Unix socket meanwhile.
   if (address.family === undefined) return UNIX;
   const peer: Partial<net.AddressInfo> = {};
   const isConnected = handle.getpeername?.(peer) === 0;
@@ -101,7 +103,7 @@ function adopt(handle: Handle | number): BoundSocket {
   let address: Partial<net.AddressInfo> | undefined;
   if (handle.getsockname) {
     address = {};
-    // libuv keeps an EADDRINUSE of bind(2) to itself until it is asked for the name.
+    // libuv keeps an EADDRINUSE of bind(2) to itself until it is asked for the socket's name.
     const status = handle.getsockname(address);
     if (status !== 0) {
       handle.close();

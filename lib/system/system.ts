@@ -11,13 +11,13 @@ import { bindTcp, bindUnix, inspectSocket } from './socket.js';
 export interface System {
   readonly files: Files;
   readonly processes: Processes;
-  /** Called by `spawnChild` alone, for it throws, and returns children without streams. */
+  /** Called only by `spawnChild`, since it may throw, or return a child without streams. */
   spawn(file: string, args: readonly string[], options: SpawnOptions): ChildProcess;
   execFileSync: typeof execFileSync;
-  /** To a child. Node refuses to signal one that it has reaped, so the pid cannot be another's by now. */
+  /** Signals a child. Node refuses to signal a child that it has reaped, so the pid cannot be another's by now. */
   kill(child: Pick<ChildProcess, 'kill'>, signal: NodeJS.Signals): boolean;
   onSignal(name: NodeJS.Signals, handler: () => void): void;
-  /** To the pipe of a child. Calls back when the system has taken it, or has not. */
+  /** Writes to the pipe of a child. Calls back when the system has taken the text, or has refused it. */
   write(stream: Writable, text: string, taken?: () => void): void;
   bindTcp: typeof bindTcp;
   bindUnix: typeof bindUnix;
@@ -27,7 +27,7 @@ export interface System {
   readTls: typeof readTls;
 }
 
-/** A test puts something that fails in the place of one of these, see {@link files}. */
+/** A test replaces one of these with something that fails, see {@link files}. */
 export const system: System = {
   files,
   processes,

@@ -2,30 +2,34 @@ import { debugService } from '../debug.js';
 import { ArbiterError } from '../errors.js';
 import { type Child, signalChild, spawnChild } from './child.js';
 
-/** The line to the service manager. */
+/** The connection to the service manager. */
 export interface ServiceManager {
   /**
-   * Sends assignments such as `READY=1` as one message, behind those before it. One of the same variables that still
-   * waits there is replaced: it is out of date.
+   * Sends assignments such as `READY=1` as one message, after the messages before it. If the last message that still
+   * waits has the same variables, it is out of date, and is replaced.
    */
   tell(...message: readonly string[]): void;
-  /** Resolves when all has been sent, or could not be within two seconds. Nothing is sent afterwards. */
+  /** Resolves when everything has been sent, or could not be sent within two seconds. Nothing is sent afterwards. */
   close(): Promise<void>;
 }
 
 const PROGRAM = 'systemd-notify';
-/** The program itself waits up to 5 s until its message has been read; beyond that it hangs. Milliseconds. */
+/**
+ * The program itself waits up to 5 s until its message has been read; if it takes longer than this limit, it hangs.
+ * Milliseconds.
+ */
 const SEND_LIMIT = 10_000;
 const CLOSE_LIMIT = 2_000;
-/** Characters of what the program says when it fails. */
+/** How many characters are kept of what the program says when it fails. */
 const MAX_COMPLAINT = 500;
 
 const namesOf = (message: readonly string[]): string => message.map((text) => text.replace(/=.*/s, '')).join(', ');
 
 /**
- * Sends by the program systemd-notify, since Node has no Unix datagram socket. One runs at a time, so that messages keep
- * their order. It ends when its message has been read: whoever is gone by then cannot be attributed to a service. None
- * of them keeps the host alive. Only the first failure is reported; without the program, it is the only attempt.
+ * Sends with the program systemd-notify, since Node has no Unix datagram socket. One program runs at a time, so
+ * messages keep their order. It ends only when its message has been read, since systemd cannot attribute the message of
+ * a process that is gone to a service. No program keeps the host alive. Only the first failure is reported. If the
+ * program is missing, nothing more is tried.
  */
 export function openServiceManager(socket: string, onFailure: (error: ArbiterError) => void): ServiceManager {
   const queue: (readonly string[])[] = [];
@@ -76,14 +80,15 @@ export function openServiceManager(socket: string, onFailure: (error: ArbiterErr
   };
 }
 
-/** Runs the program once; it ends after this has returned. */
+/** Runs the program once; `onEnd` is called after this has returned. */
 function send(
   message: readonly string[],
   socket: string,
   onEnd: (failure: NodeJS.ErrnoException | undefined) => void,
 ): Child {
   debugService('%o', message);
-  // Of the host's environment what it needs to be found: LD_PRELOAD and the like are for the host.
+  // Of the host's environment, the program gets only PATH, by which it is found: LD_PRELOAD and the like are for the
+  // host.
   const env = { PATH: process.env['PATH'], NOTIFY_SOCKET: socket };
   const child = spawnChild(PROGRAM, message, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', env });
   const timer = setTimeout(() => void signalChild(child, 'SIGKILL'), SEND_LIMIT).unref();
@@ -95,7 +100,7 @@ function send(
     clearTimeout(timer);
     onEnd(failure);
   };
-  // There is no stream where there was no descriptor left for one.
+  // There is no stream if no descriptor was left for it.
   const stderr = child.stderr as (typeof child.stderr & { unref(): void }) | null;
   stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(0, MAX_COMPLAINT);

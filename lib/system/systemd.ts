@@ -5,14 +5,14 @@ import { ArbiterError } from '../errors.js';
 /** A socket that the service manager has opened and handed to this process. */
 export interface PassedSocket {
   readonly fd: number;
-  /** `FileDescriptorName=` of its unit. */
+  /** `FileDescriptorName=` in its unit. */
   readonly name: string;
 }
 
 /** What socket activation brought. */
 export interface Activation {
   readonly sockets: readonly PassedSocket[];
-  /** For a message: what came, or why nothing did. */
+  /** For a message: which sockets came, or why none did. */
   readonly came: string;
 }
 
@@ -21,7 +21,9 @@ const FIRST_FD = 3;
 /** What sd_listen_fds_with_names(3) calls a socket whose name was not told. */
 const UNNAMED = 'unknown';
 
-/** The sockets that are for this process: sd_listen_fds(3). Throws `ERR_BIND` where the variables contradict each other. */
+/**
+ * The sockets that are for this process: sd_listen_fds(3). Throws `ERR_BIND` where the variables contradict each other.
+ */
 export function readActivation(env: NodeJS.ProcessEnv, pid: number): Activation {
   const { LISTEN_PID: owner, LISTEN_FDS: number, LISTEN_FDNAMES: names } = env;
   if (owner === undefined)
@@ -44,7 +46,7 @@ export function readActivation(env: NodeJS.ProcessEnv, pid: number): Activation 
 
 /**
  * How often to tell that this process is well, milliseconds: half of the limit, as sd_watchdog_enabled(3) advises.
- * Undefined where nobody wants to know, or not from this process.
+ * Undefined where the service manager does not ask for it, or does not ask this process.
  */
 export function watchdogInterval(env: NodeJS.ProcessEnv, pid: number): number | undefined {
   const { WATCHDOG_USEC: limit = '', WATCHDOG_PID: owner } = env;
@@ -52,13 +54,16 @@ export function watchdogInterval(env: NodeJS.ProcessEnv, pid: number): number | 
   return asDelay(Math.max(1, Math.floor(Number(limit) / 2_000)));
 }
 
-/** What the service manager says to this process alone; LISTEN_PIDFDID is of systemd 258. */
+/** The variables by which the service manager speaks to this process alone; LISTEN_PIDFDID is of systemd 258. */
 const VARIABLES: ReadonlySet<string> = new Set([
   ...['LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDS', 'LISTEN_FDNAMES'],
   ...['NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC'],
 ]);
 
-/** The environment for children: an application that speaks to systemd itself would speak for the whole service. */
+/**
+ * The environment for children. It is without these variables, since an application that speaks to systemd itself would
+ * speak for the whole service.
+ */
 export function withoutServiceVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !VARIABLES.has(name)));
 }

@@ -2,28 +2,36 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { monotonic } from '../monotonic.js';
 import { leaveTerminal } from './dead-terminal.js';
 
-/** How often to look whether it is still there. Milliseconds. */
+/** How often to look whether the terminal is still there. Milliseconds. */
 const INTERVAL = 2_000;
-/** A signal because it is gone comes within that time; one that comes later was sent by somebody. Milliseconds. */
+/**
+ * A HUP that comes because the terminal is gone comes within this time. A later one was sent by somebody. Milliseconds.
+ */
 const FAREWELL = 10_000;
 
-/** The controlling terminal of this process, which sends signals nobody has given orders by. */
+/** The controlling terminal of this process. It sends signals that nobody has given as an order. */
 export interface Terminal {
-  /** Whether a signal that comes at this moment is the terminal's: its window has another size, or it has been closed. */
+  /**
+   * Whether a signal that comes at this moment is the terminal's: the size of its window has changed, or it has been
+   * closed.
+   */
   sends(signal: string): boolean;
   close(): void;
 }
 
-/** What it is asked of; tests have another one. */
+/** Where the state of the terminal comes from; tests have another one. */
 export interface TerminalSystem {
-  /** Undefined when nobody can tell. */
+  /** Whether there is a controlling terminal; undefined when nobody can tell. */
   readonly present: () => boolean | undefined;
   readonly now: () => number;
-  /** It is gone. */
+  /** Called when the terminal is gone. */
   readonly leave: () => void;
 }
 
-/** The name stands for the terminal of whoever opens it. Without one there is ENXIO, also once it has been closed. */
+/**
+ * /dev/tty stands for the controlling terminal of whoever opens it. Without one, and once it has been closed, the error
+ * is ENXIO.
+ */
 function present(): boolean | undefined {
   try {
     closeSync(openSync('/dev/tty', constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK));
@@ -35,8 +43,9 @@ function present(): boolean | undefined {
 }
 
 /**
- * Watches the controlling terminal. Who has sent a signal Node does not tell, so the terminal itself is asked. That it is gone does not
- * do: of a host in the background, or one that has been disowned, it may have gone long ago, without a signal; hence the looks in between.
+ * Watches the controlling terminal. Node does not tell who has sent a signal, so the terminal itself is asked. That the
+ * terminal is gone now is not enough: for a host in the background, or one that was disowned, it may have gone long
+ * ago, without a signal. So the terminal is also looked at between signals.
  */
 export function watchTerminal(system: TerminalSystem = { present, now: monotonic, leave: leaveTerminal }): Terminal {
   let has = system.present() === true;

@@ -2,13 +2,13 @@ import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { closeQuietly, files } from './files.js';
 
-/** What the kernel counts of a thread, milliseconds since it was started. */
+/** What the kernel has counted for a thread since it was started. Times are in milliseconds. */
 export interface Figures {
-  /** On a CPU. */
+  /** Time on a CPU. */
   readonly cpu: number;
-  /** Ready to run, while others had the CPU. A wait that is not over is not in it. */
+  /** Time for which it was ready to run, while others had the CPU. A wait that is not over is not included. */
   readonly waited: number;
-  /** Whether it runs, or would, if it had a CPU. */
+  /** Whether it runs, or would run if it had a CPU. */
   readonly runnable: boolean;
   /** Whether a signal, or a debugger, has stopped it. */
   readonly stopped?: boolean;
@@ -16,7 +16,7 @@ export interface Figures {
 
 const NONE: Figures = { cpu: 0, waited: 0, runnable: false };
 
-/** The kernel's number of the thread that calls, by which other threads can look at it; 0 where there is none. */
+/** The kernel's number of the calling thread, by which other threads can look at it; 0 where there is none. */
 export function ownThread(): number {
   try {
     return Number(basename(readlinkSync('/proc/thread-self')));
@@ -25,19 +25,22 @@ export function ownThread(): number {
   }
 }
 
-/** The figures of a thread: of this process, or the main one of another. Known on Linux only; elsewhere all are 0. */
+/**
+ * The figures of a thread of this process, or of the main thread of another process. Known on Linux only; elsewhere all
+ * are 0.
+ */
 export class ThreadFigures {
   readonly #schedstat: number;
   readonly #stat: number;
   readonly #bytes = Buffer.alloc(512);
 
-  /** @param folder - of the thread, in /proc. */
+  /** @param folder - the folder of the thread in /proc. */
   constructor(folder: string) {
     this.#schedstat = open(`${folder}/schedstat`);
     this.#stat = open(`${folder}/stat`);
   }
 
-  /** Those of another thread of this process, by its {@link ownThread}. */
+  /** The figures of another thread of this process, by its number from {@link ownThread}. */
   static of(thread: number): ThreadFigures {
     return new ThreadFigures(`/proc/self/task/${thread}`);
   }
@@ -53,13 +56,13 @@ export class ThreadFigures {
     return { cpu: Number(cpu) / 1e6, waited: Number(waited) / 1e6, runnable: state === 'R', stopped };
   }
 
-  /** For a thread that looks at itself: it has its CPU. */
+  /** The figures of a thread that looks at itself. Its state is not read: it has its CPU. */
   get own(): Pick<Figures, 'cpu' | 'waited'> {
     const [cpu, waited = 0] = this.#text(this.#schedstat).split(' ');
     return { cpu: Number(cpu) / 1e6, waited: Number(waited) / 1e6 };
   }
 
-  /** Whether the system has taken the thread off its list; undefined when nobody knows. */
+  /** Whether the system has taken the thread off its list; undefined where the system does not tell. */
   get ended(): boolean | undefined {
     return this.#schedstat < 0 ? undefined : this.#text(this.#schedstat) === '';
   }
@@ -79,7 +82,7 @@ export class ThreadFigures {
   }
 }
 
-/** The figures of the main thread of a process, once. Nothing stays open. */
+/** The figures of the main thread of a process, read once. Nothing stays open. */
 export function figuresOf(pid: number): Figures {
   if (process.platform !== 'linux') return NONE;
   const figures = new ThreadFigures(`/proc/${pid}`);

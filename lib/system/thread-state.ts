@@ -1,7 +1,7 @@
 import type { KernelState } from '../protocol/activity.js';
 import { closeQuietly, files } from './files.js';
 
-/** Those in which a thread of Node, or of an addon, is found at all. Others are told by their number. */
+/** The system calls in which a thread of Node, or of an addon, is found at all. Others are named by their number. */
 const CALLS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   x64: {
     ...{ 0: 'read', 1: 'write', 7: 'poll', 17: 'pread64', 18: 'pwrite64', 19: 'readv', 20: 'writev', 23: 'select' },
@@ -27,10 +27,10 @@ const CALLS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
 };
 
 /**
- * What the kernel says of a thread now. Known on Linux only. Of another account's process, and where the system keeps it to itself, it is the
- * state alone; proc(5).
+ * What the kernel says of a thread now, see proc(5). Known on Linux only. It is the state alone for a process of
+ * another account, and where the system keeps the rest to itself.
  *
- * @param folder - of the thread, in /proc.
+ * @param folder - the folder of the thread in /proc.
  */
 export function kernelState(folder: string): KernelState | undefined {
   const stat = text(`${folder}/stat`);
