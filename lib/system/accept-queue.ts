@@ -13,13 +13,13 @@ export type Pull = (bytes: number) => string;
 export type Waiting = ReadonlyMap<number, number>;
 
 /**
- * How long a table is not read again after it was read, milliseconds per byte. A row in the table of Unix sockets costs
- * about 0.6 µs, and there is one for each end of each connection. So this is half a percent of a CPU, however many
- * there are.
+ * How long a table is not read again after a read, in milliseconds for each byte read. A row in the table of Unix
+ * sockets costs about 0.6 µs, and there is one for each end of each connection. So this is half a percent of a CPU,
+ * however many there are.
  */
 const REST = 0.002;
 
-/** So many bytes of a row contain its inode; a row is longer. */
+/** The inode is within this many bytes of a row; a row is longer. */
 const WITH_INODE = { tcp: 110, tcp6: 160 } as const;
 /** How many bytes to read at a time where the number does not matter. */
 const PIECE = 48;

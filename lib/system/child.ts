@@ -37,7 +37,7 @@ export function spawnChild(file: string, args: readonly string[], options: Spawn
   }
 }
 
-/** A child that is not even tried to be started, for that reason. */
+/** A child whose start is not even tried, for that reason. */
 export function unbornChild(cause: Error): Child {
   return new UnbornChild(cause);
 }

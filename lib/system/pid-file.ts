@@ -160,7 +160,7 @@ function examine(file: string, path: string): bigint | undefined {
 
 /** The pid that a file names. Undefined where there is no file, and for one that names no pid. */
 function readPid(path: string): number | undefined {
-  // Refused are a pipe, where a read would wait for ever, and a device, which a rename would replace.
+  // A pipe is refused, since a read of it would wait for ever, and so is a device, which a rename would replace.
   const found = files.statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
   if (!found.isFile()) throw refused(path, 'it is not a regular file');

@@ -5,9 +5,9 @@ import { processes } from './processes.js';
  * A worker leads a process group of its own (in fact a session: Node has no other way to make a group). What the worker
  * starts is in that group too, unless it asks for another one.
  *
- * Whom does a number mean? The kernel does not give a pid to another process as long as its process has not been
- * reaped, or as long as a group with that number has a member. So the group of a process that has not been reaped can
- * be killed by its number.
+ * Which process does a number mean? The kernel does not give a pid to another process as long as its process has not
+ * been reaped, or as long as a group with that number has a member. So the group of a process that has not been reaped
+ * can be killed by its number.
  */
 
 /** A process, identified by its pid and the time at which it was started. */

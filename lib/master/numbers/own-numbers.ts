@@ -3,8 +3,8 @@ import type { Family } from './exposition.js';
 import { goesOn, groupsOf, merge, type Series, seriesOf, total } from './series.js';
 
 /**
- * How many series of ended workers are kept: an application that has labels without end must not fill the master's
- * memory.
+ * At most this many series of ended workers are kept: an application that has labels without end must not fill the
+ * master's memory.
  */
 const MOST = 10_000;
 /** Rounding takes less than this share of a sum. */

@@ -22,8 +22,8 @@ export interface WorkerExit {
   /** How many messages that its application had sent did not reach the master; see {@link Worker.send}. */
   readonly lostMessages?: number;
   /**
-   * The thread, from 1, in which V8 or Node ended the process, where they could say so. In most cases, it had run out
-   * of memory.
+   * The number, from 1, of the thread in which V8 or Node ended the process, where they could say so. In most cases, it
+   * had run out of memory.
    */
   readonly thread?: number;
   /**

@@ -59,8 +59,8 @@ class SystemdService implements Service {
     } else if (event === 'ready' || event === 'reloaded' || event === 'rollback') {
       this.#tell('READY=1', this.#status());
     } else if (event === 'signal' && ENDING.has(first)) {
-      // Not at every stop. Of a host that only stops its Arbiter and goes on, systemd would kill what is left. After an
-      // upgrade that backs out, it would kill the old process.
+      // Not at every stop. If a host only stops its Arbiter and goes on, systemd would kill what is left. If an upgrade
+      // backs out, it would kill the old process.
       if (!this.#source.othersServe()) this.#tell('STOPPING=1');
     } else if (!this.#silent) {
       this.#statusTimer ??= setTimeout(() => this.#tellStatus(), STATUS_DELAY).unref();

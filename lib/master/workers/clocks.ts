@@ -53,7 +53,7 @@ export interface Span {
 export interface Silence {
   readonly beat: number;
   readonly figures: Figures;
-  /** For how long its event loop has stood still, in time that it could have used and had not announced. */
+  /** For how long its event loop has stood still without having announced that, of the time that it could have used. */
   readonly length: number;
   /** The same, including the time for which it had announced that it would stand still. */
   readonly whole: number;
