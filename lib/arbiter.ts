@@ -23,19 +23,24 @@ import { foreign, spec } from './worker/context.js';
 import { startByFirstCopy } from './worker/entry/other-copy.js';
 import { startInWorker } from './worker/entry/serve.js';
 
-/** Else it would become a master within a worker. */
+/**
+ * For a worker process that another copy of this library has begun. Without the refusal, the Arbiter would become a
+ * master within a worker.
+ */
 const FOREIGN =
   'this process is a worker of another copy, or version, of this library than the one that the script imports; start the master anew, and if a bundler has put one into the script, mark prefork external';
 
 /**
  * The master: it binds the sockets, keeps a number of worker processes alive, and knows nothing of clients.
  *
- * Constructing one has no effect but the check of the options; `start()` or `run()` begins. In a worker process of
- * the inline form, `start()` and `run()` of the Arbiter with the worker's name serve and never return; those of other
- * Arbiters resolve at once.
+ * The constructor only checks the options; `start()` or `run()` begins. In the inline form, the option `app` is the
+ * handler itself, not the name of a module, and each worker process runs the host's script again. In a worker,
+ * `start()` and `run()` of the Arbiter with the worker's name serve and never return; those of other Arbiters resolve
+ * at once.
  *
  * @typeParam App - the type of the handler.
- * @throws {@link ArbiterError} `ERR_INVALID_OPTION`, which names the option. `ERR_BUNDLED` where a bundler has put this library into a file of the application.
+ * @throws {@link ArbiterError} `ERR_INVALID_OPTION`, which names the option. `ERR_BUNDLED` where a bundler has put this
+ * library into a file of the application.
  */
 export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   /** Whether this process is a worker of some Arbiter. */
@@ -58,7 +63,10 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     this.#master = new Master(this.#options, this.#notifier, this.#control());
   }
 
-  /** What opens the control; undefined where there is none. */
+  /**
+   * Returns the function that opens the control, the HTTP server of the option `control`; undefined where that is
+   * `false`.
+   */
   #control(): Attend | undefined {
     const { control } = this.#options;
     if (control === false) return undefined;
@@ -77,15 +85,15 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     return this.#master.addresses;
   }
 
-  /** The living workers, oldest first; those that drain are among them. */
+  /** The living workers, oldest first, including those that are draining. */
   get workers(): readonly WorkerInfo[] {
     return this.#master.crew?.infos() ?? [];
   }
 
   /**
-   * Binds, spawns, and resolves when all workers are ready. Rejects when an address cannot be bound (`ERR_BIND`) or a
-   * worker fails to boot (`ERR_APP_LOAD`, `ERR_WORKER_BOOT`, `ERR_BOOT_TIMEOUT`); then nothing is left behind.
-   * `ERR_STATE` when it was started before, or is stopped meanwhile.
+   * Binds the addresses, spawns the workers, and resolves when all of them are ready. Rejects when an address cannot be
+   * bound (`ERR_BIND`) or a worker fails to boot (`ERR_APP_LOAD`, `ERR_WORKER_BOOT`, `ERR_BOOT_TIMEOUT`); then nothing
+   * is left behind. Rejects with `ERR_STATE` when the Arbiter was started before, or is stopped meanwhile.
    */
   async start(): Promise<void> {
     if (spec) return startInWorker(this.#options);
@@ -93,7 +101,10 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     await this.#master.start();
   }
 
-  /** `start()`, then resolves when the arbiter has stopped, by a signal or `stop()`; also when that happens while it starts. */
+  /**
+   * Calls `start()`, and resolves when the Arbiter has stopped, by a signal or by `stop()`, even if that happens while
+   * it starts.
+   */
   async run(): Promise<void> {
     if (spec) return startInWorker(this.#options);
     if (foreign) return this.#startByFirst('run');
@@ -107,11 +118,12 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * Ends the workers and undoes `start()`; resolves when that is done. Graceful: each request in flight may end within
-   * `gracefulTimeout`. Not graceful: workers exit at once. May be called at any time and again, also to hurry up.
+   * Ends the workers and undoes `start()`; resolves when that is done. A graceful stop gives each request in flight up
+   * to `gracefulTimeout` to finish; otherwise, workers exit at once. May be called at any time, and again: `graceful:
+   * false` hurries up a graceful stop that is under way.
    */
   async stop(options: { readonly graceful?: boolean | undefined } = {}): Promise<void> {
-    // As the listener of a signal, it gets the name of that.
+    // As a listener of a signal, `stop` is called with the signal's name.
     const given: { readonly graceful?: boolean | undefined } = typeof options === 'string' ? {} : options;
     const { graceful = true } = named(given, 'stop()', ['graceful']);
     const stage = boolean(graceful, 'graceful of stop()') ? 'drain' : 'quit';
@@ -119,22 +131,25 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * Changes the number of workers, 1 to 4096; resolves when that many are ready and the rest are gone. Those that serve
-   * nobody go first, then the oldest. It waits for as long as workers cannot boot: they are tried again, and `'degraded'` says so. Rejects with `ERR_STATE` unless it
-   * runs, or when another change overtakes this one, or a stop.
+   * Changes the number of workers, 1 to 4096; resolves when that many are ready and the others are gone. Workers that
+   * are not ready go first, then the oldest. While workers cannot boot, the call keeps waiting: they are tried again,
+   * and the event `'degraded'` tells of it. Rejects with `ERR_STATE` unless the Arbiter runs, or when a stop or another
+   * change of the number overtakes this one.
    */
   async scale(workers: number): Promise<void> {
     await this.#master.scale(integer(1, MOST_WORKERS)(workers, 'workers of scale()'));
   }
 
   /**
-   * Replaces all workers by a new generation, which loads everything anew: the application, the host's script in the inline form,
-   * certificates, and the working directory with its links. New workers are started beside the old ones, `surge` at a time; once
-   * they have been ready for a second, the old ones of their slots finish their requests and end. Resolves when the last
-   * old one is gone. Called during a reload, it waits for that one and begins another. Gunicorn: HUP.
+   * Replaces all workers by a new generation, which loads everything anew: the application, the host's script in the
+   * inline form, certificates, and the working directory with its symbolic links. New workers are started beside the
+   * old ones, `surge` at a time. Once they have been ready for a second, the old workers of the same slots finish their
+   * requests and end. Resolves when the last old worker is gone. A call during a reload waits for that reload and
+   * begins another one. Gunicorn: HUP.
    *
-   * When a new worker fails before that second is over, all new ones end, the old generation serves on, and it rejects with
-   * `ERR_RELOAD_FAILED`, the cause being how the worker failed. `ERR_STATE` unless the arbiter runs, or when it is stopped meanwhile.
+   * When a new worker fails before that second is over, all new workers end and the old generation goes on serving. The
+   * call then rejects with `ERR_RELOAD_FAILED`, whose `cause` is the failure of that worker. Rejects with `ERR_STATE`
+   * unless the Arbiter runs, or when it is stopped meanwhile.
    */
   async reload(): Promise<ReloadResult> {
     if (spec) throw refusal('reload', 'this process is a worker');
@@ -142,22 +157,30 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * Replaces the worker of one slot, as with `maxRequests`: another one is ready before it drains. Resolves when it is gone. Rejects
-   * with `ERR_WORKER_BOOT` when the other one fails: then it serves on. `ERR_STATE` unless the arbiter runs and that slot has a ready worker, or
-   * when it is stopped meanwhile. Others that are due, and a change of scale, come first; a reload does the same. Slots that fail again and again
-   * (`'degraded'`) are not waited for: it is tried, and serves on if the other one fails too.
+   * Replaces the worker of one slot, as `maxRequests` does: a substitute gets ready before the worker drains. Resolves
+   * when the old worker is gone. Rejects with `ERR_WORKER_BOOT` when the substitute fails; the old worker then goes on
+   * serving. Rejects with `ERR_STATE` unless the Arbiter runs and the slot has a ready worker, or when the Arbiter is
+   * stopped meanwhile.
+   *
+   * Other workers that are due to be recycled, and a change of the number of workers, come first. A reload that comes
+   * first replaces this worker too. The call does not wait for slots whose workers fail again and again (`'degraded'`):
+   * the substitute is tried all the same.
    */
   async restart(id: number): Promise<void> {
     await this.#master.restart(integer(1)(id, 'id of restart()'));
   }
 
   /**
-   * Starts the command of this process once more, with the listening sockets of all its Arbiters but those that stop; resolves with the pid of the new process
-   * when all of these are served there too. From then on both serve, until one is told to stop: this one, whose work is
-   * done then, or the new one, if it is not liked. The new process has the host's own script loaded anew, and node itself. Gunicorn: USR2.
+   * Starts the command of this process once more, and hands the new process the listening sockets of all Arbiters of
+   * this process, except those that are stopping. Resolves with the pid of the new process when it serves for all these
+   * Arbiters. From then on both processes serve, until one of them is told to stop: this one to complete the upgrade,
+   * or the new one to take it back. The new process loads the host's own script, and node itself, anew. Gunicorn: USR2.
    *
-   * Rejects with `ERR_UPGRADE_FAILED` when the new process ends, or does not get so far within `bootTimeout`, the longest of all, and half a
-   * minute; then nothing has changed. Also when an Arbiter of this process is told to stop meanwhile. `ERR_STATE` unless the arbiter runs, while another one starts, while there is a process from an upgrade before, or where one is under way that began before this Arbiter was started.
+   * Rejects with `ERR_UPGRADE_FAILED` when the new process ends before that, or takes longer than the longest
+   * `bootTimeout` of these Arbiters plus 30 seconds (no limit where one `bootTimeout` is 0); then nothing has changed.
+   * Also when one of these Arbiters is told to stop meanwhile. Rejects with `ERR_STATE` unless the Arbiter runs; while
+   * another Arbiter of this process starts; while the other process of an earlier upgrade still runs; and during an
+   * upgrade that began before this Arbiter was started.
    */
   async upgrade(): Promise<{ readonly pid: number }> {
     if (spec) throw refusal('upgrade', 'this process is a worker');
@@ -165,13 +188,18 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * Sends a message to the application in the worker of a slot: any JSON, below 1 MB. Its listeners, `worker.on('message')`, are called in the
-   * order of the calls, once; in a worker with threads those of each thread, or of the one that is named. Resolves when they have been called.
-   * While a slot changes hands, it is the worker that serves that gets it, and one that boots if there is no other: when it is up.
+   * Sends a message to the application in the worker of a slot: any JSON, below 1 MB. The listeners there,
+   * `worker.on('message')`, are called once for each message, in the order of the calls of `send()`. In a worker with
+   * threads, these are the listeners of every thread, or of the one thread that `options` names. Resolves when they
+   * have been called. While a slot has two workers, the one that serves gets the message. A worker that is booting gets
+   * it only if there is no other, once it is up.
    *
-   * Rejects with `ERR_MESSAGE_LOST` when the slot is empty, nobody listens, or the worker, or a thread that was to hear it, ends before it has said so;
-   * {@link ArbiterError.mayBeHeard} is whether it may have been heard then. `ERR_MESSAGE_ROOM`: too much is under way to this worker, 65,536 messages or
-   * 16 Mi characters of JSON. `ERR_STATE` before the start, and when it has stopped: while it stops, workers that have not been told to end hear. A `TypeError` or `RangeError` for what JSON, or its length, is against.
+   * Rejects with `ERR_MESSAGE_LOST` when the slot is empty, when nobody listens, or when the worker, or a thread that
+   * was to hear the message, ends before it has confirmed it; {@link ArbiterError.mayBeHeard} then says whether it may
+   * have been heard. Rejects with `ERR_MESSAGE_ROOM` when too much is under way to this worker: 65,536 messages or 16
+   * Mi characters of JSON. Rejects with `ERR_STATE` before the start, after the stop and in a worker; during the stop,
+   * workers that have not been told to end still get messages. Rejects with a `TypeError` for what JSON cannot hold,
+   * and with a `RangeError` for a message that is too long.
    *
    * @param id - the slot, from 1.
    */
@@ -180,8 +208,9 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * The same to all workers that have not been told to end, of whatever generation, and to {@link ArbiterOptions.spares}: those that boot get it when they are
-   * up, since they may have loaded what it makes invalid. Resolves with what has become of it, when that is known of each.
+   * Sends a message, as `send()` does, to all workers that have not been told to end, of every generation, and to
+   * {@link ArbiterOptions.spares}. Workers that are booting get it once they are up, since they may have loaded what
+   * the message makes invalid. Resolves with what became of the message, once that is known of each worker.
    */
   async broadcast(message: unknown): Promise<BroadcastResult> {
     return this.#post('broadcast').broadcast(message);
@@ -195,9 +224,10 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * All that `stats()` says, as the text that Prometheus reads (version 0.0.4, `Content-Type: text/plain; version=0.0.4`), in seconds and bytes,
-   * each with the label `name`; and the metrics of the workers' own registries, see {@link OwnWorker.metrics}. A worker that has some is asked for them first; one
-   * that does not answer within 250 ms is known by its last ones. Rejects with `ERR_STATE` in a worker.
+   * All that `stats()` says, as the text that Prometheus reads (version 0.0.4, `Content-Type: text/plain;
+   * version=0.0.4`), in seconds and bytes, each metric with the label `name`; and the metrics of the workers' own
+   * registries, see {@link OwnWorker.metrics}. Workers that have such metrics are asked for them first; of a worker
+   * that does not answer within 250 ms, the last known ones are used. Rejects with `ERR_STATE` in a worker.
    */
   async metrics(): Promise<string> {
     if (spec) throw refusal('metrics', 'this process is a worker');
@@ -210,10 +240,11 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * What each worker, and each thread of one, is doing at this moment: JavaScript, with the stack; native code, with what the kernel says of the thread; or
-   * waiting, with the kinds of resources. Also those that boot, drain or hang. It resolves within about two seconds: of a worker that has not answered by
-   * then, `doing` is absent. To take a stack holds its thread for some milliseconds; one whose event loop turns is not held.
-   * `ERR_STATE` in a worker.
+   * What each worker, and each of its threads, is doing at this moment: running JavaScript, with the stack; running
+   * native code, with what the kernel says of the thread; or waiting, with the kinds of resources it waits for. Workers
+   * that boot, drain or hang are included. Resolves within about two seconds; `doing` is absent for a worker that has
+   * not answered by then. Taking a stack holds the thread for some milliseconds; a thread whose event loop turns is not
+   * held. Rejects with `ERR_STATE` in a worker.
    */
   async stacks(): Promise<readonly WorkerStack[]> {
     if (spec) throw refusal('stacks', 'this process is a worker');
@@ -221,8 +252,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
   }
 
   /**
-   * Calls the listeners of an event, each by itself: what one throws, or rejects with if it is async, is told by an `error`, `ERR_LISTENER`, and the
-   * others are called.
+   * Calls the listeners of an event, each independently of the others. When a listener throws, or is async and rejects,
+   * the event `error` reports that with `ERR_LISTENER`, and the other listeners are still called.
    */
   override emit<E extends keyof ArbiterEvents>(event: E, ...args: ArbiterEvents[E]): boolean {
     return callListeners(this, event, args, this.#notifier.failed);
