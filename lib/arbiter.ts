@@ -119,8 +119,8 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   /**
    * Ends the workers and undoes `start()`; resolves when that is done. A graceful stop gives each request in flight up
-   * to `gracefulTimeout` to finish; otherwise, workers exit at once. May be called at any time, and again: `graceful:
-   * false` hurries up a graceful stop that is under way.
+   * to `gracefulTimeout` to finish; otherwise, workers exit at once. May be called at any time, and again:
+   * `stop({ graceful: false })` hurries up a graceful stop that is under way.
    */
   async stop(options: { readonly graceful?: boolean | undefined } = {}): Promise<void> {
     // As a listener of a signal, `stop` is called with the signal's name.

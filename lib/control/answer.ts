@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http';
 
-/** What is answered. A string is sent as it is, anything else as JSON. */
+/** An answer of the control. A string is sent as it is, anything else as JSON. */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** On every answer: nobody keeps it, guesses its type, shows it in a frame, or runs what may be in it. */
+/**
+ * Headers of every answer: a browser must not store it, guess its type, show it in a frame, or run what may be in it.
+ */
 export const GUARDED: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

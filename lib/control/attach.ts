@@ -1,4 +1,7 @@
-/* Ties the control to its Arbiter. It is loaded when somebody wants one, with the rest of this folder, which imports nothing of the library but types. */
+/*
+ * Connects the control, the HTTP server of the option `control`, to its Arbiter. This file is loaded only where that
+ * option is set. The rest of this folder is loaded with it, and imports nothing of the library but types.
+ */
 import { ArbiterError } from '../errors.js';
 import { jsonLine } from '../log/lines.js';
 import { asTrouble } from '../master/common/trouble.js';
@@ -46,17 +49,23 @@ export async function openControlOf(
   };
 }
 
-/** An error as data. Where in this library one was made tells nobody anything; its cause does. */
+/**
+ * An error as plain data. The stack of an {@link ArbiterError} is left out, since where in this library it was made
+ * tells nobody anything; its cause does.
+ */
 function describe(thrown: unknown): object {
   const { stack, cause, ...said } = serializeError(thrown);
   if (!(thrown instanceof ArbiterError)) return { ...said, ...(stack && { stack }), ...(cause && { cause }) };
   return { ...said, ...(cause && { cause: describe(thrown.cause) }) };
 }
 
-/** A line that is longer is told without its details. Characters. */
+/** A longer line is passed on without its details. Characters. */
 const LONGEST_LINE = 16_384;
 
-/** What happens is told as the log tells it, whatever is logged. */
+/**
+ * Where the control has its Arbiter and its events from. Each event becomes the line that the log has for it, whether
+ * or not the host logs it.
+ */
 function sourceOf(arbiter: Controlled, { observe }: Notifier, { name }: ResolvedOptions): Source {
   return {
     arbiter,

@@ -1,17 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { problem, send } from './answer.js';
 
-/** Nothing that is told here has a body. Who sends one by habit, an empty form or `{}`, is not turned away. Bytes. */
+/**
+ * The largest body that is accepted. No request to the control needs one, but some clients send an empty form or `{}`
+ * by habit. Bytes.
+ */
 const MOST = 4_096;
-/** How long a client that still sends has to read why it is refused. Milliseconds. */
+/** How long a client that is still sending has to read why it is refused. Milliseconds. */
 const FAREWELL = 1_000;
 
-/** Whether a request that asks first may send its body. */
+/**
+ * Whether the body that a request announces is small enough. A client that sends `Expect: 100-continue` may send its
+ * body only then.
+ */
 export function takesBody({ headers }: IncomingMessage): boolean {
   return Number(headers['content-length'] ?? 0) <= MOST;
 }
 
-/** Resolves with whether the request is complete; else it has been answered, and its connection ends. */
+/**
+ * Reads the body and throws it away. Resolves with true when the request is complete, else with false: then it has been
+ * answered and its connection ends, or its client has gone.
+ */
 export function readBody(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
   if (!takesBody(request)) {
     refuse(request, response);
@@ -33,12 +42,13 @@ export function readBody(request: IncomingMessage, response: ServerResponse): Pr
 
 function refuse(request: IncomingMessage, response: ServerResponse): void {
   const { socket } = request;
-  // Node would destroy it at once, and the reset that follows may overtake the answer.
+  // Node calls this after the answer. Its own version would destroy the socket at once, and the reset that follows may
+  // overtake the answer.
   socket.destroySoon = () => {
     socket.end();
     setTimeout(() => socket.destroy(), FAREWELL).unref();
   };
-  // Or read the rest, to throw it away.
+  // Nor may Node read the rest of the body, which it does to throw it away.
   request._read = () => undefined;
   socket.pause();
   send(response, problem(413, `nothing here takes more than ${MOST} bytes`, {}, { Connection: 'close' }));

@@ -1,11 +1,12 @@
 /*
- * From outside: a small server of the master's own, through which people, probes and the command ask how it is and tell it what to do. It has
- * nothing but what any host has: the methods of the Arbiter, and its events.
+ * The control is a small HTTP server of the master's own. Through it, people, probes and `prefork ctl` ask how the
+ * service is and tell the master what to do. It uses nothing but what any host has: the methods of the Arbiter, and its
+ * events.
  */
 import type { ArbiterStats } from '../master/scoreboard/stats.js';
 import type { ReloadResult } from '../master/tell/events.js';
 
-/** What of an Arbiter is asked for and told. */
+/** What the control uses of an Arbiter. */
 export interface Controlled {
   readonly state: string;
   stats(): ArbiterStats;
@@ -18,7 +19,7 @@ export interface Controlled {
   stacks(): Promise<unknown>;
 }
 
-/** Something that has happened, as the log tells it. */
+/** An event of the Arbiter, as the log tells it. */
 export interface Happening {
   readonly event: string;
   readonly level: string;
@@ -26,10 +27,10 @@ export interface Happening {
   readonly line: string;
 }
 
-/** Where the control has all that it needs from. */
+/** All that the control needs from the master. */
 export interface Source {
   readonly arbiter: Controlled;
-  /** Calls back with all that happens from now on. */
+  /** Calls back with each event from now on. */
   observe(observer: (happening: Happening) => void): void;
   /** An error as plain data. */
   describe(thrown: unknown): object;

@@ -1,4 +1,4 @@
-/* What can be asked, and told, by path. */
+/* The paths of the control: what can be asked (GET) and what the master can be told to do (POST). */
 import { type Answer, problem } from './answer.js';
 import type { Source } from './controlled.js';
 import type { Feed } from './feed.js';
@@ -9,7 +9,10 @@ export interface Endpoint {
   readonly act: (query: URLSearchParams) => Answer | Promise<Answer>;
 }
 
-/** Of the errors that a method of the Arbiter rejects with: what was asked is wrong, or makes no sense now. Else it was tried, and has failed. */
+/**
+ * The status for an error of a method of the Arbiter, by its code: the request was wrong, or makes no sense now. Any
+ * other error is a 500: what was asked for was tried, and has failed.
+ */
 const STATUS: Readonly<Record<string, number>> = { ERR_INVALID_OPTION: 400, ERR_STATE: 409 };
 
 const PROMETHEUS = { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' };
@@ -33,7 +36,7 @@ export function endpoints(source: Source, feed: Feed): ReadonlyMap<string, Endpo
     };
 
   return new Map<string, Endpoint>([
-    // That it answers says that the loop turns.
+    // An answer, whatever it is, shows that the event loop of the master turns.
     ['/livez', ask(() => ok({ live: true, state: arbiter.state, pid: process.pid }))],
     [
       '/readyz',
@@ -62,7 +65,7 @@ export function endpoints(source: Source, feed: Feed): ReadonlyMap<string, Endpo
         const graceful = query.get('graceful') ?? 'true';
         if (graceful !== 'true' && graceful !== 'false')
           return problem(400, wrong(query, 'graceful', 'true or false, ?graceful=false'));
-        // The answer could not be sent when it is done: this server ends with it.
+        // Begun after the answer, and not awaited: the stop closes this server.
         setImmediate(() => void arbiter.stop({ graceful: graceful === 'true' }));
         return { status: 202, body: { stopping: true, graceful: graceful === 'true' } };
       }),
@@ -83,7 +86,7 @@ function ok(body: unknown): Answer {
   return { status: 200, body };
 }
 
-/** A number of things, from 1. */
+/** A parameter that is a whole number from 1; undefined if it is missing or anything else. */
 function number(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name) ?? '';
   return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : undefined;

@@ -1,13 +1,18 @@
-/* What happens, told at once to those who listen, and kept for those who come later. */
+/*
+ * The events of the Arbiter: sent at once to the clients that listen at `/events`, and kept for those that come later.
+ */
 import type { ServerResponse } from 'node:http';
 import { GUARDED } from './answer.js';
 import type { Source } from './controlled.js';
 
-/** How often the figures are sent, while somebody listens. Milliseconds. */
+/** How often the figures of `stats()` are sent while a client listens. Milliseconds. */
 const INTERVAL = 1_000;
-/** Of errors, of warnings, and of the rest, so many are kept each: a worker may tell of 300 slow requests a minute, and no crash is lost behind them. */
+/**
+ * How many errors, how many warnings, and how many other lines are kept. Each kind has its own room, so that no crash
+ * is lost among warnings: a worker may report 300 slow requests a minute.
+ */
 const KEPT = 50;
-/** Bytes that wait for a client to read them: more than all that is kept. With more, it is cut, and may come again. */
+/** How much may wait for a client to read it. A client with more is disconnected, and may come again. Bytes. */
 const BACKLOG = 2 * 1024 * 1024;
 const MOST_CLIENTS = 16;
 
@@ -16,7 +21,10 @@ interface Kept {
   readonly number: number;
 }
 
-/** Server-sent events: `stats` each second, and `happened` for each line that the log would have. */
+/**
+ * Server-sent events: `history` for a client that comes, `stats` each second, `happened` for each line that the log
+ * would have, and `bye` at the end.
+ */
 export class Feed {
   readonly #source: Source;
   readonly #clients = new Set<ServerResponse>();
@@ -44,12 +52,12 @@ export class Feed {
     return all.sort((a, b) => a.number - b.number).map(({ line }) => line);
   }
 
-  /** Whether there is no room for another one that listens. */
+  /** Whether there is no room for another client. */
   get full(): boolean {
     return this.#clients.size >= MOST_CLIENTS;
   }
 
-  /** Sends what has happened, and goes on. */
+  /** Sends a client what is kept, and from then on each event as it happens. */
   follow(response: ServerResponse): void {
     response.writeHead(200, { ...GUARDED, 'Content-Type': 'text/event-stream' });
     this.#clients.add(response);
@@ -87,7 +95,7 @@ export class Feed {
   }
 }
 
-/** JSON has no line breaks. */
+/** One server-sent event. The data must be on one line: `JSON.stringify()` writes no line breaks. */
 function event(name: string, data: string): string {
   return `event: ${name}\ndata: ${data}\n\n`;
 }

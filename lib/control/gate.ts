@@ -1,4 +1,7 @@
-/* Who is let in. Whoever reaches the socket may be a browser that some page in it has sent: a file's mode and a loopback address keep no page out. */
+/*
+ * Decides which requests are let in. The client may be a browser that runs a page of another site: neither the mode of
+ * a socket file nor a loopback address keeps such a page out.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ControlAddress } from '../options/resolved.js';
@@ -10,12 +13,18 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Names that no page of another site can have, as a browser or a client of this machine sends them. */
+/**
+ * The hosts that are accepted, as a browser or a client of this machine sends them: no page of another site can have
+ * these names.
+ */
 const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::(?<port>\d{1,5}))?$/i;
 
-/** Judges each request, before anything of it is looked at. `port` is the one of a TCP address. */
+/** Judges each request before anything else of it is looked at. `port` returns the port of a TCP address. */
 export class Gate {
-  /** Of equal length, whatever comes. Undefined where the mode of the file is the guard. */
+  /**
+   * The digest of the token: digests have equal lengths, which `timingSafeEqual()` needs. Undefined for a Unix socket,
+   * where the mode of the file is the guard.
+   */
   readonly #token: Buffer | undefined;
   readonly #port: () => number | undefined;
 
@@ -24,18 +33,21 @@ export class Gate {
     this.#port = port;
   }
 
-  /** Undefined for who may ask. `host` is what it has asked, `open` what needs no token. */
+  /**
+   * Returns why a request is refused; undefined if it is let in. `host` is the host that it asks for, and `open` says
+   * that it needs no token.
+   */
   refuse(headers: IncomingHttpHeaders, host: string, open: boolean): Refusal | undefined {
     const { origin, 'sec-fetch-site': site } = headers;
     const found = LOOPBACK.exec(host);
     const port = this.#port();
-    // A page whose own name leads to this machine by now (DNS rebinding) sends that name.
+    // DNS rebinding: a page whose own name has been made to lead to this machine sends that name.
     if (!found || (port !== undefined && Number(found.groups?.['port'] ?? 80) !== port)) {
       return { status: 421, message: `the Host must be localhost, 127.0.0.1 or [::1]${port ? `, port ${port}` : ''}` };
     }
     if (origin !== undefined && origin.toLowerCase() !== `http://${host}`.toLowerCase())
       return { status: 403, message: 'a page of another site may not ask' };
-    // `none`: somebody has typed the address.
+    // `none`: the user has typed the address.
     if (site !== undefined && site !== 'same-origin' && site !== 'none')
       return { status: 403, message: 'a page of another site may not ask' };
     if (open || this.#token === undefined || this.#isRight(headers.authorization)) return undefined;

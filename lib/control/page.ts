@@ -4,7 +4,10 @@ import { type Answer, GUARDED } from './answer.js';
 
 let page: Answer | undefined;
 
-/** The page for humans: one file, which asks nobody but this server, and in which nothing runs but what is in it. */
+/**
+ * The page for humans, in one file. It may send requests to this server only, and no script or style runs in it but its
+ * own.
+ */
 export function readPage(): Answer {
   page ??= answerOf(readFileSync(new URL('page.html', import.meta.url), 'utf8'));
   return page;
@@ -17,7 +20,7 @@ function answerOf(html: string): Answer {
     `style-src ${hashes(html, 'style')}`,
     "connect-src 'self'",
     'img-src data:',
-    // No text can become markup, whoever has sent it.
+    // Text cannot become markup, whoever has sent it.
     "require-trusted-types-for 'script'; trusted-types 'none'",
   ].join('; ');
   return {
@@ -27,7 +30,7 @@ function answerOf(html: string): Answer {
   };
 }
 
-/** Of the elements of that name, as a policy names their content. */
+/** The hashes of the contents of all elements of that name, as a Content-Security-Policy lists them. */
 function hashes(html: string, element: string): string {
   const found = [...html.matchAll(new RegExp(`<${element}>(.*?)</${element}>`, 'gs'))];
   return found.map(([, text = '']) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`).join(' ');

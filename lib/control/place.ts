@@ -1,4 +1,4 @@
-/* Where the control listens, and what becomes of that place at an upgrade. */
+/* Where the control listens (its place), and how the next process takes that place over in an upgrade. */
 import { chmodSync, lstatSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -6,41 +6,51 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlAddress } from '../options/resolved.js';
 
-/** More than it holds: a Unix socket whose queue is full refuses at once. */
+/**
+ * Larger than the number of connections that the control holds: connecting to a Unix socket whose accept queue is full
+ * fails at once.
+ */
 const BACKLOG = 128;
 
-/** The process before this one, after an upgrade. */
+/** The process before this one in an upgrade, which has started this one. */
 export interface Predecessor {
+  /** Whether it is gone. */
   readonly alone: boolean;
-  /** Calls back once it has stopped, or died; at once if it has. */
+  /** Calls back once the predecessor has stopped or died; at once if it has already. */
   onAlone(act: () => void): void;
 }
 
 /** Where a server listens. */
 export interface Place {
-  /** Undefined while the process before this one has the port. */
+  /** Undefined while the predecessor still has the port. */
   readonly address: AddressInfo | string | undefined;
-  /** Removes the file. It throws where that cannot be done. */
+  /** Removes the file of a Unix socket. Throws where that cannot be done. */
   leave(): void;
 }
 
-/** As for an address in `bind`: which one is in use, and that it is tried again, so that a predecessor may finish. */
+/**
+ * What to do about an address that is in use, as for those in `bind`: it is tried again, so that the process that has
+ * it may finish.
+ */
 export interface Patience {
   readonly attempts: number;
   /** Milliseconds. */
   readonly interval: number;
-  /** Whether a living process has a socket for this path, also one on which nobody listens yet. */
+  /** Whether a living process has bound a socket to this path, even if it does not listen yet. */
   readonly isBound: (path: string) => boolean;
 }
 
 export interface PlaceEvents {
-  /** It listens there, or there by now. */
+  /** The server listens. Called again when it has moved to another address. */
   readonly onListening: (address: AddressInfo | string) => void;
-  /** It could not take over the place of the process before this one. */
+  /** The server could not take over the place of the predecessor. */
   readonly onFailure: (cause: unknown) => void;
 }
 
-/** Has a server listen. Rejects with the system's error. */
+/**
+ * Makes a server listen. Rejects with the system's error. While the predecessor lives, it has the place: a Unix socket
+ * then gets its second path and is renamed later, and a port is opened later.
+ */
 export async function takePlace(
   server: Server,
   address: ControlAddress,
@@ -63,7 +73,7 @@ export async function takePlace(
     return file;
   }
   const listen = async (): Promise<void> => {
-    // The process before this one may outlive the control, or end while this one does.
+    // When the predecessor has ended, this control may have been closed already, or be closed before it has the port.
     if (abort.aborted) return;
     await persist(() => openPort(server, address), patience, abort);
     if (abort.aborted) {
@@ -113,7 +123,10 @@ class File implements Place {
     return this.#path;
   }
 
-  /** The process before this one has ended: its name is free, or that of a dead socket. */
+  /**
+   * Moves the file to the path of the predecessor. That process has ended, so the path is free, or that of a dead
+   * socket.
+   */
   moveTo(path: string, onMoved: PlaceEvents['onListening'], onFailure: PlaceEvents['onFailure']): void {
     try {
       if (!this.#isOwn()) return;
@@ -126,7 +139,7 @@ class File implements Place {
   }
 
   leave(): void {
-    // By now it may be the successor's.
+    // The path may belong to the successor by now.
     if (this.#isOwn()) unlinkSync(this.#path);
   }
 
@@ -136,8 +149,9 @@ class File implements Place {
 }
 
 /**
- * It is bound in a folder that is nobody else's, gets its mode, and then its name: so there is no moment in which another user could connect, nor
- * a mask for the files of the whole process. libuv removes the name that it has bound when it closes a socket, which is never the path itself.
+ * Binds a socket in a temporary folder that is closed to other users, sets its mode there, and renames it to its path.
+ * So there is no moment in which another user could connect, and no umask, which would hold for all files of the
+ * process. libuv removes the name that it has bound when it closes a socket; that is never the path itself.
  */
 async function openFile(server: Server, path: string, mode: number): Promise<File> {
   const workshop = mkdtempSync(join(dirname(path), '.c'));
@@ -156,11 +170,11 @@ async function openFile(server: Server, path: string, mode: number): Promise<Fil
   }
 }
 
-/** What a killed master has left may be replaced; anything else stays where it is. */
+/** Throws unless the path is free. The socket that a killed master has left may be replaced; anything else stays. */
 async function refuseTaken(path: string, isBound: Patience['isBound']): Promise<void> {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) {
-    // Says ENOENT, and not what the making of a folder in it would.
+    // If the folder is missing, this error names it. The error of `mkdtempSync()` would name the temporary folder.
     statSync(dirname(path));
     return;
   }
@@ -168,12 +182,12 @@ async function refuseTaken(path: string, isBound: Patience['isBound']): Promise<
   const code = await probe(path);
   const bound = code === 'ECONNREFUSED' && isBound(path);
   if ((code === 'ECONNREFUSED' && !bound) || code === 'ENOENT') return;
-  // EAGAIN: somebody listens, and the queue is full.
+  // EAGAIN: a process listens there, and its accept queue is full.
   const inUse = code === undefined || code === 'EAGAIN' || bound;
   throw Object.assign(new Error(`${path}: ${code ?? 'in use'}`), { code: inUse ? 'EADDRINUSE' : code });
 }
 
-/** Undefined when somebody accepts there, else the code of the refusal. */
+/** Tries to connect. Resolves with undefined when a process listens there, else with the code of the error. */
 function probe(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const client = connect(path);

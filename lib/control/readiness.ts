@@ -1,16 +1,19 @@
 import type { ArbiterStats } from '../master/scoreboard/stats.js';
 
-/** Whether new clients are welcome, and what speaks against that, or will if it goes on. */
+/** The answer of `/readyz`: whether new clients are welcome, and what is wrong. */
 export interface Readiness {
   readonly ready: boolean;
   readonly state: string;
   readonly workers: { readonly ready: number; readonly target: number };
   readonly generation: number;
-  /** For humans. Also of one that is ready. */
+  /** For humans. Not empty for a ready service either, if something less serious is wrong. */
   readonly reasons: readonly string[];
 }
 
-/** False before all workers have been ready, as soon as a stop begins, while clients are held, and while no worker serves. */
+/**
+ * A service is ready when its state is up (running or reloading), it is not held, and at least one worker is ready. So
+ * it is not ready before all workers have been ready once, nor from the moment a stop begins.
+ */
 export function readiness(stats: ArbiterStats): Readiness {
   const { state, target, generation, held, degraded, failing, workers } = stats;
   const serving = workers.filter((worker) => worker.state === 'ready').length;

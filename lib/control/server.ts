@@ -1,4 +1,4 @@
-/* The server of the control. It is the master's own, and holds few connections, each for a short time. */
+/* The HTTP server of the control. It runs in the process of the master, and holds few connections. */
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ControlAddress } from '../options/resolved.js';
@@ -21,11 +21,11 @@ export interface Surroundings extends PlaceEvents {
 export interface Control {
   /** Removes the file of a Unix socket; for an exit without `close()`. */
   readonly leave: () => void;
-  /** Cuts who still asks, and gives the place up. */
+  /** Gives the place up and closes the server. Requests in flight have a moment to get their answers. */
   close(): Promise<void>;
 }
 
-/** All that a client of it needs is small, and comes at once, its body too. Bytes, milliseconds. */
+/** Requests to the control are small, and come at once, with their bodies. Bytes, milliseconds. */
 const LIMITS = {
   maxHeaderSize: 8_192,
   headersTimeout: 5_000,
@@ -34,12 +34,12 @@ const LIMITS = {
   connectionsCheckingInterval: 1_000,
 } as const;
 const MOST_CONNECTIONS = 64;
-/** With a refusal: nobody reads the body that may follow. */
+/** For a refusal: nobody reads the body that may follow. */
 const CLOSE = { Connection: 'close' };
-/** How long those who are being answered have, when it ends. Milliseconds. */
+/** How long requests in flight have to be answered when the server is closed. Milliseconds. */
 const LAST_ANSWERS = 500;
 
-/** Opens it; rejects with the system's error, and has left nothing then. */
+/** Opens the control. Rejects with the system's error, and then leaves nothing behind. */
 export async function openControl(
   address: ControlAddress,
   { source, predecessor, patience, ...events }: Surroundings,
@@ -84,7 +84,7 @@ export async function openControl(
     if (takesBody(request)) response.writeContinue();
     serve(request, response);
   });
-  // Without a listener, Node closes its connection without a word.
+  // CONNECT: without this listener, Node would close the connection without an answer.
   server.on('connect', (request, socket) => {
     socket.on('error', () => undefined);
     const response = new ServerResponse(request);
@@ -92,25 +92,26 @@ export async function openControl(
     response.once('finish', () => (socket as Socket).destroySoon());
     serve(request, response);
   });
-  // Of a connection that could not be accepted, its client learns by itself.
+  // An error here is a connection that could not be accepted. Its client learns of that by itself.
   server.on('error', () => undefined);
   const end = new AbortController();
   const stop = (): void => end.abort();
   abort.addEventListener('abort', stop);
-  // It may have been before anybody listened.
+  // The signal may have been aborted before the listener was there.
   if (abort.aborted) stop();
   const place = await takePlace(server, address, predecessor, events, patience, end.signal).catch((error) => {
     feed.close();
     throw error;
   });
-  // The master lives as long as it has work; nobody who asks how it is keeps it alive.
+  // The master lives as long as it has work. The control must not keep it alive.
   server.unref();
   return {
     leave() {
       try {
         place.leave();
       } catch {
-        // Nobody is left who could be told. The next one to bind it replaces it.
+        // The process is about to exit, and nobody is left who could be told. The next process to bind this path
+        // replaces the file.
       }
     },
     async close() {
@@ -130,7 +131,7 @@ function refuseMethod(response: ServerResponse, method: string, allow: string): 
   send(response, problem(405, `expected ${allow}, got ${method}`, {}, { ...CLOSE, Allow: allow }));
 }
 
-/** Resolves when it has: those who are being answered have a moment for it. */
+/** Closes the server. Requests in flight have a moment to get their answers; then their connections are cut. */
 function closed(server: ReturnType<typeof createServer>): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS);

@@ -1,15 +1,18 @@
-/* The page's elements. What is shown may come from a client of the application, so it is text, never markup. */
+/*
+ * Helpers for the elements of the page. What is shown may come from a client of the application, so it is text, never
+ * markup.
+ */
 
 export const byId = (id) => document.getElementById(id);
 
-/** An element with properties, and what is in it. */
+/** Makes an element with these properties and children. */
 export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
   return made;
 }
 
-/** Writes only what has changed: most of it has not, and a screen reader would begin again. */
+/** Writes only a text that has changed. Most have not, and a screen reader would begin again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -22,7 +25,7 @@ export function setAttribute(node, name, value) {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** A time for a narrow place. Milliseconds. */
+/** A duration as a short text, such as `3 h 20 min`. Milliseconds. */
 export function span(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   const [minutes, hours, days] = [60, 3600, 86400].map((size) => Math.floor(seconds / size));
@@ -31,7 +34,7 @@ export function span(milliseconds) {
   return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-/** A short one, with tenths. */
+/** A short duration as a text, with tenths of a second. Milliseconds. */
 export function age(milliseconds) {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }

@@ -1,8 +1,8 @@
-/* What the page asks of its server, and of nobody else. */
+/* All requests of the page. They go to its own server and to no other. */
 
 const KEY = 'prefork-token';
 
-/** A token may come behind the #, which no browser sends; it is taken out of the address at once. */
+/** The address may have the token behind its #, which browsers do not send. It is removed from the address at once. */
 function takeToken() {
   const given = new URLSearchParams(location.hash.slice(1)).get('token');
   if (given === null) return;
@@ -18,7 +18,7 @@ function headers() {
   return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
-/** Tells the master something. Rejects with what it says against it. */
+/** Tells the master to do something. Rejects with the error that it answers, and the causes of that. */
 export async function tell(path) {
   const response = await fetch(path, { method: 'POST', headers: headers() });
   const body = await response.json();
@@ -31,7 +31,10 @@ export async function tell(path) {
 /** How long to wait before the next attempt to listen. Milliseconds. */
 const AGAIN = 1000;
 
-/** Calls back with each event, for as long as the page is open. `onLink` is told whether it hears, and of a missing token. */
+/**
+ * Calls `onEvent` with each event for as long as the page is open. `onLink` gets the state of the connection: `live`,
+ * `lost`, or `locked` where the token is missing or wrong.
+ */
 export async function listen(onEvent, onLink) {
   for (;;) {
     try {
@@ -44,7 +47,7 @@ export async function listen(onEvent, onLink) {
       onLink('live');
       await read(response.body.pipeThrough(new TextDecoderStream()).getReader(), onEvent);
     } catch {
-      // It has ended, or another one takes its place.
+      // The master has ended, or another process takes its place.
     }
     onLink('lost');
     await new Promise((resolve) => setTimeout(resolve, AGAIN));

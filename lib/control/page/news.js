@@ -1,14 +1,14 @@
 /* What has happened: the lines of the log, with the stacks that belong to them. */
 import { byId, element } from './element.js';
 
-/** As many of errors, of warnings and of the rest as the server keeps. */
+/** How many errors, how many warnings, and how many other lines are kept: as many as the server keeps. */
 const MOST = 50;
 const BAD = new Set(['warn', 'error']);
 
 const [list, none, all] = ['lines', 'none', 'all'].map(byId);
 let lines = [];
 
-/** All of them anew; those that are open stay so. */
+/** Replaces all lines. Those whose details are open stay open. */
 export function setNews(history) {
   const known = new Map(lines.map((line) => [JSON.stringify(line.record), line]));
   lines = history.map((record) => known.get(JSON.stringify(record)) ?? { record });
@@ -19,7 +19,7 @@ export function addNews(record) {
   lines.push({ record });
   const kind = kindOf(record);
   const alike = lines.filter((line) => kindOf(line.record) === kind);
-  // Slow requests may come by hundreds, and no crash is lost behind them.
+  // Slow requests may come by the hundred. Each kind has its own room, so that no crash is lost among them.
   if (alike.length > MOST) lines.splice(lines.indexOf(alike[0]), 1);
   draw();
 }
@@ -67,7 +67,7 @@ function detailsOf({ stack, err, kernel, pending, request, stacks }) {
     parts.push(`${request.method} ${request.url}${request.remoteAddress ? ` from ${request.remoteAddress}` : ''}`);
   if (stack) parts.push(stack);
   for (let error = err; error; error = error.cause) {
-    // Where in the library one of its own was made tells nobody anything.
+    // Where in the library an error of its own was made tells nobody anything.
     const own = error.name === 'ArbiterError' ? undefined : error.stack;
     parts.push(`${error === err ? '' : 'caused by: '}${own ?? `${error.name}: ${error.message}`}`);
   }

@@ -1,10 +1,13 @@
-/* The page of the control: draws what the master says each second, and has it do what somebody confirms. */
+/*
+ * The page of the control. It draws the figures that the master sends each second, and has the master do what the user
+ * confirms.
+ */
 import { age, byId, count, element, megabytes, setAttribute, setClass, setText, span } from './element.js';
 import { keepToken, listen, tell } from './net.js';
 import { addNews, setNews } from './news.js';
 import { drawWorkers } from './workers.js';
 
-/** Over so many seconds a rate is counted, and so many are in the curve. */
+/** Over how many seconds a rate is counted, and how many seconds the curve shows. */
 const RATE = 3;
 const CURVE = 60;
 
@@ -86,7 +89,7 @@ function ratesOf() {
   return { rate: Math.max(0, last.requests - first.requests) / seconds, rates: new Map(entries) };
 }
 
-/** Within which of the bounds so great a share of the last seconds' requests had their answers. */
+/** Within what time this share of the last seconds' requests was answered, as a text: a bound of the histogram. */
 function within(share) {
   const [first, last] = [looks[0].times, looks.at(-1).times];
   const counts = last.counts.map((each, index) => Math.max(0, each - (first.counts[index] ?? 0)));
@@ -135,7 +138,7 @@ function drawFigures({ workers, totals, queues, target }, rate) {
   path.setAttribute('d', `M${61 - curve.length} 30${points.join('')}L60 30Z`);
 }
 
-/** Who has how many slots, while there are two. */
+/** Draws how many workers each generation has, while there are two generations or a reload is under way. */
 function drawGenerations({ workers, state }) {
   const counts = new Map();
   for (const worker of workers) {
@@ -159,7 +162,7 @@ function drawGenerations({ workers, state }) {
   for (const gone of known.values()) gone.remove();
 }
 
-/** What is wrong stays on the page; what has changed is also said once. */
+/** What is wrong stays on the page. What has changed is also said once, to screen readers. */
 function announce({ state, held, degraded, failing, workers, target }) {
   const ready = workers.filter((worker) => worker.state === 'ready').length;
   const reasons = [
@@ -175,7 +178,7 @@ function announce({ state, held, degraded, failing, workers, target }) {
     list.replaceChildren(...reasons.map((textContent) => element('li', { textContent })));
   list.hidden = reasons.length === 0;
   const saying = [state, ...reasons].join('. ');
-  // Not where the outcome of an order is, which would be gone at once.
+  // Not in the element with the outcome of an order, which would be overwritten at once.
   if (saying !== lastSaid && lastSaid !== '') setText(byId('heard'), saying);
   lastSaid = saying;
 }
@@ -185,7 +188,7 @@ function say(text, isBad = false) {
   setClass(byId('said'), 'bad', isBad);
 }
 
-/** Asks first; what comes of it is said, and the buttons go on working meanwhile. */
+/** Asks the user first, then tells the master and shows the outcome. The buttons go on working meanwhile. */
 async function confirmed(verb, title, text, order, done) {
   const dialog = byId('ask');
   setText(byId('ask-title'), title);
@@ -193,7 +196,7 @@ async function confirmed(verb, title, text, order, done) {
   setText(byId('yes'), verb);
   dialog.returnValue = '';
   dialog.showModal();
-  // The event of the time before may come when it is open again.
+  // The `close` event of an earlier use of the dialog may come when it is open again.
   await new Promise((resolve) => {
     dialog.onclose = () => dialog.open || resolve();
   });

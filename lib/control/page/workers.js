@@ -1,16 +1,16 @@
 /* The workers as a picture: a box for each process, with its threads in it. */
 import { age, byId, count, element, megabytes, setAttribute, setClass, setText, span } from './element.js';
 
-/** More of them get smaller boxes. */
+/** With more workers than this, the boxes are smaller. */
 const MANY = 16;
 /** A request that lasts longer is marked. Milliseconds. */
 const LONG = 2000;
 
-/** By the age of the worker, which is never used again. */
+/** The boxes by the `age` of their workers, a number that is never used again. */
 const boxes = new Map();
 const list = byId('workers');
 
-/** Draws what is there now. `rates` are requests a second by age. */
+/** Draws the workers as they are now. `rates` are requests a second, by the age of the worker. */
 export function drawWorkers({ workers, generation }, rates, now, onRestart) {
   const newest = Math.max(generation, ...workers.map((worker) => worker.generation));
   const several = workers.some((worker) => worker.generation !== newest);
@@ -112,7 +112,7 @@ function drawThreads(row, threads, now) {
 
 const buttons = () => [...list.querySelectorAll('.restart:not([hidden])')];
 
-/** The keyboard is not to be lost with a worker. */
+/** Before a box is removed: if it has the keyboard focus, the next box gets it. */
 function keepFocus(box) {
   if (!box.contains(document.activeElement)) return;
   const all = buttons();
@@ -120,7 +120,7 @@ function keepFocus(box) {
   (all[place + 1] ?? all[place - 1])?.focus();
 }
 
-/** The boxes are one stop of the Tab key, however many there are. */
+/** Makes all boxes together one stop of the Tab key. The arrow keys go from box to box. */
 function rove() {
   const all = buttons();
   const current = all.find((button) => button === document.activeElement) ?? all.find(({ tabIndex }) => tabIndex === 0);
