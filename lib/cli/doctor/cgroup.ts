@@ -1,4 +1,7 @@
-/* The limits of the cgroup that a process is in, of version 1 and 2: the tightest from its own up to the topmost that can be seen. */
+/*
+ * Reads the limits of the cgroup of this process, in version 1 and 2: for each limit, the tightest one from its own
+ * group up to the topmost that can be seen.
+ */
 import { dirname, join } from 'node:path/posix';
 import type { Machine } from './machine.js';
 
@@ -9,22 +12,22 @@ export interface CgroupLimits {
   readonly memory: number | undefined;
   /** Processes and threads together. */
   readonly pids: number | undefined;
-  /** Whether the kernel kills all processes of it when one has no memory left. */
+  /** Whether the kernel kills all processes of the cgroup when one has no memory left. */
   readonly killsAll: boolean;
 }
 
-/** Where a controller of this process is to be found. */
+/** Where the files of a controller are, as they hold for this process. */
 interface Place {
   readonly version: 1 | 2;
-  /** Where it is mounted. */
+  /** Where the controller is mounted. */
   readonly mount: string;
-  /** The folder of this process, below that. */
+  /** The folder of the group that this process is in: the mount, or below it. */
   readonly folder: string;
 }
 
 type Reader = Pick<Machine, 'read'>;
 
-/** Version 1 says so where nobody has limited anything. */
+/** From this number on there is no limit: version 1 has such a number where nobody has set one. */
 const UNLIMITED = 2 ** 60;
 
 export function readCgroup(machine: Reader): CgroupLimits {
@@ -68,7 +71,10 @@ function cpusOf(
   return quota && period ? Number(quota) / Number(period) : undefined;
 }
 
-/** `/proc/self/cgroup` has a line `number:controllers:path` for each hierarchy; of version 2, `0::path`. */
+/**
+ * Finds a controller. `/proc/self/cgroup` has a line `number:controllers:path` for each hierarchy; for version 2,
+ * `0::path`.
+ */
 function placeOf(controller: string, own: string, mounts: string): Place | undefined {
   const rows = own.split('\n').map((line) => /^\d+:(?<names>[^:]*):(?<path>.*)$/.exec(line)?.groups);
   const first = rows.find((row) => row?.['names']?.split(',').includes(controller));
@@ -87,13 +93,16 @@ function placeOf(controller: string, own: string, mounts: string): Place | undef
   return undefined;
 }
 
-/** In a container, the mount begins at the container's own group, and the path may name it from the host's root, or from there. */
+/**
+ * The path of a group, relative to its mount. In a container, the mount begins at the container's own group, and the
+ * path may begin at the host's root, or at that group.
+ */
 function below(path: string, root: string): string {
   if (root === '/') return path.startsWith('/..') ? '/' : path;
   return path === root || path.startsWith(`${root}/`) ? path.slice(root.length) : '/';
 }
 
-/** From the own one to the topmost. */
+/** The folders of the groups, from that of this process to the topmost that can be seen. */
 function foldersOf({ mount, folder }: Place): string[] {
   const folders = [folder];
   for (let at = folder; at !== mount && at.startsWith(mount) && at !== '/'; ) {

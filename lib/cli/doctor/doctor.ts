@@ -1,4 +1,4 @@
-/* `prefork doctor`: what of this machine will hurt the application with these options. */
+/* `prefork doctor`: finds what on this machine will hurt the application when it runs with these options. */
 import { collect } from '../collect.js';
 import type { CommandLine } from '../command-line.js';
 import { print } from '../output.js';

@@ -1,4 +1,4 @@
-/* What a finding is. */
+/* What the doctor finds, and how it is made. */
 import type { CgroupLimits } from './cgroup.js';
 import type { Machine } from './machine.js';
 import type { Plan } from './plan.js';
@@ -6,7 +6,7 @@ import type { Plan } from './plan.js';
 export interface Finding {
   /** Stable, for scripts. */
   readonly code: string;
-  /** `error`: it will not start, or not work. `warning`: it works, until a bad day. */
+  /** `error`: the application will not start, or not work. `warning`: it works as long as nothing unusual happens. */
   readonly severity: 'error' | 'warning';
   readonly message: string;
   /** What to do. */
@@ -19,7 +19,7 @@ export interface Surroundings {
   readonly plan: Plan;
 }
 
-/** Looks for one thing; it knows nothing but what it is given. */
+/** Looks for one problem. It knows nothing but what it is given. */
 export type Look = (surroundings: Surroundings) => Finding | undefined;
 
 export const warning = (code: string, message: string, advice: string): Finding => {

@@ -1,4 +1,4 @@
-/* What is going to run: the options that matter to the machine, from what was collected. */
+/* The plan is what is going to run: the options that matter to the machine, out of those that were collected. */
 import type { OptionName } from '../../options/resolved.js';
 import { OPTIONS } from '../../options/validate.js';
 import type { Origin } from '../collect.js';
@@ -6,10 +6,10 @@ import type { Machine } from './machine.js';
 
 export interface Plan {
   readonly workers: number;
-  /** Whether somebody has chosen that number. */
+  /** Whether the user has chosen that number. */
   readonly workersSaid: boolean;
   readonly workerClass: string;
-  /** Of each worker that has some; else 0. */
+  /** How many threads each worker has; 0 where workers have none. */
   readonly threads: number;
   readonly spares: number;
   readonly workerConnections: number;
@@ -23,7 +23,7 @@ export interface Plan {
   readonly heapLimit: number | undefined;
 }
 
-/** What matters of the options is taken as it was said, or as its record has it. */
+/** The options that matter here. Each has the value that was given, else the default of its record. */
 const NAMES = [
   ...(['workerClass', 'threads', 'spares', 'workerConnections', 'backlog'] as const),
   ...(['maxMemory', 'gracefulTimeout', 'drainDelay', 'notify', 'user'] as const),

@@ -10,7 +10,7 @@ export const cpuQuota: Look = ({ cgroup: { cpus }, plan: { workers, workersSaid,
   if (cpus === undefined) return undefined;
   const busy = workers * Math.max(1, threads);
   const fit = Math.max(1, Math.ceil(cpus));
-  // Those who chose a number may wait for others half of the time: Gunicorn's 2n + 1.
+  // Where the user has chosen a number, workers may wait for others half of the time: Gunicorn's 2n + 1.
   if (busy <= (workersSaid ? 2 * fit + 1 : fit)) return undefined;
   const who = threads > 0 ? `${workers} workers of ${threads} threads` : `${workers} workers`;
   const source = workersSaid ? '' : ' (nobody has said how many, so each CPU of the machine has got one)';
@@ -24,7 +24,7 @@ export const cpuQuota: Look = ({ cgroup: { cpus }, plan: { workers, workersSaid,
 export const memoryLimit: Look = ({ cgroup: { memory }, plan, machine }) => {
   if (memory === undefined) return undefined;
   const { workers, spares, threads, maxMemory, heapLimit } = plan;
-  // A reload has some of both generations.
+  // One more, since a reload has workers of both generations.
   const processes = workers + spares + 1;
   if (processes * BARE_WORKER > memory) {
     return error(

@@ -1,8 +1,8 @@
-/* What systemd has been told of the service. */
+/* What systemd has been told about the service. */
 import { error, type Look, seconds, warning } from './finding.js';
 import type { Machine } from './machine.js';
 
-/** systemd's own, when a unit says nothing. Milliseconds. */
+/** systemd's default for `TimeoutStopSec=`. Milliseconds. */
 const DEFAULT_STOP = 90_000;
 const FOLDERS = ['/etc/systemd/system', '/run/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
@@ -20,7 +20,7 @@ interface Unit {
   setting(name: string): string | undefined;
 }
 
-/** The file of the unit that this process is of; without what else systemd adds to it. */
+/** The unit file of the service that this process belongs to. What systemd adds to it from other files is not seen. */
 function unitOf({ env, read }: Machine): Unit | undefined {
   const name = /\/(?<unit>[^/\n]+\.service)(?:\/|$)/m.exec(read('/proc/self/cgroup') ?? '')?.groups?.['unit'];
   if (env['INVOCATION_ID'] === undefined || name === undefined) return undefined;
@@ -66,7 +66,7 @@ export const serviceType: Look = ({ machine, plan: { notify } }) => {
   );
 };
 
-/** `90`, `90s`, `1min 30s`, `infinity`; of anything else the default. Milliseconds. */
+/** Reads `90`, `90s`, `1min 30s` or `infinity`; a missing setting is the default. Milliseconds. */
 function duration(text: string | undefined): number {
   if (text === undefined || text === '') return DEFAULT_STOP;
   if (text === 'infinity' || text === '0') return Number.POSITIVE_INFINITY;

@@ -1,10 +1,13 @@
-/* The kernel's limits beside the cgroup, the account, and Node itself. */
+/* The limits of the kernel outside the cgroup, the user account, and Node itself. */
 import { DUTY_SLOTS, slotPosition } from '../../scoreboard/scoreboard.js';
 import { error, type Look, warning } from './finding.js';
 
-/** Beside clients: sockets, pipes, files and the event loop. */
+/** The descriptors of a worker besides those of its clients: sockets, pipes, files and the event loop. */
 const OWN_DESCRIPTORS = 64;
-/** As much as an Arbiter takes at its start, unless it has more than that many processes and threads. Bytes. */
+/**
+ * The size of a scoreboard (the shared memory that workers write to and the master reads) at the start of an Arbiter,
+ * unless it has more than `DUTY_SLOTS` processes and threads. Bytes.
+ */
 const SCOREBOARD = slotPosition(DUTY_SLOTS);
 
 export const somaxconn: Look = ({ machine, plan: { backlog } }) => {
