@@ -1,4 +1,4 @@
-/* Where a script would listen: it is started once more, and ended when it says so. */
+/* Finds out where a script listens: it is started once by itself, and killed when it calls `listen()`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -18,10 +18,13 @@ import type { Script } from '../protocol/script.js';
 import { type Asked, silence } from '../worker/entry/listen-calls.js';
 import { printError } from './output.js';
 
-/** How long what a script has said last is waited for when it has ended, and somebody else still has its output. Milliseconds. */
+/**
+ * How long the last output of a script that has ended is waited for, where another process still has its pipes.
+ * Milliseconds.
+ */
 const LAST_OUTPUT = 1_000;
 
-/** What the process is started with: as the workers will be. */
+/** What the process is started with: the same as the workers will be. */
 export interface ScriptPlace {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -30,7 +33,10 @@ export interface ScriptPlace {
   readonly bootTimeout: number;
 }
 
-/** Resolves with what to bind. Rejects with `ERR_APP_LOAD`, and has printed what the script said. */
+/**
+ * Resolves with the address that the script listens at, as the option `bind`. Rejects with `ERR_APP_LOAD`, after it has
+ * printed the output of the script.
+ */
 export async function askScript(script: Script, place: ScriptPlace): Promise<BindOption> {
   const { path, args, port } = script;
   const probe = pathToFileURL(join(LIBRARY, 'cli/probe.js')).href;
@@ -39,7 +45,7 @@ export async function askScript(script: Script, place: ScriptPlace): Promise<Bin
     cwd: place.cwd,
     env: { ...variables, ...(port !== undefined && { PREFORK_PROBE_PORT: String(port) }) },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    // What the script has started by then goes with it.
+    // A process group of its own, so that what the script has started is killed with it.
     detached: true,
   });
   const forget = onExit(() => kill(child));
@@ -72,19 +78,19 @@ export async function askScript(script: Script, place: ScriptPlace): Promise<Bin
   } finally {
     clearTimeout(timer);
     forget();
-    // What the script has started may have them, and outlive it.
+    // What the script has started may hold these pipes, and outlive it.
     for (const stream of [child.stdout, child.stderr]) stream?.destroy();
   }
 }
 
-/** Of what is read, so that the script never waits for room. */
+/** Collects the output as it comes, so that the script never waits for room in the pipe. */
 function collect(stream: Readable | null): Buffer[] {
   const chunks: Buffer[] = [];
   stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
   return chunks;
 }
 
-/** Whoever exports a handler needs no `run`. */
+/** A hint for a file that exports a handler: it needs no `run`. */
 function exportsHint(path: string, cwd: string): string {
   try {
     const code = readFileSync(createRequire(join(cwd, '/')).resolve(resolve(cwd, path)), 'utf8');
@@ -94,7 +100,10 @@ function exportsHint(path: string, cwd: string): string {
   }
 }
 
-/** A line that exports something, as an ES module or of CommonJS. Also where it only looks so: it is a question. */
+/**
+ * A line that exports something, as an ES module or CommonJS. A line that only looks so matches too, so the hint says
+ * "if".
+ */
 const EXPORTS = /^\s*(?:export\s|(?:module\.)?exports\b)/m;
 
 function kill({ pid }: ChildProcess): void {

@@ -1,4 +1,7 @@
-/* All that was said of the options, by whom: the file of the config, the environment, the command line. The later one counts. */
+/*
+ * Collects the values of the options, and where each comes from: the config file, the environment or the command line.
+ * Where several of them give a value, the last in this order counts.
+ */
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { didYouMean } from '../options/near.js';
@@ -19,7 +22,7 @@ export interface Origin {
 }
 
 export interface Collected {
-  /** What was said, by the name of the option. */
+  /** The values that were given, by the name of the option. */
   readonly origins: ReadonlyMap<OptionName, Origin>;
   /** The path of the config, if there is one. */
   readonly config: string | undefined;
@@ -27,19 +30,28 @@ export interface Collected {
 
 const CONFIG_VARIABLE = 'PREFORK_CONFIG';
 const PREFIX = 'PREFORK_';
-/** What this library says to its own processes, and its tests to it. */
+/** Variables with which this library tells its own processes something, or its tests tell it. */
 const INTERNAL: ReadonlySet<string> = new Set([
   SPEC_VARIABLE,
   ...['PREFORK_HERITAGE', 'PREFORK_PACE', 'PREFORK_FAST_TURN', 'PREFORK_ROSTER'],
 ]);
-/** What Kubernetes, and Docker before it, set for a service that is called `prefork`, or `prefork-` and anything: `PREFORK_WEB_SERVICE_HOST` … */
+/**
+ * Variables that Kubernetes, and Docker before it, set for a service named `prefork` or `prefork-` and anything:
+ * `PREFORK_WEB_SERVICE_HOST` …
+ */
 const OF_A_SERVICE =
   /^PREFORK_(?:[A-Z\d_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z\d_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_[A-Z_]+)?)$/;
-/** `PREFORK_WEB_PORT` is told from an option that somebody has made up by its value. */
+/**
+ * `PREFORK_WEB_PORT` could also be an option that a user has made up, so it counts as the variable of a service by its
+ * value only.
+ */
 const PORT_OF_A_SERVICE = /^PREFORK_(?:[A-Z\d_]+_)?PORT$/;
 const URL_OF_A_SERVICE = /^(?:tcp|udp|sctp):\/\//;
 
-/** Throws `ERR_INVALID_OPTION` for the first that is wrong, with the name under which it was said. */
+/**
+ * Collects the values of all options. Throws `ERR_INVALID_OPTION` for the first that is wrong, with the name of the
+ * flag, variable or key that gave it.
+ */
 export async function collect(line: CommandLine, env: NodeJS.ProcessEnv): Promise<Collected> {
   const origins = new Map<OptionName, Origin>();
   const folder = workingFolder();
@@ -65,7 +77,7 @@ function readEnvironment(env: NodeJS.ProcessEnv): Map<OptionName, Origin> {
     else if (variable === APP_VARIABLE) continue;
     else if (setting === undefined)
       throw usage(`unknown ${where}${didYouMean(variable, [...known.keys(), APP_VARIABLE, CONFIG_VARIABLE])}`);
-    // Manifests unset a variable by an empty one.
+    // An empty variable counts as not set: that is how manifests unset one.
     else if (text !== undefined && text !== '')
       found.set(setting.name, { value: readVariable(setting, text, where), from: variable });
   }
@@ -88,12 +100,12 @@ export function optionsOf({ origins }: Collected): ArbiterOptions {
   return { ...options, app: typeof app === 'string' ? asModule(app, folderOf(origins)) : app } as ArbiterOptions;
 }
 
-/** The folder in which the workers are, by its name. */
+/** The working directory of the workers, by the name that the user gave it: symbolic links are not resolved. */
 export function folderOf(origins: ReadonlyMap<OptionName, Origin>): string {
   return resolve(workingFolder(), String(origins.get('cwd')?.value ?? ''));
 }
 
-/** `app.js` is the file of that name, if there is one, as it is to everybody in a shell; for `import` it would be a package. */
+/** `app.js` means the file of that name if there is one, as in a shell. For `import` it would be a package. */
 function asModule(specifier: string, folder: string): string {
   const hash = specifier.lastIndexOf('#');
   const path = hash > 0 ? specifier.slice(0, hash) : specifier;

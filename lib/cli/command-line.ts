@@ -1,4 +1,4 @@
-/* What was written behind `prefork`: flags, the command, and what it is for. */
+/* Reads the arguments of `prefork`: flags, the command, and its application or script. */
 import { ArbiterError } from '../errors.js';
 import { didYouMean } from '../options/near.js';
 import type { OptionName } from '../options/resolved.js';
@@ -17,11 +17,11 @@ export interface OwnFlags {
   readonly checkConfig: boolean;
   readonly printConfig: boolean;
   readonly watch: boolean;
-  /** Of `run`: which server of the script is meant. */
+  /** For `run`: the port by which the server to be served is known among those of the script. */
   readonly scriptPort: string | undefined;
 }
 
-/** What one flag says of an option: once, or each time that it was given. */
+/** What a flag says of an option: one text, or one for each time that it was given. */
 export interface Said {
   readonly setting: Setting;
   /** As it was written: `-w`. */
@@ -33,9 +33,9 @@ export interface CommandLine {
   readonly command: CommandName;
   readonly own: OwnFlags;
   readonly said: ReadonlyMap<OptionName, Said>;
-  /** The application, or of `run` the script. */
+  /** The application; for `run`, the script. */
   readonly target: string | undefined;
-  /** Of `run`: those of the script. Of a command that reads its arguments itself: all of them. */
+  /** For `run`: the arguments of the script. For a command that reads its arguments itself: all of them. */
   readonly rest: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export interface OwnFlag {
   readonly name: keyof OwnFlags;
   readonly flag: string;
   readonly short?: string;
-  /** What the value is, where it takes one. */
+  /** What the value is called, where the flag takes one. */
   readonly value?: string;
   readonly about: string;
 }
@@ -75,7 +75,7 @@ export const OWN_FLAGS: readonly OwnFlag[] = [
   { ...{ name: 'version', flag: '--version', short: '-v' }, about: 'Print the version.' },
 ];
 
-/** What a flag does, by all of its names. */
+/** What a flag means: something for the command itself, or the value of an option. */
 type Meaning =
   | { readonly own: OwnFlag }
   | { readonly setting: Setting; readonly takes: 'value' | 'either' | 'nothing'; readonly text: 'true' | 'false' };
@@ -83,7 +83,7 @@ type Meaning =
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ...OWN_FLAGS.flatMap((own) => [own.flag, own.short].flatMap((name) => (name ? [[name, { own }] as const] : []))),
   ...SETTINGS.flatMap((setting): [string, Meaning][] => {
-    // `--http2=false` is as good as `--no-http2`.
+    // `either`, since `--http2=false` is as good as `--no-http2`.
     const meaning = { setting, takes: setting.takes === 'value' ? 'value' : 'either', text: 'true' } as const;
     return [
       [setting.flag, meaning],
@@ -95,21 +95,21 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   }),
 ]);
 
-/** What somebody who knows Gunicorn would write, where it has another name here. */
+/** The flags that a user of Gunicorn would write, and what they are called here. */
 const GUNICORN: ReadonlyMap<string, string> = new Map(
   SETTINGS.flatMap(({ flag, record }) =>
     (record.gunicorn?.split(', ') ?? []).map((name) => [`--${name.replaceAll('_', '-')}`, flag] as const),
   ),
 );
 
-/** How the arguments behind the name of a command are read: by its flags, or by the command itself. */
+/** How the arguments after the name of a command are read: here, as flags, or by the command itself. */
 const COMMANDS: ReadonlyMap<string, 'flags' | 'itself'> = new Map<CommandName, 'flags' | 'itself'>([
   ['run', 'flags'],
   ['doctor', 'flags'],
   ['ctl', 'itself'],
 ]);
 
-/** Reads the arguments, from behind the name of the program. Throws `ERR_INVALID_OPTION`. */
+/** Reads the arguments that follow the name of the program. Throws `ERR_INVALID_OPTION`. */
 export function readCommandLine(args: readonly string[]): CommandLine {
   const own: Record<string, string | true> = {};
   const said = new Map<OptionName, { setting: Setting; flag: string; texts: string[] }>();
@@ -117,7 +117,10 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   let target: string | undefined;
   let rest: readonly string[] = [];
   let onlyNames = false;
-  /** A flag that takes a value behind `=` alone, with the name that follows it: somebody may have meant that for its value. */
+  /**
+   * The last flag that takes a value only after `=`, joined with the word that followed it: the user may have meant
+   * that word as its value.
+   */
   let astray: string | undefined;
 
   for (let index = 0; index < args.length; index++) {
@@ -138,7 +141,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       if (target !== undefined) throw unexpected(arg, target, astray);
       target = arg;
       if (command !== 'run') continue;
-      // What follows is the script's, whatever it looks like.
+      // All that follows belongs to the script, whatever it looks like.
       rest = args.slice(index + 1);
       break;
     }
@@ -166,7 +169,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   return { command, own: ownFlags(own), said, target, rest };
 }
 
-/** `--flag=value`, `-w8` and those without. */
+/** Splits a flag from the value attached to it, if there is one: `--flag=value`, `-w8`, `-w=8`. */
 function splitFlag(arg: string): { readonly name: string; readonly attached: string | undefined } {
   const at = arg.indexOf('=');
   if (arg.startsWith('--')) {
@@ -185,7 +188,10 @@ function ownFlags(own: Readonly<Record<string, string | true>>): OwnFlags {
   };
 }
 
-/** Of `--access-log access.log` the file is no value: `--access-log` alone means something, and may stand before the application. `--no-access-log` takes none at all. */
+/**
+ * Whether a flag takes a value only after `=`. In `--access-log access.log` the file is not its value: `--access-log`
+ * alone means something, and may stand before the application. `--no-access-log` takes no value at all.
+ */
 function takesEither(flag: string): boolean {
   const meaning = MEANINGS.get(flag);
   if (meaning === undefined || 'own' in meaning) return false;
@@ -197,7 +203,10 @@ function unexpected(arg: string, target: string, astray: string | undefined): Ar
   return usage(`unexpected argument '${told(arg)}': the application is '${told(target)}'${hint}`);
 }
 
-/** Of `--control {"port":9000,"token":"…"}` without quotes a shell makes words, and one of them is the token. */
+/**
+ * A word as messages may show it. A shell splits `--control {"port":9000,"token":"…"}` without quotes into words, and
+ * one of them is the token.
+ */
 function told(word: string): string {
   return /^token:/i.test(word) ? 'token:…' : word;
 }
@@ -214,7 +223,7 @@ function unknownFlag(name: string): ArbiterError {
   return usage(`unknown flag ${name}${hint}`);
 }
 
-/** The error of a command line that cannot be obeyed. */
+/** The error for a command line that cannot be obeyed. */
 export function usage(message: string): ArbiterError {
   return new ArbiterError('ERR_INVALID_OPTION', message);
 }

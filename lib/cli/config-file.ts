@@ -1,4 +1,4 @@
-/* `prefork.config.js` and the like: found, loaded, and checked key by key. */
+/* Finds `prefork.config.js` and the like, loads it, and checks it key by key. */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,19 +11,22 @@ import { usage } from './command-line.js';
 import { APP } from './settings.js';
 import { check } from './values.js';
 
-/** Looked for in the working directory. */
+/** The names that are looked for in the working directory. */
 const ENDINGS = ['js', 'mjs', 'cjs', 'ts', 'mts', 'json'];
 const NAMES = ENDINGS.map((ending) => `prefork.config.${ending}`);
 
 export interface ConfigFile {
   readonly path: string;
-  /** How messages call it. */
+  /** What messages call it. */
   readonly name: string;
-  /** Each option that it names, with a right value. */
+  /** Each option that the file names, with its checked value. */
   readonly values: ReadonlyMap<OptionName, unknown>;
 }
 
-/** The file of that path; where none is named, the one in the folder, if there is one. Throws `ERR_INVALID_OPTION`. */
+/**
+ * Loads the file at that path; without a path, the config file in the folder, if there is one. Throws
+ * `ERR_INVALID_OPTION`.
+ */
 export async function loadConfig(path: string | undefined, folder: string): Promise<ConfigFile | undefined> {
   const found = path === undefined ? findConfig(folder) : resolve(folder, path);
   if (found === undefined) return undefined;
@@ -51,9 +54,9 @@ function readJson(path: string, name: string): unknown {
 async function importConfig(path: string, name: string): Promise<unknown> {
   try {
     const { default: whole } = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
-    // What a compiler has made of `export default` for CommonJS.
+    // A compiler to CommonJS makes `export default` a property of `module.exports`.
     const { __esModule: compiled, default: inner } = Object(whole) as { __esModule?: unknown; default?: unknown };
-    // A promise of one is as good.
+    // A promise of an object of options is as good as the object.
     return await (compiled === true ? inner : whole);
   } catch (error) {
     if (serializeError(error).code === 'ERR_UNKNOWN_FILE_EXTENSION' && !/\.[cm]?tsx?$/.test(path)) {

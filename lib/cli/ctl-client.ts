@@ -1,15 +1,15 @@
-/* Asks the control of a master. */
+/* The client of a master's control, for `prefork ctl`. */
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { describeText, formatControl, parseControl } from '../options/control.js';
 
 /** What was given on the command line is wrong: exit code 2. */
 export class UsageError extends Error {}
-/** Nobody answers there: exit code 3. */
+/** Nothing answers at the address: exit code 3. */
 export class UnreachableError extends Error {}
-/** It was refused, or has failed: exit code 1. */
+/** The master has refused, or what it was asked for has failed: exit code 1. */
 export class RefusedError extends Error {
-  /** Of JSON, as the control has said it. */
+  /** The body of the answer; parsed, if it is JSON. */
   readonly body: unknown;
 
   constructor(message: string, body: unknown) {
@@ -18,7 +18,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** Why a master cannot be reached, for who has only the path. */
+/** Why a master cannot be reached, by the code of the error: the user sees only the path. */
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file: is it started, with this `control`?',
   ECONNREFUSED: 'nobody listens there: has it been stopped, or killed?',
@@ -27,14 +27,16 @@ const WHY: Readonly<Record<string, string>> = {
   EPIPE: 'it has ended meanwhile',
 };
 
-/** Where somebody has said that the master is: `unix:/path`, `http://127.0.0.1:port`, or the option `control` in JSON. */
+/**
+ * Where the user has said that the master is: `unix:/path`, `http://127.0.0.1:port`, or the option `control` in JSON.
+ */
 export interface Said {
   readonly text: string;
-  /** The flag or the variable. */
+  /** The flag or the variable that said so. */
   readonly from: string;
 }
 
-/** What that means. */
+/** The address that this means. */
 interface Place {
   readonly to: Pick<RequestOptions, 'socketPath' | 'host' | 'port'>;
   /** For messages: without the token. */
@@ -46,7 +48,7 @@ export class ControlClient {
   readonly #to: Pick<RequestOptions, 'socketPath' | 'host' | 'port' | 'headers'>;
   readonly #name: string;
 
-  /** Throws a {@link UsageError}. The token of the file goes before the one of the JSON. */
+  /** Throws a {@link UsageError}. The token of a file counts before one in the JSON. */
   constructor(said: Said, tokenFile: string | undefined) {
     const place = placeOf(said);
     const token = tokenFile === undefined ? place.token : readToken(tokenFile);
@@ -71,7 +73,7 @@ export class ControlClient {
   async #send(method: string, path: string): Promise<unknown> {
     const { status, text, isJson } = await this.#exchange(method, path);
     const body: unknown = isJson ? JSON.parse(text) : text;
-    // Not ready is an answer too.
+    // "Not ready" is an answer too: a 503 of `/readyz` is no failure.
     if (status < 300 || path === '/readyz') return body;
     throw new RefusedError(reasonOf(body) ?? `it answers ${status}`, body);
   }
@@ -100,7 +102,7 @@ export class ControlClient {
 function placeOf({ text, from }: Said): Place {
   if (text.startsWith('unix:/')) return { to: { socketPath: text.slice('unix:'.length) }, name: text };
   const url = text.startsWith('http://') && URL.canParse(text) ? new URL(text) : undefined;
-  // Without a path, and without what may be a token.
+  // Only an origin: what else there is in a URL may be a token.
   if (url && url.href === `${url.origin}/`)
     return { to: { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || 80 }, name: text };
   const value = asJson(text);
@@ -109,7 +111,7 @@ function placeOf({ text, from }: Said): Place {
   throw new UsageError(`${from}: expected ${expected}, got ${JSON.stringify(describeText(text))}`);
 }
 
-/** The variable of the option is the one of this command, too. */
+/** For the option in JSON: its variable, `PREFORK_CONTROL`, is also that of this command. */
 function placeOfOption(value: unknown, from: string): Place {
   let address: ReturnType<typeof parseControl>;
   try {
@@ -124,7 +126,7 @@ function placeOfOption(value: unknown, from: string): Place {
   return { to: { host, port }, name: `http://${formatControl(address)}`, token: address.token() };
 }
 
-/** An object, or `false`. */
+/** A JSON object or `false`; undefined for any other text. */
 function asJson(text: string): unknown {
   try {
     return /^\{|^false$/.test(text) ? JSON.parse(text) : undefined;

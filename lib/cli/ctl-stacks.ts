@@ -10,7 +10,7 @@ interface Stack {
   readonly stack?: string;
 }
 
-/** A block of lines for each; what is not known of one is shown as it came. */
+/** A block of lines for each worker or thread. Fields without a form of their own are shown as they came. */
 export function stackBlocks(stacks: unknown): string[] {
   const all = Array.isArray(stacks) ? (stacks as Stack[]) : [];
   const blocks = all.map((entry) => [titleOf(entry), ...bodyOf(entry)].join('\n'));

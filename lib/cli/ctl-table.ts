@@ -1,8 +1,8 @@
-/* What is known of a master, for a terminal. Whatever comes from a client is escaped: it must not act on the terminal. */
+/* The tables of `prefork ctl`. Whatever comes from a client is escaped: it must not act on the terminal. */
 import { addressText, duration, printable } from '../log/text.js';
 import type { ArbiterStats, WorkerStats } from '../master/scoreboard/stats.js';
 
-/** Requests a second, of a worker by its age; where that is known. */
+/** Requests a second, by the age of the worker. */
 export type Rates = ReadonlyMap<number, number>;
 
 interface Column {
@@ -26,13 +26,13 @@ const COLUMNS: readonly Column[] = [
   { head: 'ELU', width: 4, of: ({ elu }) => `${Math.round(elu * 100)}%` },
 ];
 
-/** The workers, a line each, and the line above them. */
+/** A heading, and a line for each worker. */
 export function workerLines(
   { workers }: Pick<ArbiterStats, 'workers'>,
   { now, columns, rates }: { readonly now: number; readonly columns: number; readonly rates?: Rates | undefined },
 ): string[] {
   const sorted = [...workers].sort((a, b) => a.id - b.id || a.age - b.age);
-  // Nobody knows a rate who has looked once.
+  // A rate needs two looks at the counters. After one, its column is left out.
   const shown = rates === undefined ? COLUMNS.filter(({ head }) => head !== 'REQ/S') : COLUMNS;
   const row = (cellOf: (column: Column) => string, last: string): string => {
     const cells = shown.map((column) => {
@@ -47,7 +47,7 @@ export function workerLines(
   ];
 }
 
-/** The master itself, in some lines. */
+/** The master itself, in a few lines. */
 export function masterLines(stats: ArbiterStats, columns: number): string[] {
   const { name, pid, state, generation, uptime, target, workers, totals, queues, spares } = stats;
   const ready = workers.filter((worker) => worker.state === 'ready').length;
@@ -73,7 +73,7 @@ function requestText(request: WorkerStats['request'], now: number): string {
   return `${duration(Math.max(0, now - request.startedAt))} ${printable(request.method)} ${printable(request.url)}`;
 }
 
-/** A time for a narrow column. Milliseconds. */
+/** A duration as a text for a narrow column. Milliseconds. */
 export function span(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1_000));
   const [days, hours, minutes] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3_600), Math.floor(seconds / 60)];

@@ -1,13 +1,16 @@
-/* The live table. */
+/* The live table of `prefork ctl top`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { printable } from '../log/text.js';
 import type { ArbiterStats } from '../master/scoreboard/stats.js';
 import type { ControlClient } from './ctl-client.js';
 import { cut, masterLines, type Rates, workerLines } from './ctl-table.js';
 
-/** How often it looks. Milliseconds. */
+/** How often the master is asked. Milliseconds. */
 const INTERVAL = 1_000;
-/** The last errors, and the last warnings, below the table: so many of each. Errors stand by themselves, for warnings come in crowds. */
+/**
+ * How many of the last errors, and how many of the last warnings, are shown below the table. They are counted apart,
+ * since warnings may come in large numbers.
+ */
 const NEWS = 3;
 
 interface Line {
@@ -16,13 +19,13 @@ interface Line {
   readonly msg: string;
 }
 
-/** Where a table is written to, and keys come from. */
+/** Where the table is written to, and where keys come from. */
 export interface Terminal {
   readonly input: NodeJS.ReadStream;
   readonly output: NodeJS.WriteStream;
 }
 
-/** Shows it until somebody presses q. Without a terminal, once, of one second. */
+/** Shows the table until the user presses q. Without a terminal, prints it once, with the rates of one second. */
 export async function top(client: ControlClient, { input, output }: Terminal): Promise<void> {
   let before = await look(client);
   if (!output.isTTY || !input.isTTY) {
@@ -39,14 +42,14 @@ export async function top(client: ControlClient, { input, output }: Terminal): P
   const restore = (): void => void output.write('\x1b[?25h\x1b[?1049l');
   process.once('exit', restore);
   input.setRawMode(true).on('data', onKey).resume();
-  // Another screen, so that what was there comes back; and no cursor.
+  // The alternate screen, so that what the terminal showed comes back afterwards; and no cursor.
   output.write('\x1b[?1049h\x1b[?25l');
   try {
     let shown = before;
     while (!quit.signal.aborted) {
       const { columns, rows } = output;
       const lines = frame(before, shown, { columns, rows: rows - 1 });
-      // Each line is ended, not the screen cleared, which would flicker.
+      // Clears each line to its end, not the whole screen, which would flicker.
       output.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\r\n')}\x1b[J`);
       await delay(INTERVAL, undefined, { signal: quit.signal }).catch(() => undefined);
       if (quit.signal.aborted) break;
@@ -71,7 +74,7 @@ async function look(client: ControlClient): Promise<Look> {
   return { at: Date.now(), stats, history };
 }
 
-/** The bad news of what has happened, for below the table. */
+/** The last errors and warnings, for below the table. */
 export function newsLines(history: readonly Line[], columns: number): string[] {
   const last = (title: string, wanted: string): string[] => {
     const lines = history.filter(({ level }) => level === wanted).slice(-NEWS);

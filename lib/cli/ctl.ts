@@ -1,4 +1,4 @@
-/* `prefork ctl`: what the control of a master can do, at a terminal. */
+/* `prefork ctl`: asks the control of a running master from a terminal. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { printable } from '../log/text.js';
@@ -38,9 +38,9 @@ Exit codes: 0; 1 refused, failed or not ready; 2 wrong usage; 3 cannot be
 reached.
 `;
 
-/** That of the option too, so that one variable serves both. */
+/** It is the variable of the option `control` too, so that one variable serves both. */
 const VARIABLE = 'PREFORK_CONTROL';
-/** How often a master that stops is looked at. Milliseconds. */
+/** How often a master that is stopping is looked at. Milliseconds. */
 const LOOK = 100;
 
 interface Order {
@@ -50,7 +50,7 @@ interface Order {
   readonly operands: readonly string[];
 }
 
-/** Does one, and returns the exit code. */
+/** Carries out one command, and resolves with the exit code. */
 type Command = (order: Order) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, { readonly operands: readonly string[]; readonly run: Command }>> = {
@@ -118,7 +118,7 @@ export async function ctl(args: readonly string[]): Promise<number> {
 function parse(args: readonly string[]) {
   try {
     return parseArgs({
-      // A number of fewer workers is no option.
+      // `scale -2`: the number is not an option, so its minus sign becomes another character.
       args: args.map((arg) => (/^-\d+$/.test(arg) ? `\u2212${arg.slice(1)}` : arg)),
       allowPositionals: true,
       options: {
@@ -183,14 +183,14 @@ async function scale({ client, json, operands: [given = ''] }: Order): Promise<n
   return show(json, await client.post(`/scale?to=${to}`), ({ workers }) => [`workers: ${workers}`]);
 }
 
-/** Ends when the master has: its control is closed last. */
+/** Resolves when the master has ended, which closes its control last. */
 async function stop({ client, json, now }: Order): Promise<number> {
   const { pid } = await client.get('/livez');
   const body = await client.post(`/stop?graceful=${!now}`);
   for (;;) {
     try {
       const other = await client.get('/livez');
-      // A successor has taken the place.
+      // A successor, from an upgrade, has taken the place of that master.
       if (other.pid !== pid) break;
     } catch (error) {
       if (error instanceof UnreachableError) break;
@@ -206,7 +206,7 @@ function whole(text: string, what: string): number {
   throw new UsageError(`${what}: expected a whole number from 1, got ${JSON.stringify(shown(text))}`);
 }
 
-/** A long word may be the token of JSON that a shell has taken apart. */
+/** A word as messages may show it: a long one may be the token, out of JSON that a shell has split. */
 function shown(word: string): string {
   return word.length < LEAST_TOKEN ? word : `a word of ${word.length} characters`;
 }

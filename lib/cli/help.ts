@@ -62,12 +62,12 @@ function aboutOf({ record, takes, flag }: Setting): string {
   return plain(`${record.about}${off} Default: ${defaultOf(record)}.`);
 }
 
-/** As the guide has it. */
+/** The default as the guide shows it. */
 export function defaultOf({ defaultText, defaultValue }: OptionRecord): string {
   return defaultText ?? inspect(defaultValue);
 }
 
-/** Without the marks of the guide. */
+/** The text without the Markdown of the guide. */
 function plain(text: string): string {
   return text.replace(/[`*]/g, '');
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * The command `prefork`: options from flags, variables and a file, for an Arbiter of the public API. It knows nothing that a host of
- * one's own could not do as well.
+ * The command `prefork`: an Arbiter of the public API, with options from flags, variables and a file. It can do nothing
+ * that a host of one's own could not do as well.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,10 @@ const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ctl: ({ rest }) => ctl(rest),
 };
 
-/** How long what a config has left open (a timer, a connection of a logger) may keep the process when its work is done. Milliseconds. */
+/**
+ * How long something that a config has left open (a timer, a connection of a logger) may keep the process alive when
+ * its work is done. Milliseconds.
+ */
 const LINGER = 1_000;
 
 async function run(args: readonly string[]): Promise<number> {
@@ -46,7 +49,9 @@ function version(): string {
   return JSON.parse(readFileSync(join(LIBRARY, '../package.json'), 'utf8')).version;
 }
 
-/** What was wrong, for the person at the terminal: once, so where the application failed is left to the log. */
+/**
+ * Tells the user what was wrong, and returns the exit code. It is told once: causes that the log has told are left out.
+ */
 function complain(error: unknown): number {
   const isOurs = isOf(error, ArbiterError);
   const message = isOurs ? error.message : errorText(error);

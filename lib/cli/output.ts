@@ -1,4 +1,4 @@
-/* What the command writes, to a reader that may have gone before all is written, as `head -1` does. */
+/* What the command writes. Its reader may be gone before all is written, as with `head -1`. */
 import type { Writable } from 'node:stream';
 
 export function print(text: string): void {
@@ -14,7 +14,10 @@ function write(stream: Writable, text: string): void {
   stream.write(text);
 }
 
-/** A reader that has had enough is no error of the command: its exit code stays what it is. Only of a stream that is written to, since Node opens it for that. */
+/**
+ * Ignores that the reader of a stream is gone (EPIPE): that is no error of the command, whose exit code stays what it
+ * is. Called only for a stream that is written to, since merely touching `process.stdout` has Node open it.
+ */
 export function outlive(stream: Writable): void {
   if (!stream.listeners('error').includes(onError)) stream.on('error', onError);
 }

@@ -1,18 +1,18 @@
-/* `--print-config`: each option, what it comes to, and who said so. */
+/* `--print-config`: each option, its value, and where that comes from. */
 import { inspect } from 'node:util';
 import type { OptionRecord } from '../options/record.js';
 import type { OptionName } from '../options/resolved.js';
 import { OPTIONS } from '../options/validate.js';
 import type { Collected, Origin } from './collect.js';
 
-/** Options that hold secrets whatever is in them, and names of parts that do in any. */
+/** Options whose parts are all secret, and names of parts that are secret in any option. */
 const SECRET_OPTIONS: ReadonlySet<OptionName> = new Set(['env', 'tls']);
 const SECRET_PART = /token|secret|passw|passphrase|key/i;
 const HIDDEN = '[not shown]';
-/** How deep a value is shown. */
+/** How many levels of a value are shown. */
 const DEPTH = 4;
 
-/** One line for each. */
+/** One line for each option. */
 export function configText({ origins }: Collected): string {
   const rows = [...OPTIONS].map(([name, record]) => {
     const { value, from } = origins.get(name) ?? defaultOf(name, record);
@@ -26,7 +26,7 @@ export function configText({ origins }: Collected): string {
 
 function defaultOf(name: OptionName, { defaultValue, defaultText }: OptionRecord): Origin {
   const from = name === 'workers' && process.env['WEB_CONCURRENCY'] ? 'WEB_CONCURRENCY' : 'default';
-  // What stands in as it is parsed is shown in words.
+  // Their defaults are made when they are parsed, and are shown in words here.
   if (name === 'bind' || name === 'app') return { value: defaultText, from };
   if (typeof defaultValue === 'function') return { value: (defaultValue as () => unknown)(), from };
   return { value: defaultValue, from };
@@ -38,11 +38,12 @@ function valueText(name: OptionName, value: unknown): string {
   return inspect(redacted(name, value), { breakLength: Number.POSITIVE_INFINITY, depth: DEPTH, compact: true });
 }
 
-/** What a log or a ticket may be shown. */
+/** The value as it may be shown in a log or a ticket: without secrets. */
 export function redacted(name: OptionName, value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || value instanceof URL) return value;
   const isList = Array.isArray(value);
-  // A stream or a registry is no value to be read, and what is in it is its own. Below a depth nothing is shown, so a circle ends there.
+  // The fields of a stream or a registry are no values of the config, and are its own, so only its class is named. So
+  // is what lies deeper than DEPTH, where a circular reference ends.
   if (name === 'logger' || !(isList || isPlain(value)) || depth > DEPTH) {
     return `[a ${value.constructor?.name ?? (name === 'logger' ? name : 'object')}]`;
   }

@@ -1,6 +1,6 @@
 /*
- * The first code of a process that finds out where a script listens: loaded by --import, before the script. It tells the address that the script
- * asks for, and ends there; nothing is bound.
+ * The first code of the process that finds out where a script listens. It is loaded by --import, before the script. It
+ * reports the address that the script asks for, and then ends the process; nothing is bound.
  */
 import { writeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
@@ -17,7 +17,8 @@ if (isMainThread) {
   catchListen(port === undefined ? undefined : Number(port), {
     onServed(_server, asked) {
       writeSync(ANSWER, JSON.stringify(asked));
-      // Nothing of the script has a last word: there are no clients, and its workers do what it has to do.
+      // Handlers of the script need not run at this end: there are no clients, and the workers will do what the script
+      // has to do.
       process.kill(process.pid, 'SIGKILL');
     },
     onRefused: () => undefined,

@@ -1,4 +1,4 @@
-/* `prefork run server.js`: a script that listens by itself, in each worker; see lib/worker/entry/script.ts. */
+/* `prefork run server.js`: each worker runs a script that calls `listen()` itself; see lib/worker/entry/script.ts. */
 import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
@@ -29,18 +29,18 @@ export async function runScript(line: CommandLine): Promise<number> {
 }
 
 /**
- * Whether sockets were passed to this process, or to the one that it succeeds, which are served then. Where the variables stand for another one,
- * as behind npm or a shell, none were.
+ * Whether systemd has passed sockets to this process, or to its predecessor in an upgrade: these are served then. If
+ * the variables of systemd name another process, as behind npm or a shell, no sockets were passed.
  */
 function isActivated(): boolean {
   return readActivation(process.env, process.pid).sockets.length > 0 || heritage?.holds('systemd') === true;
 }
 
-/** Node's own error is a stack of its loader, and says nothing of what is wanted. */
+/** Throws unless the script exists. Node's own error is a stack of its loader, and does not say what was expected. */
 function checkScript(path: string, folder: string): void {
   const require = createRequire(join(folder, '/'));
   try {
-    // As node finds the script of its command line: also without its ending, or as the index of a folder.
+    // As node finds the script of its command line: the extension may be missing, or it may be a folder with an index.
     require.resolve(resolve(folder, path));
   } catch {
     throw new ArbiterError(
@@ -50,13 +50,13 @@ function checkScript(path: string, folder: string): void {
   }
 }
 
-/** Somebody may have written a command of a shell: `run next start`. */
+/** A hint for a user who has written a command of a shell: `run next start`. */
 function scriptHint(name: string, folder: string): string {
   if (/^(?:npm|npx|pnpm|yarn|bun|node)$/.test(name))
     return `; what ${name} would start is wanted, the file that node is given`;
   const path = join('node_modules/.bin', name);
   try {
-    // Some packages have a script of a shell there.
+    // Some packages have a shell script there.
     const script = relative(folder, realpathSync(join(folder, path)));
     return /\.[cm]?js$/.test(script) || !script.includes('.bin/') ? `; the command of that name is ${script}` : '';
   } catch {
@@ -66,7 +66,7 @@ function scriptHint(name: string, folder: string): string {
 
 async function whereItListens(script: Script, origins: ReadonlyMap<OptionName, Origin>): Promise<unknown> {
   const of = <T>(name: OptionName, otherwise: T): T => (origins.get(name)?.value as T | undefined) ?? otherwise;
-  // It would have to be asked as that user, before anything else has looked at the account.
+  // The script would have to be started as that user, at a time when nothing has checked the account yet.
   const other = (['user', 'group'] as const).find((name) => origins.has(name));
   if (other !== undefined) throw usage(`run: with the option '${other}', say where to serve, with --bind`);
   return askScript(script, {

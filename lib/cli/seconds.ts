@@ -1,12 +1,15 @@
-/* Numbers that somebody has brought along from Gunicorn, or nginx, whose clocks count seconds. */
+/* Finds numbers that were probably brought along from Gunicorn or nginx, which count in seconds. */
 import type { OptionName } from '../options/resolved.js';
 import type { Collected } from './collect.js';
 
 const OF_SECONDS: readonly OptionName[] = ['timeout', 'gracefulTimeout', 'bootTimeout', 'keepAlive'];
-/** Nobody wants to be that short of milliseconds, and who counts seconds rarely says more. */
+/**
+ * Up to this, a number of milliseconds is taken for seconds. Nobody wants a timeout that short, and seconds are rarely
+ * more.
+ */
 const MOST = 120;
 
-/** A line for each that is likely to be one. It is no error: some service may mean it. */
+/** A line for each option that is probably given in seconds. It is no error: some service may mean it. */
 export function likelySeconds({ origins }: Pick<Collected, 'origins'>): string[] {
   return OF_SECONDS.flatMap((name) => {
     const { value, from } = origins.get(name) ?? {};

@@ -1,4 +1,4 @@
-/* `prefork APP`, and what `prefork run` does when it knows what its script is. */
+/* `prefork APP`, and the second half of `prefork run`, after it has found out where its script listens. */
 import { Arbiter } from '../arbiter.js';
 import { ArbiterError } from '../errors.js';
 import { say } from '../log/standard-error.js';
@@ -10,7 +10,7 @@ import { configText } from './print-config.js';
 import { likelySeconds } from './seconds.js';
 import { serveWatched } from './watch.js';
 
-/** Errors of which the log has said more than the message. */
+/** Errors of which the log has told more than their message says. */
 export const logged: WeakSet<object> = new WeakSet();
 
 /** Serves the application that the command line, or the config, names. Resolves with the exit code. */
@@ -18,7 +18,7 @@ export async function serveApp(line: CommandLine): Promise<number> {
   return serve(line, await collect(line, process.env));
 }
 
-/** Serves what was collected, checks it, or shows it. */
+/** Serves with the collected options, or checks them, or prints them. */
 export async function serve({ own }: CommandLine, collected: Collected): Promise<number> {
   if (own.printConfig) print(configText(collected));
   if (own.printConfig && !own.checkConfig) return 0;
@@ -38,12 +38,18 @@ async function serveUntilStopped(options: ArbiterOptions, watched: boolean): Pro
   }
 }
 
-/** What only the process that serves may have: the pid file and the control socket of one that runs now are its own. */
+/**
+ * Options that a check leaves out: only the process that serves may have them. The pid file and the control socket may
+ * be those of a master that runs now.
+ */
 const OF_THE_SERVICE: ReadonlySet<string> = new Set(['pidFile', 'control', 'spares']);
 
-/** All options together, and one worker with the application, which gets ready and drains: on an address of its own, so also beside one that serves. */
+/**
+ * Checks all options together, then boots one worker with the application and drains it. The worker has an address of
+ * its own, so this works beside a master that serves.
+ */
 async function checkConfig(options: ArbiterOptions): Promise<void> {
-  // Checks what the options say together, and does nothing.
+  // The constructor checks the options together, and does nothing else.
   new Arbiter(options);
   const others = Object.entries(options).filter(([name]) => !OF_THE_SERVICE.has(name));
   const bind = Array.isArray(options.bind) && options.bind.length === 0 ? [] : ['127.0.0.1:0'];
@@ -51,7 +57,7 @@ async function checkConfig(options: ArbiterOptions): Promise<void> {
   const arbiter = new Arbiter(trial);
   await arbiter.start().catch((error) => {
     if (error.code !== 'ERR_STATE') throw error;
-    // Nothing but a signal stops it before that.
+    // Before the worker is ready, nothing but a signal stops the Arbiter.
     throw new ArbiterError('ERR_STATE', 'the check was interrupted by a signal, before the application had booted');
   });
   await arbiter.stop();

@@ -1,9 +1,12 @@
-/* Which options can be said in a shell, and by which names: made from their records, so that a new option has its flag and its variable by itself. */
+/*
+ * The options that can be set in a shell, and their names there. These are made from the option records, so that a new
+ * option has its flag and its variable by itself.
+ */
 import type { OptionRecord } from '../options/record.js';
 import type { OptionName } from '../options/resolved.js';
 import { OPTIONS, SUBJECTS } from '../options/validate.js';
 
-/** An option as a shell can say it. */
+/** An option as it is set in a shell. */
 export interface Setting {
   readonly name: OptionName;
   readonly record: OptionRecord;
@@ -13,15 +16,18 @@ export interface Setting {
   readonly short: string | undefined;
   /** `PREFORK_WORKER_CLASS` */
   readonly variable: string;
-  /** Whether the flag stands alone, with a value behind it, or with one after a `=` where it wants one. */
+  /** Whether the flag stands alone, takes a value, or may have one after a `=`. */
   readonly takes: 'nothing' | 'value' | 'either';
   /** Whether there is `--no-…` too. */
   readonly negatable: boolean;
-  /** How several of them come together. */
+  /** How the values of a repeated flag are put together. Undefined: the last one counts. */
   readonly repeats: 'list' | 'pairs' | undefined;
 }
 
-/** Gunicorn's. Its `-t` is missing, since a number behind that counts seconds, and here milliseconds: `-t 30` would end nearly every request. */
+/**
+ * The short flags are Gunicorn's. Its `-t` is missing: it counts seconds there, and would count milliseconds here, so
+ * that `-t 30` would end nearly every request.
+ */
 const SHORT: Partial<Record<OptionName, string>> = {
   bind: '-b',
   workers: '-w',
@@ -38,10 +44,10 @@ const SHORT: Partial<Record<OptionName, string>> = {
 export const APP: OptionName = 'app';
 export const APP_VARIABLE = 'PREFORK_APP';
 
-/** What several flags of this say together is an object: `-e NAME=value`. */
+/** Options whose repeated flags make up one object: `-e NAME=value`. */
 const PAIRS: ReadonlySet<OptionName> = new Set(['env']);
 
-/** All of them, by what the guide calls their subjects. */
+/** All settings, by the titles that the guide gives their subjects. */
 export const SETTING_SUBJECTS: readonly (readonly [title: string, settings: readonly Setting[]])[] = SUBJECTS.map(
   ([title, records]) => [
     title,
@@ -68,12 +74,12 @@ function takesMore({ kind }: OptionRecord): boolean {
   return !/^`true` or `false`$/.test(kind.type);
 }
 
-/** By its type: not each list may be empty. */
+/** Found out by the type. An empty array is no test: not every list may be empty. */
 function isList({ kind }: OptionRecord): boolean {
   return /\barray\b/.test(kind.type);
 }
 
-/** The checks of the options tell by themselves what is one: they look, and do nothing. */
+/** Whether an option accepts a value, which its own check tells: a check has no effect. */
 export function accepts({ kind }: OptionRecord, value: unknown): boolean {
   try {
     kind.check(value, '');

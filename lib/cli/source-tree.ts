@@ -1,23 +1,32 @@
-/* Which source files below a folder change. Not `recursive` of `fs.watch`: on Linux that looks at each file of node_modules too. */
+/*
+ * Watches the source files below a folder. It does not use `recursive` of `fs.watch`, which on Linux looks at each file
+ * of node_modules too.
+ */
 import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
 import { basename, extname, join, sep } from 'node:path';
 
-/** What Node loads as code, or as settings. What an application writes itself (logs, databases, uploads) must not reload it. */
+/**
+ * Extensions of what Node loads as code, or as settings. What an application writes itself (logs, databases, uploads)
+ * must not reload it.
+ */
 const SOURCES: ReadonlySet<string> = new Set(
   ['js', 'mjs', 'cjs', 'jsx', 'ts', 'mts', 'cts', 'tsx', 'json', 'node', 'wasm'].map((ending) => `.${ending}`),
 );
-/** Editors write a file in several steps, and some write many files. Milliseconds. */
+/**
+ * How long nothing must have changed before changes are reported. Editors write a file in several steps, and some write
+ * many files. Milliseconds.
+ */
 const QUIET = 100;
 
 interface Watched {
   readonly watcher: FSWatcher;
-  /** Of another folder at the same path it differs, mostly. */
+  /** Another folder at the same path usually has another inode. */
   readonly inode: number | undefined;
 }
 
 /**
- * Watches a folder and those in it, without `node_modules` and those whose names begin with a dot. `onChange` is called with the names of what
- * has changed, when nothing has for a moment. Returns how to end it.
+ * Watches a folder and those in it, without `node_modules` and those whose names begin with a dot. Calls `onChange`
+ * with the paths of the changed files, when nothing has changed for a moment. Returns a function that ends the watch.
  */
 export function watchSources(root: string, onChange: (files: readonly string[]) => void): () => void {
   const watchers = new Map<string, Watched>();
@@ -30,7 +39,10 @@ export function watchSources(root: string, onChange: (files: readonly string[]) 
     changed.clear();
     onChange(files);
   };
-  /** A file that was only looked at, or written as it was by a tool that sets its time back, has the same stamp. */
+  /**
+   * Notes a file as changed if its stamp differs. A file that was only read, or rewritten unchanged by a tool that sets
+   * its time back, has the same stamp.
+   */
   const look = (path: string): void => {
     if (!SOURCES.has(extname(path))) return;
     const stamp = stampOf(path);
@@ -49,16 +61,17 @@ export function watchSources(root: string, onChange: (files: readonly string[]) 
     try {
       const watcher = watch(folder, { persistent: false }, (event, name) => {
         if (name === null) return;
-        // Its own name: it has been removed or moved. What has its path now may have its inode too.
+        // The folder's own name means that it has been removed or moved. A new folder at its path may have its inode
+        // too.
         if (event === 'rename' && name === basename(folder)) renew(folder);
         const path = join(folder, name);
         if (!isFolder(path)) {
-          // Linux says no error to the watcher of a folder that is gone.
+          // On Linux, the watcher of a removed folder gets no error.
           leave(path);
           look(path);
         } else if (isWatched(name)) enter(path, look);
       });
-      // A folder that is removed, or more folders than the system watches.
+      // The folder has been removed, or there are more folders than the system can watch.
       watcher.on('error', () => leave(folder));
       watchers.set(folder, { watcher, inode });
       entries = list(folder);
@@ -73,7 +86,10 @@ export function watchSources(root: string, onChange: (files: readonly string[]) 
       } else note(path);
     }
   };
-  /** With all below it: of what is moved away as a whole, nothing else tells. */
+  /**
+   * Stops watching a folder and all below it. Where a folder is moved away as a whole, nothing else tells that its
+   * files are gone.
+   */
   const leave = (folder: string): void => {
     if (!watchers.has(folder)) return;
     for (const [path, { watcher }] of watchers) {

@@ -1,10 +1,13 @@
-/* What a text of the shell means to an option: of the readings that it has, the first that the option accepts. */
+/*
+ * What a text from the shell means to an option. A text may be read in several ways; the first reading that the option
+ * accepts counts.
+ */
 import { ArbiterError } from '../errors.js';
 import type { Unit } from '../options/checks.js';
 import { SUFFIXES } from '../options/instead.js';
 import { accepts, type Setting } from './settings.js';
 
-/** What a number may end with, by what it counts. */
+/** The suffixes that a number may have, by its unit. */
 const BY_UNIT: Partial<Record<Unit, ReadonlyMap<string, number>>> = {
   ms: SUFFIXES.milliseconds,
   bytes: SUFFIXES.bytes,
@@ -16,18 +19,18 @@ export const SUFFIX_TEXT: Partial<Record<Unit, string>> = {
   bytes: 'bytes, or with a suffix: 64kb 512mb 1gb',
 };
 
-/** A shell says modes of files in octal. */
+/** Options that are read as octal numbers, as a shell has the modes of files. */
 const OCTAL: ReadonlySet<string> = new Set(['umask']);
 
-/** How a place in a config begins. */
+/** How a {@link Where} begins if it is in a config. */
 const CONFIG = 'the config ';
 
-/** Where a value was said, in words: `flag --workers`, `variable PREFORK_WORKERS`. */
+/** Where a value was given, in words: `flag --workers`, `variable PREFORK_WORKERS`. */
 export type Where = string;
 
 /**
- * The value of an option that has been said once, or several times. Throws `ERR_INVALID_OPTION`, which names where it was said, what was
- * expected and what came.
+ * The value of an option that was given once or several times. Throws `ERR_INVALID_OPTION`, which names where it was
+ * given, what was expected and what came.
  */
 export function readValue(setting: Setting, texts: readonly string[], where: Where): unknown {
   const { record, repeats } = setting;
@@ -37,18 +40,24 @@ export function readValue(setting: Setting, texts: readonly string[], where: Whe
   return check(setting, all.find((value) => accepts(record, value)) ?? all[0], where);
 }
 
-/** The same of a variable, which has room for one text: the items of a list are separated by spaces, or in a JSON array. */
+/**
+ * The value of an option from a variable, which has room for one text: the items of a list are separated by spaces, or
+ * in a JSON array.
+ */
 export function readVariable(setting: Setting, text: string, where: Where): unknown {
   if (setting.repeats !== 'list') return readValue(setting, [text], where);
   const whole = asJson(text);
   if (Array.isArray(whole)) return check(setting, whole, where);
-  // What is no list alone may have spaces in it, and mean something: `{ "from": … }`, `a, b`.
+  // Such an option takes other things than a list, which may have spaces in them: `{ "from": … }`, `a, b`.
   if (setting.takes === 'either' && readings(setting, text).some((value) => accepts(setting.record, value)))
     return readValue(setting, [text], where);
   return check(setting, readParts(setting, text.split(/\s+/).filter(Boolean)).flat(), where);
 }
 
-/** Checks a value, and says where it comes from instead of which option it is. Returns it as it was said, since an Arbiter checks it again. */
+/**
+ * Checks a value. The error says where the value comes from instead of which option it is. Returns the value as it was
+ * given, not as the check has parsed it, since an Arbiter checks it again.
+ */
 export function check({ name, record }: Pick<Setting, 'name' | 'record'>, value: unknown, where: Where): unknown {
   const shell = fromJson(name, value);
   try {
@@ -57,7 +66,7 @@ export function check({ name, record }: Pick<Setting, 'name' | 'record'>, value:
   } catch (error) {
     if (!(error instanceof ArbiterError)) throw error;
     const suffixes = record.kind.unit && SUFFIX_TEXT[record.kind.unit];
-    // What a config says is no text of a shell.
+    // A config has no suffixes: they are for texts from a shell.
     const hint = suffixes && typeof value === 'string' && !where.startsWith(CONFIG) ? ` (${suffixes})` : '';
     throw new ArbiterError('ERR_INVALID_OPTION', `${where}: ${withoutOption(error.message, name)}${hint}`, {
       cause: error.cause,
@@ -65,13 +74,16 @@ export function check({ name, record }: Pick<Setting, 'name' | 'record'>, value:
   }
 }
 
-/** `option 'bind[1]': expected …` without what `where` says already. */
+/**
+ * The message without what `where` says already: without `option 'bind': `, but of `option 'bind[1]': …` only without
+ * the first word.
+ */
 function withoutOption(message: string, name: string): string {
   const said = `option '${name}': `;
   return message.startsWith(said) ? message.slice(said.length) : message.replace(/^option /, '');
 }
 
-/** Most special first. */
+/** All readings of a text, the most specific first. */
 function readings({ name, record }: Setting, text: string): unknown[] {
   const json = /^[[{"]/.test(text) ? asJson(text) : undefined;
   return [
@@ -89,18 +101,21 @@ function numbers(text: string, unit: Unit | undefined, octal: boolean): number[]
   const { digits = '', suffix = '' } = found;
   if (suffix === '') return [Number(digits)];
   const factor = unit && BY_UNIT[unit]?.get(suffix.toLowerCase());
-  // Bytes and milliseconds are whole, and 0.1 is not a tenth.
+  // Bytes and milliseconds are whole numbers. The product is rounded, since 0.1 is not exactly a tenth.
   return factor === undefined ? [] : [Math.round(Number(digits) * factor)];
 }
 
-/** Of flags: what stands alone, as `true`, counts as the last of other flags does, and what follows it begins anew. */
+/**
+ * The value of a repeated flag for a list. A value that is not an item, such as `true`, replaces what came before it;
+ * items that follow it begin a new list.
+ */
 function readList(setting: Setting, texts: readonly string[]): unknown {
   const parts = readParts(setting, texts);
   const alone = parts.findLastIndex((part) => !Array.isArray(part));
   return alone >= 0 && alone === parts.length - 1 ? parts[alone] : parts.slice(alone + 1).flat();
 }
 
-/** Each text by itself: an array of what it adds to the list, or what is none and stands alone. */
+/** Reads each text by itself: as an array with the item that it adds to the list, or as a value that is not an item. */
 function readParts(setting: Setting, texts: readonly string[]): unknown[] {
   return texts.map((text) => {
     const all = readings(setting, text);
@@ -132,7 +147,10 @@ function asJson(text: string): unknown {
 
 const FILES: readonly string[] = ['key', 'cert', 'ca', 'pfx'];
 
-/** What only JavaScript can say, in the form that JSON has for it: of `tls`, a file is a URL, and here its text. */
+/**
+ * Turns the JSON form of a value into the one that only JavaScript has: in `tls`, a file is a URL object, and a string
+ * in JSON.
+ */
 export function fromJson(name: string, value: unknown): unknown {
   if (name !== 'tls' || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const entries = Object.entries(value).map(([key, part]) => {

@@ -1,4 +1,4 @@
-/* `--watch`: a reload for each change. One that fails is rolled back, so the old code goes on serving. */
+/* `--watch`: a reload for each change. A reload that fails is rolled back, so the old code goes on serving. */
 import { relative } from 'node:path';
 import { Arbiter } from '../arbiter.js';
 import { LONGEST_DELAY } from '../delay.js';
@@ -8,10 +8,13 @@ import type { ArbiterOptions } from '../options/types.js';
 import { workingFolder } from '../options/working-folder.js';
 import { watchSources } from './source-tree.js';
 
-/** Failures that the next version of the code may not have. */
+/** Failures that the next version of the code may not have, so that it is worth waiting for a change. */
 const MENDABLE: ReadonlySet<string> = new Set(['ERR_APP_LOAD', 'ERR_WORKER_BOOT', 'ERR_BOOT_TIMEOUT']);
 
-/** Serves, and reloads. Resolves when the Arbiter has been stopped. Code that does not boot is waited for until it does. */
+/**
+ * Serves, and reloads when a file changes. If the code does not boot, waits for a change and tries again. Resolves when
+ * the Arbiter has been stopped.
+ */
 export async function serveWatched(options: ArbiterOptions): Promise<void> {
   const folder = workingFolder();
   let onChange: () => void = () => undefined;
@@ -32,7 +35,7 @@ export async function serveWatched(options: ArbiterOptions): Promise<void> {
         if (arbiter.state === 'running' || arbiter.state === 'reloading') reload();
         else arrived();
       };
-      // What changes while it starts may be in some workers, and not in others.
+      // A change during the start may be in some workers, and not in others.
       arbiter.once('ready', () => void changed.then(reload));
       try {
         return await arbiter.run();
@@ -47,14 +50,20 @@ export async function serveWatched(options: ArbiterOptions): Promise<void> {
   }
 }
 
-/** The watchers do not keep the process, so that it can end when the Arbiter has stopped. */
+/**
+ * Waits for a change, and keeps the process alive meanwhile. The watchers do not, so that the process can end when the
+ * Arbiter has stopped.
+ */
 async function stillWaiting(changed: Promise<void>): Promise<void> {
   const keep = setInterval(() => undefined, LONGEST_DELAY);
   await changed;
   clearInterval(keep);
 }
 
-/** Reloads, and once more when what has changed meanwhile may have come too late; not once for each change. */
+/**
+ * Returns a function that asks for a reload. Calls during a reload cause one more after it, since their changes may
+ * have come too late; not one for each call.
+ */
 function reloader(arbiter: Arbiter): () => void {
   let current: Promise<unknown> = Promise.resolve();
   let waits = false;
@@ -68,10 +77,10 @@ function reloader(arbiter: Arbiter): () => void {
   };
 }
 
-/** It has been told by the events `rollback` and `error`, and logged. */
+/** The failure of the reload has been told by the events `rollback` and `error`, and logged. */
 function ignore(): void {}
 
-/** Whoever read standard error may have gone: what serves goes on. */
+/** Writes to standard error. If its reader has gone, the service goes on. */
 function tell(text: string): void {
   say(`${text.replace(/^/gm, 'prefork: ')}\n`);
 }
