@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { temporaryFolder } from './place.js';
 import { eventually } from './wait.js';
 
-/** A line of the form `combined`, taken apart again; values are as they stand there, escaped. */
+/** A line of the form `combined`, split into its fields; values are still escaped, as they are in the line. */
 export interface Line {
   readonly client: string;
   readonly user: string;
@@ -20,7 +20,7 @@ const COMBINED = new RegExp(
   `^(\\S+) - (\\S+) \\[\\d\\d/[A-Z][a-z]{2}/\\d{4}:\\d\\d:\\d\\d:\\d\\d [+-]\\d{4}\\] ${QUOTED} (\\d{3}) (\\d+|-) ${QUOTED} ${QUOTED}$`,
 );
 
-/** Throws for what is no such line. */
+/** Throws if the text is not such a line. */
 export function parse(line: string): Line {
   const found = COMBINED.exec(line);
   if (!found || !/^[\x20-\x7e]+$/.test(line)) throw new Error(`no line of the access log: ${JSON.stringify(line)}`);
@@ -28,7 +28,7 @@ export function parse(line: string): Line {
   return { client, user, request, status: Number(status), bytes: Number(bytes === '-' ? 0 : bytes), referer, agent };
 }
 
-/** The file of an access log in a folder of the test's. */
+/** The file of an access log, in a temporary folder of the test. */
 export class LogFile {
   readonly path: string;
 
@@ -36,7 +36,7 @@ export class LogFile {
     this.path = join(temporaryFolder(t), 'access.log');
   }
 
-  /** Its lines, and those of further files. It must end with the end of a line. */
+  /** The lines of further files, then those of this one. Each file must end with the end of a line. */
   texts(...more: readonly string[]): string[] {
     return [...more, this.path].flatMap((path) => {
       const text = existsSync(path) ? readFileSync(path, 'latin1') : '';
@@ -49,7 +49,9 @@ export class LogFile {
     return this.texts(...more).map(parse);
   }
 
-  /** `GET /a HTTP/1.1 200 5` of each, when there are so many: they are written a moment later. */
+  /**
+   * Waits until there are this many lines, which are written a moment later; returns each as `GET /a HTTP/1.1 200 5`.
+   */
   async short(count: number): Promise<string[]> {
     await eventually(
       () => this.texts().length >= count,

@@ -6,7 +6,7 @@ import { inTime } from './wait.js';
 /** An entry of `Arbiter#addresses` as it comes over IPC. */
 export type Address = string | { readonly address: string; readonly port: number };
 
-/** One request to a TCP address or a Unix socket, on a connection of its own. */
+/** Sends one request to a TCP address or a Unix socket, on a connection of its own. */
 export async function getFrom(to: Address, path = '/'): Promise<Answer> {
   const where = typeof to === 'string' ? { socketPath: to } : { host: to.address, port: to.port };
   const request = http.get({ ...where, path, agent: false });

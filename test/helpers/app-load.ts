@@ -6,7 +6,7 @@ import type { Asked } from './applications.js';
 import { responseTo } from './response.js';
 import { eventually } from './wait.js';
 
-/** More than any test waits for: a load never goes on for ever. */
+/** The most requests of one load: more than any test waits for, so that no load goes on for ever. */
 const MOST = 20_000;
 
 /** Sends one request, and throws if it is not answered as it should be. */
@@ -27,7 +27,10 @@ export async function ask(address: string, asked: Asked, agent: Agent | false = 
   return text;
 }
 
-/** Clients that send a request again and again: half of them keep their connections, half use each for one request. */
+/**
+ * Clients that send the same request again and again. Half of them keep their connections, and half use a new one for
+ * each request.
+ */
 export class AppLoad {
   answered = 0;
   readonly failures: unknown[] = [];
@@ -39,7 +42,7 @@ export class AppLoad {
     t.after(() => this.stop());
   }
 
-  /** Waits until so many more have been answered, for so many milliseconds at most. */
+  /** Waits until this many more requests have been answered, for at most `limit` milliseconds. */
   async more(count: number, limit: number): Promise<void> {
     const goal = this.answered + count;
     await eventually(
@@ -64,7 +67,7 @@ export class AppLoad {
       } catch (error) {
         this.failures.push(error);
       }
-      // Most of the CPU is for the workers that boot.
+      // Most of the CPU is left to the workers that boot.
       await delay(5);
     }
     agent.destroy();

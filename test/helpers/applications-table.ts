@@ -7,7 +7,7 @@ const CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
 /** The newer versions of Node that the applications are run on, beside the oldest one that each supports. */
 const NEWER = [24, 26];
 
-/** The table of what was run, in markdown. What fails stands where it was seen to. */
+/** The table of what was run, in markdown. A version that fails is left out of its cell. */
 export function tableOf(all: ReadonlyMap<string, Application>): string {
   const sorted = [...all].sort(([, a], [, b]) => a.told.as.localeCompare(b.told.as));
   const rows = sorted.map(([name, application]) => rowOf(name, application));

@@ -6,7 +6,7 @@ import type { BuiltInClass } from 'prefork';
 import type { Program } from './program.js';
 import { PROJECT } from './project.js';
 
-/** A request, and how it is answered: always, so also while the workers are replaced. */
+/** A request, and how it must be answered at any time, also while workers are replaced. */
 export interface Asked {
   readonly path: string;
   /** Sent as JSON by POST; without it, a GET. */
@@ -20,7 +20,10 @@ export interface Asked {
 
 /** An application that serves. */
 export interface Running {
-  /** What is still open when the test fails, its `after` must close: nothing would end the process of the tests otherwise. */
+  /**
+   * The context of the test. Its `after` must close what is still open when the test fails: otherwise nothing ends the
+   * process of the tests.
+   */
   readonly t: TestContext;
   readonly workerClass: BuiltInClass;
   /** Without a slash at its end. */
@@ -31,48 +34,57 @@ export interface Running {
   readonly isReloaded: boolean;
 }
 
-/** What `test/apps/NAME.ts` exports by default: how the application in `test/apps/NAME/` is started, and what it then does. */
+/**
+ * What `test/apps/NAME.ts` exports by default: how the application in `test/apps/NAME/` is started, and what it must do
+ * then.
+ */
 export interface Application {
   /** What the guide says to do after `npm ci`, e.g. `npm run build`. */
   readonly build?: string;
   /**
-   * What the guide says to type, word for word: `npx prefork …` or `node …`, without quotes; `$PWD` is its folder. Where it listens, how many workers it has and of which class comes by the variables
-   * `PREFORK_BIND`, `PREFORK_WORKERS` and `PREFORK_WORKER_CLASS`, so a script with an `Arbiter` of its own reads these.
+   * What the guide says to type, word for word: `npx prefork …` or `node …`, without quotes; `$PWD` is the folder of
+   * the application. Its address, the number of workers and their class come from the variables `PREFORK_BIND`,
+   * `PREFORK_WORKERS` and `PREFORK_WORKER_CLASS`, so a script with an `Arbiter` of its own reads these.
    */
   readonly start: string;
   /** Other lines that the guide says to type instead. */
   readonly also?: readonly string[];
-  /** The classes that make sense. */
+  /** The worker classes that make sense for it. */
   readonly classes: readonly BuiltInClass[];
-  /** Why no others do, for the table of the guide. */
+  /** Why the other classes make no sense, for the table of the guide. */
   readonly leftOut?: string;
-  /** Classes in which it does not work with one major version of Node, and whose fault that is, with a link. */
+  /** Classes in which it does not work with one major version of Node, and why: whose fault that is, with a link. */
   readonly fails?: { readonly node: number; readonly classes: readonly BuiltInClass[]; readonly why: string };
   /** The oldest version of Node that it runs on, major and minor. */
   readonly node: readonly [number, number];
-  /** What it is called in the table, and the packages whose versions stand there. */
+  /** What it is called in the table, and the packages whose versions the table shows. */
   readonly told: { readonly as: string; readonly packages: readonly string[] };
-  /** What makes its project, with all packages but this one: `npx …`. By default the guide installs them by name. */
+  /**
+   * The command that makes its project, with all packages but this one: `npx …`. By default the guide installs them by
+   * name.
+   */
   readonly madeBy?: string;
-  /** The first one is what the load consists of. */
+  /** The requests that it must answer. The first one is repeated as the load. */
   readonly requests: readonly Asked[];
   /** Variables that the guide says to set. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What each worker, or with `threaded` each thread, prints once when it has ended what the application has opened. */
+  /**
+   * What each worker, or with `threaded` each thread, prints once when it has closed what the application had opened.
+   */
   readonly ends?: RegExp;
-  /** That comes from a module that is preloaded, so from the main thread of a worker with threads too. */
+  /** Whether a preloaded module prints that, so that the main thread of a worker with threads prints it too. */
   readonly preloads?: boolean;
-  /** What else it must do. It is called when it serves, and once more when it has been reloaded. */
+  /** Further checks. Called when the application serves, and again after a reload. */
   readonly further?: (running: Running) => Promise<void>;
-  /** Warnings of the log that are as they should be. By default there must be none. */
+  /** Warnings in the log that are expected. By default there must be none. */
   readonly warns?: RegExp;
   /** The page of the guide that shows it. @defaultValue frameworks.md */
   readonly page?: string;
-  /** Its files that the page shows: each stands there whole, as a block of code. */
+  /** The files of the application that the page shows, each whole, as a block of code. */
   readonly shown: readonly string[];
 }
 
-/** Where the applications are. Their files are not compiled with the tests. */
+/** The folder of the applications. Their files are not compiled with the tests. */
 export const APPS: string = join(PROJECT, 'test/apps');
 
 /** All applications by name. */

@@ -5,8 +5,8 @@ import { fixture, type HostSettings } from './host.js';
 import { temporaryFolder } from './place.js';
 
 /*
- * A file system that holds node, the libraries of the system, this project and nothing else, as a distroless image
- * does. It is mounted where only the host and its children see it, and goes with the last of them.
+ * A file system that holds node, the libraries of the system and this project, and nothing else, as a distroless image
+ * does. It is mounted where only the host and its children see it, and disappears with the last of them.
  */
 const ENTER = `
 set -e
@@ -23,7 +23,7 @@ mount --bind "$node" "$root$node"
 exec chroot "$root" "$node" "$@"
 `;
 
-// Root of this machine, or of a user namespace where that is allowed.
+// The rights to mount come from being root, or from a user namespace where that is allowed.
 const NAMESPACE = process.getuid?.() === 0 ? '-m' : '-Urm';
 
 /** The reason why a test cannot have a bare system here, if there is one. */

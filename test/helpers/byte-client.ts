@@ -3,9 +3,12 @@ import { connect, type Socket } from 'node:net';
 import { reset } from './reset.js';
 import { inTime } from './wait.js';
 
-/** A client that sends any bytes and goes away in any way. It needs no end: that of the server's process ends it. */
+/**
+ * A client that sends any bytes, and may leave in any way. The test need not close it: its connection ends with the
+ * process of the server.
+ */
 export class ByteClient {
-  /** All bytes that came, as latin1. */
+  /** All bytes that have been received, as latin1. */
   received = '';
   /** How the connection ended: by the server's FIN, by a reset, or by this client itself. */
   end: 'open' | 'closed' | 'reset' | 'left' = 'open';
@@ -21,14 +24,14 @@ export class ByteClient {
     socket.on('end', () => {
       this.end = 'closed';
     });
-    // Also the pipe that breaks when the server has closed before all was sent.
+    // EPIPE counts as a reset too: the server has closed before all was sent.
     socket.on('error', () => {
       if (this.end === 'open') this.end = 'reset';
     });
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
-  /** @param localAddress - where it comes from. */
+  /** @param localAddress - the address that the client comes from. */
   static async connect(url: string, localAddress?: string): Promise<ByteClient> {
     const { hostname, port } = new URL(url);
     const host = hostname.replace(/^\[|\]$/g, '');
@@ -43,7 +46,7 @@ export class ByteClient {
     return this;
   }
 
-  /** The same, with a turn of the event loop after every few bytes: the kernel may still put some together. */
+  /** Sends text in small pieces, with a turn of the event loop between them. The kernel may still join some of them. */
   async drip(bytes: string, size = 1): Promise<this> {
     for (let at = 0; at < bytes.length && this.#socket.writable; at += size) {
       this.send(bytes.slice(at, at + size));
@@ -58,7 +61,8 @@ export class ByteClient {
 
   /**
    * Writes the same bytes again and again, as fast as they are taken, until the server ends the connection or the limit
-   * is reached. Returns how many it wrote. What the server said is often lost: it closed before it had read all.
+   * is reached. Returns how many bytes were written. The answer of the server is often lost, since it closes before it
+   * has read all.
    */
   async flood(bytes: string, limit: number): Promise<number> {
     let sent = 0;
@@ -78,12 +82,12 @@ export class ByteClient {
     return this;
   }
 
-  /** The same, and resolves when the kernel has it. */
+  /** Ends its own side, and resolves when the kernel has the FIN. */
   shut(): Promise<void> {
     return new Promise((resolve) => this.#socket.end(() => resolve()));
   }
 
-  /** Goes without a word: RST. */
+  /** Resets the connection: RST. */
   reset(): void {
     this.end = 'left';
     reset(this.#socket);
@@ -109,7 +113,7 @@ export class ByteClient {
   }
 }
 
-/** An answer as it stood on the wire. */
+/** An answer as it was received. */
 export interface WireAnswer {
   readonly status: number;
   /** In lower case, without the date. */
@@ -117,7 +121,10 @@ export interface WireAnswer {
   readonly body: string;
 }
 
-/** Takes what came on a connection apart. Answers have a Content-Length or chunks, or end with the connection. */
+/**
+ * Splits what was received on a connection into answers. Each has a Content-Length or chunks, or ends with the
+ * connection.
+ */
 export function answersIn(received: string): WireAnswer[] {
   const answers: WireAnswer[] = [];
   for (let rest = received; rest !== ''; ) {

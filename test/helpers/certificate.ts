@@ -18,7 +18,7 @@ export interface Certificate {
 
 const made: Certificate[] = [];
 
-/** The certificate of a number, made when it is asked for; it lasts as long as this process. */
+/** The certificate with this number. It is made when it is first asked for, and kept as long as this process lives. */
 export function certificate(number = 0): Certificate {
   made[number] ??= make();
   return made[number];
@@ -37,7 +37,7 @@ function make(): Certificate {
   }
 }
 
-/** The same in files, for as long as the test. */
+/** The same in files, which exist as long as the test. */
 export class CertificateFiles {
   readonly key: URL;
   readonly cert: URL;

@@ -1,4 +1,4 @@
-/** Numbers of [0, 1) that a seed determines: mulberry32, by Tommy Ettinger. */
+/** Random numbers in [0, 1) that are the same for the same seed: mulberry32, by Tommy Ettinger. */
 export function chances(seed: number): () => number {
   let state = seed;
   return () => {

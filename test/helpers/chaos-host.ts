@@ -7,11 +7,13 @@ import { fixture } from './host.js';
 import { alive } from './process.js';
 import { eventually } from './wait.js';
 
-/** Where what a host writes goes to: a pipe, a file on a file system of its own, or a terminal that controls it. */
+/**
+ * Where the output of a host goes: to a pipe, to a file on a file system of its own, or to its controlling terminal.
+ */
 export type Output = 'pipe' | 'file' | 'terminal';
 export const OUTPUTS: readonly Output[] = ['pipe', 'file', 'terminal'];
 
-/** Whether small file systems can be mounted in the place of /dev/shm and of the log's folder, seen by the host alone. */
+/** Whether small file systems can be mounted over /dev/shm and the folder of the log, visible to the host alone. */
 export const CAN_MOUNT: boolean = canMount();
 
 interface Told {
@@ -20,7 +22,10 @@ interface Told {
   readonly args: readonly unknown[];
 }
 
-/** A host of the fixture `chaos-host`, in a session of its own, from its start until all that it has started is gone. */
+/**
+ * A host of the fixture `chaos-host`, in a session of its own, from its start until everything that it has started is
+ * gone.
+ */
 export class ChaosHost {
   readonly output: Output;
   readonly told: Told[] = [];
@@ -33,7 +38,7 @@ export class ChaosHost {
   #session = 0;
   #exit: string | undefined;
 
-  /** @param logs - a folder for the log, which is hidden by one of the host's own where that can be mounted. */
+  /** @param logs - a folder for the log; where mounting is possible, the host sees a file system of its own there. */
   static async start(options: object, output: Output, logs: string, mark: string): Promise<ChaosHost> {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -47,7 +52,7 @@ export class ChaosHost {
     const { port } = this.#server.address() as { port: number };
     const command = [process.execPath, fixture('chaos-host.js'), JSON.stringify(options)];
     const env = { ...process.env, CONTROL: String(port), CHAOS: mark, LOGS: logs };
-    // The shell becomes the host, so there is nobody in between who would hand on signals.
+    // The shell becomes the host by `exec`, so that signals reach the host directly.
     const mount = 'mount -t tmpfs -o size=2m tmpfs /dev/shm; mount -t tmpfs -o size=64k tmpfs "$LOGS"; ';
     const script = `ulimit -n 200; ${CAN_MOUNT ? mount : ''}exec "$@"${output === 'file' ? ' 2>>"$LOGS/err"' : ''}`;
     const shell = ['sh', '-c', script, 'sh', ...command];
@@ -76,7 +81,7 @@ export class ChaosHost {
     return this.#exit;
   }
 
-  /** The last that it has written. */
+  /** The end of what the host has written. */
   get text(): string {
     return this.#text;
   }
@@ -98,7 +103,7 @@ export class ChaosHost {
     this.#control?.write(`${JSON.stringify({ order, milliseconds, path })}\n`);
   }
 
-  /** Nobody reads what it writes, for so long. */
+  /** For this time, nothing reads the output of the host. */
   stopReading(milliseconds: number): void {
     const streams = [this.#child.stdout, this.#child.stderr];
     for (const stream of streams) stream?.pause();
@@ -107,13 +112,13 @@ export class ChaosHost {
     }, milliseconds);
   }
 
-  /** As a user who drags the window. */
+  /** Resizes the terminal, as a user who drags the window does. */
   resize(columns: number): void {
     const terminal = readlinkSync(`/proc/${this.#pid}/fd/1`);
     if (terminal.startsWith('/dev/pts/')) execFileSync('stty', ['-F', terminal, 'cols', String(columns)]);
   }
 
-  /** A signal to its whole group. */
+  /** Sends a signal to the whole process group of the host. */
   signalGroup(signal: NodeJS.Signals): void {
     process.kill(-groupOf(this.#pid), signal);
   }
@@ -128,7 +133,10 @@ export class ChaosHost {
     this.#control?.destroy();
   }
 
-  /** The processes that are left of it, by what it has handed on, or by its session: the guard has no environment. */
+  /**
+   * The processes of the host that are left. They are known by a variable that they inherit, or by the session: the
+   * guard has no environment.
+   */
   left(): string[] {
     return readdirSync('/proc').flatMap((name) => {
       if (!/^\d+$/.test(name) || !alive(Number(name))) return [];
@@ -167,7 +175,7 @@ export class ChaosHost {
   }
 }
 
-/** Fields of /proc/PID/stat behind the name: proc(5). */
+/** Indices of fields in /proc/PID/stat, counted after the name: proc(5). */
 const GROUP = 2;
 const SESSION = 3;
 

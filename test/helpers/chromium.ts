@@ -7,14 +7,14 @@ import { after, type TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { eventually, inTime } from './wait.js';
 
-/** A Chromium of this machine, by whatever name; undefined where there is none. */
+/** The command of a Chromium on this machine; undefined where there is none. */
 export const CHROMIUM: string | undefined = [
   process.env['CHROMIUM'],
   'chromium',
   'chromium-browser',
   'google-chrome',
   'google-chrome-stable',
-  // The same without a window, and with half of the libraries.
+  // The headless build, which needs half of the libraries.
   'chromium-headless-shell',
 ].find((name) => name !== undefined && spawnSync(name, ['--version'], { timeout: 30_000 }).status === 0);
 
@@ -23,7 +23,7 @@ type Data = any;
 
 /** A page in a real browser, over its DevTools protocol. */
 export class Page {
-  /** The addresses of all requests, and of those that were refused by the page's own policy. */
+  /** The addresses of all requests, including those that the page's own policy refused. */
   readonly requests: string[] = [];
   /** What its console and its policy complain of. */
   readonly complaints: string[] = [];
@@ -37,7 +37,10 @@ export class Page {
     socket.on('message', (text) => this.#onMessage(JSON.parse(String(text))));
   }
 
-  /** A page that shares nothing with those of other tests: a context of its own in the one browser of this file, as a private window has. */
+  /**
+   * A page that shares nothing with the pages of other tests. It has a browser context of its own, as a private window
+   * has, in the one browser of this file.
+   */
   static async open(t: TestContext): Promise<Page> {
     browser ??= start();
     const socket = new WebSocket(await browser.address);
@@ -68,7 +71,7 @@ export class Page {
     await eventually(async () => (await this.eval('document.readyState')) === 'complete', `the page ${url}`);
   }
 
-  /** What an expression comes to in the page. */
+  /** The value of an expression in the page. */
   async eval(expression: string): Promise<Data> {
     const options = { expression, returnByValue: true, awaitPromise: true };
     const { result, exceptionDetails } = await this.send('Runtime.evaluate', options);
@@ -105,13 +108,13 @@ export class Page {
     await this.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile });
   }
 
-  /** As if the user preferred it, for example `{ 'prefers-color-scheme': 'dark' }`. */
+  /** Sets preferences of the user, for example `{ 'prefers-color-scheme': 'dark' }`. */
   async prefer(features: Readonly<Record<string, string>>): Promise<void> {
     const list = Object.entries(features).map(([name, value]) => ({ name, value }));
     await this.send('Emulation.setEmulatedMedia', { features: list });
   }
 
-  /** Into the folder that SCREENSHOTS names; nowhere without. */
+  /** Saves a screenshot in the folder that SCREENSHOTS names; does nothing without it. */
   async screenshot(name: string): Promise<void> {
     const folder = process.env['SCREENSHOTS'];
     if (folder === undefined) return;
@@ -140,13 +143,13 @@ interface Browser {
   readonly address: Promise<string>;
 }
 
-/** To start one takes a second of CPU and more. */
+/** The one browser of this file, since starting one takes a second of CPU and more. */
 let browser: Browser | undefined;
 
 after(async () => {
   if (!browser) return;
   await end(browser.child);
-  // Its other processes may be a moment later.
+  // Other processes of the browser may end a moment later, so the removal is repeated.
   rmSync(browser.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 });
 
@@ -170,7 +173,7 @@ function start(): Browser {
   return { child, profile, address: listens.then(() => told() as string) };
 }
 
-/** With all that it has started. */
+/** Kills the browser with all that it has started. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.pid === undefined) return;
   process.kill(-child.pid, 'SIGKILL');

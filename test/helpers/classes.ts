@@ -6,10 +6,10 @@ import { eventually } from './wait.js';
 
 export const CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
 
-/** Those whose connections stay open for the next request. */
+/** The classes whose connections stay open for the next request. */
 export const KEEPING: readonly BuiltInClass[] = ['threaded', 'async'];
 
-/** One worker of a class that serves one request, or connection, at a time. */
+/** The options for one worker that serves one request, or connection, at a time. */
 export function single(workerClass: BuiltInClass): HostOptions {
   return { workers: 1, workerClass, ...MORE[workerClass] };
 }
@@ -23,11 +23,11 @@ const MORE: Readonly<Record<BuiltInClass, HostOptions>> = {
 export interface ClassUnderTest {
   readonly name: 'sync' | 'threaded' | 'async';
   readonly options: Pick<ArbiterOptions, 'workerClass' | 'threads'>;
-  /** Whether connections are kept for a further request. */
+  /** Whether a connection is kept for a further request. */
   readonly keeps: boolean;
 }
 
-/** The built-in classes; the threaded one with so many threads. */
+/** The built-in classes; the threaded one with this number of threads. */
 export function classes(threads = 2): readonly ClassUnderTest[] {
   return [
     { name: 'sync', options: { workerClass: 'sync' }, keeps: false },
@@ -46,7 +46,7 @@ export function witnessed(
   return new Host(t, { workers: 1, app: fixture('witness.js'), ...options, ...more }, settings);
 }
 
-/** No process and no thread has ended or failed since the start, and no handler has. */
+/** Asserts that no process, thread or handler has ended or failed since the start. */
 export async function assertUnharmed(host: Host): Promise<void> {
   const harm = ['worker:error', 'worker:exit', 'thread:exit', 'worker:backoff', 'error'].flatMap((name) =>
     host.of(name),
@@ -56,7 +56,7 @@ export async function assertUnharmed(host: Host): Promise<void> {
   assert.deepEqual([totals.crashes, totals.respawns, totals.errors], [0, 0, 0], host.log);
 }
 
-/** Whatever has been done to the worker: in the end it holds nothing of it. */
+/** Waits until no worker holds a request or a connection, whatever was done to it before. */
 export async function atRest(host: Host): Promise<void> {
   let seen: unknown;
   const rests = async (): Promise<boolean> => {

@@ -11,7 +11,7 @@ import { PROJECT } from './project.js';
 /** The file behind the name `prefork`. */
 export const COMMAND: string = join(PROJECT, 'dist/cli/main.js');
 
-/** The command as a shell starts it: without a terminal, its log is JSON. */
+/** Starts the command as a shell does. It has no terminal, so its log is JSON. */
 export function prefork(
   t: TestContext,
   args: readonly string[],
@@ -23,21 +23,21 @@ export function prefork(
   });
 }
 
-/** The address that the log names. */
+/** The address that the log of the command names. */
 export async function addressOf(program: Program): Promise<string> {
   const [, host, port] = await program.printed(/"msg":"listening on (\[?[\w.:]+\]?):(\d+)"/);
   return `http://${host === '[::]' || host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
 }
 
-/** Waits until it serves; returns its address. */
+/** Waits until the command serves; returns its address. */
 export async function readyAt(program: Program): Promise<string> {
   await program.printed(/"msg":"ready: /);
   return addressOf(program);
 }
 
-/** Reloads four workers while clients ask, and expects that nobody loses a request, and that the new code answers. */
+/** Reloads four workers while clients send requests. Expects that no request is lost, and that the new code answers. */
 export async function survivesReload(t: TestContext, program: Program, url: string, answer: RegExp): Promise<void> {
-  // With a pause, since the next workers boot beside them.
+  // With a pause, since the new workers boot at the same time.
   const load = new Load(t, url, 6, 5);
   await load.more(20);
   process.kill(program.pid, 'SIGHUP');

@@ -5,10 +5,13 @@ import type { Address } from './address.js';
 import { answersIn } from './byte-client.js';
 import { DEADLINE, eventually } from './wait.js';
 
-/** What became of a client: it got its answer, could not connect, or its connection broke without one. */
+/**
+ * What became of a client: it got its answer, could not connect, lost its connection without an answer, or waited in
+ * vain until the deadline.
+ */
 export type Outcome = 'answered' | 'refused' | 'reset' | 'hung';
 
-/** Clients that are started in one turn of the loop, and that are under way. */
+/** How many clients are started in one turn of the loop, and how many may be under way, at most. */
 const MOST_AT_ONCE = 20;
 const MOST_OPEN = 500;
 
@@ -16,7 +19,10 @@ export function where(address: Address): NetConnectOpts {
   return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port };
 }
 
-/** Waits until nobody listens there any more. Those who are let in until then go without a word. */
+/**
+ * Waits until nothing listens there any more. It tries to connect again and again; a connection that succeeds is
+ * dropped without a request.
+ */
 export async function untilRefused(to: NetConnectOpts): Promise<void> {
   await eventually(async () => {
     const socket = connect(to);
@@ -29,7 +35,7 @@ export async function untilRefused(to: NetConnectOpts): Promise<void> {
   }, 'a socket that is gone');
 }
 
-/** Clients that connect, send one request, and want an answer: every one of them is counted. */
+/** Clients that connect, send one request, and want an answer. Every client is counted. */
 export class Connector {
   readonly counts: Record<Outcome, number> = { answered: 0, refused: 0, reset: 0, hung: 0 };
   /** What the clients that got no answer saw. */
@@ -49,7 +55,7 @@ export class Connector {
     });
   }
 
-  /** One client. Resolves when it is connected, so in the queue of the system or accepted, or could not. */
+  /** Starts one client. Resolves when it is connected (accepted, or in the accept queue), or could not be. */
   connect(): Promise<void> {
     return new Promise((resolve) => {
       this.#all.push(this.#run(resolve));
@@ -57,8 +63,8 @@ export class Connector {
   }
 
   /**
-   * So many clients per second from now on, as evenly as timers allow; fewer where the machine cannot serve them. What it lags behind is not made up
-   * for: else this process would do nothing else, and would not hear when to stop.
+   * Starts this many clients per second from now on, as evenly as timers allow; fewer where the machine cannot serve
+   * them. Delays are not made up for: otherwise this process would do nothing else, and would not hear when to stop.
    */
   begin(perSecond: number): void {
     let last = performance.now();
@@ -71,12 +77,12 @@ export class Connector {
     }, 1);
   }
 
-  /** No further clients. */
+  /** Starts no further clients. */
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** Resolves when each client has had its end. */
+  /** Resolves when the outcome of each client is known. */
   async ended(): Promise<Record<Outcome, number>> {
     await Promise.all(this.#all);
     return this.counts;

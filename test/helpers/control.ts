@@ -1,14 +1,14 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { inTime } from './wait.js';
 
-/** Where a control is. */
+/** The address of a control. */
 export type ControlPlace = { readonly socketPath: string } | { readonly host: string; readonly port: number };
 
 export interface ControlAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  /** Of JSON. */
+  /** The parsed body of an answer in JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read answers of every endpoint.
   readonly body: any;
 }
@@ -19,7 +19,7 @@ export interface Asking {
   readonly body?: string;
 }
 
-/** One request to the control, on a connection of its own. Without headers of one's own, as curl sends it. */
+/** Sends one request to the control, on a connection of its own. Without `headers`, it is what curl sends. */
 export function ask(
   place: ControlPlace,
   path: string,

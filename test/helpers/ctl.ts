@@ -8,7 +8,7 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs `prefork ctl` to its end. */
+/** Runs `prefork ctl` until it ends. */
 export function ctl(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   const run = new Promise<Outcome>((resolve) => {
     const options = { env: { ...process.env, ...env }, timeout: 60_000 };

@@ -13,18 +13,24 @@ export function targets(pid: number | 'self'): string[] {
     try {
       return target(pid, Number(fd));
     } catch {
-      // The one that read the folder.
+      // The descriptor with which the folder was read is closed by now.
       return [];
     }
   });
 }
 
-/** How many sockets a process has open. Its watchdog opens files of its own, whenever it is up. */
+/**
+ * How many sockets a process has open. Only sockets are counted, since the watchdog of a worker opens files of its own
+ * whenever it is up.
+ */
 export function openSockets(pid: number): number {
   return targets(pid).filter((opened) => opened.startsWith('socket:')).length;
 }
 
-/** Whether reads and accepts on a descriptor return at once. The flag is shared by all who have the same open socket. */
+/**
+ * Whether reads and accepts on a descriptor return at once. The flag belongs to the open socket, so all processes that
+ * have it share the flag.
+ */
 export function isNonBlocking(pid: number, fd: number): boolean {
   const [, flags = ''] = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? [];
   return (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0;

@@ -10,10 +10,13 @@ import { createLoadGate } from './load-gate.js';
 import { responseTo } from './response.js';
 import { eventually, inTime } from './wait.js';
 
-/** The ways in which workers come to drain while they hold requests. Each orders it, and returns at once. */
+/**
+ * The ways in which workers come to drain while they hold requests. Each gives the order, and does not wait for its
+ * end.
+ */
 export const DRAINS: Readonly<Record<'reload' | 'scale' | 'TERM', (host: Host, workers: number) => Promise<void>>> = {
   reload: async (host) => later(host.call('reload')),
-  // The oldest go, which are those that hold the requests.
+  // The oldest workers go, which are those that hold the requests.
   scale: async (host, workers) => {
     await host.call('scale', 2 * workers);
     const ready = (): number => host.of('worker:ready').length;
@@ -23,14 +26,18 @@ export const DRAINS: Readonly<Record<'reload' | 'scale' | 'TERM', (host: Host, w
   TERM: async (host) => host.kill('SIGTERM'),
 };
 
-/** It comes true when the requests have been answered, or the test is over before that. */
+/**
+ * Ignores the outcome of an order: it is settled when the requests have been answered, or fails if the test is over
+ * before that.
+ */
 function later(promise: Promise<unknown>): void {
   promise.catch(() => undefined);
 }
 
 /**
- * Sends each of these requests, and lets them be answered when all who hold them have begun to drain. Each is held before the next one
- * is sent: if a slow client sends it later than it connects, it may have to wait for one that is busy, while another is not.
+ * Sends each of these requests, gives the order to drain, and lets the requests be answered when all workers that hold
+ * them have begun to drain. Each request is held before the next one is sent: if a slow client connected first and sent
+ * its request later, it might have to wait for a busy worker while another one has room.
  */
 export async function holdIntoDrain<Request>(
   gate: Gate,
@@ -51,12 +58,15 @@ export async function holdIntoDrain<Request>(
     return [...pids].every((pid) => workers.some((worker) => worker.pid === pid && worker.state === 'draining'));
   };
   await eventually(all, () => `workers ${[...pids]} that drain\n${host.log}`);
-  // The order has come to them before the echo.
+  // The echo shows that the order has reached these workers.
   for (const arrival of held) await arrival.settle();
   for (const arrival of held) arrival.release();
 }
 
-/** Answers until a thread has heard of a drain: it needs a turn of the main thread, which may have to wait for a CPU. */
+/**
+ * How many answers a thread may give before it has heard of the drain: it hears by a turn of the main thread, which may
+ * have to wait for a CPU.
+ */
 const SOON = 1_000;
 
 export interface Unpacked {
@@ -66,11 +76,13 @@ export interface Unpacked {
 }
 
 /**
- * The answer to a client that would keep its connection. If it does not say that the connection ends, further requests go the same way, until one says
- * it: else one that is under way by then would be lost. A worker says it in the next answer; a thread, which hears of the drain from another thread, in one soon behind it.
+ * Sends a request on a kept connection, and returns its answer. If the answer does not say that the connection ends,
+ * further requests are sent on it until one does: otherwise a request that is under way at the end would be lost. A
+ * worker says so in the next answer. A thread, which hears of the drain from another thread, says so in one of the next
+ * answers.
  */
 async function unpacked(url: string, next: string, isThreaded: boolean): Promise<Unpacked> {
-  // One without it asks for the end of the connection by itself.
+  // A client without `keepAlive` would ask for the end of the connection itself.
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   try {
     const { answer } = await exchange(url, agent);
@@ -102,8 +114,8 @@ export interface InDrain {
 }
 
 /**
- * Has an application hold a request of each path while its workers come to drain, and answer then. For a recycle, it is one that
- * loads through the fixture `load-gate`. The path `quick` is answered at once.
+ * Has an application hold a request of each path while its workers come to drain, and answer the requests then. For a
+ * recycle, the application must load through the fixture `load-gate`. The path `quick` is answered at once.
  */
 export async function answersInDrain(
   t: TestContext,
@@ -123,7 +135,7 @@ export async function answersInDrain(
   );
   const url = await host.ready();
   if (recycle) {
-    // From now on, the substitute waits.
+    // From now on, the substitute of the recycled worker waits as it loads.
     loading.close();
     await get(`${url}${quick}`);
   }

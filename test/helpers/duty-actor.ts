@@ -1,10 +1,12 @@
 import { DEADLINE } from './wait.js';
 
-/** Indices into what a thread and the test share. */
+/** Indices into the memory that a thread and the test share. */
 export const VIEW = { TURN: 0, COMMAND: 1, SHUT: 2, TAKEN: 3, LATER: 4, LENGTH: 5 } as const;
-/** Whose turn it is: the thread's, or the test's, since the thread has nothing to do or is about to make a step. */
+/**
+ * Who acts next. GO: the thread. IDLE, STEP: the test, since the thread has nothing to do, or is about to make a step.
+ */
 export const TURN = { GO: 0, IDLE: 1, STEP: 2 } as const;
-/** What a thread is told to do; each is one turn of an event loop. RESET drops what it does. */
+/** What a thread is told to do; each command is one turn of its event loop. RESET drops what the thread is doing. */
 export const COMMAND = { OPEN: 0, ACCEPT: 1, FINISH: 2, WAKE: 3, ROUND: 4, LATER: 5, CLOSE: 6, RESET: 7 } as const;
 export type Command = (typeof COMMAND)[keyof typeof COMMAND];
 
@@ -14,11 +16,11 @@ export interface ActorData {
   readonly capacity: number;
   /** How long each turn of its event loop takes, milliseconds. */
   readonly turn: number;
-  /** The process of each acceptor: a signal reaches all of one. */
+  /** The number of the process of each acceptor: a signal reaches all acceptors of a process. */
   readonly processOf: readonly number[];
   readonly view: Int32Array;
   readonly words: Uint32Array;
-  /** Who has been sent a signal. */
+  /** Which acceptors have been sent a signal. */
   readonly wakes: Int32Array;
 }
 
@@ -28,19 +30,22 @@ export class Actor {
   readonly view: Int32Array = new Int32Array(new SharedArrayBuffer(4 * VIEW.LENGTH));
   alive = true;
   draining = false;
-  /** Whose round comes before the own first one: it begins a second after the own start, and the others have theirs each second. */
+  /**
+   * The acceptors whose round comes before the first round of this one. A first round comes a second after the start,
+   * and all later ones each second, so the others come first.
+   */
   readonly before = new Set<Actor>();
 
   constructor(index: number) {
     this.index = index;
   }
 
-  /** It is not in the middle of something. */
+  /** Whether it is not in the middle of a command. */
   get idle(): boolean {
     return this.view[VIEW.TURN] === TURN.IDLE;
   }
 
-  /** Places. */
+  /** How many of its places are taken. */
   get taken(): number {
     return this.view[VIEW.TAKEN] as number;
   }
@@ -49,23 +54,23 @@ export class Actor {
     return this.view[VIEW.SHUT] === 1;
   }
 
-  /** How many callbacks of timers it has. */
+  /** How many callbacks of its timers are due. */
   get later(): number {
     return this.view[VIEW.LATER] as number;
   }
 
-  /** Up to its first step. */
+  /** Begins a command, and lets the thread run up to its first step. */
   begin(command: Command): void {
     this.view[VIEW.COMMAND] = command;
     this.step();
   }
 
-  /** The step that it is about to make, and up to the next one. */
+  /** Lets the thread make the step that it is about to make, and run up to the next one. */
   step(): void {
     Atomics.store(this.view, VIEW.TURN, TURN.GO);
     Atomics.notify(this.view, VIEW.TURN);
     let end: string = 'ok';
-    // The thread's notification of the turn before may come now.
+    // The thread's notification of its previous turn may arrive now, so the state is read again.
     while (end !== 'timed-out' && Atomics.load(this.view, VIEW.TURN) === TURN.GO) {
       end = Atomics.wait(this.view, VIEW.TURN, TURN.GO, DEADLINE);
     }

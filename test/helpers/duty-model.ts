@@ -8,12 +8,15 @@ import { eventually } from './wait.js';
 export interface ModelSettings {
   readonly acceptors: number;
   readonly capacity?: number;
-  /** Acceptors of one process. */
+  /** How many acceptors one process has. */
   readonly threads?: number;
-  /** Connections that they have from the start, in turns. */
+  /** How many connections each acceptor has at the start; the list is repeated. */
   readonly loads?: readonly number[];
   readonly roster?: 'force';
-  /** How long a turn of an event loop takes, milliseconds: with 4, each request is said; with less, some are over before anybody says so. */
+  /**
+   * How long a turn of an event loop takes, milliseconds. With 4, each request is written to the roster; with less,
+   * some are over before they are written.
+   */
   readonly turn?: number;
 }
 
@@ -28,32 +31,35 @@ interface Move {
 
 /** A part of a play. */
 export interface Scene {
-  /** Which move comes next, of those that are possible: first the kind, then who makes it. */
+  /** Which of the possible moves comes next, as a number that chooses first the kind, then who makes the move. */
   readonly choices: readonly number[];
-  /** The moves beside those that come by themselves. */
+  /** The kinds of moves that are allowed in addition to those that come by themselves. */
   readonly also: readonly MoveKind[];
-  /** Who gets no CPU meanwhile if it is in the middle of something: a bit for each acceptor. */
+  /**
+   * A bit for each acceptor that gets no CPU in this part, if it is in the middle of a command when the part begins.
+   */
   readonly slow: number;
 }
 
-/** These come by themselves, and come to an end. */
+/** These moves come by themselves, and come to an end. */
 const PROGRESS: ReadonlySet<MoveKind> = new Set(['step', 'accept', 'wake', 'later', 'bury']);
 const MOST_WAITING = 4;
 const ENDLESS = 10_000;
 
 /**
- * Acceptors with the real duty roster, each in a thread of its own, a queue of clients, and a master that buries: any
- * order of their single reads and writes can be played, the same way each time.
+ * Acceptors with the real duty roster (the words that say whose turn it is to accept), each in a thread of its own,
+ * with a queue of clients, and a master that clears up after acceptors that have died. Any order of their single reads
+ * and writes can be played, the same way each time.
  */
 export class DutyModel {
-  /** Clients in the kernel's queue. */
+  /** How many clients wait in the kernel's accept queue. */
   waiting = 0;
   readonly actors: readonly Actor[];
-  /** What each says. */
+  /** The duty roster: the word of each acceptor. */
   readonly words = new Uint32Array(new SharedArrayBuffer(DUTY_BYTES));
   readonly #settings: ModelSettings;
   readonly #wakes = new Int32Array(new SharedArrayBuffer(4 * DUTY_SLOTS));
-  /** Steps of the master's that are due. */
+  /** Steps of the master that are due after a death. */
   #burials: (() => void)[] = [];
   #history: string[] = [];
 
@@ -80,7 +86,7 @@ export class DutyModel {
     return this.#history.join('\n');
   }
 
-  /** All begin anew, and have had a round, one after the other. */
+  /** Starts all acceptors anew, and gives each its first round, one after the other. */
   start(): void {
     const { loads = [0] } = this.#settings;
     this.#burials = [];
@@ -109,7 +115,7 @@ export class DutyModel {
     }
   }
 
-  /** Until nothing happens by itself any more; no clock ticks. */
+  /** Makes moves until nothing happens by itself any more. No timer of a round comes meanwhile. */
   rest(choose: () => number = () => 0): void {
     for (let count = 0; count < ENDLESS; count++) {
       const moves = this.#moves(this.actors).filter(({ kind }) => PROGRESS.has(kind));
@@ -119,7 +125,10 @@ export class DutyModel {
     throw new Error(`it does not come to rest\n${this.history.slice(-1_000)}`);
   }
 
-  /** From the same start each time, all orders of the steps of those that are in the middle of something then. */
+  /**
+   * Tries all orders of the steps of those acceptors that are in the middle of a command after `start()`, each order
+   * from the same start. Returns how many orders there are.
+   */
   everyOrder(start: () => void, check: () => void): number {
     const path: number[] = [];
     const widths: number[] = [];
@@ -142,7 +151,7 @@ export class DutyModel {
     }
   }
 
-  /** Clients wait, and these could take them. To be asked at rest. */
+  /** The acceptors that could take clients that wait. Asked at rest, where there should be none. */
   forgotten(): string[] {
     const { capacity = 1 } = this.#settings;
     if (this.waiting === 0) return [];
@@ -197,7 +206,7 @@ export class DutyModel {
   }
 
   #movesOfDead(actor: Actor): Move[] {
-    // A substitute is as likely as a client.
+    // Of the kind `client`, so that a substitute is as likely as a client.
     if (this.#burials.length > 0) return [];
     return [{ kind: 'client', what: `${actor.index}: is replaced`, act: () => this.#open(actor) }];
   }
@@ -217,7 +226,10 @@ export class DutyModel {
     actor.begin(COMMAND.OPEN);
   }
 
-  /** Its word stays until the master clears it and wakes one that rests, see lib/master/site/open-site.ts. */
+  /**
+   * The word of a dead acceptor stays until the master clears it, and wakes one that rests, see
+   * lib/master/site/open-site.ts.
+   */
   #die(actor: Actor): void {
     actor.complete(COMMAND.RESET);
     actor.alive = false;
@@ -234,7 +246,7 @@ export class DutyModel {
     );
   }
 
-  /** Nobody waits for the round of this one any more. */
+  /** No acceptor waits for the round of this one any more. */
   #passBy(actor: Actor): void {
     for (const { before } of this.actors) before.delete(actor);
   }

@@ -8,7 +8,7 @@ const FILES = {
   fastifyApp: 'endless-fastify.js',
 } as const;
 
-/** Where the application with answers without an end is, as a plain handler or in a framework. */
+/** The specifier of an application whose answers never end: a plain handler, or one in a framework. */
 export function endless(name: keyof typeof FILES): string {
   return `${fixture(FILES[name])}#${name}`;
 }

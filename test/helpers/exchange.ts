@@ -3,16 +3,16 @@ import { Readable } from 'node:stream';
 
 /**
  * How a request failed. `refused`: no connection. `reset`: the connection broke before any byte of the answer, by RST;
- * `hang up`: the same by FIN. `truncated`: it ended within the answer. `status`: an answer other than 200. `body`: not the
- * body that was expected. `hang`: nothing moved for too long. `error`: anything else.
+ * `hang up`: the same by FIN. `truncated`: the connection ended within the answer. `status`: an answer other than 200.
+ * `body`: not the body that was expected. `hang`: nothing moved for too long. `error`: anything else.
  */
 export type FailureKind = 'refused' | 'reset' | 'hang up' | 'truncated' | 'status' | 'body' | 'hang' | 'error';
 
 export class ExchangeFailure extends Error {
   readonly kind: FailureKind;
-  /** Of the system or of Node's HTTP parser; a status where that was wrong. */
+  /** The code of the system or of Node's HTTP parser; for `status`, the status. */
   readonly code: string | number | undefined;
-  /** Whether the request went out on a connection that had served another one. */
+  /** Whether the request was sent on a connection that had served another request before. */
   readonly reused: boolean;
 
   constructor(kind: FailureKind, code: string | number | undefined, message: string, reused: boolean) {
@@ -24,26 +24,28 @@ export class ExchangeFailure extends Error {
 }
 
 export interface Exchange {
-  /** Where to: `host` and `port`, or `socketPath`. */
+  /** Where the request is sent: `host` and `port`, or `socketPath`. */
   readonly to: Pick<RequestOptions, 'host' | 'port' | 'socketPath'>;
   readonly path?: string;
-  /** The one that keeps the connection; `false` for a connection of its own, which is closed after the answer. */
+  /** The agent that keeps the connection; `false` for a connection of its own, which is closed after the answer. */
   readonly agent: Agent | false;
-  /** Bytes to POST; a GET without. */
+  /** How many bytes are sent by POST; without it, the request is a GET. */
   readonly upload?: number;
-  /** The body that is right. */
+  /** What the body of a right answer matches. */
   readonly expects: RegExp;
-  /** Without a byte sent or received for so long, it hangs. Milliseconds. */
+  /** After this time without a byte sent or received, the request counts as hanging. Milliseconds. */
   readonly silence: number;
 }
 
 const CHUNK = Buffer.alloc(64 * 1024, 'x');
 /** A Unix socket whose file is gone refuses with ENOENT, one whose queue is full with EAGAIN. */
 const REFUSED = new Set(['ECONNREFUSED', 'ENOENT', 'EAGAIN']);
-/** What Node's parser says of bytes that are no answer; their early end is another matter. */
+/** The codes of Node's parser for bytes that are no answer. An answer that ends early is another kind of failure. */
 const GARBAGE = /^HPE_(?!INVALID_EOF_STATE)/;
 
-/** One request, never sent twice. Resolves with the body of a right answer, rejects with an {@link ExchangeFailure}. */
+/**
+ * Sends one request, never twice. Resolves with the body of a right answer; rejects with an {@link ExchangeFailure}.
+ */
 export function exchange({ to, path = '/', agent, upload, expects, silence }: Exchange): Promise<string> {
   return new Promise((resolve, reject) => {
     const outgoing = request({
@@ -52,16 +54,16 @@ export function exchange({ to, path = '/', agent, upload, expects, silence }: Ex
       agent,
       ...(upload !== undefined && { method: 'POST', headers: { 'Content-Length': upload } }),
     });
-    /** Bytes of the answer. */
+    /** How many bytes of the answer have come. */
     let received = (): number => 0;
-    /** Whatever comes first counts: a server that answers an upload too early may well reset afterwards. */
+    /** Only the first failure counts: a server that answers an upload too early may well reset afterwards. */
     const fail = (kind: FailureKind, code: string | number | undefined, message: string): void => {
       clearTimeout(timer);
       reject(new ExchangeFailure(kind, code, message, outgoing.reusedSocket));
       outgoing.destroy();
     };
     const hangs = (): void => fail('hang', undefined, `nothing moved for ${silence} ms`);
-    // Not the timeout of the socket, which does not see a connect.
+    // Not the timeout of the socket, which does not cover the time of the connect.
     const timer = setTimeout(hangs, silence);
     const moved = (): void => void timer.refresh();
 
@@ -95,8 +97,9 @@ export function exchange({ to, path = '/', agent, upload, expects, silence }: Ex
       });
     });
     if (upload === undefined) outgoing.end();
-    // Its length tells where it ends. `end()` would write nothing, once more: if a server has answered and closed by then, this is
-    // EPIPE on a Unix socket, and the answer is not read any more. (Seen with a bare `http.Server` on a busy machine, too.)
+    // The Content-Length tells where the body ends. `end()` would only make one more, empty write: if a server has
+    // answered and closed by then, that is EPIPE on a Unix socket, and the answer is not read any more. (Seen with a
+    // bare `http.Server` on a busy machine, too.)
     else Readable.from(chunks(upload, moved)).pipe(outgoing, { end: false });
   });
 }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 // @ts-expect-error: it has no types.
 import parse from 'parse-prometheus-text-format';
 
-/** As a parser of its own sees one. */
+/** A family of metrics, as an independent parser reads it. */
 export interface ParsedFamily {
   readonly name: string;
   readonly help: string;
@@ -11,10 +11,10 @@ export interface ParsedFamily {
   readonly metrics: readonly object[];
 }
 
-/** All samples of a text by name and labels, as they stand there. */
+/** The values of all samples of a text, by name and labels. */
 export type Numbers = ReadonlyMap<string, number>;
 
-/** The labels are sorted, and `name` is left out: it is the same everywhere. */
+/** Reads all samples. In their keys the labels are sorted, and `name` is left out: it is the same everywhere. */
 export function readNumbers(text: string): Numbers {
   const found = new Map<string, number>();
   for (const line of text.split('\n')) {
@@ -28,17 +28,17 @@ export function readNumbers(text: string): Numbers {
   return found;
 }
 
-/** Of a parser of its own: the families by name. */
+/** The families of a text by name, as an independent parser reads them. */
 export function parsed(text: string): ReadonlyMap<string, ParsedFamily> {
   return new Map((parse(text) as ParsedFamily[]).map((family) => [family.name, family]));
 }
 
-/** Other readers of the format, where they are installed: the client library of Python, and Prometheus itself. */
+/** Other readers of the format, for tests where they are installed: Python's client library, and Prometheus itself. */
 export const READERS: readonly { readonly name: string; readonly command: readonly [string, ...string[]] }[] = [
   {
     name: 'prometheus_client of Python',
     command: [
-      // That of the system, where its packages are.
+      // The system's Python, which has the packages of the system.
       '/usr/bin/python3',
       '-c',
       'import sys; from prometheus_client.parser import text_string_to_metric_families as p; print(sum(1 for f in p(sys.stdin.read()) for s in f.samples))',
@@ -47,7 +47,7 @@ export const READERS: readonly { readonly name: string; readonly command: readon
   { name: 'promtool', command: ['promtool', 'check', 'metrics'] },
 ];
 
-/** What a reader says of a text; undefined where it is not installed. */
+/** What a reader says of a text; undefined where the reader is not installed. */
 export function ask(
   command: readonly [string, ...string[]],
   text: string,

@@ -1,4 +1,7 @@
-/* What the fixture `faults` asks its Arbiters and the system: it is that of one process, whose children and descriptors these are. */
+/*
+ * What the fixture `faults` asks its Arbiters and the system. It runs in the process of the host, whose children and
+ * descriptors it counts.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -7,7 +10,7 @@ import { inTime } from './wait.js';
 
 let secure = false;
 
-/** What is asked from now on is asked by HTTPS. */
+/** From now on, requests are sent by HTTPS. */
 export function speakTls(): void {
   secure = true;
 }
@@ -24,7 +27,10 @@ export function request(arbiter: Arbiter, path = '/'): Promise<number> {
   });
 }
 
-/** Undefined where a promise is fulfilled, else the code of its rejection, which must be an error of the library. */
+/**
+ * Waits for a promise. Returns undefined where it is fulfilled, else the code of its rejection, which must be an error
+ * of this library.
+ */
 export async function settled(promise: Promise<unknown>, what: string): Promise<string | undefined> {
   try {
     await inTime(promise, `the promise of ${what}`);
@@ -39,7 +45,7 @@ export function expect(code: string | undefined, ...codes: readonly (string | un
   if (code !== undefined && !codes.includes(code)) throw new Error(`rejected with ${code}`);
 }
 
-/** Of this process; without those of others that it has reaped. */
+/** The children of the main thread of this process, without those that have been reaped. */
 export function children(): number[] {
   return readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1')
     .trim()

@@ -10,7 +10,7 @@ import { eventually, inTime } from './wait.js';
 
 export type Phase = 'start' | 'respawn' | 'scale' | 'reload' | 'upgrade' | 'stop' | 'kill' | 'watch' | 'exit';
 
-/** Starts one that is new. */
+/** Starts an Arbiter that has not been started yet. */
 async function begin(arbiter: Arbiter): Promise<void> {
   if (arbiter.state === 'idle') await arbiter.start();
 }
@@ -25,7 +25,10 @@ async function serves(arbiter: Arbiter, times = 2): Promise<void> {
 export const ready = (arbiter: Arbiter, count: number): boolean =>
   arbiter.workers.length === count && arbiter.workers.every(({ state }) => state === 'ready');
 
-/** Each phase of one with so many workers arms the fault when it begins. Returns the code of what was rejected. */
+/**
+ * Runs one phase of an Arbiter with `count` workers. The phase arms the fault when it begins, and returns the code of
+ * what was rejected.
+ */
 export const PHASES: Record<Phase, (arbiter: Arbiter, fault: Fault, count: number) => Promise<string | undefined>> = {
   async start(arbiter, fault) {
     arm(fault);
@@ -37,7 +40,7 @@ export const PHASES: Record<Phase, (arbiter: Arbiter, fault: Fault, count: numbe
   },
   async respawn(arbiter, fault, count) {
     await begin(arbiter);
-    // The next one of one that lives on.
+    // The oldest worker, so that each round with the same Arbiter kills another one.
     const victim = arbiter.workers.toSorted((one, other) => one.age - other.age)[0];
     const gone = new Promise((resolve) => arbiter.once('worker:exit', resolve));
     let exits = 0;
@@ -53,7 +56,7 @@ export const PHASES: Record<Phase, (arbiter: Arbiter, fault: Fault, count: numbe
     );
     await serves(arbiter);
     if (fault.name === 'write') {
-      // A guard whose pipe has ended takes its master for dead, and after half a second it would kill the workers.
+      // A guard whose pipe has ended takes its master for dead, and would kill the workers half a second later.
       await delay(1_200);
       if (exits > 1) throw new Error(`${exits} workers have ended`);
     }
@@ -65,7 +68,7 @@ export const PHASES: Record<Phase, (arbiter: Arbiter, fault: Fault, count: numbe
     arm(fault);
     expect(await settled(Promise.all([arbiter.scale(count + 1), serves(arbiter)]), 'scale() to more'));
     expect(await settled(Promise.all([arbiter.scale(1), serves(arbiter)]), 'scale(1)'));
-    // Those that are too many are told to end by then; what is done about their end is a part of this.
+    // Surplus workers have been told to end by then. What the master does about their end is a part of this phase.
     await eventually(
       () => ready(arbiter, 1),
       () => `one worker: ${JSON.stringify(arbiter.workers)}`,
@@ -110,14 +113,14 @@ export const PHASES: Record<Phase, (arbiter: Arbiter, fault: Fault, count: numbe
     arm(fault);
     expect(await settled(arbiter.stop(), 'stop()'));
     const status = await slow;
-    // A worker whose control pipe breaks takes its master for dead, and has no time for what is slow.
+    // A worker whose control pipe breaks takes its master for dead, and does not wait for slow requests.
     const orphaned = status === 503 && fault.name === 'write';
     if (status !== 200 && !orphaned) throw new Error(`the request in flight was answered ${status}`);
     return undefined;
   },
   async kill(arbiter, fault) {
     await arbiter.start();
-    // Nobody there hears the order to end.
+    // The worker is busy in JavaScript, and does not hear the order to end.
     request(arbiter, '/spin').catch(() => undefined);
     await eventually(() => arbiter.stats().workers.some(({ active }) => active > 0), 'a request in flight');
     arm(fault);
@@ -138,7 +141,7 @@ export const PHASES: Record<Phase, (arbiter: Arbiter, fault: Fault, count: numbe
     await arbiter.start();
     send('serving', process.pid, children());
     arm(fault);
-    // Behind what the library does then.
+    // After the exit handlers of the library.
     atExit(() => void writeSync(2, `reached: ${hit()}\n`), { alwaysLast: true });
     process.exit(7);
   },

@@ -11,8 +11,9 @@ import { temporaryFolder } from './place.js';
 import { gone } from './process.js';
 
 /*
- * At each point at which the master calls the system, in each phase of its life, that call fails once, in each way in which it can, see the fixture `faults`. The host
- * lives, each promise is settled, those workers that are well serve, and nothing is left in the end.
+ * At each point at which the master calls the system, in each phase of its life, that call fails once, in each way in
+ * which it can fail; see the fixture `faults`. The host must live, each promise must be settled, the workers that are
+ * well must serve, and nothing may be left in the end.
  */
 
 interface Round {
@@ -25,7 +26,7 @@ interface Round {
   };
 }
 
-/** What only some options lead to. */
+/** Options whose system calls no other options lead to. */
 interface More {
   readonly options: HostOptions;
   readonly env: NodeJS.ProcessEnv;
@@ -34,7 +35,7 @@ interface More {
 
 function more(t: TestContext): More {
   const folder = temporaryFolder(t);
-  // A service manager that is content with everything.
+  // A stand-in for `systemd-notify` that accepts everything.
   const program = join(folder, 'systemd-notify');
   writeFileSync(program, '#!/bin/sh\nexit 0\n');
   chmodSync(program, 0o755);
@@ -79,7 +80,7 @@ async function runThrough(
   return rounds;
 }
 
-/** What was reached, and how often. */
+/** Reports which calls were reached, and how often. */
 function report(t: TestContext, rounds: readonly Round[]): void {
   const counts = new Map<string, number>();
   for (const { fault, outcome } of rounds) {
@@ -89,7 +90,7 @@ function report(t: TestContext, rounds: readonly Round[]): void {
   const points = new Set(rounds.map(({ fault: { name, site } }) => `${name} ${site}`));
   const list = [...counts].map(([name, count]) => `${name} × ${count}`).join(', ');
   t.diagnostic(`${points.size} points, ${rounds.length} runs: ${list}`);
-  // For who wants to see all of them.
+  // With the variable FAULTS, all points are listed.
   if (process.env['FAULTS']) t.diagnostic([...points].sort().join('\n'));
 }
 
@@ -97,7 +98,10 @@ function namesReached(rounds: readonly Round[]): string[] {
   return [...new Set(rounds.filter(({ outcome }) => outcome.reached).map(({ fault }) => fault.name))].sort();
 }
 
-/** Which calls each phase has at least: a record that nobody uses any more would make all of this pass. */
+/**
+ * Which calls each phase must reach at least. Without this, a record that the master does not use any more would make
+ * all tests pass.
+ */
 const REACHED: Readonly<Record<Exclude<Phase, 'exit'>, readonly string[]>> = {
   start: [
     ...['bindTcp', 'bindUnix', 'closeSync', 'fchmodSync', 'fstatSync', 'linkSync', 'lstatSync', 'onSignal', 'openSync'],
@@ -126,7 +130,8 @@ const REACHED: Readonly<Record<Exclude<Phase, 'exit'>, readonly string[]>> = {
     'write',
     'writeSync',
   ],
-  // The first read may be that of a tick, which a quick round does not come to; the other phases have it.
+  // `readSync` is left out: its first call may be in a tick, which a quick round does not reach. The other phases have
+  // it.
   scale: ['closeSync', 'killGroup', 'openSync', 'probe', 'spawn', 'unlinkSync', 'write', 'writeSync'],
   reload: [
     'closeSync',
@@ -146,7 +151,10 @@ const REACHED: Readonly<Record<Exclude<Phase, 'exit'>, readonly string[]>> = {
   watch: ['closeSync', 'openSync', 'readSync'],
 };
 
-/** In the short form two only where one ends and the other one serves on: the first call of each is the same. */
+/**
+ * In the short form there are two workers only where one ends and the other one serves on: the first call of each kind
+ * is the same with one.
+ */
 const workersOf = (phase: Phase): number => (everyPoint || phase === 'respawn' ? 2 : 1);
 
 /** Whether each point is tried, not only the first one of each call. */
@@ -155,7 +163,8 @@ let everyPoint = false;
 const OPTIONS: Partial<Record<Phase, HostOptions>> = { watch: { timeout: 1_000 }, kill: { gracefulTimeout: 100 } };
 
 /**
- * @param every - each point, each way and each class: a quarter of an hour. Else the first point of each call, of sync workers.
+ * @param every - whether each point, way and class is tried, which takes a quarter of an hour. Otherwise only the first
+ * point of each call, with sync workers.
  */
 export function testFaults(every: boolean): void {
   everyPoint = every;
@@ -222,7 +231,7 @@ export function testFaults(every: boolean): void {
         const host = new Host(t, {}, { entry: 'faults.js', args, env });
         const [, children] = await host.event('serving');
         assert.deepEqual(await host.exited(), { code: 7, signal: null }, JSON.stringify(fault));
-        // The worker that was not killed here sees the end of its pipe, or the guard ends it.
+        // A worker that was not killed by the host notices the end of its pipe, or the guard ends it.
         await gone(...children);
         runs++;
         await host.until(() => host.log.includes('reached: '), 'whether it was reached');

@@ -6,18 +6,19 @@ import { processes } from '../../build/system/processes.js';
 import { system } from '../../build/system/system.js';
 
 /*
- * A stand-in for the record through which the master reaches the system: it notes who calls, and makes one of the calls fail.
+ * Replaces the functions of the records through which the master reaches the system: it notes who calls, and makes one
+ * of the calls fail.
  */
 
 type Functions = Record<string, (...args: never[]) => unknown>;
-/** How a call fails, in the place of the real one. */
+/** A way to fail, called in the place of the real function. */
 type Failure = (real: (...args: never[]) => unknown, args: never[]) => unknown;
 
 function failed(code: string, name: string): Error {
   return Object.assign(new Error(`${code}: injected, ${name}`), { code, errno: -1, syscall: name });
 }
 
-/** The system calls that have codes of their own; all others say EIO. */
+/** The codes with which calls fail; all others fail with EIO. */
 const CODES: Readonly<Record<string, string>> = {
   openSync: 'EMFILE',
   writeSync: 'ENOSPC',
@@ -38,9 +39,9 @@ const CODES: Readonly<Record<string, string>> = {
   connect: 'EMFILE',
 };
 
-/** The ways in which a call can fail, by name; each throws, unless it is told otherwise here. */
+/** The ways in which a call can fail, by name. A call that is not listed here throws. */
 const WAYS: Readonly<Record<string, Readonly<Record<string, Failure>>>> = {
-  // close(2) frees the number all the same.
+  // close(2) frees the descriptor even when it fails.
   closeSync: {
     throws: (real, args) => {
       real(...args);
@@ -51,12 +52,12 @@ const WAYS: Readonly<Record<string, Readonly<Record<string, Failure>>>> = {
     throws: () => {
       throw failed('ENOMEM', 'spawn');
     },
-    // As with EAGAIN: a child without a pid that tells later, and has streams.
+    // As with EAGAIN: the child has streams and no pid, and reports the error later.
     'tells later': (real, args) => {
       const [, ...rest] = args;
       return (real as (...args: unknown[]) => unknown)('/no/such/program', ...rest);
     },
-    // As with EMFILE: one that has not even the properties of its streams.
+    // As with EMFILE: the child does not even have the properties for its streams.
     'has no streams': () => {
       const child = new ChildProcess();
       process.nextTick(() => child.emit('error', failed('EMFILE', 'spawn')));
@@ -67,7 +68,7 @@ const WAYS: Readonly<Record<string, Readonly<Record<string, Failure>>>> = {
     throws: () => {
       throw failed('EINVAL', 'kill');
     },
-    // Of EPERM, Node tells by an event.
+    // Node reports EPERM by an event.
     'is refused': (_, [child]) => {
       (child as unknown as ChildProcess).emit('error', failed('EPERM', 'kill'));
       return false;
@@ -92,11 +93,14 @@ const WAYS: Readonly<Record<string, Readonly<Record<string, Failure>>>> = {
 export interface Point {
   /** The function of the record. */
   readonly name: string;
-  /** The innermost places of the library that it is called from. */
+  /** The innermost lines of the library that the call comes from. */
   readonly site: string;
 }
 
-/** The `nth` call of a function, from this site or from anywhere, from the moment at which it is armed, from 1, fails in this way. */
+/**
+ * One failure: the `nth` call of a function fails in this way. Calls are counted from 1, from the moment at which the
+ * fault is armed; only those from `site` count, or all without it.
+ */
 export interface Fault {
   readonly name: string;
   readonly site?: string;
@@ -119,15 +123,15 @@ export function waysToFail(name: string): readonly string[] {
 let armed: Fault | undefined;
 let calls = 0;
 let reached = false;
-/** What was called while it was armed. */
+/** What has been called since the fault was armed. */
 let points = new Map<string, Point>();
 
-/** Has a call fail from now on. */
+/** Arms a fault: from now on, that call fails. */
 export function arm(fault: Fault): void {
   [armed, calls, reached, points] = [fault, 0, false, new Map()];
 }
 
-/** The points that have been seen since it was armed. */
+/** The points that have been called since the fault was armed. */
 export function seen(): Point[] {
   return [...points.values()];
 }
@@ -135,7 +139,7 @@ export function seen(): Point[] {
 const DEPTH = 3;
 Error.stackTraceLimit = 30;
 
-/** Who calls, `file:line` of the innermost frames in the library. */
+/** Where the call comes from: `file:line` of the innermost frames in the library. */
 function caller(): string {
   const frames = [...(new Error().stack ?? '').matchAll(/\/build\/([\w/-]+\.js:\d+)/g)].map(
     ([, place]) => place as string,
@@ -143,18 +147,21 @@ function caller(): string {
   return frames.slice(0, DEPTH).join(' < ');
 }
 
-/** Whether there was such a call since then. */
+/** Whether the fault has been reached since it was armed. */
 export function hit(): boolean {
   return reached;
 }
 
-/** Nothing fails any more. Returns whether the fault was reached. */
+/** Disarms the fault. Returns whether it was reached. */
 export function disarm(): boolean {
   armed = undefined;
   return reached;
 }
 
-/* The master is that of many files, whose records can be reached; its workers are those of the bundle, which load in half the time. */
+/*
+ * The master runs from the unbundled files of build/, whose records can be replaced. Its workers run from the bundle,
+ * which loads in half the time.
+ */
 const { spawn } = system;
 const UNBUNDLED = '/build/worker/entry/';
 system.spawn = (file, args, options) =>

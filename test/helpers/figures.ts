@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import type { ArbiterStats } from 'prefork';
 
-/** The figures of a busy master, each time a little further on. */
+/** Returns the `stats()` of a busy master, which go a little further with each call. */
 export function figuresOf(workers: number): () => ArbiterStats {
   const begun = Date.now();
   return () => {
@@ -40,13 +40,16 @@ export function figuresOf(workers: number): () => ArbiterStats {
   };
 }
 
-/** What the master has said, as its log has it. */
+/** A line of the master's log. */
 interface Said {
   readonly level: string;
   readonly msg: string;
 }
 
-/** A control of nothing but figures, at a port, and of what has been said; returns its address. The token is `correct-horse-battery`. */
+/**
+ * Opens a control at a port that has only these figures and these lines of the log; returns its address. The token is
+ * `correct-horse-battery`.
+ */
 export async function serveFigures(
   t: TestContext,
   stats: () => ArbiterStats,

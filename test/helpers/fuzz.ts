@@ -1,6 +1,6 @@
-/* Bytes that are nearly requests, the same for the same seed. */
+/* Makes bytes that are nearly requests; they are the same for the same seed. */
 
-/** Numbers from 0 to 1: mulberry32, by Tommy Ettinger, in the public domain. */
+/** Random numbers from 0 to 1: mulberry32, by Tommy Ettinger, in the public domain. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -5,8 +5,8 @@ import { type Answer, get } from './http.js';
 import { inTime } from './wait.js';
 
 /**
- * Holds requests: the fixture `gated` knocks here from within the handler and answers its client when it is let
- * through. So a test knows which worker holds which request, and decides when it ends.
+ * Holds requests. The handler of the fixture `gated` connects to the gate, and answers its client when the test lets
+ * it. So a test knows which worker holds which request, and decides when the request ends.
  */
 export class Gate {
   /** Every request that came, in order. */
@@ -31,11 +31,14 @@ export class Gate {
     return gate;
   }
 
-  /** The gate of all tests of a file that share a host, see `shared.ts`: new for each of them, and always at the same port. */
+  /**
+   * The gate for tests of a file that share a host, see `shared.ts`: empty for each of them, and always at the same
+   * port.
+   */
   static async shared(t: TestContext): Promise<Gate> {
     common ??= Gate.#listening();
     const gate = await common;
-    // It ends with the file.
+    // The server of the gate ends with the file.
     gate.#server.unref();
     gate.arrivals.length = 0;
     gate.#arrived.length = 0;
@@ -61,7 +64,7 @@ export class Gate {
     return { GATE: String((this.#server.address() as AddressInfo).port) };
   }
 
-  /** The next request, each once. */
+  /** The next request that arrives. Each request is returned once. */
   async next(): Promise<Arrival> {
     const index = this.#taken++;
     if (index >= this.arrivals.length) {
@@ -73,7 +76,7 @@ export class Gate {
   /** Sends a request, and resolves when a worker holds it. */
   async hold(url: string, ca?: string): Promise<Held> {
     const answer = get(url, ca);
-    // A test may end before it is answered.
+    // A test may end before the request is answered.
     answer.catch(() => undefined);
     return { arrival: await this.next(), answer };
   }
@@ -91,7 +94,7 @@ export class Gate {
       this.#arrived.shift()?.();
     };
     socket.setEncoding('utf8').on('data', onData);
-    // A worker that is killed resets.
+    // A worker that is killed resets its connection.
     socket.on('error', () => undefined);
   }
 }
@@ -122,7 +125,7 @@ export class Arrival {
     });
   }
 
-  /** Who holds it: a process, or a thread of one. */
+  /** What holds the request: a process, or a thread of one. */
   get holder(): string {
     return `${this.pid}.${this.thread}`;
   }
@@ -134,8 +137,8 @@ export class Arrival {
   }
 
   /**
-   * Resolves when the worker has acted on all that had happened to it before: its event loop has gone round, twice,
-   * since one turn may have been half done.
+   * Resolves when the worker has acted on all that had happened to it before. Its event loop has turned twice by then,
+   * since it may have been in the middle of the first turn.
    */
   async settle(): Promise<void> {
     for (let round = 0; round < 2; round++) {

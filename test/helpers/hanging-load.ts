@@ -1,23 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Asked, ask, GRACE } from './punctual.js';
 
-/** Of a client between two requests that are served. Milliseconds. */
+/** How long a client waits between two requests that are served. Milliseconds. */
 const PAUSE = 5;
 
-/** What clients met while some of them asked for hangs. */
+/** What clients saw while some of them sent requests that hang. */
 export interface LoadWithHangs {
-  /** The status lines of the answers to those that hung. */
+  /** The status lines of the answers to the requests that hung. */
   readonly statuses: readonly string[];
-  /** How many others were served. */
+  /** How many other requests were served. */
   readonly served: number;
-  /** How many others came late themselves, to a worker or thread that had begun to hang. */
+  /**
+   * How many other requests were sent late by the client itself, and so went to a worker or thread that had begun to
+   * hang.
+   */
   readonly late: number;
   readonly failures: readonly Asked[];
 }
 
 /**
- * Asks for so many hangs, while others ask for what is served. What hangs takes CPU, so few do at a time: the rest of the workers serve
- * the rest of the clients, and each second of a clock is one in which its worker had the CPU.
+ * Sends requests that hang, while others are sent that are served. A hang takes CPU, so only two are under way at a
+ * time: the other workers serve the other clients, and a second on a worker's clock is one in which it had the CPU.
  */
 export async function loadWithHangs(
   url: string,
@@ -34,7 +37,7 @@ export async function loadWithHangs(
       if (asked.answer.startsWith('HTTP/1.1 200 OK')) served++;
       else if (asked.silent > GRACE) late++;
       else failures.push(asked);
-      // Without it, the clients would have most of the CPU.
+      // Without a pause, the clients would have most of the CPU.
       await delay(PAUSE);
     }
   };

@@ -21,13 +21,13 @@ export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 }
 
-/** Those of an Arbiter, as JSON can say them. */
+/** The options of an Arbiter, as JSON can hold them. */
 export type HostOptions = Omit<ArbiterOptions, 'app' | 'workerClass'> & { app?: unknown; workerClass?: unknown };
 
 export interface HostSettings {
   /** Which fixture is the entry script. @defaultValue `'host.js'` */
   readonly entry?: string;
-  /** The entry script as node gets it, which then is no fixture. */
+  /** The entry script as it is given to node, instead of a fixture. */
   readonly script?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly execPath?: string;
@@ -35,13 +35,13 @@ export interface HostSettings {
   /** Arguments of the entry script instead of the options. */
   readonly args?: string[];
   readonly cwd?: string;
-  /** Whether the process runs nothing before and after, also where others are kept, see `keepHosts`. */
+  /** Whether the process of the host serves this test only, even in a file that keeps processes, see `keepHosts`. */
   readonly fresh?: boolean;
 }
 
 type FromHost = HostEvent & { id?: number; value?: unknown; error?: unknown };
 
-/** Of all hosts: a process that is kept may answer late. */
+/** The number of calls over all hosts, since a process that is kept may answer a call of the test before it late. */
 let calls = 0;
 
 /** A host process with an Arbiter in it. The test's end kills it and its workers, and a failed test prints its log. */
@@ -49,7 +49,7 @@ export class Host {
   readonly events: HostEvent[] = [];
   readonly child: ChildProcess;
   readonly #tls: boolean;
-  /** What the process must have been started with, where it may be one that is kept. */
+  /** For a process that may be one that is kept: what it must have been started with. */
   #kept: string | undefined;
   readonly #log: string[] = [];
   readonly #pids = new Set<number>();
@@ -57,9 +57,9 @@ export class Host {
   readonly #calls = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
   readonly #watchers = new Set<() => void>();
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
-  /** What it had counted when this test began. */
+  /** What the host had counted when this test began. */
   #before: ArbiterStats['totals'] | undefined;
-  /** How many requests are known to have finished, in all. */
+  /** How many requests are known to have finished, including those before this test. */
   #counted = 0;
 
   constructor(t: TestContext, options: HostOptions, settings: HostSettings = {}) {
@@ -68,7 +68,7 @@ export class Host {
     this.#kept = keptFor(settings);
     const kept = this.#kept === undefined ? undefined : takeKept(this.#kept);
     this.child = kept ?? start(all, settings, this.#kept === undefined ? [] : ['kept']);
-    // One that has just ended tells that by its exit.
+    // If the process has just ended, its `'exit'` tells that, so the error of the send is ignored.
     kept?.send({ start: all, env: environment(settings), cwd: settings.cwd ?? process.cwd() }, () => undefined);
     for (const stream of [this.child.stdout, this.child.stderr]) stream?.on('data', this.#note);
     this.child.on('message', this.#onMessage).on('exit', this.#onExit);
@@ -156,7 +156,7 @@ export class Host {
     return { ...stats, totals: Object.fromEntries(since) };
   }
 
-  /** Waits until exactly so many requests are counted as finished; a worker may put that off for a moment. */
+  /** Waits until exactly this number of requests is counted as finished; a worker may count one a moment late. */
   async finished(requests: number): Promise<void> {
     let seen: number | undefined;
     await eventually(
@@ -171,8 +171,9 @@ export class Host {
   }
 
   /**
-   * For the next of the tests that share this host: what has been is forgotten, as if it had just booted with the workers that it has
-   * now. Returns whether it has finished just those requests that {@link Host.finished} has been asked about.
+   * Prepares the host for the next test that shares it: what has happened is forgotten, as if the host had just booted
+   * with the workers that it has now. Returns whether it has finished exactly the requests that {@link Host.finished}
+   * was asked about.
    */
   async forget(): Promise<boolean> {
     const { totals, workers } = (await this.call('stats')) as ArbiterStats;
@@ -192,7 +193,7 @@ export class Host {
   }
 
   async exited(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-    // Nothing else holds it.
+    // Nothing but the channel keeps the process of a kept host alive, so it is told to leave.
     if (this.#kept !== undefined && this.child.connected) this.child.send({ leave: true }, () => undefined);
     this.#kept = undefined;
     await this.until(() => this.#exit !== undefined, "the host's exit");
@@ -210,7 +211,7 @@ export class Host {
     if (message.event !== undefined) {
       this.#note(`event ${message.event} ${JSON.stringify(message.args)}\n`);
       if (message.event === 'worker:spawn') this.#pids.add(message.args[0].pid);
-      // Its pid may soon be another's.
+      // The pid of a worker that has ended may soon belong to another process.
       if (message.event === 'worker:exit') this.#ended.add(message.args[0].pid);
       this.events.push(message);
       this.#changed();
@@ -238,7 +239,7 @@ export class Host {
     for (const stream of [this.child.stdout, this.child.stderr]) stream?.off('data', this.#note);
     if (this.#kept !== undefined && (await giveBack(this.child, this.#kept))) {
       this.child.off('exit', this.#onExit);
-      // Nobody answers any more, and who waits would hold this process.
+      // No answer to these calls comes any more, and a pending one would keep the process of the tests alive.
       for (const { reject } of this.#calls.values()) reject(new Error('the test is over'));
       return;
     }
@@ -270,10 +271,10 @@ function environment(settings: HostSettings): NodeJS.ProcessEnv {
   return { ...PACE, ...process.env, ...settings.env };
 }
 
-/** With what a process must have been started to run this host, if it need not be a new one. */
+/** What a kept process must have been started with to run this host; undefined where the host needs a new process. */
 function keptFor({ entry, script, args, execPath, fresh, env, execArgv }: HostSettings): string | undefined {
   if (!keepsHosts() || fresh || (entry ?? script ?? args ?? execPath) !== undefined) return undefined;
-  // The others can be changed later: nobody has read them.
+  // All other variables can be changed later in a kept process, since nothing has read them yet.
   const fixed = Object.entries(env ?? {}).filter(([name]) => /^(?:DEBUG|NODE_|PREFORK_)/.test(name));
   return JSON.stringify([fixed, execArgv]);
 }

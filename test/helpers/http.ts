@@ -14,7 +14,7 @@ export interface Answer {
 }
 
 /**
- * One request on a connection of its own. Rejects when the connection breaks before the end of the answer.
+ * Sends one request on a connection of its own. Rejects when the connection breaks before the end of the answer.
  *
  * @param ca - with `https`, the certificate to trust.
  */
@@ -26,7 +26,7 @@ export async function get(url: string, ca?: string): Promise<Answer> {
   return { status: response.statusCode ?? 0, headers: response.headers, body };
 }
 
-/** A client that sends what it likes. */
+/** A client that sends any text or bytes that the test gives it. */
 export class RawClient {
   received = '';
   readonly #socket: Socket;
@@ -37,12 +37,12 @@ export class RawClient {
     socket.setEncoding('utf8').on('data', (text: string) => {
       this.received += text;
     });
-    // A reset ends the connection as any other end does.
+    // To this client, a reset ends the connection as any other end does.
     socket.on('error', () => undefined);
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
-  /** Connects to the host of a URL; ends with the test. */
+  /** Connects to the host of a URL; the connection ends with the test. */
   static async connect(t: TestContext, url: string, options: { allowHalfOpen?: boolean } = {}): Promise<RawClient> {
     const { hostname, port } = new URL(url);
     const socket = connect({ ...options, host: hostname, port: Number(port) });
@@ -73,18 +73,18 @@ export class RawClient {
     return this.send(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`);
   }
 
-  /** Ends the own side; the other one may still send. */
+  /** Ends this side of the connection; the server may still send. */
   end(): this {
     this.#socket.end();
     return this;
   }
 
-  /** Waits until something holds of all that has been received. */
+  /** Waits until a condition holds for all that has been received. */
   async until(holds: (received: string) => boolean, what: string): Promise<void> {
     await inTime(this.#when(holds), () => `${what}; received:\n${this.received}`);
   }
 
-  /** Whether the server has closed the connection, or it broke. */
+  /** Whether the connection is over: the server has closed it, or it broke. */
   get closed(): boolean {
     return this.#socket.closed;
   }
@@ -95,7 +95,7 @@ export class RawClient {
     return this.received;
   }
 
-  /** Goes away without a word. */
+  /** Drops the connection without sending anything more. */
   leave(): void {
     this.#socket.destroy();
   }
@@ -108,7 +108,7 @@ export class RawClient {
   }
 }
 
-/** The lines of the head of an answer, without those that differ each time. */
+/** The lines of the head of an answer, without those that differ from answer to answer. */
 export function headLines(answer: string): string[] {
   return answer
     .slice(0, answer.indexOf('\r\n\r\n'))

@@ -28,25 +28,28 @@ function frame(type: FrameType, flags: number, id: number, payload: Buffer = Buf
   return Buffer.concat([head, payload]);
 }
 
-/** A header whose name is of the static table, RFC 7541, 6.2.2. */
+/** A header field whose name is in the static table, RFC 7541, 6.2.2. */
 const header = (name: number, value: string): Buffer =>
   Buffer.concat([Buffer.from([name, value.length]), Buffer.from(value)]);
 
-/** A request without a body. */
+/** The frame of a request without a body. */
 export function headers(id: number, path: string, method = 'GET'): Buffer {
   // 2 is :method, 4 is :path, 7 is `:scheme: https`, 1 is :authority.
   const block = [header(2, method), Buffer.from([0x87]), header(4, path), header(1, 'localhost')];
   return frame(FRAME.HEADERS, END_STREAM | END_HEADERS, id, Buffer.concat(block));
 }
 
-/** Takes a request back: CANCEL. */
+/** The frame that cancels a request: CANCEL. */
 export function reset(id: number): Buffer {
   return frame(FRAME.RST_STREAM, 0, id, Buffer.from([0, 0, 0, 8]));
 }
 
 export const settingsAck: Buffer = frame(FRAME.SETTINGS, ACK, 0);
 
-/** An HTTP/2 client that sends the frames that it is told to, and does nothing by itself, not even close. */
+/**
+ * An HTTP/2 client that sends only the frames that the test gives it. It does nothing by itself, and does not even
+ * close.
+ */
 export class FrameClient {
   readonly frames: Frame[] = [];
   readonly #socket: tls.TLSSocket;
@@ -66,7 +69,7 @@ export class FrameClient {
     });
   }
 
-  /** Connects, and has seen the SETTINGS of the server; ends with the test. */
+  /** Connects, and resolves when the SETTINGS of the server have come. The connection ends with the test. */
   static async connect(t: TestContext, url: string): Promise<FrameClient> {
     const { hostname, port } = new URL(url);
     const plain = connect({ host: hostname, port: Number(port), allowHalfOpen: true });

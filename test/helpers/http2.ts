@@ -10,7 +10,7 @@ import { certificate } from './certificate.js';
 import { Host, type HostOptions, type HostSettings } from './host.js';
 import { inTime } from './wait.js';
 
-/** A host of one async worker that speaks HTTP/2, and HTTP/1.1 beside it. */
+/** A host with one async worker that speaks HTTP/2, and also HTTP/1.1. */
 export function http2Host(t: TestContext, options: HostOptions, settings: HostSettings = {}): Host {
   return new Host(
     t,
@@ -19,7 +19,7 @@ export function http2Host(t: TestContext, options: HostOptions, settings: HostSe
   );
 }
 
-/** An HTTP/2 connection; it ends with the test. */
+/** Opens an HTTP/2 connection, which ends with the test. */
 export async function connect(t: TestContext, url: string): Promise<ClientHttp2Session> {
   const session = http2.connect(url, { ca: certificate().cert });
   session.on('error', () => undefined);
@@ -44,7 +44,7 @@ export function request(
   return stream;
 }
 
-/** The answer on a stream; without a status when it broke before one came. */
+/** The answer on a stream; without a status if the stream broke before one came. */
 export async function answerOf(stream: ClientHttp2Stream): Promise<Http2Answer> {
   let status: number | undefined;
   let body = '';
@@ -54,7 +54,7 @@ export async function answerOf(stream: ClientHttp2Stream): Promise<Http2Answer> 
   stream.setEncoding('utf8').on('data', (text: string) => {
     body += text;
   });
-  // An error is no more than one of the ends.
+  // A stream that fails is closed too, so `'close'` is enough.
   if (!stream.closed) await inTime(new Promise((resolve) => stream.once('close', resolve)), 'the end of a stream');
   return { status, body };
 }

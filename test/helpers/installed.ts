@@ -7,8 +7,8 @@ import { temporaryFolder } from './place.js';
 import { npm, pack } from './project.js';
 
 /**
- * A copy of an application outside this project, so that it finds no package but its own: this library as it would be published, all others as
- * its lock says; built, where the guide says so.
+ * Copies an application out of this project, so that it finds no package but its own, and installs it: this library as
+ * it would be published, all others as its lock says. Builds it where the guide says so.
  */
 export function installed(t: Pick<TestContext, 'after'>, name: string, { build, env }: Application): string {
   const folder = join(temporaryFolder(t as TestContext), name);
@@ -20,7 +20,7 @@ export function installed(t: Pick<TestContext, 'after'>, name: string, { build, 
   copyFileSync(join(place, pack(place).filename), join(folder, 'prefork.tgz'));
   npm(folder, 'ci', '--prefer-offline');
   if (build === undefined) return folder;
-  // Its tools want the Node that runs this, too.
+  // Its build tools must run on the Node that runs this.
   const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter);
   execSync(build, { cwd: folder, stdio: 'pipe', timeout: 300_000, env: { ...process.env, ...env, PATH } });
   return folder;

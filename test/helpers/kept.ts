@@ -2,18 +2,19 @@ import type { ChildProcess } from 'node:child_process';
 import { kill } from './process.js';
 
 /*
- * To boot the process of a host takes as long as to boot a worker. In a file that says so, a process in which the Arbiter of one test has been
- * stopped runs that of the next one too. Who looks at the process itself, or waits for its end, has one of its own, see `HostSettings.fresh`.
+ * Starting the process of a host takes as long as booting a worker. So in a file that calls `keepHosts()`, a process
+ * whose Arbiter has been stopped at the end of a test runs the Arbiter of the next test too. A test that looks at the
+ * process itself, or waits for its end, has one of its own, see `HostSettings.fresh`.
  */
 
-/** So many that nobody has are kept. */
+/** How many processes that no test uses are kept. */
 const SPARE = 3;
 /** How long the end of an Arbiter may take. Milliseconds. */
 const PATIENCE = 5_000;
 
 interface Kept {
   readonly child: ChildProcess;
-  /** With what it was started. */
+  /** What the process was started with. */
   readonly key: string;
   readonly forget: () => void;
 }
@@ -21,7 +22,7 @@ interface Kept {
 const idle: Kept[] = [];
 let keeping = false;
 
-/** Called at the top of a file: its hosts are run in as few processes as may be, one after the other. */
+/** Called at the top of a file: the hosts of its tests run in as few processes as possible, one after the other. */
 export function keepHosts(): void {
   keeping = true;
 }
@@ -30,7 +31,7 @@ export function keepsHosts(): boolean {
   return keeping;
 }
 
-/** A process that was started with the same, if there is one. */
+/** Takes a process that was started with the same, if one is kept. */
 export function takeKept(key: string): ChildProcess | undefined {
   const index = idle.findLastIndex((kept) => kept.key === key);
   if (index < 0) return undefined;
@@ -40,10 +41,10 @@ export function takeKept(key: string): ChildProcess | undefined {
   return child;
 }
 
-/** Ends what is left of the Arbiter of a process, and keeps that for the next one; false if it cannot be had. */
+/** Ends the Arbiter of a process, and keeps the process for the next test; false if it cannot be kept. */
 export async function giveBack(child: ChildProcess, key: string): Promise<boolean> {
   if (!child.connected || !(await isOver(child))) return false;
-  // What nobody takes ends when this process does.
+  // A kept process that no test takes ends with this process.
   hold(child, 'unref');
   const forget = (): void => {
     const index = idle.findIndex((kept) => kept.child === child);
@@ -82,7 +83,7 @@ function isOver(child: ChildProcess): Promise<boolean> {
         if (text === OVER) see(stream);
       });
     }
-    // One that ends at this moment cannot be had.
+    // A process that ends at this moment cannot be kept.
     child.send({ over: OVER }, (error) => error && done(false));
   });
 }

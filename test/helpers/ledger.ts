@@ -1,19 +1,19 @@
 import { type Exchange, ExchangeFailure, exchange, type FailureKind } from './exchange.js';
 
-/** A time in which something else may become of a request than an answer, and of which; no end before it is over. */
+/** A time in which requests of some clients may fail in some ways. Its end is infinite until it is known. */
 export interface Excuse {
   readonly name: string;
   readonly kinds: readonly FailureKind[];
-  /** Which clients it concerns. */
+  /** The clients whose requests are excused. */
   readonly clients: readonly string[];
   readonly from: number;
   until: number;
-  /** How many may be lost at most. */
+  /** How many requests it excuses at most. */
   readonly most: number;
   lost: number;
 }
 
-/** A request without an answer and without an excuse. */
+/** A request that got no answer and has no excuse. */
 export interface Loss {
   readonly client: string;
   readonly kind: FailureKind;
@@ -23,7 +23,7 @@ export interface Loss {
   readonly failed: number;
 }
 
-/** Accounts for each request: it is answered, or there is an excuse, or it is lost. */
+/** Accounts for each request: it was answered, there is an excuse for it, or it was lost. */
 export class Ledger {
   sent = 0;
   answered = 0;
@@ -36,7 +36,7 @@ export class Ledger {
     return Math.round(performance.now() - this.#start);
   }
 
-  /** Begins an excuse; returns what ends it, so many milliseconds later. */
+  /** Begins an excuse. Returns a function that lets it end, this many milliseconds later. */
   excuse(name: string, clients: readonly string[], kinds: readonly FailureKind[], most = Number.POSITIVE_INFINITY) {
     const excuse: Excuse = { name, kinds, clients, from: this.now, until: Number.POSITIVE_INFINITY, most, lost: 0 };
     this.#excuses.push(excuse);
@@ -45,7 +45,7 @@ export class Ledger {
     };
   }
 
-  /** One request, and what became of it. Resolves with whether it was answered. */
+  /** Sends one request and notes what became of it. Resolves with whether it was answered. */
   async make(client: string, request: Exchange): Promise<boolean> {
     this.sent++;
     const sent = this.now;
@@ -61,7 +61,7 @@ export class Ledger {
     }
   }
 
-  /** What is not accounted for; nothing, when all requests have come to their ends. */
+  /** How many requests are not accounted for: 0 when all have come to their ends. */
   get open(): number {
     const excused = [...this.excused.values()].reduce((sum, count) => sum + count, 0);
     return this.sent - this.answered - excused - this.losses.length;
@@ -69,7 +69,8 @@ export class Ledger {
 
   #fail(loss: Loss, reused: boolean): void {
     const { client, kind, sent, failed } = loss;
-    // On a kept connection it may cross the end of the connection: HTTP/1.1 has no remedy, and clients may repeat it.
+    // A request on a kept connection may cross the end of the connection. HTTP/1.1 has no remedy; clients may send it
+    // again.
     if (reused && (kind === 'reset' || kind === 'hang up')) {
       this.#count('crossed the end of a kept connection');
       return;

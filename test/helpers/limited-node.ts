@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { temporaryFolder } from './place.js';
 
-/** A program that is node, with a limit of open files for it and all its children. */
+/** A program that runs node with a limit of open files, for itself and all its children. */
 export function limitedNode(t: TestContext, limit: number): string {
   const path = join(temporaryFolder(t), 'node');
   writeFileSync(path, `#!/bin/sh\nulimit -n ${limit}\nexec ${process.execPath} "$@"\n`);

@@ -1,16 +1,18 @@
 import { EventEmitter } from 'node:events';
 
-/** Between two looks of the lingering close. Milliseconds. */
+/**
+ * The time between two looks of the lingering close (which reads on after the answer, before it closes). Milliseconds.
+ */
 export const TICK = 250;
 
-/** Time, timers and turns, as the test says. */
+/** A world in which time, timers and turns of the event loop move only when the test says so. */
 export class StoppedWorld {
   now = 1_000;
   interval: (() => void) | undefined;
   /** Called before and after each look. */
   before: () => void = () => undefined;
   after: () => void = () => undefined;
-  /** The first phase of a turn. */
+  /** What happens in the first phase of a turn, the poll. */
   poll: () => void = () => undefined;
   #next = 0;
   #immediates: (() => void)[] = [];
@@ -68,7 +70,7 @@ export class StoppedWorld {
   }
 }
 
-/** A connection as Node has it, its client, and the handler of its request. */
+/** A stand-in for a socket of Node, together with its client and the handler of its request. */
 export class Connection extends EventEmitter {
   readonly incoming: { complete: boolean; readableFlowing: boolean; listenerCount: () => number };
   readonly parser: { incoming: unknown; onIncoming: () => number };
@@ -79,21 +81,24 @@ export class Connection extends EventEmitter {
   writableFinished = false;
   readableEnded = false;
   released = 0;
-  /** What has come, and is not read. */
+  /** How many bytes have come that have not been read. */
   #unread = 0;
   #isPaused = false;
   #isDropped = false;
   #finished = false;
-  /** By the server; when it was, and whether the client had gone first. */
+  /**
+   * `closing`: the server has begun to close. `closedAt`: when the connection was closed. `left`: the client has gone
+   * first.
+   */
   closing = false;
-  /** What had been read by the last look. */
+  /** How many bytes had been read at the last look. */
   seen = 0;
   hasLingered = false;
   closedAt: number | undefined;
   left = false;
   /** Whether the client sends a byte again and again. */
   isSending = false;
-  /** What had been read by the answer, if that took its time. */
+  /** How many bytes had been read when the answer came, if the answer took its time. */
   readBefore = Number.POSITIVE_INFINITY;
   takenAt = Number.POSITIVE_INFINITY;
   lastRead: number;
@@ -110,7 +115,7 @@ export class Connection extends EventEmitter {
     this.on('data', () => undefined);
   }
 
-  // What is asked of a socket.
+  // The methods of a socket that the code under test calls.
 
   setTimeout(): void {}
   _read(): void {}
@@ -133,15 +138,15 @@ export class Connection extends EventEmitter {
     process.nextTick(() => this.emit('close'));
   }
 
-  // What happens to it.
+  // What the test lets happen to the connection.
 
-  /** The handler stops to read, if it is still asked. */
+  /** The handler stops reading; without effect once the server reads by itself. */
   pause(): void {
     if (this.#isDropped) return;
     this.#isPaused = true;
     this.incoming.readableFlowing = false;
   }
-  /** The client has sent. */
+  /** The client sends bytes. */
   send(bytes: number): void {
     if (this.#finished || this.destroyed) return;
     this.#unread += bytes;
@@ -158,14 +163,14 @@ export class Connection extends EventEmitter {
   stream(): void {
     this.isSending = true;
   }
-  /** The client has taken the answer. */
+  /** The client has taken the whole answer. */
   take(): void {
     if (!this.writableEnded || this.writableFinished || this.destroyed) return;
     this.writableFinished = true;
     this.takenAt = this.#world.now;
     this.emit('finish');
   }
-  /** The answer is at its end, and Node ends the connection. */
+  /** The answer ends, and Node ends the connection. */
   answer(): void {
     if (this.closing || this.destroyed) return;
     this.closing = true;

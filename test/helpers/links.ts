@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** Without what is code: nothing in it is a link, or a heading. */
+/** The text of a page without code blocks and HTML comments: nothing in these is a link or a heading. */
 export function textOf(page: string): string {
   return readFileSync(page, 'utf8')
     .replaceAll(/^(`{3,})[^`\n]*\n.*?^\1$/gms, '')
     .replaceAll(/<!--.*?-->/gs, '');
 }
 
-/** What a page of markdown links to and shows, with the anchors. */
+/** The targets of all links and pictures of a page, with their anchors. */
 export function linksOf(page: string): string[] {
   const text = textOf(page).replaceAll(/`[^`\n]*`/g, '');
   const inline = [...text.matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g)];
@@ -16,5 +16,5 @@ export function linksOf(page: string): string[] {
   return [...inline, ...named, ...markup].map(([, link = '']) => link);
 }
 
-/** Not of this project. */
+/** Whether a link leads out of this project. */
 export const isElsewhere = (link: string): boolean => /^(?:https?|mailto):/.test(link);

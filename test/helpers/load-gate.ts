@@ -3,34 +3,36 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** Holds back applications that connect to it as they load (the fixture `waits-to-load.js`) until the test opens it. */
+/**
+ * Holds back applications as they load, until the test lets them: the fixture `waits-to-load.js` connects to the gate.
+ */
 export interface LoadGate {
   readonly env: { readonly GATE: string };
-  /** How many wait. */
+  /** How many applications wait. */
   readonly waiting: number;
-  /** Whether this process waits. */
+  /** Whether the application of this process waits. */
   waits(pid: number): boolean;
-  /** Lets through who waits and who comes. */
+  /** Lets all pass, those that wait and those that come. */
   open(): void;
-  /** Lets through one of those who wait: the first one, or that process. */
+  /** Lets one of those that wait pass: the first one, or that of this process. */
   admit(pid?: number): void;
-  /** Holds who comes from now on. */
+  /** Holds those that come from now on. */
   close(): void;
 }
 
 export async function createLoadGate(t: TestContext): Promise<LoadGate> {
-  /** The pid behind each connection; undefined before it has said so. */
+  /** The pid behind each connection; undefined until the application has sent it. */
   const waiting = new Map<Socket, number | undefined>();
   let closed = true;
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
-    // Not destroyed: with bytes of the other side unread, that would be a reset.
+    // Ended, not destroyed: with unread bytes from the other side, a destroy would be a reset.
     if (!closed) {
       socket.resume().end();
       return;
     }
     waiting.set(socket, undefined);
-    // A pid is a few bytes, sent at once: they come in one piece.
+    // A pid is a few bytes, sent at once, so it comes in one chunk.
     socket.once('data', (pid) => waiting.has(socket) && waiting.set(socket, Number(pid)));
     for (const end of ['end', 'close']) socket.once(end, () => waiting.delete(socket));
   });

@@ -5,21 +5,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { responseTo } from './response.js';
 import { eventually } from './wait.js';
 
-/** Clients that send one request after another, each on a connection of its own, until the load is stopped; without a pause, that is all CPU. */
+/**
+ * Clients that each send one request after another, each request on a connection of its own, until the load is stopped.
+ * Without a pause, they take all CPU.
+ */
 export class Load {
-  /** Answers with status 200. */
+  /** How many answers with status 200 have come. */
   answered = 0;
   readonly failures: unknown[] = [];
   #stopping = false;
   readonly #clients: Promise<void>[];
 
-  /** @param pause - of each client after an answer, milliseconds. */
+  /** @param pause - how long each client waits after an answer, milliseconds. */
   constructor(t: TestContext, url: string, clients: number, pause = 0) {
     this.#clients = Array.from({ length: clients }, () => this.#run(url, pause));
     t.after(() => this.stop());
   }
 
-  /** Waits until so many more have been answered. */
+  /** Waits until this many more requests have been answered. */
   async more(count: number): Promise<void> {
     const goal = this.answered + count;
     await eventually(
@@ -37,7 +40,7 @@ export class Load {
   async #run(url: string, pause: number): Promise<void> {
     while (!this.#stopping) {
       try {
-        // As long as it takes: some tests leave next to no CPU.
+        // No deadline: some tests leave next to no CPU for the clients.
         const response = await responseTo(get(url, { agent: false }));
         await once(response.resume(), 'end');
         if (response.statusCode === 200) this.answered++;

@@ -6,10 +6,10 @@ import { temporaryFolder } from './place.js';
 
 const NON_BLOCKING = constants.O_NONBLOCK;
 
-/** A pipe, as a shell makes one between two programs, whose reader is in the hands of the test. */
+/** A pipe, as a shell makes one between two programs. The test has its reading end. */
 export class LogPipe {
   readonly path: string;
-  /** For the program that writes. */
+  /** The descriptor for the program that writes. */
   readonly end: number;
   #reader: number | undefined;
   #text = '';
@@ -25,7 +25,7 @@ export class LogPipe {
     });
   }
 
-  /** All that has been read. */
+  /** Reads what has come; returns all that has been read so far. */
   get text(): string {
     for (const bytes = Buffer.alloc(65_536); this.#reader !== undefined; ) {
       const length = wouldBlock(() => readSync(this.#reader as number, bytes)) ?? 0;
@@ -35,7 +35,7 @@ export class LogPipe {
     return this.#text;
   }
 
-  /** Fills it up, so that nothing more gets in. The filler ends a line. */
+  /** Fills the pipe, so that nothing more fits. The filler ends with the end of a line. */
   fill(): void {
     const end = openSync(this.path, constants.O_WRONLY | NON_BLOCKING);
     const filler = Buffer.alloc(1_000, '.');
@@ -44,13 +44,13 @@ export class LogPipe {
     closeSync(end);
   }
 
-  /** The reader goes. */
+  /** Closes the reading end. */
   leave(): void {
     if (this.#reader !== undefined) closeSync(this.#reader);
     this.#reader = undefined;
   }
 
-  /** Another one comes. */
+  /** Opens the reading end again. */
   comeBack(): void {
     this.#reader = this.#open();
   }
@@ -60,7 +60,7 @@ export class LogPipe {
   }
 }
 
-/** Undefined when the call would have had to wait. */
+/** The result of a call; undefined if it would have had to wait. */
 function wouldBlock<T>(call: () => T): T | undefined {
   try {
     return call();

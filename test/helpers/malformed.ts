@@ -1,12 +1,12 @@
-/* Requests that no good client sends, and some odd ones that are right. */
+/* Requests that no well-behaved client sends, and some odd ones that are valid. */
 
 export interface Malformed {
   readonly name: string;
   /** As latin1. */
   readonly bytes: string;
-  /** The same from Node 20.20 to 26. */
+  /** The status of the answer, the same from Node 20.20 to 26. */
   readonly status: number;
-  /** Why it is not 400. */
+  /** Why the status is not 400. */
   readonly why?: string;
 }
 
@@ -23,9 +23,9 @@ function table(frame: (text: string) => string, rows: readonly Row[]): Malformed
 
 /** The first line is at fault. */
 const line = (text: string): string => `${text}\r\nHost: a\r\nConnection: close\r\n\r\n`;
-/** A line of the head is. */
+/** A line of the head is at fault. */
 const head = (text: string): string => `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${text}\r\n\r\n`;
-/** The length of the body is. */
+/** The length of the body is at fault. */
 const body = (text: string): string => `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${text}`;
 const whole = (text: string): string => text;
 

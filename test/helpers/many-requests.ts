@@ -7,20 +7,20 @@ import { eventually } from './wait.js';
 /** How long 100,000 requests may take on a machine that is busy with something else. Milliseconds. */
 const LIMIT = 300_000;
 
-/** The beginning of the body is enough, since Node's server sends it with its length. */
+/** What is counted as an answer. The beginning of the body is enough, since Node's server sends it with its length. */
 const ANSWER = '\r\n\r\nhello';
 
 export interface Many {
-  /** How many requests. */
+  /** How many requests are sent. */
   readonly count: number;
-  /** So many wait for their answers at a time, at most. */
+  /** How many requests may wait for their answers at a time. */
   readonly window: number;
 }
 
 /**
- * Sends so many requests on one HTTP/1.1 connection.
+ * Sends this many requests on one HTTP/1.1 connection.
  *
- * @returns how many were answered 200 with `hello` before the connection ended, or all were.
+ * @returns how many were answered 200 with `hello`, by the time that all were or the connection ended.
  */
 export async function manyOverHttp1(
   t: TestContext,
@@ -36,7 +36,7 @@ export async function manyOverHttp1(
   let [sent, answered, tail] = [0, 0, ''];
   const send = (): void => {
     const next = Math.min(count, answered + window) - sent;
-    // In halves of the window, so that there is less to write.
+    // Sent in halves of the window, so that there are fewer writes.
     if (next < window / 2 && sent + next < count) return;
     sent += next;
     socket.write(text.repeat(next));
@@ -44,7 +44,7 @@ export async function manyOverHttp1(
   socket.setEncoding('latin1').on('data', (chunk: string) => {
     const received = tail + chunk;
     answered += received.split(ANSWER).length - 1;
-    // Less than a whole one, so that none is counted twice.
+    // Shorter than ANSWER, so that no answer is counted twice.
     tail = received.slice(1 - ANSWER.length);
     send();
   });
@@ -60,15 +60,15 @@ export async function manyOverHttp1(
 }
 
 export interface ManyAnswers {
-  /** Answers 200. */
+  /** How many answers have the status 200. */
   answered: number;
-  /** Refused before anything was done about them: they may be sent again. RFC 9113, 8.7. */
+  /** How many requests were refused before they were processed, so that they may be sent again. RFC 9113, 8.7. */
   refused: number;
-  /** What else became of requests. */
+  /** All other outcomes. */
   readonly failed: string[];
 }
 
-/** Sends so many requests on one HTTP/2 connection, or fewer when the server wants no more there. */
+/** Sends this many requests on one HTTP/2 connection; fewer if the server closes it earlier. */
 export async function manyOverHttp2(session: ClientHttp2Session, { count, window }: Many): Promise<ManyAnswers> {
   const answers: ManyAnswers = { answered: 0, refused: 0, failed: [] };
   let [sent, ended] = [0, 0];

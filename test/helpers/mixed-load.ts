@@ -4,19 +4,19 @@ import { type Exchange, ExchangeFailure, exchange, type FailureKind } from './ex
 import { eventually } from './wait.js';
 
 /**
- * `close`: a new connection for each request. `keepAlive`: one connection, kept as long as the server keeps it. `upload`:
- * a POST of 10 MB on a new connection. `unix`: these three in turn, over the Unix socket.
+ * `close`: a new connection for each request. `keepAlive`: one connection, kept as long as the server keeps it.
+ * `upload`: a POST of 10 MB on a new connection. `unix`: these three in turn, over the Unix socket.
  */
 export type ClientKind = 'close' | 'keepAlive' | 'upload' | 'unix';
 
-/** A request that did not get the right answer. None is ever sent again. */
+/** A request that did not get the right answer. No request is ever sent again. */
 export interface Failure {
   readonly client: ClientKind;
   readonly kind: FailureKind;
   readonly code: string | number | undefined;
   readonly message: string;
   readonly reused: boolean;
-  /** Since the start of the load, when it was sent and when it failed. Milliseconds. */
+  /** When the request was sent, and when it failed, since the start of the load. Milliseconds. */
   readonly sent: number;
   readonly failed: number;
 }
@@ -30,39 +30,45 @@ export interface Target {
 export interface MixedLoadSettings {
   /** The body of a right answer to a GET. The group `version` is counted. @defaultValue that of the fixture `deploy` */
   readonly expects?: RegExp;
-  /** Bytes. @defaultValue 10 MB */
+  /** The length of an upload, bytes. @defaultValue 10 MB */
   readonly upload?: number;
-  /** How many times longer they pause than usual. @defaultValue `1` */
+  /** How many times longer than usual the clients pause. @defaultValue `1` */
   readonly ease?: number;
-  /** So long without a byte, and a request hangs. Milliseconds. @defaultValue `30000` */
+  /** After this time without a byte, a request counts as hanging. Milliseconds. @defaultValue `30000` */
   readonly silence?: number;
 }
 
-/** What the clients of one kind have got. */
+/** How many requests of the clients of one kind were answered, and how many failed. */
 export interface KindCount {
   answered: number;
   failed: number;
 }
 
-/** What a load is stopped by: the end of a test. */
+/** What ends the load: a test, or something else with an `after`. */
 interface Lifetime {
   after(hook: () => Promise<void>): void;
 }
 
-/** Gentle, and different ones, so that requests and the ends of connections meet in many ways. Milliseconds. */
+/**
+ * The pauses of a client after its answers, in turn: short and different, so that requests and the ends of connections
+ * meet in many ways. Milliseconds.
+ */
 const PAUSES = [0, 1, 3, 7, 13, 20];
-/** Ten megabytes are work for both sides. Milliseconds. */
+/** The pause after an upload, since ten megabytes are work for both sides. Milliseconds. */
 const UPLOAD_PAUSE = 50;
-/** A server that refuses everything is not asked all the time. Milliseconds. */
+/** The pause after a failure, so that a server that refuses everything is not asked all the time. Milliseconds. */
 const FAILED_PAUSE = 20;
-/** What a client on the Unix socket does, again and again. */
+/** What each client on the Unix socket does in turn, again and again. */
 const TURNS: readonly ClientKind[] = [...Array(12).fill(['close', 'keepAlive']).flat(), 'upload'];
 
-/** Clients of several kinds that ask one service at once, again and again, and count each request: answered, or how it failed. */
+/**
+ * Clients of several kinds that send requests to one service at once, again and again. Each request is counted as
+ * answered, or with how it failed.
+ */
 export class MixedLoad {
   readonly failures: Failure[] = [];
   readonly counts: Record<ClientKind, KindCount>;
-  /** How many GETs each version has answered. */
+  /** How many GETs each version of the application has answered. */
   readonly versions: Map<string, number> = new Map();
   /** The longest time in which no request was answered. Milliseconds. */
   longestGap = 0;
@@ -92,7 +98,7 @@ export class MixedLoad {
     return Object.values(this.counts).reduce((sum, { answered }) => sum + answered, 0);
   }
 
-  /** Waits until so many more have been answered, of one kind or of all together. */
+  /** Waits until this many more requests have been answered, of one kind or of all together. */
   async more(count: number, kind?: ClientKind): Promise<void> {
     const answered = (): number => (kind ? this.counts[kind].answered : this.answered);
     const goal = answered() + count;
@@ -108,7 +114,7 @@ export class MixedLoad {
     await Promise.all(this.#clients);
   }
 
-  /** What has come of all requests, and how those failed that did. */
+  /** The counts of all kinds, and the first failures. */
   toString(): string {
     const kinds = Object.entries(this.counts).map(([kind, { answered, failed }]) => `${kind} ${answered}+${failed}`);
     const failures = this.failures.slice(0, 20).map((failure) => JSON.stringify(failure));

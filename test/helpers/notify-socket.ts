@@ -4,12 +4,15 @@ import type { TestContext } from 'node:test';
 import { temporaryFolder } from './place.js';
 import { Program } from './program.js';
 
-/** Why tests of notifications cannot run here: node has no Unix datagram socket, perl has. */
+/** Why tests of notifications cannot run here. Node has no Unix datagram sockets, so the receiver is in perl. */
 export const noNotifications: string | false =
   ['systemd-notify', 'perl'].find((name) => spawnSync(name, ['--version']).status !== 0)?.concat(' is not installed') ??
   false;
 
-/** Prints each datagram as a line `> time message`, line ends as `|`. What is no text, the descriptors of barriers, it closes. */
+/**
+ * Prints each datagram as a line `> time message`, with `|` for line ends. Barriers are left out; their descriptors are
+ * not received, and so closed.
+ */
 const RECEIVER = `
 use IO::Socket::UNIX; use Time::HiRes qw(time);
 $| = 1;
@@ -21,7 +24,7 @@ while (defined $socket->recv(my $message, 65536)) {
   printf "> %.3f %s\\n", time, $message;
 }`;
 
-/** A service manager's end of NOTIFY_SOCKET: notes what it is told. */
+/** A service manager's end of NOTIFY_SOCKET. It notes all messages. */
 export class NotifySocket {
   readonly path: string;
   readonly #program: Program;
@@ -31,7 +34,7 @@ export class NotifySocket {
     this.#program = program;
   }
 
-  /** One that closes with the test. */
+  /** Opens a socket that closes with the test. */
   static async open(t: TestContext): Promise<NotifySocket> {
     const path = join(temporaryFolder(t), 'notify');
     const program = new Program(t, 'perl', ['-e', RECEIVER, path]);
@@ -43,18 +46,18 @@ export class NotifySocket {
     return { NOTIFY_SOCKET: this.path };
   }
 
-  /** All messages so far, each as its assignments. */
+  /** All messages so far, each as a list of its assignments. */
   get messages(): string[][] {
     return this.#lines().map(([, message]) => message.split('|'));
   }
 
-  /** The same without what they say for humans. */
+  /** The same without the texts for humans (STATUS). */
   get states(): string[] {
     const states = this.messages.map((message) => message.filter((text) => !text.startsWith('STATUS=')).join());
     return states.filter((text) => text !== '');
   }
 
-  /** When messages came that say this, seconds. */
+  /** The times at which messages with this assignment came, seconds. */
   timesOf(assignment: string): number[] {
     return this.#lines()
       .filter(([, message]) => message.split('|').includes(assignment))

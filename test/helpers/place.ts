@@ -12,7 +12,7 @@ export function temporaryFolder(t: TestContext): string {
   return folder;
 }
 
-/** A foreign program's server: a listening socket in this process, which accepts and says nothing. */
+/** Stands in for another program: a listening socket in this process, which accepts connections and sends nothing. */
 export async function occupy(
   t: TestContext,
   where: { port: number } | { path: string } = { port: 0 },

@@ -8,7 +8,7 @@ const linux = existsSync('/proc/self/stat');
 function statOf(pid: number): { state: string; parent: number } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // They follow the name, which may hold anything, parentheses too.
+    // They follow the name of the program, which may hold anything, even parentheses.
     const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 2);
     return { state, parent: Number(parent) };
   } catch {
@@ -16,7 +16,7 @@ function statOf(pid: number): { state: string; parent: number } | undefined {
   }
 }
 
-/** Whether a process runs. One that has ended and that nobody has reaped yet does not, though it can be signalled. */
+/** Whether a process runs. A zombie (it has ended, and is not reaped yet) does not, though it can be signalled. */
 export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -53,8 +53,8 @@ export function allPids(): number[] {
 }
 
 /**
- * The children of a process, without those that have ended. It is asked again and again until something holds: to start ps(1) each time
- * would take most of a CPU.
+ * The children of a process, without those that have ended. Tests poll it, and starting ps(1) each time would take most
+ * of a CPU; so on Linux it reads /proc.
  */
 export function childrenOf(parent: number): Child[] {
   if (!linux) return childrenByPs(parent);
@@ -64,7 +64,10 @@ export function childrenOf(parent: number): Child[] {
   });
 }
 
-/** As its threads know them, without a look at all processes there are; undefined where the kernel does not say, or a thread ends meanwhile. */
+/**
+ * The children that the kernel lists for each thread, without a look at all processes. Undefined where the kernel has
+ * no such list, or a thread ends meanwhile.
+ */
 function childrenByThreads(parent: number): number[] | undefined {
   try {
     const folder = `/proc/${parent}/task`;
@@ -75,7 +78,7 @@ function childrenByThreads(parent: number): number[] | undefined {
         .flatMap((thread) => readFileSync(`${folder}/${thread}/children`, 'latin1').trim().split(' '))
         .filter(Boolean)
         .map(Number);
-    // Twice: one may be left out when another one ends meanwhile.
+    // Read twice: a child may be left out when another one ends meanwhile.
     return [...new Set([...read(), ...read()])].sort((one, other) => one - other);
   } catch {
     return undefined;
@@ -92,7 +95,7 @@ function childrenByPs(parent: number): Child[] {
     .filter(({ pid }) => alive(pid));
 }
 
-/** The pid of the little process that ends the workers when their master was killed. */
+/** The pid of a master's guard, the little process that ends the workers when their master was killed. */
 export function guardOf(master: number): number {
   const guards = childrenOf(master).filter(({ command }) => command.includes('prefork-guard'));
   if (guards.length !== 1) throw new Error(`the process ${master} has ${guards.length} guards`);

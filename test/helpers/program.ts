@@ -7,7 +7,7 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Any program with its output, in a process group of its own, which the test's end kills whole. */
+/** Any program, with its output. It has a process group of its own, and the end of the test kills the whole group. */
 export class Program {
   readonly child: ChildProcess;
   #output = '';
@@ -31,12 +31,12 @@ export class Program {
     return this.child.pid as number;
   }
 
-  /** What it printed, standard output and error together. */
+  /** What the program has printed, standard output and standard error together. */
   get output(): string {
     return this.#output;
   }
 
-  /** The first match of the pattern in the output. */
+  /** Waits for a match of the pattern in the output, and returns the first one. */
   async printed(pattern: RegExp, limit = DEADLINE): Promise<RegExpExecArray> {
     await this.#until(() => pattern.test(this.#output), String(pattern), limit);
     return pattern.exec(this.#output) as RegExpExecArray;
@@ -77,7 +77,7 @@ export class Program {
     try {
       process.kill(-this.child.pid, 'SIGKILL');
     } catch {
-      // All of it has ended.
+      // The whole group has ended.
     }
   }
 }

@@ -6,14 +6,14 @@ import { fixture } from './host.js';
 /** The folder of this project. */
 export const PROJECT: string = fixture('../..');
 
-/** Runs npm in a folder; throws what it says when it fails. */
+/** Runs npm in a folder. Throws with its output if it fails. */
 export function npm(folder: string, ...args: string[]): string {
-  // The runner has taken them from all others.
+  // The runner of the tests has removed these certificates from the environment of all other programs.
   const certificates = process.env['TEST_EXTRA_CA_CERTS'];
   return execFileSync('npm', ['--no-audit', '--no-fund', '--loglevel=error', ...args], {
     cwd: folder,
     encoding: 'utf8',
-    // An `npm test` around us hands its own settings down.
+    // An `npm test` that runs this would pass its own settings on.
     env: {
       ...Object.fromEntries(
         Object.entries(process.env).filter(([name]) => !/^npm_(?!config_(cache|registry))/i.test(name)),
@@ -27,18 +27,24 @@ export function npm(folder: string, ...args: string[]): string {
 export interface Packed {
   readonly filename: string;
   readonly files: readonly { readonly path: string }[];
-  /** Bytes: of the tarball, and of what is in it. */
+  /** Bytes: the size of the tarball, and of its contents. */
   readonly size: number;
   readonly unpackedSize: number;
 }
 
-/** Packs this project as it is built, since to build it would pull the rug from under the tests beside this one. */
+/**
+ * Packs this project as it is built. It must not be built here, which would replace the files under the tests that run
+ * at the same time.
+ */
 export function pack(folder: string): Packed {
   const [packed] = JSON.parse(npm(PROJECT, 'pack', '--json', '--ignore-scripts', '--pack-destination', folder));
   return packed;
 }
 
-/** TypeScript projects, one of each type, with the tarball as their common dependency and the same source: `TYPE/service.ts`. */
+/**
+ * Makes TypeScript projects, one of each type, with the tarball as their common dependency and the same source:
+ * `TYPE/service.ts`.
+ */
 export function createDependents(
   folder: string,
   types: readonly ('module' | 'commonjs')[],
@@ -55,7 +61,7 @@ export function createDependents(
     typeRoots: [join(PROJECT, 'node_modules/@types')],
     types: ['node'],
   };
-  // One program for all: each file is of the type that the nearest package.json says.
+  // Compiled together: each file is of the type that the nearest package.json says.
   const files = types.map((type) => `${type}/service.ts`);
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
   for (const type of types) {
@@ -66,7 +72,7 @@ export function createDependents(
   npm(folder, 'install', '--prefer-offline', tarball);
 }
 
-/** Compiles a project with the TypeScript of this one; throws what it complains about. */
+/** Compiles a project with the TypeScript of this one. Throws with what the compiler complains about. */
 export function compile(folder: string): void {
   const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
   try {

@@ -1,18 +1,21 @@
 import { connect } from 'node:net';
 
 /**
- * So long does a new connection keep its place without a request; one that comes later may be bound to a worker that has begun
- * to hang with another one. Milliseconds, minus some for the way.
+ * How long a new connection keeps its place without a request, less some time for the way. A request that comes later
+ * may be bound to a worker that has begun to hang with another request. Milliseconds.
  */
 export const GRACE = 40;
 
 export interface Asked {
   readonly answer: string;
-  /** How long it had been connected before its request was sent. */
+  /** How long the client took from the start of the connection until its request was sent. Milliseconds. */
   readonly silent: number;
 }
 
-/** One request on a connection of its own, of a client that knows when it was late itself because it did not get the CPU. */
+/**
+ * Sends one request on a connection of its own. The client measures whether it was late itself because it did not get
+ * the CPU.
+ */
 export function ask(url: string, path: string): Promise<Asked> {
   return new Promise((resolve) => {
     const start = performance.now();

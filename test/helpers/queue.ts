@@ -3,11 +3,17 @@ import { get, RawClient } from './http.js';
 import type { Succession } from './succession.js';
 
 export interface Crowd {
-  /** Has the worker go on when it drains; resolves with the answers that are not those of one who has been served. */
+  /**
+   * Waits until the worker drains, and lets it go on. Resolves with the answers that are not 200: none, if all clients
+   * were served.
+   */
   served(): Promise<string[]>;
 }
 
-/** Clients that have connected to an Arbiter of a host, and wait behind a request that holds its only worker, which serves `app.js`. */
+/**
+ * Connects clients to an Arbiter of a host. They wait behind a request that holds its only worker, which serves
+ * `app.js`.
+ */
 export async function crowd(
   t: TestContext,
   succession: Succession,

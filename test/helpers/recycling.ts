@@ -6,13 +6,13 @@ import { eventually } from './wait.js';
 
 export const RECYCLED: WorkerExit = { code: 0, signal: null, reason: 'recycle' };
 
-/** What the events tell of recycling, from the first `ready` to the stop. */
+/** What the events of a host tell of recycling, from the first `ready` to the stop. */
 export interface Replayed {
-  /** How many slots had a worker that was ready, at least. */
+  /** The lowest number of slots with a ready worker. */
   readonly fewestServing: number;
-  /** How many workers lived, at most. */
+  /** The highest number of living workers. */
   readonly mostLiving: number;
-  /** How many substitutes were spawned while not all others were there and ready. */
+  /** How many substitutes were spawned while a worker was missing or not ready. */
   readonly overlaps: number;
 }
 
@@ -41,7 +41,7 @@ export function replay(host: Host): Replayed {
   return played;
 }
 
-/** A host whose workers ask to be recycled when the test says so, and whose later workers boot when it lets them. */
+/** A host whose workers ask to be recycled when the test says so, and whose workers load when the test lets them. */
 export class RecyclingHost extends Host {
   readonly gate: LoadGate;
 
@@ -51,7 +51,7 @@ export class RecyclingHost extends Host {
     this.gate = gate;
   }
 
-  /** Nobody is let in yet. */
+  /** A host whose gate is closed: no worker may load yet. */
   static async create(
     t: TestContext,
     options: Partial<ArbiterOptions>,
@@ -60,7 +60,7 @@ export class RecyclingHost extends Host {
     return new RecyclingHost(t, await createLoadGate(t), options, env);
   }
 
-  /** All of the first workers are ready; who comes later waits to be let in. */
+  /** A host whose first workers are ready. Those that come later wait at the gate as they load. */
   static async running(t: TestContext, options: Partial<ArbiterOptions>): Promise<RecyclingHost> {
     const host = await RecyclingHost.create(t, options);
     host.gate.open();
@@ -69,7 +69,7 @@ export class RecyclingHost extends Host {
     return host;
   }
 
-  /** The pid of the worker of an age, past ones included. */
+  /** The pid of the worker of this age, even if it has ended. */
   pidOf(age: number): number {
     return this.of('worker:spawn').find(({ args }) => args[0].age === age)?.args[0].pid;
   }
@@ -85,8 +85,8 @@ export class RecyclingHost extends Host {
   }
 
   /**
-   * Waits until a worker has been spawned and waits to be let in, and all that the test has not let in do too. One that
-   * has just been killed may still seem to wait, so the number alone is not enough.
+   * Waits until the worker of this age has been spawned and waits at the gate, together with all others that the test
+   * has not admitted. A worker that has just been killed may still seem to wait, so the number alone is not enough.
    */
   async boots(age: number, waiting = 1): Promise<WorkerInfo> {
     const [worker] = await this.event('worker:spawn', (spawned) => spawned.age === age);
@@ -95,13 +95,13 @@ export class RecyclingHost extends Host {
     return worker;
   }
 
-  /** Lets a worker in that waits. */
+  /** Lets a worker that waits load; resolves when it is ready. */
   async admit(age: number): Promise<void> {
     this.gate.admit(this.pidOf(age));
     await this.event('worker:ready', (worker) => worker.age === age);
   }
 
-  /** Age and state of all that live. */
+  /** The age and the state of all living workers. */
   async crew(): Promise<string[]> {
     return (await this.workers()).map(({ age, state }) => `${age} ${state}`);
   }

@@ -13,7 +13,7 @@ export function source(version: string): string {
   return `import { release } from '${DEPLOY}';\nexport default release('${version}');\n`;
 }
 
-/** The source of a module that waits for a {@link LoadGate} to let it through, and then goes on with this. */
+/** The source of a module that waits until a {@link LoadGate} lets it pass, and then runs this code. */
 export function gated(code: string): string {
   return [
     "import { once } from 'node:events';",
@@ -36,28 +36,28 @@ export function hostSource(version: string): string {
   ].join('\n');
 }
 
-/** Folders with an `app.mjs` each, behind a link `current`. */
+/** Folders with an `app.mjs` each, and a symbolic link `current` to one of them. */
 export class Releases {
   readonly folder: string;
-  /** The link. */
+  /** The path of the link. */
   readonly current: string;
   readonly #after: string[] = [];
 
-  /** Release `1` is deployed. */
+  /** Deploys release `1`. */
   constructor(t: TestContext) {
     this.folder = realpathSync(temporaryFolder(t));
     this.current = join(this.folder, 'current');
     this.release('1', source('1'));
   }
 
-  /** Writes a release, and turns the link to it, at once as deploys do. */
+  /** Writes a release, and turns the link to it atomically, as deploys do. */
   release(name: string, code = source(name), file = 'app.mjs'): void {
     mkdirSync(join(this.folder, name), { recursive: true });
     writeFileSync(join(this.folder, name, file), code);
     this.deploy(name);
   }
 
-  /** Turns the link to a release, which may be missing. */
+  /** Turns the link to a release, which need not exist. */
   deploy(name: string): void {
     const next = join(this.folder, `next-${this.#after.push(name)}`);
     symlinkSync(name, next);

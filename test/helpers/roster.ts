@@ -9,17 +9,20 @@ import { fixture, Host } from './host.js';
 import { alive } from './process.js';
 import { eventually } from './wait.js';
 
-/** So many of those that have room listen, when nothing happens. */
+/** How many of the acceptors with room listen when nothing happens, at most. */
 export const MOST_LISTENING = 4;
 
-/** A host whose workers look round on the duty roster when the test says so, and never else. Linux. */
+/**
+ * A host whose workers look round on the duty roster (the words that say whose turn it is to accept) only when the test
+ * says so. Linux.
+ */
 export class RosterHost extends Host {
   constructor(t: TestContext, options: Partial<ArbiterOptions>, env: NodeJS.ProcessEnv = {}) {
     const execArgv = ['--import', pathToFileURL(fixture('rounds-on-demand.js')).href];
     super(t, { execArgv, ...options }, { env });
   }
 
-  /** How many acceptors say that. */
+  /** How many acceptors have this state on the roster. */
   count(state: DutyState): number {
     return this.words().filter((word) => word !== 0 && dutyState(word) === state).length;
   }
@@ -33,11 +36,14 @@ export class RosterHost extends Host {
     return [...words];
   }
 
-  /** All look round until that many listen or rest: nobody is busy, nor new to the roster. */
+  /**
+   * Has all workers look round until few enough acceptors listen and all others rest, so that none is busy or new to
+   * the roster.
+   */
   async settle(acceptors: number): Promise<void> {
     await eventually(async () => {
       for (const pid of this.workerPids) if (alive(pid)) process.kill(pid, 'SIGCONT');
-      // One that rests looks for 10 ms whether somebody waits.
+      // A resting acceptor looks for 10 ms whether a client waits.
       await delay(40);
       const listening = this.count(DUTY.LISTENING);
       return listening <= MOST_LISTENING && listening + this.count(DUTY.OFF) === acceptors;
@@ -51,7 +57,10 @@ export function waits(pid: number): number {
   return Number(count);
 }
 
-/** Seconds that all CPUs have been busy, and those which this process and the main threads of these have had of them. Linux. */
+/**
+ * The seconds for which all CPUs have been busy, and how many of these this process and the main threads of `pids` have
+ * had. Linux.
+ */
 function cpuTimes(pids: readonly number[]): { readonly all: number; readonly own: number } {
   const [, user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8')
     .split(/\s+/, 9)
@@ -62,7 +71,10 @@ function cpuTimes(pids: readonly number[]): { readonly all: number; readonly own
   return { all: ticks / 100, own: used.reduce((sum, time) => sum + time / 1e9, 0) + (here + below) / 1e6 };
 }
 
-/** Returns what tells, of the CPU time that anybody has had since then, the share of which this process and these have had nothing. */
+/**
+ * Returns a function that tells which share of the CPU time used since now went to other processes than this one and
+ * `pids`.
+ */
 export function shareOfOthers(pids: readonly number[]): () => number {
   const before = cpuTimes(pids);
   return () => {

@@ -4,39 +4,43 @@ import { Host, type HostOptions, type HostSettings } from './host.js';
 import { eventually } from './wait.js';
 
 /*
- * To boot a host takes more than most tests. So those of a file that leave theirs as they have found it have it one after the other: it is
- * started for the first of them, and ends with the file. Each finds it as if it had just booted: nothing that was before is seen or counted,
- * and one that is not at rest, or has lost a worker, is not given out again. So what one test does must not matter to another; who stops the
- * host, counts on what a process does only once or learns as it serves, or looks at its memory has a `new Host` of its own.
+ * Booting a host takes longer than most tests. So the tests of a file that leave their host as they found it use the
+ * same one, one after the other: it is started for the first of them, and ends with the file. Each test finds it as if
+ * it had just booted: nothing that happened before is seen or counted. A host that does not come to rest, or has lost a
+ * worker, is not given out again. So what one test does must not matter to another. A test that stops the host, counts
+ * on what a process does only once or learns as it serves, or looks at its memory has a `new Host` of its own.
  */
 
-/** So many that nobody has are kept: each is some processes. */
+/** How many hosts that no test uses are kept: each is several processes. */
 const SPARE = 4;
-/** How long one may take to come to rest after a test. Milliseconds. */
+/** How long a host may take to come to rest after a test. Milliseconds. */
 const REST = 2_000;
 
 interface Lent {
   readonly key: string;
   readonly host: Host;
-  /** Whether a test has it. */
+  /** Whether a test uses it. */
   taken: boolean;
   readonly ends: (() => unknown)[];
 }
 
-/** Who was given back last comes last. */
+/** All hosts; the one that was given back last comes last. */
 const all: Lent[] = [];
 
 const lasts: (() => unknown)[] = [];
-/** In place of a test: what would end with that ends with the file, whichever test has begun it. */
+/** A context in the place of a test's: what would end with the test ends with the file, whichever test has begun it. */
 export const FILE = { after: (hook: () => unknown) => void lasts.push(hook) } as unknown as TestContext;
 
-// Here it is the end of the file; within a test it would be that of the test.
+// Here, outside of any test, this hook runs at the end of the file; within a test it would run at the end of that test.
 after(async () => {
   for (const lent of [...all]) await end(lent);
   for (const hook of lasts) await hook();
 });
 
-/** One that is started in another way, for all tests of a file: it is started for the first of them, and what they leave behind the next one finds. */
+/**
+ * Shares a host that is started in another way: `begin` is called for the first test that needs it. The host is not
+ * reset, so each test finds what the others have left behind.
+ */
 export function shared(begin: (t: TestContext) => Host): () => Host {
   const ends: (() => unknown)[] = [];
   const context = { after: (hook: () => unknown) => void ends.push(hook) } as unknown as TestContext;
@@ -50,12 +54,18 @@ export function shared(begin: (t: TestContext) => Host): () => Host {
   };
 }
 
-/** A host with these options and settings, shared with other tests of the file. Its requests cannot be counted, see {@link counting}. */
+/**
+ * A host with these options and settings, shared with other tests of the file. Requests to it cannot be counted, see
+ * {@link counting}.
+ */
 export function sharing(t: TestContext, options: HostOptions, settings: HostSettings = {}): Promise<Host> {
   return take(t, options, settings, false);
 }
 
-/** The same for those that wait for all requests that they have sent, by {@link Host.finished}, when the last one has been answered. */
+/**
+ * The same for tests that count requests: each must wait for all requests that it has sent, by {@link Host.finished},
+ * after the last answer.
+ */
 export function counting(t: TestContext, options: HostOptions, settings: HostSettings = {}): Promise<Host> {
   return take(t, options, settings, true);
 }
@@ -102,7 +112,7 @@ async function end(lent: Lent): Promise<void> {
   for (const hook of lent.ends) await hook();
 }
 
-/** Forgets what was; false if something of it is left. */
+/** Resets the host; false if something of the test before is left. */
 async function isAsBooted(host: Host, workers: number, counts: boolean): Promise<boolean> {
   if (host.of('thread:exit').length > 0) return false;
   try {
@@ -110,7 +120,7 @@ async function isAsBooted(host: Host, workers: number, counts: boolean): Promise
     const isCounted = await host.forget();
     return isCounted || !counts;
   } catch {
-    // It has ended, or does not come to rest.
+    // The host has ended, or does not come to rest.
     return false;
   }
 }

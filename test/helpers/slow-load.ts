@@ -5,23 +5,26 @@ import { responseTo } from './response.js';
 import { inTime } from './wait.js';
 
 export interface SlowLoad {
-  /** So many slow requests, by so many clients at once; others go on beside them until they are done. */
+  /**
+   * How many slow requests are sent, and by how many clients at once. Other clients send requests beside them until
+   * they are done.
+   */
   readonly slow: number;
   readonly slowClients: number;
   readonly otherClients: number;
-  /** Of each other client after an answer, milliseconds: without one, that is all CPU. */
+  /** How long each other client waits after an answer, milliseconds. Without a pause, they take all CPU. */
   readonly pause?: number;
 }
 
 export interface LoadResult {
   readonly sent: number;
-  /** Each that was not answered 200, with its own path and the checksum of its own body. */
+  /** The requests that were not answered 200 with their own path and the checksum of their own body. */
   readonly wrong: readonly string[];
-  /** Of the others: how long each took, milliseconds, in ascending order. */
+  /** How long each request of the other clients took, milliseconds, in ascending order. */
   readonly times: readonly number[];
 }
 
-/** Slow requests among others, each with a body of its own, of which the answer must have the checksum. */
+/** Sends slow requests among others. Each has a body of its own, and its answer must have the checksum of that. */
 export async function slowLoad(
   url: string,
   { slow, slowClients, otherClients, pause = 0 }: SlowLoad,

@@ -1,41 +1,41 @@
 /*
  * Requests whose end two parsers may see at different places, each with what follows on the connection. Where the
- * length is in doubt nothing that follows may reach a handler; where it is not, RFC 9112 says what does.
+ * length is in doubt, nothing that follows may reach a handler. Where it is not, RFC 9112 says what must reach one.
  */
 
 export interface Pair {
   readonly name: string;
   /** As latin1. */
   readonly bytes: string;
-  /** What handlers see on a connection that is kept, in this order. */
+  /** What handlers see, in this order, on a connection that is kept. */
   readonly seen: readonly Seen[];
-  /** The answers. */
+  /** The statuses of the answers. */
   readonly statuses: readonly number[];
 }
 
 /** A request as a handler saw it. */
 export type Seen = readonly [method: string, url: string, body: string | undefined];
 
-/** A handler was called before the body turned out to be malformed: it never sees an end of it. */
+/** The body of a request whose handler was called before the body turned out to be malformed: its end never comes. */
 export const BROKEN = undefined;
 
 const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
 const NEXT = 'GET /next HTTP/1.1\r\nHost: a\r\n\r\n';
 const TE = 'Transfer-Encoding: chunked\r\n';
 
-/** The head of a request whose body begins where it ends. */
+/** The head of a request; its body follows. */
 const post = (lines: string): string => `POST /first HTTP/1.1\r\nHost: a\r\n${lines}\r\n`;
 const chunk = (data: string): string => `${data.length.toString(16)}\r\n${data}\r\n`;
 
-/** Refused with the head: no handler sees anything. */
+/** Requests that are refused because of the head: no handler sees anything. */
 const refused = (rows: Readonly<Record<string, string>>): Pair[] =>
   Object.entries(rows).map(([name, bytes]) => ({ name, bytes, seen: [], statuses: [400] }));
 
-/** Refused within the body. */
+/** Requests that are refused in the middle of the body. */
 const broken = (rows: Readonly<Record<string, string>>): Pair[] =>
   Object.entries(rows).map(([name, bytes]) => ({ name, bytes, seen: [['POST', '/first', BROKEN]], statuses: [400] }));
 
-/** Right, and followed by a request that is one. */
+/** Valid requests, each followed by another request that must be served. */
 const followed = (rows: Readonly<Record<string, readonly [bytes: string, body: string]>>): Pair[] =>
   Object.entries(rows).map(([name, [bytes, body]]) => ({
     name,
@@ -47,7 +47,10 @@ const followed = (rows: Readonly<Record<string, readonly [bytes: string, body: s
     statuses: [200, 200],
   }));
 
-/** Two codings, or one in disguise, and a length beside it. The body is right for one who reads chunks, and for one who does not. */
+/**
+ * A request with two codings, or a disguised one, and a Content-Length beside it. The body is valid for a parser that
+ * reads chunks, and for one that does not.
+ */
 const coded = (line: string): string =>
   `${post(`Content-Length: ${5 + SMUGGLED.length}\r\n${line}`)}0\r\n\r\n${SMUGGLED}`;
 
@@ -141,7 +144,7 @@ export const PAIRS: readonly Pair[] = [
     'a chunk size with zeros before it': [`${post(TE)}0003\r\nabc\r\n000\r\n\r\n`, 'abc'],
     'a coding in capitals': [`${post('TRANSFER-ENCODING: CHUNKED\r\n')}${chunk('abc')}0\r\n\r\n`, 'abc'],
   }),
-  // RFC 9112, 9.6: nothing behind a request that ends the connection. Node takes it for an error of the whole.
+  // RFC 9112, 9.6: nothing may follow a request that ends the connection. Node treats what follows as an error.
   {
     name: 'a request behind Connection: close',
     bytes: `${post('Connection: close\r\nContent-Length: 3\r\n')}abc${SMUGGLED}`,

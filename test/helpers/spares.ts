@@ -3,16 +3,19 @@ import type { WorkerInfo } from 'prefork';
 import { fixture, Host, type HostOptions } from './host.js';
 import { createLoadGate, type LoadGate } from './load-gate.js';
 
-/** What a worker of the fixture `spare-app` says of itself. */
+/** What a worker of the fixture `spare-app` says about itself. */
 export interface Self {
   readonly pid: number;
   readonly id: number;
-  /** Its id when the application was loaded. */
+  /** Its id at the time when the application was loaded. */
   readonly before: number;
   readonly thread: number;
 }
 
-/** A host with spares, whose applications load when the test lets them. At the beginning it does. */
+/**
+ * A host with spares (workers that have booted and wait for a slot). Their applications load when the test lets them;
+ * at the beginning it does.
+ */
 export async function hostWithSpares(
   t: TestContext,
   options: HostOptions,
@@ -28,7 +31,7 @@ export async function hostWithSpares(
   return { host, load };
 }
 
-/** Waits until so many spares wait; returns them, oldest first. */
+/** Waits until exactly this many spares wait; returns them, oldest first. */
 export async function spares(host: Host, count = 1): Promise<WorkerInfo[]> {
   const waiting = async (): Promise<WorkerInfo[]> => (await host.workers()).filter(({ state }) => state === 'spare');
   for (;;) {
@@ -39,7 +42,7 @@ export async function spares(host: Host, count = 1): Promise<WorkerInfo[]> {
   }
 }
 
-/** Those that have a slot, by slot. */
+/** The workers that have a slot, by its number. */
 export async function holders(host: Host): Promise<WorkerInfo[]> {
   return (await host.workers()).filter(({ id }) => id > 0).sort((a, b) => a.id - b.id);
 }

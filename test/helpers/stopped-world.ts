@@ -12,16 +12,22 @@ export const PUNCTUAL = 10;
 export const QUANTUM = 5;
 
 export interface Plan {
-  /** What a handler calculates without a turn of the event loop, and how long it then waits for something; without a slice, it only waits. Milliseconds. */
+  /**
+   * How long the handler calculates without a turn of the event loop, and how long it then waits. Without a slice, it
+   * only waits. Milliseconds.
+   */
   readonly slice: number;
   readonly pause: number;
-  /** What the watchdog needs of a CPU until its first look, and when the request begins. Milliseconds. */
+  /** How much CPU time the watchdog needs until its first look, and when the request begins. Milliseconds. */
   readonly boot: number;
   readonly begins: number;
   readonly watches: boolean;
 }
 
-/** What the kernel does for a while: nobody is stopped, or all are; and who of the two gets a CPU, if it wants one. */
+/**
+ * What the kernel does for a while: whether it has stopped the process, and which of the two threads gets a CPU if it
+ * wants one.
+ */
 export interface Step {
   readonly length: number;
   readonly stopped: boolean;
@@ -30,15 +36,19 @@ export interface Step {
 }
 
 /**
- * A process with a request that never ends, in a time of its own: its main thread, which beats and judges itself, and its watchdog. They decide by the
- * product's own code; what it is told of the kernel is made up here, as proc(5) counts it.
+ * A process with a request that never ends, in a simulated time. Its main thread beats and judges itself; its watchdog
+ * judges it too. They decide by the real code of the library. What they are told about the kernel is made up here,
+ * counted as in proc(5).
  */
 export class StoppedWorld {
   now = 1_000;
   verdict: (Verdict & { readonly by: 'main' | 'watchdog' }) | undefined;
-  /** Of the request, milliseconds: in which its thread could run, or sleep as it likes. */
+  /** The time of the request in which its thread could run, or sleep by its own choice. Milliseconds. */
   used = 0;
-  /** How often all were stopped since the request began, and for how long the two threads wanted a CPU in vain, whenever. */
+  /**
+   * How often the process was stopped since the request began; and for how long each of the two threads has wanted a
+   * CPU in vain, at any time.
+   */
   stops = 0;
   readonly starved = { main: 0, watchdog: 0 };
   readonly #plan: Plan;
@@ -52,12 +62,12 @@ export class StoppedWorld {
   #request = 0;
   #boot: number;
   #lookAt = 0;
-  /** Until the event loop turns: of a CPU. */
+  /** How much CPU time is left until the event loop turns. */
   #slice = 0;
   #resumesAt = 0;
   #cpu = 0;
   #waited = 0;
-  /** A wait that is not over. */
+  /** How long the main thread has waited for a CPU, in a wait that is not over. */
   #waits = 0;
   #idle = 0;
   #stopped = false;
@@ -80,7 +90,8 @@ export class StoppedWorld {
         if (this.#slice <= 0) this.#idle += QUANTUM;
         continue;
       }
-      // Who runs first is not said by anybody: the plan's steps have both orders, since each may be kept waiting.
+      // Which thread runs first does not matter: the steps of the plan have both orders, since each may be kept
+      // waiting.
       if (watchdog) this.#runWatchdog();
       else if (this.now >= this.#lookAt) this.starved.watchdog += QUANTUM;
       this.#runMain(main);
@@ -142,7 +153,7 @@ export class StoppedWorld {
       this.verdict = { ...verdict, by: 'watchdog' };
       return;
     }
-    // As in its thread.
+    // The same rest as in the thread of the watchdog.
     const rest = Math.max(5, Math.ceil(isOver ? 20 : Math.min(REST, verdict)));
     this.#lookAt = this.now + rest;
     this.#absence.expect(this.#lookAt);

@@ -5,15 +5,15 @@ import { reset } from './reset.js';
 import { inTime } from './wait.js';
 
 /**
- * A client that goes on sending whatever it is told, and reads when it likes. Its first error loses what it has not read, as a reset does
- * with most clients.
+ * A client that goes on sending whatever the answer says, and reads when the test says so. With its first error it
+ * loses what it has not read, as most clients do with a reset.
  */
 export class StubbornClient {
   /** All bytes that were read, as latin1. */
   received = '';
-  /** The server has ended its side. */
+  /** Whether the server has ended its side. */
   ended = false;
-  /** The code of the first error: what this client does by itself is none. */
+  /** The code of the first error. What this client does itself, such as a reset, is no error. */
   error: string | undefined;
   readonly #socket: Socket;
   readonly #closed: Promise<unknown>;
@@ -29,7 +29,7 @@ export class StubbornClient {
     });
   }
 
-  /** @param ca - the certificate to trust; plain without it. */
+  /** @param ca - the certificate to trust; without it, the connection is not encrypted. */
   static async connect(url: string, ca?: string): Promise<StubbornClient> {
     const { hostname, port } = new URL(url);
     const to = { host: hostname, port: Number(port), allowHalfOpen: true };
@@ -39,7 +39,7 @@ export class StubbornClient {
     return client;
   }
 
-  /** From now on it reads. */
+  /** Begins to read. */
   read(): this {
     if (this.#socket.listenerCount('data') === 0) {
       this.#socket.setEncoding('latin1').on('data', (text: string) => {
@@ -55,7 +55,7 @@ export class StubbornClient {
     return this;
   }
 
-  /** Resolves when the system has taken it, or the connection is over. */
+  /** Sends bytes. Resolves when the system has taken them, or the connection is over. */
   async send(bytes: string | Buffer): Promise<void> {
     if (this.#socket.destroyed) return;
     const data = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
@@ -73,13 +73,15 @@ export class StubbornClient {
     return this;
   }
 
-  /** Goes without a word: with TLS by a FIN, or a reset if it has not read all. */
+  /**
+   * Leaves without a closing message: with TLS by a FIN, or by a reset if it has not read all; without TLS by a reset.
+   */
   leave(): void {
     if (this.#socket instanceof tls.TLSSocket) this.#socket.destroy();
     else reset(this.#socket);
   }
 
-  /** Waits for something that comes, or for the end. */
+  /** Waits until what has been received meets a condition, or the server has ended. */
   async until(holds: (received: string) => boolean): Promise<void> {
     let look: () => void = () => undefined;
     const come = new Promise<void>((resolve) => {
@@ -94,7 +96,7 @@ export class StubbornClient {
     for (const event of events) this.#socket.off(event, look);
   }
 
-  /** The end of both sides. */
+  /** Waits for the end of both sides. */
   async over(): Promise<void> {
     await inTime(this.#closed, () => `the end of a connection; ${this}`);
   }

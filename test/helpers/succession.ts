@@ -11,17 +11,17 @@ import { alive, allPids, type Child, commandOf, gone } from './process.js';
 import { Program } from './program.js';
 import { DEADLINE, eventually } from './wait.js';
 
-/** What a host has printed. */
+/** An event that a host has printed. */
 export interface Said {
   readonly pid: number;
-  /** Of the Arbiter. */
+  /** The name of the Arbiter. */
   readonly name?: string;
   readonly event: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests read payloads of every event.
   readonly args: any[];
 }
 
-/** How the script of the host is deployed from now on, see the fixture `succession-host`. */
+/** How the script of the hosts to come behaves, see the fixture `succession-host`. */
 export type Deployed =
   | ''
   | 'throws'
@@ -40,13 +40,14 @@ export interface SuccessionSettings {
   /** The program and its arguments; the options are added. @defaultValue node and the fixture */
   readonly command?: readonly string[];
   readonly cwd?: string;
-  /** What the first host gets as its descriptors from 3 on. */
+  /** The descriptors that the first host gets, from 3 on. */
   readonly descriptors?: readonly number[];
 }
 
 /**
- * A host and all that succeed it by upgrades. They are in one process group, which the test's end kills; their workers and guards, which are
- * not, end with them. All have a folder in their PATH that is nobody else's, so a test can see what is left.
+ * A host and all hosts that succeed it by upgrades. The hosts are in one process group, which is killed at the end of
+ * the test. Their workers and guards are not in it, and end with the hosts. All these processes have a folder in their
+ * PATH that no other process has, so a test can see which are left.
  */
 export class Succession {
   readonly said: Said[] = [];
@@ -90,7 +91,7 @@ export class Succession {
     const program = new Program(t, file, [...args, options], {
       env: {
         ...{ ...PACE, ...process.env, ...env, CONTROL: String((server.address() as AddressInfo).port) },
-        // The only variable that a guard has.
+        // PATH is the only variable that a guard has.
         PATH: `${process.env['PATH']}:${mark}`,
       },
       stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
@@ -103,7 +104,7 @@ export class Succession {
     return succession;
   }
 
-  /** The pids of all hosts that have begun, in this order. */
+  /** The pids of all hosts that have started, in order. */
   get hosts(): number[] {
     return this.said.filter(({ event }) => event === 'host').map(({ pid }) => pid);
   }
@@ -124,7 +125,7 @@ export class Succession {
     return this.said.filter((said) => said.event === event && (pid === undefined || said.pid === pid));
   }
 
-  /** Waits until a host has told of an event so many times; returns the last of these. */
+  /** Waits until a host has reported an event this many times; returns the last of these. */
   async event(event: string, pid: number, count = 1): Promise<Said> {
     await this.until(() => this.of(event, pid).length >= count, `'${event}' of ${pid}, ${count} times`);
     return this.of(event, pid)[count - 1] as Said;
@@ -180,7 +181,7 @@ export class Succession {
     await gone(pid);
   }
 
-  /** All processes that run. */
+  /** All processes of these hosts that run. */
   living(): Child[] {
     return allPids()
       .filter((pid) => this.#owns(pid) && alive(pid))

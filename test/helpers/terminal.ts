@@ -6,8 +6,8 @@ export const noTerminals: string | false =
   spawnSync('python3', ['-c', 'import pty, termios']).status === 0 ? false : 'no python3 that opens terminals';
 
 /*
- * Runs a command on a terminal, prints what it prints, and ends as it does. USR1 changes the size of the window, USR2 closes it. The channel
- * to the test, descriptor 3, is the command's alone.
+ * Runs a command on a terminal, prints what the command prints, and exits as it does. USR1 changes the size of the
+ * window, USR2 closes it. Descriptor 3, the channel to the test, is left to the command.
  */
 const PROGRAM = `
 import fcntl, os, pty, select, signal, struct, sys, termios
@@ -32,13 +32,13 @@ _, status = os.waitpid(pid, 0)
 sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
 `;
 
-/** Runs the host as what a terminal was opened for, or as the job of a shell that it was opened for. */
+/** Settings that run the host on a terminal, as its session leader, or as the job of a shell that is the leader. */
 export function onTerminal(kind: 'leader' | 'job'): HostSettings {
   const shell = kind === 'job' ? ['/bin/sh', '-c', '"$@"; exit $?', 'sh'] : [];
   return { execPath: 'python3', execArgv: ['-c', PROGRAM, ...shell, process.execPath] };
 }
 
-/** The window gets another size. */
+/** Changes the size of the window. */
 export function resize(host: Host): void {
   host.kill('SIGUSR1');
 }

@@ -5,15 +5,18 @@ import { inTime } from './wait.js';
 export const VERSIONS: readonly SecureVersion[] = ['TLSv1.2', 'TLSv1.3'];
 
 export interface Visit {
-  /** The pid of the worker. */
+  /** The body of the answer: by default, the pid of the worker. */
   readonly body: string;
-  /** Whether the ticket was taken. */
+  /** Whether the server has accepted the ticket. */
   readonly resumed: boolean;
-  /** With the last ticket that came, or the one that was offered. */
+  /** The session with the last ticket that came, else the one that was offered. */
   readonly session: Buffer | undefined;
 }
 
-/** One request over a connection of its own, with HTTP/1.1. Any certificate will do: which one it is shows the ticket. */
+/**
+ * Sends one HTTP/1.1 request on a connection of its own. Any certificate is accepted: which one it is, the tests see by
+ * the ticket.
+ */
 export async function visit(url: string, version: SecureVersion, offered?: Buffer, path = '/pid'): Promise<Visit> {
   const { hostname, port } = new URL(url);
   const socket = tls.connect({
@@ -42,11 +45,14 @@ export async function visit(url: string, version: SecureVersion, offered?: Buffe
   );
   const [head = '', body = ''] = text.split('\r\n\r\n');
   if (!head.startsWith('HTTP/1.1 200 ')) throw new Error(`expected an answer, got '${text}'`);
-  // A Unix-like chunk: the length, the body, and the last one.
+  // In a chunked body, the first line is the length of the chunk, and the second one its data.
   return { body: /chunked/i.test(head) ? (body.split('\r\n')[1] ?? '') : body, resumed, session };
 }
 
-/** So many visits, one after the other, each with the ticket that the one before has got: how many were resumed, and by which workers. */
+/**
+ * Makes visits one after the other, each with the ticket that the visit before has got. Returns how many were resumed,
+ * and by which workers.
+ */
 export async function chain(
   url: string,
   version: SecureVersion,
@@ -65,17 +71,17 @@ export async function chain(
   return { resumed, session: session as Buffer, workers };
 }
 
-/** How many of so many visits are resumed, each with the same ticket. */
+/** Makes visits, each with the same ticket; returns how many were resumed. */
 export async function offer(url: string, version: SecureVersion, session: Buffer, visits: number): Promise<number> {
   let resumed = 0;
   for (let count = 0; count < visits; count++) if ((await visit(url, version, session)).resumed) resumed++;
   return resumed;
 }
 
-/** A ticket of each version, in their order. */
+/** A ticket for each TLS version, in the order of {@link VERSIONS}. */
 export type Tickets = readonly Buffer[];
 
-/** The same of each version, for tests that have one host for all: how many were resumed of each, and by which workers. */
+/** The same for each TLS version, for tests that have one host for all versions. */
 export async function chains(
   url: string,
   visits: number,
@@ -90,7 +96,7 @@ export async function chains(
   };
 }
 
-/** How many of so many visits are resumed with each of these tickets. */
+/** Makes visits with each of these tickets; returns how many were resumed of each version. */
 export async function offers(url: string, tickets: Tickets, visits: number): Promise<number[]> {
   const resumed: number[] = [];
   for (const [index, version] of VERSIONS.entries())
@@ -98,12 +104,12 @@ export async function offers(url: string, tickets: Tickets, visits: number): Pro
   return resumed;
 }
 
-/** So many of each version. */
+/** A list with this count for each version. */
 export function ofEach(count: number): number[] {
   return VERSIONS.map(() => count);
 }
 
-/** Nearly all visits of each version; the others are for what a loaded machine does to a client. */
+/** Asserts that nearly all visits were resumed. A few need not be, since a loaded machine may disturb a client. */
 export function assertMost(resumed: readonly number[], visits: number, what: string): void {
   const [seen, all] = [resumed.reduce((sum, count) => sum + count, 0), visits * resumed.length];
   assert.ok(seen >= 0.98 * all, `${what}: ${resumed} of ${visits} each were resumed`);

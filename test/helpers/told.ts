@@ -1,6 +1,6 @@
 import type { Host } from './host.js';
 
-/** What the fixture `witness` says of a request as it comes, and when its body is complete. */
+/** What the handler of the fixture `witness` tells of a request as it comes, and again when its body is complete. */
 export interface Told {
   readonly number: number;
   readonly method?: string;
@@ -13,7 +13,7 @@ export function toldBy(host: Host): Told[] {
   return host.of('worker:message').map(({ args }) => args[1] as Told);
 }
 
-/** The targets of all requests that reached a handler. */
+/** The targets (`url`) of all requests that have reached a handler. */
 export function urlsSeen(host: Host): string[] {
   return toldBy(host).flatMap(({ url }) => (url === undefined ? [] : [url]));
 }

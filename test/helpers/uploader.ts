@@ -9,25 +9,26 @@ export interface Upload {
   /** @defaultValue `'1.1'` */
   readonly version?: '1.0' | '1.1';
   readonly headers?: Readonly<Record<string, string | number>>;
-  /** Further bytes behind the body, and what they wait for. */
+  /** Further bytes after the body; `ready` is awaited before they are sent. */
   readonly behind?: string;
   readonly ready?: () => Promise<unknown>;
-  /** The first of them are on their way. */
+  /** Called when the first of these bytes are on their way. */
   readonly sending?: () => void;
-  /** The certificate to trust; plain without it. */
+  /** The certificate to trust; without it, the connection is not encrypted. */
   readonly ca?: string;
 }
 
 export interface Uploaded {
   readonly received: string;
-  /** How it ended: by the server's FIN, or by an error of the system. */
+  /** How the connection ended: by the server's FIN, or with the code of an error of the system. */
   readonly end: string;
 }
 
 const CHUNK = Buffer.alloc(64 * 1024, 'x');
 
 /**
- * The strictest client: it sends all of a body before it reads a byte, and an error loses what it has not read. All of the body must be taken.
+ * Uploads as the strictest client would: it sends all of a body before it reads a byte, and with an error it loses what
+ * it has not read. So the server must take all of the body.
  */
 export async function upload(order: Upload): Promise<Uploaded> {
   const { hostname, port } = new URL(order.url);
@@ -73,7 +74,7 @@ async function send(
   ]);
 }
 
-/** So many at once, again and again; what they all got, counted. */
+/** Makes `count` uploads, `together` at a time; returns how often each outcome occurred. */
 export async function uploads(count: number, order: Upload, together = 4): Promise<Record<string, number>> {
   const seen: Record<string, number> = {};
   let left = count;

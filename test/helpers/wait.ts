@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** How long a test waits for something before it says what it saw instead. Milliseconds. */
 export const DEADLINE = 30_000;
 
-/** Looks again and again until something holds that no event tells of. */
+/** Polls until a condition holds of which no event tells. */
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
   what: string | (() => string),
@@ -15,12 +15,12 @@ export async function eventually(
     if (waited > limit) {
       throw new Error(`waited ${limit} ms in vain for ${typeof what === 'string' ? what : what()}`);
     }
-    // Others run beside, and what has not come for long may take longer.
+    // The polls become rarer: other tests run at the same time, and what has not come for long may take longer.
     await delay(Math.min(20, 5 + waited / 50));
   }
 }
 
-/** A promise that says what it waited for when it does not come. */
+/** The promise, or an error that says what was waited for when it is not settled within {@link DEADLINE}. */
 export async function inTime<T>(promise: Promise<T>, what: string | (() => string)): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
