@@ -50,8 +50,8 @@ export async function openControlOf(
 }
 
 /**
- * An error as plain data. The stack of an {@link ArbiterError} is left out, since where in this library it was made
- * tells nobody anything; its cause does.
+ * An error as plain data. The stack of an {@link ArbiterError} is left out: where in this library it was made helps
+ * nobody. Its cause is described in the same way.
  */
 function describe(thrown: unknown): object {
   const { stack, cause, ...said } = serializeError(thrown);

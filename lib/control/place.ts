@@ -48,8 +48,8 @@ export interface PlaceEvents {
 }
 
 /**
- * Makes a server listen. Rejects with the system's error. While the predecessor lives, it has the place: a Unix socket
- * then gets its second path and is renamed later, and a port is opened later.
+ * Makes a server listen. Rejects with the system's error. While the predecessor lives, the place is the predecessor's:
+ * a Unix socket then gets its second path first and is renamed later, and a port is opened later.
  */
 export async function takePlace(
   server: Server,
