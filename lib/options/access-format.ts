@@ -1,26 +1,26 @@
 import type { Writable } from 'node:stream';
 import { type Check, invalid } from './checks.js';
 
-/** Where the access log goes, and what a line of it says, see {@link ArbiterOptions.accessLog}. */
+/** Where the access log goes, and what each line says, see {@link ArbiterOptions.accessLog}. */
 export interface AccessLogSettings {
   /** A file, relative to {@link ArbiterOptions.cwd}; `'-'` is standard output. @defaultValue standard output */
   readonly path?: string | undefined;
   /** A stream of the host, instead of a file. */
   readonly stream?: Writable | undefined;
-  /** As {@link ArbiterOptions.accessLogFormat}, which is not given then. @defaultValue `'combined'` */
+  /** Like {@link ArbiterOptions.accessLogFormat}; only one of the two may be given. @defaultValue `'combined'` */
   readonly format?: string | undefined;
 }
 
 /**
- * A format of the access log, after parsing: literal text, or an atom by its name. `in`, `out` and `env` are headers of the request, headers of the answer and
- * variables of the worker's environment.
+ * A piece of a parsed access log format: literal text, or an atom by its name. `in`, `out` and `env` name a header of
+ * the request, a header of the answer and a variable of the worker's environment.
  */
 export type FormatToken =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'atom'; readonly name: Atom }
   | { readonly kind: 'in' | 'out' | 'env'; readonly name: string };
 
-/** The letters of Gunicorn, most of which are those of Apache. */
+/** The letters of Gunicorn's atoms, most of which are also Apache's. */
 export type Atom =
   | 'h'
   | 'l'
@@ -43,7 +43,7 @@ export type Atom =
   | 'p';
 export const ATOMS: readonly Atom[] = [...'hlutrsmUqHbBfaTDMLp'] as Atom[];
 
-/** As Apache names them. `json` is no line of atoms. */
+/** The formats that have a name, as in Apache. `json` is not here, since it is not a line of atoms. */
 const NAMED: ReadonlyMap<string, string> = new Map([
   ['common', '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s'],
   ['combined', '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'],
@@ -52,7 +52,7 @@ const NAMED: ReadonlyMap<string, string> = new Map([
 const PLACE = /%\((?:(?<atom>[A-Za-z])|\{(?<name>[^{}]+)\}(?<of>[ioe]))\)s|%%|%/g;
 const KIND = { i: 'in', o: 'out', e: 'env' } as const;
 
-/** Undefined for one that is not a line of atoms, or holds one that there is not. */
+/** Returns undefined for a format that has no atoms, or an unknown one. */
 export function parseFormat(format: string): FormatToken[] | undefined {
   const text = NAMED.get(format) ?? format;
   const tokens: FormatToken[] = [];
@@ -75,7 +75,7 @@ export function parseFormat(format: string): FormatToken[] | undefined {
   return tokens.some(({ kind }) => kind !== 'text') ? tokens : undefined;
 }
 
-/** A line is bytes of ASCII, whatever clients send: what stands around the atoms is so too. */
+/** A line of the log is ASCII, whatever clients send. So the text around the atoms must be ASCII too. */
 const PLAIN = /^[\x20-\x7e\t]+$/;
 
 export const accessFormat: Check<string> = (value, option) => {

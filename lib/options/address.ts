@@ -8,8 +8,8 @@ import type { BindAddress } from './resolved.js';
 const EXPECTED =
   "'host:port', ':port', '[v6]:port', 'unix:/path', 'fd://N', 'systemd', 'systemd:NAME', { host, port }, { path, mode, user, group } or { fd }";
 /**
- * How long the path of a Unix socket may be, bytes. sun_path has 108 on Linux, which binds and connects with all of them, the name having
- * no NUL then; and 104 on macOS, where the NUL is counted in.
+ * How long the path of a Unix socket may be, bytes. On Linux, sun_path has 108 bytes, and a path may use all of them,
+ * without a final NUL. On macOS it has 104, which include the NUL.
  */
 export const MAX_PATH: number = process.platform === 'linux' ? 108 : 103;
 
@@ -17,7 +17,7 @@ const port = integer(0, 65_535);
 const descriptor = integer(0, 2 ** 31 - 1);
 const fileMode = integer(0, 0o777);
 
-/** The value of `bind`: one address, several or none, none of them twice. */
+/** Parses the value of `bind`: one address, several or none, none of them twice. */
 export function parseBind(value: unknown, option: string): readonly BindAddress[] {
   if (!Array.isArray(value)) return [parseAddress(value, option)];
   const addresses = Array.from(value, (item: unknown, index) => parseAddress(item, `${option}[${index}]`));
@@ -36,7 +36,7 @@ export function parseBind(value: unknown, option: string): readonly BindAddress[
   return addresses;
 }
 
-/** How messages name an address: the form that `bind` takes as a string. */
+/** An address as messages show it: in the string form that `bind` takes. */
 export function formatAddress(address: BindAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   if (address.kind === 'fd') return `fd://${address.fd}`;
@@ -46,15 +46,16 @@ export function formatAddress(address: BindAddress): string {
 }
 
 /**
- * The name in the same folder by which a Unix socket is bound first. It fits wherever the path itself does: of a path without room for
- * another byte, the name is replaced by a digest, of its own length at most. Digests of a few bytes can be the same, which two
- * sockets notice that are bound at the same time, or one of which was left by a killed process: the address is in use then.
+ * The draft path of a Unix socket: a name in the same folder, to which the socket is bound before it is renamed to its
+ * path. The draft fits wherever the path itself fits: if there is no room for another byte, a digest replaces the name,
+ * and is not longer than it. Two digests of a few bytes can be equal. This matters only if both sockets are bound at
+ * the same time, or if a killed process left its draft behind: then the address is in use.
  */
 export function draftOf(path: string): string {
   if (Buffer.byteLength(path + DRAFT) <= MAX_PATH) return path + DRAFT;
   const begin = path.lastIndexOf('/') + 1;
   const name = path.slice(begin);
-  // Loaded when it is needed.
+  // The module is loaded only when it is needed.
   const digest = process
     .getBuiltinModule('node:crypto')
     .createHash('sha256')
@@ -109,7 +110,7 @@ function parseString(value: string, option: string): BindAddress {
   return { kind: 'tcp', host: v6 || host || undefined, port: port(Number(digits), option) };
 }
 
-/** What systemd takes for `FileDescriptorName=`. */
+/** Checks the name: it must be one that systemd takes for `FileDescriptorName=`. */
 function socketName(name: string | undefined, option: string): string | undefined {
   if (name === undefined || /^[ -9;-~]{1,255}$/.test(name)) return name;
   throw invalid(option, "'systemd:' and 1 to 255 printable ASCII characters without ':'", `systemd:${name}`);
@@ -117,7 +118,7 @@ function socketName(name: string | undefined, option: string): string | undefine
 
 function socketPath(value: unknown, option: string): string {
   const path = text(value, option);
-  // One that ends with a slash is a folder's.
+  // A path that ends with a slash names a folder.
   if (!isAbsolute(path) || path.endsWith('/')) throw invalid(option, 'an absolute path of a Unix socket', value);
   const length = Buffer.byteLength(path);
   if (length > MAX_PATH) {

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { inspect, types } from 'node:util';
 import type { CallbackHandler, FetchHandler, InitHandler, RequestListener, RoutingHandler } from './handler.js';
 
-/** An application of which it is known how to serve it. */
+/** An application whose form is recognized, so that a worker can serve it. */
 export type KnownApp =
   | { readonly kind: 'listener'; readonly app: RequestListener }
   | { readonly kind: 'server'; readonly app: Server }
@@ -13,10 +13,10 @@ export type KnownApp =
 
 export type AppKind = KnownApp['kind'];
 
-/** Makes the error of an application that cannot be served. */
+/** Makes the error for an application that cannot be served. */
 export type Refuse = (expected: string, got: string) => Error;
 
-/** What the built-in worker classes serve, for messages. */
+/** What the built-in worker classes serve, for error messages. */
 const SERVED =
   'a function (request, response) => …, an object with callback() (Koa), with routing() and ready() (Fastify), with ' +
   'init(), getHttpServer() and close() (Nest) or with fetch() (Hono and other Fetch handlers), or an http.Server that ' +
@@ -25,9 +25,9 @@ const SERVED =
 const NEST = 'NestApplication';
 
 /**
- * Tells how to serve an application. One that fits several forms is taken as the first of: function, `http.Server`,
- * Fastify, Nest, Koa, Fetch handler. So what speaks Node's own objects is preferred, and a Fastify instance that was
- * decorated with a `fetch` stays one.
+ * Tells how to serve an application. If it fits several forms, the first of these counts: function, `http.Server`,
+ * Fastify, Nest, Koa, Fetch handler. So forms that take Node's own objects are preferred, and a Fastify instance that
+ * was decorated with a `fetch` counts as Fastify.
  */
 export function recognizeApp(app: unknown, refuse: Refuse): KnownApp {
   if (typeof app === 'function') {
@@ -36,7 +36,7 @@ export function recognizeApp(app: unknown, refuse: Refuse): KnownApp {
   }
   if (typeof app !== 'object' || app === null) throw refuse(SERVED, describe(app));
   if (isServer(app)) {
-    // Servers of net and http2 have none.
+    // Servers of `net` and `http2` do not have this property.
     if (!('maxHeadersCount' in app)) throw refuse(SERVED, describe(app));
     checkServer(app, 'server', refuse);
     return { kind: 'server', app };
@@ -48,12 +48,12 @@ export function recognizeApp(app: unknown, refuse: Refuse): KnownApp {
   }
   if (hasMethod(app, 'init') && hasMethod(app, 'close')) {
     if (hasMethod(app, 'getHttpServer')) {
-      // Others than Nest may have it only when they are initialised.
+      // An object other than Nest's may have its server only after init().
       const server: unknown = app.getHttpServer();
       if (isServer(server)) checkServer(server, NEST, refuse);
       return { kind: 'init', app: app as unknown as InitHandler };
     }
-    // Contexts and microservices of Nest, and the like.
+    // Application contexts and microservices of Nest, and similar objects.
     if (!hasMethod(app, 'callback') && !hasMethod(app, 'fetch')) {
       throw refuse(`a ${NEST}: what NestFactory.create() resolves to, with getHttpServer()`, describe(app));
     }
@@ -65,13 +65,19 @@ export function recognizeApp(app: unknown, refuse: Refuse): KnownApp {
   throw refuse(SERVED, describe(app));
 }
 
-/** Whether it is a server of Node, of any kind. Not by its class: test runners and tracers bring copies of `http`. */
+/**
+ * Whether it is a server of Node, of any kind. Its class is not compared: test runners and tracers bring copies of
+ * `http`.
+ */
 export function isServer(value: unknown): value is Server {
   if (typeof value !== 'object' || value === null) return false;
   return 'listening' in value && hasMethod(value, 'listen') && hasMethod(value, 'rawListeners');
 }
 
-/** The server of an application is never used as one: what it is made to do must not be lost without a word. */
+/**
+ * An exported server never listens itself. So this refuses settings that would be lost silently: TLS, and a listen()
+ * that was called.
+ */
 export function checkServer(server: Server, what: string, refuse: Refuse): void {
   if (hasMethod(server, 'setSecureContext')) {
     throw refuse(`a ${what} without TLS, since the workers do not use its certificate`, 'one with TLS');
@@ -82,7 +88,7 @@ export function checkServer(server: Server, what: string, refuse: Refuse): void 
   }
 }
 
-/** The server of a NestApplication, or of its like, that has been initialised. */
+/** The server of an initialised NestApplication, or of an object with the same methods. */
 export function nestServer(app: InitHandler, refuse: Refuse): Server {
   const server: unknown = app.getHttpServer();
   if (!isServer(server) || !('maxHeadersCount' in server)) {
@@ -96,12 +102,12 @@ function isClass(value: unknown): boolean {
   return /^class[\s{]/.test(Function.prototype.toString.call(value));
 }
 
-/** `in` first: an itty-router invents a method for every name that it is asked for. */
+/** Asks `in` first: an itty-router makes up a method for every name that is read from it. */
 function hasMethod<Name extends string>(value: object, name: Name): value is Record<Name, () => unknown> {
   return name in value && typeof (value as Record<Name, unknown>)[name] === 'function';
 }
 
-/** Data as it is; of an instance, which may be huge, the name of its class. */
+/** A short text for messages: data is shown, but of an instance, which may be huge, only the name of its class. */
 export function describe(value: unknown): string {
   const prototype = typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : null;
   const isData = prototype === null || Object.getPrototypeOf(prototype) === null || Array.isArray(value);

@@ -1,7 +1,7 @@
 import { ArbiterError } from '../errors.js';
 import { strayed } from './library.js';
 
-/** How each bundler is told to leave a package alone. */
+/** The setting of each bundler that keeps a package out of the bundle. */
 const EXTERNAL = [
   'esbuild: --external:prefork',
   "webpack: externals: { prefork: 'commonjs prefork' }, or 'module prefork' where it writes ES modules",
@@ -9,7 +9,7 @@ const EXTERNAL = [
   "Rollup, Rolldown: external: ['prefork']",
 ].join('; ');
 
-/** Throws `ERR_BUNDLED` where this library does not run from its own files: no worker could be started from there. */
+/** Throws `ERR_BUNDLED` if this library does not run from its own files: then no worker could be started. */
 export function refuseBundled(found: ReturnType<typeof strayed> = strayed()): void {
   if (found === undefined) return;
   const where = found.from === '' ? 'a file of an unknown place' : found.from;

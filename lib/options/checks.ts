@@ -4,10 +4,15 @@ import { ArbiterError } from '../errors.js';
 import { octal, quoted, spelled } from './instead.js';
 import { nearest } from './near.js';
 
-/** Takes the value that the user gave and its name, returns it typed or throws `ERR_INVALID_OPTION`. */
+/**
+ * Takes the value that the user gave and the option's name. Returns the value typed, or throws `ERR_INVALID_OPTION`.
+ */
 export type Check<T> = (value: unknown, option: string) => T;
 
-/** The error of every wrong option: which one, what was expected, what came, and what to write instead where one can guess what was meant. */
+/**
+ * Makes the error for every wrong option: its name, what was expected, what came and, if the intention can be guessed,
+ * what to write instead.
+ */
 export function invalid(option: string, expected: string, got: unknown, instead?: string): ArbiterError {
   const shown = inspect(got, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 120 });
   const hint = instead === undefined ? '' : `; ${instead}`;
@@ -29,7 +34,7 @@ export const duration: Check<number> = (value, option) => {
   throw invalid(option, `milliseconds from 0 to ${LONGEST_DELAY}`, value, spelled(value, 'milliseconds'));
 };
 
-/** For what is handed to `http.Server`, which takes no fractions. */
+/** For durations that are handed to `http.Server`, which takes no fractions. */
 export const wholeDuration: Check<number> = (value, option) => {
   if (Number.isInteger(value)) return duration(value, option);
   throw invalid(option, `whole milliseconds from 0 to ${LONGEST_DELAY}`, value, spelled(value, 'milliseconds'));
@@ -41,7 +46,7 @@ export const boolean: Check<boolean> = (value, option) => {
 };
 
 export const text: Check<string> = (value, option) => {
-  // A NUL would end the string early for the system, and let a path mean another one.
+  // For the system, a NUL ends a string early, so a path would mean another one.
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
   throw invalid(option, 'a string that is not empty and holds no NUL', value);
 };
@@ -55,13 +60,13 @@ export const strings: Check<readonly string[]> = (value, option) => {
 export const plainObject: Check<Readonly<Record<string, unknown>>> = (value, option) => {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     const prototype = Object.getPrototypeOf(value);
-    // A plain object of another realm (a test runner, a vm) is as good.
+    // A plain object of another realm (a test runner, a vm) is accepted too.
     if (prototype === null || Object.getPrototypeOf(prototype) === null) return value as Record<string, unknown>;
   }
   throw invalid(option, 'a plain object', value);
 };
 
-/** The options of a method, of which there are these. */
+/** Checks the options of a method: only those in `known` are allowed. */
 export function named<T extends object>(value: T, method: string, known: readonly (keyof T & string)[]): T {
   const given = plainObject(value, `options of ${method}`);
   const other = Object.keys(given).find((name) => !known.some((option) => option === name));
@@ -70,8 +75,9 @@ export function named<T extends object>(value: T, method: string, known: readonl
 }
 
 /**
- * Workers, or threads, of which there may be so many at once. More than a machine bears are refused, since to try it takes the machine down: the largest
- * have some hundred CPUs, and a worker is a process of its own with a dozen threads.
+ * The most workers, or threads, that there may be at once. More than any machine can run are refused, since to try it
+ * would bring the machine down: the largest machines have some hundred CPUs, and a worker is a process of its own with
+ * a dozen threads.
  */
 export const MOST_WORKERS = 4_096;
 export const MOST_THREADS = 256;
@@ -83,17 +89,17 @@ export const account: Check<string | number> = (value, option) => {
   throw invalid(option, 'a name or a number', value);
 };
 
-/** What numbers count where they count anything but things. */
+/** The unit of a number. A number without a unit counts things. */
 export type Unit = 'ms' | 'bytes' | 'MB';
 
-/** What an option may be: in words, and as a check. */
+/** The type of an option: in words, with its unit, and as a check. */
 export interface Kind<T> {
   readonly type: string;
   readonly unit?: Unit;
   readonly check: Check<T>;
 }
 
-/** What a descriptor, a length or a size may be at most where it ends up in 32 bits with a sign. */
+/** The maximum for a descriptor, a length or a size that ends up in a signed 32 bit integer. */
 export const INT_32: number = 2 ** 31 - 1;
 
 export const flag: Kind<boolean> = { type: '`true` or `false`', check: boolean };

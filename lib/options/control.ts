@@ -1,11 +1,11 @@
-/* The value of the option `control`: where the master is asked and told from outside. */
+/* Checks the option `control`: the address at which the master answers questions and takes commands from outside. */
 import { dirname } from 'node:path';
 import { formatAddress, MAX_PATH, parseBind } from './address.js';
 import { invalid, plainObject } from './checks.js';
 import type { ControlAddress } from './resolved.js';
 
 const EXPECTED = "false, 'unix:/path', { path, mode } or { host, port, token }";
-/** As a browser or a client of this machine may name it. A Map, since every object has a `constructor`. */
+/** The names that a client on this machine may use for it. A Map, since every plain object has a `constructor`. */
 const LOOPBACK: ReadonlyMap<unknown, string> = new Map([
   ['127.0.0.1', '127.0.0.1'],
   ['::1', '::1'],
@@ -13,12 +13,15 @@ const LOOPBACK: ReadonlyMap<unknown, string> = new Map([
   ['localhost', '127.0.0.1'],
 ]);
 export const LEAST_TOKEN = 16;
-/** What a header can carry in one piece, RFC 6750. */
+/** A token must fit into a header in one piece, RFC 6750. */
 const TOKEN = /^[\x21-\x7e]+$/;
-/** The user of the master alone. */
+/** The default mode: only the user of the master has access. */
 const MODE = 0o600;
 const SECOND = '.2';
-/** The folder in which the socket is bound first, beside its path, and its name in there: see `lib/control/place.ts`. */
+/**
+ * Length of what replaces the file name while the socket is bound in a folder beside its path: see
+ * `lib/control/place.ts`.
+ */
 const WORKSHOP = '/.cXXXXXX/s'.length;
 
 export function parseControl(value: unknown, option: string): ControlAddress | false {
@@ -33,7 +36,7 @@ export function parseControl(value: unknown, option: string): ControlAddress | f
   return given['path'] === undefined ? tcp(given, option) : ofFile(given, option);
 }
 
-/** How messages name it. Never the token. */
+/** The address as messages show it, never with the token. */
 export function formatControl(address: ControlAddress): string {
   return formatAddress(address.kind === 'unix' ? address : { kind: 'tcp', host: address.host, port: address.port });
 }
@@ -78,26 +81,26 @@ function tcp({ host, port, token, ...rest }: Readonly<Record<string, unknown>>, 
 
 function refuseOthers(rest: object, known: object, option: string): void {
   const [unknown] = Object.keys(rest);
-  // A token may be beside it.
+  // The value may hold a token, which must not be shown.
   if (unknown !== undefined) throw invalid(option, EXPECTED, value({ ...known, [unknown]: '…' }));
 }
 
-/** What of it may be shown. */
+/** The value as it may be shown: without the token. */
 function value(given: Readonly<Record<string, unknown>>): object {
   const said = Object.entries(given).filter(([, item]) => item !== undefined);
   return Object.fromEntries(said.map(([name, item]) => [name, name === 'token' ? '…' : item]));
 }
 
 /**
- * A path or an address may be shown; else it may be a token, or an address or JSON with one in it, which a shell may have spoilt: `token:…` is
- * what is left of that.
+ * A path or an address is shown as it is. Any other text is not: it may be a token, or hold one, such as an address or
+ * JSON that a shell has spoilt, of which `token:…` may be left.
  */
 export function describeText(text: string): string {
   const mayBeShown = /^(?:unix:|[a-z\d+.-]+:(?:\/|\d{1,5}$)|\.{0,2}\/)[^{"#?@]*$/i.test(text);
   return mayBeShown ? text : `a string of ${text.length} characters`;
 }
 
-/** Of a secret, only what is wrong with it. */
+/** Says what is wrong with a token without showing it. */
 function describeToken(token: unknown): unknown {
   if (typeof token !== 'string') return token === undefined ? undefined : `a ${typeof token}`;
   return token.length < LEAST_TOKEN ? `one of ${token.length} characters` : 'one with other characters';

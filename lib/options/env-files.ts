@@ -4,10 +4,10 @@ import { parseEnv } from 'node:util';
 import { ArbiterError } from '../errors.js';
 import { workingFolder } from './working-folder.js';
 
-/** A file with variables that node, or the host's own script, puts into the environment. */
+/** A file of variables that node, or the host's own script, puts into the environment. */
 export interface EnvFile {
   readonly path: string;
-  /** Where it is missing, that is no error. */
+  /** Whether the file may be missing without an error. */
   readonly optional: boolean;
   /** The words on the command line that name it. */
   readonly words: readonly string[];
@@ -16,18 +16,21 @@ export interface EnvFile {
 type Variables = ReadonlyMap<string, string>;
 const NOTHING: Variables = new Map();
 
-/** A file that this process has its variables from. */
+/** A file from which this process got variables. */
 interface Source extends EnvFile {
-  /** All that it said then. */
+  /** All variables that the file had then. */
   readonly said: Variables;
-  /** What of that this process has from it. */
+  /** Those of them that this process has from the file. */
   readonly given: Variables;
 }
 
-/** Node takes the name of a flag with underscores too. */
+/** Node also accepts underscores in the name of a flag. */
 const FLAG = /^--env[-_]file(?<optional>[-_]if[-_]exists)?(?:=(?<path>.*))?$/s;
 
-/** The flags of node without those that name such files, and the files, relative ones below that folder. */
+/**
+ * Splits the flags of node into those that do not name such files, and the files. Relative paths are resolved from
+ * `folder`.
+ */
 export function splitEnvFiles(
   execArgv: readonly string[],
   folder: string,
@@ -48,18 +51,22 @@ export function splitEnvFiles(
   return { flags, files };
 }
 
-/** What several files say together; of those that name a variable, the last one counts, as with node. Throws `ERR_INVALID_OPTION`. */
+/**
+ * The variables of several files. If several files set a variable, the last one counts, as with node. Throws
+ * `ERR_INVALID_OPTION`.
+ */
 export function readEnvFiles(files: readonly EnvFile[]): Variables {
   return new Map(files.flatMap((file) => [...(read(file) ?? [])]));
 }
 
 /**
- * The files that the environment of this process comes from in part: those of `--env-file`, and `.env`, which dotenv and
- * `process.loadEnvFile()` take where nothing else is said.
+ * The files from which a part of this process's environment comes: those of `--env-file`, and `.env`, the default of
+ * dotenv and `process.loadEnvFile()`.
  *
- * None of them changes a variable that is there already. So whoever inherits the environment of this process and loads such a file anew would
- * have the new variables of it, and the old values of the others. That is why a new generation gets what the files say
- * when it begins, and a successor of this process gets nothing of them: it loads them itself.
+ * Loading such a file never changes a variable that is already set. So a process that inherits this environment and
+ * loads the file again would get the file's new variables, but keep the old values of the others. Therefore a new
+ * generation gets what the files say when it begins, and a successor of this process gets none of their variables: it
+ * loads the files itself.
  */
 export class EnvFiles {
   readonly #flagged: readonly EnvFile[];
@@ -67,36 +74,36 @@ export class EnvFiles {
   readonly #startedWith: ReadonlySet<string> | undefined;
   readonly #sources = new Map<string, Source>();
 
-  /** @param startedWith - the names of the variables that the process was started with, where the system tells. */
+  /** @param startedWith - the names of the variables that the process was started with, if the system tells them. */
   constructor(flagged: readonly EnvFile[], others: readonly EnvFile[], startedWith: ReadonlySet<string> | undefined) {
     this.#flagged = flagged;
     this.#others = others.filter(({ path }) => !flagged.some((file) => file.path === path));
     this.#startedWith = startedWith;
   }
 
-  /** To be called when the host has loaded what it loads: finds out what came from which file. */
+  /** Finds out which variable came from which file. To be called when the host has loaded its files. */
   note(env: NodeJS.ProcessEnv): void {
     for (const file of [...this.#others, ...this.#flagged]) {
       if (this.#sources.has(file.path)) continue;
       const flagged = this.#flagged.includes(file);
-      // One that is not there yet may be when it is read anew.
+      // A flagged file that is missing now may exist when it is read again.
       const said = readQuietly(file) ?? (flagged && !existsSync(file.path) ? NOTHING : undefined);
       if (!said) continue;
       const given = new Map([...said].filter(([name, value]) => env[name] === value && !this.#startedWith?.has(name)));
-      // Nobody says whether the script has loaded it. All that it names would be there then.
+      // Nothing tells whether the script has loaded this file. If it has, every variable of the file is set.
       const loaded = flagged || (given.size > 0 && [...said.keys()].every((name) => name in env));
       if (loaded) this.#sources.set(file.path, { ...file, said, given });
     }
   }
 
   /**
-   * An environment with what the files say now. What the host has changed, or taken out, since it was loaded stays so. Throws
-   * `ERR_INVALID_OPTION` where a file cannot be read that must be there.
+   * An environment with what the files say now. A variable that the host has changed or removed since then stays so.
+   * Throws `ERR_INVALID_OPTION` if a required file cannot be read.
    */
   renew(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     const renewed = { ...env };
     const sources = [...this.#sources.values()];
-    // Of one that is gone nothing newer is known.
+    // For a file that is gone, the last known variables are kept.
     const now = sources.flatMap((source) => [...(read(source) ?? source.given)]);
     const known = new Set(sources.flatMap(({ said }) => [...said.keys()]));
     const taken = this.#taken(env, sources);
@@ -115,19 +122,22 @@ export class EnvFiles {
     return rest;
   }
 
-  /** The flags of node for such a process. What could be read only once cannot be named again; its variables are handed on. */
+  /**
+   * The flags of node for such a process. A file that could be read only once is left out; its variables are handed on
+   * instead.
+   */
   get flags(): readonly string[] {
     return this.#flagged.filter(({ path }) => this.#sources.has(path)).flatMap(({ words }) => words);
   }
 
-  /** What an environment has from these files. */
+  /** The names of the variables that an environment has from these files. */
   #taken(env: NodeJS.ProcessEnv, sources: readonly Source[]): Set<string> {
     const given = sources.flatMap((source) => [...source.given]);
     return new Set(given.flatMap(([name, value]) => (env[name] === value ? [name] : [])));
   }
 }
 
-/** Those of this process. */
+/** The files of this process. */
 export const envFiles: EnvFiles = ofThisProcess();
 
 function ofThisProcess(): EnvFiles {
@@ -137,7 +147,7 @@ function ofThisProcess(): EnvFiles {
   return new EnvFiles(files, [{ path, optional: true, words: [] }], namesAtStart());
 }
 
-/** proc(5): as they were at the exec, whatever has been changed since. Linux alone tells. */
+/** The names at the exec, whatever has changed since: `/proc/self/environ`, see proc(5). Only Linux has it. */
 function namesAtStart(): ReadonlySet<string> | undefined {
   try {
     const all = readFileSync('/proc/self/environ', 'utf8').split('\0');
@@ -147,7 +157,10 @@ function namesAtStart(): ReadonlySet<string> | undefined {
   }
 }
 
-/** Undefined for one that is missing and may be, and for what can be read only once: a pipe, for example of `<(…)`. */
+/**
+ * Returns undefined for an optional file that is missing, and for one that can be read only once: a pipe, for example
+ * of `<(…)`.
+ */
 function read(file: EnvFile): Variables | undefined {
   try {
     if (!statSync(file.path).isFile()) return undefined;

@@ -1,6 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 
-/** A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered 500 like a throw. */
+/**
+ * A listener of Node's `http`, or anything callable like one. It may return a promise; a rejection is answered with
+ * 500, as a throw is.
+ */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 /** An application that makes its listener itself: Koa. */
@@ -17,8 +20,9 @@ export interface RoutingHandler {
 }
 
 /**
- * An application that has a server and what ends with it: a NestApplication, as `NestFactory.create()` makes it. `init()` is called first, also
- * where the application has done so; then the server is served, which must not listen. Nest's Fastify is served as Fastify is.
+ * An application that has a server, and resources to release at the end: a NestApplication, as `NestFactory.create()`
+ * makes it. `init()` is called first, even if the application has called it. Then the worker serves its server, which
+ * must not listen. Nest on Fastify is served as Fastify is.
  */
 export interface InitHandler {
   init(): PromiseLike<unknown>;
@@ -30,7 +34,8 @@ export interface InitHandler {
 
 /**
  * An application that speaks the Fetch API: Hono, `export default { fetch }`. It is served through `@hono/node-server`,
- * which must be installed beside this package. The second argument is its environment, with the objects of Node.
+ * which must be installed beside this package. The second argument of `fetch` is the environment, with Node's request
+ * and response.
  */
 export interface FetchHandler {
   fetch(

@@ -1,23 +1,29 @@
-/* What to write instead of a wrong value, where one can guess what was meant. For the ends of messages; undefined where nobody knows. */
+/*
+ * Hints for the ends of error messages: what to write instead of a wrong value. Undefined if the intention cannot be
+ * guessed.
+ */
 
-/** What a number may end with where people, or a shell, write what it counts. Bytes are counted as memory is: 1 kb is 1024. */
+/**
+ * The units that people, or a shell, write behind a number, and their factors. Bytes are counted as memory is: 1 kb is
+ * 1024.
+ */
 export const SUFFIXES: Readonly<Record<'milliseconds' | 'bytes', ReadonlyMap<string, number>>> = {
   milliseconds: factors({ ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }),
   bytes: factors({ b: 1, k: 2 ** 10, kb: 2 ** 10, m: 2 ** 20, mb: 2 ** 20, g: 2 ** 30, gb: 2 ** 30 }),
 };
 
-/** No object: of one, `constructor` would be a suffix. */
+/** A Map, not an object: in an object, `constructor` would be a suffix. */
 function factors(of: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
   return new Map(Object.entries(of));
 }
 
-/** A number in quotes, as variables of the environment are. */
+/** For a number in quotes, as environment variables have it. */
 export function quoted(value: unknown): string | undefined {
   if (typeof value !== 'string' || !/^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(value)) return undefined;
   return `write it as a number: ${value}`;
 }
 
-/** A number in quotes with a unit, `'30s'`. */
+/** For a number in quotes, with a unit or without: `'30s'`. */
 export function spelled(value: unknown, unit: keyof typeof SUFFIXES): string | undefined {
   const [, digits, suffix = ''] = (typeof value === 'string' && /^(\d+(?:\.\d+)?)([a-z]+)$/i.exec(value)) || [];
   const factor = SUFFIXES[unit].get(suffix.toLowerCase());
@@ -25,14 +31,14 @@ export function spelled(value: unknown, unit: keyof typeof SUFFIXES): string | u
   return `write it as a number of ${unit}: ${Math.round(Number(digits) * factor)}`;
 }
 
-/** A mode of files as a shell says it. */
+/** For a file mode in quotes, as a shell has it. */
 export function octal(value: unknown): string | undefined {
   return typeof value === 'string' && /^(?:0o?)?[0-7]{3}$/.test(value)
     ? `write it as a number: 0o${value.slice(-3)}`
     : undefined;
 }
 
-/** What somebody has taken for an address to bind. */
+/** For a value that somebody took for an address to bind. */
 export function address(value: unknown): string | undefined {
   const text = typeof value === 'number' ? String(value) : value;
   if (typeof text !== 'string') return undefined;

@@ -3,12 +3,16 @@ import { join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /**
- * The folder of this library's code, with all links followed: `dist/`, or what the compiler has written, `build/`. It is found by its name,
- * since in `dist/` this line may stand in a file of any depth. Where a bundler has taken the code elsewhere, it leads anywhere, see {@link strayed}.
+ * The folder of this library's code, with all links followed: `dist/`, or the compiler's output, `build/`. It is found
+ * by its name, since in `dist/` this line may stand in a file at any depth. If a bundler has moved the code, the path
+ * is meaningless, see {@link strayed}.
  */
 export const LIBRARY: string = folderOf(import.meta.url);
 
-/** Of a bundler, `url` is what it likes: undefined, a text that it has made, or where the code was when it was bundled. */
+/**
+ * A bundler may replace `import.meta.url` by undefined, by a text of its own, or by the place where the code was when
+ * it was bundled.
+ */
 function folderOf(url: string | undefined): string {
   try {
     return fileURLToPath(/^.*\/(?:dist|build)\//.exec(url ?? '')?.[0] ?? new URL('..', url));
@@ -17,24 +21,26 @@ function folderOf(url: string | undefined): string {
   }
 }
 
-/** The first code of a worker, by its path in {@link LIBRARY}. */
+/** The module that a worker loads first; relative to {@link LIBRARY}. */
 const PRELUDE = 'worker/entry/prelude.js';
 
-/** The same in the copy of this library in that folder, as `--require` takes it. */
+/** The path of the prelude in a given copy of this library, as `--require` takes it. */
 export function preludePathIn(library: string): string {
   return join(library, PRELUDE);
 }
 
-/** The same, as `--import` takes it. */
+/** The URL of the prelude in a given copy of this library, as `--import` takes it. */
 export function preludeIn(library: string): string {
   return pathToFileURL(preludePathIn(library)).href;
 }
 
 /**
- * Where this code runs, if that is not where it belongs, so that its workers could not be started: it has been bundled into a file of an application, or
- * copied without the files that it names in no import. Undefined where all is well.
+ * Where this code runs from, if it is not in its own folder, so that its workers could not be started. That is so if it
+ * was bundled into a file of an application, or copied without the files that no import names. Returns undefined if all
+ * is well.
  *
- * @param running - the file that it runs from, where that is known. The folder alone does not tell: a bundler may leave in the code where it was bundled.
+ * @param running - the file that the code runs from, if known. The folder alone does not tell: a bundler may have kept
+ * the original path in the code.
  */
 export function strayed(
   library: string = LIBRARY,
@@ -45,18 +51,21 @@ export function strayed(
   return { from: running ?? library };
 }
 
-/** What node's permission model hides may be there. */
+/** Whether the file exists. A file that node's permission model hides counts as existing. */
 function isThere(path: string): boolean {
   const { permission } = process as { readonly permission?: { has(scope: string, reference: string): boolean } };
   return existsSync(path) || permission?.has('fs.read', path) === false;
 }
 
-/** The file of this line, as the engine knows it: what the application has made of stacks is set aside. Undefined where that is not to be had. */
+/**
+ * The file of this line, as the engine knows it, past any `Error.prepareStackTrace` of the application. Undefined if
+ * the engine does not tell.
+ */
 function runningFile(): string | undefined {
   const { prepareStackTrace, stackTraceLimit } = Error;
   const fileOf = (_error: Error, [frame]: NodeJS.CallSite[]) =>
     frame?.getFileName() ?? frame?.getScriptNameOrSourceURL();
-  // Where somebody has frozen it, nothing is set, and nothing thrown.
+  // If somebody has frozen `Error`, Reflect.set changes nothing and does not throw.
   const isSet = Reflect.set(Error, 'prepareStackTrace', fileOf) && Reflect.set(Error, 'stackTraceLimit', 1);
   try {
     const { stack: file }: { readonly stack?: unknown } = new Error();
@@ -69,8 +78,9 @@ function runningFile(): string | undefined {
 }
 
 /**
- * The same by the name of a link that one of these paths goes through, so that it is found again when the link is turned: releases
- * bring their own copies of their dependencies, and the workers of a release must begin with the copy that its code imports.
+ * The path of {@link LIBRARY} through a symbolic link that is part of one of these paths. So after a deploy turns the
+ * link, the path leads to the new release. Each release brings its own copies of its dependencies, and the workers of a
+ * release must begin with the copy that its code imports.
  */
 export function namedLibrary(paths: readonly string[]): string {
   for (const named of paths) {
@@ -80,7 +90,7 @@ export function namedLibrary(paths: readonly string[]): string {
   return LIBRARY;
 }
 
-/** The folder that this leads to, if that is another copy of the same version; else the own one. */
+/** The folder that this path leads to, if it holds a copy of the same version; else this library's own folder. */
 export function libraryAt(named: string): string {
   const path = realPath(named);
   return path !== undefined && versionAt(path) === versionAt(LIBRARY) ? join(path, sep) : LIBRARY;

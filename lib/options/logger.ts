@@ -1,7 +1,7 @@
-/** The levels that are used, the least important first. */
+/** The levels in use, the least important first. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** What a line tells, as data. Which fields there are depends on the event; those of errors are `Error`s. */
+/** What a line of the log says, as data. The fields depend on the event; a field with an error holds an `Error`. */
 export interface LogFields {
   /** The name of the event that the line is about. */
   readonly event: string;
@@ -9,22 +9,22 @@ export interface LogFields {
 }
 
 /**
- * Where an Arbiter logs to. A method is called with an object of fields and then a message of one line, as pino and bunyan
- * want it: `new Arbiter({ logger: pino() })`. The fields have no name of the Arbiter; where one logger is to serve several,
- * give each a child of it.
+ * Where an Arbiter logs to. Each method is called with an object of fields and then a message of one line, as pino and
+ * bunyan expect it: `new Arbiter({ logger: pino() })`. The fields do not name the Arbiter. If several Arbiters share a
+ * logger, give each a child logger.
  *
- * `console`, and any `Console` of Node, gets one text instead, with stacks below it, indented. winston wants one
- * object: give it that, by a logger of four small methods.
+ * `console`, and any `Console` of Node, gets one text instead, with stacks indented below it. winston expects one
+ * object: wrap it in a logger of four small methods.
  *
- * It is called in the master only, as a method, and must return soon. What it throws, or rejects with, is reported once, as a process
- * warning, and ends nothing.
+ * The methods are called in the master only, as methods of the logger, and must return soon. If one throws or rejects,
+ * that is reported once, as a process warning, and ends nothing.
  */
 export interface Logger {
   debug(fields: LogFields, message: string): void;
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
-  /** Opens its file anew, where it has one: called on USR1, after somebody has moved the file away. */
-  // With an argument, since TypeScript takes every name that it expects of a logger of pino's for a level of that.
+  /** Reopens the logger's file, if it has one. Called on SIGUSR1, after somebody has moved the file away. */
+  // It has a parameter, since TypeScript would otherwise take this name for a level of a pino logger.
   reopen?(signal: string): void;
 }

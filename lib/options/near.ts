@@ -1,7 +1,7 @@
-/** How far a word may be from the one that was meant. */
+/** The greatest edit distance at which a known word is still suggested. */
 const MOST = 3;
 
-/** For the end of a message: which of the words somebody may have meant, or nothing. */
+/** For the end of a message: the known word that was probably meant, or an empty string. */
 export function didYouMean(word: string, known: Iterable<string>): string {
   const question = nearest(word, known);
   return question === undefined ? '' : `; ${question}`;
@@ -17,7 +17,7 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best === undefined ? undefined : `did you mean ${best}?`;
 }
 
-/** Levenshtein's: how many characters must be added, dropped or changed. */
+/** The Levenshtein distance: how many characters must be added, dropped or changed. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (const [i, character] of [...one].entries()) {

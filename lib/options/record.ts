@@ -4,24 +4,28 @@ import type { HttpValues, OptionName, OptionValues } from './resolved.js';
 import type { ArbiterOptions } from './types.js';
 
 /**
- * All that is known of an option, once: `validateOptions()` takes the check, the default and the contradictions from here, the guide's page
- * of options is made from it, and a test holds the TSDoc in `types.ts` to it. Like a setting of Gunicorn.
+ * All that is known of an option, in one place, like a setting of Gunicorn. `validateOptions()` takes the check, the
+ * default and the contradictions from here. The guide's page of options is made from it, and a test compares the TSDoc
+ * in `types.ts` with it.
  */
 export interface OptionRecord<Name extends OptionName = OptionName> {
-  /** What it is, on one line, and what 0 means where that is no number like others: sentences of the TSDoc, which may go on where these end. */
+  /**
+   * What the option is, on one line, and what 0 means if it is special. The TSDoc must contain these sentences, and may
+   * continue each of them.
+   */
   readonly about: string;
   readonly kind: Kind<Exclude<OptionValues[Name], undefined>>;
-  /** As a user would say it, or found out when it is wanted. Undefined where nothing stands in. */
+  /** The default as a user would write it, or a function that finds it out. Undefined if there is no default. */
   readonly defaultValue: Default<Name>;
-  /** The default in words, where it is no constant; as in the TSDoc. */
+  /** The default in words, as in the TSDoc; for a default that is not a constant. */
   readonly defaultText?: string;
-  /** What of it a reload finds out anew. Absent for those that keep what the master was started with. */
+  /** What a reload reads again. Absent for options that keep the value with which the master started. */
   readonly reload?: string;
-  /** The name that Gunicorn has for it. */
+  /** Gunicorn's name for it. */
   readonly gunicorn?: string;
-  /** Settings of others that it does not go with. */
+  /** Settings of other options that it cannot be combined with. */
   readonly contradicts?: readonly Contradiction[];
-  /** The part of the resolved options that it is in. Absent for those that stand by themselves. */
+  /** The part of the resolved options that the option goes into. Absent for options that are in no part. */
   readonly part?: PartOf<Name>;
 }
 
@@ -30,13 +34,13 @@ export type OptionRecords = { readonly [Name in OptionName]?: OptionRecord<Name>
 
 export interface Contradiction {
   readonly with: OptionName;
-  /** When they do not go together, for the guide. */
+  /** When the two options cannot be combined, for the guide. */
   readonly says: string;
-  /** Throws `ERR_INVALID_OPTION` if it is so. All values are right by themselves. */
+  /** Throws `ERR_INVALID_OPTION` if they contradict each other. Each value alone has been checked before. */
   readonly refuse: (option: OptionName, settings: Settings) => void;
 }
 
-/** What was said, and what it comes to. */
+/** The options as the user gave them, and their checked values with defaults. */
 export interface Settings {
   readonly given: Readonly<Record<string, unknown>>;
   readonly values: OptionValues;
@@ -49,7 +53,7 @@ type Default<Name extends OptionName> =
   | (() => OptionValues[Name])
   | (undefined extends OptionValues[Name] ? undefined : never);
 
-/** Options that go to the workers, or to Node, together. */
+/** Groups of options that go to the workers, or to Node, together. */
 interface Parts {
   readonly serving: ServingOptions;
   readonly clocks: ClockLimits;
@@ -61,5 +65,5 @@ export type PartName = keyof Parts;
 
 type PartOf<Name> = { [Part in PartName]: Name extends keyof Parts[Part] ? Part : never }[PartName];
 
-/** So that one which belongs to a part does not compile without. */
+/** Makes the compiler require `part` in the record of an option that belongs to a part. */
 type PartNamed<Name> = [PartOf<Name>] extends [never] ? unknown : { readonly part: PartOf<Name> };

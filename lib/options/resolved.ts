@@ -3,31 +3,31 @@ import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions, TrustSpec
 import type { Surge } from './surge.js';
 import type { ArbiterOptions, MasterSignal, WorkerClass } from './types.js';
 
-/** Whose a file is to be, as the system counts users and groups; what is undefined stays as it is. */
+/** The owner that a file is to have, by numeric ids. An undefined one is not changed. */
 export interface FileOwner {
   readonly user: number | undefined;
   readonly group: number | undefined;
 }
 
-/** A `bind` after parsing. */
+/** One address of `bind` after parsing. */
 export type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
   | {
       readonly kind: 'unix';
       readonly path: string;
       readonly mode: number | undefined;
-      /** Whose the file is to be; absent where nothing is said. */
+      /** The owner that the socket file is to have; absent if the option does not say. */
       readonly user?: string | number;
       readonly group?: string | number;
-      /** The same as the system counts them, when they have been looked up. */
+      /** The same by numeric ids, once they have been looked up. */
       readonly owner?: FileOwner;
     }
   | { readonly kind: 'fd'; readonly fd: number }
   | {
       readonly kind: 'systemd';
-      /** Undefined for all that were passed. */
+      /** The `FileDescriptorName=`; undefined for all sockets that were passed. */
       readonly name: string | undefined;
-      /** What to bind where none was passed. */
+      /** The address to bind if systemd passed no socket. */
       readonly otherwise?: BindAddress;
     };
 
@@ -37,16 +37,18 @@ export type AccessLogTarget = (
   | { readonly to: 'file'; readonly path: string }
   | { readonly to: 'stream'; readonly stream: Writable }
 ) & {
-  /** Absent where nothing is said with it. */
+  /** Absent if `accessLog` does not give one. */
   readonly format?: string;
 };
 
-/** Where the control is, after parsing. */
+/** The option `control` after parsing. */
 export type ControlAddress =
   | {
       readonly kind: 'unix';
       readonly path: string;
-      /** Where a successor of this process waits for the path, as with the pid file. */
+      /**
+       * The path that a successor of this process uses during an upgrade, until `path` is free; as with the pid file.
+       */
       readonly second: string;
       readonly mode: number;
     }
@@ -54,31 +56,32 @@ export type ControlAddress =
       readonly kind: 'tcp';
       readonly host: string;
       readonly port: number;
-      /** A function, so that whoever prints or serializes the options has no secret in it. */
+      /** A function, so that printing or serializing the options does not show the secret. */
       readonly token: () => string;
     };
 
-/** The application as the master needs it: a specifier for the workers, or nothing but the fact that it is inline. */
+/** The application as the master needs it: a specifier for the workers, or only the fact that it is inline. */
 export type AppSource = { readonly form: 'module'; readonly specifier: string } | { readonly form: 'inline' };
 
-/** The worker class as the master needs it: what to tell the workers, undefined in the inline form, and its threads. */
+/** The worker class as the master needs it. */
 export interface ClassSource {
+  /** What the workers are told: a built-in class or a specifier. Undefined in the inline form. */
   readonly name: string | undefined;
-  /** In the inline form. */
+  /** The class itself, in the inline form. */
   readonly inline: WorkerClass<never> | undefined;
-  /** How many threads a worker may have, each with a slot on the scoreboard. */
+  /** How many threads a worker may have; each needs a slot on the scoreboard. */
   readonly threads: number;
 }
 
 export type OptionName = keyof ArbiterOptions;
 
-/** Of Node's `http.Server`: all that is said of it, and what further options are in `server`. */
+/** The options for Node's `http.Server`: those that are options here, and the further ones in `server`. */
 export type HttpValues = Pick<
   OptionValues,
   'server' | 'headersTimeout' | 'requestTimeout' | 'maxHeaderSize' | 'maxHeadersCount'
 >;
 
-/** Options that have another form when they have been checked than the one that users write. */
+/** Options whose checked form differs from the form that users write. */
 interface Parsed {
   readonly app: unknown;
   readonly workerClass: string | WorkerClass<never>;
@@ -92,22 +95,22 @@ interface Parsed {
   readonly control: ControlAddress | false;
 }
 
-/** Options that have no value where nothing is said: Node, the system or the master decides. */
+/** Options that have no default here: if they are not given, Node, the system or the master decides. */
 type Undecided =
   | ('resourceLimits' | 'tls' | 'user' | 'group' | 'umask' | 'pidFile')
   | ('headersTimeout' | 'requestTimeout' | 'maxHeaderSize' | 'maxHeadersCount');
 
-/** Every option by itself, checked. */
+/** The value of every option, checked. */
 export type OptionValues = {
   readonly [Name in OptionName]: Name extends keyof Parsed
     ? Parsed[Name]
     : Exclude<ArbiterOptions[Name], undefined> | (Name extends Undecided ? undefined : never);
 };
 
-/** Those that the resolved options have in a part of its own, or in another form. */
+/** Options that {@link ResolvedOptions} has inside a part, or in another form. */
 type Elsewhere = keyof (ServingOptions & ClockLimits & RecycleLimits & HttpValues) | 'workerClass';
 
-/** Every option with its value, checked, and what follows from several. */
+/** All options, checked and completed, and what is derived from them. */
 export interface ResolvedOptions extends Omit<OptionValues, Elsewhere> {
   readonly source: AppSource;
   readonly workerClass: ClassSource;
@@ -115,7 +118,7 @@ export interface ResolvedOptions extends Omit<OptionValues, Elsewhere> {
   readonly clocks: ClockLimits;
   readonly recycle: RecycleLimits;
   readonly http: HttpOptions;
-  /** Of the host, see {@link commandLine}. */
+  /** The command line of the host, see {@link commandLine}. */
   readonly argv: readonly string[];
   /** The folder of this library, see {@link namedLibrary}. */
   readonly library: string;

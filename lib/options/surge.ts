@@ -15,7 +15,7 @@ export const surge: Check<Surge> = (value, option) => {
   throw invalid(option, expected, value, instead);
 };
 
-/** The number of workers that it is of so many; at least one. */
+/** The surge as a number of workers, at least one. */
 export function surgeOf(surge: Surge, workers: number): number {
   if ('workers' in surge) return surge.workers;
   return Math.max(1, Math.floor((workers * surge.percent) / 100));

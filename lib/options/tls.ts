@@ -6,7 +6,7 @@ import { type Check, plainObject } from './checks.js';
 
 /**
  * The `tls` option: what `tls.createServer` takes, as data. `key`, `cert`, `ca` and `pfx` may be file URLs, which the
- * master reads when it starts and at each reload; a worker gets the contents, never the right to read the file.
+ * master reads when it starts and at each reload. A worker gets the contents, and needs no right to read the file.
  */
 export interface TlsSettings
   extends Readonly<
@@ -18,7 +18,7 @@ export interface TlsSettings
   readonly pfx?: TlsOptions['pfx'] | URL | undefined;
 }
 
-/** The settings with the contents of the files that they name. Throws the system's error for one that cannot be read. */
+/** Replaces each file URL by the contents of its file. Throws the system's error for a file that cannot be read. */
 function readFiles(settings: TlsSettings): TlsOptions {
   const entries = Object.entries(settings).map(([name, value]) => [
     name,
@@ -27,11 +27,11 @@ function readFiles(settings: TlsSettings): TlsOptions {
   return Object.fromEntries(entries) as TlsOptions;
 }
 
-/** An object that holds itself has no end. */
+/** A limit, since an object may contain itself. */
 const MAX_DEPTH = 8;
 const FILES: ReadonlySet<string> = new Set(['key', 'cert', 'ca', 'pfx']);
 
-/** Looks at the form alone, see {@link readTls}. No message shows a value: they are secrets. */
+/** Checks the form only; {@link readTls} checks the contents. No message shows a value, since keys are secrets. */
 export const tlsSettings: Check<TlsSettings> = (value, option) => {
   const settings = asPlainObject(value, option);
   for (const [name, part] of Object.entries(settings)) {
@@ -47,12 +47,18 @@ export const tlsSettings: Check<TlsSettings> = (value, option) => {
   return { ...settings } as TlsSettings;
 };
 
-/** A text in PEM has lines, and begins with `-----BEGIN` or words about it. */
+/**
+ * Whether a string looks like the name of a file. The text of a PEM has lines, and begins with `-----BEGIN` or words
+ * about it.
+ */
 function isPath(value: unknown): boolean {
   return typeof value === 'string' && /^(?:file:|\.{0,2}\/)\S*$|^[^\s]+\.(?:pem|key|crt|cert|cer|p12|pfx)$/.test(value);
 }
 
-/** Reads what the settings name and tries it. Not in a worker: it gets the contents, and may not be able to read the files. */
+/**
+ * Reads the files that the settings name, and tries the result. Not for workers: they get the contents, and may not be
+ * allowed to read the files.
+ */
 export function readTls(settings: TlsSettings): TlsOptions {
   let read: TlsOptions;
   try {
@@ -66,19 +72,20 @@ export function readTls(settings: TlsSettings): TlsOptions {
     throw refuse('tls', `expected 'key' and 'cert', or 'pfx', got ${got}`);
   }
   try {
-    // Loaded when it is needed. It looks at the certificate and at all else, and opens nothing.
+    // The module is loaded only when it is needed. createServer() checks the certificate and all else, and opens
+    // nothing.
     process.getBuiltinModule('node:tls').createServer(read);
     return read;
   } catch (error) {
     const { message } = error as Error;
-    // Node says what it received.
+    // Node's message ends with the value that it received, which is a secret: it is cut off.
     const [why = ''] = message.split(' Received ');
     const got = `got what it refuses: ${why}`;
     throw refuse('tls', `expected what tls.createServer() of Node takes, ${got}`, why === message ? error : undefined);
   }
 }
 
-/** Without the value: somebody may have given the key itself. */
+/** As `plainObject()`, but the message does not show the value: somebody may have given the key itself. */
 function asPlainObject(value: unknown, option: string): Readonly<Record<string, unknown>> {
   try {
     return plainObject(value, option);
@@ -91,7 +98,7 @@ function refuse(name: string, why: string, cause?: unknown): ArbiterError {
   return new ArbiterError('ERR_INVALID_OPTION', `option '${name}': ${why}`, { cause });
 }
 
-/** Whether structured cloning brings it to the workers as it is. */
+/** Whether structured cloning brings the value to the workers unchanged. */
 function isData(value: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function' && typeof value !== 'symbol';
   if (types.isUint8Array(value)) return true;

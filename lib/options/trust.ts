@@ -2,11 +2,11 @@ import { isIP } from 'node:net';
 import type { Subnet, TrustSpec } from '../protocol/spec.js';
 import { type Check, invalid, plainObject } from './checks.js';
 
-/** Which proxies are believed, and in which of their headers, see {@link ArbiterOptions.trustProxy}. */
+/** Which proxies are trusted, and which of their headers is read, see {@link ArbiterOptions.trustProxy}. */
 export interface TrustedProxies {
   readonly from: boolean | string | readonly string[];
   /**
-   * The header that they set, and take away where a client has sent it.
+   * The header that the proxies set, and remove if a client has sent it.
    * @defaultValue `X-Forwarded-For`, and where there is none `Forwarded`
    */
   readonly header?: 'forwarded' | 'x-forwarded-for' | undefined;
@@ -20,11 +20,11 @@ const LOOPBACK: readonly Subnet[] = [
 const EXPECTED =
   "true, false, or addresses and subnets of the proxies: '10.0.0.1', '10.0.0.0/8', 'fd00::/8', 'loopback', 'unix'";
 
-/** Undefined for what is none. */
+/** Returns undefined for a text that is not an address or a subnet. */
 export function parseSubnet(text: string): Subnet | undefined {
   const [address = '', length, ...more] = text.split('/');
   const version = isIP(address);
-  // A zone names an interface of this machine, not a net.
+  // An IPv6 zone names an interface of this machine, not a network.
   if (version === 0 || address.includes('%') || more.length > 0) return undefined;
   const longest = version === 4 ? 32 : 128;
   if (length !== undefined && !/^(?:0|[1-9]\d{0,2})$/.test(length)) return undefined;

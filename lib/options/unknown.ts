@@ -1,9 +1,9 @@
-/* What an option is called here that has another name elsewhere. */
+/* Finds the option that was meant by a name from elsewhere. */
 import { nearest } from './near.js';
 import type { OptionRecord } from './record.js';
 import type { OptionName } from './resolved.js';
 
-/** What people write who come from elsewhere, or guess. Gunicorn's names are in the records. */
+/** Names that people know from elsewhere, or guess. Gunicorn's names are in the records. */
 const ALIASES: ReadonlyMap<string, OptionName> = new Map([
   ...(['port', 'host', 'hostname', 'address', 'listen', 'socket'] as const).map((name) => [name, 'bind'] as const),
   ...(['instances', 'processes', 'concurrency', 'numWorkers'] as const).map((name) => [name, 'workers'] as const),
@@ -14,7 +14,7 @@ const ALIASES: ReadonlyMap<string, OptionName> = new Map([
   ...(['log', 'logging', 'logLevel'] as const).map((name) => [name, 'logger'] as const),
 ]);
 
-/** The option that is called so elsewhere. */
+/** The option that has this name elsewhere. */
 export function alias(name: string, options: ReadonlyMap<OptionName, OptionRecord>): OptionName | undefined {
   for (const [option, { gunicorn }] of options) {
     const names = gunicorn?.split(', ') ?? [];
@@ -23,7 +23,7 @@ export function alias(name: string, options: ReadonlyMap<OptionName, OptionRecor
   return ALIASES.get(name);
 }
 
-/** For the end of a message, what an unknown option may have been meant for; or nothing. */
+/** For the end of a message: the option that an unknown one was probably meant to be, or an empty string. */
 export function meant(name: string, options: ReadonlyMap<OptionName, OptionRecord>): string {
   const known = alias(name, options);
   const hint = known === undefined ? nearest(name, options.keys()) : `it is called '${known}' here`;

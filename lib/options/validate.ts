@@ -12,7 +12,9 @@ import type { OptionName, OptionValues, ResolvedOptions } from './resolved.js';
 import { meant } from './unknown.js';
 import { commandLine } from './working-folder.js';
 
-/** All options by subject, with what the guide calls it. They are checked, listed in messages and shown in this order. */
+/**
+ * All options by subject, with the guide's title of it. They are checked, listed in messages and shown in this order.
+ */
 export const SUBJECTS: readonly (readonly [title: string, records: OptionRecords])[] = [
   ['The application and its workers', APPLICATION],
   ['Where to serve', BINDING],
@@ -28,14 +30,14 @@ export const SUBJECTS: readonly (readonly [title: string, records: OptionRecords
   ['The service on the machine', SERVICE],
 ];
 
-/** The record of each option. That there is one of every name in `ArbiterOptions`, a test knows. */
+/** The record of each option. A test checks that every name in `ArbiterOptions` has one. */
 export const OPTIONS: ReadonlyMap<OptionName, OptionRecord> = new Map(
   SUBJECTS.flatMap(([, records]) => Object.entries(records) as [OptionName, OptionRecord][]),
 );
 
 const NAMES: readonly OptionName[] = [...OPTIONS.keys()];
 
-/** All options checked and completed. Throws `ERR_INVALID_OPTION` for the first that is wrong; touches nothing. */
+/** Checks and completes all options. Throws `ERR_INVALID_OPTION` for the first wrong one; has no side effects. */
 export function validateOptions(value: unknown): ResolvedOptions {
   const given = plainObject(value, 'options');
   refuseUnknown(given);
@@ -57,14 +59,14 @@ function refuseUnknown(given: Readonly<Record<string, unknown>>): void {
   }
 }
 
-/** An option that is undefined is one that was not given. */
+/** The checked value of an option. One that is undefined counts as not given. */
 function checked(name: OptionName, { kind, defaultValue }: OptionRecord, given: unknown): unknown {
   if (given !== undefined) return kind.check(given, name);
   if (typeof defaultValue === 'function') return (defaultValue as () => unknown)();
   return defaultValue === undefined ? undefined : kind.check(defaultValue, name);
 }
 
-/** What is no option, but follows from some. */
+/** Fields that are not options, but derived from them. */
 type Derived = 'source' | 'workerClass' | 'http' | 'argv' | 'library';
 
 function resolveOptions(values: OptionValues, given: Readonly<Record<string, unknown>>): ResolvedOptions {
@@ -81,7 +83,9 @@ function resolveOptions(values: OptionValues, given: Readonly<Record<string, unk
   };
 }
 
-/** Each option where its record says that it belongs. What goes to workers is JSON, which knows no undefined. */
+/**
+ * Puts each option into the part that its record names. Parts go to workers as JSON, so undefined values are left out.
+ */
 function sortOut(values: OptionValues): Omit<ResolvedOptions, Derived> {
   const parts: Record<PartName, Record<string, unknown>> = { serving: {}, clocks: {}, recycle: {}, http: {} };
   const alone: Record<string, unknown> = {};
@@ -90,6 +94,6 @@ function sortOut(values: OptionValues): Omit<ResolvedOptions, Derived> {
     if (part === undefined) alone[name] = value;
     else if (value !== undefined) parts[part][name] = value;
   }
-  // The type of a record says which part it must name.
+  // Type safe: the type of each record says which part it must name.
   return { ...alone, ...parts } as unknown as Omit<ResolvedOptions, Derived>;
 }

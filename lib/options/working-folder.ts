@@ -2,8 +2,9 @@ import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 
 /**
- * The working directory by the name that the user went to it. `process.cwd()` is where the symbolic links in it led to then, and a deploy
- * that turns `current` to another release would never be seen. The shell leaves the name in PWD; systemd does not. Gunicorn: `getcwd`.
+ * The working directory, by the name under which the user entered it. `process.cwd()` has the symbolic links resolved,
+ * so a deploy that turns the link `current` to another release would never be seen. The shell leaves the name in PWD;
+ * systemd does not. Gunicorn: `getcwd`.
  */
 export function workingFolder(): string {
   const here = process.cwd();
@@ -12,8 +13,8 @@ export function workingFolder(): string {
 }
 
 /**
- * The command line of this process. Node has put the working directory before a relative script, and again that is where its
- * links led to; so a script below it gets the name instead.
+ * The command line of this process. Node has resolved a relative script against the working directory with its links
+ * followed. So the path of a script below it is given with {@link workingFolder} instead.
  */
 export function commandLine(): readonly string[] {
   const [program = '', script, ...args] = process.argv;
@@ -22,7 +23,7 @@ export function commandLine(): readonly string[] {
   return [program, join(workingFolder(), script.slice(here.length)), ...args];
 }
 
-/** The host may have gone elsewhere since. */
+/** Whether both paths are the same folder. PWD may be out of date: the host may have changed its directory since. */
 function isSame(one: string, other: string): boolean {
   try {
     const [a, b] = [statSync(one), statSync(other)];

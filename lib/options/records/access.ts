@@ -14,13 +14,13 @@ function isStream(value: unknown): value is Writable {
 
 const FORMATS: readonly string[] = ['combined', 'common', 'json'];
 
-/** No message shows a stream: it may be huge. */
+/** Parses `accessLog`. No message shows a stream, since it may be huge. */
 const accessLog: Check<AccessLogTarget | false> = (value, option) => {
   if (value === false) return false;
   if (value === true || value === '-' || value === process.stdout) return { to: 'stdout' };
   if (typeof value === 'string') {
     if (!FORMATS.includes(value)) return { to: 'file', path: text(value, option) };
-    // What one would write for `morgan('combined')`; the file of that name would be found years later.
+    // Somebody who knows `morgan('combined')` may write this. A log file of that name might go unnoticed for years.
     throw invalid(option, EXPECTED, value, `a format is 'accessLogFormat', and a file of that name './${value}'`);
   }
   if (isStream(value)) return { to: 'stream', stream: value };
@@ -55,7 +55,7 @@ const ofSomebody: Contradiction = {
   },
 };
 
-/** A header's name, RFC 9110, 5.6.2. */
+/** The name of a header, RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 const requestId: Check<string | false> = (value, option) => {
@@ -65,7 +65,7 @@ const requestId: Check<string | false> = (value, option) => {
   throw invalid(option, 'true, false, or the name of a header', value);
 };
 
-/** Who was served, and what became of it. */
+/** The access log, and who the clients and their requests are. */
 export const ACCESS: OptionRecords = {
   accessLog: {
     about:

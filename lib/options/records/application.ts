@@ -13,25 +13,25 @@ const refuseApp: Refuse = (expected, got) =>
 
 const application: Check<unknown> = (value, option) => {
   if (value instanceof URL && value.protocol !== 'file:') throw invalid(option, 'a file: URL', value.href);
-  // A bare '#name' would be an import of the package around us, not of the application.
+  // A bare '#name' would be a subpath import of this library's own package, not of the application.
   if (typeof value === 'string' && text(value, option).startsWith('#')) {
     throw invalid(option, "a module specifier such as './app.js#name'", value);
   }
   return value;
 };
 
-/** An application that was checked, as the master needs it. */
+/** A checked `app` in the form that the master needs. */
 export function appSource(app: unknown): AppSource {
   if (typeof app === 'string') return { form: 'module', specifier: app };
   return app instanceof URL ? { form: 'module', specifier: app.href } : { form: 'inline' };
 }
 
-/** The classes that have a name. */
+/** The names of the built-in classes. */
 export const BUILT_IN_CLASSES: readonly BuiltInClass[] = ['sync', 'threaded', 'async'];
 
 const CLASS_EXPECTED = `${BUILT_IN_CLASSES.map((name) => `'${name}'`).join(', ')}, a subclass of Worker, or a module specifier such as './my-worker.js#MyWorker'`;
 
-/** The value of `workerClass`, as given. */
+/** Checks `workerClass`, and returns it as given. */
 const workerClass: Check<string | WorkerClass<never>> = (value, option) => {
   if (typeof value === 'function' && isWorkerClass(value)) return value;
   // A bare word is more likely a misspelt class than a package.
@@ -41,7 +41,7 @@ const workerClass: Check<string | WorkerClass<never>> = (value, option) => {
   throw invalid(option, CLASS_EXPECTED, value, classInstead(value));
 };
 
-/** What Gunicorn calls what these classes are. */
+/** Gunicorn's names for these classes. */
 const OF_GUNICORN: ReadonlyMap<string, BuiltInClass> = new Map([
   ['gthread', 'threaded'],
   ['gevent', 'async'],
@@ -63,29 +63,29 @@ function isWorkerClass(value: { readonly kind?: unknown; readonly prototype?: un
   return known && typeof run === 'function' && typeof stop === 'function';
 }
 
-/** Whether a worker of this class serves HTTP in a way that is known here. */
+/** Whether this is the name of a built-in class. Only of these the library knows how they serve HTTP. */
 export function isBuiltIn(value: unknown): value is BuiltInClass {
   return BUILT_IN_CLASSES.includes(value as BuiltInClass);
 }
 
-/** What the master and the workers need to know of the class. */
+/** A checked `workerClass` in the form that the master needs. */
 export function classSource(given: string | WorkerClass<never>, threads: number): ClassSource {
   if (typeof given === 'string') {
-    // What a module's class is, only the workers learn: it may have threads.
+    // Only the workers load the module of a class, so the master must assume that it has threads.
     const single = given === 'sync' || given === 'async';
     return { name: given, inline: undefined, threads: single ? 0 : threads };
   }
   return { name: undefined, inline: given, threads: given.kind === 'threads' ? threads : 0 };
 }
 
-/** An option that means something to some built-in classes alone. A class of the user's may want any of it. */
+/** For an option that applies only to some built-in classes. A user's own class may use any option. */
 export function onlyFor(...classes: readonly BuiltInClass[]): Contradiction {
   const named = classes.map((name) => `'${name}'`).join(' or ');
   return {
     with: 'workerClass',
     says: `of the built-in classes, ${classes.map((name) => `\`'${name}'\``).join(' and ')} alone`,
     refuse: (option, { given, values: { workerClass } }) => {
-      // To switch off what is not there is no fault.
+      // Switching off what the class does not have is allowed.
       if (given[option] === undefined || given[option] === false) return;
       if (!isBuiltIn(workerClass) || classes.includes(workerClass)) return;
       const instead = `set workerClass: ${named}${given['workerClass'] === undefined ? `, since '${workerClass}' is the default` : ''}, or leave out '${option}'`;
@@ -98,7 +98,7 @@ const servedByClass: Contradiction = {
   with: 'workerClass',
   says: 'what a built-in class serves is a handler; a class of yours may serve anything',
   refuse: (_option, { values: { app, workerClass: chosen } }) => {
-    // What a promise brings is looked at in the workers. What a class of the user serves, only that class knows.
+    // The workers check what a promise resolves to. Only a user's own class knows what it can serve.
     if (appSource(app).form === 'inline' && isBuiltIn(chosen) && !types.isPromise(app)) recognizeApp(app, refuseApp);
   },
 };
@@ -116,7 +116,7 @@ const classNeedsScript: Contradiction = {
   },
 };
 
-/** `ps` and the guard read titles line by line, so no control characters. */
+/** Checks `name`: no control characters, since `ps` and the guard read process titles line by line. */
 const title: Check<string> = (value, option) => {
   if (typeof value === 'string' && /^[^\p{Cc}]{1,64}$/u.test(value)) return value;
   throw invalid(option, '1 to 64 printable characters', value);
@@ -135,7 +135,7 @@ function defaultWorkers(): number {
   throw invalid('workers', `an integer from 1 to ${MOST_WORKERS} in the variable WEB_CONCURRENCY`, variable);
 }
 
-/** What is served, and by how many of which workers. */
+/** What is served, by which class of workers, and by how many. */
 export const APPLICATION: OptionRecords = {
   app: {
     about:

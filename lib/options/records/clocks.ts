@@ -23,7 +23,10 @@ export const STOPS: OptionRecords = {
   },
 };
 
-/** Who serves in a process's main thread, and one request at a time; of a class of the user's, nobody knows before it is loaded. */
+/**
+ * The built-in classes that serve one request at a time. Whether a user's own class does is unknown before it is
+ * loaded.
+ */
 const ONE_AT_A_TIME: readonly unknown[] = ['sync', 'threaded'];
 
 const livesSoLong: Contradiction = {
@@ -45,7 +48,7 @@ const isWatched: Contradiction = {
   },
 };
 
-/** What is waited for in a worker that works, and no longer. */
+/** How long a worker, or a request in it, may take. */
 export const CLOCKS: OptionRecords = {
   timeout: {
     about:
@@ -76,10 +79,10 @@ export const CLOCKS: OptionRecords = {
   },
 };
 
-/** The threads of a process count together in 32 bits. */
+/** Limited, since the threads of a process count together in 32 bits. */
 const requests: Kind<number> = integers(0, 1_000_000_000);
 
-/** No process of node is that small: whoever says less has another unit in mind. */
+/** No process of node is that small: a smaller value was probably meant in another unit. */
 const MIN_MEMORY = 2 ** 20;
 
 const memory: Check<number> = (value, option) => {
@@ -98,7 +101,7 @@ const addsToSome: Contradiction = {
   },
 };
 
-/** When a worker that works is replaced all the same. */
+/** When a worker that still works is replaced. */
 export const RECYCLING: OptionRecords = {
   maxRequests: {
     about: 'After so many requests a worker is replaced: a new one is ready before it drains. 0 = never.',

@@ -9,7 +9,8 @@ import { workingFolder } from '../working-folder.js';
 const folder: Check<string> = (value, option) => resolve(workingFolder(), text(value, option));
 
 const environment: Check<Readonly<Record<string, string | undefined>>> = (value, option) => {
-  // The host's own environment is an object of a kind of its own. No message shows one: it is full of secrets.
+  // `process.env` is not a plain object, so it is accepted apart. No message shows an environment: it is full of
+  // secrets.
   const variables = value === process.env ? process.env : plainObject(value, option);
   for (const [name, content] of Object.entries(variables)) {
     if (name === '' || /[=\0]/.test(name)) throw invalid(option, "names without '=' and NUL", name);
@@ -22,7 +23,7 @@ const environment: Check<Readonly<Record<string, string | undefined>>> = (value,
   return { ...(variables as Record<string, string | undefined>) };
 };
 
-/** What the processes of the workers are started with. */
+/** The settings with which the worker processes are started. */
 export const PROCESSES: OptionRecords = {
   cwd: {
     about: 'Working directory of the workers, and where module specifiers are resolved.',
@@ -42,7 +43,7 @@ export const PROCESSES: OptionRecords = {
   execArgv: {
     about: 'Flags of node for the workers. A fixed inspector port becomes a free one.',
     kind: { type: 'array of strings', check: strings },
-    // The very array, by which a new generation knows that nothing else was said (generation.ts).
+    // The array itself, not a copy: by its identity, generation.ts knows that the option was not given.
     defaultValue: () => process.execArgv,
     defaultText: '`process.execArgv`',
     reload: 'the files of variables that it names',
@@ -70,7 +71,7 @@ export const PROCESSES: OptionRecords = {
   },
 };
 
-/** What the master acts on, unless told to leave it alone. */
+/** The signals that the master acts on, unless it is told to leave them alone. */
 export const MASTER_SIGNALS: readonly MasterSignal[] = [
   ...(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'] as const),
   ...(['SIGHUP', 'SIGWINCH', 'SIGUSR1', 'SIGUSR2'] as const),
@@ -91,10 +92,10 @@ const signalList: Check<readonly MasterSignal[]> = (value, option) => {
   return MASTER_SIGNALS.filter((name) => map[name] !== false);
 };
 
-/** What a logger must have. */
+/** The methods that a logger must have. */
 const METHODS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** A logger, or whether to use the built-in one. No message shows a logger: it may be huge. */
+/** Checks `logger`: a logger, or whether to use the built-in one. No message shows a logger, since it may be huge. */
 const logger: Check<Logger | boolean> = (value, option) => {
   if (typeof value === 'boolean') return value;
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null || Array.isArray(value)) {
@@ -110,7 +111,7 @@ const logger: Check<Logger | boolean> = (value, option) => {
   return value as unknown as Logger;
 };
 
-/** What the master does in the process that it is in. */
+/** What the master does in its host process. */
 export const HOST: OptionRecords = {
   signals: {
     about:
@@ -145,7 +146,7 @@ const ownPath: Contradiction = {
   },
 };
 
-/** What tells others on the machine that the master is there, and how it is. */
+/** How others on the machine find the master, learn its state and control it. */
 export const SERVICE: OptionRecords = {
   pidFile: {
     about: 'A file for the pid of this process, from before anything is bound until the stop; relative to `cwd`.',

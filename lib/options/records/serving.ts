@@ -24,7 +24,7 @@ import type { BindAddress, OptionName, OptionValues } from '../resolved.js';
 import { tlsSettings } from '../tls.js';
 import { isBuiltIn, onlyFor } from './application.js';
 
-/** As in Node's `ResourceLimits`. */
+/** The names in Node's `ResourceLimits`. */
 const THREAD_LIMITS = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'];
 
 const resourceLimits: Check<ResourceLimits> = (value, option) => {
@@ -37,7 +37,7 @@ const resourceLimits: Check<ResourceLimits> = (value, option) => {
   return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
 };
 
-/** Node adds a second to what it is told, and its timers keep no longer sum. */
+/** Node adds a second to the keep-alive timeout, and the sum must not exceed the longest delay of a timer. */
 const LONGEST_KEPT = LONGEST_DELAY - 1_000;
 
 const kept: Check<number> = (value, option) => Math.min(LONGEST_KEPT, wholeDuration(value, option));
@@ -130,7 +130,10 @@ export const SERVING: OptionRecords = {
   },
 };
 
-/** What was passed is what somebody has configured this process to serve. As it is when parsed, since that costs every start. */
+/**
+ * Sockets that systemd passed come first: somebody has configured them for this process. Given in parsed form, since
+ * parsing would cost time at every start.
+ */
 const DEFAULT_BIND: readonly BindAddress[] = [
   { kind: 'systemd', name: undefined, otherwise: { kind: 'tcp', host: '127.0.0.1', port: 8000 } },
 ];
@@ -144,7 +147,7 @@ const someAddress: Contradiction = {
   },
 };
 
-/** Where clients find it. */
+/** The addresses at which clients connect. */
 export const BINDING: OptionRecords = {
   bind: {
     about: 'Where to serve.',
@@ -165,7 +168,7 @@ export const BINDING: OptionRecords = {
   },
 };
 
-/** Whether JSON brings it to the workers as it is. */
+/** Whether JSON brings the value to the workers unchanged. */
 function isData(value: unknown): boolean {
   try {
     return value === undefined || isDeepStrictEqual(JSON.parse(JSON.stringify(value)), value);
@@ -174,7 +177,10 @@ function isData(value: unknown): boolean {
   }
 }
 
-/** The options that the server of this Node looks at, of whatever version it is: any other name has no effect. */
+/**
+ * The options that the `http.Server` of the running Node reads, whatever its version. Any other name would have no
+ * effect.
+ */
 function optionsOfNode(): readonly string[] {
   const names = new Set<string>();
   const look = (_none: object, name: string | symbol): void => void names.add(String(name));
@@ -182,7 +188,7 @@ function optionsOfNode(): readonly string[] {
   return [...names].sort();
 }
 
-/** Servers of TLS and HTTP/2 have dozens more, and look at them later. */
+/** Only without TLS: servers of TLS and HTTP/2 have dozens more options, and read them later. */
 const ofNode: Contradiction = {
   with: 'tls',
   says: 'without it, `server` takes what `http.createServer` of this Node takes',
@@ -191,7 +197,8 @@ const ofNode: Contradiction = {
     const names = optionsOfNode();
     const other = Object.keys(server).find((name) => !names.includes(name));
     if (other === undefined) return;
-    // Neither functions nor classes reach the workers, and some have an option of their own.
+    // Not suggested: functions and classes, which cannot be sent to the workers, and names that are options of their
+    // own.
     const free = names.filter(
       (name) => /^(?!keepAliveTimeout$)[a-z].*(?<!Callback)$/.test(name) && !known.includes(name),
     );
@@ -216,7 +223,7 @@ const notTwice: Contradiction = {
   },
 };
 
-/** Node checks types and combinations itself. A server that never listens opens nothing. */
+/** Lets Node check types and combinations itself. A server that never listens opens nothing. */
 const asNode: Contradiction = {
   with: 'requestTimeout',
   says: 'the head is no longer allowed to take than the whole, unless that has no limit',
@@ -232,7 +239,7 @@ const asNode: Contradiction = {
   },
 };
 
-/** What Node's server is told besides. */
+/** Further options for Node's server. */
 export const SERVER: OptionRecords = {
   server: {
     about: 'Further options for `http.createServer`, as data.',
@@ -243,7 +250,7 @@ export const SERVER: OptionRecords = {
   },
 };
 
-/** What is Node's to limit of a request, and has an option of its own. */
+/** Limits of a request that Node's server enforces. */
 export const LIMITS: OptionRecords = {
   headersTimeout: {
     about: "Of Node's `http.Server`: for the complete head of a request. 0 = no limit.",
@@ -277,7 +284,7 @@ export const LIMITS: OptionRecords = {
   },
 };
 
-/** What `http.createServer` is told. */
+/** The options that `http.createServer` gets. */
 export function nodeOptions(values: OptionValues): HttpOptions {
   const said = Object.keys(LIMITS).map((name) => [name, values[name as OptionName]] as const);
   return { ...values.server, ...Object.fromEntries(said.filter(([, value]) => value !== undefined)) };
