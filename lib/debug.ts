@@ -2,17 +2,20 @@ import { createRequire } from 'node:module';
 import { format } from 'node:util';
 import type createDebug from 'debug';
 
-/** A printf-like function; does nothing unless `DEBUG` selects its namespace. */
+/** A printf-like function that does nothing unless the variable `DEBUG` selects its namespace. */
 export type Log = (format: string, ...args: unknown[]) => void;
 
 let write: (text: string) => unknown = (text) => process.stderr.write(text);
 
-/** What is to write the lines from now on: a stream would wait for its reader. */
+/** Sets the function that writes the lines from now on. The default is a stream, which would wait for its reader. */
 export function writeDebugWith(writer: (text: string) => void): void {
   write = writer;
 }
 
-/** Loaded when it is first needed: it costs a process about four milliseconds at its start. `debug.enable()` sets the variable too. */
+/**
+ * Loads the package `debug` only when it is first needed: it costs a process about four milliseconds at its start.
+ * `debug.enable()` sets the variable too.
+ */
 function open(namespace: string): Log {
   let log: createDebug.Debugger | undefined;
   return (text, ...args) => {

@@ -1,7 +1,7 @@
-/** The longest delay that a timer of Node keeps, milliseconds, 24.8 days. One that is longer fires at once. */
+/** The longest delay of a timer in Node, milliseconds: 24.8 days. A timer with a longer delay fires at once. */
 export const LONGEST_DELAY: number = 2 ** 31 - 1;
 
-/** A delay as timers take it: each limit of the options is one, a sum of two may be none. */
+/** Clamps a delay to what timers accept. Each limit in the options is a valid delay; a sum of two may not be. */
 export function asDelay(milliseconds: number): number {
   return Math.min(LONGEST_DELAY, Math.max(0, milliseconds));
 }

@@ -1,14 +1,14 @@
-/** One of the stable codes in {@link ArbiterError.code}. */
+/** The stable codes of {@link ArbiterError.code}. */
 export type ArbiterErrorCode =
   /** An option is unknown, of a wrong type, out of range, or contradicts another one. */
   | 'ERR_INVALID_OPTION'
   /** The method does not make sense in the present state (start twice, scale before start). */
   | 'ERR_STATE'
-  /** Node runs with `--permission`, and without flags that a master needs. */
+  /** Node runs with `--permission`, but without flags that a master needs. */
   | 'ERR_PERMISSION'
-  /** An inline `app` needs a host entry script to run again in the workers, and there is none. */
+  /** An inline `app` needs an entry script of the host, which the workers run again, and there is none. */
   | 'ERR_NO_ENTRY'
-  /** This library has been bundled into another file, so that its workers could not be started. */
+  /** This library has been bundled into another file, so that workers could not be started. */
   | 'ERR_BUNDLED'
   /** An address could not be bound. The cause is the system's error. */
   | 'ERR_BIND'
@@ -18,13 +18,16 @@ export type ArbiterErrorCode =
   | 'ERR_WORKER_BOOT'
   /** A worker process was not ready within `bootTimeout`. */
   | 'ERR_BOOT_TIMEOUT'
-  /** A worker of the new generation failed, and the reload was rolled back. The cause is how it failed. */
+  /** A worker of the new generation failed, and the reload was rolled back. The cause says how the worker failed. */
   | 'ERR_RELOAD_FAILED'
-  /** The process that was to take over did not get so far; the old one serves on. */
+  /** The process that was to take over did not start to serve; the old one serves on. */
   | 'ERR_UPGRADE_FAILED'
-  /** A message to a worker was not heard, and `mayBeHeard` says whether that is sure; or messages of a worker did not get to the Arbiter before it ended. */
+  /**
+   * A message to a worker was not confirmed, and `mayBeHeard` says whether a listener may have got it; or messages of a
+   * worker did not reach the Arbiter before the worker ended.
+   */
   | 'ERR_MESSAGE_LOST'
-  /** Too much is under way between the Arbiter and a worker: this message was not taken. */
+  /** Too much is under way between the Arbiter and a worker: this message was refused. */
   | 'ERR_MESSAGE_ROOM'
   /** A listener that the host registered on the Arbiter threw or rejected, or its logger did. */
   | 'ERR_LISTENER'
@@ -32,18 +35,27 @@ export type ArbiterErrorCode =
   | 'ERR_PIDFILE'
   /** The file of the access log cannot be opened. The cause is the system's error. */
   | 'ERR_ACCESS_LOG'
-  /** The service manager (systemd) could not be told how this process is. */
+  /** The service manager (systemd) could not be notified of the state of this process. */
   | 'ERR_NOTIFY'
-  /** The helper process that ends workers when the master is killed could not be kept running; it is tried again. */
+  /**
+   * The guard, the helper process that ends the workers if the master is killed, could not be kept running; it is tried
+   * again.
+   */
   | 'ERR_GUARD'
-  /** There is no room for the scoreboard, by which the master sees what its workers do. The cause is the system's error. */
+  /**
+   * There is no room for the scoreboard, the shared memory in which the master sees what its workers do. The cause is
+   * the system's error.
+   */
   | 'ERR_SCOREBOARD'
-  /** The system would not do something for the master, which goes on and tries it again. */
+  /** The system refused an operation of the master, which goes on and tries it again. */
   | 'ERR_SYSTEM'
-  /** Something that `start()` had opened could not be undone at the stop, for example the file of a socket removed; all the rest was. */
+  /**
+   * At the stop, something that `start()` had made could not be undone, for example the file of a socket not removed;
+   * all the rest was undone.
+   */
   | 'ERR_CLEANUP';
 
-/** 3 and 4 are Gunicorn's `WORKER_BOOT_ERROR` and `APP_LOAD_ERROR`. */
+/** The exit code for each error. 3 and 4 are Gunicorn's `WORKER_BOOT_ERROR` and `APP_LOAD_ERROR`. */
 const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
   ERR_INVALID_OPTION: 1,
   ERR_STATE: 1,
@@ -71,14 +83,17 @@ const EXIT_CODES: Readonly<Record<ArbiterErrorCode, number>> = {
 /**
  * The one error class of this library.
  *
- * `message` says what was expected and what came; `cause` is the error below it, where there is one:
+ * `message` says what was expected and what came. `cause` is the underlying error, if there is one:
  * the system's error of a failed bind, the application's own error with its own stack for a failed boot.
  */
 export class ArbiterError extends Error {
   override readonly name = 'ArbiterError';
   /** Stable and documented; test for this, not for the message. */
   readonly code: ArbiterErrorCode;
-  /** Of a message to a worker, `ERR_MESSAGE_LOST`, alone: whether a listener may have got the message all the same. False: none has, in the worker, or in the threads, that it names. */
+  /**
+   * Only for `ERR_MESSAGE_LOST` of a message to a worker: whether a listener may have got it nevertheless. False: no
+   * listener has, in the worker or the threads that the error names.
+   */
   declare readonly mayBeHeard?: boolean;
 
   constructor(code: ArbiterErrorCode, message: string, options?: ErrorOptions) {

@@ -1,25 +1,28 @@
 /**
- * Times of the library's own that its tests may change: shorten, so as not to wait for them, or lengthen, where a busy machine takes more. A time for which there is an option is none of these, nor is one
- * that a test measures.
+ * Internal durations that this library's tests may change: shorter, so as not to wait for them, or longer, for a busy
+ * machine. A duration that has an option is not here, nor is one that a test measures.
  */
 export type Pace =
-  /** How long a new worker must be ready before the old one drains, and how much of that it leaves the clients to the old one. */
+  /**
+   * `soak`: how long a new worker must be ready before the old one drains. `rest`: for how much of that time it leaves
+   * the clients to the old one.
+   */
   | 'soak'
   | 'rest'
-  /** How long a host's own script may take in an upgrade, beyond the boot of its workers. */
+  /** How long the host's own script may take in an upgrade, beyond the boot of its workers. */
   | 'hostBoot'
-  /** How long the older process of an upgrade may take to end one that has told it that it cannot start. */
+  /** In an upgrade: how long the old process may take to end a new process that has reported that it cannot start. */
   | 'wordOfThePredecessor'
-  /** How long a connection that has never had a request may be idle in a drain. */
+  /** How long a connection that has never had a request may stay idle during a drain. */
   | 'firstRequest'
-  /** How long workers are waited for that were asked for their own numbers. */
+  /** How long the master waits for workers that it has asked for their own metrics. */
   | 'ownNumbers'
-  /** How long a worker waits for what its registries collect. */
+  /** How long a worker waits for its registries to collect their metrics. */
   | 'collect'
-  /** How long until a place of the control that is in use is tried again. */
+  /** How long until the control tries again to bind an address that is in use. */
   | 'controlBind';
 
-/** Of this library's tests alone: no part of its interface, and it may be gone tomorrow. */
+/** For this library's tests only. It is not part of the interface, and may be removed at any time. */
 export const PACE_VARIABLE = 'PREFORK_PACE';
 
 function given(): Partial<Record<Pace, unknown>> {
@@ -32,7 +35,7 @@ function given(): Partial<Record<Pace, unknown>> {
 
 const paces: Partial<Record<Pace, unknown>> = given();
 
-/** A time of the library's own: what it is, unless a test has said otherwise when this process was started. Milliseconds. */
+/** An internal duration: the given one, unless a test changed it when it started this process. Milliseconds. */
 export function pace(name: Pace, milliseconds: number): number {
   const shortened = paces?.[name];
   return typeof shortened === 'number' && shortened >= 0 ? shortened : milliseconds;

@@ -8,19 +8,20 @@ export interface SerializedError {
   readonly stack?: string;
   readonly code?: string;
   readonly cause?: SerializedError;
-  /** The first of those that an `AggregateError` stands for, as of a connection that every address has refused. */
+  /** The first errors of an `AggregateError`, for example of a connection that every address has refused. */
   readonly errors?: readonly SerializedError[];
 }
 
 /*
- * Characters of a message and of a stack; of a name and a code, and of each text of an error that is one of several; how many causes and how many
- * of several there are. All together must be one line of the pipe, whatever they are made of.
+ * MAX_TEXT: characters of a message and of a stack. MAX_SHORT: characters of a name and a code, and of each text of an
+ * error in `errors`. MAX_CAUSES: length of the chain of causes. MAX_PARTS: how many of `errors` are kept. All together
+ * must fit into one line of the pipe, whatever characters they have.
  */
 const MAX_TEXT = 8192;
 const MAX_SHORT = 512;
 const MAX_CAUSES = 4;
 const MAX_PARTS = 4;
-/** Said of what throws as soon as somebody looks at it. */
+/** The text for a thrown object whose properties throw when they are read. */
 const UNREADABLE = 'thrown: an object whose properties cannot be read';
 
 export function serializeError(thrown: unknown, depth = 0, most: number = MAX_TEXT): SerializedError {
@@ -30,7 +31,7 @@ export function serializeError(thrown: unknown, depth = 0, most: number = MAX_TE
     const parts = depth < MAX_CAUSES - 1 ? partsOf(thrown) : [];
     return {
       name: clip(String(name), MAX_SHORT),
-      // Node gives none to the error of a connection that several addresses have refused.
+      // Node's error for a connection that several addresses have refused has an empty message.
       message: clip(String(message) || parts.map(wordOf).join('; '), most),
       ...(typeof stack === 'string' && { stack: clip(stack, most) }),
       ...(typeof code === 'string' && { code: clip(code, MAX_SHORT) }),
@@ -38,18 +39,21 @@ export function serializeError(thrown: unknown, depth = 0, most: number = MAX_TE
       ...(parts.length > 0 && { errors: parts }),
     };
   } catch {
-    // A getter of the application's error class threw: the report must still go out.
+    // A getter of the application's error class threw. The report must still go out.
     return { name: 'Error', message: UNREADABLE };
   }
 }
 
-/** What an `AggregateError` stands for. Many libraries keep something else in `errors`, as the values that they have refused, which are none of a log's business. */
+/**
+ * The errors in an `AggregateError`. Many libraries keep something else in `errors`, such as the values that they have
+ * refused, which do not belong in a log.
+ */
 function partsOf(thrown: Error): SerializedError[] {
   try {
     const { errors } = thrown as Partial<AggregateError>;
     if (!Array.isArray(errors)) return [];
     const parts = thrown instanceof AggregateError ? errors : errors.filter((error) => error instanceof Error);
-    // With its cause, and nothing below that.
+    // At this depth, an error keeps its cause, and nothing below that.
     return parts.slice(0, MAX_PARTS).map((error) => serializeError(error, MAX_CAUSES - 1, MAX_SHORT));
   } catch {
     return [];
@@ -61,11 +65,12 @@ function wordOf({ name, message, code = name }: SerializedError): string {
 }
 
 /*
- * What the application and the host throw may be anything: a getter, a proxy, a class that shows itself in a way of its own. To look at it may throw
- * again, where nobody expects it. So it is looked at by these alone.
+ * The application and the host may throw anything: an object with getters, a proxy, a class with its own way to be
+ * inspected. Even reading it may throw again, where nobody expects that. So only the following functions, and
+ * serializeError(), read what was thrown.
  */
 
-/** What it says, for a part of another message. */
+/** The message of what was thrown, to be a part of another message. */
 export function messageOf(thrown: unknown): string {
   return looked(() => {
     if (thrown instanceof Error) return String(thrown.message) || serializeError(thrown).message;
@@ -73,7 +78,7 @@ export function messageOf(thrown: unknown): string {
   });
 }
 
-/** As `instanceof`, which throws at a proxy that has been revoked. */
+/** Like `instanceof`, but does not throw for a revoked proxy. */
 export function isOf<Kind>(thrown: unknown, kind: new (...args: never[]) => Kind): thrown is Kind {
   try {
     return thrown instanceof kind;
@@ -102,7 +107,7 @@ export function reviveError(data: SerializedError): Error {
   return error;
 }
 
-/** The error in what came out of JSON, or undefined. */
+/** Checks a value that was parsed from JSON. Returns undefined if it is not a serialized error. */
 export function parseError(value: unknown, depth = 0): SerializedError | undefined {
   if (!isRecord(value) || depth > MAX_CAUSES) return undefined;
   const { name, message, stack, code } = value;
