@@ -2,68 +2,76 @@ import type { SlotRequest } from '../scoreboard/scoreboard.js';
 import { isRecord } from '../serialized-error.js';
 
 /**
- * What a thread was found to do: to run JavaScript, something in native code that could not be interrupted, or nothing, because it waited for
- * something that had not come.
+ * What a thread was found to do: it ran JavaScript, it was in native code that could not be interrupted, or it waited
+ * for something that had not come.
  */
 export type Hung = 'javascript' | 'native' | 'waiting';
 const HUNG: readonly Hung[] = ['javascript', 'native', 'waiting'];
 
-/** A request that ran out of time, or takes long. */
+/** A request that has timed out, or takes long. */
 export interface TimedOutRequest extends SlotRequest {
-  /** Where the client is, if that can be found out. */
+  /** The address of the client, if it could be found out. */
   readonly remoteAddress?: string;
 }
 
-/** What the kernel of Linux says of a thread; what it does not let be read is absent. */
+/** What the Linux kernel says of a thread. A field that it does not allow to be read is absent. */
 export interface KernelState {
-  /** The letter of proc(5): `R` runs or would run, `S` sleeps, `D` waits for a disk, `T` is stopped. */
+  /** The state letter of proc(5): `R` runs or could run, `S` sleeps, `D` waits for a disk, `T` is stopped. */
   readonly state: string;
-  /** The system call that it is in, by its name, or by its number where that is a rare one. */
+  /** The system call that it is in: its name, or for a rare one its number. */
   readonly syscall?: string;
-  /** The function of the kernel in which it sleeps. */
+  /** The kernel function in which it sleeps. */
   readonly wchan?: string;
 }
 
-/** What a thread does at a moment. */
+/** What a thread is doing at a moment. */
 export interface Activity {
-  /** Absent when nobody could find out. */
+  /** Absent if it could not be found out. */
   readonly doing?: Hung;
   /** Where the JavaScript was, innermost call first, one line each. */
   readonly stack?: string;
-  /** Of native code, of a worker that did not answer, and of a thread that was not held: it had been in this minute, or what was slow was over. */
+  /**
+   * Present for native code, for a worker that did not answer, and for a thread that was not paused, since its pauses
+   * of this minute were used up or the slow request was over.
+   */
   readonly kernel?: KernelState;
-  /** What was waited for, see `process.getActiveResourcesInfo()`. */
+  /** The resources that it waited for, see `process.getActiveResourcesInfo()`. */
   readonly pending?: readonly string[];
-  /** For so many milliseconds it was held, so that its stack could be taken. */
+  /** For how long the thread was paused to take its stack, milliseconds. */
   readonly paused?: number;
 }
 
-/** What a worker, or a thread of one, does at a moment. */
+/** What a worker, or a thread of one, is doing at a moment. */
 export interface ThreadActivity extends Activity {
   /** The number of the thread, from 1. */
   readonly thread?: number;
   /** Requests in flight. */
   readonly active: number;
-  /** One of them: of several the one that came last. */
+  /** One of the requests in flight: of several, the one that came last. */
   readonly request?: TimedOutRequest;
 }
 
-/** A request that is not done after {@link ArbiterOptions.slowAfter}. It goes on. */
+/** A request that has not ended after {@link ArbiterOptions.slowAfter}. It goes on. */
 export interface SlowReport extends Activity {
-  /** Absent where the event loop of an async worker stands still, and the request that came last is not in flight any more. */
+  /**
+   * Absent if the event loop of an async worker stands still, and the request that came last is no longer in flight.
+   */
   readonly request?: TimedOutRequest;
-  /** How long ago its handler was called, milliseconds; where what was slow was over when more was to be found out, at the moment before. */
+  /**
+   * How long ago its handler was called, milliseconds. If the request was over before more could be found out, it is
+   * the age when it was last seen in flight.
+   */
   readonly age: number;
   /** The number of the thread, from 1. */
   readonly thread?: number;
-  /** How many requests of this worker, or thread, were slow since its last report, and are in none. */
+  /** How many further requests of this worker, or thread, were slow since its last report, and were not reported. */
   readonly suppressed?: number;
-  /** How often this worker, or thread, has been held so far, and for how many milliseconds altogether. */
+  /** How often this worker, or thread, has been paused so far, and for how many milliseconds in all. */
   readonly pauses: { readonly count: number; readonly total: number };
 }
 
 export type SlowMessage = { readonly type: 'slow' } & SlowReport;
-/** The answer to an order of that number. */
+/** The answer to the order with the number `ask`, see `encodeAsk()`. */
 export type StacksMessage = {
   readonly type: 'stacks';
   readonly ask: number;
@@ -126,7 +134,10 @@ function parseActivity(value: Record<string, unknown>): Activity {
   };
 }
 
-/** Of milliseconds: nobody reads the other digits. Upwards, since what took its time did not take none. */
+/**
+ * Milliseconds rounded to tenths, since nobody reads further digits. Rounded up, so that a short pause does not become
+ * 0.
+ */
 function tenths(milliseconds: number): number {
   return Math.ceil(milliseconds * 10) / 10;
 }

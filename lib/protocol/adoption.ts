@@ -1,6 +1,9 @@
 import { isRecord } from '../serialized-error.js';
 
-/** A worker has started a process that is in a group of its own, and that is to end with it; `born` as in the process table. */
+/**
+ * A worker has started a process that is in a process group of its own, and that must end with the worker. `born` is
+ * its start time as in the process table.
+ */
 export interface AdoptMessage {
   readonly type: 'adopt';
   readonly pid: number;

@@ -1,4 +1,4 @@
-/** A queue whose first entry costs no more to take than its last: a long array is moved by each `shift`. */
+/** A queue that takes its first entry in constant time. `shift` of a long array would move all entries. */
 export class Fifo<T> {
   #entries: (T | undefined)[] = [];
   #first = 0;
@@ -18,7 +18,7 @@ export class Fifo<T> {
   shift(): T | undefined {
     if (this.#first === this.#entries.length) return undefined;
     const entry = this.#entries[this.#first];
-    // What it holds is to be collected, though its place stays for a while.
+    // The index stays occupied for a while, so the entry is cleared for the garbage collector.
     this.#entries[this.#first++] = undefined;
     if (this.#first === this.#entries.length) this.clear();
     else if (this.#first > 1024 && this.#first * 2 > this.#entries.length) {

@@ -1,16 +1,17 @@
 /*
- * Messages of the host to the applications in its workers: a line each on the control pipe, and on the way back how far they have been heard. A
- * worker has a lane for each of its threads, and one if it has none. In a lane, messages come in their order, and are counted from 1.
+ * Messages of the host to the applications in its workers. Each is a line on the control pipe; in the other direction,
+ * receipts say up to which message they were heard, that is, their listeners were called. A worker has a lane for each
+ * of its threads, or a single lane if it has no threads. In a lane, messages keep their order, and are counted from 1.
  */
 
-/** So many messages, and characters of JSON, may be under way in one direction between the Arbiter and one worker. */
+/** How many messages, and characters of JSON, may be under way in one direction between the Arbiter and one worker. */
 export const ROOM: { readonly count: number; readonly size: number } = { count: 65_536, size: 16 << 20 };
 
-/** A message on its way down. */
+/** A message on its way to a worker. */
 export interface Letter {
-  /** The number of one thread; 0 for all, and for a worker that has none. */
+  /** The number of a thread, from 1. 0: all threads, or the worker itself if it has none. */
   readonly thread: number;
-  /** JSON. */
+  /** The message as JSON. */
   readonly text: string;
 }
 
@@ -20,7 +21,7 @@ export function encodeLetter({ thread, text }: Letter): string {
   return `${LETTER}${thread} ${text}\n`;
 }
 
-/** Undefined for a line that says something else. The text is as it was written. */
+/** Returns undefined for any other line. The text is not parsed. */
 export function parseLetter(line: string): Letter | undefined {
   if (!line.startsWith(LETTER)) return undefined;
   const end = line.indexOf(' ', LETTER.length);
@@ -28,11 +29,11 @@ export function parseLetter(line: string): Letter | undefined {
   return end > LETTER.length && isCount(thread) ? { thread, text: line.slice(end + 1) } : undefined;
 }
 
-/** Why a message was not heard in a lane whose worker lives: nobody listened, or its thread has ended. */
+/** Why a message was not heard although the worker lives: nobody listened, or the thread of its lane has ended. */
 export type Unheard = 'nobody' | 'thread';
 const UNHEARD: readonly Unheard[] = ['nobody', 'thread'];
 
-/** All messages of a lane up to that one, of which nothing had been said before, were heard, or were not. */
+/** All messages of a lane up to number `to`, after those of the last receipt, were heard; or, with `not`, were not. */
 export interface Receipt {
   readonly type: 'heard';
   /** 0 in a worker without threads. */
@@ -41,7 +42,7 @@ export interface Receipt {
   readonly not?: Unheard;
 }
 
-/** Said before it is ready by a worker that has threads: so many lanes it has. */
+/** Sent by a worker with threads before it is ready: how many lanes it has. */
 export interface Lanes {
   readonly type: 'lanes';
   readonly count: number;
@@ -49,13 +50,15 @@ export interface Lanes {
 
 const MAX_LANES = 65_536;
 
-/** Not JSON as all else that a worker says: there may be many. */
+/**
+ * Encodes a receipt or the lanes. Unlike all other messages of a worker, they are not JSON: there may be many of them.
+ */
 export function encodeMail(mail: Receipt | Lanes): string {
   if (mail.type === 'lanes') return `lanes ${mail.count}`;
   return `heard ${mail.thread} ${mail.to}${mail.not === undefined ? '' : ` ${mail.not}`}`;
 }
 
-/** Undefined for a line that says something else. */
+/** Returns undefined for any other line. */
 export function parseMail(line: string): Receipt | Lanes | undefined {
   // Any other message begins with a brace, and may be long.
   if (!line.startsWith('heard ') && !line.startsWith('lanes ')) return undefined;

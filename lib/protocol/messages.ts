@@ -16,15 +16,21 @@ import { type MetricsMessage, parseMetrics } from './metrics.js';
 import { parseWarning, type WarningMessage } from './warning.js';
 
 /*
- * What a worker says to the master: {@link WorkerMessage}s, one line of JSON each, on the control pipe. This is not Node's own IPC channel, because
- * there a line that is no JSON becomes an uncaught exception *in the master*.
+ * What a worker tells the master: {@link WorkerMessage}s, one line of JSON each, on the control pipe. Node's own IPC
+ * channel is not used, because there, a line that is not JSON becomes an uncaught exception *in the master*.
  */
 
-/** Which limit it has reached; `sockets`: it has no more copies of the sockets for threads that replace others; `descriptors`: they are used up. */
+/**
+ * Which limit the worker has reached. `sockets`: it has no more copies of the sockets for replacement threads.
+ * `descriptors`: its file descriptors are used up.
+ */
 export type RecycleCause = 'requests' | 'memory' | 'sockets' | 'descriptors';
 const RECYCLE_CAUSES: readonly RecycleCause[] = ['requests', 'memory', 'sockets', 'descriptors'];
 
-/** How far a worker got: `bind` could not listen, `load` the application failed to load, `boot` anything else. */
+/**
+ * Where a boot failed: `bind`, the worker could not listen; `load`, the application failed to load; `boot`, anything
+ * else.
+ */
 export type BootPhase = 'bind' | 'load' | 'boot';
 
 export type FailedMessage = {
@@ -35,46 +41,46 @@ export type FailedMessage = {
   readonly socket?: number;
 };
 
-/** Which limit: `bootTimeout`, or `timeout` for a request or for the event loop. */
+/** Which limit ran out: `bootTimeout`, or `timeout` for a request or for the event loop. */
 export type Clock = 'boot' | 'request' | 'loop';
 const CLOCKS: readonly Clock[] = ['boot', 'request', 'loop'];
 
-/** A worker, or a thread of one, ran out of time and ends. */
+/** A worker, or a thread of one, that has timed out and ends. */
 export interface TimeoutReport {
   readonly clock: Clock;
-  /** Milliseconds, of which the worker could have used all. */
+  /** Milliseconds, without the time in which the worker could not run. */
   readonly elapsed: number;
-  /** What it was serving; of several requests, the one that came last. */
+  /** The request that it was serving; of several, the one that came last. */
   readonly request?: TimedOutRequest;
-  /** Absent when nobody could find out. */
+  /** Absent if it could not be found out. */
   readonly hung?: Hung;
   /** Where the JavaScript was, innermost call first, one line each. */
   readonly stack?: string;
-  /** What was waited for, see `process.getActiveResourcesInfo()`. */
+  /** The resources that it waited for, see `process.getActiveResourcesInfo()`. */
   readonly pending?: readonly string[];
   /** The number of the thread, from 1. */
   readonly thread?: number;
-  /** Whether a client got an answer because of it: 504. */
+  /** Whether a client got an answer because of the timeout: 504. */
   readonly answered: boolean;
 }
 
 /**
- * Why a thread ended. `timeout`: a clock of it ran out, which `'worker:timeout'` told before; `crash`: an error, the limit of its
- * heap, or a `process.exit` of its own.
+ * Why a thread ended. `timeout`: one of its time limits ran out, which `'worker:timeout'` reported before. `crash`: an
+ * error, its heap limit, or a `process.exit` in it.
  */
 export type ThreadExitReason = 'crash' | 'timeout';
 const THREAD_EXIT_REASONS: readonly ThreadExitReason[] = ['crash', 'timeout'];
 
 export type WorkerMessage =
-  /** `since`: when the first of its threads was, of `monotonic()`. */
+  /** The worker is ready. `since`: when the first of its threads was ready, of `monotonic()`. */
   | { readonly type: 'ready'; readonly since?: number }
   /** A spare has booted: it waits for the order to take a slot. */
   | { readonly type: 'spare' }
-  /** It has got TERM, and not from the master: it serves on until it is told what is meant. */
+  /** The worker has got SIGTERM, but not from the master: it serves on until the master tells it what to do. */
   | { readonly type: 'term' }
   | FailedMessage
   | { readonly type: 'error'; readonly error: SerializedError }
-  /** A thread ended without being told to, and is replaced; `request` is what it was serving. */
+  /** A thread ended without being told to, and is replaced. `request` is the one that it was serving. */
   | {
       readonly type: 'thread';
       readonly thread: number;
@@ -82,7 +88,7 @@ export type WorkerMessage =
       readonly reason: ThreadExitReason;
       readonly request?: SlotRequest;
     }
-  /** It has reached a limit, wants a replacement, and goes on serving until it is told to drain. Said once. */
+  /** The worker has reached a limit and asks for a replacement. It serves on until it is told to drain. Sent once. */
   | { readonly type: 'recycle'; readonly why: RecycleCause }
   | ({ readonly type: 'timeout' } & TimeoutReport)
   | SlowMessage
@@ -90,32 +96,41 @@ export type WorkerMessage =
   | WarningMessage
   | AdoptMessage
   | MetricsMessage
-  /** What the application sends: any JSON. `thread`: in which of them, from 1. */
+  /** A message of the application: any JSON. `thread`: the number of the thread that sent it, from 1. */
   | { readonly type: 'user'; readonly message: unknown; readonly thread?: number };
 
-/** What the application sends, on its way: text that is written as it is. */
+/** A message of the application before it is sent: JSON text, which is written unchanged. */
 export interface UserText {
   readonly type: 'user';
   readonly text: string;
   readonly thread?: number;
 }
 
-/** What a worker may say: what the master acts on, and what only the two ends of the pipe have to do with. */
+/**
+ * All that a worker may send: messages on which the master acts, and receipts, which only the two ends of the pipe
+ * handle.
+ */
 export type Said = WorkerMessage | UserText | Receipt | Lanes;
 
-/** A longer line is no message of ours: no stack that {@link serializeError} writes comes near. */
+/**
+ * A longer line is not a message of this library: no stack that {@link serializeError} writes comes near it.
+ * Characters.
+ */
 export const MAX_LINE: number = 1 << 20;
-/** With what is around it, it must be a line. */
+/** A message of the application must fit into a line, with the fields around it. Characters of JSON. */
 export const MAX_USER_MESSAGE: number = MAX_LINE - 1024;
 export function encodeMessage(message: Said): string {
-  // It begins with a new line too: whatever else wrote to the pipe may have left half of one.
+  // It also begins with a new line: something else that wrote to the pipe may have left half a line.
   if (message.type === 'heard' || message.type === 'lanes') return `\n${encodeMail(message)}\n`;
   if (!('text' in message)) return `\n${JSON.stringify(message)}\n`;
   const thread = message.thread === undefined ? '' : `"thread":${message.thread},`;
   return `\n{"type":"user",${thread}"message":${message.text}}\n`;
 }
 
-/** A message of the application, in whichever direction. Throws in the sender what JSON, or its length, is against. */
+/**
+ * The JSON of an application's message, in either direction. Throws, in the sender, if JSON cannot hold it or it is too
+ * long.
+ */
 export function userText(message: unknown): string {
   const text: string | undefined = JSON.stringify(message);
   if (text === undefined) throw new TypeError(`expected a message that JSON can hold, got ${typeof message}`);
@@ -125,7 +140,7 @@ export function userText(message: unknown): string {
   return text;
 }
 
-/** The message in a line, or undefined for anything that is not one: a worker may write what it likes. */
+/** Parses a line. Returns undefined for one that is not a message, since a worker may write anything. */
 export function parseMessage(line: string): WorkerMessage | undefined {
   let value: unknown;
   try {

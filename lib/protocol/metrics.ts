@@ -1,18 +1,19 @@
 import { isRecord } from '../serialized-error.js';
 
 /*
- * The application's own numbers on their way to the master: what a registry of prom-client has, of one worker or thread. The application may say what it
- * likes, so nothing of it is believed here: what is no metric is left out, and what Prometheus could not read never gets to it.
+ * The application's own metrics on their way to the master: those of a prom-client registry of one worker or thread.
+ * The application may send anything, so everything is checked here: what is not a metric, or what Prometheus could not
+ * read, is left out.
  */
 
-/** How the values of several workers become one; names and default, `sum`, are prom-client's. */
+/** How the values of several workers are combined. The names, and the default `sum`, are prom-client's. */
 const AGGREGATORS = ['sum', 'first', 'min', 'max', 'average', 'omit'] as const;
 export type Aggregator = (typeof AGGREGATORS)[number];
 export const TYPES = ['counter', 'gauge', 'histogram', 'summary'] as const;
 export type MetricType = (typeof TYPES)[number];
 
 export interface OwnSample {
-  /** With `_bucket`, `_sum` or `_count` at its end, if it is one of those. */
+  /** The metric's name, with `_bucket`, `_sum` or `_count` at its end if the sample is one of those. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -28,22 +29,25 @@ export interface OwnMetric {
 
 export type MetricsMessage = {
   readonly type: 'metrics';
-  /** The number of the thread, from 1; 0 of a process. */
+  /** The number of the thread, from 1; 0 for a worker without threads. */
   readonly thread: number;
-  /** Which question of the master's it answers; absent where nobody has asked. */
+  /** The number of the order that this answers, see `encodeNumbers()`; absent if the master has not asked. */
   readonly ask?: number;
   /** Absent when nothing has changed since the last message. */
   readonly metrics?: readonly OwnMetric[];
-  /** They have become too many to be told. */
+  /** The metrics are too large to be sent. */
   readonly tooMuch?: true;
 };
 
-/** Names that begin so are this library's. */
+/** Names with this prefix are reserved for this library. */
 export const RESERVED = 'prefork_';
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
-/** The metrics in what `getMetricsAsJSON()` gives, and the names of what in it is none; of what has no name, what it is. */
+/**
+ * Reads the result of `getMetricsAsJSON()`: its valid metrics, and the names of the refused entries; for an entry
+ * without a name, its type.
+ */
 export function readMetrics(given: unknown): { readonly metrics: OwnMetric[]; readonly refused: readonly string[] } {
   if (!Array.isArray(given)) return { metrics: [], refused: [nameOf(given)] };
   const read = given.map((each) => ({ each, metric: readMetric(each) }));
@@ -83,7 +87,7 @@ function readMetric(given: unknown): OwnMetric | undefined {
 function readSample(given: unknown, metric: string): OwnSample | undefined {
   if (!isRecord(given)) return undefined;
   const { value, metricName, name = metricName ?? metric, labels = {} } = given;
-  // A value of no finite number is null in JSON, and says nothing that could be added up.
+  // In JSON, a value that is not finite is null. It could not be added up.
   if (typeof value !== 'number' || !Number.isFinite(value) || !isRecord(labels)) return undefined;
   if (typeof name !== 'string' || !ENDS.has(name.slice(metric.length)) || !name.startsWith(metric)) return undefined;
   const read: [string, string][] = [];
@@ -95,8 +99,8 @@ function readSample(given: unknown, metric: string): OwnSample | undefined {
 }
 
 /**
- * An object as JSON has them says nothing in a label, and may have a `toString` that is no function. One of a class, in a worker, has a text for this,
- * as for prom-client.
+ * Whether a value is an array or a plain object, as JSON has them. Such a value is useless as a label, and its
+ * `toString` may not be a function. An instance of a class, in a worker, can be made a string, as prom-client does.
  */
 function isData(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

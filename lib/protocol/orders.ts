@@ -1,14 +1,15 @@
 /**
- * What the master tells a worker on the control pipe, a line each: to drain, to end at once, or to serve on though somebody has sent it TERM.
- * Not by signals: those reach a worker from anywhere, most of all when a whole process group or cgroup is told to end.
+ * An order of the master to a worker, a line on the control pipe: to drain, to end at once, or to serve on although
+ * somebody has sent SIGTERM. Orders are not signals, since anybody can send those, above all to a whole process group
+ * or cgroup.
  */
 export type Order = 'drain' | 'quit' | 'stay';
 const ORDERS: readonly Order[] = ['drain', 'quit', 'stay'];
 
-/** Begins the order for a spare to take a slot. */
+/** The beginning of the order for a spare to take a slot. A spare is a worker that has booted and waits for a slot. */
 const SERVE = 'serve ';
 
-/** Has a spare take that slot, and serve. */
+/** Orders a spare to take that slot, and to serve. */
 export function encodeServe(id: number): string {
   return `${SERVE}${id}\n`;
 }
@@ -20,24 +21,24 @@ export function parseServe(line: string): number | undefined {
 
 const STACKS = 'stacks ';
 
-/** Has a worker say what its threads are doing; the answer has that number. */
+/** Orders a worker to say what its threads are doing. The answer carries the number `ask`. */
 export function encodeAsk(ask: number): string {
   return `${STACKS}${ask}\n`;
 }
 
-/** The number of such an order; undefined for any other line. */
+/** The number in such an order; undefined for any other line. */
 export function parseAsk(line: string): number | undefined {
   return numberBehind(STACKS, line);
 }
 
 const NUMBERS = 'numbers ';
 
-/** Has a worker tell the application's own numbers; the answer has that number. */
+/** Orders a worker to send the application's own metrics. The answer carries the number `ask`. */
 export function encodeNumbers(ask: number): string {
   return `${NUMBERS}${ask}\n`;
 }
 
-/** The number of such an order; undefined for any other line. */
+/** The number in such an order; undefined for any other line. */
 export function parseNumbers(line: string): number | undefined {
   return numberBehind(NUMBERS, line);
 }
@@ -51,26 +52,29 @@ export function encodeOrder(order: Order): string {
   return `${order}\n`;
 }
 
-/** The file of the access log has been moved away, and there is another one. Each worker is told, whatever state it is in. */
+/** Order to reopen the file of the access log, since it has been moved away. Each worker gets it, in any state. */
 export const REOPEN = 'reopen';
 
 const TICKETS = 'tickets ';
-/** Bytes: a name, a key for the HMAC, and one for AES; as Node takes them. */
+/** Length in bytes, as Node takes them: a name, a key for the HMAC, and a key for AES. */
 export const TICKET_KEYS = 48;
 
-/** All workers decrypt the tickets of TLS sessions with these from now on. The first ones come with the `tls` options. */
+/**
+ * Orders a worker to use these keys for the tickets of TLS sessions from now on. The first keys come with the `tls`
+ * options.
+ */
 export function encodeTicketKeys(keys: Buffer): string {
   return `${TICKETS}${keys.toString('base64')}\n`;
 }
 
-/** Undefined for a line that says something else, or of a newer master. */
+/** Returns undefined for any other line, also for one of a newer master. */
 export function parseTicketKeys(line: string): Buffer | undefined {
   if (!line.startsWith(TICKETS)) return undefined;
   const keys = Buffer.from(line.slice(TICKETS.length), 'base64');
   return keys.length === TICKET_KEYS ? keys : undefined;
 }
 
-/** Undefined for a line of a newer master, or of nobody. */
+/** Returns undefined for any other line, also for an order of a newer master. */
 export function parseOrder(line: string): Order | undefined {
   return ORDERS.find((order) => order === line);
 }

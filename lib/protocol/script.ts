@@ -1,6 +1,6 @@
 /*
- * How the command `prefork run` tells a worker which script to run: in the place of the application's specifier, of which nobody else needs to know
- * that it is none.
+ * How the command `prefork run` tells a worker which script to run: encoded in the field for the application's
+ * specifier. Code between the two handles it like any specifier.
  */
 
 /** A script that calls `listen()` itself. */
@@ -8,7 +8,7 @@ export interface Script {
   /** Relative to the working directory of the workers, or absolute. */
   readonly path: string;
   readonly args: readonly string[];
-  /** Which of its servers is to be served; undefined for the first one. */
+  /** The port on which the script's server to be served listens; undefined for the first server. */
   readonly port: number | undefined;
 }
 
@@ -21,7 +21,7 @@ export function encodeScript({ path, args, port }: Script): string {
   return SCHEME + parts.toString();
 }
 
-/** Undefined for the specifier of an application. */
+/** Returns undefined for the specifier of an application. */
 export function decodeScript(specifier: string): Script | undefined {
   if (!specifier.startsWith(SCHEME)) return undefined;
   const parts = new URLSearchParams(specifier.slice(SCHEME.length));

@@ -4,23 +4,33 @@ import { deserialize, serialize } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
 
 /*
- * What the master says to a worker before it begins: one {@link WorkerSpec} in the environment, and with TLS one line on the control pipe. What
- * follows there is a line for each order (`orders.ts`). The end of the pipe tells a worker that its master is gone.
+ * What the master tells a worker before it begins: one {@link WorkerSpec} in the environment, and with TLS one line on
+ * the control pipe. Each further line there is an order (`orders.ts`). The end of the pipe tells a worker that its
+ * master is gone.
  */
 
-/** The variable that carries the spec. It is removed at once, so that no grandchild takes itself for a worker. */
+/**
+ * The variable that carries the spec. The worker removes it at once, so that no child of the worker takes itself for a
+ * worker.
+ */
 export const SPEC_VARIABLE = 'PREFORK_WORKER';
 
-/** The descriptors of a worker process. Those from EXTRA_SOCKETS on are the second and further `bind`s, see {@link WorkerSpec}.copies. */
+/**
+ * The file descriptors of a worker process. From EXTRA_SOCKETS on: the second and further addresses of `bind`, see
+ * {@link WorkerSpec}.copies.
+ */
 export const FD = { SOCKET: 0, CONTROL: 3, SHELL_COPY: 4, SCOREBOARD: 5, REPORT: 6, EXTRA_SOCKETS: 7 } as const;
 
-/** What the name of a Unix socket ends with, or where that is too long begins with, until it is bound for good: so the kernel knows it by that. */
+/**
+ * Marks the draft name to which a Unix socket is bound before it is renamed: at its end or, if that would be too long,
+ * at its beginning. The kernel keeps reporting the draft name.
+ */
 export const DRAFT = '~';
 
-/** What a worker hands to its `http.Server`. */
+/** The options that a worker gives its `http.Server`. */
 export type HttpOptions = ServerOptions & { readonly maxHeadersCount?: number };
 
-/** When a worker asks to be replaced; 0 is no limit. */
+/** The limits at which a worker asks to be replaced; 0 is no limit. */
 export interface RecycleLimits {
   readonly maxRequests: number;
   readonly maxRequestsJitter: number;
@@ -30,19 +40,19 @@ export interface RecycleLimits {
 
 /** How long a worker may take, milliseconds; 0 is no limit. */
 export interface ClockLimits {
-  /** For a request where one is served at a time, and for the event loop to stand still. */
+  /** For one request, in classes that serve one at a time; and for the event loop to stand still. */
   readonly timeout: number;
-  /** From the spawn until it is ready. */
+  /** From the spawn of the worker until it is ready. */
   readonly bootTimeout: number;
-  /** Whether a thread watches the main one. */
+  /** Whether a thread watches the main thread. */
   readonly watchdog: boolean;
-  /** From when on a request is told of, while it goes on. */
+  /** The age from which on a request is reported as slow, while it goes on. */
   readonly slowAfter: number;
 }
 
 /**
- * How often a worker says that its event loop turns, and how often the master looks, milliseconds: finer where the limit
- * is short, since both can be wrong by so much.
+ * The interval of the heartbeat, milliseconds: how often a worker writes that its event loop turns, and how often the
+ * master looks. It is shorter for a short timeout, since each of the two can be late by one interval.
  */
 export function beatInterval(timeout: number): number {
   return timeout === 0 ? 1_000 : Math.min(1_000, Math.max(20, Math.floor(timeout / 4)));
@@ -52,22 +62,22 @@ export function beatInterval(timeout: number): number {
 export interface ServingOptions {
   /** Connections held at once. */
   readonly workerConnections: number;
-  /** Milliseconds that a connection is kept for its next request. */
+  /** How long a connection is kept for its next request, milliseconds. */
   readonly keepAlive: number;
   readonly threads: number;
   readonly resourceLimits?: ResourceLimits;
   readonly http2: boolean;
-  /** Bytes of a request's body that are waited for before it takes a place. */
+  /** Bytes of a request's body for which a worker waits before the request takes a place. */
   readonly requestBuffer: number;
-  /** Whether a client that has ended its side still gets its answer. */
+  /** Whether a client that has ended its side of the connection still gets its answer. */
   readonly allowHalfOpen: boolean;
 }
 
-/** Who is believed, when it says on whose behalf it asks; after parsing. */
+/** The option `trustProxy` after parsing: which peers are trusted when they name the client for which they ask. */
 export interface TrustSpec {
-  /** Whoever connects. */
+  /** Everybody who connects. */
   readonly all: boolean;
-  /** Whoever connects to a Unix socket. */
+  /** Everybody who connects to a Unix socket. */
   readonly unix: boolean;
   readonly subnets: readonly Subnet[];
   readonly header: ProxyHeader;
@@ -79,14 +89,14 @@ export interface Subnet {
   readonly family: 'ipv4' | 'ipv6';
 }
 
-/** Where the addresses are: `both` is `X-Forwarded-For`, or where there is none `Forwarded`. */
+/** The header that holds the addresses. `both`: `X-Forwarded-For` or, if there is none, `Forwarded`. */
 export type ProxyHeader = 'both' | 'forwarded' | 'x-forwarded-for';
 
-/** Where a worker writes the lines of its access log, and what they say. */
+/** Where a worker writes the lines of its access log, and in which format. */
 export interface AccessSpec {
-  /** 1 is standard output. */
+  /** The file descriptor; 1 is standard output. */
   readonly fd: number;
-  /** Of the file, which is opened anew when it has been moved away. */
+  /** The path of the file, which is reopened after it has been moved away. */
   readonly path?: string;
   readonly format: string;
 }
@@ -94,54 +104,61 @@ export interface AccessSpec {
 /** All that a worker process must know before it loads the application; a thread of one gets a copy. */
 export interface WorkerSpec {
   readonly name: string;
-  /** 0 of a spare, until it is told which slot it takes. */
+  /** The slot, from 1. 0 for a spare, until it is told which slot to take. */
   readonly id: number;
   readonly age: number;
   readonly generation: number;
-  /** Index of its slot on the scoreboard; those of its threads follow. */
+  /** Index of its slot on the scoreboard. The slots of its threads follow. */
   readonly slot: number;
-  /** How long it leaves the clients to others once it can serve, milliseconds. */
+  /** How long the worker, once it can serve, leaves the clients to others, milliseconds. */
   readonly rest: number;
   /** Number of listening sockets: fd 0, then {@link FD}.EXTRA_SOCKETS and up. */
   readonly sockets: number;
   /**
-   * What the kernel calls the address of each, see `localName()`; null of one that is not ours alone, which no worker needs to close.
+   * The kernel's name for the address of each socket, see `localName()`. Null for a socket that other programs share:
+   * no worker needs to close it.
    */
   readonly locals: readonly (string | null)[];
   /**
-   * How many copies of the further ones there are, one behind the other: each thread needs one of its own, since what it
-   * listens on is closed with it. In a thread: the number of its copy, from 0.
+   * How many copies there are of the further sockets, one set after the other. Each thread needs its own copy, since
+   * the sockets on which it listens are closed with it. In the spec of a thread: the number of its copy, from 0.
    */
   readonly copies: number;
   readonly backlog: number;
-  /** No /bin/sh here: fd 0 must get O_NONBLOCK back, and the exit must not reset it. */
+  /**
+   * Whether the worker was spawned without /bin/sh: then it must set O_NONBLOCK on fd 0 again, and its exit must not
+   * reset it.
+   */
   readonly direct: boolean;
-  /** Module form: the specifier. Inline form: absent, the host's entry script brings the handler. */
+  /** Module form: the specifier. Inline form: absent, since the host's entry script brings the handler. */
   readonly app?: string;
-  /** A built-in class or the specifier of a module. Absent: the host's entry script brings the class. */
+  /** The name of a built-in class or the specifier of a module. Absent if the host's entry script brings the class. */
   readonly workerClass?: string;
   /** The number of this thread, from 1; absent in a process's main thread. */
   readonly thread?: number;
   readonly serving: ServingOptions;
   readonly clocks: ClockLimits;
-  /** From the order to drain until it is killed, milliseconds. */
+  /** From the order to drain until the worker is killed, milliseconds. */
   readonly gracefulTimeout: number;
-  /** When it was spawned, milliseconds of the clock that all processes share, see `monotonic()`. */
+  /** When the worker was spawned, milliseconds of the clock that all processes share, see `monotonic()`. */
   readonly spawnedAt: number;
-  /** Whether the control pipe brings the `tls` options: no secret belongs into an environment. */
+  /**
+   * Whether the control pipe brings the `tls` options. They are not in the spec, since an environment must not hold
+   * secrets.
+   */
   readonly tls: boolean;
   readonly http: HttpOptions;
   readonly recycle: RecycleLimits;
-  /** Whether the master logs the errors that it is told of, so that nobody else has to. */
+  /** Whether the master logs the errors that workers report, so that the worker need not print them. */
   readonly logged: boolean;
   readonly user?: string | number;
   readonly group?: string | number;
   readonly umask?: number;
   readonly access?: AccessSpec;
   readonly trustProxy?: TrustSpec;
-  /** Whether what comes from those begins with a header of the PROXY protocol. */
+  /** Whether connections from the trusted proxies begin with a header of the PROXY protocol. */
   readonly proxyProtocol?: boolean;
-  /** The header of a request that has its id, in lower case. Absent where there are none. */
+  /** The header that holds a request's id, in lower case. Absent if requests have no ids. */
   readonly requestId?: string;
 }
 
@@ -149,7 +166,7 @@ export function encodeSpec(spec: WorkerSpec): string {
   return JSON.stringify(spec);
 }
 
-/** Takes the spec out of an environment, once: undefined in a process that is no worker. */
+/** Takes the spec out of an environment, and removes it there. Returns undefined in a process that is not a worker. */
 export function takeSpec(env: NodeJS.ProcessEnv): WorkerSpec | undefined {
   const text = env[SPEC_VARIABLE];
   if (text === undefined) return undefined;
@@ -157,7 +174,7 @@ export function takeSpec(env: NodeJS.ProcessEnv): WorkerSpec | undefined {
   return JSON.parse(text) as WorkerSpec;
 }
 
-/** The line that brings the `tls` options: key and certificates may be buffers, which JSON does not know. */
+/** The line with the `tls` options. Not JSON, which cannot hold buffers: keys and certificates may be buffers. */
 export function encodeTls(options: TlsOptions): string {
   return `${serialize(options).toString('base64')}\n`;
 }

@@ -43,7 +43,8 @@ export const PROCESSES: OptionRecords = {
   execArgv: {
     about: 'Flags of node for the workers. A fixed inspector port becomes a free one.',
     kind: { type: 'array of strings', check: strings },
-    // The array itself, not a copy: by its identity, lib/master/workers/environment.ts knows that the option was not given.
+    // The array itself, not a copy: by its identity, lib/master/workers/environment.ts knows that the option was not
+    // given.
     defaultValue: () => process.execArgv,
     defaultText: '`process.execArgv`',
     reload: 'the files of variables that it names',
