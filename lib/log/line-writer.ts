@@ -1,14 +1,17 @@
-/** Takes what it can at once, and returns how many bytes that were. It never waits; it throws what the system says. */
+/**
+ * Writes as many bytes as the system takes at once, and returns their number. It never waits; it throws the system's
+ * errors.
+ */
 export type Output = (bytes: Uint8Array) => number;
 
-/** What is written when there is room again: so many lines were lost. */
+/** Makes the text that is written when there is room again. `count`: how many texts, one for each write(), were lost. */
 export type LossText = (count: number) => string;
 
-/** What may wait for a reader, in all. Bytes. */
+/** How much may wait for a reader in all. Bytes. */
 const MAX_WAITING = 262_144;
-/** Between two attempts, while something waits. Milliseconds. */
+/** The pause between two attempts while something waits. Milliseconds. */
 const PAUSE = 100;
-/** How long a process that ends tries to get rid of what still waits, and between two attempts of that. Milliseconds. */
+/** How long a process that exits tries to write what still waits, and its pause between two attempts. Milliseconds. */
 const LAST = 100;
 const LAST_PAUSE = 5;
 
@@ -17,19 +20,19 @@ const NEW_LINE = 10;
 const END = Uint8Array.of(NEW_LINE);
 
 /**
- * Writes whole lines somewhere, and does not care whether that works. A reader that is gone or stuck is no reason to throw, to wait, to use up
- * the memory or to stay alive: what finds no room is dropped, a line at a time, and counted. When there is room again, the count is
- * written where the lines are missing.
+ * Writes whole lines to an output that may fail. If the reader is gone or stuck, the writer does not throw, wait, use
+ * up the memory or keep the process alive. Instead, it drops each text for which there is no room, and counts it. When
+ * there is room again, it writes the count where the lines are missing.
  */
 export class LineWriter {
   readonly #output: Output;
-  /** The rest of what has been begun comes first. */
+  /** The texts that wait. The first may be the rest of one that is partly written. */
   readonly #waiting: Uint8Array[] = [];
   #size = 0;
   #lost = 0;
-  /** The last byte that was taken is within a line. */
+  /** Whether the last byte that was written is within a line. */
   #isWithin = false;
-  /** The rest of that line was lost, as on a disk that is full: no other one may become a part of it. */
+  /** Whether the rest of that line was lost, as on a full disk: the next line must then begin with a new line. */
   #isTorn = false;
   #lossText: LossText = () => '';
   #timer: NodeJS.Timeout | undefined;
@@ -39,14 +42,14 @@ export class LineWriter {
     this.#output = output;
   }
 
-  /** Writes a text of one or more lines that belong together, with its new line at the end. It never throws. */
+  /** Writes one or more lines that belong together, with a new line at the end. It never throws. */
   write(text: string, lossText: LossText): void {
     this.#lossText = lossText;
     if (this.#waiting.length > 0 && !this.#flush()) {
       this.#keep(Buffer.from(text));
       return;
     }
-    // What is missing is told with what comes behind it: one call, since where there is no reader each one costs.
+    // The loss and the next text are written in one call, since each call costs time even if there is no reader.
     const lost = this.#lost;
     this.#lost = 0;
     const rest = this.#put(Buffer.from(lost > 0 ? lossText(lost) + text : text));
@@ -54,7 +57,7 @@ export class LineWriter {
     else if (rest.length > 0) this.#keep(rest);
   }
 
-  /** Returns whether nothing waits any more. */
+  /** Tries to write what waits. Returns whether nothing waits any more. */
   #flush(): boolean {
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       const rest = this.#put(next);
@@ -70,7 +73,9 @@ export class LineWriter {
     return true;
   }
 
-  /** Returns what has found no room; undefined when the system does not take it, or not the rest of it. */
+  /**
+   * Returns the bytes for which there was no room; undefined if the system failed to write them, or the rest of them.
+   */
   #put(bytes: Uint8Array): Uint8Array | undefined {
     let rest = this.#isTorn ? Buffer.concat([END, bytes]) : bytes;
     this.#isTorn = false;
@@ -85,7 +90,7 @@ export class LineWriter {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EAGAIN') return rest;
-      // Whoever reads a pipe later than that has seen nothing of it.
+      // The pipe has no reader. One that opens it later will not have seen the begun line.
       if (code === 'EPIPE') this.#isWithin = false;
       this.#isTorn = this.#isWithin;
       return undefined;
@@ -93,7 +98,8 @@ export class LineWriter {
   }
 
   #keep(bytes: Uint8Array): void {
-    // What has been begun is kept, however long it is: the half of a line would spoil the next.
+    // If nothing waits, these bytes may be the rest of a begun line. They are kept, however long: half a line would
+    // spoil the next.
     if (this.#waiting.length > 0 && this.#size + bytes.length > MAX_WAITING) {
       this.#lost++;
     } else {
@@ -122,7 +128,7 @@ export class LineWriter {
     else if (rest.length > 0) this.#keep(rest);
   }
 
-  /** A reader that is only slow gets the rest; for one that is stuck, nobody waits. */
+  /** At exit, tries for a moment to write the rest: enough for a slow reader, without waiting for a stuck one. */
   #leave(): void {
     const pause = new Int32Array(new SharedArrayBuffer(4));
     for (let waited = 0; !this.#flush(); waited += LAST_PAUSE) {

@@ -6,16 +6,16 @@ import { escapeUnsafe } from './text.js';
 /** One thing to be logged. */
 export interface LogEntry {
   readonly level: LogLevel;
-  /** One line, with nothing in it that a terminal would act on. */
+  /** One line without characters on which a terminal would act. */
   readonly message: string;
-  /** An error is in `err`, the place where something hung in `stack`. */
+  /** An error is in `err`; the stack of something that hung is in `stack`. */
   readonly fields: LogFields;
 }
 
-/** Characters of a string among the fields. */
+/** The most characters of a string among the fields. */
 const MAX_STRING = 8_192;
 
-/** What a human reads: the message, and below it the stack or the error, indented. */
+/** The text for humans: the message, and below it the stack or the error, indented. */
 export function humanText({ message, fields }: LogEntry, name: string): string {
   const { stack, err } = fields;
   return [
@@ -25,12 +25,12 @@ export function humanText({ message, fields }: LogEntry, name: string): string {
   ].join('\n');
 }
 
-/** The same with the time and the level. */
+/** The text for humans with the time and the level before it. */
 export function humanLines(entry: LogEntry, name: string, time: Date): string {
   return `${time.toISOString()} ${entry.level.toUpperCase().padEnd(5)} ${humanText(entry, name)}`;
 }
 
-/** One line of JSON; it has no new line at its end. */
+/** The entry as one line of JSON, without a new line at its end. */
 export function jsonLine({ level, message, fields }: LogEntry, name: string, time: Date): string {
   const record = { time: time.toISOString(), level, name, msg: message, ...fields };
   return escapeUnsafe(

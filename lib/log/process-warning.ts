@@ -1,12 +1,12 @@
 import { say } from './standard-error.js';
 
 /**
- * As `process.emitWarning`, for errors of this library. Where Node would print it, {@link say} does: Node prints by a stream, and what a stream
- * has not got rid of keeps the process alive, for as long as nobody reads.
+ * Like `process.emitWarning`, for errors of this library. Where Node would print the warning, {@link say} prints it
+ * instead: Node uses a stream, and a stream with unwritten data keeps the process alive for as long as nobody reads.
  */
 export function emitWarning(error: Error & { readonly code?: string }): void {
   process.nextTick(() => {
-    // It has no listener where warnings are not wanted.
+    // Node's own listener, which prints warnings. It is missing if warnings are disabled.
     const printer = process.listeners('warning').find(({ name }) => name === 'onWarning');
     if (printer === undefined || isRedirected()) {
       emit(error);
@@ -28,12 +28,12 @@ function emit(error: Error & { readonly code?: string }): void {
   try {
     process.emitWarning(error);
   } catch {
-    // In a context of its own, as Jest gives one to each file of tests, an Error is none of Node's.
+    // In a separate vm context, as Jest makes one for each test file, Node does not recognize the error as an Error.
     process.emitWarning(error.message, { type: error.name, ...(error.code !== undefined && { code: error.code }) });
   }
 }
 
-/** Node writes them to a file then. */
+/** Whether Node writes warnings to a file. */
 function isRedirected(): boolean {
   const flags = `${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS']}`;
   return process.env['NODE_REDIRECT_WARNINGS'] !== undefined || flags.includes('--redirect-warnings');

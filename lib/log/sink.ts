@@ -8,15 +8,15 @@ import { lossMessage, STDERR, say } from './standard-error.js';
 
 writeDebugWith(say);
 
-/** Writes an entry somewhere. It may throw what a logger of the host's throws. */
+/** Writes an entry of the log. It may throw what the host's logger throws. */
 export type Sink = (entry: LogEntry) => void;
 
-/** Where the option `logger` says to log to; undefined is nowhere. */
+/** Opens the log that the option `logger` names; undefined if nothing is to be logged. */
 export function openSink(logger: Logger | boolean, name: string): Sink | undefined {
   if (logger === false) return undefined;
   if (logger === true) return builtIn(name, isatty(STDERR), say);
   if (logger instanceof Console) return (entry) => logger[entry.level](humanText(entry, name));
-  // Looked up each time: pino puts other methods in place when its level changes.
+  // The method is looked up each time, since pino replaces its methods when its level changes.
   return ({ level, fields, message }) => logger[level](fields, message);
 }
 

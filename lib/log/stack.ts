@@ -2,13 +2,13 @@ import { ArbiterError } from '../errors.js';
 import { isOf, type SerializedError, serializeError } from '../serialized-error.js';
 import { printable } from './text.js';
 
-/** Lines of one stack: more than the watchdog's have, less than a message with a whole document in it. */
+/** The most lines of one stack. The watchdog's stacks have fewer; a message that contains a whole document has more. */
 const MAX_LINES = 80;
 const INDENT = '    ';
 /** The first line of a stack whose error has no message of its own. */
 const UNTITLED = /^[\w$]+(?: \[\w+\])?:?\s*$/;
 
-/** What an error says of itself, in one line. */
+/** The title of an error, in one line. */
 export function errorTitle(thrown: unknown): string {
   const error = serializeError(thrown);
   if (!isOf(thrown, ArbiterError)) return title(error);
@@ -18,12 +18,12 @@ export function errorTitle(thrown: unknown): string {
 /** Where an error came from: its frames and its causes, as indented lines, without the title of the first one. */
 export function errorLines(thrown: unknown): string[] {
   const error = serializeError(thrown);
-  // Where in this library the error was made tells nobody anything; its cause does.
+  // The frames of this library's own errors are useless to a reader; their causes are not.
   const own = isOf(thrown, ArbiterError) ? [] : [...framesOf(error), ...partLines(error)];
   return [...own, ...causeLines(error.cause)];
 }
 
-/** Both: all that there is to be said of an error. */
+/** The title and the lines below it. */
 export function errorText(thrown: unknown): string {
   return [errorTitle(thrown), ...errorLines(thrown)].join('\n');
 }
@@ -40,7 +40,7 @@ function causeLines(error: SerializedError | undefined): string[] {
   return [`${INDENT}caused by: ${title(error)}`, ...framesOf(error), ...partLines(error), ...causeLines(error.cause)];
 }
 
-/** Of several errors that are one. */
+/** The lines of each error in an `AggregateError`. */
 function partLines({ errors = [] }: SerializedError): string[] {
   return errors.flatMap((error) => [
     `${INDENT}one of them: ${title(error)}`,
@@ -49,10 +49,13 @@ function partLines({ errors = [] }: SerializedError): string[] {
   ]);
 }
 
-/** The stack of an error without its first line, where that is in the title. What is none of this realm has its stack in its message. */
+/**
+ * The stack of an error, without its first line if that is in the title. An error of another realm has its stack in its
+ * message.
+ */
 function framesOf({ message, stack = message }: SerializedError): string[] {
   const [first = '', ...rest] = stack.split('\n');
-  // A syntax error begins with the place in the source, which no frame tells.
+  // The stack of a syntax error begins with the place in the source, which no frame contains.
   const isTitle = UNTITLED.test(first) || (first.endsWith(firstLine(message)) && !/^\s+at /.test(first));
   return stackLines(isTitle ? rest.join('\n') : stack);
 }

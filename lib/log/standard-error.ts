@@ -5,21 +5,22 @@ import { LineWriter, type LossText, type Output } from './line-writer.js';
 
 export const STDERR = 2;
 
-/** Ours, once it is there: a description of the same pipe or terminal that is ours alone. */
+/** The descriptor of this process's own open file description of the same pipe or terminal, once it is opened. */
 let own: number | undefined;
 let writer: LineWriter | undefined;
 
 /**
- * Opens standard error for {@link say}, in good time: later, descriptors may be short, and the pipe another user's. It may be called again.
+ * Opens standard error for {@link say}. It is to be called early: later, file descriptors may be short, and the pipe
+ * may belong to another user. It may be called again.
  *
- * @param inherited - the descriptor that another thread of this process has opened, see {@link descriptor}.
+ * @param inherited - the descriptor if another thread of this process has opened it, see {@link descriptor}.
  */
 export function openStandardError(inherited?: number): void {
   own ??= inherited;
   writer ??= new LineWriter(openOutput());
 }
 
-/** What {@link openStandardError} has opened; undefined where it writes to the one that all share. */
+/** The descriptor that {@link openStandardError} has opened; undefined if it writes to the shared one. */
 export function descriptor(): number | undefined {
   openStandardError();
   return own;
@@ -40,8 +41,9 @@ export function lossMessage(count: number): string {
 }
 
 /**
- * A write to a pipe that nobody empties waits for ever, event loop and all, unless it has O_NONBLOCK. That flag belongs to what is open, which
- * all have in common who inherited it: whoever starts a child takes it away from all others. So the pipe, or terminal, is opened once more.
+ * A write to a pipe that nobody reads blocks the event loop for ever, unless the pipe has O_NONBLOCK. That flag belongs
+ * to the open file description, which all processes share that inherited it: a process that starts a child clears the
+ * flag for all of them. So the pipe, or terminal, is opened once more.
  */
 function openOutput(): Output {
   if (own !== undefined) return to(own);
@@ -51,9 +53,9 @@ function openOutput(): Output {
     if (own !== undefined) return to(own);
     if (stats.isFIFO() || stats.isSocket()) return toShared();
   } catch {
-    // What standard error is, shows when something is written to it.
+    // It is unknown what standard error is. An error will show when something is written to it.
   }
-  // A file takes all, or says why not.
+  // A file takes all bytes, or returns an error.
   return to(STDERR);
 }
 
@@ -62,17 +64,20 @@ const to = (fd: number): Output => {
 };
 
 function reopen(): number | undefined {
-  // Elsewhere, /dev/fd gives what is open already.
+  // On other systems, opening /dev/fd only duplicates the descriptor, with the same flags.
   if (process.platform !== 'linux') return undefined;
   try {
     return openSync(`/proc/self/fd/${STDERR}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
-    // It is another user's, such as that of a container that is not run as root.
+    // The pipe belongs to another user, for example in a container that does not run as root.
     return undefined;
   }
 }
 
-/** A socket cannot be opened again. So the flag is set before each write: Node sets it too, when it first writes to standard error itself. */
+/**
+ * A socket cannot be opened again. So O_NONBLOCK is set before each write, as Node does when it first writes to
+ * standard error itself.
+ */
 function toShared(): Output {
   const { _handle: handle } = new Socket({ fd: STDERR, readable: false, writable: true }).unref() as unknown as {
     readonly _handle: { setBlocking(on: boolean): number };

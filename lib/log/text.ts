@@ -1,27 +1,32 @@
 /*
- * Text for humans, made of what may come from a client or an application: no piece of it can begin a new line, act on a
- * terminal or flood the log.
+ * Text for humans, made of pieces that may come from a client or an application. No piece can begin a new line, act on
+ * a terminal or flood the log.
  */
 
 import type { AddressInfo } from 'node:net';
 
-/** Characters of a piece that is put into a line. */
+/** The most characters of a piece of a line. */
 const MAX_PIECE = 1_000;
 
-/** Control characters, formatting ones (some reorder what one reads), separators of lines, and halves of pairs. */
+/**
+ * Control characters, format characters (some reorder the text), line and paragraph separators, and lone surrogates.
+ */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** The text with what is unsafe written as in a string of JSON, cut where it is too long. */
+/** The text with unsafe characters escaped as in JSON, and cut if it is too long. */
 export function printable(text: string): string {
   return escapeUnsafe(cut(text));
 }
 
-/** The same in quotes, so that nobody takes a part of it for a part of the line. */
+/** Like printable(), but in quotes, so that the piece cannot be taken for a part of the line. */
 export function quoted(text: string): string {
   return escapeUnsafe(JSON.stringify(cut(text)));
 }
 
-/** JSON leaves some of it as it is; where it does, it means the same when it is escaped. */
+/**
+ * Escapes unsafe characters. In a text of JSON this is safe: those that JSON.stringify() leaves mean the same when they
+ * are escaped.
+ */
 export function escapeUnsafe(text: string): string {
   return text.replace(UNSAFE, (character) => {
     const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
@@ -37,7 +42,7 @@ function cut(text: string): string {
   return text.length > MAX_PIECE ? `${text.slice(0, MAX_PIECE)}…` : text;
 }
 
-/** Where somebody listens: what the system says of a socket; else a path, or a descriptor as `fd://3`. */
+/** An address at which something listens: the system's address of a socket, a path, or a descriptor as `fd://3`. */
 export function addressText(address: AddressInfo | string): string {
   if (typeof address === 'string') return address.startsWith('fd://') ? address : printable(`unix:${address}`);
   const { family, address: host, port } = address;

@@ -115,8 +115,8 @@ export interface WorkerSpec {
   /** Number of listening sockets: fd 0, then {@link FD}.EXTRA_SOCKETS and up. */
   readonly sockets: number;
   /**
-   * The kernel's name for the address of each socket, see `localName()`. Null for a socket that other programs share:
-   * no worker needs to close it.
+   * The kernel's name for the address of each socket, see `localName()`. Null for a socket that
+   * another program opened, such as a service manager: no worker needs to close it.
    */
   readonly locals: readonly (string | null)[];
   /**

@@ -1,8 +1,13 @@
-/* The words of the duty roster, one of 32 bits for each acceptor. Where they stand in the file is for `scoreboard.ts` to say. */
+/*
+ * The words of the duty roster, one of 32 bits for each acceptor. By the roster, acceptors agree which of them accept
+ * connections, see `lib/worker/accept/duty.ts`. Where the words are in the file is defined in `scoreboard.ts`.
+ */
 
 /**
- * What an acceptor does: accepts, has no room, has room and leaves the accepting to others, accepts no more and is about to close, has no room for what is
- * likely to be a moment, or leaves the accepting to others as long as it sees them come on. 0 is none.
+ * What an acceptor does. NONE: the word belongs to no acceptor. LISTENING: it accepts. BUSY: it has no room. OFF: it
+ * has room, but leaves the accepting to others. LEAVING: it accepts no more, and is about to close. BRIEF: it has no
+ * room, but probably only for a moment. ALERT: it leaves the accepting to others as long as it sees that they make
+ * progress.
  */
 export const DUTY = { NONE: 0, LISTENING: 1, BUSY: 2, OFF: 3, LEAVING: 4, BRIEF: 5, ALERT: 6 } as const;
 export type DutyState = (typeof DUTY)[keyof typeof DUTY];
@@ -11,11 +16,12 @@ const LONG = 1 << 23;
 const UNSTEADY = 1 << 31;
 
 /**
- * What an acceptor does, and how many of its places are taken, in one word: a store of it cannot be torn.
+ * Encodes what an acceptor does, and how many of its places are taken, in one word, so that no reader sees half of an
+ * update.
  *
- * @param turn - by which others see that it has come on, of 128.
- * @param long - whether it has had work lately that was not short.
- * @param unsteady - whether something else than that has kept its event loop lately.
+ * @param turn - a counter modulo 128, by which others see that the acceptor makes progress.
+ * @param long - whether it has lately had requests that were not short.
+ * @param unsteady - whether something other than requests has lately blocked its event loop.
  */
 export function dutyWord(state: DutyState, load: number, turn = 0, long = false, unsteady = false): number {
   return (

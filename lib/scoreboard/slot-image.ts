@@ -4,11 +4,11 @@ import { readTimes, TIMES_TAIL, TimesImage } from './slot-times.js';
 
 /*
  * The layout of one slot of the scoreboard, and nothing else. One `pwrite` stores a record, but a reader may
- * see half of it: so the header has its sequence number at both ends, and a request has the number of the
- * write that stored it in the header and in the slot's last word.
+ * see half of the write. So the header has its sequence number at both ends. A request has the number of the
+ * write that stored it twice: in the header, and in the word behind the request.
  */
 
-/** Bytes from one slot to the next. It is no more than what is read at once, and never lies in two pages of memory. */
+/** Bytes from one slot to the next. A slot is read at once, and never lies in two pages of memory. */
 export const SLOT_SIZE = 512;
 /** Bytes of the part that every write stores. The fewer, the cheaper the write. */
 export const HEADER_SIZE = 248;
@@ -16,17 +16,19 @@ export const HEADER_SIZE = 248;
 const STATES: readonly number[] = Object.values(STATE);
 
 /*
- * | bytes   | what                                                                       | names                | written                        |
- * |---------|----------------------------------------------------------------------------|----------------------|--------------------------------|
- * | 0–79    | sequence number, pid, state, load, beat, counters, utilisation, patience,  | WORD, FLOAT, SINGLE  | always                         |
- * |         | whether there is room                                                      |                      |                                |
- * | 80–95   | for how long there was room, and when that was                             | FLOAT.FREE, .FREE_AT | always                         |
- * | 96–247  | two histograms, see slot-times.ts; the sequence number once more           | TIMES, WORD.SEQ_END  | always                         |
- * | 248–423 | the request: start, the lengths of method, id and URL, the three texts;    | STARTED_AT to        | with a start                   |
- * |         | the number of its write                                                    | REQUEST_SEQ_END      |                                |
- * | 424–491 | the upper halves of the counts of the histograms, and their overflows      | FULL_SIZE on         | only once a count has          |
- * |         |                                                                            |                      | overflowed, then always        |
- * | 492–495 | how many messages of the application the worker has taken on               | SENT_OFFSET          | by itself, while they wait     |
+ * | bytes   | content                                                 | names                | written                 |
+ * |---------|---------------------------------------------------------|----------------------|-------------------------|
+ * | 0–79    | sequence number, pid, state, load, beat, counters,      | WORD, FLOAT, SINGLE  | always                  |
+ * |         | utilisation, patience, whether there is room            |                      |                         |
+ * | 80–95   | for how long there was room, and when that was          | FLOAT.FREE, .FREE_AT | always                  |
+ * | 96–247  | two histograms, see slot-times.ts; the sequence number  | TIMES, WORD.SEQ_END  | always                  |
+ * |         | once more                                               |                      |                         |
+ * | 248–423 | the request: start, the lengths of method, id and URL,  | STARTED_AT to        | with a start            |
+ * |         | the three texts; the number of its write                | REQUEST_SEQ_END      |                         |
+ * | 424–491 | the upper halves of the counts of the histograms, and   | FULL_SIZE on         | only once a count has   |
+ * |         | their overflows                                         |                      | overflowed, then always |
+ * | 492–495 | how many messages of the application the worker has     | SENT_OFFSET          | by itself, while        |
+ * |         | accepted for sending                                    |                      | they wait               |
  *
  * In native byte order: a board never leaves its machine.
  */
@@ -46,11 +48,11 @@ const WORD = {
 };
 /** Indices of 64 bit floats. */
 const FLOAT = { BEAT: 3, REQUESTS: 4, ERRORS: 5, RSS: 6, PATIENCE: 8, FREE: 10, FREE_AT: 11 };
-/** Of a 32 bit float: it has half of its place, and what is counted rarely has the other. */
+/** Index of a 32 bit float. It takes half of a 64 bit place; the rarely written ABANDONED has the other half. */
 const SINGLE = { ELU: 14 };
-/** No acceptor, one without room, one with. */
+/** NONE: there is no acceptor. FULL: it has no room. OPEN: it has room. */
 const ROOM = { NONE: 0, FULL: 1, OPEN: 2 };
-// The others are offsets in bytes.
+// The following constants are offsets in bytes.
 const TIMES = 96;
 const STARTED_AT = HEADER_SIZE;
 const METHOD_LENGTH = STARTED_AT + 8;
@@ -61,27 +63,29 @@ const MAX_METHOD = 20;
 const MAX_ID = 64;
 const MAX_URL = 140;
 const REQUEST_SEQ_END = TEXT + MAX_METHOD + MAX_URL;
-/** How much a write is that stores a request. */
+/** Bytes of a write that stores a request. */
 const FULL_SIZE = REQUEST_SEQ_END + 4;
 const TIMES_END = FULL_SIZE + TIMES_TAIL;
-/** Stored as often as messages had to wait. */
+/** The count here is written by itself, only when messages have to wait. */
 export const SENT_OFFSET: number = TIMES_END;
 const CUT = '...';
 const LITTLE_ENDIAN = endianness() === 'LE';
 
-/** The worker's side: fields are set one by one, then {@link SlotImage.header} or {@link SlotImage.full} seals a write. */
+/**
+ * The worker's side: fields are set one by one, then {@link SlotImage.header} or {@link SlotImage.full} seals a write.
+ */
 export class SlotImage {
   readonly bytes: Buffer;
   readonly times: TimesImage;
   readonly #words: Uint32Array;
   readonly #floats: Float64Array;
   readonly #singles: Float32Array;
-  /** Of the request that stands there. */
+  /** The texts of the request that the image holds. */
   #method = '';
   #url: string | undefined;
   #id = '';
 
-  /** @param memory - of {@link SLOT_SIZE} bytes, where another thread is to find the image. */
+  /** @param memory - {@link SLOT_SIZE} bytes; shared, if another thread is to read the image. */
   constructor(memory: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(SLOT_SIZE)) {
     this.bytes = Buffer.from(memory);
     this.#words = new Uint32Array(memory, 0, HEADER_SIZE / 4);
@@ -119,7 +123,7 @@ export class SlotImage {
     this.#singles[SINGLE.ELU] = elu;
   }
 
-  /** Silence does not count before that moment of `monotonic()`. */
+  /** Until that time of `monotonic()`, a missing heartbeat does not count. */
   setPatience(until: number): void {
     this.#floats[FLOAT.PATIENCE] = until;
   }
@@ -137,7 +141,7 @@ export class SlotImage {
   setRequest(method: string, url: string, startedAt: number, id = ''): void {
     const { bytes } = this;
     this.#floats[STARTED_AT / 8] = startedAt;
-    // Two calls into native code, and under load many requests are alike.
+    // Skips the calls into native code below: under load, many requests are alike.
     if (method === this.#method && url === this.#url && id === this.#id) return;
     this.#method = method;
     this.#url = url;

@@ -1,33 +1,39 @@
 /*
- * Two histograms in a slot of the scoreboard: how long requests took, and how long they had waited before. They are part of the header, so one write
- * stores them with the counters, and a slot that is torn has neither.
+ * Two histograms in a slot of the scoreboard: how long requests took, and how long they had waited before. They are
+ * part of the header, so one write stores them with the counters, and a reader that sees a torn write takes neither.
  *
- * A count has 32 bits there, since each byte of a write costs something on the way of a request. One that overflows, after four thousand million
- * requests, has its upper bits behind the request, and from then on the whole slot is written; the number of overflows stands at both
- * places, so that one half of such a write is known for what it is.
+ * A count has 32 bits in the header, since each byte of a write costs time in every request. If a count overflows,
+ * after four thousand million requests, its upper bits are stored behind the request, and from then on every write
+ * stores the whole slot. The number of overflows is stored in both places, so that a reader recognizes a torn write.
  */
 
-/** Up to how many milliseconds each count goes, and a last one has the rest: from what a short handler takes to what `timeout` allows. */
+/**
+ * The upper bounds of the counts, milliseconds, from a short handler to the default `timeout`. One more count has
+ * everything above.
+ */
 export const BOUNDS: readonly number[] = [
   ...[0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500],
   ...[1_000, 2_500, 5_000, 10_000, 30_000],
 ];
 const COUNTS = BOUNDS.length + 1;
 const ALL = 2 * COUNTS;
-/** Bytes: counts, sums, number of overflows. */
+/** Offsets in bytes within the part in the header: counts, then sums, then the number of overflows. */
 const SUMS = ALL * 4;
 const OVERFLOWS = SUMS + 16;
-/** Behind the upper halves, which have 16 bits. */
+/** Offset in bytes within the part behind the request: the upper halves, 16 bits each, come before it. */
 const OVERFLOWS_END = ALL * 2;
-/** Bytes of the part behind the request. */
+/** Size in bytes of the part behind the request. */
 export const TIMES_TAIL: number = OVERFLOWS_END + 4;
 const OVERFLOW = 2 ** 32;
 
-/** How often something took how long. */
+/** A histogram of durations. */
 export interface Times {
-  /** One more than there are {@link BOUNDS}; each without those before it. */
+  /** One count more than there are {@link BOUNDS}. They are not cumulative. */
   readonly counts: readonly number[];
-  /** Whole microseconds: those of several add up to the same in whatever order, so that the sum never falls by what has been rounded. */
+  /**
+   * The sum of all durations, in whole microseconds. Integers add up to the same total in any order, so rounding never
+   * lets the sum fall.
+   */
   readonly sum: number;
 }
 
@@ -37,13 +43,13 @@ export function addTimes(one: Times, other: Times): Times {
   return { counts: one.counts.map((count, index) => count + (other.counts[index] ?? 0)), sum: one.sum + other.sum };
 }
 
-/** Both histograms, as one has them on the scoreboard. */
+/** Both histograms of a slot. */
 export interface BothTimes {
   readonly requestTime: Times;
   readonly waitTime: Times;
 }
 
-/** The worker's side. To add a time is a few steps in memory of its own. */
+/** The worker's side. Adding a time is a few steps in the worker's own memory. */
 export class TimesImage {
   readonly #counts: Uint32Array;
   readonly #sums: Float64Array;
@@ -52,8 +58,8 @@ export class TimesImage {
   readonly #overflowsEnd: Uint32Array;
 
   /**
-   * @param offset - of the part in the header.
-   * @param tail - of the part behind the request.
+   * @param offset - where the part in the header begins.
+   * @param tail - where the part behind the request begins.
    */
   constructor(memory: ArrayBuffer | SharedArrayBuffer, offset: number, tail: number) {
     this.#counts = new Uint32Array(memory, offset, ALL);
@@ -63,22 +69,22 @@ export class TimesImage {
     this.#overflowsEnd = new Uint32Array(memory, tail + OVERFLOWS_END, 1);
   }
 
-  /** Whether there is something behind the request. */
+  /** Whether a count has overflowed, so that there are upper halves behind the request. */
   get overflows(): boolean {
     return this.#overflows[0] !== 0;
   }
 
-  /** A request has come to its end, after so many milliseconds. */
+  /** Counts a request that has ended after so many milliseconds. */
   addRequest(duration: number): void {
     this.#add(0, duration);
   }
 
-  /** One begins, and has waited for so many milliseconds. */
+  /** Counts a request that begins after it has waited for so many milliseconds. */
   addWait(duration: number): void {
     this.#add(1, duration);
   }
 
-  /** Goes on from there. */
+  /** Takes over earlier counts, and goes on from there. */
   restore({ requestTime, waitTime }: BothTimes): void {
     for (const [which, { counts, sum }] of [requestTime, waitTime].entries()) {
       this.#sums[which] = sum;
@@ -111,7 +117,7 @@ export class TimesImage {
   }
 }
 
-/** The master's side: undefined for what is torn. */
+/** The master's side. Returns undefined for a torn write. */
 export function readTimes(bytes: Uint8Array, offset: number, tail: number, little: boolean): BothTimes | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const overflows = view.getUint32(offset + OVERFLOWS, little);
