@@ -45,8 +45,8 @@ export function serializeError(thrown: unknown, depth = 0, most: number = MAX_TE
 }
 
 /**
- * The errors in an `AggregateError`. Many libraries keep something else in `errors`, such as the values that they have
- * refused, which do not belong in a log.
+ * The errors that an `AggregateError`, or another error with `errors`, stands for. Many libraries keep something else
+ * in `errors`, such as the values that they have refused, which do not belong in a log.
  */
 function partsOf(thrown: Error): SerializedError[] {
   try {

@@ -4,7 +4,7 @@
  */
 export type Output = (bytes: Uint8Array) => number;
 
-/** Makes the text that is written when there is room again. `count`: how many texts, one for each write(), were lost. */
+/** Makes the text that is written when there is room again. `count`: how many texts, one per write(), were lost. */
 export type LossText = (count: number) => string;
 
 /** How much may wait for a reader in all. Bytes. */

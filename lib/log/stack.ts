@@ -40,7 +40,7 @@ function causeLines(error: SerializedError | undefined): string[] {
   return [`${INDENT}caused by: ${title(error)}`, ...framesOf(error), ...partLines(error), ...causeLines(error.cause)];
 }
 
-/** The lines of each error in an `AggregateError`. */
+/** The lines of the errors that one error stands for. */
 function partLines({ errors = [] }: SerializedError): string[] {
   return errors.flatMap((error) => [
     `${INDENT}one of them: ${title(error)}`,

@@ -271,8 +271,8 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly accessLog?: boolean | string | Writable | AccessLogSettings | undefined;
   /**
-   * What such a line says: `'combined'`, `'common'`, `'json'`, or a line with the atoms of Gunicorn, `'%(h)s %(s)s'`: h
-   * l u t r s m U q H b B f a T D M L p, `{name}i` and `{name}o` for request and answer headers, `{name}e` for
+   * What such a line says: `'combined'`, `'common'`, `'json'`, or a line with the atoms of Gunicorn, `'%(h)s %(s)s'`:
+   * `h l u t r s m U q H b B f a T D M L p`, `{name}i` and `{name}o` for request and answer headers, `{name}e` for
    * variables of the worker. Gunicorn: `access_log_format`. @defaultValue `'combined'`
    */
   readonly accessLogFormat?: string | undefined;

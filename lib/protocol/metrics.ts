@@ -29,7 +29,7 @@ export interface OwnMetric {
 
 export type MetricsMessage = {
   readonly type: 'metrics';
-  /** The number of the thread, from 1; 0 for a worker without threads. */
+  /** The number of the thread, from 1; 0 for the main thread of a process. */
   readonly thread: number;
   /** The number of the order that this answers, see `encodeNumbers()`; absent if the master has not asked. */
   readonly ask?: number;

@@ -16,19 +16,19 @@ export const HEADER_SIZE = 248;
 const STATES: readonly number[] = Object.values(STATE);
 
 /*
- * | bytes   | content                                                 | names                | written                 |
- * |---------|---------------------------------------------------------|----------------------|-------------------------|
- * | 0–79    | sequence number, pid, state, load, beat, counters,      | WORD, FLOAT, SINGLE  | always                  |
- * |         | utilisation, patience, whether there is room            |                      |                         |
- * | 80–95   | for how long there was room, and when that was          | FLOAT.FREE, .FREE_AT | always                  |
- * | 96–247  | two histograms, see slot-times.ts; the sequence number  | TIMES, WORD.SEQ_END  | always                  |
- * |         | once more                                               |                      |                         |
- * | 248–423 | the request: start, the lengths of method, id and URL,  | STARTED_AT to        | with a start            |
- * |         | the three texts; the number of its write                | REQUEST_SEQ_END      |                         |
- * | 424–491 | the upper halves of the counts of the histograms, and   | FULL_SIZE on         | only once a count has   |
- * |         | their overflows                                         |                      | overflowed, then always |
- * | 492–495 | how many messages of the application the worker has     | SENT_OFFSET          | by itself, while        |
- * |         | accepted for sending                                    |                      | they wait               |
+ * | bytes   | content                                                | names                | written                 |
+ * |---------|--------------------------------------------------------|----------------------|-------------------------|
+ * | 0–79    | sequence number, pid, state, load, beat, counters,     | WORD, FLOAT, SINGLE  | always                  |
+ * |         | utilisation, patience, whether there is room           |                      |                         |
+ * | 80–95   | for how long there was room, and when that was         | FLOAT.FREE, .FREE_AT | always                  |
+ * | 96–247  | two histograms, see slot-times.ts; the sequence number | TIMES, WORD.SEQ_END  | always                  |
+ * |         | once more                                              |                      |                         |
+ * | 248–423 | the request: start, the lengths of method, id and URL, | STARTED_AT to        | with a start            |
+ * |         | the three texts; the number of its write               | REQUEST_SEQ_END      |                         |
+ * | 424–491 | the upper halves of the counts of the histograms, and  | FULL_SIZE on         | only once a count has   |
+ * |         | their overflows                                        |                      | overflowed, then always |
+ * | 492–495 | how many messages of the application the worker has    | SENT_OFFSET          | by itself, while        |
+ * |         | accepted for sending                                   |                      | they wait               |
  *
  * In native byte order: a board never leaves its machine.
  */
