@@ -11,7 +11,7 @@ export class ListenError extends Error {
   }
 }
 
-/** The application was not what the class can serve. */
+/** The application is not something that the worker class can serve. */
 export class AppError extends Error {
   constructor(cause: unknown) {
     super(messageOf(cause), { cause });
@@ -27,7 +27,7 @@ export class ReportedFailure extends Error {
   }
 }
 
-/** What the master is told of it. */
+/** The message that tells the master of a boot failure. */
 export function failureReport(error: unknown, phase: BootPhase): FailedMessage {
   if (isOf(error, ReportedFailure)) return error.report;
   const failed = { type: 'failed', phase, error: explained(error) } as const;

@@ -1,10 +1,16 @@
-/* What to do about an error that comes from how the application was started, not from what it does. For the end of its message. */
+/*
+ * Hints for the end of an error's message, for errors that come from how the application was started, not from what it
+ * does.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { SerializedError } from '../serialized-error.js';
 
-/** Undefined where nobody knows. `version` and `inThread` are those of this worker. */
+/**
+ * What the user can do about an error; undefined where there is no hint. `version` (of Node) and `inThread` describe
+ * this worker.
+ */
 export function nextStep(
   { name, code, message, stack = '' }: SerializedError,
   version: string = process.versions.node,
@@ -19,7 +25,7 @@ export function nextStep(
 }
 
 const TSX = 'tsx makes JavaScript of it, as a flag of the workers: --exec-argv=--import=tsx (execArgv)';
-/** esbuild's words, by which tsx makes CommonJS of a file. */
+/** esbuild's message, which appears where tsx compiles a file to CommonJS. */
 const TRANSFORMED_AWAIT = /Top-level await is currently not supported with the "cjs" output format/;
 const AS_MODULE =
   'tsx makes CommonJS of what is not named .mts, in a package that does not say "type": "module": write that in its package.json, or rename the file';
@@ -37,7 +43,10 @@ function forTypes(version: string, inThread: boolean): string {
 
 const ENDINGS = ['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs'];
 
-/** Bundlers and compilers find `./order` and `./order.js` where there is `order.ts`; Node takes names as they are. */
+/**
+ * For `./order` or `./order.js` where the file is `order.ts`: bundlers and compilers find it, Node takes names as they
+ * are.
+ */
 function forEnding(message: string): string | undefined {
   const path = missingFile(message);
   if (path === undefined || path.includes('/node_modules/')) return undefined;
@@ -49,7 +58,7 @@ function forEnding(message: string): string | undefined {
   return `there is ${named}: Node wants the whole name, with that ending`;
 }
 
-/** What was looked for; undefined for a package. */
+/** The absolute path that was looked for; undefined for a package. */
 function missingFile(message: string): string | undefined {
   const [, imported] = /^Cannot find module '(\/[^'\n]*)' imported from /.exec(message) ?? [];
   if (imported !== undefined) return imported;
@@ -57,14 +66,17 @@ function missingFile(message: string): string | undefined {
   return by === undefined ? undefined : resolve(dirname(by), required);
 }
 
-/** What V8 says of the syntax of an ES module in a CommonJS one. */
+/** V8's messages about the syntax of ES modules in a CommonJS module. */
 const ONLY_IN_MODULES =
   /^(?:Cannot use import statement outside a module|Unexpected token 'export'|Cannot use 'import\.meta' outside a module|await is only valid in async functions and the top level bodies of modules)$/;
 
-/** Node prints as much as a warning, which nobody finds beside the logs of several workers. The first line of the stack is where it is. */
+/**
+ * For ES module syntax in a CommonJS file. Node says the same in a warning, which is easily missed among the logs of
+ * several workers. The first line of the stack names the file.
+ */
 function forModules(stack: string): string | undefined {
   const [, file] = /^(\/.*):\d+\n/.exec(stack) ?? [];
-  // A package of somebody else is not to be renamed.
+  // The user cannot rename the files of somebody else's package.
   if (file === undefined || file.includes('/node_modules/')) return undefined;
   const ending = extname(file);
   const named = ending.includes('ts') ? '.mts' : '.mjs';
@@ -75,13 +87,13 @@ function forModules(stack: string): string | undefined {
     : `${file} is CommonJS, since ${manifest} says "type": "commonjs": write "type": "module" there, or name the file ${named}`;
 }
 
-/** The package.json that says what the file is; undefined where there is none that can be read. */
+/** The nearest readable package.json, if it says that the file is CommonJS; else undefined. */
 function manifestOf(file: string): string | undefined {
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     const path = join(folder, 'package.json');
     try {
       const { type } = JSON.parse(readFileSync(path, 'utf8')) as { readonly type?: unknown };
-      // Without a type Node looks at the syntax itself, and has found that it is no ES module either.
+      // Without a "type" Node detects the syntax itself, and has found that the file is no ES module either.
       return type === 'commonjs' ? path : undefined;
     } catch {
       if (folder === dirname(folder)) return undefined;

@@ -1,4 +1,7 @@
-/* What this worker runs of its host: the script, in the inline form, or a module; and what to do about an error that has to do with that. */
+/*
+ * What this worker runs of its host: the host's script (inline form) or a module (module form); and hints for errors
+ * that have to do with that.
+ */
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { recognizeApp } from '../options/application.js';
@@ -8,13 +11,16 @@ import { nextStep } from './next-step.js';
 const HINT =
   "each worker runs the script of the host up to start() or run(): what the master alone is to do there (listen to a port of the host's own, migrate a database) belongs behind `if (!Arbiter.isWorker)`";
 
-/** For a script that is not the user's own: how it came to the user's, no worker can repeat. */
+/**
+ * A hint for a script in `node_modules`, such as a test runner: a worker cannot repeat how that came to load the user's
+ * script.
+ */
 function runnerHint(script = process.argv[1] ?? ''): string | undefined {
   if (!script.includes('/node_modules/')) return undefined;
   return `each worker runs ${shown(script)} again: where a test runner or a loader has loaded the script of the host, give 'app' as a module, new URL('./app.mjs', import.meta.url)`;
 }
 
-/** The script of the host, which a worker of the inline form runs again. */
+/** How far this worker has run the script of the host; a worker of the inline form runs that script again. */
 class OwnScript {
   #state: 'none' | 'runs' | 'arrived' = 'none';
 
@@ -22,7 +28,7 @@ class OwnScript {
     this.#state = 'runs';
   }
 
-  /** It has come to the Arbiter that this worker is for. */
+  /** The script has reached the Arbiter that this worker belongs to. */
   arrive(): void {
     this.#state = 'arrived';
   }
@@ -36,23 +42,23 @@ class OwnScript {
   }
 }
 
-/** Of this worker; of the module form there is none. */
+/** The script of this worker; its state stays `'none'` in the module form. */
 export const ownScript: OwnScript = new OwnScript();
 
 type Namespace = Readonly<Record<string, unknown>>;
 
-/** Names of exports that Node adds to CommonJS modules, and the one that is taken where none is named. */
+/** Names of exports that Node adds to CommonJS modules, and `default`, which is taken where no export is named. */
 const NOT_NAMED: ReadonlySet<string> = new Set(['default', 'module.exports', '__esModule']);
 /** How many exports a message proposes. */
 const MOST = 3;
 
-/** The module of the application, as it was loaded: what to do where nothing of it can be served. */
+/** The application's module as it was loaded, and hints for when none of its exports can be served. */
 class OwnModule {
   #specifier: string | undefined;
   #exports: Namespace = {};
   #listens = false;
 
-  /** @param specifier - without the export. */
+  /** @param specifier - of the module, without the name of the export. */
   begin(specifier: string): void {
     this.#specifier = specifier;
   }
@@ -61,17 +67,17 @@ class OwnModule {
     this.#exports = namespace;
   }
 
-  /** It has had an HTTP server listen. */
+  /** The module has made an HTTP server listen. */
   noteListen(): void {
     this.#listens = true;
   }
 
-  /** How it is started instead; undefined where there is no module. */
+  /** The command that starts it instead; undefined where there is no module. */
   get runAs(): string | undefined {
     return this.#specifier === undefined ? undefined : `prefork run ${shown(this.#specifier)}`;
   }
 
-  /** What to do about an error of this message, if it is of the module's place or exports. */
+  /** A hint for an error with this message, if it is about where the module is or what it exports. */
   nextStep(message: string): string | undefined {
     if (this.#specifier === undefined) return undefined;
     if (isMissing(message, this.#specifier)) return placeText(this.#specifier);
@@ -82,7 +88,7 @@ class OwnModule {
     return NOTHING.test(message) ? `if it listens by itself: ${this.runAs}` : undefined;
   }
 
-  /** An address that the module listens on is taken: by another worker's, as a rule. */
+  /** A hint for a module that listens on an address that is taken, usually by the same module in another worker. */
   get alone(): string | undefined {
     if (!this.#listens) return undefined;
     return `the application listens by itself, which only one worker can: export it without listen(), or ${this.runAs}`;
@@ -99,18 +105,18 @@ class OwnModule {
   }
 }
 
-/** Of this worker, or thread; of the inline form and of scripts there is none. */
+/** The module of this worker, or thread; it stays empty in the inline form and for scripts. */
 export const ownModule: OwnModule = new OwnModule();
 
 const OF_EXPORTS = /^(?:'.*' has no export '|expected as the application a function )/s;
 const NOTHING = /; it exports nothing$|, got \{\}$/;
 
-/** Whether it is the module itself that was not there, by a path in the working directory. */
+/** Whether it is the module itself that was not found, and it was named by a path relative to the working directory. */
 function isMissing(message: string, specifier: string): boolean {
   return specifier.startsWith('.') && message.startsWith(`Cannot find module '${resolve(specifier)}' imported from `);
 }
 
-/** A service is often started from another folder than its own. */
+/** The hint where the module was not found: a service is often started from another folder than its own. */
 function placeText(specifier: string): string {
   return `'${specifier}' is looked for in the working directory, ${process.cwd()}; a host that may be started from another folder says new URL('${specifier}', import.meta.url) instead`;
 }
@@ -124,7 +130,7 @@ function isApplication(value: unknown): boolean {
   }
 }
 
-/** As somebody in the working directory writes it. */
+/** A specifier as somebody in the working directory would write it. */
 function shown(specifier: string): string {
   const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : specifier;
   const near = path.startsWith('/') ? relative(process.cwd(), path) : path;
@@ -132,10 +138,11 @@ function shown(specifier: string): string {
 }
 
 /**
- * An error of this worker as data, with what to do about it, where that is known. The master has got through the same script: what fails in it here is
- * likely to be what cannot be done twice. That somebody listens already is told when the script may have got further.
+ * An error of this worker as data, with a hint added to its message where there is one. The master has run the same
+ * script without a failure, so what fails in it here is likely to be something that cannot be done twice. After the
+ * script has reached the Arbiter, only an address that is in use gets that hint.
  *
- * @param ended - the script has come to its end, without an error.
+ * @param ended - the script has come to its end without an error.
  */
 export function explained(error: unknown, ended = false): SerializedError {
   const data = serializeError(error);
@@ -159,7 +166,7 @@ function cannotListen(error: unknown): boolean {
     const { code, syscall } = Object(error) as NodeJS.ErrnoException;
     return code === 'EADDRINUSE' && syscall === 'listen';
   } catch {
-    // Whoever has thrown it may have put a getter there.
+    // The thrown object may have getters that throw.
     return false;
   }
 }

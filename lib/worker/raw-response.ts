@@ -6,14 +6,17 @@ const REASON = {
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
 } as const;
-/** The answers that we give in an application's place. */
+/** The status codes of answers that the library gives in the application's place. */
 export type Refusal = keyof typeof REASON;
 
 export function refusalPage(status: Refusal): string {
   return `${REASON[status]}\n`;
 }
 
-/** Answers on the descriptor of a plain connection, past all streams. Returns whether the system took it. */
+/**
+ * Writes an answer directly to the descriptor of a plain (not TLS) connection, past all streams. Returns whether the
+ * system took it.
+ */
 export function writeRefusal(fd: number, status: Refusal): boolean {
   const page = refusalPage(status);
   try {

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { FD, type WorkerSpec } from '../protocol/spec.js';
 
-/** The descriptors of the listening sockets that one acceptor has: fd 0, and a copy of each further one. */
+/** The descriptors of one acceptor's listening sockets: fd 0, and the acceptor's own copy of each further one. */
 export function socketsOf({ sockets }: WorkerSpec, copy: number): number[] {
   const further = Math.max(0, sockets - 1);
   return Array.from({ length: sockets }, (_, index) =>
@@ -9,17 +9,20 @@ export function socketsOf({ sockets }: WorkerSpec, copy: number): number[] {
   );
 }
 
-/** The same as {@link peersOf} wants them: what is ours may be closed by then, so by its name. */
+/**
+ * The same sockets in the form that {@link peersOf} takes. Those that this library has bound are given by name, since
+ * their descriptors may be closed by then.
+ */
 export function namesOf(spec: WorkerSpec, copy: number): (string | number)[] {
   return socketsOf(spec, copy).map((fd, index) => spec.locals[index] ?? fd);
 }
 
 /**
- * Closes what this process has of the listening sockets and has not listened on: with the last descriptor of all processes, the
- * socket goes away, and new clients are refused at once. The rest has been closed with its servers, except fd 0, which libuv leaves open.
- * Sockets that others go on serving stay.
+ * Closes those descriptors of the listening sockets that no server of this process has closed: the copies that were not
+ * given to threads, and fd 0, which libuv leaves open. When the last descriptor in any process is closed, the socket
+ * goes away, and new clients are refused at once. Sockets that others go on serving stay open.
  *
- * @param copies - how many copies of the further ones have been given to threads.
+ * @param copies - how many copies of the further sockets have been given to threads.
  */
 export function closeSockets(spec: WorkerSpec, copies: number = spec.copies): void {
   for (let copy = copies; copy < spec.copies; copy++) {
@@ -29,10 +32,11 @@ export function closeSockets(spec: WorkerSpec, copies: number = spec.copies): vo
   }
   if (spec.locals[0] === null || spec.sockets === 0) return;
   closeSync(FD.SOCKET);
-  // What is opened next must not become the standard input. (Another thread may come in between; it does no harm with a file.)
+  // fd 0 is taken again at once, so that the next file to be opened does not become standard input. (Another thread may
+  // open something in between; with a file that does no harm.)
   try {
     openSync('/dev/null', 'r');
   } catch {
-    // That one was the last, and another thread has it.
+    // fd 0 was the last free descriptor, and another thread has taken it.
   }
 }

@@ -14,7 +14,9 @@ import { descriptors } from './vitals/descriptors.js';
 import type { Pulse } from './vitals/pulse.js';
 import type { Slot } from './vitals/slot.js';
 
-/** What a worker is given when it is made. Pass it on to the constructor of the base class; it has nothing else to say. */
+/**
+ * What a worker is given when it is made. Pass it on to the constructor of the base class; it has nothing else to say.
+ */
 export interface WorkerContext {
   /** @internal */
   readonly spec: WorkerSpec;
@@ -30,37 +32,41 @@ export interface WorkerContext {
   readonly warn: (code: WarningCode, message: string) => void;
   /** @internal */
   readonly onWake: (act: () => void) => void;
-  /** @internal It accepts no more: closes the sockets. */
+  /** @internal Closes the sockets; called when the acceptor accepts no more. */
   readonly leaveSockets: () => void;
   /** @internal */
   readonly tls: TlsOptions | undefined;
-  /** @internal Calls back with ticket keys that are to be used from then on. */
+  /** @internal `take` is called with each set of TLS ticket keys, to be used from then on. */
   readonly onTicketKeys: (take: (keys: Uint8Array) => void) => void;
 }
 
-/** What a worker whose time is over did, and does about it. */
+/** What a worker that has exceeded its time limit has done about it, and what it still does. */
 export interface Timeout {
-  /** Whether a client gets an answer. */
+  /** Whether a client has been sent an answer. */
   readonly answered: boolean;
   readonly request?: Pick<TimedOutRequest, 'method' | 'url' | 'id' | 'remoteAddress'>;
-  /** Resolves when it may end. */
+  /** Resolves when the worker may end. */
   readonly ended: Promise<unknown>;
 }
 
-/** Those that have an acceptor. */
+/** The workers that have an acceptor. */
 const accepting = new WeakSet<object>();
 
 /**
- * The life of a worker inside its process (of a threaded one: inside its thread). `init` and `run` precede the report that
- * it is ready; of a spare, hours may lie between them, and one that is not needed never gets to `run`, nor to `stop`. Then it serves until `stop`, after which the process exits. What these steps throw ends the worker, with
- * the error as the reason.
+ * The life of a worker inside its process (of a threaded one: inside its thread). `init` and `run` are called before
+ * the worker is reported as ready. In a spare, hours may lie between the two, and a spare that is never needed gets
+ * neither `run` nor `stop`. Then the worker serves until `stop`, after which the process exits. What these steps throw
+ * ends the worker, with the error as the reason.
  *
  * Subclass it for work that is not HTTP; {@link HttpWorker} and the built-in classes for HTTP.
  *
  * @typeParam App - what the worker serves: the type of `app`.
  */
 export abstract class Worker<App = unknown> {
-  /** Where a worker of this class serves: in the main thread of its process, or in threads that this one supervises. */
+  /**
+   * Where a worker of this class serves: in the main thread of its process, or in threads that the main thread
+   * supervises.
+   */
   static readonly kind: WorkerKind = 'process';
   /** The application: what `app` is in the inline form, what the module exports in the module form. */
   readonly app: App;
@@ -72,17 +78,19 @@ export abstract class Worker<App = unknown> {
     this.app = app;
   }
 
-  /** The stable slot, 1..n; 0 in a spare until it takes one, so also in `init`. In `run` it is known. */
+  /**
+   * The stable slot, 1..n. In a spare it is 0 until the spare takes a slot, so also in `init`; in `run` it is known.
+   */
   get id(): number {
     return this.context.spec.id;
   }
 
-  /** Counts all workers ever spawned. */
+  /** The number of this worker among all workers that were ever spawned. */
   get age(): number {
     return this.context.spec.age;
   }
 
-  /** Counts the reloads, from 1. */
+  /** The generation of this worker. Generations are counted from 1; each reload makes the next one. */
   get generation(): number {
     return this.context.spec.generation;
   }
@@ -98,7 +106,8 @@ export abstract class Worker<App = unknown> {
   }
 
   /**
-   * Fires when the drain of this worker begins, before {@link Worker.stop} is called; see {@link OwnWorker.signal}, which is the same.
+   * Fires when the drain of this worker begins, before {@link Worker.stop} is called; see {@link OwnWorker.signal},
+   * which is the same.
    */
   get signal(): AbortSignal {
     return departure.signal;
@@ -108,64 +117,72 @@ export abstract class Worker<App = unknown> {
   init(): void | Promise<void> {}
 
   /**
-   * @internal All that can be done before it serves, of a spare, which may wait for hours then. Returns what must be closed if it never
-   * gets to serve.
+   * @internal For a spare, which may wait for hours afterwards: does all that can be done before it serves. Returns
+   * what must be closed if it never gets to serve.
    */
   standBy(): Promise<{ readonly close?: (() => unknown) | undefined } | undefined> {
     return Promise.resolve(undefined);
   }
 
-  /** Begins to serve; returns, or resolves, when it does. */
+  /** Begins to serve; returns, or resolves, once the worker serves. */
   abstract run(): void | Promise<void>;
 
   /** Takes no more work; resolves when what is under way has ended. It has `gracefulTimeout` to do so. */
   abstract stop(): void | Promise<void>;
 
   /**
-   * After an uncaught exception: tells whom it still can, and resolves soon, since the state of this process is unknown.
-   * It has a second.
+   * Called after an uncaught exception: tells those clients that can still be told, and resolves soon, since the state
+   * of this process is unknown. It has a second.
    */
   crash(): void | Promise<void> {}
 
   /**
-   * A request of this worker has had its {@link ArbiterOptions.timeout}, while the event loop turns: the worker ends, with 504 for the
-   * client. Undo here what the request may have left outside of this process. It has a second. Gunicorn: `worker_abort`.
+   * Called when a request of this worker has exceeded {@link ArbiterOptions.timeout} while the event loop still turns:
+   * the worker ends, and the client gets a 504. Undo here what the request may have left outside of this process. It
+   * has a second. Gunicorn: `worker_abort`.
    */
   abort(): void | Promise<void> {}
 
   /** @internal */
   timeOut(): Timeout {
     const abort = async (): Promise<void> => {
-      // What is told, and answered, comes first, in case that it does not return.
+      // The report and the answers go out first, in case `abort()` does not return.
       await turn();
       await this.abort();
     };
     return { answered: false, ended: abort() };
   }
 
-  /** @internal The time of the drain is nearly over: ends what is under way, within so many milliseconds. */
+  /** @internal The time of the drain is nearly over: ends what is under way within `_farewell` milliseconds. */
   hurry(_farewell: number): void {}
 
-  /** @internal This process, or thread, ends now whatever is under way: by `process.exit` of the application. */
+  /**
+   * @internal The application has called `process.exit()`: this process, or thread, ends now, whatever is under way.
+   */
   lastWords(_status: 500 | 503): void {}
 
-  /** Sends a message to the Arbiter, which emits it as `'worker:message'`; see {@link OwnWorker.send}, which is the same. */
+  /**
+   * Sends a message to the Arbiter, which emits it as `'worker:message'`; see {@link OwnWorker.send}, which is the
+   * same.
+   */
   send(message: unknown): void {
     const { tell, spec } = this.context;
     tell({ type: 'user', text: userText(message), ...(spec.thread !== undefined && { thread: spec.thread }) });
   }
 
   /**
-   * Define it to hear what {@link Arbiter.send} and {@link Arbiter.broadcast} say, from when the worker is up: it is called with each message, in their order, before
-   * the listeners that the application adds later. What it throws, or rejects with, is told by `'worker:error'` and ends nothing.
+   * Define this method to receive what {@link Arbiter.send} and {@link Arbiter.broadcast} send, from when the worker is
+   * up. It is called with each message, in order, before the listeners that the application adds later. What it throws,
+   * or rejects with, is reported by `'worker:error'` and ends nothing.
    */
   receive?(message: unknown): unknown;
 
   /**
-   * Accepts connections of the Arbiter's sockets, while there is room; for a worker of a protocol of its own. Open it in
-   * `run`, close it in `stop`. Of its sockets, end the own side when the client has ended the other one (`allowHalfOpen`),
-   * and listen to `'error'`: what nobody listens to ends the worker. There is one for each worker. Throws a `TypeError` for options with which it could
-   * never accept.
+   * Makes the acceptor, which accepts connections of the Arbiter's sockets while there is room; for a worker that
+   * speaks a protocol of its own. Open it in `run`, close it in `stop`. Its connections are half-open
+   * (`allowHalfOpen`): end your side when the client has ended its own. Listen to the `'error'` event of each: without
+   * a listener it ends the worker. There is one acceptor for each worker. Throws a `TypeError` for options with which
+   * it could never accept.
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
     const { spec, slot, fail, tell, warn, onWake, leaveSockets } = this.context;
@@ -208,10 +225,10 @@ export abstract class Worker<App = unknown> {
   }
 
   /**
-   * Says on the scoreboard what is being done, until the function that it returns is called: `stats()` counts it, and
+   * Notes on the scoreboard what is being done, until the function that it returns is called: `stats()` counts it, and
    * when the worker dies of it, `'worker:exit'` names it. The built-in classes do so for each request.
    *
-   * @returns call it once, with `true` when the work failed.
+   * @returns a function to be called once, with `true` when the work failed.
    */
   protected begin(method: string, url: string): (failed?: boolean) => void {
     const { slot } = this.context;
