@@ -10,12 +10,14 @@ export interface AcceptOptions {
   /** A connection has closed; its place is still taken. */
   readonly onClose?: ((socket: net.Socket) => void) | undefined;
   /**
-   * @internal
-   * Who is served within {@link AcceptOptions.onConnection} takes no turn of the event loop, so nothing is shut for it: says whether a connection that has a place will
-   * have closed before this turn is over.
+   * @internal Whether a connection that has a place will have closed before this turn of the event loop is over. For a
+   * client that is served within {@link AcceptOptions.onConnection} the sockets need not be shut.
    */
   readonly isOver?: (socket: net.Socket) => boolean;
-  /** @internal All places are taken, perhaps for long: the class may make room, and call {@link Acceptor.look} to learn whether somebody waits. */
+  /**
+   * @internal All places are taken, perhaps for long: the class may make room, and call {@link Acceptor.look} to learn
+   * whether a client waits.
+   */
   readonly onFull?: () => void;
   /** Options of the connections, as of `net.createServer`. @defaultValue `{ noDelay: true, allowHalfOpen: true }` */
   readonly socket?:
@@ -23,7 +25,10 @@ export interface AcceptOptions {
     | undefined;
 }
 
-/** Throws a `TypeError` where an acceptor could never accept: such a worker would be ready, and serve nobody. */
+/**
+ * Throws a `TypeError` for options with which an acceptor could never accept: its worker would be ready, and serve
+ * nobody.
+ */
 export function checkAcceptOptions(name: string, options: Partial<AcceptOptions> = {}): void {
   const { capacity, onConnection } = options;
   const got = (value: unknown): string => inspect(value, { depth: 0 });
@@ -36,21 +41,25 @@ export function checkAcceptOptions(name: string, options: Partial<AcceptOptions>
 export interface AcceptorOptions extends AcceptOptions {
   /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
   readonly sockets: number;
-  /** Which copy of the further ones is ours. */
+  /** Which copy of the further sockets this acceptor uses: each thread has its own. */
   readonly copy: number;
   readonly backlog: number;
-  /** Without the shell, see {@link Entrance}. */
+  /** Whether the worker was spawned without the shell, see {@link EntranceOptions.direct}. */
   readonly direct: boolean;
-  /** Index of this acceptor on the duty roster, and how it is told that others ask for it. */
+  /** Index of this acceptor on the duty roster. */
   readonly slot: number;
+  /** Has `act` called when another acceptor wakes this one. */
   readonly onWake: (act: () => void) => void;
-  /** How long it accepts nothing once it is open, milliseconds. */
+  /** How long it accepts nothing at first, once it is open. Milliseconds. */
   readonly rest: number;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
-  /** The places of the threads of the same process. */
+  /** The indices of the threads of the same process on the duty roster. */
   readonly mates: readonly number[];
-  /** Until when to go on accepting what waits at a socket of the `bind`s, of `monotonic()`; 0 where others will. Asked once. */
+  /**
+   * Until when to go on accepting what waits at the socket of this index in `bind`, in milliseconds of `monotonic()`; 0
+   * where others will accept it. Asked once.
+   */
   readonly lastCall: (index: number) => number;
   /** It accepts no more; its sockets may be closed. */
   readonly onLeft: () => void;

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import net from 'node:net';
 
-/** What is inside a connection. */
+/** The native handle inside a connection. */
 interface Handle {
   reading: boolean;
   readonly fd?: number;
@@ -12,20 +12,21 @@ function handleOf(socket: net.Socket): Handle | null {
   return (socket as unknown as { _handle: Handle | null })._handle;
 }
 
-/** The descriptor of a connection that has just been accepted; -1 where there is none. */
+/** The file descriptor of a connection that has just been accepted; -1 where there is none. */
 export function numberOf(socket: net.Socket): number {
   return handleOf(socket)?.fd ?? -1;
 }
 
-/** Whether accepting has failed for want of descriptors: of this process, or of the whole system. */
+/** Whether accepting has failed for want of file descriptors: in this process, or in the whole system. */
 export function isExhaustion({ code }: NodeJS.ErrnoException): boolean {
   return code === 'EMFILE' || code === 'ENFILE';
 }
 
 /**
- * A connection that has been accepted is read at once, and to one that waits nobody listens yet: its `'end'` would be over by the time
- * somebody does, and who has ended its side without a byte would wait for ever; its `'error'`, of a reset, would end the process. Returns
- * what lets it be read.
+ * Stops reading from a connection that waits, until the function that it returns is called. Node reads from an accepted
+ * connection at once, but nobody listens to one that waits. Its `'end'` would be emitted too early to be heard, so a
+ * client that has ended its side without a byte would wait for ever. Its `'error'`, after a reset, would end the
+ * process.
  */
 export function keepUnread(socket: net.Socket): () => void {
   const handle = handleOf(socket);
@@ -36,7 +37,7 @@ export function keepUnread(socket: net.Socket): () => void {
   return () => socket._read(0);
 }
 
-/** The listeners that an emitter keeps, and what takes listeners off it otherwise. */
+/** The listeners that an emitter keeps, and the `removeAllListeners` that it had before. */
 interface Kept {
   readonly emitter: EventEmitter;
   readonly listeners: (() => void)[];
@@ -46,12 +47,13 @@ const KEPT: unique symbol = Symbol('kept');
 type Keeping = EventEmitter & { [KEPT]?: Kept };
 
 /**
- * Calls `act` when it closes, once, also where the application takes all listeners off it, as some do to be rid of their own: what counts on
- * a `'close'` that never comes has its place for ever.
+ * Calls `act` once, when the emitter closes, even if the application calls `removeAllListeners()`, as some do to be rid
+ * of their own. A place that is given back on `'close'` would otherwise be lost for ever.
  */
 export function whenClosed<T extends EventEmitter>(emitter: T, act: (this: T) => void): void {
   let isOver = false;
-  // An application that saves listeners and adds them again has this one twice; and there may be copies of the emitter with the same listeners.
+  // An application that saves listeners and adds them again may add this one twice; and there may be copies of the
+  // emitter with the same listeners.
   const onClose = function (this: unknown): void {
     if (isOver || this !== emitter) return;
     isOver = true;
@@ -67,7 +69,10 @@ export function whenClosed<T extends EventEmitter>(emitter: T, act: (this: T) =>
   emitter.on('close', onClose);
 }
 
-/** Also of an object that has the emitter as its prototype, or has got its methods: only the emitter itself keeps anything. */
+/**
+ * The `removeAllListeners` that keeps those listeners. It may also be called on an object that inherits from the
+ * emitter, or that got its methods: only the emitter itself keeps its listeners.
+ */
 function removeOthers(this: Keeping, ...names: [name?: string | symbol]): Keeping {
   const kept = this[KEPT];
   if (!kept) return EventEmitter.prototype.removeAllListeners.apply(this, names) as Keeping;
@@ -79,8 +84,9 @@ function removeOthers(this: Keeping, ...names: [name?: string | symbol]): Keepin
 }
 
 /**
- * A connection that is reset while the end of its own side is on its way to the kernel, which is for the rest of a poll phase, is neither
- * reset nor closed by Node 20 to 26: its `'close'` never comes, so it would have its place for ever. Such a one is closed instead.
+ * Replaces a connection's `resetAndDestroy()`. After `end()`, the shutdown of the own side is under way until the end
+ * of the poll phase. Within that time Node 20 to 26 neither resets nor closes the connection: its `'close'` never
+ * comes, and it would have its place for ever. So it is closed instead.
  */
 export function makeResettable(socket: net.Socket): void {
   socket.resetAndDestroy = resetOrClose;

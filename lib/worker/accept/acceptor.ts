@@ -1,4 +1,7 @@
-/* Whose turn it is to accept, and how a socket is shut that Node cannot pause. What is spoken on a connection it never knows. */
+/*
+ * Accepting: whose turn it is, and how a listening socket is shut, which Node cannot pause. Nothing in this folder
+ * knows which protocol is spoken on a connection.
+ */
 import type net from 'node:net';
 import { DUTY } from '../../scoreboard/scoreboard.js';
 import { descriptors } from '../vitals/descriptors.js';
@@ -14,7 +17,10 @@ import { Waiting } from './waiting.js';
 const PLACED: unique symbol = Symbol('placed');
 type Placed = net.Socket & { [PLACED]?: boolean };
 
-/** What a callback of the event loop sets off, ticks and promises by turns, is over after so many of these. What takes longer waits for something. */
+/**
+ * How many ticks and microtasks, in turn, `#settle` lets pass before it decides. What a callback of the event loop sets
+ * off without waiting for anything is over by then.
+ */
 const STEPS = 8;
 
 /**
@@ -36,7 +42,7 @@ export class Acceptor {
   /** @internal */
   readonly index: number;
   #shut = false;
-  /** There are hardly any descriptors left. */
+  /** Hardly any file descriptors are left. */
   #short = false;
   #leaving: Promise<void> | undefined;
   /** @internal */
@@ -65,12 +71,12 @@ export class Acceptor {
     return this.#taken < this.#options.capacity;
   }
 
-  /** @internal Whether one has been accepted that gets the next place. */
+  /** @internal Whether a connection that was accepted waits for the next place. */
   get waits(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** @internal Of the first of the `bind`s. */
+  /** @internal The address of the first of the `bind`s. */
   get address(): net.AddressInfo | string | null {
     return this.#entrances.address;
   }
@@ -80,7 +86,10 @@ export class Acceptor {
     return !this.#shut;
   }
 
-  /** Starts to accept. Rejects when it cannot listen: what `run` throws must say so, since the master reports it as `ERR_BIND`. */
+  /**
+   * Starts to accept. Rejects when it cannot listen; let `run` reject with that error, which the master reports as
+   * `ERR_BIND`.
+   */
   async open(): Promise<void> {
     const { rest, onError, onWake } = this.#options;
     await this.#entrances.open(rest > 0, (error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
@@ -92,8 +101,8 @@ export class Acceptor {
   }
 
   /**
-   * Stops to accept; resolves when the last connection has closed. When the Arbiter stops, what waits at its sockets is
-   * accepted first, as there is room: nobody else would.
+   * Stops accepting; resolves when the last connection has closed. When the Arbiter stops, the connections that wait in
+   * the accept queues are accepted first, as far as there is room: nobody else would accept them.
    */
   async close(): Promise<void> {
     await this.lastCall();
@@ -118,7 +127,7 @@ export class Acceptor {
     this.#entrances.shorten();
   }
 
-  /** @internal Accepts no more, whatever waits. */
+  /** @internal Accepts no more, even if connections wait. */
   abandon(): void {
     if (this.left) return;
     this.left = true;
@@ -129,9 +138,8 @@ export class Acceptor {
   }
 
   /**
-   * @internal
-   * Gives a place to a connection that has given up its own. {@link Acceptor.shut} must follow, unless the place is given back
-   * before this turn of the loop is over.
+   * @internal Gives a place to a connection: a new one, or one that had given up its own. {@link Acceptor.shut} must
+   * follow, unless the place is given back before this turn of the event loop is over.
    */
   enter(socket: Placed): void {
     socket[PLACED] = true;
@@ -139,7 +147,7 @@ export class Acceptor {
     if (this.#shut) this.#duty?.enters(this.#taken);
   }
 
-  /** @internal Stops to accept, if all places are taken. */
+  /** @internal Stops accepting, if all places are taken. */
   shut(): void {
     if (this.hasRoom) return;
     this.freeTime.end();
@@ -151,9 +159,9 @@ export class Acceptor {
   }
 
   /**
-   * @internal
-   * Without room, takes one that waits, if there is one: {@link Acceptor.waits} is true from then on, and `onFull` is called. It is no offer on
-   * the duty roster, and lasts for a moment only: who has room comes first.
+   * @internal While there is no room, accepts a connection that waits in a queue, if there is one: {@link
+   * Acceptor.waits} is true from then on, and `onFull` is called. The duty roster is not told, and the sockets are open
+   * for a moment only: acceptors that have room come first.
    */
   look(): void {
     if (!this.#shut || this.left || this.hasRoom || this.#isShort()) return;
@@ -161,7 +169,7 @@ export class Acceptor {
     setImmediate(() => setImmediate(() => this.#shut && !this.left && this.#entrances.shut()));
   }
 
-  /** @internal While descriptors are short, it accepts nothing. */
+  /** @internal While file descriptors are short, nothing is accepted. */
   shutFor(shortage: boolean): void {
     this.#short = shortage;
     if (!shortage) this.#resume();
@@ -188,7 +196,7 @@ export class Acceptor {
     socket[PLACED] = false;
     this.#taken--;
     this.freeTime.begin();
-    // Mostly nobody waits, and nothing is to be opened: this is called for each request.
+    // This is called for each request. Mostly nothing waits and nothing has to be opened.
     if (this.#waiting.size === 0 && !this.#shut) return;
     if (!this.#waiting.admitNext()) this.#resume();
   }
@@ -209,7 +217,7 @@ export class Acceptor {
     if (this.hasRoom) this.#admit(socket);
     else {
       this.#waiting.add(socket, this.#onRoom);
-      // Where it was open, the roster is to hear of it; where it only looked, it is shut already.
+      // If it was open, `shut` tells the roster; if it only looked, it counts as shut already.
       this.shut();
       this.#pause();
     }
@@ -222,7 +230,7 @@ export class Acceptor {
   #admit(socket: net.Socket): void {
     this.enter(socket);
     const { isOver, onConnection } = this.#options;
-    // Nothing is accepted before this turn of the loop is over.
+    // Nothing more is accepted before this callback is over, so the sockets need not be shut for a fast request.
     const isFast = isOver !== undefined && !this.#shut && !this.hasRoom;
     if (isFast) this.#duty?.begins(this.#taken);
     else this.shut();
@@ -231,7 +239,10 @@ export class Acceptor {
     if (isFast) process.nextTick(this.#settle, socket, isOver, STEPS);
   }
 
-  /** Shuts, unless the place of this connection is free again, or will be, when the callback is over that has accepted it. */
+  /**
+   * The end of a fast turn (see docs/DESIGN.md): shuts, unless the place of the connection is free again, or is about
+   * to be, when the callback that accepted it is over.
+   */
   readonly #settle = (socket: Placed, isOver: (socket: net.Socket) => boolean, steps: number): void => {
     if (this.#shut) return;
     if (this.hasRoom || (socket[PLACED] === true && isOver(socket)))
@@ -248,7 +259,7 @@ export class Acceptor {
     if (this.left && this.#connections.size === 0) this.#drained?.();
   }
 
-  /** Asked before it opens: while it was shut, the application may have run. */
+  /** Asked before the sockets are opened: while they were shut, the application may have used up descriptors. */
   #isShort(): boolean {
     if (!this.#short) descriptors.look(performance.now());
     return this.#short;
@@ -269,7 +280,7 @@ export class Acceptor {
   async #leave(): Promise<void> {
     descriptors.letInLast();
     const end = this.#entrances.keepCalled(this.#options.lastCall);
-    // While all of them leave, nobody would wake one that rests.
+    // While all acceptors leave, nobody would wake one that rests, so it goes off the roster and accepts.
     this.#offDuty(end > 0 ? DUTY.BUSY : DUTY.NONE);
     if (end > 0) {
       this.#resume();
@@ -278,7 +289,7 @@ export class Acceptor {
     this.abandon();
   }
 
-  /** Off the duty roster: what is still served must not put it on again. */
+  /** Leaves the duty roster: requests that are still served must not put it on again. */
   #offDuty(state: typeof DUTY.NONE | typeof DUTY.BUSY): void {
     clearTimeout(this.#rest);
     this.#duty?.close(state);

@@ -1,30 +1,44 @@
 /* The figures of the duty roster. */
 import { availableParallelism } from 'node:os';
 
-/** With fewer listening, one that turns busy wakes another. */
+/** With fewer others listening, an acceptor that turns busy wakes another one. */
 export const LOW = 2;
-/** With as many that listen and do nothing, one that turns idle rests. */
+/** With so many others listening, an acceptor that turns idle rests. */
 export const HIGH = 4;
-/** So many that serve short requests one after the other keep all CPUs busy: one more would take from their share. */
+/**
+ * So many acceptors that serve short requests one after the other keep all CPUs busy: one more would take from their
+ * share.
+ */
 export const ENOUGH: number = Math.max(LOW, availableParallelism());
-/** Up to so many acceptors, a wake-up that was for nothing costs less than the roster does. */
+/** With up to so many acceptors there is no roster: the wake-ups that it would save cost less than it does. */
 export const FEW: number = { off: Number.POSITIVE_INFINITY, force: 0 }[process.env['PREFORK_ROSTER'] ?? ''] ?? 8;
-/** Whether it is one too many, one that serves short requests looks each time in its first looks, and then each so many. */
+/**
+ * An acceptor that serves short requests looks whether it is one too many: each time for its first {@link FIRST} looks,
+ * then each {@link SELDOM}th time only.
+ */
 export const FIRST = 8;
 export const SELDOM = 16;
 
 /** Milliseconds. */
 export const TIME = {
-  /** How often the roster is looked at whatever happens, and how long the look of one that rests takes. */
+  /** How often the roster is read whatever happens, and for how long an acceptor that rests then listens. */
   ROUND: 1_000,
   LOOK: 10,
-  /** How long one that does not come on is waited for. On a machine that is short of CPUs it may have none for as long. */
+  /**
+   * How long an acceptor on call waits for the busy ones to come on. On a machine that is short of CPUs, one may get
+   * none for as long.
+   */
   PATIENCE: 10,
-  /** Behind something to do, it is looked whether the event loop has turned. */
+  /** How long after a piece of work there is a look whether the event loop turns. */
   STEADY: 10,
-  /** What has come on within less tells nothing. */
+  /**
+   * Least time between two looks whether an acceptor is one too many: within less, it tells nothing who has come on.
+   */
   APART: 4,
 } as const;
 
-/** From which load on it is to be balanced, by how much one may be ahead, and how long it then waits, milliseconds. */
+/**
+ * From which load on it is balanced; by how much an acceptor may be ahead, in places and as a share of its load; and
+ * how long it pauses if it is further ahead, milliseconds.
+ */
 export const BALANCE = { from: 16, slack: 8, share: 0.05, pause: 2 } as const;

@@ -13,35 +13,44 @@ export interface DutyOrders {
 }
 
 /**
- * The duty roster: of many idle acceptors only a few listen, since each that does is woken by every connection.
+ * One acceptor's part in the duty roster: of many idle acceptors only a few listen, since every connection wakes each
+ * one that does. The figures behind it are in docs/DESIGN.md, "Duty roster".
  *
- * It is a word per acceptor on the scoreboard. So that no connection waits while somebody could take it, an acceptor
- * writes its own word *before* it reads the others': of two that decide at the same time, one sees the other. One
- * that rests looks again after it wrote, and each second; SIGURG, which does nothing elsewhere, wakes it.
+ * The roster has a word per acceptor on the scoreboard: what the acceptor does (a state of {@link DUTY}), its load, and
+ * a number that changes each time it turns busy. No connection may wait while some acceptor could take it. So an
+ * acceptor writes its own word *before* it reads the others': of two that decide at the same time, one sees the other.
+ * An acceptor that rests reads the words again after it has written its own, and each second. SIGURG, which processes
+ * ignore by default, wakes it.
  *
- * One that takes no part says BUSY, so that nobody counts on it: where there are few acceptors, and in its first round,
- * since the others notice in theirs that it is there.
+ * An acceptor that takes no part says BUSY, so that nobody counts on it. That is so where there are few acceptors, and
+ * in the first second of each one, since the others notice in their own rounds that it is there.
  *
- * To wake one is dear, above all where there are more acceptors than CPUs: each has caches of its own to fill. So one whose places are taken for moments only
- * says BRIEF instead of BUSY, and who is woken because of that is ALERT first: it looks on, and accepts when those that are busy do not come on, which the words tell by a
- * number. So as long as requests are short, the same few serve all of them; and a long one that nobody expected keeps others waiting for 10 ms at most.
+ * Waking an acceptor is expensive, above all where there are more acceptors than CPUs: each process has its own code
+ * and data to bring into the caches. So an acceptor whose places are taken only for a moment says BRIEF instead of
+ * BUSY. One that is woken because of that is "on call" first (ALERT): it watches, and accepts when the busy ones do not
+ * come on, that is, when the numbers in their words do not change. So as long as requests are short, the same few
+ * acceptors serve all of them. A long request that nobody expected keeps others waiting for 10 ms at most.
  *
- * Where all that was served lately was short, which the words tell too, and is over within its turn of the event loop, as many serve as there are CPUs, and the same ones again: one more would take
- * from their share of the CPUs, and needs code and data that are not in the caches. It does not count then how long a request has waited for a CPU.
+ * The words also say whether all that was served lately was short. Where it was, and requests are over within their
+ * turn of the event loop, as many acceptors serve as there are CPUs, and always the same ones: one more would take from
+ * their share of the CPUs, and its code and data are not in the caches. How long a request has waited for a CPU does
+ * not count then.
  *
- * Nobody counts on one whose word says, by another bit, that something has kept its event loop lately while it listened.
+ * Another bit of the word says that something has kept the acceptor's event loop lately while it listened: the acceptor
+ * is not steady, and nobody counts on it.
  *
  * The words hold the load too: an acceptor that is far ahead of the least loaded one lets others go first.
  */
 export class Duty {
   readonly #own: Standing;
   readonly #orders: DutyOrders;
-  /** It has waited for the others, so it is its turn whatever they do. */
+  /** This acceptor has waited for the others, so it listens next time whatever they do. */
   #waited = false;
-  /** It is waiting for them. */
+  /** This acceptor is ahead of the others by its load, and is letting them go first. */
   #aside = false;
-  /** So many others serve, or do nothing, that it may go when its turn is over. */
+  /** Enough others serve, or listen, so that this acceptor may rest when its turn of the event loop is over. */
   #maySpare = false;
+  /** The timer of `#lookOn` runs. */
   #isOnCall = false;
   readonly #round: NodeJS.Timeout;
 
@@ -52,7 +61,10 @@ export class Duty {
     this.#own.say(DUTY.BUSY, 0);
   }
 
-  /** There is room: whether to accept now. If not, it is told when. `load` is how many places are taken. */
+  /**
+   * There is room: returns whether to accept now. If not, {@link DutyOrders.listen} says when. `load` is how many
+   * places are taken.
+   */
   comes(load: number): boolean {
     const own = this.#own;
     if (own.isBusy) own.end();
@@ -62,7 +74,7 @@ export class Duty {
     return this.#mustStay(load) && this.#goOn(load);
   }
 
-  /** There is no room any more. */
+  /** There is no room any more, perhaps for long. */
   leaves(load: number): void {
     const own = this.#own;
     if (!own.isBusy) own.begin();
@@ -70,12 +82,15 @@ export class Duty {
     if (own.active) own.handOver(own.state, load);
   }
 
-  /** A connection that is open takes a place while nothing is accepted: who is on call then, is not. */
+  /**
+   * While nothing is accepted, a connection that was open already takes a place: an acceptor on call is busy from then
+   * on.
+   */
   enters(load: number): void {
     if (this.#own.active && this.#own.state === DUTY.ALERT) this.leaves(load);
   }
 
-  /** There is none until this turn of the event loop is over. {@link Duty.ends} or {@link Duty.leaves} follows. */
+  /** There is no room until this turn of the event loop is over. {@link Duty.ends} or {@link Duty.leaves} follows. */
   begins(load: number): void {
     const own = this.#own;
     if (!own.active) return;
@@ -84,7 +99,7 @@ export class Duty {
     if (own.isQuick && own.isLookDue) this.#maySpare = own.hasEnough();
   }
 
-  /** There is room again, within that turn. */
+  /** There is room again, within the same turn of the event loop as {@link Duty.begins}. */
   ends(load: number): void {
     const own = this.#own;
     if (!own.active || !own.isBusy) return;
@@ -96,11 +111,12 @@ export class Duty {
     this.#maySpare = false;
   }
 
-  /** A connection has been accepted and there is room: whether to leave the next one to others. */
+  /** A connection has been accepted and there is still room: returns whether to leave the next one to others. */
   givesWay(load: number): boolean {
     if (this.#own.active) {
       this.leaves(load);
-      // Until this turn of the loop is over, which a handler may make long; and the next one, in which mostly the request is read.
+      // It listens again when this turn of the loop is over, which a handler may make long; and mostly after one more,
+      // in which the request is usually read.
       if (this.#own.isKnownShort) setImmediate(this.#orders.listen);
       else setImmediate(() => setImmediate(this.#orders.listen));
       return true;
@@ -110,21 +126,21 @@ export class Duty {
     return this.#isAhead(load);
   }
 
-  /** Another acceptor asks for help. */
+  /** Another acceptor asks for help, by SIGURG. */
   called(): void {
     const own = this.#own;
     if (own.state === DUTY.OFF) own.words.forget();
     if (own.state === DUTY.OFF || own.state === DUTY.ALERT) this.#answerCall();
   }
 
-  /** It takes no part any more: `BUSY` while it still accepts, for others must not take it for gone. */
+  /** It takes no part any more. `state` is `BUSY` while it still accepts: the others must not take it for gone. */
   close(state: typeof DUTY.NONE | typeof DUTY.BUSY): void {
     const own = this.#own;
     clearInterval(this.#round);
     own.state = state;
     if (own.active) own.handOver(state, 0);
     else own.say(state, 0);
-    // A look that is under way says nothing more.
+    // A timer that still runs must not write the word any more.
     own.active = false;
   }
 
@@ -134,7 +150,10 @@ export class Duty {
     return true;
   }
 
-  /** Goes off duty, or on call, and looks again: the last one that listened may have turned busy, and have seen nobody to wake. */
+  /**
+   * Goes off duty, or on call, and reads the words again: the last acceptor that listened may have turned busy before
+   * it could see that this one rests and can be woken. Returns whether this one must listen after all.
+   */
   #mustStay(load: number): boolean {
     const own = this.#own;
     own.set(DUTY.OFF, load);
@@ -144,7 +163,10 @@ export class Duty {
     return isMissed;
   }
 
-  /** Too few listen: is on call, or leaves it to who is; unless those that are busy do not come on. */
+  /**
+   * Too few listen: goes on call, or leaves that to the acceptor that is on call already. Returns false where the busy
+   * ones do not come on, so that this acceptor has to listen itself.
+   */
   #lookOn(load: number): boolean {
     const own = this.#own;
     if (own.words.able < LOW) return false;
@@ -160,27 +182,31 @@ export class Duty {
     return true;
   }
 
-  /** Is on call, and has waited for those that serve. */
+  /** This acceptor is on call, and has waited for those that serve. */
   #lookAfter(): void {
     const own = this.#own;
     own.read();
     const { load, listening, comingOn } = own.words;
-    // Fewer than there are CPUs: one more has one of its own.
+    // Fewer come on than there are CPUs: one more would have a CPU of its own.
     if (listening < LOW && own.areAllShort && comingOn < ENOUGH) this.#answer(load);
     else this.#answerCall();
   }
 
-  /** Too few listened. */
+  /**
+   * Too few listened when this acceptor was called, or went on call: rests, watches or listens, by what the words say
+   * now.
+   */
   #answerCall(): void {
     const own = this.#own;
     const { load } = own.words;
     const isRelieved = own.listening() >= LOW;
-    // One that is off duty stays so.
+    // Enough listen by now: an acceptor that is off duty stays so.
     if (isRelieved && (own.state === DUTY.OFF || !this.#mustStay(load))) return;
     if (!isRelieved && this.#lookOn(load)) return;
     this.#answer(load);
   }
 
+  /** Listens, whatever the others do. */
   #answer(load: number): void {
     const own = this.#own;
     this.#waited = true;
@@ -190,11 +216,12 @@ export class Duty {
       if (isDoubtful) own.handOver(DUTY.LISTENING, load);
       return;
     }
-    // The request of a kept connection has its place.
+    // There is no room: a request of a keep-alive connection has the place. Another acceptor is woken instead.
     own.begin();
     own.handOver(DUTY.BUSY, load);
   }
 
+  /** Whether this acceptor has so much more load than the least loaded one that it pauses, to let others go first. */
   #isAhead(load: number): boolean {
     const own = this.#own;
     if (load < BALANCE.from) return false;
@@ -212,6 +239,7 @@ export class Duty {
     return true;
   }
 
+  /** Each second: notices how many acceptors there are, corrects its own word, and looks whether a connection waits. */
   #lookRound(): void {
     const own = this.#own;
     const active = own.words.count() > FEW && own.words.hasPlace;
@@ -229,7 +257,7 @@ export class Duty {
       const areSeen = active && own.areAllShort && own.words.comingOn >= ENOUGH;
       own.words.remember();
       if (areSeen) return;
-      // Those that listen may all be blocked by something else than a connection: look whether one waits.
+      // All that listen may be blocked by something other than a connection: listen for a while, in case one waits.
       this.#waited = true;
       this.#orders.listen();
       setTimeout(() => this.#trim(), TIME.LOOK).unref();
@@ -238,7 +266,7 @@ export class Duty {
     }
   }
 
-  /** Of too many that listen and wait, some go. */
+  /** Rests, if this acceptor listens and enough others do. */
   #trim(): void {
     const own = this.#own;
     if (own.active && own.state === DUTY.LISTENING && own.isEnough()) this.#rest(own.words.load);

@@ -4,15 +4,18 @@ import { inheritNoDelay } from './no-delay.js';
 import { createPausing, handleOf, type Pausing } from './pausing.js';
 
 export interface EntranceOptions {
-  /** Of the address in `bind`. */
+  /** Index of the address in `bind`. */
   readonly index: number;
   readonly fd: number;
   readonly backlog: number;
-  /** Spawned without the shell, see the prelude: to listen again is what gives the socket its O_NONBLOCK back. */
+  /**
+   * Whether the worker was spawned without the shell, see the prelude: then only listening again sets the socket's
+   * O_NONBLOCK again.
+   */
   readonly direct: boolean;
 }
 
-/** A listening socket that was inherited, and that can be shut for a while. */
+/** An entrance: a listening socket that was inherited, and that can be shut for a while. */
 export class Entrance {
   readonly index: number;
   readonly #server: net.Server;
@@ -20,7 +23,7 @@ export class Entrance {
   #pausing: Pausing | undefined;
   #shut = false;
   #backlog: number;
-  /** Its connections have TCP_NODELAY from its socket. */
+  /** Its connections inherit TCP_NODELAY from the socket. */
   givesNoDelay = false;
 
   readonly #relistens: boolean;
@@ -34,7 +37,7 @@ export class Entrance {
     this.#listen = () => void server.listen({ fd }, this.#backlog as never);
   }
 
-  /** As `net.Server` says it. */
+  /** The address as `net.Server#address()` returns it. */
   get address(): net.AddressInfo | string | null {
     return this.#server.address();
   }
@@ -54,12 +57,12 @@ export class Entrance {
     });
   }
 
-  /** Accepts nothing from now on; within a connection callback, that connection was the last. */
+  /** Accepts nothing from now on. Within a connection callback, that connection was the last. */
   shut(): void {
     if (this.#shut) return;
     this.#shut = true;
     if (this.#pausing) this.#pausing.pause();
-    // libuv never closes fds 0 to 2, so that one can be listened on again. The others must stay open.
+    // libuv never closes fds 0 to 2, so fd 0 can be listened on again. The others could not, so they stay open.
     else if (this.index === 0) this.#server.close();
   }
 
@@ -71,8 +74,9 @@ export class Entrance {
   }
 
   /**
-   * From now on only one client at a time may wait, besides those that do. Of who comes when another one waits, the system says nothing:
-   * it is let in later, or refused when the socket is gone.
+   * From now on only one client at a time may wait in the accept queue, besides those that are in it. A client that
+   * comes while another one waits gets no reply from the system: it is let in later, or refused when the socket is
+   * gone.
    */
   shorten(): void {
     this.#backlog = 0;

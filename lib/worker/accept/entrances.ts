@@ -4,7 +4,7 @@ import type { AcceptorOptions } from './accept-options.js';
 import { Entrance } from './entrance.js';
 import { markNoDelay } from './no-delay.js';
 
-/** The listening sockets of one acceptor: opened, shut and closed together. */
+/** The entrances (listening sockets) of one acceptor: opened, shut and closed together. */
 export class Entrances {
   /** In the order in which they are opened after a pause. */
   readonly #list: Entrance[] = [];
@@ -23,14 +23,14 @@ export class Entrances {
     }
   }
 
-  /** Of the first of the `bind`s. */
+  /** The address of the first of the `bind`s. */
   get address(): net.AddressInfo | string | null {
     return this.#list.find(({ index }) => index === 0)?.address ?? null;
   }
 
-  /** Listens at all of them, one after the other; shut, each from when it is open. */
+  /** Listens on all of them, one after the other. With `shut`, each is shut as soon as it is open. */
   async open(shut: boolean, onError: (error: Error) => void): Promise<void> {
-    // A copy, since the first connection may come before the last is open.
+    // A copy: a connection that comes before the last one is open changes the order of the list.
     for (const entrance of [...this.#list]) {
       await entrance.open(onError);
       if (shut) entrance.shut();
@@ -54,7 +54,10 @@ export class Entrances {
     for (const entrance of this.#list) entrance.close();
   }
 
-  /** For a last call: closes those that have none, and returns until when the others have it, 0 where none has. */
+  /**
+   * For the last call: closes the sockets that get none, since other processes go on serving them. Returns until when
+   * the others may accept; 0 if there are none.
+   */
   keepCalled(until: (index: number) => number): number {
     const calls = this.#list.map((entrance) => ({ entrance, end: until(entrance.index) }));
     for (const { entrance, end } of calls) {
@@ -65,7 +68,10 @@ export class Entrances {
     return Math.max(0, ...calls.map(({ end }) => end));
   }
 
-  /** The one that is opened first is served first: without turns, a busy address would starve the others. */
+  /**
+   * The socket that is opened first is served first: if they did not take turns, a busy address would starve the
+   * others.
+   */
   #moveBack(entrance: Entrance): void {
     this.#list.splice(this.#list.indexOf(entrance), 1);
     this.#list.push(entrance);

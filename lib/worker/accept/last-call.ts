@@ -3,9 +3,12 @@ import { monotonic } from '../../monotonic.js';
 import { DUTY } from '../../scoreboard/scoreboard.js';
 import { readDuties, writeDuty } from '../vitals/board.js';
 
-/** Between two looks at what the others do. Milliseconds. */
+/** Time between two looks at what the other acceptors do. Milliseconds. */
 const PAUSE = 5;
-/** Clients that do not notice that the Arbiter stops could fill a queue for ever: after so long it is made short. Milliseconds. */
+/**
+ * Clients that do not notice that the Arbiter stops could keep filling an accept queue: after this time the queue is
+ * made short. Milliseconds.
+ */
 const PATIENCE = 1_000;
 
 /** What the last call needs of an acceptor. */
@@ -18,20 +21,24 @@ export interface Caller {
   readonly accepted: number;
   /** Whether the call is broken off. */
   readonly left: boolean;
-  /** Makes the queues short: who finds them full is refused in the end. */
+  /** Makes the accept queues short: clients that find them full are refused in the end. */
   shorten(): void;
 }
 
 /**
- * Has an acceptor go on until nobody waits at its sockets any more, of which all others take leave too. Resolves when it may
- * close them, on `until` at the latest.
+ * The last call: while all acceptors leave the listening sockets, this one goes on accepting until no client waits in
+ * their queues any more. Resolves when it may close the sockets, at the time `until` at the latest.
  *
- * What waits at that moment would be reset. So the last one to leave must have seen the queues empty; one that has no room
- * may go when another one has, so that no socket stays open for a slow request. On the duty roster LISTENING means here: nobody waits. As everywhere
- * there, the own word is written before the others are read. It stays LEAVING until the sockets are closed, or an earlier one that is slow to close them would
- * keep them open behind the last one; threads of one process close them together, when all have left.
+ * Clients that still wait when the last descriptor of a socket is closed are reset. So the last acceptor to leave must
+ * have seen the queues empty. An acceptor without room may leave when another one has room, so that no socket stays
+ * open for a slow request.
  *
- * @param mates - the places of the threads of this process.
+ * During the last call, LISTENING on the duty roster means that this acceptor saw nobody wait. As always on the roster,
+ * an acceptor writes its own word before it reads the others'. The word of one that leaves stays LEAVING until its
+ * sockets are closed: the last acceptor waits for that, or one that left earlier and is slow to close would keep the
+ * sockets open after it. Threads of one process close their sockets together, when all of them have left.
+ *
+ * @param mates - the indices of the threads of this process on the roster.
  */
 export async function lastCall(caller: Caller, until: number, mates: readonly number[]): Promise<void> {
   const shortAt = monotonic() + PATIENCE;
@@ -48,17 +55,18 @@ export async function lastCall(caller: Caller, until: number, mates: readonly nu
     if (empty && othersOf(caller).every(([index, state]) => state === DUTY.LEAVING && mates.includes(index))) break;
     if ((empty || !caller.isOpen) && isRelieved(caller, empty)) {
       writeDuty(caller.index, DUTY.LEAVING);
-      // That one may do the same at this moment; or it saw nobody wait, and this one gone, and has left as the last.
+      // The other one may have decided the same at this moment. Or it has left as the last one, since it saw nobody
+      // wait and this one gone.
       if (isRelieved(caller, empty) || othersOf(caller).length === 0) return;
       writeDuty(caller.index, own);
     }
     if (empty || !caller.isOpen) await delay(PAUSE);
   }
-  // One that has broken it off has closed them.
+  // If the call was broken off, the sockets are closed already.
   writeDuty(caller.index, caller.left ? DUTY.NONE : DUTY.LEAVING);
 }
 
-/** While the doors were open, a whole turn of the event loop brought nobody. */
+/** Whether no connection came in during a whole turn of the event loop in which the sockets were open. */
 async function seesNobody(caller: Caller): Promise<boolean> {
   const { accepted, isOpen } = caller;
   if (!isOpen) return false;
@@ -67,13 +75,16 @@ async function seesNobody(caller: Caller): Promise<boolean> {
   return caller.isOpen && caller.accepted === accepted;
 }
 
-/** Those that have not left. One without a place on the roster is counted on by nobody, and need not wait for anybody. */
+/**
+ * The other acceptors whose sockets are not closed yet. For an acceptor without a word on the roster there are none:
+ * nobody counts on it, and it need not wait for anybody.
+ */
 function othersOf({ index }: Caller): [index: number, state: number][] {
   const duties = readDuties();
   return index < duties.length ? [...duties.entries()].filter(([other, state]) => other !== index && state !== 0) : [];
 }
 
-/** Whether another one waits for clients. Of two that both do, the one with the lower place stays. */
+/** Whether another acceptor waits for clients. Of two that both do, the one with the lower index stays. */
 function isRelieved(caller: Caller, waits: boolean): boolean {
   return othersOf(caller).some(([index, state]) => state === DUTY.LISTENING && (!waits || index < caller.index));
 }

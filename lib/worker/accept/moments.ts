@@ -1,50 +1,69 @@
 import type { Figures } from '../../system/thread-figures.js';
 
-/** A place that is taken for no longer is free again before another acceptor would be of much help. Milliseconds. */
+/**
+ * A moment: a place that is taken for less is free again before another acceptor would be of much help. Milliseconds.
+ */
 export const MOMENT = 5;
-/** To look how long one waits for a CPU takes a system call or two: so many are looked at behind one that has taken long. */
+/**
+ * To read how long a request waits for a CPU takes a system call or two. So it is done only for so many requests, at
+ * the start and after each one that took longer than a moment.
+ */
 const WATCHED = 64;
-/** Each of these adds a point and each longer one takes some; with so many points the next is expected to be one. Where CPUs are short, also a short one may take long. */
+/**
+ * Each moment adds a point, up to `most`; each request that takes longer costs `less` points. With `enough` points the
+ * next request is expected to be a moment. One longer request does not change that: where CPUs are short, a short
+ * request may take long too.
+ */
 const POINTS = { most: 64, enough: 32, less: 8 } as const;
 
-/** So many first ones have the CPU for up to so long, milliseconds, because their code is not compiled yet, and say nothing of those that follow. */
+/**
+ * The first `count` requests may have the CPU for up to `time` milliseconds because their code is not compiled yet:
+ * that says nothing about those that follow.
+ */
 export const COLD = { count: 32, time: 15 } as const;
 
-/** What a thread knows of itself. */
+/** What the kernel tells a thread about itself. */
 export type OwnFigures = Pick<Figures, 'cpu' | 'waited'>;
 
-/** Whether a place that is taken now will be free in a moment, as far as the last ones tell. */
+/** Predicts from the last requests whether a place that is taken now will be free again in a moment. */
 export class Moments {
+  /** A point too few at the start: a first load that comes all at once must find all the acceptors that it needs. */
   #points: number = POINTS.enough - 1;
-  /** The same without the time for which the CPU was others', and less by as many moments as a longer one has taken. */
+  /**
+   * Such points too, but without the time for which others had the CPU; and a longer request costs `less` points for
+   * each moment that it took.
+   */
   #shorts: number = POINTS.enough;
   #since = 0;
   #count = 0;
   readonly #figures: () => OwnFigures;
-  /** Of so many more it is looked how long they wait for a CPU; and the figures when this one began, undefined where nobody has looked. */
+  /**
+   * For how many more requests the wait for a CPU is read; and the figures when this one began, undefined if not read.
+   */
   #watched = WATCHED;
   #before: OwnFigures | undefined;
 
-  /** @param figures - those of this thread. They are asked for seldom. */
+  /** @param figures - reads those of this thread. It is called seldom. */
   constructor(figures: () => OwnFigures) {
     this.#figures = figures;
   }
 
+  /** Whether the next request is expected to be a moment. */
   get isExpected(): boolean {
     return this.#points >= POINTS.enough;
   }
 
-  /** Whether what it has done lately was short, apart from the time for which others had the CPU. */
+  /** Whether what was done lately was short, apart from the time for which others had the CPU. */
   get areShort(): boolean {
     return this.#shorts >= POINTS.enough;
   }
 
-  /** Whether the one that has begun is none. */
+  /** Whether the request that has begun has taken longer than a moment. */
   isOver(now: number): boolean {
     return now - this.#since >= MOMENT;
   }
 
-  /** @param counts - whether anybody wants to know what it waits for a CPU, which takes a system call. */
+  /** @param counts - whether anybody wants to know how long it waits for a CPU, which takes a system call. */
   begin(now: number, counts: boolean): void {
     this.#since = now;
     this.#count++;
@@ -63,7 +82,7 @@ export class Moments {
     const before = this.#before;
     const after = before && this.#figures();
     const work = now - this.#since - (after ? after.waited - before.waited : 0);
-    // Where the system tells nothing, all of it may be.
+    // Where the system tells nothing, all of the work may have been spent on a CPU.
     const cpu = after && after.cpu > 0 ? after.cpu - before.cpu : work;
     const isCold = this.#count <= COLD.count && work <= COLD.time && work - cpu < MOMENT;
     const moments = isCold ? 0 : Math.floor(work / MOMENT);
@@ -72,7 +91,7 @@ export class Moments {
     this.#watched = WATCHED;
   }
 
-  /** Has done nothing for a while: what was long is forgotten. */
+  /** A second has gone by: long work is forgotten step by step. */
   forget(): void {
     this.#shorts = Math.min(POINTS.most, this.#shorts + POINTS.less);
   }

@@ -1,12 +1,12 @@
 import type net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 
-/** The handle inside a `net.Server`: a stream like any other, so that it has these too. */
+/** The handle inside a `net.Server`: a stream like any other, so it has `readStart` and `readStop` too. */
 interface Handle {
   readStart(): number;
   readStop(): number;
   listen(backlog: number): number;
-  /** Of TCP only. */
+  /** On TCP handles only. */
   setNoDelay?(on: boolean): number;
 }
 
@@ -17,7 +17,7 @@ interface Handle {
 export interface Pausing {
   /** Within a connection callback: this was the last accept. Elsewhere: there is none from now on. */
   pause(): void;
-  /** What failed is an `'error'` event of the server, as with `listen`. */
+  /** If that fails, the server emits `'error'`, as with `listen`. */
   resume(): void;
   /** From now on the system lets only one client at a time into the queue; those that are in it stay. */
   shorten(): void;
@@ -32,8 +32,8 @@ export interface Pausing {
  * libuv has bound itself are not readable, and it says ENOTCONN. One event is one accept (libuv#3696, which the oldest
  * Node that we support has), so a pause within the callback is exact.
  *
- * libuv leaves the poll set at the next event only: the first client that comes during a pause wakes this process, once.
- * A paused server does not keep the process alive, like a closed one.
+ * libuv leaves the poll set at the next event only: the first client that comes during a pause wakes this process,
+ * once. A paused server does not keep the process alive, like a closed one.
  */
 export function createPausing(server: net.Server): Pausing | undefined {
   const handle = handleOf(server);
@@ -56,14 +56,14 @@ export function createPausing(server: net.Server): Pausing | undefined {
     shorten() {
       if (!server.listening) return;
       handle.listen(0);
-      // To listen is to go on.
+      // `listen` makes the handle accept again, so the pause is repeated.
       handle.readStart();
       if (paused) handle.readStop();
     },
   };
 }
 
-/** What is inside, if it listens. */
+/** The handle inside a server, if it listens. */
 export function handleOf(server: net.Server): Partial<Handle> | null {
   return (server as unknown as { _handle: Partial<Handle> | null })._handle;
 }

@@ -10,37 +10,42 @@ let figures: ThreadFigures | undefined;
 
 const CLOCK: DutyClock = {
   now: () => performance.now(),
-  // A system call; zeros where the system does not tell.
+  // This costs a system call. The figures are 0 where the system does not provide them.
   figures() {
     figures ??= ThreadFigures.of(ownThread());
     return figures.own;
   },
 };
 
-/** What an acceptor does and has done, what it says of that on the duty roster, and what it sees of the others there. What follows from it is for {@link Duty} to decide. */
+/**
+ * What an acceptor does and has done, what it says of that on the duty roster, and what it sees of the others there.
+ * {@link Duty} decides what follows from it.
+ */
 export class Standing {
   readonly words: Words;
   readonly moments: Moments;
   readonly steadiness: Steadiness;
-  /** It takes part. */
+  /** Whether it takes part in the roster. */
   active = false;
-  /** What it does. Its word may be behind. */
+  /** What it does. Its word on the roster may be older. */
   state: DutyState = DUTY.LISTENING;
-  /** Its last request was over within its turn of the event loop. */
+  /** Whether its last request was over within its turn of the event loop. */
   isWithin = false;
   /** How often it has been busy. */
   turn = 0;
   readonly #now: () => number;
-  /** What the others have served lately was short, as of the last look. */
+  /** Whether what the others have served lately was short, as of the last time the words were read. */
   #areShort = false;
-  /** How long it has had no room so far, without the present time; and since when it has none. */
+  /** How long it has had no room in all, milliseconds, not counting now; and since when it has none, if that is so. */
   #sum = 0;
   #since: number | undefined;
-  /** When it has last looked whether it is one too many, and how often since it rested. */
+  /** When it last looked whether it is one too many, and how often it has since it last rested. */
   #looked = 0;
   #looks = 0;
 
-  /** @param places - with several, that it has no room tells nothing of what its event loop does. */
+  /**
+   * @param places - with more than one, the event loop may turn while there is no room, so that time is not deducted.
+   */
   constructor(index: number, places: number, clock: DutyClock = CLOCK) {
     this.words = new Words(index);
     this.moments = new Moments(clock.figures);
@@ -52,27 +57,27 @@ export class Standing {
     return this.state === DUTY.BUSY || this.state === DUTY.BRIEF;
   }
 
-  /** What any acceptor has served lately was short. */
+  /** Whether what all acceptors have served lately was short, this one included. */
   get areAllShort(): boolean {
     return this.#areShort && this.moments.areShort;
   }
 
-  /** And nothing else keeps event loops, as far as this one has seen with more than its first ones. */
+  /** Whether besides, nothing else has kept this event loop, as seen over more than its first requests. */
   get isKnownShort(): boolean {
     return this.turn > COLD.count && this.areAllShort && this.steadiness.holds;
   }
 
-  /** And what this one serves is over within its turn of the event loop. */
+  /** Whether all is short, and what this acceptor serves is over within its turn of the event loop. */
   get isQuick(): boolean {
     return this.areAllShort && this.isWithin;
   }
 
-  /** It is busy for longer than it was expected to be. */
+  /** Whether it has been busy for longer than expected: its word says BRIEF, and the moment is over. */
   get lasts(): boolean {
     return this.state === DUTY.BRIEF && this.moments.isOver(this.#now());
   }
 
-  /** It is busy from now on. */
+  /** It is busy from now on: BRIEF if that is expected to last for a moment only, else BUSY. */
   begin(): void {
     this.turn++;
     this.#since = this.#now();
@@ -92,18 +97,25 @@ export class Standing {
     if (this.active) this.handOver(this.state, this.words.load);
   };
 
-  /** Whether this one is not to be counted on either, since most of those that serve are not, as of the last look: else each that comes would be, until it has found out by itself. */
+  /**
+   * Whether most of those that serve are not steady, as of the last time the words were read. If so, this acceptor says
+   * the same of itself from now on: otherwise each newcomer would be counted on until it had found out by itself.
+   */
   doubts(): boolean {
     if (!this.words.areUnsteady) return false;
     this.steadiness.doubt();
     return true;
   }
 
+  /** How long it has had no room in all, milliseconds. */
   #busy(): number {
     return this.#sum + (this.#since === undefined ? 0 : this.#now() - this.#since);
   }
 
-  /** Whether it is time to look whether this one is one too many: each time in its first looks, so that who has served for longest goes on, since its code and data are in the caches. */
+  /**
+   * Whether it is time to look whether this acceptor is one too many. A newcomer looks each time at first, so that it
+   * is the one to rest: those that have served for longest have their code and data in the caches.
+   */
   get isLookDue(): boolean {
     const now = this.#now();
     if (now - this.#looked < TIME.APART) return false;
@@ -121,7 +133,7 @@ export class Standing {
     this.words.say(state, load, this.turn, !this.moments.areShort, !this.steadiness.holds);
   }
 
-  /** Its word says what is no longer so of its work. */
+  /** Whether one of the two bits of its word, about long work and steadiness, is no longer true. */
   get isOutdated(): boolean {
     return this.words.isLong === this.moments.areShort || this.words.isUnsteady === this.steadiness.holds;
   }
@@ -131,41 +143,47 @@ export class Standing {
     this.heed();
   }
 
-  /** The words have been read. */
+  /** Takes note of the words that have been read. */
   heed(): void {
     this.#areShort = this.words.areShort;
   }
 
-  /** How many others listen. */
+  /** Reads the words, and returns how many others listen. */
   listening(): number {
     this.read();
     return this.words.listening;
   }
 
-  /** Nobody can count on this one any more: if too few are left, another one is called. */
+  /** Says that it is not to be counted on; if too few others are left, wakes one. */
   handOver(state: DutyState, load: number): void {
     this.say(state, load);
-    // Who is back at once needs nobody, as long as there is another one.
+    // An acceptor that is back within this turn of the loop needs no replacement, as long as one other listens.
     const least = state === DUTY.BRIEF && this.isQuick ? 1 : LOW;
     if (this.listening() < least) this.wakeOne();
   }
 
-  /** The one that is on call, if there is one: it looks on anyway, unless this one is busy for longer. */
+  /**
+   * Wakes the acceptor on call, if there is one, else one that rests. While this one is BRIEF, the one on call watches
+   * anyway.
+   */
   wakeOne(): void {
     const { onCall } = this.words;
     if (onCall >= 0 && this.state === DUTY.BRIEF) return;
-    // Of those that serve what is short, the same ones again: they know how.
+    // Where all is short, always the same ones are woken: their caches are warm.
     const chosen = onCall >= 0 ? onCall : this.words.resting(this.isQuick);
     if (chosen >= 0) wake(chosen);
   }
 
-  /** Whether so many listen, or will in a moment, that this one may go. */
+  /** Reads the words, and returns whether so many others listen, or will in a moment, that this one may rest. */
   isEnough(): boolean {
     this.read();
     return this.hasEnough();
   }
 
-  /** As of the last look. Where all is short, those that serve one request after the other are enough when they keep the CPUs busy. */
+  /**
+   * The same, of words that have been read already. Where all is short, acceptors that serve one request after the
+   * other are enough when they keep the CPUs busy.
+   */
   hasEnough(): boolean {
     const { present, idle, comingOn } = this.words;
     this.words.remember();
@@ -173,12 +191,12 @@ export class Standing {
   }
 }
 
-/** Calls an acceptor that rests: all of its process, of which each decides for itself. */
+/** Wakes an acceptor. The signal reaches all acceptors (threads) of its process; each decides for itself. */
 function wake(index: number): void {
   const pid = readSlotAt(index)?.pid;
   try {
     if (pid) process.kill(pid, 'SIGURG');
   } catch {
-    // It has just died; the master will notice.
+    // The process has just died; the master will notice.
   }
 }

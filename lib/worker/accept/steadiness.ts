@@ -2,22 +2,24 @@ import { TIME } from './duty-limits.js';
 import { MOMENT, type OwnFigures } from './moments.js';
 
 /**
- * Each moment for which the event loop stood still takes so many points, and each second brings as many back; so some of five milliseconds are forgotten at once, and one of a hundred after a quarter of a
- * minute. With fewer than enough it is not steady.
+ * For each moment (5 ms) that the event loop stood still, `step` points are lost; each second brings as many back. With
+ * fewer than `enough` points the loop is not steady. So a few standstills of five milliseconds have no effect, and one
+ * of a hundred is forgotten after a quarter of a minute.
  */
 const POINTS = { most: 64, enough: 32, least: -96, step: 8 } as const;
 
 /** Milliseconds. */
 export interface DutyClock {
-  /** Of whatever clock goes on. */
+  /** The time of any monotonic clock. */
   readonly now: () => number;
-  /** Those of this thread. */
+  /** The kernel's figures of this thread. */
   readonly figures: () => OwnFigures;
 }
 
 /**
- * Whether the event loop turns while the word says that its acceptor listens. What keeps it then is no request that has a place: what the application does behind an answer, a timer of it; or, with room
- * for several, a request.
+ * Whether the event loop turns while the acceptor's word on the duty roster says that it listens. What keeps the loop
+ * then is not a request that the word tells of. It is what the application does behind an answer, or a timer of the
+ * application; or, in an acceptor with room for several, a request.
  */
 export class Steadiness {
   readonly #clock: DutyClock;
@@ -25,7 +27,7 @@ export class Steadiness {
   #points: number = POINTS.most;
   #isLooking = false;
 
-  /** @param busy - for how long the word has said so far that there is no room, of the same clock. */
+  /** @param busy - for how long in all the word has said that there is no room, by the same clock. */
   constructor(clock: DutyClock, busy: () => number) {
     this.#clock = clock;
     this.#busy = busy;
@@ -35,7 +37,10 @@ export class Steadiness {
     return this.#points >= POINTS.enough;
   }
 
-  /** There is something to do: looks in a while, once, whether the loop has turned, and calls `onKept` where it has not. */
+  /**
+   * There has been something to do: sets a timer, unless one runs, and calls `onKept` if the timer comes late because
+   * something in this thread has kept the event loop.
+   */
   look(onKept: () => void): void {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -45,19 +50,19 @@ export class Steadiness {
       this.#isLooking = false;
       const away = figures().waited - waited;
       const kept = now() - begun - TIME.STEADY - away - (this.#busy() - busy);
-      // Where others had the CPU for longer, one more that listens would serve nobody sooner.
+      // Where others had the CPU for longer than that, one more acceptor that listens would serve nobody sooner.
       if (kept < MOMENT || kept < away) return;
       this.#points = Math.max(POINTS.least, this.#points - POINTS.step * Math.floor(kept / MOMENT));
       onKept();
     }, TIME.STEADY).unref();
   }
 
-  /** It has done nothing yet, and those that do the same are not steady. */
+  /** It is not steady until it has shown that it is: most of the others that serve are not. */
   doubt(): void {
     this.#points = Math.min(this.#points, POINTS.enough - 1);
   }
 
-  /** A second has gone by. */
+  /** A second has gone by: standstills are forgotten step by step. */
   forget(): void {
     this.#points = Math.min(POINTS.most, this.#points + POINTS.step);
   }

@@ -2,12 +2,16 @@ import { AsyncResource } from 'node:async_hooks';
 import type net from 'node:net';
 import { keepUnread } from './accepted.js';
 
+/** A connection that waits. */
 interface Guest {
   readonly socket: net.Socket;
   readonly admit: () => void;
 }
 
-/** Connections that were accepted without room, where an entrance cannot be shut in time: nobody has looked at them yet. */
+/**
+ * Connections that were accepted while there was no room, where an entrance (listening socket) could not be shut in
+ * time. Nothing has been read of them yet.
+ */
 export class Waiting {
   readonly #guests: Guest[] = [];
 
@@ -15,10 +19,10 @@ export class Waiting {
     return this.#guests.length;
   }
 
-  /** Keeps one unread until there is room; `admit` is called then. */
+  /** Keeps a connection unread until there is room; `admit` is called then. */
   add(socket: net.Socket, admit: (socket: net.Socket) => void): void {
     const read = keepUnread(socket);
-    // Whoever makes room for it does so in a context of its own, which is none of its requests'.
+    // Room is made in the async context of some other request, which must not leak into this connection.
     const bound = AsyncResource.bind(() => {
       read();
       admit(socket);
@@ -26,7 +30,7 @@ export class Waiting {
     this.#guests.push({ socket, admit: bound });
   }
 
-  /** There is room: admits the first that is still connected. Returns whether there was one. */
+  /** There is room: admits the first connection that is still open. Returns whether there was one. */
   admitNext(): boolean {
     let next = this.#guests.shift();
     while (next?.socket.destroyed) next = this.#guests.shift();

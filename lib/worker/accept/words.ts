@@ -12,55 +12,60 @@ import {
   dutyWord,
 } from '../../scoreboard/scoreboard.js';
 
-/** What all acceptors say of themselves on the duty roster, as of the last look; and the own word. */
+/**
+ * The words of all acceptors on the duty roster, as of the last {@link Words.read}; and the word of this acceptor, its
+ * own.
+ */
 export class Words {
   readonly #index: number;
   readonly #own = new Uint32Array(1);
   readonly #all = new Uint32Array(DUTY_SLOTS);
   /** How many words are in use, as of the last count. */
   #span = 0;
-  /** What the others said at an earlier look, where somebody looks on. */
+  /** The words as they were when they were remembered; empty if they were not. */
   #before = new Uint32Array(0);
 
   constructor(index: number) {
     this.#index = index;
   }
 
-  /** The own load. */
+  /** The load in the own word. */
   get load(): number {
     return dutyLoad(this.#own[0] as number);
   }
 
-  /** What the own one says. */
+  /** The state in the own word. */
   get state(): number {
     return dutyState(this.#own[0] as number);
   }
 
-  /** Whether the own one says that work was not short lately. */
+  /** Whether the own word says that some work was not short lately. */
   get isLong(): boolean {
     return dutyLong(this.#own[0] as number);
   }
 
-  /** Whether the own one says that others cannot count on it. */
+  /** Whether the own word says that others cannot count on this acceptor. */
   get isUnsteady(): boolean {
     return dutyUnsteady(this.#own[0] as number);
   }
 
-  /** Whether the own one has a place on the roster. */
+  /** Whether this acceptor has a word on the roster: slots beyond the first {@link DUTY_SLOTS} have none. */
   get hasPlace(): boolean {
     return this.#index < DUTY_SLOTS;
   }
 
+  /** Writes the own word. */
   say(state: DutyState, load: number, turn: number, long: boolean, unsteady: boolean): void {
     this.#own[0] = dutyWord(state, load, turn, long, unsteady);
     if (this.hasPlace) writeSync(FD.SCOREBOARD, this.#own, 0, 4, this.#index * 4);
   }
 
+  /** Reads as many words as were in use at the last {@link Words.count}. */
   read(): void {
     readSync(FD.SCOREBOARD, this.#all, 0, Math.min(DUTY_BYTES, this.#span * 4), 0);
   }
 
-  /** Reads all of them. Returns how many acceptors there are. */
+  /** Reads all words. Returns how many acceptors there are. */
   count(): number {
     this.#span = DUTY_SLOTS;
     this.read();
@@ -68,7 +73,7 @@ export class Words {
     return this.#all.reduce((count, word) => count + Number(word !== 0), 0);
   }
 
-  /** From now on it is known who comes on: whose word is not what it was at this look. */
+  /** Remembers the words. Another acceptor has "come on" since then if its word is not what it was. */
   remember(): void {
     this.#before = this.#all.slice(0, this.#span);
   }
@@ -95,27 +100,33 @@ export class Words {
     );
   }
 
-  /** How many others listen, or are busy for a moment. */
+  /** How many others listen, or are busy for a moment (BRIEF). */
   get present(): number {
     return this.#others(isPresent);
   }
 
-  /** How many others listen, or are busy for a moment and have come on since the look that is remembered, if there is one. */
+  /**
+   * How many others listen, or are BRIEF and have come on since the words were remembered. If they were not, each BRIEF
+   * counts.
+   */
   get able(): number {
     return this.#others((word, index) => listens(word) || (isPresent(word) && word !== this.#before[index]));
   }
 
-  /** How many others that listen, or are busy for a moment, have come on since the look that is remembered; without one, none is known to. */
+  /**
+   * How many others that listen or are BRIEF have come on since the words were remembered. If they were not, none
+   * counts.
+   */
   get comingOn(): number {
     return this.#others((word, index) => isPresent(word) && this.#comesOn(word, index));
   }
 
-  /** How many others listen and have not come on since. */
+  /** How many others listen and have not come on since the words were remembered. */
   get idle(): number {
     return this.#others((word, index) => listens(word) && !this.#comesOn(word, index));
   }
 
-  /** The least load of all. */
+  /** The least load of all acceptors; `own` is the load of this one. */
   least(own: number): number {
     let least = own;
     this.#others((word) => {
@@ -125,7 +136,7 @@ export class Words {
     return least;
   }
 
-  /** The other one that is on call, or -1. */
+  /** The index of another acceptor that is on call (ALERT), or -1. */
   get onCall(): number {
     let found = -1;
     this.#others((word, index) => {
@@ -135,15 +146,16 @@ export class Words {
     return found;
   }
 
-  /** Whether one is on call whose place on the roster is before the own one. */
+  /** Whether an acceptor with a lower index than this one is on call. */
   get isOnCallBefore(): boolean {
     return this.#all.subarray(0, this.#index).some((word) => dutyState(word) === DUTY.ALERT);
   }
 
   /**
-   * Of those that rest the one with the least load; or -1.
+   * The index of the resting acceptor (OFF) with the least load; -1 if none rests.
    *
-   * @param same - the first of them, whoever asks; else they are counted from the own place, so that they take turns.
+   * @param same - among equals, take the lowest index, whoever asks. Otherwise the search begins behind the own index,
+   * so that they take turns.
    */
   resting(same: boolean): number {
     const from = same ? 0 : this.#index + 1;
@@ -163,6 +175,7 @@ export class Words {
     return before !== undefined && word !== before;
   }
 
+  /** How many others have a word of which this holds. */
   #others(holds: (word: number, index: number) => boolean): number {
     let count = 0;
     for (let index = 0; index < this.#span; index++) {
@@ -172,7 +185,7 @@ export class Words {
   }
 }
 
-/** It listens, and its event loop turns, as far as it knows. */
+/** Whether an acceptor listens and, as far as it knows, its event loop turns. */
 function listens(word: number): boolean {
   return dutyState(word) === DUTY.LISTENING && !dutyUnsteady(word);
 }
