@@ -1,19 +1,21 @@
 import type { Socket } from 'node:net';
 
-/** Longer heads of an answer are not looked through. Bytes. */
+/** A head of an answer that is longer than this is not followed. Bytes. */
 const MAX_ANSWER = 65_536;
-/** The longest head of a frame that is not masked, RFC 6455, 5.2. Bytes. */
+/** The longest head of an unmasked frame, RFC 6455, 5.2. Bytes. */
 const MAX_HEAD = 10;
 const EMPTY: Buffer = Buffer.alloc(0);
+/** The opcode of a close frame; those from here on are control frames. */
 const CLOSE = 8;
 
 /**
- * Follows what the application writes to a connection after an upgrade: the answer, and then the frames of a WebSocket. It
- * knows where a frame ends, and gives up for good at the first byte that cannot belong to one. Only heads of frames are looked at.
+ * Follows what the application writes to a connection after an upgrade: the answer, and then the frames of a WebSocket.
+ * It knows where each frame ends, and gives up for good at the first byte that cannot belong to a frame. Only the heads
+ * of frames are looked at.
  */
 export class Frames {
   #phase: 'answer' | 'frames' | 'unknown' = 'answer';
-  /** The beginning of an answer or of a frame's head. */
+  /** The beginning of an answer, or of a frame's head, that is not complete yet. */
   #part: Buffer = EMPTY;
   /** What is still to come of a frame's payload. Bytes. */
   #left = 0;
@@ -25,12 +27,12 @@ export class Frames {
     return this.#bytes;
   }
 
-  /** Whether the upgrade has been answered with 101, and the last thing written is the end of a frame, or of that answer. */
+  /** Whether the upgrade was answered with 101, and the last byte written is the end of that answer or of a frame. */
   get areWhole(): boolean {
     return this.#phase === 'frames' && this.#left === 0 && this.#part.length === 0;
   }
 
-  /** Whether the application has written a close frame: it is the last one. */
+  /** Whether the application has written a close frame, after which no other frame may come. */
   get areClosed(): boolean {
     return this.#closed;
   }
@@ -47,13 +49,13 @@ export class Frames {
     }
   }
 
-  /** What cannot be read is no frame. */
+  /** Something cannot be read as a frame: nothing is known from now on. */
   giveUp(): void {
     this.#phase = 'unknown';
     this.#part = EMPTY;
   }
 
-  /** Returns what follows the answer. */
+  /** Returns the bytes that follow the answer. */
   #followAnswer(bytes: Buffer): Buffer {
     const all = Buffer.concat([this.#part, bytes]);
     const end = all.indexOf('\r\n\r\n');
@@ -68,7 +70,7 @@ export class Frames {
     return all.subarray(end + 4);
   }
 
-  /** Returns what follows the head of the frame. */
+  /** Returns the bytes that follow the head of the frame. */
   #followHead(bytes: Buffer): Buffer {
     const before = this.#part.length;
     const head = before === 0 ? bytes : Buffer.concat([this.#part, bytes.subarray(0, MAX_HEAD)]);
@@ -85,7 +87,7 @@ export class Frames {
     const length = short === 126 ? head.readUInt16BE(2) : short === 127 ? Number(head.readBigUInt64BE(2)) : short;
     const isKnown = opcode <= 2 || (opcode >= CLOSE && opcode <= 10);
     const isMasked = second > 0x7f;
-    // What a server sends is not masked, and what controls the connection comes in one short frame: RFC 6455, 5.1 and 5.5.
+    // A server's frames are not masked, and a control frame is short and not fragmented: RFC 6455, 5.1 and 5.5.
     if (!isKnown || isMasked || !Number.isSafeInteger(length) || (isControl && (short > 125 || first < 0x80))) {
       this.giveUp();
       return EMPTY;
@@ -96,7 +98,7 @@ export class Frames {
   }
 }
 
-/** The bytes of which it is known that they are whole frames, from now on: to be called before the application has written anything. */
+/** Follows what the application writes from now on; to be called before it has written anything. */
 export function followFrames(socket: Socket): Frames {
   const frames = new Frames();
   const write = socket.write as (...args: unknown[]) => boolean;

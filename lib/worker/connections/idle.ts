@@ -7,16 +7,20 @@ import { idleSince, pendingOf, servedOf, streamOf, transportOf } from './connect
 import { closeIfIdle, halfCloseIdle, isRest } from './half-close.js';
 
 /**
- * Where all places are taken, nobody who was idle for a shorter time has to go: a client that asks again and again is idle between two requests
- * too, and newcomers must not drive each other out. Milliseconds.
+ * Where all places are taken, no connection that has been idle for less than this is closed. A client that sends
+ * request after request is idle between two of them too, and newcomers must not drive each other out. Milliseconds.
  */
 const GRACE = 1_000;
-/** How often a worker whose places are all taken looks whether somebody waits, if one that is idle could go. Milliseconds. */
+/**
+ * How often a worker whose places are all taken looks whether a client waits, while an idle connection could be closed.
+ * Milliseconds.
+ */
 const LOOK = 10;
 
 /**
- * How long connections may be idle in a worker that drains. The first request of one may be on its way for long: on a busy machine, a client
- * has taken more than a second from its connect to its first byte. Milliseconds.
+ * How long connections may be idle in a worker that drains: before their first request, and after that; and how often
+ * that is looked at. The first request may take long to arrive: on a busy machine, a client has taken more than a
+ * second from its connect to its first byte. Milliseconds.
  */
 const DRAIN = { first: pace('firstRequest', 5_000), kept: 2_000, look: 250 } as const;
 
@@ -34,24 +38,27 @@ interface Candidate {
 }
 
 /**
- * The connections on which no request is under way: they have no right to their places. On the way of a request there is only a note of when
- * its connection turned idle; who that was first is looked for when it is asked.
+ * The connections on which no request is in flight: where room is short, they have no right to their places. To keep
+ * requests cheap, each only notes when its connection turned idle; the one that has been idle for the longest is looked
+ * for when it is needed.
  */
 export class IdleConnections {
   readonly #acceptor: Acceptor;
   readonly #settings: IdleSettings;
-  /** The application's, by an upgrade or as a tunnel. */
+  /** The connections that the application owns, after an upgrade or as a tunnel (CONNECT). */
   readonly #given = new WeakSet<Socket>();
   readonly #sessions = new WeakMap<Socket, Http2Session>();
-  /** They are about to be closed. */
+  /** The connections that are about to be closed. */
   readonly #leaving = new WeakSet<Socket>();
-  /** Those that could go, the one that has been idle for the longest last, as far as they are still idle. */
+  /**
+   * The connections that could be closed if they are still idle. The one that has been idle for the longest is last.
+   */
   #candidates: Candidate[] = [];
-  /** When there may be some again. */
+  /** When there may be candidates again, by `performance.now()`. */
   #nextScan = 0;
-  /** How many were idle at that time, of `performance.now()`. */
+  /** How many were idle at the time `at` of `performance.now()`. */
   #counted = { at: Number.NEGATIVE_INFINITY, count: 0 };
-  /** The last look found somebody who waited. */
+  /** Whether the last look found a client that waited. */
   #found = false;
   #timer: NodeJS.Timeout | undefined;
   #drain: NodeJS.Timeout | undefined;
@@ -61,7 +68,7 @@ export class IdleConnections {
     this.#settings = settings;
   }
 
-  /** A connection is the application's: it says nothing of what is under way on it. */
+  /** A connection belongs to the application now, which does not tell what is under way on it. */
   give(socket: Socket): void {
     this.#given.add(socket);
   }
@@ -73,14 +80,14 @@ export class IdleConnections {
 
   /** The handshake of a connection is over. */
   addSecure(stream: TLSSocket): void {
-    // Once a session has ended, Node waits for the client to end its side, for ever.
+    // Once a session has ended, Node waits without a limit for the client to end its side.
     if (this.#sessions.has(transportOf(stream))) stream.once('finish', () => halfCloseIdle(stream));
   }
 
   /**
    * Closes an idle connection because room is short: not by a reset, and only if no request has come by now.
    *
-   * @param stays - told when one has.
+   * @param stays - called if one has come, so that the connection stays.
    */
   evict(socket: Socket, stays?: () => void): void {
     const { limit, warn } = this.#settings;
@@ -127,7 +134,7 @@ export class IdleConnections {
     clearTimeout(this.#timer);
   }
 
-  /** Lets one more in, if somebody waits and one that is idle can go. */
+  /** Lets one more client in, if one waits and an idle connection can be closed. */
   readonly #look = (): void => {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -139,6 +146,7 @@ export class IdleConnections {
     this.#timer = setTimeout(this.#look, oldest ? LOOK : Math.max(LOOK, this.#nextScan - performance.now())).unref();
   };
 
+  /** The connection that has been idle for the longest, if any may be closed. */
   #oldest(): Socket | undefined {
     const now = performance.now();
     if (this.#candidates.length === 0 && now >= this.#nextScan) this.#scan(now);
@@ -150,7 +158,7 @@ export class IdleConnections {
   }
 
   #scan(now: number): void {
-    // Who is busy now is no candidate before that.
+    // A connection that is busy now cannot be a candidate before that.
     this.#nextScan = now + GRACE;
     for (const socket of this.#acceptor.connections) {
       if (!this.#isIdle(socket)) continue;
@@ -161,6 +169,7 @@ export class IdleConnections {
     this.#candidates.sort((one, other) => other.since - one.since);
   }
 
+  /** How many connections are idle; counted once a second at most. */
   #count(): number {
     const now = performance.now();
     if (now - this.#counted.at >= GRACE) {
@@ -171,10 +180,10 @@ export class IdleConnections {
   }
 
   #isIdle(socket: Socket): boolean {
-    // One that has been accepted beyond all places has not begun.
+    // A connection that was accepted without a place has no time noted yet.
     if (idleSince(socket) === 0 || pendingOf(socket) > 0 || this.#given.has(socket) || this.#leaving.has(socket))
       return false;
-    // Of one that lingers, or has ended, the place is free already.
+    // The place of a connection that lingers, or whose own side has ended, is free already.
     return streamOf(socket).writable;
   }
 
@@ -196,7 +205,7 @@ export class IdleConnections {
   #end(socket: Socket, stream: Socket): void {
     const session = this.#sessions.get(socket);
     if (session) session.close();
-    // In the midst of a handshake there is nobody who could be told anything.
+    // In the middle of a TLS handshake there is nothing that the client could be told.
     else if (this.#settings.tls && stream === socket) socket.destroy();
     else halfCloseIdle(stream);
   }

@@ -3,18 +3,24 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { idleSince, servedOf, transportOf } from './connection.js';
 
-/** How long a client may go on sending behind the end of its last answer, in all, and without a byte. Milliseconds. nginx: `lingering_time`, `lingering_timeout`. */
+/**
+ * How long a client may go on sending after its last answer: in all, and without a byte arriving. Milliseconds. nginx:
+ * `lingering_time`, `lingering_timeout`.
+ */
 const TIME = 30_000;
 const SILENCE = 5_000;
-/** And how much: a refused upload of a gibibyte still hears its answer. */
+/** And how many bytes: a client whose upload of a gibibyte was refused still receives its answer. */
 const BYTES = 1.1 * 2 ** 30;
-/** The same for a worker that drains: somebody waits for its end. Milliseconds. */
+/** The same times in a worker that drains: its end is being waited for. Milliseconds. */
 const DRAIN = { time: 5_000, silence: 2_000 } as const;
 /** How often these limits are looked at. Milliseconds. */
 const TICK = 250;
-/** What came while a handler kept the event loop busy has not been read; of one that was shorter nothing is expected. Milliseconds. */
+/**
+ * If an answer took at least so long, the client may have sent something meanwhile that has not been read yet; if it
+ * took less, that is not expected. Milliseconds.
+ */
 export const SHORT = 1;
-/** Where there is no room, so many may linger all the same: at least, and as a share of what there is room for. */
+/** So many connections may linger even where there is no room: the least number, and a share of `limit`. */
 const EXCESS = { least: 8, share: 1 / 16 } as const;
 
 /** What Node's HTTP server hangs on a connection. Undocumented, but there from Node 20 to 26. */
@@ -27,37 +33,42 @@ export type Departing = Socket & { parser?: Parser | null; server?: EventEmitter
 type DestroySoon = (this: Departing) => void;
 
 export interface LingeringSettings {
-  /** How many connections may be open, and how many are: those that linger too. */
+  /** How many connections may be open, and how many are, including those that linger. */
   readonly limit: number;
   readonly open: () => number;
-  /** Nothing more of the connection is served: its place is free. May be told twice. */
+  /** Called when nothing more of a connection is served, so that its place is free. May be called twice. */
   readonly release: (transport: Socket) => void;
 }
 
+/** A connection that lingers. */
 interface Stay {
   readonly transport: Socket;
-  /** How long nothing may come. */
+  /** How long the client may be silent. Milliseconds. */
   readonly silence: number;
-  /** When its own side has ended, and what it had read by then. */
+  /** Since when the own side has been sent completely; and how many bytes had been read when the stay began. */
   since: number;
   start: number;
-  /** What it has read, and when it was seen that this was more. */
+  /** How many bytes have been read, and when that number was last seen to grow. */
   read: number;
   heard: number;
 }
 
 /**
- * The lingering close. To close a connection while the client still sends (a refused upload) resets it, and a reset takes the answer
- * away from a client that has not read it yet. RFC 9112, 9.6. So the own side is ended, the place is given back, and what comes is read
- * until the client ends its side too, within limits.
+ * The lingering close. Closing a connection while the client still sends (a refused upload) resets it, and a reset
+ * takes the answer away from a client that has not read it yet. RFC 9112, 9.6. So the own side is ended, the place is
+ * given back, and what comes is read until the client ends its side too, within limits.
  *
- * Node ends each connection that is not kept through its `destroySoon`, so that is where this begins: also for answers that Node gives by itself.
+ * Node ends each connection that is not kept through its `destroySoon`, so this class replaces that method. It is
+ * called also for answers that Node gives by itself.
  */
 export class Lingering {
   readonly #settings: LingeringSettings;
-  /** In the order in which they began. */
+  /** The connections that linger, in the order in which they began. */
   readonly #stays = new Map<Departing, Stay>();
-  /** Those that are closed when nothing has come meanwhile, and what they had read; those behind wait for a turn more. */
+  /**
+   * Connections that are closed after a whole poll phase, unless something has come meanwhile, and how many bytes each
+   * had read. Those in `#closing` are looked at next, those in `#ended` one turn later.
+   */
   #closing: [Departing, number][] = [];
   #ended: [Departing, number][] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -75,7 +86,7 @@ export class Lingering {
     current = this;
   }
 
-  /** How many linger: they are open, and count for nobody. */
+  /** How many connections linger: they are open, but have no place. */
   get size(): number {
     return this.#stays.size;
   }
@@ -85,21 +96,21 @@ export class Lingering {
   }
 
   /**
-   * Takes over how a connection, or the TLS stream of one, is closed. Where all has been read and answered in no time, Node's own way will
-   * do, and to replace it on each connection would cost.
+   * Takes over how a connection, or the TLS stream of one, is closed. It is not called for every connection, as that
+   * would cost: where all has been read and answered at once, Node's own way of closing will do.
    */
   guard(stream: Departing): void {
     stream.destroySoon = this.#destroySoon;
   }
 
-  /** The worker drains, and is killed after so many milliseconds. */
+  /** The worker drains, and is killed after `gracefulTimeout` milliseconds. */
   hurry(gracefulTimeout: number): void {
     this.#time = DRAIN.time;
     this.#silence = DRAIN.silence;
     this.#deadline = performance.now() + gracefulTimeout * 0.8;
   }
 
-  /** Room is short: those that linger are the first to go, the oldest of them first. */
+  /** Room is short: connections that linger are the first to be closed, the oldest of them first. */
   trim(): void {
     if (this.#stays.size === 0) return;
     const { limit, open } = this.#settings;
@@ -112,7 +123,7 @@ export class Lingering {
     }
   }
 
-  /** Ends the own side, and reads on. Who wants none of it any more calls {@link drop} too. */
+  /** Ends the own side, and reads on. To discard what is read, call {@link drop} too. */
   begin(stream: Departing, silence: number = SILENCE): void {
     if (stream.destroyed || this.#stays.has(stream)) return;
     const now = performance.now();
@@ -124,7 +135,7 @@ export class Lingering {
     stream.setTimeout(0);
     this.guard(stream);
     admitNoMore(stream);
-    // Node's own listener would tell of a request that is broken, which has been answered.
+    // Node's own listener would report a broken request, which has been answered already.
     stream.removeAllListeners('end').on('end', () => closeWhenSent(stream));
     stream.on('close', () => this.#stays.delete(stream));
     if (!stream.writableEnded) stream.end();
@@ -133,13 +144,13 @@ export class Lingering {
     this.trim();
   }
 
-  /** What `destroySoon` does: ends a connection behind its last answer. */
+  /** What `destroySoon` does: ends a connection after its last answer. */
   close(stream: Departing): void {
     if (stream.destroyed || this.#stays.has(stream)) return;
     const incoming = stream.parser?.incoming;
     if (incoming && !incoming.complete && !stream.readableEnded) {
       this.begin(stream);
-      // A handler that has answered early may still read. Where nobody does, nothing would come any more.
+      // A handler that has answered early may still read the body. Where nobody reads, the rest must be discarded.
       if (!isRead(incoming)) drop(stream);
       return;
     }
@@ -149,7 +160,7 @@ export class Lingering {
       closeWhenSent(stream);
       return;
     }
-    // nginx does so where requests were pipelined.
+    // The client may be pipelining, so it may send without waiting. nginx lingers in that case too.
     if (servedOf(transport) > 1) {
       this.begin(stream);
       return;
@@ -159,7 +170,7 @@ export class Lingering {
     if (this.#ended.push([stream, transport.bytesRead]) === 1 && this.#closing.length === 0) setImmediate(this.#turn);
   }
 
-  /** Of the whole poll phase that is behind those that are closing now. */
+  /** A turn of the event loop is over: a whole poll phase lies behind the connections in `#closing`. */
   readonly #turn = (): void => {
     const closing = this.#closing;
     this.#closing = this.#ended;
@@ -174,12 +185,12 @@ export class Lingering {
 
   #look(now: number): void {
     for (const [stream, stay] of this.#stays) {
-      // The application may have taken our listener off.
+      // The application may have removed the 'close' listener.
       if (stream.destroyed) {
         this.#stays.delete(stream);
         continue;
       }
-      // Its answer is still on its way.
+      // The answer is still being sent.
       if (!stream.writableFinished) {
         stay.since = now;
         stay.heard = now;
@@ -199,7 +210,10 @@ export class Lingering {
     this.#timer = undefined;
   }
 
-  /** It may be the handler that does not read on: from now on it gets no more. */
+  /**
+   * The client has been silent. If the stream is paused, it is the handler that does not read on: it gets no more from
+   * now on, and the connection goes on being read. Returns whether that is so.
+   */
   #goesOn(stream: Departing, stay: Stay, now: number): boolean {
     if (!stream.isPaused()) return false;
     stay.heard = now;
@@ -209,41 +223,44 @@ export class Lingering {
 }
 
 /**
- * Whether a client may be sending although its last answer has been given: it has sent more than one request, and perhaps more at once; or the
- * answer took so long that something may have come meanwhile.
+ * Whether a client may be sending although its last answer has been given: it has sent more than one request and may be
+ * pipelining, or the answer took so long that something may have come meanwhile.
  */
 function mayGoOn(transport: Socket, now: number): boolean {
   return servedOf(transport) > 1 || now - idleSince(transport) >= SHORT;
 }
 
-/** That of this process, or thread: there is one. */
+/** The one instance of this process, or thread. */
 let current: Lingering | undefined;
 
 export function lingeringHere(): Lingering | undefined {
   return current;
 }
 
-/** Reads what comes past all who would, also the HTTP parser. */
+/** Reads and discards what comes; nobody else gets it, not even the HTTP parser. */
 export function drop(stream: Socket): void {
   stream.removeAllListeners('data').on('data', ignore).resume();
-  // The parser had paused it past the stream, which believes that it is reading.
+  // The parser may have paused the handle directly, while the stream believes that it is reading.
   if (!stream.destroyed) stream._read(0);
 }
 
 const ignore = (): void => undefined;
 
-/** What Node does. */
+/** Destroys a stream once its last byte is with the system, as Node's `destroySoon` does. */
 function closeWhenSent(stream: Socket): void {
   if (stream.writableFinished) stream.destroy();
   else stream.once('finish', stream.destroy);
 }
 
-/** Whether anybody listens to the body. */
+/** Whether anybody reads the body of a request. */
 function isRead(request: IncomingMessage): boolean {
   return request.readableFlowing === true || request.listenerCount('data') + request.listenerCount('readable') > 0;
 }
 
-/** To what is read from now on no answer could be written: it is no request, and none that is wrong. */
+/**
+ * Lets no further request begin: no answer to it could be written. What is read from now on counts neither as a request
+ * nor as a malformed one.
+ */
 function admitNoMore(stream: Departing): void {
   const { parser, server } = stream;
   if (!parser || !server) return;
@@ -253,7 +270,7 @@ function admitNoMore(stream: Departing): void {
     Object.assign(request, { upgrade: false });
     return 0;
   };
-  // Behind the last request of a connection, the parser takes each byte for an error, and Node has the server end the connection.
+  // After the last request of a connection, the parser takes each byte for an error, which Node has the server emit.
   const emit = (): true => {
     drop(stream);
     return true;

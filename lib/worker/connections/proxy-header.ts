@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
-/** The client that a proxy speaks for. Of one that has connected to a Unix socket of the proxy there is no address. */
+/** The client that a proxy speaks for. A client that has connected to a Unix socket of the proxy has no address. */
 export interface ProxiedClient {
   readonly address?: string;
   readonly port?: number;
@@ -8,32 +8,35 @@ export interface ProxiedClient {
 }
 
 export interface ProxyHeader {
-  /** How many bytes it takes; what is behind them is the connection's own. */
+  /** How many bytes the header takes; what follows belongs to the connection. */
   readonly length: number;
-  /** Undefined where the proxy speaks for itself (a health check), or cannot say. */
+  /** Undefined where the proxy speaks for itself (a health check), or does not know the client. */
   readonly client: ProxiedClient | undefined;
 }
 
-/** Version 1 is one line. The longest that there can be, as the specification has it. Bytes. */
+/** Version 1 is one line. This is the longest that the specification allows. Bytes. */
 const MAX_LINE = 107;
 const PREFIX = Buffer.from('PROXY ');
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n');
-/** Of version 2: the signature, the command, the family, and the length of what follows. */
+/** The fixed part of version 2: signature, version and command, family, and the length of what follows. Bytes. */
 const FIXED = 16;
-/** What follows may have further fields (TLVs), as large as certificates. As much as nginx takes. Bytes. */
+/**
+ * The longest header of version 2; its further fields (TLVs) may be as large as certificates. The limit is nginx's.
+ * Bytes.
+ */
 const MAX_HEADER = 4_096;
 
 const LINE = /^PROXY (?:UNKNOWN(?: .*)?|TCP([46]) ([^ ]+) ([^ ]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4}))$/;
 
-/** Families of version 2, and how many bytes their addresses take. */
+/** Address families of version 2, and how many bytes the addresses of each take. */
 const FAMILY = { UNSPEC: 0, INET: 1, INET6: 2, UNIX: 3 } as const;
 const ADDRESSES: readonly number[] = [0, 12, 36, 216];
-/** Streams are 1, datagrams 2: of QUIC, which a proxy passes on as a stream. */
+/** The transport is 1 for streams, 2 for datagrams: of QUIC, which a proxy passes on as a stream. */
 const MAX_TRANSPORT = 2;
 
 /**
- * The header of the PROXY protocol that a connection begins with, version 1 or 2. Undefined while more of it must come; a text says what is
- * wrong. As `proxy-protocol.txt` of HAProxy has it.
+ * Parses the header of the PROXY protocol, version 1 or 2, that a connection begins with. Returns undefined while more
+ * bytes are needed, and a text where the header is wrong. Source: HAProxy's `proxy-protocol.txt`.
  */
 export function parseProxyHeader(bytes: Buffer): ProxyHeader | string | undefined {
   if (bytes.length === 0) return undefined;
@@ -53,7 +56,7 @@ function parseLine(bytes: Buffer): ProxyHeader | string | undefined {
   const length = end + 1;
   if (version === undefined) return { length, client: undefined };
   const isAddress = version === '4' ? isIPv4 : isIPv6;
-  // A zone names an interface of the proxy's.
+  // An address with a zone (%) is refused: the zone names a network interface of the proxy.
   if (!isAddress(source) || !isAddress(destination) || found[0].includes('%')) return 'its line has no such addresses';
   if (Number(from) > 65_535 || Number(to) > 65_535) return 'its line has no such ports';
   return { length, client: clientOf(source, Number(from)) };
@@ -67,7 +70,7 @@ function parseBinary(bytes: Buffer): ProxyHeader | string | undefined {
   const length = FIXED + size;
   if (version !== 2 || command > 1) return 'its version or command is unknown';
   if (length > MAX_HEADER) return `it is longer than ${MAX_HEADER} bytes`;
-  // Of a proxy that speaks for itself, what follows says nothing.
+  // Where the proxy speaks for itself, the addresses are to be ignored.
   const isLocal = command === 0;
   const least = ADDRESSES[family];
   if (!isLocal && (least === undefined || transport > MAX_TRANSPORT)) return 'its family is unknown';
@@ -89,7 +92,7 @@ function addressIn(bytes: Buffer, family: number): ProxiedClient | undefined {
   return clientOf(groups.join(':'), bytes.readUInt16BE(FIXED + 32));
 }
 
-/** In the form that the system has for it, so that the same client always has the same. */
+/** An IPv6 address is brought into the system's form, so that the same client always has the same text. */
 function clientOf(address: string, port: number): ProxiedClient {
   if (!address.includes(':')) return { address, port, family: 'IPv4' };
   return { address: new SocketAddress({ address, family: 'ipv6' }).address, port, family: 'IPv6' };

@@ -6,29 +6,33 @@ import { proxies } from '../access/own.js';
 import { spec } from '../context.js';
 import { type ProxiedClient, parseProxyHeader } from './proxy-header.js';
 
-/** How long a header may take, if no head of a request may take less: longer than a packet that is lost. Milliseconds. */
+/**
+ * How long a PROXY header may take, unless `headersTimeout` is less. It is enough for a lost packet to be sent again.
+ * Milliseconds.
+ */
 const LIMIT = 5_000;
 
 export interface ProxyHeaderSettings {
   readonly proxies: Proxies;
   /** How long a header may take, milliseconds. */
   readonly limit: number;
-  /** The server that gets the connections when their headers have come; and whether it does TLS. */
+  /** The server that gets each connection when its header has come; and whether that server does TLS. */
   readonly front: EventEmitter;
   readonly tls: boolean;
   readonly warn: (code: WarningCode, message: string) => void;
 }
 
-/** What is inside a socket. Undocumented, but there from Node 20 to 26. */
+/** The inside of a socket. Undocumented, but there from Node 20 to 26. */
 interface Inner extends Omit<Socket, '_handle'> {
   _handle?: { getpeername?: ((into: ProxiedClient) => number) | undefined } | null;
-  /** What it has been told of its peer. */
+  /** The peer's address, as the socket has cached it. */
   _peername?: ProxiedClient;
 }
 
 /**
- * Connections of trusted proxies begin with a header of the PROXY protocol, which names the client: it is read before anybody else gets the
- * connection. Until then that is one like any other that is silent: counted, parked and sent away.
+ * Connections of trusted proxies begin with a header of the PROXY protocol, which names the client. It is read before
+ * anybody else gets the connection. Until it has come, the connection is treated like any other on which nothing has
+ * come: it is counted, parked and closed to make room.
  */
 export class ProxyHeaders {
   readonly #settings: ProxyHeaderSettings;
@@ -37,12 +41,13 @@ export class ProxyHeaders {
     this.#settings = settings;
   }
 
-  /** Returns whether a connection that has been accepted must have a header. If so, it is handed on when that has come. */
+  /** Returns whether an accepted connection must begin with a header. If so, it is handed on once that has come. */
   take(socket: Socket): boolean {
     const peer = peerOf(socket);
     if (peer !== '' && !this.#settings.proxies.trusts(peer)) return false;
     if (peer === '') {
-      // It has been reset, so nobody knows who that was: what a proxy has sent must not be taken for a request.
+      // The connection has been reset, so its peer is unknown. What it sent may be a proxy's header, which must not be
+      // taken for a request.
       socket.destroy();
       return true;
     }
@@ -69,13 +74,14 @@ export class ProxyHeaders {
       socket.destroy();
       this.#settings.warn('proxy-protocol', `a connection of ${peer} without a right PROXY header was closed: ${why}`);
     };
-    // Who only looks whether somebody listens says nothing.
+    // A peer that only checks whether somebody listens sends nothing: no warning.
     const onEnd = (): void => (kept ? refuse('it ended within that') : void socket.destroy());
-    // Timers come before the poll phase: to a process that was busy, it may have come in time.
+    // Timers run before the poll phase: if the process was busy, the header may have come in time.
     const onLate = (): void =>
       void setImmediate(() => setImmediate(() => isWaiting && refuse('it did not come in time')));
     const timer = setTimeout(onLate, this.#settings.limit).unref();
-    // Also of one that is sent away meanwhile, to make room: see `Lingering`, which takes the other listeners off.
+    // Also called on 'close': the connection may be closed meanwhile to make room, see `Lingering`, which removes the
+    // other listeners.
     const stop = (): void => {
       isWaiting = false;
       clearTimeout(timer);
@@ -88,7 +94,7 @@ export class ProxyHeaders {
   #handOn(socket: Socket, rest: Buffer): void {
     const { front, tls } = this.#settings;
     if (tls) {
-      // A TLS stream takes what the one below it has, and from then on what comes.
+      // A TLS stream takes what the socket below it has buffered, and from then on what comes.
       socket.pause();
       if (rest.length > 0) socket.unshift(rest);
       front.emit('connection', socket);
@@ -96,7 +102,8 @@ export class ProxyHeaders {
     }
     front.emit('connection', socket);
     if (rest.length === 0 || socket.destroyed) return;
-    // Node's parser takes what comes from the handle, but this is behind that: it gets it as it gets what the fast turn has read.
+    // Node's parser reads directly from the handle, which these bytes have left already. So they are emitted as 'data',
+    // like those that the fast turn has read.
     if (socket.readableFlowing === true) socket.emit('data', rest);
     else socket.unshift(rest);
   }
@@ -104,12 +111,15 @@ export class ProxyHeaders {
 
 const ignore = (): void => undefined;
 
-/** From now on the connection comes from this client. A TLS stream asks the handle of the socket below it. */
+/**
+ * Makes a connection report this client as its peer from now on. The handle is changed too, since a TLS stream asks the
+ * handle of the socket below it.
+ */
 function rename(socket: Inner, client: ProxiedClient): void {
   const { _handle: handle } = socket;
   if (!handle) return;
   socket._peername = client;
-  // A Unix socket has none: who has connected to one has no address.
+  // The handle of a Unix socket has no `getpeername`: a client that connects to one has no address.
   handle.getpeername = client.address === undefined ? undefined : getpeername;
   function getpeername(into: ProxiedClient): number {
     Object.assign(into, client);
@@ -117,7 +127,7 @@ function rename(socket: Inner, client: ProxiedClient): void {
   }
 }
 
-/** Undefined where no connection has a header. */
+/** Undefined where no connection has a PROXY header. */
 export function createProxyHeaders(
   front: EventEmitter,
   tls: boolean,

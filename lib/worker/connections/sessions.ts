@@ -3,16 +3,19 @@ import type { Socket } from 'node:net';
 import { whenClosed } from '../accept/accepted.js';
 import { noteTransport, streamOf, transportOf } from './connection.js';
 
-/** How long a session may be without a stream where connections are not kept. Milliseconds. */
+/** How long a session may be without a stream where `keepAlive` is 0. Milliseconds. */
 const SILENCE = 5_000;
 
-/** How long a client may take to close a connection whose session is over, and all of it sent. Milliseconds. */
+/**
+ * How long a client may take to close a connection after its session is over and everything has been sent.
+ * Milliseconds.
+ */
 const LINGER = 1_000;
 
 export interface SessionSettings {
-  /** How long a session may be without a stream, milliseconds; 0: connections are not kept. */
+  /** How long a session may be without a stream, milliseconds. With 0, connections are not kept. */
   readonly keepAlive: number;
-  /** A session broke a limit of the protocol, and has been ended for that. */
+  /** Called when a session broke a limit of the protocol and has been ended for that. */
   readonly onBroken: (client: string | undefined, error: Error) => void;
 }
 
@@ -28,8 +31,8 @@ export class Sessions {
   }
 
   /**
-   * Asks the clients for no further requests. RFC 9113, 6.8: the GOAWAY names the last stream that is served, so what crosses it
-   * can be sent again on another connection.
+   * Asks the clients for no further requests. RFC 9113, 6.8: the GOAWAY names the last stream that is served, so what
+   * crosses it can be sent again on another connection.
    */
   drain(): void {
     this.#draining = true;
@@ -41,7 +44,7 @@ export class Sessions {
     const session = new Session(http2, keepAlive || SILENCE, onBroken);
     this.#open.add(session);
     http2.on('close', () => this.#open.delete(session));
-    // One that was accepted during the drain has its first request under way.
+    // The first request of a session that was accepted during the drain may be in flight, so it is served first.
     http2.once('stream', () => this.#draining && setImmediate(() => session.close()));
   }
 }
@@ -49,7 +52,7 @@ export class Sessions {
 class Session {
   readonly #http2: ServerHttp2Session;
   readonly #socket: Socket;
-  /** First the idle time, then the linger. */
+  /** First the timer of the idle time, then that of the linger. */
   #timer: NodeJS.Timeout;
   #streams = 0;
   #ending = false;
@@ -62,7 +65,7 @@ class Session {
     this.#http2 = http2;
     const socket = transportOf(http2.socket);
     this.#socket = socket;
-    // Asked for now: of a connection that has closed, it is not known.
+    // Read now: it is not known any more once the connection has closed.
     const { remoteAddress } = socket;
     // Node's own limit for an idle session counts a stream that waits for its answer as idle.
     this.#timer = setTimeout(() => this.#closeIfIdle(), keepAlive).unref();
@@ -73,19 +76,19 @@ class Session {
       whenClosed(stream, this.#onStreamClose);
     });
     http2.on('error', (error: NodeJS.ErrnoException) => {
-      // Others, such as ECONNRESET, tell of clients that have gone.
+      // Other errors, such as ECONNRESET, mean that the client has gone.
       if (error.code?.startsWith('ERR_HTTP2_')) onBroken(remoteAddress, error);
     });
     http2.on('close', () => clearTimeout(this.#timer));
   }
 
-  /** Ends it after the streams that are there. */
+  /** Ends the session once its present streams are over. */
   close(): void {
     if (this.#ending) return;
     this.#ending = true;
     clearTimeout(this.#timer);
     this.#http2.close();
-    // Once all has been sent Node waits for the client to close, without end.
+    // Once everything has been sent, Node waits for the client to close, without a limit.
     const stream = streamOf(this.#socket);
     if (stream.writableFinished) this.#linger();
     else stream.once('finish', () => this.#linger());
@@ -96,7 +99,10 @@ class Session {
     this.#socket.once('close', () => clearTimeout(this.#timer));
   }
 
-  /** Timers come before the poll phase: to a process that was busy, a request may have come in time. It is read first. */
+  /**
+   * Timers run before the poll phase: if the process was busy, a request may have come in time and not been read yet.
+   * So the poll phase comes first.
+   */
   #closeIfIdle(): void {
     setImmediate(() => this.#streams === 0 && this.close());
   }
