@@ -2,15 +2,15 @@ import { AsyncResource } from 'node:async_hooks';
 import { closeSync } from 'node:fs';
 import { DescriptorCount, describeDescriptors, descriptorLimit, holdDescriptors } from '../../system/descriptors.js';
 
-/** The system, as far as it is asked here. */
+/** What is asked of the system about file descriptors; a test can stand in for it. */
 export interface DescriptorTable {
-  /** How many there may be; undefined where nobody knows. */
+  /** How many descriptors may be open; undefined where that is not known. */
   readonly limit: () => number | undefined;
   readonly counter: () => Pick<DescriptorCount, 'glance' | 'read'>;
   readonly describe: () => string;
   readonly hold: (count: number) => number[];
   readonly close: (fd: number) => void;
-  /** Calls back once the event loop has polled, whenever that is: it is not kept from waiting. */
+  /** Calls back once the event loop has polled, whenever that is. It does not keep the loop from waiting. */
   readonly afterPoll: (act: () => void) => void;
 }
 
@@ -20,6 +20,6 @@ export const SYSTEM: DescriptorTable = {
   describe: describeDescriptors,
   hold: holdDescriptors,
   close: closeSync,
-  // Not in the context of the request that happens to be under way.
+  // Bound, so that it does not run in the async context of the request that happens to be under way.
   afterPoll: AsyncResource.bind((act: () => void) => void setImmediate(act).unref()),
 };

@@ -1,60 +1,63 @@
 import type { DescriptorCount } from '../../system/descriptors.js';
 import { type DescriptorTable, SYSTEM } from './descriptor-table.js';
 
-/** Of what a worker could still open when it begins to serve, a quarter is kept free for what is under way, but no more than so many. */
+/** Of what a worker could open when it begins to serve, a quarter is kept free for work under way, `MOST` at most. */
 const SHARE = 4;
 const MOST = 64;
-/** With less room than that at the beginning, there is nothing to keep: it would be short at once, and so would its replacement. */
+/** With less room at the beginning, nothing is kept free: the worker would be short at once, its replacement too. */
 const LEAST_ROOM = 8;
 /**
- * So many are held open, for when none are left at all: to look what the others are, and to end. Each of several threads holds one for each of them, as far as there
- * is room: until they have heard of a shortage, each may accept one connection more.
+ * So many descriptors are held open as a reserve, for when none are left at all: they are needed to look what the
+ * others are, and to end. In a process with threads, each thread holds as many as there are threads, as far as there is
+ * room: each of those may accept one more connection before it has heard of a shortage.
  */
 const HELD = 2;
-/** While the last clients are let in, only so many are kept free. */
+/** During the last call, only so many are kept free. */
 const LAST = 2;
-/** How often they are counted, whatever happens, and while few are left or they are short; but never for more than a fiftieth of the time. Milliseconds. */
+/** Pause between counts, and while few are left. Counting takes a fiftieth of the time at most. Milliseconds. */
 const PAUSE = { idle: 1_000, short: 100 } as const;
 const PATIENCE = 50;
 /**
- * A look costs a microsecond or two, so there is one in so many milliseconds; sooner where all that are left could be used up by then. In one thread, nothing opens so many
- * in a millisecond: JavaScript comes to 500 to 1,000.
+ * A look costs a microsecond or two, so there is one in `LOOK_PAUSE` milliseconds; sooner where all descriptors that
+ * are left could be used up by then. No thread opens `FASTEST` in a millisecond: JavaScript comes to 500 to 1,000.
  */
 const LOOK_PAUSE = 10;
 const FASTEST = 2_500;
-/** With fewer than that left, there is a look in each turn of the event loop besides: one callback of the application can use them up. */
+/** With fewer left, each turn of the event loop brings a look: one callback of the application could use them up. */
 const FEW = 1_000;
 
-/** The code of the error that tells of it. */
+/** The code of the error that reports a shortage. */
 const SHORTAGE = 'ERR_WORKER_DESCRIPTORS';
 
 /** What lets clients in: an acceptor. */
 export interface Door {
   readonly connections: { readonly size: number };
-  /** From now on nobody comes in, or they do again. */
+  /** From now on no client is let in; or, with `false`, clients are let in again. */
   shutFor(shortage: boolean): void;
 }
 
 /** What is done about a shortage. */
 export interface Relief {
-  /** It is no leak: clients' connections take most of them. */
+  /** Clients' connections take most of the descriptors: that is not a leak. */
   readonly warn: (message: string) => void;
-  /** Something else has taken them, and may keep them: this process is to be replaced. Told once. */
+  /** Something else has taken them, and may keep them: this process is to be replaced. Called once. */
   readonly replace: (error: Error) => void;
 }
 
 /**
- * Watches that a worker does not run out of descriptors. libuv, when it has none to accept with, accepts and closes whoever comes, and tells nobody: a
- * worker that leaks would go on to take clients from its siblings, and lose them all. So it stops to accept while some are left.
+ * Sees to it that a worker does not run out of file descriptors. When libuv has none left to accept with, it accepts
+ * each connection and closes it at once, silently. So a worker that leaks descriptors would go on taking clients from
+ * its siblings, and lose them all. It stops accepting while some descriptors are left instead.
  *
- * They are counted where the application has run: when its handler returns, when its request ends, in each turn of the event loop where few are left, and each
- * second; and before an entrance is opened. A count may be left out as long as those that were left by the last one cannot have been used up since. Besides, the number of a
- * connection tells how many there are at least: the system gives the lowest that is free.
+ * They are counted after the application has run: when a handler returns, when a request ends, in each turn of the
+ * event loop while few are left, and each second; and before an entrance (listening socket) is opened. A count is left
+ * out while those that the last one found free cannot have been used up. Besides, the number of a new connection's
+ * descriptor says how many are open at least: the system gives the lowest number that is free.
  */
 export class Descriptors {
   readonly #table: DescriptorTable;
   readonly #doors = new Set<Door>();
-  /** From this number on they are short. */
+  /** Descriptors are short when so many are open. */
   #high = Number.POSITIVE_INFINITY;
   #limit = 0;
   #relief: Relief | undefined;
@@ -65,16 +68,16 @@ export class Descriptors {
   #counter: Pick<DescriptorCount, 'glance' | 'read'> | undefined;
   #short = false;
   #told = false;
-  /** Until that moment of `performance.now()` they cannot be short. */
+  /** Until this time of `performance.now()` they cannot be short. */
   #safeUntil = Number.POSITIVE_INFINITY;
-  /** Few are left, so that each turn of the event loop brings a look; and the next one is to. */
+  /** Whether few are left, so that each turn of the event loop brings a look; and whether the next look is set up. */
   #isFew = false;
   #awaitsPoll = false;
-  /** How often a thread of this process has found that they are short; and what this one has heard of. */
+  /** How many shortages the threads have found, a counter that they share; and its value as last seen by this one. */
   #shortages: Int32Array<ArrayBufferLike> = new Int32Array(1);
   #heard = 0;
   #spread: () => void = () => undefined;
-  /** All who wait for this process to end are let in. */
+  /** The last call: the reserve is given to the last clients. */
   #last = false;
 
   constructor(table: DescriptorTable = SYSTEM) {
@@ -82,10 +85,10 @@ export class Descriptors {
   }
 
   /**
-   * The threads of this process have the same descriptors.
+   * For a process with threads, which share its descriptors.
    *
-   * @param shortages - where all of them count.
-   * @param spread - has {@link Descriptors.hear} called in the others.
+   * @param shortages - the counter of shortages that they share.
+   * @param spread - has {@link Descriptors.hear} called in the other threads.
    */
   share(shortages: Int32Array<SharedArrayBuffer>, spread: () => void): void {
     this.#shortages = shortages;
@@ -96,7 +99,7 @@ export class Descriptors {
   /**
    * Begins to watch: the worker is about to serve.
    *
-   * @param threads - how many threads of this process do the same; to know how many connections the others have, each takes its own for an example.
+   * @param threads - how many of this process serve. Each assumes that the others have as many connections as itself.
    */
   watch(relief: Relief, threads: number): void {
     if (this.#relief) return;
@@ -120,7 +123,7 @@ export class Descriptors {
     this.#countIn(PAUSE.idle);
   }
 
-  /** Clients come in here. */
+  /** A way in for clients, to be closed when descriptors are short. */
   add(door: Door): void {
     this.#doors.add(door);
     if (this.#short) door.shutFor(true);
@@ -130,12 +133,12 @@ export class Descriptors {
     this.#doors.delete(door);
   }
 
-  /** Something has been opened, by this number. */
+  /** Something has been opened and has got this descriptor. */
   readonly opened = (fd: number): void => {
     if (fd >= this.#high) this.#discover();
   };
 
-  /** The application has run, until this moment of `performance.now()`; or somebody is to be let in. */
+  /** To be called when the application has run, until `now` of `performance.now()`, or before a client is let in. */
   look(now: number): void {
     if (now >= this.#safeUntil || Atomics.load(this.#shortages, 0) !== this.#heard) this.#look(now);
   }
@@ -146,19 +149,19 @@ export class Descriptors {
     else this.#found(this.#counter.glance(), now);
   }
 
-  /** The system has refused to accept because there are none. */
+  /** The system could not accept for want of descriptors. */
   ranOut(): void {
     this.#discover();
   }
 
-  /** Another thread may have found that they are short. */
+  /** Another thread may have found that descriptors are short. */
   hear(): void {
     if (!this.#short && this.#isTold()) this.#learn();
   }
 
   /**
-   * From now on the last clients are let in, down to the last descriptors: what is kept for others is theirs. To accept without any would lose all that wait, also those
-   * whom a sibling has room for.
+   * For the last call: from now on clients are let in down to the last descriptors. These stay free: to accept without
+   * any would lose all clients that wait, including those for which a sibling has room.
    */
   letInLast(): void {
     if (this.#last || this.#high === Number.POSITIVE_INFINITY) return;
@@ -169,7 +172,7 @@ export class Descriptors {
     if (this.#short) this.#countIn(0);
   }
 
-  /** So many were open at that moment. */
+  /** `used` descriptors were open at the time `now`. */
   #found(used: number, now: number): void {
     const room = this.#high - used;
     if (room <= 0) {
@@ -193,6 +196,7 @@ export class Descriptors {
     this.#lookAfterPoll();
   };
 
+  /** Whether another thread has found a shortage since the last call. */
   #isTold(): boolean {
     const shortages = Atomics.load(this.#shortages, 0);
     if (shortages === this.#heard) return false;
@@ -200,7 +204,7 @@ export class Descriptors {
     return true;
   }
 
-  /** Begins to count. Returns how many are open; as many as may be where there is none left to count with. */
+  /** Begins to count. Returns how many are open; the limit, where no descriptor is left to count with. */
   #open(): number {
     try {
       this.#counter = this.#table.counter();
@@ -210,9 +214,9 @@ export class Descriptors {
     }
   }
 
-  /** This thread has found that they are short. */
+  /** This thread has found that descriptors are short. */
   #discover(): void {
-    // It accepts no more anyway.
+    // Nothing is accepted anyway.
     if (this.#short || this.#doors.size === 0) return;
     this.#heard = Atomics.add(this.#shortages, 0, 1) + 1;
     this.#begin();
@@ -220,6 +224,7 @@ export class Descriptors {
     this.#tell();
   }
 
+  /** Another thread has found that descriptors are short. */
   #learn(): void {
     if (this.#doors.size === 0) return;
     this.#begin();
@@ -233,11 +238,12 @@ export class Descriptors {
     this.#countIn(PAUSE.short);
   }
 
+  /** Closes the descriptors that are held. */
   #giveBack(): void {
     for (const held of this.#held.splice(0)) this.#table.close(held);
   }
 
-  /** Whether it is a leak is not known; but what has come with the clients goes with them. */
+  /** Reports a shortage, which may be a leak or not. But what has come with clients is freed when they leave. */
   #tell(): void {
     const { warn, replace } = this.#relief ?? {};
     const used = this.#counter?.read() ?? this.#limit;
@@ -250,7 +256,7 @@ export class Descriptors {
     if (this.#told) return;
     this.#told = true;
     const message = `it accepts no more, and is to be replaced: ${what}`;
-    // Where in this library it was found out tells nobody anything.
+    // A stack that points into this library would tell the user nothing.
     replace?.(Object.assign(new Error(message), { code: SHORTAGE, stack: `Error: ${message}` }));
   }
 
@@ -258,13 +264,13 @@ export class Descriptors {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const begun = performance.now();
-      // What another thread finds from here on is none of what is counted.
+      // A shortage that another thread finds from here on is not covered by this count.
       const heard = Atomics.load(this.#shortages, 0);
       const used = this.#counter?.read() ?? 0;
       const rest = this.#short || this.#isFew ? PAUSE.short : PAUSE.idle;
       this.#countIn(Math.max(rest, (performance.now() - begun) * PATIENCE));
       if (!this.#short) this.#found(used, begun);
-      // With some to spare, so that it does not go back and forth.
+      // The shortage ends only with some to spare, so that it does not begin again at once.
       else if (used <= this.#high - Math.max(1, (this.#limit - this.#high) / 2)) this.#end(heard);
     }, pause).unref();
   }
@@ -279,10 +285,10 @@ export class Descriptors {
   }
 }
 
-/** Of this process, or this thread. */
+/** The one instance of this process, or of this thread. */
 export const descriptors: Descriptors = new Descriptors();
 
-/** Whether an error is that of a worker without descriptors. */
+/** Whether an error reports that a worker is short of descriptors. */
 export function isShortage({ code }: { readonly code?: string }): boolean {
   return code === SHORTAGE;
 }

@@ -5,35 +5,42 @@ import { type Signs, STAGE } from './vitals.js';
 /** A clock that has run out. */
 export interface Verdict {
   readonly clock: Clock;
-  /** Milliseconds that the thread could have used, of which all have passed, also those that it had been given. */
+  /** How many milliseconds have passed in which the thread could run; extra time that it was given is included. */
   readonly elapsed: number;
-  /** Whether its event loop turns: then it ends by itself. */
+  /** Whether its event loop turns: then the thread ends by itself. */
   readonly alive: boolean;
 }
 
-/** So many beats may be missing before a loop is taken to stand still. */
+/** How many beats may be missing before an event loop is taken to stand still. */
 const MISSING_BEATS = 4;
 
-/** Between two beats at most. Milliseconds. */
+/** The longest interval between two beats. Milliseconds. */
 const LONGEST = 50;
-/** An event loop that turns has had a beat within that time. Milliseconds. */
+/** An event loop that turns has a beat within this time. Milliseconds. */
 export const SILENCE: number = LONGEST + 20;
 
-/** How often a watched thread says that its event loop turns, milliseconds: a clock may run over by so much. */
+/**
+ * The interval of the beats by which a thread shows that its event loop turns, milliseconds. A clock may run over by as
+ * much.
+ */
 export function pulseInterval({ timeout }: Pick<ClockLimits, 'timeout'>): number {
   return timeout === 0 ? LONGEST : Math.min(LONGEST, Math.max(5, timeout / 10));
 }
 
 /**
- * Says when a thread has had its time. Pure: it is told the time, the signs of life, and for how long altogether the thread
- * has been kept from running; that time belongs to nobody's request.
+ * Says when a clock of a thread has run out: for its boot, its request or its event loop. Pure: it is told the time,
+ * the signs of life, and for how long in all the thread has been kept from running, which is not counted against any
+ * clock.
  */
 export class Judge {
   readonly #limits: ClockLimits;
   readonly #interval: number;
   readonly #spawnedAt: number;
   readonly #marks = { beat: { at: -1, away: 0 }, request: { at: 0, away: 0 } };
-  /** How long it had been away at the look before: what began since then may have been hit by all that came after. */
+  /**
+   * How long the thread had been away in all at the previous look. Any absence after that may have hit what began since
+   * then.
+   */
   #awayBefore = 0;
 
   constructor(limits: ClockLimits, spawnedAt: number) {
@@ -43,7 +50,7 @@ export class Judge {
   }
 
   /**
-   * @param away - milliseconds so far that it was kept from running.
+   * @param away - for how many milliseconds in all the thread has been kept from running.
    * @returns a verdict, or in how many milliseconds the next one is possible.
    */
   look(now: number, signs: Signs, away: number): Verdict | number {
@@ -57,9 +64,9 @@ export class Judge {
     if (signs.stage === STAGE.BOOTING) {
       clocks.push(['boot', now - this.#spawnedAt - away, bootTimeout]);
     } else {
-      // With a request in flight, its own clock sees a loop that stands still too.
+      // With a request in flight, the request's clock also covers a loop that stands still.
       if (signs.request > 0) clocks.push(['request', sinceRequest, timeout && timeout + signs.extra]);
-      // The beat that is missing was due an interval after the last one.
+      // The missing beat was due one interval after the last one.
       const silence = sinceBeat - this.#interval;
       if (signs.request === 0) clocks.push(['loop', silence, timeout, Math.min(silence, now - signs.patientUntil)]);
     }
@@ -72,11 +79,13 @@ export class Judge {
     return next;
   }
 
-  /** How much time it has had since something. */
+  /**
+   * How many milliseconds the thread could run since the time `at`, at which something began. `mark` belongs to that.
+   */
   #used(mark: { at: number; away: number }, at: number, now: number, away: number): number {
     if (mark.at !== at) {
       mark.at = at;
-      // No more of it can have hit what began since then than has passed.
+      // Of the absence since the previous look, no more can have come after `at` than time has passed since `at`.
       mark.away = Math.max(this.#awayBefore, away - Math.max(0, now - at));
     }
     return now - at - (away - mark.away);

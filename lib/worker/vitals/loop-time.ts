@@ -6,14 +6,18 @@ export interface LoopTime {
 
 export const LOOP_TIME: LoopTime = { now: () => performance.now(), idle: () => performance.nodeTiming.idleTime };
 
-/** Once the event loop has turned, whatever its phase is now: what was in the kernel's buffers has been read by then. */
+/**
+ * Calls back after a whole turn of the event loop, whatever its phase is now: what was in the kernel's buffers has been
+ * read by then.
+ */
 export function afterTurn(act: () => void): void {
   setImmediate(() => setImmediate(act));
 }
 
 /**
- * Whether a client that is accepted now was in the kernel's queue while a place was taken for long, and may have left since. If the event
- * loop has had a rest after that, nobody was there. As many may have come as the place was taken long; so that lasts as long.
+ * Whether a client that is accepted now may have been in the accept queue while a place was taken for long, and so may
+ * have left since. If the event loop has been idle since then, the queue was empty. The longer the place was taken, the
+ * more clients may have come: so the answer stays yes for as long as the place was taken.
  */
 export class Backlog {
   readonly #time: LoopTime;
@@ -21,17 +25,17 @@ export class Backlog {
   #until = 0;
   #idle = Number.NaN;
 
-  /** @param long - what is no time for a place to be taken, milliseconds. */
+  /** @param long - a place that was taken for less than this does not count. Milliseconds. */
   constructor(time: LoopTime, long: number) {
     this.#time = time;
     this.#long = long;
   }
 
-  /** A place that was taken for so long is free. */
+  /** A place is free that was taken for `taken` milliseconds. */
   begin(now: number, taken: number): void {
     if (taken < this.#long) return;
     const idle = this.#time.idle();
-    // Without a rest since, those from behind a longer one are still there.
+    // If the loop has not been idle since, clients from an earlier, longer time may still be there.
     this.#until = Math.max(now + taken, idle === this.#idle ? this.#until : 0);
     this.#idle = idle;
   }

@@ -1,8 +1,10 @@
 /**
- * Which request a slot names as the one in flight, as the master would read it now. For a worker that serves one at a time.
+ * Which request the stored slot names as the one in flight, as the master would read it now. For a worker that serves
+ * one request at a time.
  *
- * To store each start costs a tenth of a short request. But under load the slot says that one is in flight for up to two
- * milliseconds, also between two, and where the next one is the same as that, it says already what it should.
+ * Storing the start of each request costs a tenth of a short one. But under load, the stored slot goes on naming a
+ * request for up to two milliseconds after its end. If the next request is like that one, the slot already says what it
+ * should.
  */
 export class Named {
   #method = '';
@@ -11,14 +13,19 @@ export class Named {
   #storedUrl = '';
   #active = false;
 
-  /** A request begins. Returns whether the slot names one like it. */
+  /** A request begins. Returns whether the stored slot names one with the same method and URL. */
   begin(method: string, url: string): boolean {
     this.#method = method;
     this.#url = url;
     return this.#active && url === this.#storedUrl && method === this.#storedMethod;
   }
 
-  /** The slot is stored, with the request that has begun last, if there is one since the last time. */
+  /**
+   * The slot is being stored.
+   *
+   * @param begun - whether it names the request that began last; if not, it goes on naming the one before.
+   * @param active - whether a request is in flight.
+   */
   store(begun: boolean, active: boolean): void {
     this.#active = active;
     if (!begun) return;

@@ -1,16 +1,18 @@
 import type { ThreadFigures } from '../../system/thread-figures.js';
 import { LOOP_TIME, type LoopTime } from './loop-time.js';
 
-/** A timer is hardly ever that late where nothing kept the thread from running. Milliseconds. */
+/** A timer is hardly ever this late unless something kept the thread from running. Milliseconds. */
 const PUNCTUAL = 10;
 
 /**
- * For how long a thread has been kept from running, as far as it can find out itself, beat by beat. The kernel counts its waits for a CPU,
- * and nobody the time in which the process was stopped, or its whole container: of that, the thread sees that a beat came late.
+ * For how long a thread has been kept from running, as far as it can find out itself, beat by beat. The kernel counts
+ * its waits for a CPU. Nobody counts the time for which the process, or its whole container, was stopped: the thread
+ * only sees that a beat came late.
  *
- * Late is also one behind code that blocks, whose time counts. So only what lies between is taken: what the event loop waited beyond the beat that
- * was due, which it never does by itself. While the application boots, with no clients that wait, it is all that was not spent on a CPU: what
- * blocks there for too long is ended by those who watch from outside.
+ * A beat is also late after code that blocks, and that time does count against the thread. So only idle time is taken
+ * as absence: that for which the event loop waited beyond the due beat, which it never does by itself. While the
+ * application boots, no clients wait, and all time that was not spent on a CPU is taken: a boot that blocks for too
+ * long is ended by those who watch from outside.
  */
 export class OwnAbsence {
   readonly #figures: Pick<ThreadFigures, 'own'>;
@@ -37,18 +39,18 @@ export class OwnAbsence {
     this.#cpu = cpu;
     this.#waited = waited;
     this.#idle = this.#time.idle();
-    // Of a thread that has just begun, what it waited before is part of its boot.
+    // What a new thread waited before this moment belongs to its boot, so it counts as absence.
     this.#total = waited;
   }
 
-  /** To be called at each beat. Returns the milliseconds so far. */
+  /** To be called at each beat. Returns for how many milliseconds in all the thread has been kept from running. */
   measure(now: number, boots: boolean): number {
     const { cpu, waited } = this.#figures.own;
     const idle = this.#time.idle();
     const passed = now - this.#at;
     let away = waited - this.#waited;
     if (passed > this.#interval + PUNCTUAL) {
-      // Where the kernel does not tell, none of it is known to be spent.
+      // Where the kernel does not report CPU time, it is not known how much was spent: idle time is taken here too.
       const unused = boots && cpu > 0 ? passed - (cpu - this.#cpu) : idle - this.#idle;
       away = Math.max(away, unused - this.#interval);
     }

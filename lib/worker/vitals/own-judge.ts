@@ -2,16 +2,20 @@ import type { ClockLimits } from '../../protocol/spec.js';
 import { Judge, pulseInterval, type Verdict } from './judge.js';
 import type { Signs, Vitals } from './vitals.js';
 
-/** Whoever watches rests for half a second at most, and may have to wait for a CPU. One that has not looked in so many milliseconds is not there. */
+/**
+ * A watcher rests for half a second at most, and may then have to wait for a CPU. One that has not looked for so many
+ * milliseconds is taken to be gone.
+ */
 const LONGEST = 2_000;
 
 /**
- * Says of the thread that it runs in when the time is over: when whoever watches has found the same. A thread whose code was stopped cannot tell that
- * from code that blocks, and may be the first to judge when the process goes on. So it waits until the other one has judged the same request, and
- * knows of the stop; where nobody watches, what it has found itself is all there is. Pure, as {@link Judge}.
+ * Judges the thread that it runs in: says when its time is over, and only once the watcher (another thread, see
+ * `watchdog/` and `threads/`) has found the same. A thread that was stopped cannot tell that from code that blocked,
+ * and may be the first to judge when the process goes on. So it waits until the watcher, which knows of the stop, has
+ * judged the same request. Where nobody watches, its own judgement is all there is. Pure, like {@link Judge}.
  *
- * Whoever watches may never look again. How long it is waited for is counted by the beats of the thread, each of which counts as an interval at most:
- * so a stop in between, which hit both of them, does not make it late.
+ * The watcher may never look again. How long it is waited for is counted by the beats of this thread, each of which
+ * counts as one interval at most. So a stop in between, which hit both threads, does not make the watcher late.
  */
 export class OwnJudge {
   readonly #judge: Judge;
@@ -27,9 +31,9 @@ export class OwnJudge {
   /**
    * To be called at each beat.
    *
-   * @param still - milliseconds since the beat before.
+   * @param still - milliseconds since the previous beat.
    * @param away - see {@link Judge.look}.
-   * @param watcher - what the one that watches has written.
+   * @param watcher - what the watcher has written.
    */
   look(
     now: number,

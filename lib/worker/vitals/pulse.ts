@@ -6,12 +6,12 @@ import { OwnAbsence } from './own-absence.js';
 import { OwnJudge } from './own-judge.js';
 import { STAGE, Vitals } from './vitals.js';
 
-/** A beat that comes so much later than it should is told of. Milliseconds. */
+/** A beat that comes later than it should by more than this is reported. Milliseconds. */
 const LATE = 50;
 
 /**
- * The clocks of a thread that serves, as far as it can see to them itself: it beats, so that whoever watches it knows that its event loop
- * turns, and at each beat it looks whether its request, or its boot, has had its time.
+ * The clocks of a thread that serves, as far as it can look after them itself. It beats, so that a watcher knows that
+ * its event loop turns. At each beat it looks whether its request, or its boot, has had its time.
  */
 export class Pulse {
   readonly vitals: Vitals;
@@ -24,7 +24,7 @@ export class Pulse {
   #beatAt = monotonic();
   #away = 0;
 
-  /** @param memory - where the signs of life are kept, if somebody watches already. */
+  /** @param memory - where the signs of life are kept, if a watcher has it already. */
   constructor(limits: ClockLimits, spawnedAt: number, memory?: SharedArrayBuffer) {
     this.limits = limits;
     this.vitals = new Vitals(memory);
@@ -35,40 +35,40 @@ export class Pulse {
     this.#timer = setInterval(() => this.#beat(), pulseInterval(limits)).unref();
   }
 
-  /** Who is told, once, that the time is over. */
+  /** Sets what is called, once, when the time is over. */
   onOverdue(act: (verdict: Verdict) => void): void {
     this.#onOverdue = act;
   }
 
-  /** Who is told, each time, that the event loop has stood still for so many milliseconds. */
+  /** Sets what is called each time the event loop has stood still, with the milliseconds. */
   onLate(act: (duration: number) => void): void {
     this.#onLate = act;
   }
 
-  /** For how long this thread has been kept from running, milliseconds so far. */
+  /** For how long in all this thread has been kept from running, milliseconds. */
   get away(): number {
     return this.#away;
   }
 
-  /** From now on the clocks of serving hold, not that of the boot. */
+  /** The boot is over: from now on the clocks of serving hold. */
   serve(): void {
     this.#measure(monotonic());
     // While the application was loaded, the event loop may have stood still for longer than `timeout`.
     this.vitals.beat();
     this.vitals.setStage(STAGE.SERVING);
-    // Nobody asks any more whether its event loop turns.
+    // With none of these, nobody needs the beats any more.
     const { timeout, slowAfter } = this.limits;
     if (timeout === 0 && slowAfter === 0 && this.#onLate === undefined) clearInterval(this.#timer);
   }
 
-  /** It ends by itself now, within a limit that others keep. */
+  /** The thread ends by itself from now on, within a time limit that others keep. */
   stop(): void {
     this.vitals.setStage(STAGE.ENDING);
     clearInterval(this.#timer);
   }
 
   /**
-   * The request in flight, and the event loop, get so many milliseconds more.
+   * The request in flight, and the event loop, get `duration` milliseconds more.
    *
    * @returns until when the event loop may stand still.
    */

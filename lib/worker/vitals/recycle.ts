@@ -2,17 +2,21 @@ import type { RecycleCause } from '../../protocol/messages.js';
 import type { RecycleLimits } from '../../protocol/spec.js';
 import type { SlotObserver } from './slot.js';
 
-/** A peak that is collected soon is no leak: so many samples in a row must be above the limit. */
+/** So many samples in a row must be above the limit: memory that is soon garbage-collected is not a leak. */
 const SAMPLES = 3;
 
-/** @param chance - a random number of [0, 1): workers that start together shall not end together. */
+/**
+ * After how many requests a worker is to be replaced.
+ *
+ * @param chance - a random number in [0, 1): workers that start together must not end together.
+ */
 export function requestLimit({ maxRequests, maxRequestsJitter }: RecycleLimits, chance: number): number {
   return maxRequests > 0 ? maxRequests + Math.floor(chance * (maxRequestsJitter + 1)) : Number.POSITIVE_INFINITY;
 }
 
 /**
- * Asks once for the replacement of this process, when it has reached one of its limits. It is told numbers, and does
- * not care who counted them. A limit of 0 is none.
+ * Asks once for the replacement of this process, when it has reached one of its limits. A limit of 0 means that there
+ * is none.
  */
 export class RecycleWatch implements SlotObserver {
   readonly #ask: (why: RecycleCause) => void;

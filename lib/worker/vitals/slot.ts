@@ -6,35 +6,35 @@ import { SlotImage, type SlotRecord, type SlotState, slotPosition } from '../../
 import { spec } from '../context.js';
 import { Named } from './named.js';
 
-/** How often a worker says that its event loop turns. Milliseconds. */
+/** How often a worker writes a beat (heartbeat), which says that its event loop turns. Milliseconds. */
 const BEAT_INTERVAL = beatInterval(spec?.clocks.timeout ?? 0);
 /** Memory and utilisation are measured about once a second, however fine the beats are: `maxMemory` counts samples. */
 const BEATS_PER_SAMPLE = Math.round(1_000 / BEAT_INTERVAL);
 /** How long the end of a request may wait to be stored. Milliseconds. */
 const SETTLE_DELAY = 2;
 
-/** Learns what a slot is told. It is called on the way of each request. */
+/** Is told what a slot counts. It is called for each request, so it must be fast. */
 export interface SlotObserver {
-  /** So many more requests have been finished. */
+  /** `count` more requests have been finished. */
   onRequests(count: number): void;
   /** Resident memory in bytes, about once a second. */
   onMemory(rss: number): void;
 }
 
-/** Whether somebody could be let in, and for how long that could be done at once, milliseconds. */
+/** Whether there is room for a connection, and for how long there was in all, milliseconds. */
 interface Room {
   readonly hasRoom: boolean;
   readonly freeTime: { readonly sum: number };
 }
 
 /**
- * The worker's side of the scoreboard. A write is one system call on memory, so it is done on the way of each
- * request, and it outlives this process however it ends.
+ * The worker's side of the scoreboard. A write is one system call on shared memory, cheap enough for each request; and
+ * what is written outlives this process, however it ends.
  *
- * At most one write per request: its start must be stored before the handler runs, but its end may wait for two milliseconds,
- * since under load the start of the next request replaces it. A worker that serves one at a time stores only
- * {@link Slot.deferRepeated | another one than the last}; one that serves in a tenth of the time, by keeping its connections, may
- * {@link Slot.defer} the start too.
+ * There is at most one write per request. Its start must be stored before the handler runs, but its end may wait for
+ * two milliseconds, since under load the start of the next request replaces it. A worker that serves one request at a
+ * time stores only {@link Slot.deferRepeated | another request than the last one}. A worker that serves in a tenth of
+ * the time, by keeping its connections, may {@link Slot.defer} the start too.
  */
 export class Slot {
   readonly #position: number;
@@ -46,11 +46,11 @@ export class Slot {
   #connections: () => number = () => 0;
   #room: Room | undefined;
   #observer: SlotObserver | undefined;
-  /** Something waits to be stored; and the start of a request does. */
+  /** Whether something waits to be stored; and whether the start of a request does. */
   #settling = false;
   #begun = false;
   #deferring = false;
-  /** Undefined where all starts are stored in the same way. */
+  /** Undefined unless {@link Slot.deferRepeated} was called. */
   #named: Named | undefined;
   readonly #settleTimer = setTimeout(() => this.#settling && this.flush(), SETTLE_DELAY).unref();
   #frozen = false;
@@ -60,7 +60,7 @@ export class Slot {
   #beats = 0;
 
   /**
-   * @param before - what the predecessor in this slot, of the same process, has counted.
+   * @param before - what the predecessor in this slot (an earlier thread of the same process) has counted.
    * @param image - where the slot is kept before it is stored, see {@link storeImage}.
    */
   constructor(index: number, state: SlotState, before?: SlotRecord, image?: SharedArrayBuffer) {
@@ -81,13 +81,13 @@ export class Slot {
     this.flush();
   }
 
-  /** The event loop is to stand still until then: the master waits for no beat. */
+  /** The event loop may stand still until the given time: the master expects no beat before. */
   setPatience(until: number): void {
     this.#image.setPatience(until);
     this.flush();
   }
 
-  /** For a worker that leaves by killing itself: the exit code that it would have had. */
+  /** For a worker that ends by killing itself: stores the exit code that it would have had. */
   setExitCode(code: number): void {
     this.#image.setExitCode(code);
     this.#write(this.#image.header());
@@ -105,23 +105,24 @@ export class Slot {
   }
 
   /**
-   * From now on, the start of a request is stored within two milliseconds, too late for one that never lets go of the CPU or
-   * dies of a native crash. (What ends by an error or an exit stores it before.)
+   * From now on, the start of a request is stored within two milliseconds. That is too late for a request that never
+   * lets go of the CPU, or that dies of a native crash. (A worker that ends by an error or an exit stores it first.)
    */
   defer(): void {
     this.#deferring = true;
   }
 
   /**
-   * The same where the slot names this very request already, since it has named one like it for at most two milliseconds. Any
-   * other start is stored before its handler runs. For workers that serve one request at a time.
+   * The same, but only for a request like the one that the stored slot still names, which it does for two milliseconds
+   * at most, see {@link Named}. Any other start is stored before its handler runs. For workers that serve one request
+   * at a time.
    */
   deferRepeated(): void {
     this.#deferring = true;
     this.#named = new Named();
   }
 
-  /** Keeps the slot as it is now, but for the beat, for the master to read after the end of this process. */
+  /** Keeps the slot as it is now, except for the beat, for the master to read after the end of this process. */
   freeze(): void {
     this.flush();
     this.#frozen = true;
@@ -132,7 +133,10 @@ export class Slot {
     return this.#active;
   }
 
-  /** When the request began that came last, milliseconds since the epoch: what did not count of its time is behind that too. */
+  /**
+   * When the latest request began, milliseconds since the epoch. Time that did not count against the request is not
+   * deducted.
+   */
   get startedAt(): number {
     return this.#image.startedAt;
   }
@@ -142,12 +146,12 @@ export class Slot {
     return this.#connections();
   }
 
-  /** Where the number of open connections is to be had, once there are any. */
+  /** Sets the function that returns the number of open connections. */
   askConnections(gauge: () => number): void {
     this.#connections = gauge;
   }
 
-  /** What says so of the acceptor, once there is one. */
+  /** Sets the acceptor that is asked for its room, once there is one. */
   askRoom(room: Room): void {
     this.#room = room;
   }
@@ -157,8 +161,10 @@ export class Slot {
   }
 
   /**
-   * @param id - where requests have ids: no two are alike then.
-   * @param waited - how long it has waited before, milliseconds, where that is counted.
+   * A request begins.
+   *
+   * @param id - where requests have ids; then no request is like the one before.
+   * @param waited - how long it has waited for its place, milliseconds, where that is counted.
    */
   begin(method: string, url: string, id = '', waited?: number): void {
     this.#active++;
@@ -174,13 +180,17 @@ export class Slot {
     this.#settle();
   }
 
-  /** @param duration - how long it took, milliseconds. */
+  /**
+   * A request has ended.
+   *
+   * @param duration - how long it took, milliseconds.
+   */
   end(failed: boolean, duration: number): void {
     this.#active--;
     this.#requests++;
     if (failed) this.#errors++;
     if (!this.#frozen) {
-      // Together: of a thread that is terminated, the process stores the image as it is.
+      // Both change together: when a thread is terminated, the process stores its image as it is.
       this.#image.times.addRequest(duration);
       this.#count();
     }
@@ -188,12 +198,13 @@ export class Slot {
     this.#observer?.onRequests(1);
   }
 
-  /** A request was not begun, since its client had gone. */
+  /** A request was not begun because its client had gone. */
   abandon(): void {
     this.#abandoned++;
     this.#settle();
   }
 
+  /** Has the slot stored soon, see {@link SETTLE_DELAY}. */
   #settle(): void {
     if (this.#settling && this.#deferring) return;
     this.#settling = true;
@@ -216,7 +227,7 @@ export class Slot {
     try {
       this.#rss = process.memoryUsage.rss();
     } catch {
-      // Node 20 opens a file for it, and there may be no descriptor left.
+      // Node 20 opens a file for that, and there may be no descriptor left.
     }
   }
 
