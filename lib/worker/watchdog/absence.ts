@@ -1,14 +1,15 @@
 import type { Figures } from '../../system/thread-figures.js';
 
-/** A timer of an idle thread is hardly ever that late by itself. Milliseconds. */
+/** A timer of an idle thread is hardly ever this late by itself. Milliseconds. */
 const PUNCTUAL = 10;
 
 /**
- * How long a watched thread has been kept from running: the kernel counts how long it waited for a CPU, and where the watcher
- * itself came late, the whole process was stopped, or the machine asleep.
+ * How long a watched thread has been kept from running. The kernel counts how long it waited for a CPU. Where the
+ * watcher itself comes late to a look, the whole process was stopped, or the machine was asleep.
  *
- * When in a rest a stop began, the watcher cannot know. Of one that lasts at least two rests all is counted, or rather what the thread did not spend
- * on a CPU since the look before; of a shorter one, a rest at most is missing.
+ * The watcher cannot know when such a stop began in its rest between two looks. A stop that lasts at least two rests is
+ * counted completely: as all the time since the previous look that the thread did not spend on a CPU. Of a shorter
+ * stop, one rest at most is missing.
  */
 export class Absence {
   readonly #figures: { read(): Figures };
@@ -17,7 +18,10 @@ export class Absence {
   #expectedAt: number;
   #total = 0;
 
-  /** @param since - from when on it watches; a watcher that is still to be loaded comes late to its first look, as to any other. */
+  /**
+   * @param since - from when on the thread is watched. The first look is due at once, so the time in which the watcher
+   * is loaded counts as coming late.
+   */
   constructor(figures: { read(): Figures }, since: number) {
     this.#figures = figures;
     this.#before = figures.read();
@@ -26,16 +30,18 @@ export class Absence {
   }
 
   /**
-   * To be called at each look of the watcher. Returns the milliseconds so far.
+   * To be called at each look of the watcher. Returns for how many milliseconds in all the thread has been kept from
+   * running.
    *
-   * @param turnedAt - when the event loop of the thread turned last, if that is known: it was on a CPU then.
+   * @param turnedAt - when the event loop of the thread last turned, if that is known: the thread was on a CPU then.
    */
   measure(now: number, turnedAt: number = this.#lookedAt): number {
     const figures = this.#figures.read();
     const passed = now - this.#lookedAt;
     const unused = passed - (figures.cpu - this.#before.cpu);
-    // A wait that is not over is not counted yet, and nobody says when it began: one that would run has had what it spent on a CPU, unless its
-    // event loop has turned since the look before. It was on a CPU then, and has not waited for longer.
+    // The kernel has not counted a wait that is not over, and does not say when it began. A runnable thread may have
+    // waited since the previous look, but for the time that it spent on a CPU. If its event loop has turned since, it
+    // was on a CPU then, and has not waited for longer.
     const unfinished = figures.runnable ? now - Math.max(turnedAt, this.#lookedAt) : 0;
     const waited = Math.min(unused, figures.waited - this.#before.waited + unfinished);
     const late = now - this.#expectedAt;
@@ -44,7 +50,7 @@ export class Absence {
     this.#before = figures;
     this.#lookedAt = now;
     this.#expectedAt = now;
-    // What kept the one from running kept the other too: it is not counted twice.
+    // A stop keeps both threads from running, so waits and stops may be the same time: it is not counted twice.
     this.#total += Math.max(0, Math.min(passed, waited), stopped);
     return this.#total;
   }

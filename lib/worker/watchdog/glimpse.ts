@@ -8,16 +8,25 @@ import type { Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { formatFrames, inTraceLimit, isIdle, isUncertain, type TimeLimit } from './trace.js';
 
-/** Native code comes back to JavaScript, or does not: there is no hurry, but the report is to tell of this moment. Milliseconds. */
+/**
+ * How long to wait for a stack. Native code returns to JavaScript at some time, or never: there is no hurry, but the
+ * report is to be about this moment. Milliseconds.
+ */
 export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 1_000 };
 
-/** A thread that is not kept from running says within that time what it waits for; one that has been on a CPU for so long is at work. Milliseconds, as above. */
+/**
+ * Within `OWN_WORD`, a thread that can run and only waits says itself what it waits for. One that has been on a CPU for
+ * `AT_WORK` is at work. Milliseconds.
+ */
 const OWN_WORD: TimeLimit = { used: 20, all: 1_000 };
 const AT_WORK = 5;
-/** By then, an event loop that turns has had a beat. */
+/** Within this time, an event loop that turns has a beat. */
 const BEAT: TimeLimit = { used: SILENCE, all: 1_000 };
 
-/** So long, roughly, a thread takes to say which scripts it has; nobody else can measure it. Milliseconds. */
+/**
+ * Roughly how long a thread takes to list its scripts for a debugger; from another thread that cannot be measured.
+ * Milliseconds.
+ */
 export function listing(scripts: number): number {
   return 0.2 + scripts * PER_SCRIPT;
 }
@@ -26,13 +35,13 @@ const PER_SCRIPT = 0.01;
 type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
 type Paused = InspectorNotification<Debugger.PausedEventDataType>;
 
-/** Waits for the stack of a thread as long as it makes sense; undefined when it does not come. */
+/** Waits for the stack of a thread within `limit`; undefined when it does not come. */
 export async function inGlimpseLimit<T>(
   stack: Promise<T>,
   systemThread: number,
   limit: TimeLimit = GLIMPSE_LIMIT,
 ): Promise<T | undefined> {
-  // One of its own: to look at that of the clock would be to count the same absence twice.
+  // An `Absence` of its own: each keeps the state of its last look, so the watchdog's one must not be used here too.
   const figures = ThreadFigures.of(systemThread);
   try {
     return await inTraceLimit(stack, new Absence(figures, monotonic()), limit);
@@ -41,7 +50,7 @@ export async function inGlimpseLimit<T>(
   }
 }
 
-/** Resolves when the thread has had the time to say what it waits for, or is seen at work. */
+/** Resolves when the thread has had the time to say what it waits for, or has been seen at work. */
 export async function grace(systemThread: number): Promise<void> {
   const figures = ThreadFigures.of(systemThread);
   const start = monotonic();
@@ -59,8 +68,9 @@ export async function grace(systemThread: number): Promise<void> {
 const STEP = 5;
 
 /**
- * Looks, and says of a thread that was met in its event loop that it waits. Where the first look leaves it open what keeps the thread, there is a
- * second one: if it slept, its event loop has turned by then; if it is busy, it is seen at work.
+ * Looks at a thread, and reports one that was met in its event loop as waiting. Where the first look does not tell what
+ * keeps the thread, there is a second one. If the thread slept, its event loop has turned by then; if it is busy, the
+ * second look finds it at work.
  */
 export async function lookTwice(vitals: Vitals, look: () => Promise<Glimpse>): Promise<Glimpse> {
   const { beat } = vitals.read();
@@ -79,18 +89,20 @@ export async function lookTwice(vitals: Vitals, look: () => Promise<Glimpse>): P
 }
 
 /**
- * Has the main thread of this process stand still for as long as it takes to write down its calls, and go on. From another thread.
+ * Takes the stack of the main thread of this process, from another thread: pauses it for as long as that takes, and
+ * lets it go on.
  *
- * First it says which scripts it has, and goes on while that is read; only then it is to pause, if that is still wanted. What is sent to it is acted on in its order, when
- * it comes to JavaScript. So a pause that is withdrawn in time never comes: a call of native code is not stopped at its end by somebody who has
- * ceased to wait. A developer who has stopped it at a breakpoint finds it there as before.
+ * First the main thread lists its scripts, and goes on while the list is read. Only then is it told to pause, if that
+ * is still wanted. It acts on what the inspector sends in order, and only when it runs JavaScript. So an order to pause
+ * that is withdrawn in time has no effect: a call of native code that returns later is not paused when nobody waits for
+ * it any more. If a developer has stopped the thread at a breakpoint, it stays there.
  */
 export async function glimpseMainThread(systemThread: number, { wanted, seen }: Looking): Promise<Glimpse> {
   const { Session } = process.getBuiltinModule('node:inspector');
   const session = new Session();
   session.connectToMainThread();
   const scripts = new Map<string, string>();
-  /** When it had heard that it is to pause. */
+  /** When the main thread had received the order to pause; 0 before. */
   let orderedAt = 0;
   let frames: readonly Debugger.CallFrame[] | undefined;
   session.on('Debugger.scriptParsed', ({ params }: Parsed) => scripts.set(params.scriptId, params.url));
@@ -100,9 +112,11 @@ export async function glimpseMainThread(systemThread: number, { wanted, seen }: 
         session.on('Debugger.paused', ({ params }: Paused) => {
           if (frames === undefined) seen(true);
           frames ??= params.callFrames;
-          // If it had not heard of the order, the pause is somebody else's, and was there before: it is his to end.
+          // If the order had not been received, the pause was there before and belongs to another debugger, which ends
+          // it.
           if (orderedAt > 0) session.post('Debugger.resume');
-          // A `debugger` statement may be next, which nobody but this session would stop at: to disable it lets go of that too.
+          // The next statement may be a `debugger`, at which only this session would stop: disabling it prevents that
+          // too.
           session.post('Debugger.disable', () => resolve(''));
         });
         session.post('Debugger.enable', (error) => {

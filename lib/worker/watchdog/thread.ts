@@ -24,30 +24,33 @@ import { bidFarewell } from './farewell.js';
 import { glimpseMainThread, grace, lookTwice } from './glimpse.js';
 import { inTraceLimit, traceMainThread } from './trace.js';
 
-/** What a watchdog is told when it starts. */
+/** What a watchdog is given when it starts. */
 export interface WatchdogData {
   readonly vitals: SharedArrayBuffer;
-  /** The image of the slot, and its index on the scoreboard. */
+  /** The image of the slot (as it is before it is stored), and its index on the scoreboard. */
   readonly image: SharedArrayBuffer;
   readonly slot: number;
   readonly limits: ClockLimits;
   readonly spawnedAt: number;
-  /** When this thread was started. */
+  /** When the watchdog was started. */
   readonly since: number;
   /** The listening sockets, see `namesOf()`. */
   readonly sockets: readonly (string | number)[];
   /** Where standard error has been opened, see `descriptor()`. */
   readonly log: number | undefined;
-  /** The lines of the access log that wait, and what it is. */
+  /** The lines of the access log that wait to be written, and where the log goes. */
   readonly lines: SharedArrayBuffer | undefined;
   readonly access: AccessSpec | undefined;
 }
 
-/** Between two looks. The more often, the less is excused by mistake when the CPU was away. Milliseconds. */
+/**
+ * The longest rest between two looks. The shorter it is, the less time is excused by mistake after a stop.
+ * Milliseconds.
+ */
 const LONGEST_REST = 500;
-/** The clients' answers do not wait longer for the stack. Milliseconds. */
+/** How long the clients' answers wait for the stack at most. Milliseconds. */
 const HEAD_START = 50;
-/** An event loop that has not turned for so long reads no orders for now. Milliseconds. */
+/** An event loop that has not turned for so long does not read its orders for now. Milliseconds. */
 const STILL = 4 * 50;
 
 const {
@@ -76,9 +79,9 @@ const slow = new SlowWatch(watched, limits.slowAfter, tell);
 function look(): void {
   const now = monotonic();
   const signs = vitals.read();
-  // The boot is over, and nothing else is limited: this thread ends.
+  // The boot is over, and nothing else is limited: without a timer, this thread ends.
   if (signs.stage !== STAGE.BOOTING && limits.timeout === 0 && limits.slowAfter === 0) return;
-  // It does not read its orders.
+  // The main thread does not read its orders.
   if (now - signs.beat > STILL) answer(lastAsk(slot));
   const away = absence.measure(now, signs.beat);
   const verdict = judge.look(now, signs, away);
@@ -87,27 +90,27 @@ function look(): void {
     void act(verdict).catch(giveUp);
     return;
   }
-  // One that is alive ends by itself, a beat later.
+  // A thread whose event loop turns ends by itself, a beat later.
   const rest = typeof verdict === 'number' ? Math.min(LONGEST_REST, verdict, limits.timeout / 4 || LONGEST_REST) : 20;
   const pause = Math.max(5, Math.ceil(rest));
   absence.expect(now + pause);
   setTimeout(look, pause);
 }
 
-/** Says in the place of the main thread what it does, if it has been asked and has not answered. */
+/** Says in the main thread's place what that does, if it has been asked and has not answered. */
 function answer(ask: number): void {
   if (ask === 0 || record.isAnswered(ask)) return;
   record.answers(ask);
   void slow.activity().then((activity) => tell({ type: 'stacks', ask, threads: [activity] }));
 }
 
-/** The main thread hangs: finds out where, answers its clients, tells the master, and ends the process. */
+/** The main thread hangs: finds out where, answers its clients, tells the master, and kills the process. */
 async function act({ clock, elapsed }: Verdict): Promise<void> {
   slow.stop();
   await slow.settled();
   const tracing = inTraceLimit(traceMainThread(), absence);
   const { stage } = vitals.read();
-  // By then it is paused, or is to pause as soon as it returns from native code: it will not answer any more.
+  // The main thread is paused by now, or pauses as soon as it returns from native code: it answers no more clients.
   await Promise.race([tracing, delay(HEAD_START)]);
   const clients = vitals.waitingClients();
   const peers = peersOf(clients, sockets);
@@ -129,14 +132,14 @@ async function act({ clock, elapsed }: Verdict): Promise<void> {
   killOwnGroup();
 }
 
-/** Whatever stands in the way of a report, the process must end. */
+/** Whatever has kept a report from being made, the process must end. */
 function giveUp(error: Error): void {
   openStandardError(log);
   say(`prefork: worker ${process.pid}: its watchdog failed: ${error.stack}\n`);
   killOwnGroup();
 }
 
-/** What does not fit into the pipe within 100 ms is lost. */
+/** Sends a message to the master. What does not fit into the pipe within 100 ms is lost. */
 function tell(message: WorkerMessage): void {
   let rest = Buffer.from(encodeMessage(message));
   for (let attempt = 0; rest.length > 0 && attempt < 100; attempt++) {
@@ -152,5 +155,5 @@ function tell(message: WorkerMessage): void {
 
 onLoss((message) => tell({ type: 'warning', code: 'access-log', message }));
 look();
-// The port keeps no thread alive; without a timer it would end.
+// The port does not keep this thread alive: without a timer it ends.
 parentPort?.unref();

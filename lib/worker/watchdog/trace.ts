@@ -5,20 +5,18 @@ import { monotonic } from '../../monotonic.js';
 import { LIBRARY } from '../../options/library.js';
 import type { Absence } from './absence.js';
 
-/** How long a thread is waited for, milliseconds: of the time that it could have used, and of all time. */
+/** How long a thread is waited for, milliseconds: counting only time in which it could run, and counting all time. */
 export interface TimeLimit {
   readonly used: number;
   readonly all: number;
 }
 
-/**
- * A call that runs native code cannot be interrupted; longer than this, the stack is not waited for.
- */
+/** How long to wait for the stack of a thread that hangs: a call that runs native code cannot be interrupted. */
 export const TRACE_LIMIT: TimeLimit = { used: 500, all: 10_000 };
 const PAUSE = 20;
-/** What has come so far; who waits for may bring `undefined`. */
+/** Says that nothing has come yet: the promise that is waited for may resolve with `undefined`. */
 const NOTHING: unique symbol = Symbol('nothing');
-/** Recursion makes long stacks of which the ends tell all. */
+/** How many lines of a stack are kept. Recursion makes long stacks, of which both ends tell all. */
 const FRAMES = 64;
 const OWN = pathToFileURL(LIBRARY).href;
 
@@ -28,11 +26,11 @@ type Paused = InspectorNotification<Debugger.PausedEventDataType>;
 /**
  * The calls of a thread that a debugger has paused, in the form of an error's stack.
  *
- * @param scripts - where each script is from, by its id: the calls themselves do not always say.
+ * @param scripts - the URL of each script, by its id: the calls themselves do not always have it.
  */
 export function formatFrames(frames: readonly Debugger.CallFrame[], scripts: ReadonlyMap<string, string>): string {
   const urls = frames.map(({ url, location }) => url || scripts.get(location.scriptId) || '');
-  // What called the application is the same each time.
+  // The calls of Node and of this library below the application's are left out: they are the same each time.
   const known = urls.findLastIndex((url) => !url.startsWith('node:') && !url.startsWith(OWN)) + 1;
   const lines = frames.slice(0, known || frames.length).map(({ functionName, location }, index) => {
     const where = `${readablePath(urls[index] ?? '')}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
@@ -42,15 +40,18 @@ export function formatFrames(frames: readonly Debugger.CallFrame[], scripts: Rea
   return lines.join('\n');
 }
 
-/** Whether there is a call of this library in it, and none but Node's beside: such a thread has nothing to do, and was met in its event loop. */
+/**
+ * Whether a stack consists of calls of this library, one at least, and of Node only: such a thread has nothing to do,
+ * and was met in its event loop.
+ */
 export function isIdle(stack: string): boolean {
   const lines = stack.split('\n');
   return lines.some(isOwn) && lines.every((line) => isOwn(line) || isNodes(line));
 }
 
 /**
- * Whether there is nothing but calls of Node's in it. Mostly such a thread slept, and has just turned to what came in, which is the first JavaScript
- * that it could be held in; but Node's own code may keep it busy, too.
+ * Whether a stack consists of Node's own calls only. Mostly such a thread slept: what came in to wake it is the first
+ * JavaScript in which it could be paused. But Node's own code may be what keeps it busy, too.
  */
 export function isUncertain(stack: string): boolean {
   return stack.split('\n').every(isNodes);
@@ -72,7 +73,7 @@ function readablePath(url: string): string {
   }
 }
 
-/** Waits for a stack, or for what says that none will come, as long as it makes sense; undefined when neither does. */
+/** Waits within `limit` for a stack, or for the word that none will come; undefined when neither comes. */
 export async function inTraceLimit<T>(
   tracing: Promise<T>,
   absence: Absence,
@@ -90,9 +91,12 @@ export async function inTraceLimit<T>(
   return undefined;
 }
 
-/** The stack of the main thread of this process, as seen from another one. The main thread stays paused. It may never come. */
+/**
+ * The stack of the main thread of this process, taken from another thread. The main thread stays paused. The promise
+ * may never settle.
+ */
 export function traceMainThread(): Promise<string> {
-  // Loaded when it is needed, and at once: the pause is on its way when this returns.
+  // Loaded only when it is needed, and synchronously: the order to pause is on its way when this returns.
   const { Session } = process.getBuiltinModule('node:inspector');
   const session = new Session();
   session.connectToMainThread();

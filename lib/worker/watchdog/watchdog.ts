@@ -1,5 +1,6 @@
 /*
- * Who watches a thread that hangs: another thread, which reads its signs of life and names where it stands. It must not need what it watches.
+ * The watchdog: a thread that watches the main thread of its process. It reads the main thread's signs of life and, if
+ * that hangs, says where. It must not depend on anything of the thread that it watches.
  */
 import { join } from 'node:path';
 import { Worker as Thread } from 'node:worker_threads';
@@ -12,10 +13,10 @@ import { namesOf } from '../sockets.js';
 import type { Pulse } from '../vitals/pulse.js';
 import type { WatchdogData } from './thread.js';
 
-/** Megabytes. It keeps nothing. */
+/** Megabytes. The watchdog keeps hardly any data. */
 const LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
-/** Has a thread watch this one. Returns what ends it; it ends with the process anyway. */
+/** Starts a thread that watches this one. Returns a function that ends it; it ends with the process anyway. */
 export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArrayBuffer): () => void {
   const since = monotonic();
   pulse.vitals.watch(since);
@@ -35,7 +36,7 @@ export function startWatchdog(spec: WorkerSpec, pulse: Pulse, image: SharedArray
     workerData: data,
     name: 'prefork watchdog',
     resourceLimits: LIMITS,
-    // What the application wants loaded into its threads is not for this one.
+    // What the application's flags and NODE_OPTIONS load into its threads is not for this one.
     execArgv: [],
     env: {},
   });
