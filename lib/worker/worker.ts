@@ -42,7 +42,7 @@ export interface WorkerContext {
 
 /** What a worker that has exceeded its time limit has done about it, and what it still does. */
 export interface Timeout {
-  /** Whether a client has been sent an answer. */
+  /** Whether a client gets an answer. */
   readonly answered: boolean;
   readonly request?: Pick<TimedOutRequest, 'method' | 'url' | 'id' | 'remoteAddress'>;
   /** Resolves when the worker may end. */
@@ -179,10 +179,10 @@ export abstract class Worker<App = unknown> {
 
   /**
    * Makes the acceptor, which accepts connections of the Arbiter's sockets while there is room; for a worker that
-   * speaks a protocol of its own. Open it in `run`, close it in `stop`. Its connections are half-open
-   * (`allowHalfOpen`): end your side when the client has ended its own. Listen to the `'error'` event of each: without
-   * a listener it ends the worker. There is one acceptor for each worker. Throws a `TypeError` for options with which
-   * it could never accept.
+   * speaks a protocol of its own. Open it in `run`, close it in `stop`. Its connections have
+   * `allowHalfOpen`: when the client has ended its side, end yours. Listen to the `'error'` event of each connection:
+   * without a listener, an error ends the worker. There is one acceptor for each worker. Throws a `TypeError` for
+   * options with which it could never accept.
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
     const { spec, slot, fail, tell, warn, onWake, leaveSockets } = this.context;

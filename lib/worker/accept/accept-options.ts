@@ -10,8 +10,9 @@ export interface AcceptOptions {
   /** A connection has closed; its place is still taken. */
   readonly onClose?: ((socket: net.Socket) => void) | undefined;
   /**
-   * @internal Whether a connection that has a place will have closed before this turn of the event loop is over. For a
-   * client that is served within {@link AcceptOptions.onConnection} the sockets need not be shut.
+   * @internal
+   * Whether a connection that has a place will have closed before this turn of the event loop is over. For a client
+   * that is served within {@link AcceptOptions.onConnection} the sockets need not be shut.
    */
   readonly isOver?: (socket: net.Socket) => boolean;
   /**

@@ -18,8 +18,8 @@ const PLACED: unique symbol = Symbol('placed');
 type Placed = net.Socket & { [PLACED]?: boolean };
 
 /**
- * How many ticks and microtasks, in turn, `#settle` lets pass before it decides. What a callback of the event loop sets
- * off without waiting for anything is over by then.
+ * How many ticks and microtasks, in turn, `#settle` lets pass before it shuts the sockets. What a callback of the event
+ * loop sets off without waiting for anything is over by then.
  */
 const STEPS = 8;
 
@@ -138,8 +138,9 @@ export class Acceptor {
   }
 
   /**
-   * @internal Gives a place to a connection: a new one, or one that had given up its own. {@link Acceptor.shut} must
-   * follow, unless the place is given back before this turn of the event loop is over.
+   * @internal
+   * Gives a place to a connection: a new one, or one that had given up its own. {@link Acceptor.shut} must follow,
+   * unless the place is given back before this turn of the event loop is over.
    */
   enter(socket: Placed): void {
     socket[PLACED] = true;
@@ -159,9 +160,10 @@ export class Acceptor {
   }
 
   /**
-   * @internal While there is no room, accepts a connection that waits in a queue, if there is one: {@link
-   * Acceptor.waits} is true from then on, and `onFull` is called. The duty roster is not told, and the sockets are open
-   * for a moment only: acceptors that have room come first.
+   * @internal
+   * While there is no room, accepts a connection that waits in a queue, if there is one: {@link Acceptor.waits} is true
+   * from then on, and `onFull` is called. The duty roster is not told, and the sockets are open for a moment only:
+   * acceptors that have room come first.
    */
   look(): void {
     if (!this.#shut || this.left || this.hasRoom || this.#isShort()) return;

@@ -11,8 +11,8 @@ export const MOMENT = 5;
 const WATCHED = 64;
 /**
  * Each moment adds a point, up to `most`; each request that takes longer costs `less` points. With `enough` points the
- * next request is expected to be a moment. One longer request does not change that: where CPUs are short, a short
- * request may take long too.
+ * next request is expected to be a moment. After many moments, a few longer ones do not change that: where CPUs are
+ * short, a short request may take long too.
  */
 const POINTS = { most: 64, enough: 32, less: 8 } as const;
 

@@ -62,7 +62,7 @@ export class Standing {
     return this.#areShort && this.moments.areShort;
   }
 
-  /** Whether besides, nothing else has kept this event loop, as seen over more than its first requests. */
+  /** Whether all is short and nothing else has kept this event loop, as seen over more than its first requests. */
   get isKnownShort(): boolean {
     return this.turn > COLD.count && this.areAllShort && this.steadiness.holds;
   }
