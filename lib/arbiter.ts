@@ -137,7 +137,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * change of the number overtakes this one.
    */
   async scale(workers: number): Promise<void> {
-    await this.#master.scale(integer(1, MOST_WORKERS)(workers, 'workers of scale()'));
+    await this.#inMaster('scale').scale(integer(1, MOST_WORKERS)(workers, 'workers of scale()'));
   }
 
   /**
@@ -152,8 +152,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * unless the Arbiter runs, or when it is stopped meanwhile.
    */
   async reload(): Promise<ReloadResult> {
-    if (spec) throw refusal('reload', 'this process is a worker');
-    return this.#master.reload();
+    return this.#inMaster('reload').reload();
   }
 
   /**
@@ -167,7 +166,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * the substitute is tried all the same.
    */
   async restart(id: number): Promise<void> {
-    await this.#master.restart(integer(1)(id, 'id of restart()'));
+    await this.#inMaster('restart').restart(integer(1)(id, 'id of restart()'));
   }
 
   /**
@@ -183,8 +182,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * upgrade that began before this Arbiter was started.
    */
   async upgrade(): Promise<{ readonly pid: number }> {
-    if (spec) throw refusal('upgrade', 'this process is a worker');
-    return this.#master.upgrade();
+    return this.#inMaster('upgrade').upgrade();
   }
 
   /**
@@ -216,9 +214,14 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     return this.#post('broadcast').broadcast(message);
   }
 
+  /** The master; throws in a worker, which has none that could be asked. */
+  #inMaster(method: string): Master {
+    if (Arbiter.isWorker) throw refusal(method, 'this process is a worker');
+    return this.#master;
+  }
+
   #post(method: string): Post {
-    if (spec) throw refusal(method, 'this process is a worker');
-    const { crew, state } = this.#master;
+    const { crew, state } = this.#inMaster(method);
     if (!crew || state === 'stopped') throw refusal(method, state);
     return crew.post;
   }
@@ -230,8 +233,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * that does not answer within 250 ms, the last known ones are used. Rejects with `ERR_STATE` in a worker.
    */
   async metrics(): Promise<string> {
-    if (spec) throw refusal('metrics', 'this process is a worker');
-    return this.#master.metrics();
+    return this.#inMaster('metrics').metrics();
   }
 
   /** A snapshot: state, counters, and what each worker last wrote to its slot of the scoreboard. */
@@ -247,8 +249,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
    * held. Rejects with `ERR_STATE` in a worker.
    */
   async stacks(): Promise<readonly WorkerStack[]> {
-    if (spec) throw refusal('stacks', 'this process is a worker');
-    return this.#master.crew?.stacks() ?? [];
+    return this.#inMaster('stacks').crew?.stacks() ?? [];
   }
 
   /**

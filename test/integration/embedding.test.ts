@@ -11,6 +11,17 @@ import { Program } from '../helpers/program.js';
 /** The folder of the project; `import('prefork')` finds the package from there. */
 const PROJECT = fixture('../..');
 
+test('what asks or orders the master is refused in a worker', async (t) => {
+  const program = new Program(t, process.execPath, [fixture('asks-in-worker.js')]);
+  const [line] = await program.printed(/^\[.*\]$/m);
+  const methods = ['scale', 'reload', 'restart', 'upgrade', 'send', 'broadcast', 'metrics', 'stacks'];
+  assert.deepEqual(
+    JSON.parse(line),
+    methods.map((method) => `ERR_STATE ${method}: this process is a worker`),
+  );
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
+});
+
 test('two_arbiters_one_process', async (t) => {
   const program = new Program(t, process.execPath, [fixture('two-arbiters.js')]);
   const [line] = await program.printed(/^\[.*\]$/m);

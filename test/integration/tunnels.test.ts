@@ -78,26 +78,31 @@ for (const workerClass of CLASSES) {
   });
 }
 
-test('a tunnel that the application takes is given to it behind the answers before', async (t) => {
-  const host = await sharing(t, { ...TAKEN, app: fixture('takes-connections.js') });
-  const url = await host.ready();
-  for (const requests of [1, 2]) {
-    const client = await ByteClient.connect(url);
-    client.send(`GET /late HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(requests) + CONNECT);
-    await client.until('[tunnel]');
-    const answers = 'HTTP/1\\.1 200 OK\r\n.*?\r\n\r\nlate /late';
-    assert.match(
-      client.received,
-      new RegExp(`^(?:${answers}){${requests}}HTTP/1\\.1 200 Established\r\n\r\n\\[tunnel\\]$`, 's'),
-    );
-    // It is no connection that waits for a request, which would be closed now.
-    await delay(2 * KEEP_ALIVE);
-    await client.send('through').until('[through]');
-    client.reset();
-  }
-  await atRest(host);
-  await assertUnharmed(host);
-});
+for (const [whose, name] of [
+  ['its server', ''],
+  ["Fastify's server", '#framework'],
+]) {
+  test(`a tunnel that the application takes is given to it behind the answers before: ${whose}`, async (t) => {
+    const host = await sharing(t, { ...TAKEN, app: `${fixture('takes-connections.js')}${name}` });
+    const url = await host.ready();
+    for (const requests of [1, 2]) {
+      const client = await ByteClient.connect(url);
+      client.send(`GET /late HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(requests) + CONNECT);
+      await client.until('[tunnel]');
+      const answers = 'HTTP/1\\.1 200 OK\r\n.*?\r\n\r\nlate /late';
+      assert.match(
+        client.received,
+        new RegExp(`^(?:${answers}){${requests}}HTTP/1\\.1 200 Established\r\n\r\n\\[tunnel\\]$`, 's'),
+      );
+      // It is no connection that waits for a request, which would be closed now.
+      await delay(2 * KEEP_ALIVE);
+      await client.send('through').until('[through]');
+      client.reset();
+    }
+    await atRest(host);
+    await assertUnharmed(host);
+  });
+}
 
 for (const workerClass of ['sync', 'threaded'] as const) {
   test(`a tunnel behind a request that waits for a place is not answered in its place: ${workerClass}`, async (t) => {

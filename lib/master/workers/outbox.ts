@@ -18,6 +18,8 @@ export type OnSettled = (loss: Loss | undefined) => void;
 
 interface Entry extends Letter {
   readonly onSettled: OnSettled;
+  /** Its place in the order in which they were posted. */
+  readonly order: number;
   /** How many lanes have not said yet what became of it. */
   open: number;
   loss: Loss | undefined;
@@ -45,6 +47,7 @@ export class Outbox {
   #threads = 0;
   #opened = false;
   #closed = false;
+  #posted = 0;
   #count = 0;
   #size = 0;
 
@@ -67,7 +70,7 @@ export class Outbox {
     if (this.#count >= ROOM.count || this.#size + size > ROOM.size) return false;
     this.#count++;
     this.#size += size;
-    const entry: Entry = { ...letter, onSettled, open: 0, loss: undefined };
+    const entry: Entry = { ...letter, onSettled, order: this.#posted++, open: 0, loss: undefined };
     if (this.#closed) this.#settle(entry, { why: 'ended', threads: [], unsure: false });
     else this.#unsent.push(entry);
     return true;
@@ -113,8 +116,9 @@ export class Outbox {
     const sent = new Set<Entry>();
     for (const { pending } of this.#lanes)
       for (let entry = pending.shift(); entry; entry = pending.shift()) sent.add(entry);
-    // An entry may be pending in several lanes, but is settled once; hence the set.
-    for (const entry of sent) this.#settle(entry, { why: 'ended', threads: [], unsure: true });
+    // An entry may be pending in several lanes, but is settled once; hence the set. One lane may be ahead of another.
+    for (const entry of [...sent].sort((a, b) => a.order - b.order))
+      this.#settle(entry, { why: 'ended', threads: [], unsure: true });
     for (let entry = this.#unsent.shift(); entry; entry = this.#unsent.shift())
       this.#settle(entry, { why: 'ended', threads: [], unsure: false });
   }

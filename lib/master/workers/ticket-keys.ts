@@ -19,6 +19,12 @@ const CONTEXT_LENGTH = 32;
 type Take = (keys: Buffer) => void;
 type Owner = Pick<ResolvedOptions, 'name' | 'ticketKeyRotation'>;
 
+interface Heirloom {
+  readonly keys: Buffer;
+  /** When they were made, milliseconds of `monotonic()`. */
+  readonly since: number;
+}
+
 /**
  * The keys that are used now, for one certificate and all else that `tls` says. A ticket for one `tls` is not valid for
  * another.
@@ -33,7 +39,7 @@ export class TicketKeys {
   #since: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(owner: Owner, purpose: string, inherited: { readonly keys: Buffer; readonly since: number }) {
+  constructor(owner: Owner, purpose: string, inherited: Heirloom) {
     this.owner = owner;
     this.purpose = purpose;
     this.#keys = inherited.keys;
@@ -108,7 +114,7 @@ const inUse = new Set<TicketKeys>();
 /** How the processes beside this one are told of its keys, see `succession.ts`. */
 const beside = new Set<(news: readonly TicketNews[]) => void>();
 /** Keys that those processes have and nobody here uses yet, by purpose. */
-const heirlooms = new Map<string, { readonly keys: Buffer; readonly since: number }>();
+const heirlooms = new Map<string, Heirloom>();
 
 if (heritage) {
   const predecessor = heritage;
@@ -177,8 +183,16 @@ export function hearTicketKeys(news: readonly Partial<TicketNews>[]): void {
     const users = [...inUse].filter((used) => used.purpose === purpose);
     for (const user of users) user.adopt(Buffer.from(keys), since);
     if (users.length > 0) keys.fill(0);
-    else heirlooms.set(purpose, { keys, since });
+    else inherit(purpose, { keys, since });
   }
+}
+
+/** Keeps the newer keys of a purpose, and nothing of the others. */
+function inherit(purpose: string, heirloom: Heirloom): void {
+  const before = heirlooms.get(purpose);
+  const isNewer = before === undefined || heirloom.since > before.since;
+  (isNewer ? before : heirloom)?.keys.fill(0);
+  if (isNewer) heirlooms.set(purpose, heirloom);
 }
 
 function announce({ news }: TicketKeys): void {

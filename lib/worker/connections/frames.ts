@@ -65,9 +65,13 @@ export class Frames {
       return EMPTY;
     }
     this.#part = EMPTY;
-    if (/^HTTP\/1\.1 101 /.test(all.toString('latin1', 0, 13))) this.#phase = 'frames';
+    const head = all.toString('latin1', 0, 13);
+    const rest = all.subarray(end + 4);
+    if (/^HTTP\/1\.1 101 /.test(head)) this.#phase = 'frames';
+    // An interim answer, such as 103: the one that decides is still to come.
+    else if (/^HTTP\/1\.1 1\d\d /.test(head)) return this.#followAnswer(rest);
     else this.giveUp();
-    return all.subarray(end + 4);
+    return rest;
   }
 
   /** Returns the bytes that follow the head of the frame. */

@@ -8,6 +8,13 @@ type Call = (...args: unknown[]) => unknown;
 /** A placeholder listener for events to which Node would react by itself if they had no listener. */
 function stopgap(): void {}
 
+/** A server of the application that is not fed itself. */
+export interface Beside {
+  readonly server: EventEmitter;
+  /** The events whose listeners there do not count. */
+  readonly except: ReadonlySet<string | symbol>;
+}
+
 /**
  * The listeners of the application for the events of the server that is fed, looked up at each event. So listeners that
  * the application adds to its own server count from that moment on, and so do those that a library adds to the server
@@ -15,22 +22,23 @@ function stopgap(): void {}
  */
 export class ApplicationEvents {
   readonly #server: EventEmitter;
-  readonly #beside: EventEmitter | undefined;
+  readonly #beside: Beside | undefined;
   #patched: Call | undefined;
 
   /**
    * @param server - the one that is fed.
-   * @param beside - a server of the application whose listeners count too, except those for requests.
+   * @param beside - a server of the application whose listeners count too, but for some events.
    */
-  constructor(server: EventEmitter, beside?: EventEmitter) {
+  constructor(server: EventEmitter, beside?: Beside) {
     this.#server = server;
     this.#beside = beside;
     if (beside === undefined) return;
+    const { server: other, except } = beside;
     // Node asks the server that is fed.
     const count = server.listenerCount;
     server.listenerCount = (event, ...rest) => {
       const own = count.call(server, event, ...(rest as []));
-      return isBeside(event) ? own + beside.listenerCount(event, ...(rest as [])) : own;
+      return except.has(event) ? own : own + other.listenerCount(event, ...(rest as []));
     };
   }
 
@@ -54,7 +62,8 @@ export class ApplicationEvents {
 
   /** Has `act` called before a listener is added. */
   onNew(event: string, act: () => void): void {
-    for (const server of [this.#server, this.#beside]) server?.on('newListener', (name) => name === event && act());
+    for (const server of [this.#server, this.#beside?.server])
+      server?.on('newListener', (name) => name === event && act());
   }
 
   /** Answers a request by the listeners of an event, or by `otherwise` if there are none. */
@@ -70,7 +79,8 @@ export class ApplicationEvents {
    */
   call(event: string, ...args: unknown[]): unknown {
     if (this.#patched) return this.#patched.call(this.#server, event, ...args);
-    const servers = this.#beside && isBeside(event) ? [this.#server, this.#beside] : [this.#server];
+    const servers =
+      this.#beside && !this.#beside.except.has(event) ? [this.#server, this.#beside.server] : [this.#server];
     const calls = servers.flatMap((server) =>
       (server.rawListeners(event) as Call[]).map((listener) => ({ server, listener })),
     );
@@ -86,12 +96,4 @@ export class ApplicationEvents {
     const only = onlyListener(this.#server, event);
     return only === stopgap ? undefined : only;
   }
-}
-
-/**
- * Whether the listeners of the server beside count. Those for requests do not, since requests reach the application in
- * another way. Those for CONNECT do not either: beside HTTP/2, tunnels of HTTP/1.1 are refused.
- */
-function isBeside(event: string | symbol): boolean {
-  return event !== 'request' && event !== 'connect';
 }

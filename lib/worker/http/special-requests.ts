@@ -43,6 +43,13 @@ export interface OtherRequests {
 const EVENTS = ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError'] as const;
 
 /**
+ * Of a server of the application that is not fed itself, the listeners for requests do not count: requests reach the
+ * application in another way. Nor do those for CONNECT beside HTTP/2, where tunnels of HTTP/1.1 are refused.
+ */
+const BESIDE: ReadonlySet<string | symbol> = new Set(['request']);
+const BESIDE_HTTP2: ReadonlySet<string | symbol> = new Set(['request', 'connect']);
+
+/**
  * Marks a request or response that has come here before. An application may emit it once more, to have it served as
  * another kind of request.
  */
@@ -60,7 +67,9 @@ type Answering = Duplex & { readonly _httpMessage?: { _onPendingData(bytes: numb
 export function listenToOthers(fed: FedServer, listener: Listener, worker: OtherRequests): RequestListener {
   const { server } = fed;
   const { own, beside } = listener;
-  const application = own?.events ?? new ApplicationEvents(server, beside);
+  const application =
+    own?.events ??
+    new ApplicationEvents(server, beside && { server: beside, except: worker.http2 ? BESIDE_HTTP2 : BESIDE });
   for (const event of EVENTS) {
     const call = listener[event];
     if (call && !(own && event === 'request')) server.on(event, call);

@@ -95,6 +95,19 @@ test('a message for all threads is heard when each has heard it; one that is nam
   assert.deepEqual(sender.ends.get('all'), { why: 'thread', threads: [1], unsure: true });
 });
 
+test('what a worker leaves behind is settled in the order in which it was posted, whichever thread was ahead', () => {
+  const sender = new Sender();
+  sender.outbox.setThreads(2);
+  sender.outbox.open();
+  for (const text of ['1', '2', '3']) sender.post(text);
+  sender.letters();
+  sender.post('4');
+  // The second message is the first one that the first lane has left.
+  sender.outbox.take({ type: 'heard', thread: 1, to: 1 });
+  sender.outbox.close();
+  assert.deepEqual([...sender.ends.keys()], ['1', '2', '3', '4']);
+});
+
 test('a thread is named only in a worker that has threads', () => {
   const sender = new Sender();
   sender.outbox.open();

@@ -124,6 +124,20 @@ test('what another process uses is taken when it is needed, and forgotten when t
   assert.notDeepEqual(keysFor(own, { cert: 'x' }).keys, theirs);
 });
 
+test('of two that another process tells of, one after the other, the later one counts', (t) => {
+  const first = keysFor(owner(t), { cert: 'x' });
+  const { purpose } = first.news;
+  first.retire();
+  const [older, newer] = [randomBytes(48), randomBytes(48)];
+  const since = performance.now();
+  t.after(shareTicketKeys(() => undefined));
+  hearTicketKeys([{ purpose, keys: newer.toString('base64'), since }]);
+  hearTicketKeys([{ purpose, keys: older.toString('base64'), since: since - 1 }]);
+  const own = { name: 'a', ticketKeyRotation: 0 };
+  t.after(() => retireTicketKeys(own));
+  assert.deepEqual(keysFor(own, { cert: 'x' }).keys, newer);
+});
+
 test('what is no news of this version is passed over', (t) => {
   const keys = keysFor(owner(t), { cert: 'x' });
   const { purpose, since = 0 } = keys.news;

@@ -73,6 +73,17 @@ for (const [what, bytes] of NO_FRAMES) {
   });
 }
 
+test('an interim answer before the 101 changes nothing', () => {
+  const hints = Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n');
+  for (const parts of [[hints, hints, ANSWER], [Buffer.concat([hints, ANSWER])]]) {
+    const frames = new Frames();
+    for (const part of parts) frames.follow(part);
+    assert.equal(frames.areWhole, true);
+    frames.follow(frame(1, 5).subarray(0, 4));
+    assert.equal(frames.areWhole, false);
+  }
+});
+
 test('what is not answered with 101 is no WebSocket', () => {
   for (const head of [
     'HTTP/1.1 400 Bad Request\r\n\r\n',
