@@ -28,20 +28,12 @@ export type {
   RequestListener,
   RoutingHandler,
 } from './options/handler.js';
+export type { BindOption, ControlOption } from './options/listening.js';
 export type { LogFields, Logger } from './options/logger.js';
 export type { TlsSettings } from './options/tls.js';
 export type { TrustedProxies } from './options/trust.js';
-export type {
-  ArbiterOptions,
-  BindOption,
-  BuiltInClass,
-  ControlOption,
-  MasterSignal,
-  WorkerClass,
-  WorkerClassOption,
-  WorkerKind,
-  WorkerModule,
-} from './options/types.js';
+export type { ArbiterOptions, MasterSignal } from './options/types.js';
+export type { BuiltInClass, WorkerClass, WorkerClassOption, WorkerKind, WorkerModule } from './options/worker-class.js';
 export type {
   Activity,
   Hung,

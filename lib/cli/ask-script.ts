@@ -13,7 +13,7 @@ import { ArbiterError } from '../errors.js';
 import { workerExecArgv } from '../master/workers/command.js';
 import { workerEnvironment } from '../master/workers/environment.js';
 import { LIBRARY } from '../options/library.js';
-import type { BindOption } from '../options/types.js';
+import type { BindOption } from '../options/listening.js';
 import type { Script } from '../protocol/script.js';
 import { type Asked, silence } from '../worker/entry/listen-calls.js';
 import { printError } from './output.js';

@@ -1,4 +1,5 @@
-import type { ArbiterOptions, BuiltInClass, WorkerModule } from './types.js';
+import type { ArbiterOptions } from './types.js';
+import type { BuiltInClass, WorkerModule } from './worker-class.js';
 
 /**
  * What `prefork.config.js` may say: the options of an {@link Arbiter}, none of them required, since the command line

@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
 import type { ClockLimits, HttpOptions, RecycleLimits, ServingOptions, TrustSpec } from '../protocol/spec.js';
 import type { Surge } from './surge.js';
-import type { ArbiterOptions, MasterSignal, WorkerClass } from './types.js';
+import type { ArbiterOptions, MasterSignal } from './types.js';
+import type { WorkerClass } from './worker-class.js';
 
 /** The owner that a file is to have, by numeric ids. An undefined one is not changed. */
 export interface FileOwner {

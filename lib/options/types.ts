@@ -3,49 +3,11 @@ import type { Writable } from 'node:stream';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { AccessLogSettings } from './access-format.js';
 import type { Handler } from './handler.js';
+import type { BindOption, ControlOption } from './listening.js';
 import type { Logger } from './logger.js';
 import type { TlsSettings } from './tls.js';
 import type { TrustedProxies } from './trust.js';
-
-/** One address to serve, see {@link ArbiterOptions.bind}. */
-export type BindOption =
-  | string
-  | { readonly host?: string | undefined; readonly port: number }
-  | {
-      readonly path: string;
-      readonly mode?: number | undefined;
-      readonly user?: string | number | undefined;
-      readonly group?: string | number | undefined;
-    }
-  | { readonly fd: number };
-
-/** Where the control is, see {@link ArbiterOptions.control}. */
-export type ControlOption =
-  | `unix:${string}`
-  | { readonly path: string; readonly mode?: number | undefined }
-  | { readonly host?: string | undefined; readonly port: number; readonly token: string };
-
-/** The worker classes that come with the library. */
-export type BuiltInClass = 'sync' | 'threaded' | 'async';
-
-/** Whether a worker serves in its process's main thread, or in threads that the main thread supervises. */
-export type WorkerKind = 'process' | 'threads';
-
-/** The shape of a worker class for handlers of the type `App`: any subclass of {@link Worker} has it. */
-export interface WorkerClass<App> {
-  readonly kind: WorkerKind;
-  new (
-    context: never,
-    app: App,
-  ): {
-    readonly app: App;
-    run(): void | Promise<void>;
-    stop(): void | Promise<void>;
-  };
-}
-
-/** A module specifier. It holds a path or the name of an export, which tells it from a misspelt built-in class. */
-export type WorkerModule = `.${string}` | `/${string}` | `file:${string}` | `${string}#${string}`;
+import type { WorkerClassOption } from './worker-class.js';
 
 /** The signals that the master acts on. */
 export type MasterSignal =
@@ -67,8 +29,10 @@ export interface ArbiterOptions<App = Handler> {
    */
   // NoInfer: otherwise any value given here would become the handler type.
   readonly app: NoInfer<string | URL | App | Promise<App>>;
-  /** Tells Arbiters of one host apart; part of the process titles. 1 to 64 printable characters.
-   * @defaultValue `'prefork'` */
+  /**
+   * Tells the Arbiters of one host apart. Part of the process titles. 1 to 64 printable characters.
+   * @defaultValue `'prefork'`
+   */
   readonly name?: string | undefined;
   /**
    * Number of worker processes, 1 to 4096. Gunicorn: `workers`. @defaultValue `WEB_CONCURRENCY`, else
@@ -99,21 +63,23 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly resourceLimits?: Readonly<ResourceLimits> | undefined;
   /**
-   * Connections that a worker (threaded: a thread) holds at once, those included that wait for a request. At this
+   * Connections that a worker (threaded: a thread) holds at once, including those that wait for a request. At this
    * limit, an async worker closes one that has been idle for a second to let another in; if none is, it accepts no
    * more. Other classes close the one that has waited longest. Gunicorn: `worker_connections`. @defaultValue `1000`
    */
   readonly workerConnections?: number | undefined;
   /**
-   * How long a connection of a threaded or async worker is kept for the next request. 0 = it is closed after each.
-   * Gunicorn: `keepalive`. @defaultValue `5000`
+   * How long a connection of a threaded or async worker is kept open for the next request. 0 = it is closed after each
+   * request. Gunicorn: `keepalive`.
+   * @defaultValue `5000`
    */
   readonly keepAlive?: number | undefined;
   /**
    * Bytes of a request's body that a sync or threaded worker waits for before the request takes its place. Until that
    * much, or the whole body, has arrived, a slow client delays nobody else. The rest of a longer body arrives while the
-   * handler runs. Each worker (threaded: thread) waits for 64 times as much in all. 0 = the handler is called when the
-   * head is here. nginx: `client_body_buffer_size`. Gunicorn leaves this to a proxy. @defaultValue `1048576`
+   * handler runs. Each worker (threaded: thread) waits for 64 times as much in all. 0 = the handler is called as soon
+   * as the head has arrived. nginx: `client_body_buffer_size`. Gunicorn leaves this to a proxy.
+   * @defaultValue `1048576`
    */
   readonly requestBuffer?: number | undefined;
   /**
@@ -125,9 +91,10 @@ export interface ArbiterOptions<App = Handler> {
   /** Serve TLS. @defaultValue none: plain */
   readonly tls?: TlsSettings | undefined;
   /**
-   * How long the tickets of TLS sessions have the same keys, in all workers. 0 = as long as the certificate. A reload
-   * with another certificate brings new keys at once. A client with an older ticket does a full handshake. Not allowed
-   * with `ticketKeys` of your own in `tls`. Caddy: `rotation_interval`. @defaultValue `43200000`
+   * How long all workers use the same keys for the tickets of TLS sessions. 0 = as long as the certificate stays the
+   * same. A reload with another certificate brings new keys at once. A client with an older ticket does a full
+   * handshake. Not allowed with `ticketKeys` of your own in `tls`. Caddy: `rotation_interval`.
+   * @defaultValue `43200000`
    */
   readonly ticketKeyRotation?: number | undefined;
   /** Speak HTTP/2, and HTTP/1.1 beside it, over `tls`; for the async class. @defaultValue `false` */
@@ -149,8 +116,10 @@ export interface ArbiterOptions<App = Handler> {
   /**
    * How long one request of a sync worker, or of a thread of a threaded one, may take, and how long the event loop of
    * any worker may stand still. Then the client gets 504 if no head of an answer has been sent, the worker (threaded:
-   * thread) ends and is replaced, and `'worker:timeout'` tells what it was doing. Time when the worker could not run
-   * (CPU busy, machine asleep) does not count. 0 = no limit. Gunicorn: `timeout`. @defaultValue `30000`
+   * thread) ends and is replaced, and `'worker:timeout'` tells what it was doing. The time of a request counts from the
+   * call of its handler until that has ended the answer. Time when the worker could not run (CPU busy, machine asleep)
+   * does not count. 0 = no limit. Gunicorn: `timeout`.
+   * @defaultValue `30000`
    */
   readonly timeout?: number | undefined;
   /**
@@ -160,16 +129,22 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly watchdog?: boolean | undefined;
   /**
-   * How long a request may take until it is told of, once, with what it is doing; it goes on. 0 = never.
+   * How long a request may take before it is reported, once, with what it is doing. The request goes on. 0 = never.
    * `'worker:slow'` and the log say whether it runs JavaScript, and where, is in native code, or waits. A thread is
    * paused for its stacks, for 600 ms a minute at most, and reports at most 300 requests a minute. Time counts from the
    * call of the handler. For sync and threaded: less than {@link ArbiterOptions.timeout}. Sync and async need the
    * {@link ArbiterOptions.watchdog}. PHP-FPM: `request_slowlog_timeout`. @defaultValue `0`
    */
   readonly slowAfter?: number | undefined;
-  /** From the spawn of a worker until it is ready; then it is killed. 0 = no limit. @defaultValue `60000` */
+  /**
+   * How long a worker may take from its spawn until it is ready; then it is killed. 0 = no limit.
+   * @defaultValue `60000`
+   */
   readonly bootTimeout?: number | undefined;
-  /** From the order to drain until a worker is killed. Gunicorn: `graceful_timeout`. @defaultValue `30000` */
+  /**
+   * How long a worker may take to finish after the order to drain; then it is killed. Gunicorn: `graceful_timeout`.
+   * @defaultValue `30000`
+   */
   readonly gracefulTimeout?: number | undefined;
   /**
    * How long a graceful stop waits before it drains. In that time everything is served as before, but `'stop'` has been
@@ -188,24 +163,30 @@ export interface ArbiterOptions<App = Handler> {
    * Gunicorn: `max_requests`. @defaultValue `0`
    */
   readonly maxRequests?: number | undefined;
-  /** Each worker adds a random number from 0 to this to its `maxRequests`. Gunicorn: `max_requests_jitter`.
-   * @defaultValue `0` */
+  /**
+   * Each worker adds a random number from 0 to this to its `maxRequests`. Gunicorn: `max_requests_jitter`.
+   * @defaultValue `0`
+   */
   readonly maxRequestsJitter?: number | undefined;
   /**
    * Bytes of resident memory, at least 1 MiB: a worker that is above it in three samples in a row, one a second, is
    * replaced as with `maxRequests`. 0 = no limit. Gunicorn has no such setting. @defaultValue `0`
    */
   readonly maxMemory?: number | undefined;
-  /** Of Node's `http.Server`: for the complete head of a request. 0 = no limit. @defaultValue Node's (60000) */
+  /**
+   * Of Node's `http.Server`: how long the complete head of a request may take. 0 = no limit.
+   * @defaultValue Node's (60000)
+   */
   readonly headersTimeout?: number | undefined;
-  /** Of Node's `http.Server`: for the complete request. 0 = no limit. @defaultValue Node's (300000) */
+  /** Of Node's `http.Server`: how long the complete request may take. 0 = no limit. @defaultValue Node's (300000) */
   readonly requestTimeout?: number | undefined;
-  /** Of Node's `http.Server`: bytes of a request's head. @defaultValue Node's (16384) */
+  /** Of Node's `http.Server`: the most bytes of a request's head. @defaultValue Node's (16384) */
   readonly maxHeaderSize?: number | undefined;
   /**
-   * Of Node's `http.Server`: headers of a request, and of its trailers. A request with more gets 431, with all versions
-   * of Node (trailers: from 22.23.2, 24.18.1 and 26.5.1 on; older ones leave out the rest). An HTTP/2 stream with more
-   * is reset (ENHANCE_YOUR_CALM). 0 = no limit. @defaultValue Node's (1000; of HTTP/2 124)
+   * Of Node's `http.Server`: the most headers of a request, and the most trailers. A request with more gets 431, with
+   * all versions of Node (trailers: from 22.23.2, 24.18.1 and 26.5.1 on; older ones leave out the rest). An HTTP/2
+   * stream with more is reset (ENHANCE_YOUR_CALM). 0 = no limit.
+   * @defaultValue Node's (1000; of HTTP/2 124)
    */
   readonly maxHeadersCount?: number | undefined;
   /** Further options for `http.createServer`, as data. @defaultValue `{}` */
@@ -216,8 +197,10 @@ export interface ArbiterOptions<App = Handler> {
    * folder
    */
   readonly cwd?: string | undefined;
-  /** Variables that the workers get on top of the host's own; `undefined` removes one. Gunicorn: `raw_env`.
-   * @defaultValue `{}` */
+  /**
+   * Variables that the workers get on top of the host's own; `undefined` removes one. Gunicorn: `raw_env`.
+   * @defaultValue `{}`
+   */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Flags of node for the workers. A fixed inspector port becomes a free one. @defaultValue `process.execArgv` */
   readonly execArgv?: readonly string[] | undefined;
@@ -241,15 +224,17 @@ export interface ArbiterOptions<App = Handler> {
   readonly pidFile?: string | undefined;
   /**
    * Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers
-   * are ready, of reloads, of the stop and of how they are, and to feed its watchdog. If one host has several Arbiters,
-   * set `false` for all but one; also if the host notifies the service manager itself. @defaultValue `true`
+   * are ready, of reloads, of the stop and of the state of the workers, and to feed its watchdog. If one host has
+   * several Arbiters, set `false` for all but one; also if the host notifies the service manager itself.
+   * @defaultValue `true`
    */
   readonly notify?: boolean | undefined;
   /**
-   * Where the master is asked how it is and told what to do from outside, over HTTP: a Unix socket of its own user, or
-   * an address of this machine alone, with a token. `'unix:/path'`, `{ path, mode }` (no rights for others), or
-   * `{ host, port, token }`: host `'127.0.0.1'`, `'::1'` or `'localhost'`, token at least 16 printable characters.
-   * Without it, nothing is opened or loaded. @defaultValue `false`
+   * An HTTP endpoint for operators, to ask how the master is and to tell it what to do: a Unix socket of its own user,
+   * or an address of this machine alone, with a token. `'unix:/path'`, `{ path, mode }` (no rights for others), or `{
+   * host, port, token }`: host `'127.0.0.1'`, `'::1'` or `'localhost'`, token at least 16 printable characters. Without
+   * it, nothing is opened or loaded.
+   * @defaultValue `false`
    */
   readonly control?: ControlOption | false | undefined;
   /**
@@ -265,21 +250,24 @@ export interface ArbiterOptions<App = Handler> {
   readonly logger?: Logger | boolean | undefined;
   /**
    * Where a line for each request goes. `true` or `'-'`: to standard output. A string: to that file, relative to `cwd`.
-   * Else a stream, or `{ path, stream, format }`. The workers write the lines themselves, many at once; to a stream,
-   * through pipes. SIGUSR1 to the master makes them all reopen the file. If a stuck reader leaves no room, lines are
-   * dropped, see the warning `access-log`. Gunicorn: `accesslog`. @defaultValue `false`
+   * Otherwise a stream, or `{ path, stream, format }`. The workers write the lines themselves, many at once; to a
+   * stream, through pipes. SIGUSR1 to the master makes them all reopen the file. If a stuck reader leaves no room,
+   * lines are dropped, see the warning `access-log`. Gunicorn: `accesslog`.
+   * @defaultValue `false`
    */
   readonly accessLog?: boolean | string | Writable | AccessLogSettings | undefined;
   /**
-   * What such a line says: `'combined'`, `'common'`, `'json'`, or a line with the atoms of Gunicorn, `'%(h)s %(s)s'`:
-   * `h l u t r s m U q H b B f a T D M L p`, `{name}i` and `{name}o` for request and answer headers, `{name}e` for
-   * variables of the worker. Gunicorn: `access_log_format`. @defaultValue `'combined'`
+   * What each line of the access log says: `'combined'`, `'common'`, `'json'`, or a line with the atoms of Gunicorn,
+   * `'%(h)s %(s)s'`: `h l u t r s m U q H b B f a T D M L p`, `{name}i` and `{name}o` for request and answer headers,
+   * `{name}e` for variables of the worker. Gunicorn: `access_log_format`.
+   * @defaultValue `'combined'`
    */
   readonly accessLogFormat?: string | undefined;
   /**
-   * Which clients are proxies that name their own clients truly: addresses, subnets, `'loopback'`, `'unix'`, or `true`
-   * for all. The access log names the client that they name, in `X-Forwarded-For` or `Forwarded` (RFC 7239). For the
-   * application nothing changes. Gunicorn: `forwarded_allow_ips`. @defaultValue `false`
+   * Which clients are proxies whose word about their own clients is trusted: addresses, subnets, `'loopback'`,
+   * `'unix'`, or `true` for all. The access log names the client that they name, in `X-Forwarded-For` or `Forwarded`
+   * (RFC 7239). For the application nothing changes. Gunicorn: `forwarded_allow_ips`.
+   * @defaultValue `false`
    */
   readonly trustProxy?: boolean | string | readonly string[] | TrustedProxies | undefined;
   /**
@@ -295,6 +283,3 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly requestId?: boolean | string | undefined;
 }
-
-/** The built-in classes serve a {@link Handler}; another type of handler needs a class of its own. */
-export type WorkerClassOption<App> = WorkerClass<App> | WorkerModule | ([App] extends [Handler] ? BuiltInClass : never);

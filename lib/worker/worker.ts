@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
-import type { WorkerKind } from '../options/types.js';
+import type { WorkerKind } from '../options/worker-class.js';
 import type { TimedOutRequest } from '../protocol/activity.js';
 import { type Said, userText } from '../protocol/messages.js';
 import type { ServingOptions, WorkerSpec } from '../protocol/spec.js';

@@ -69,14 +69,14 @@ const requestId: Check<string | false> = (value, option) => {
 export const ACCESS: OptionRecords = {
   accessLog: {
     about:
-      "Where a line for each request goes. `true` or `'-'`: to standard output. A string: to that file, relative to `cwd`. Else a stream, or `{ path, stream, format }`.",
+      "Where a line for each request goes. `true` or `'-'`: to standard output. A string: to that file, relative to `cwd`. Otherwise a stream, or `{ path, stream, format }`.",
     kind: { type: '`true`, `false`, string, stream or object', check: accessLog },
     defaultValue: false,
     gunicorn: 'accesslog',
   },
   accessLogFormat: {
     about:
-      "What such a line says: `'combined'`, `'common'`, `'json'`, or a line with the atoms of Gunicorn, `'%(h)s %(s)s'`.",
+      "What each line of the access log says: `'combined'`, `'common'`, `'json'`, or a line with the atoms of Gunicorn, `'%(h)s %(s)s'`.",
     kind: { type: 'string', check: accessFormat },
     defaultValue: 'combined',
     gunicorn: 'access_log_format',
@@ -84,7 +84,7 @@ export const ACCESS: OptionRecords = {
   },
   trustProxy: {
     about:
-      "Which clients are proxies that name their own clients truly: addresses, subnets, `'loopback'`, `'unix'`, or `true` for all. The access log names the client that they name.",
+      "Which clients are proxies whose word about their own clients is trusted: addresses, subnets, `'loopback'`, `'unix'`, or `true` for all. The access log names the client that they name.",
     kind: { type: '`true`, `false`, string, array of strings or `{ from, header }`', check: trustedProxies },
     defaultValue: false,
     gunicorn: 'forwarded_allow_ips',
@@ -99,7 +99,7 @@ export const ACCESS: OptionRecords = {
   },
   requestId: {
     about:
-      'Whether each request gets an id, or the header for it. `true` is `X-Request-Id`. One that comes from a trusted proxy is kept.',
+      'Whether each request gets an id, or the header that carries it. `true` is `X-Request-Id`. An id that comes from a trusted proxy is kept.',
     kind: { type: '`true`, `false` or string', check: requestId },
     defaultValue: false,
   },

@@ -6,7 +6,7 @@ import { type Check, integer, integers, invalid, MOST_WORKERS, text } from '../c
 import { nearest } from '../near.js';
 import type { Contradiction, OptionRecords } from '../record.js';
 import type { AppSource, ClassSource } from '../resolved.js';
-import type { BuiltInClass, WorkerClass } from '../types.js';
+import type { BuiltInClass, WorkerClass } from '../worker-class.js';
 
 const refuseApp: Refuse = (expected, got) =>
   new ArbiterError('ERR_INVALID_OPTION', `option 'app': expected a module specifier, a URL, ${expected}, got ${got}`);
@@ -147,7 +147,7 @@ export const APPLICATION: OptionRecords = {
     contradicts: [servedByClass],
   },
   name: {
-    about: 'Tells Arbiters of one host apart; part of the process titles.',
+    about: 'Tells the Arbiters of one host apart. Part of the process titles.',
     kind: { type: '1 to 64 printable characters', check: title },
     defaultValue: 'prefork',
   },
@@ -166,7 +166,7 @@ export const APPLICATION: OptionRecords = {
   },
   workerClass: {
     about:
-      "How a worker serves. `'sync'`: one request at a time. `'threaded'`: so many `threads`. `'async'`: many at once.",
+      "How a worker serves. `'sync'`: one request at a time. `'threaded'`: one in each of its `threads`. `'async'`: many at once.",
     kind: { type: "`'sync'`, `'threaded'`, `'async'`, specifier or class", check: workerClass },
     defaultValue: 'sync',
     reload: 'the module of a class of yours, with all links followed',

@@ -6,7 +6,7 @@ import { surge } from '../surge.js';
 /** How workers end, and are replaced by a reload. */
 export const STOPS: OptionRecords = {
   gracefulTimeout: {
-    about: 'From the order to drain until a worker is killed.',
+    about: 'How long a worker may take to finish after the order to drain; then it is killed.',
     kind: milliseconds,
     defaultValue: 30_000,
     gunicorn: 'graceful_timeout',
@@ -65,14 +65,15 @@ export const CLOCKS: OptionRecords = {
     part: 'clocks',
   },
   slowAfter: {
-    about: 'How long a request may take until it is told of, once, with what it is doing; it goes on. 0 = never.',
+    about:
+      'How long a request may take before it is reported, once, with what it is doing. The request goes on. 0 = never.',
     kind: milliseconds,
     defaultValue: 0,
     contradicts: [livesSoLong, isWatched],
     part: 'clocks',
   },
   bootTimeout: {
-    about: 'From the spawn of a worker until it is ready; then it is killed. 0 = no limit.',
+    about: 'How long a worker may take from its spawn until it is ready; then it is killed. 0 = no limit.',
     kind: milliseconds,
     defaultValue: 60_000,
     part: 'clocks',

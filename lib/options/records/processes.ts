@@ -122,7 +122,7 @@ export const HOST: OptionRecords = {
   },
   logger: {
     about:
-      'What the Arbiter logs to. `true`: to standard error. `false`: to nothing. Else a `Logger`, for example one of pino, or `console`.',
+      'What the Arbiter logs to. `true`: to standard error. `false`: to nothing. Otherwise a `Logger`, for example one of pino, or `console`.',
     kind: { type: '`true`, `false`, a logger or `console`', check: logger },
     defaultValue: true,
     gunicorn: 'logger_class, errorlog',
@@ -158,13 +158,13 @@ export const SERVICE: OptionRecords = {
   },
   notify: {
     about:
-      "Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers are ready, of reloads, of the stop and of how they are, and to feed its watchdog.",
+      "Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers are ready, of reloads, of the stop and of the state of the workers, and to feed its watchdog.",
     kind: flag,
     defaultValue: true,
   },
   control: {
     about:
-      'Where the master is asked how it is and told what to do from outside, over HTTP: a Unix socket of its own user, or an address of this machine alone, with a token.',
+      'An HTTP endpoint for operators, to ask how the master is and to tell it what to do: a Unix socket of its own user, or an address of this machine alone, with a token.',
     kind: { type: "`false`, `'unix:/path'`, `{ path, mode }` or `{ host, port, token }`", check: parseControl },
     defaultValue: false,
     contradicts: [ownPath],

@@ -80,7 +80,7 @@ export const SERVING: OptionRecords = {
     part: 'serving',
   },
   workerConnections: {
-    about: 'Connections that a worker (threaded: a thread) holds at once, those included that wait for a request.',
+    about: 'Connections that a worker (threaded: a thread) holds at once, including those that wait for a request.',
     kind: integers(1),
     defaultValue: 1000,
     gunicorn: 'worker_connections',
@@ -88,7 +88,7 @@ export const SERVING: OptionRecords = {
   },
   keepAlive: {
     about:
-      'How long a connection of a threaded or async worker is kept for the next request. 0 = it is closed after each.',
+      'How long a connection of a threaded or async worker is kept open for the next request. 0 = it is closed after each request.',
     kind: { type: 'integer', unit: 'ms', check: kept },
     defaultValue: 5_000,
     gunicorn: 'keepalive',
@@ -102,7 +102,8 @@ export const SERVING: OptionRecords = {
     reload: 'the files that it names',
   },
   ticketKeyRotation: {
-    about: 'How long the tickets of TLS sessions have the same keys, in all workers. 0 = as long as the certificate.',
+    about:
+      'How long all workers use the same keys for the tickets of TLS sessions. 0 = as long as the certificate stays the same.',
     kind: milliseconds,
     defaultValue: 43_200_000,
     contradicts: [keysOfOurs],
@@ -116,7 +117,7 @@ export const SERVING: OptionRecords = {
   },
   requestBuffer: {
     about:
-      "Bytes of a request's body that a sync or threaded worker waits for before the request takes its place. 0 = the handler is called when the head is here.",
+      "Bytes of a request's body that a sync or threaded worker waits for before the request takes its place. 0 = the handler is called as soon as the head has arrived.",
     kind: bytes,
     defaultValue: 1_048_576,
     contradicts: [onlyFor('sync', 'threaded')],
@@ -253,7 +254,7 @@ export const SERVER: OptionRecords = {
 /** Limits of a request that Node's server enforces. */
 export const LIMITS: OptionRecords = {
   headersTimeout: {
-    about: "Of Node's `http.Server`: for the complete head of a request. 0 = no limit.",
+    about: "Of Node's `http.Server`: how long the complete head of a request may take. 0 = no limit.",
     kind: milliseconds,
     defaultValue: undefined,
     defaultText: "Node's (60000)",
@@ -261,14 +262,14 @@ export const LIMITS: OptionRecords = {
     part: 'http',
   },
   requestTimeout: {
-    about: "Of Node's `http.Server`: for the complete request. 0 = no limit.",
+    about: "Of Node's `http.Server`: how long the complete request may take. 0 = no limit.",
     kind: milliseconds,
     defaultValue: undefined,
     defaultText: "Node's (300000)",
     part: 'http',
   },
   maxHeaderSize: {
-    about: "Of Node's `http.Server`: bytes of a request's head.",
+    about: "Of Node's `http.Server`: the most bytes of a request's head.",
     kind: bytes,
     defaultValue: undefined,
     defaultText: "Node's (16384)",
@@ -276,7 +277,7 @@ export const LIMITS: OptionRecords = {
   },
   maxHeadersCount: {
     about:
-      "Of Node's `http.Server`: headers of a request, and of its trailers. A request with more gets 431. 0 = no limit.",
+      "Of Node's `http.Server`: the most headers of a request, and the most trailers. A request with more gets 431. 0 = no limit.",
     kind: integers(0, INT_32),
     defaultValue: undefined,
     defaultText: "Node's (1000; of HTTP/2 124)",

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Handler } from '../../options/handler.js';
-import type { WorkerKind } from '../../options/types.js';
+import type { WorkerKind } from '../../options/worker-class.js';
 import { HttpWorker } from '../http/http-worker.js';
 import { ExpectedWait } from './expected-wait.js';
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Departing, drop, lingeringHere } from './lingering.js';
 
-/** How long a client with no request in flight may take to end its side, after this side has ended. Milliseconds. */
+/** How long a client with no request in flight may be silent after this side has ended. Milliseconds. */
 const FAREWELL = 1_000;
 
 /**

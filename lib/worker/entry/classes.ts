@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { BuiltInClass, WorkerKind } from '../../options/types.js';
+import type { BuiltInClass, WorkerKind } from '../../options/worker-class.js';
 import { AsyncWorker } from '../classes/async.js';
 import { SyncWorker } from '../classes/sync.js';
 import { ThreadedWorker } from '../classes/threaded.js';
