@@ -1,4 +1,4 @@
-// What is deployed: a GET is answered with the version, a POST with the number of its bytes.
+// The application that is deployed. It answers a GET with the version, and a POST with the number of its bytes.
 const version = process.env.VERSION ?? '1';
 
 export default async function app(request, response) {

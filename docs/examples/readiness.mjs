@@ -1,4 +1,4 @@
-// A host that tells load balancers and Kubernetes, on a port of its own, whether new requests are welcome.
+// A host that tells load balancers and Kubernetes, on a separate port, whether new requests are welcome.
 import http from 'node:http';
 import { Arbiter } from 'prefork';
 
@@ -9,19 +9,19 @@ const arbiter = new Arbiter({
   app: new URL('./app.mjs', import.meta.url),
   bind: { host, port: Number(PORT) },
   workerClass: WORKER_CLASS,
-  // After TERM it goes on serving for so long, for until then requests come. Whoever sends them must have looked by then.
+  // After TERM, it goes on serving for this long, since requests still come. By then, their sender must have looked here again.
   drainDelay: Number(DRAIN_DELAY),
-  // What is in flight when that is over has so long to end.
+  // After that, requests in flight have this long to end.
   gracefulTimeout: 20_000,
 });
 
-// The master answers, which serves nothing else: also while every worker is busy.
+// The master answers, and serves nothing else. So it answers even while every worker is busy.
 const readiness = http.createServer((request, response) => {
   const ready = arbiter.state === 'running' || arbiter.state === 'reloading';
   response.writeHead(ready || request.url === '/live' ? 200 : 503, { Connection: 'close' }).end(`${arbiter.state}\n`);
 });
 readiness.listen(Number(READINESS_PORT), host);
-// It answers to the last, and does not keep the process from ending.
+// It answers until the process ends, and does not keep the process alive.
 readiness.unref();
 
 await arbiter.run();

@@ -11,11 +11,11 @@ function app(request, response) {
   response.end(`Hello from process ${process.pid}\n`);
 }
 
-// What hangs for 3 seconds is ended; 30 by default.
+// A request that hangs for 3 seconds is ended; the default is 30.
 const arbiter = new Arbiter({ app, workers: 4, bind: process.env.BIND ?? '127.0.0.1:8000', timeout: 3_000 });
 
 if (!Arbiter.isWorker) {
-  // What else happens, the log tells.
+  // The log tells what else happens.
   arbiter.on('worker:ready', ({ id, pid }) => console.log(`worker #${id} (pid ${pid}) is ready`));
   arbiter.on('ready', () => {
     const [{ address, port }] = arbiter.addresses;

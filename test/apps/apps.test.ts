@@ -1,5 +1,6 @@
 /*
- * Real applications, installed as a user would and started with what the guide says: they serve, a reload under load loses nothing, and they end in time with 0.
+ * Real applications, installed as a user would install them and started with the lines of the guide: they serve, a reload
+ * under load loses nothing, and they end in time with exit code 0.
  * `npm run test:apps`, or some of them: `APPS=nest-express,nest-fastify npm run test:apps`. See README.md of this folder.
  */
 import assert from 'node:assert/strict';
@@ -14,7 +15,7 @@ import { Program } from '../helpers/program.js';
 
 const WORKERS = 2;
 const THREADS = 2;
-/** Large applications boot in each thread, and others may run beside. Milliseconds. */
+/** Large applications boot in each thread, and other processes may run at the same time. Milliseconds. */
 const PATIENCE = 120_000;
 const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number);
 
@@ -51,7 +52,7 @@ function tooOld({ node: [major, minor] }: Application): string | false {
 function start(t: TestContext, folder: string, { start, env }: Application, workerClass: BuiltInClass): Program {
   const [command, ...rest] = start.replaceAll('$PWD', folder).split(' ');
   assert.ok(command === 'node' || start.startsWith('npx prefork '), `neither node nor npx prefork: ${start}`);
-  // npx itself would stand between the signals and the master.
+  // Without npx, which would stand between the signals and the master.
   const args = command === 'npx' ? [join(folder, 'node_modules/.bin/prefork'), ...rest.slice(1)] : rest;
   const own = Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|PREFORK_)/i.test(name));
   return new Program(t, process.execPath, args, {

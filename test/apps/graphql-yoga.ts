@@ -1,4 +1,4 @@
-/* graphql-yoga: what createYoga() returns is exported. Its subscriptions are streams of events, which end with the worker. */
+/* graphql-yoga: the application exports what createYoga() returns. Its subscriptions are event streams, which end with the worker. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
@@ -7,7 +7,7 @@ import type { Application, Running } from '../helpers/applications.js';
 
 const endless = new Map<Running['program'], Promise<string>>();
 
-/** A subscription that nobody ends. */
+/** Opens a subscription that the client does not end. */
 async function subscribe({ address }: Running): Promise<IncomingMessage> {
   const headers = { 'Content-Type': 'application/json', Accept: 'text/event-stream' };
   const sent = request(`${address}/graphql`, { method: 'POST', agent: new Agent(), headers });
@@ -32,7 +32,7 @@ const application: Application = {
     { path: '/graphql', headers: { Accept: 'text/html' }, answer: /<title>Yoga GraphiQL<\/title>/ },
     { path: '/graphql', body: { query: '{ nothing }' }, answer: /Cannot query field/ },
   ],
-  // On the other classes it would take a place.
+  // On the other worker classes, the subscription would occupy a place.
   async further(running) {
     if (running.workerClass !== 'async') return;
     if (running.isReloaded) {

@@ -21,7 +21,7 @@ try {
   renameSync(join(place, `prefork-${version}.tgz`), join(folder, 'prefork.tgz'));
   npm(folder, 'install', '--package-lock-only', '--no-audit', '--no-fund', ...rest);
   const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'));
-  // This library is another one with each commit. All else is pinned, its own dependencies too.
+  // The tarball of this library differs with each commit. All else is pinned, including this library's dependencies.
   delete lock.packages['node_modules/prefork'].integrity;
   writeFileSync(join(source, 'package-lock.json'), `${JSON.stringify(lock, undefined, 2)}\n`);
   cpSync(join(folder, 'package.json'), join(source, 'package.json'));

@@ -1,4 +1,4 @@
-/* Next.js compresses and streams by itself, with methods of the response that it replaces: a drain leaves its answers whole. */
+/* Next.js compresses and streams by itself, and replaces methods of the response for that. A drain leaves its answers whole. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ let folder = '';
 const undo: (() => unknown)[] = [];
 before(() => {
   folder = installed({ after: (act) => undo.push(act as () => unknown) }, 'next', next);
-  // Held back by the test, where it says so.
+  // If the test says so, this application loads only when the test lets it.
   writeFileSync(
     join(folder, 'held.mjs'),
     `import ${JSON.stringify(fixture('load-gate.js'))};\nexport { default } from './next-app.mjs';\n`,
@@ -35,7 +35,7 @@ function assertWhole(path: string, { status, headers, text }: Unpacked): void {
   assert.deepEqual([status, headers['content-encoding']], [200, 'gzip'], path);
   assert.match(text, path === '/cookie' ? /the end$/ : /the end<.*<\/html>$/s, path);
   if (path === '/cookie') assert.deepEqual(headers['set-cookie'], ['session=a', 'csrf=b']);
-  // The head of that one had gone before the drain.
+  // The head of that answer was sent before the drain.
   if (path !== '/') assert.equal(headers.connection, 'close', path);
 }
 

@@ -1,4 +1,4 @@
-/* Next.js as a custom server has it. What becomes of its own compression and streams in a drain: next-drains.test.ts. */
+/* Next.js, as in a custom server. next-drains.test.ts tests its own compression and streams in a drain. */
 import type { Application } from '../helpers/applications.js';
 
 const application: Application = {

@@ -6,7 +6,7 @@ import { eventually } from '../helpers/wait.js';
 
 const HELLO = { path: '/hello/spans', answer: /^\{"hello":"spans"\}$/ };
 
-/** A request of a trace is a span of it, with the route that only Express knows. */
+/** Checks that a request of a trace becomes a span of it, with the route, which only Express knows. */
 async function traces({ address, program, isReloaded }: Running): Promise<void> {
   const trace = (isReloaded ? 'b' : 'a').repeat(32);
   await ask(address, { ...HELLO, headers: { traceparent: `00-${trace}-00f067aa0ba902b7-01` } });

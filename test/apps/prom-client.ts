@@ -1,11 +1,11 @@
-/* Numbers of prom-client in each worker and thread, which the control tells as their sum. */
+/* Each worker and thread has its own numbers of prom-client; the control tells their sum. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Application, Running } from '../helpers/applications.js';
 
-/** How many orders of this kind all workers together have had, those that have ended too. */
+/** How many orders of this kind all workers together have had, including workers that have ended. */
 async function orders({ folder }: Running, kind: string): Promise<number> {
   const request = get({ socketPath: join(folder, 'control.sock'), path: '/metrics' });
   const [response] = (await once(request, 'response')) as [IncomingMessage];

@@ -1,9 +1,9 @@
-/* A page that takes its time: React's renderToString of thousands of rows. */
+/* A page that takes long: React's renderToString of thousands of rows. */
 import type { Application } from '../helpers/applications.js';
 
 const application: Application = {
   start: 'npx prefork table.mjs',
-  // Another request of the same worker would wait for it.
+  // Not async: other requests of the same worker would wait for the page.
   classes: ['sync', 'threaded'],
   leftOut: 'one page would hold up all others of its worker',
   node: [20, 19],

@@ -1,6 +1,6 @@
 /*
- * socket.io with long polling behind a real HAProxy, whose cookie brings each client to its worker: the host and the configuration that the guide shows, where
- * only the ports differ.
+ * socket.io with long polling behind a real HAProxy, whose cookie brings each client to its worker. The host and the
+ * configuration are those that the guide shows; only the ports differ.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -95,7 +95,7 @@ for (const transports of [['polling'], ['polling', 'websocket']]) {
       const first = await heardBy(client);
       workers.add(first);
       for (let count = 0; count < 5; count++) assert.equal(await heardBy(client), first);
-      // What it has lost before it came is a wrong worker: Session ID unknown.
+      // A client that comes to a wrong worker gets an error: Session ID unknown.
       assert.deepEqual([client.errors, client.comings], [[], 1]);
     }
     assert.equal(workers.size, 2, 'all clients are at one worker');

@@ -7,7 +7,7 @@ import { DEADLINE, eventually } from '../helpers/wait.js';
 let client: Socket | undefined;
 let comings = 0;
 
-/** It may meet the other old worker once before that one is replaced too. */
+/** The client may come to the other old worker once, before that one is replaced too. */
 const MOST_COMINGS = 3;
 
 const say = (socket: Socket, text: string): Promise<string> => socket.timeout(DEADLINE).emitWithAck('say', text);

@@ -16,7 +16,7 @@ const application: Application = {
     { path: '/nowhere', status: 404, answer: /Not Found/ },
   ],
   async further({ program, isReloaded }) {
-    // Its own server has it emitted when it closes, so those that have been replaced have told it.
+    // SvelteKit's own server emits this event when it closes, so the workers that have been replaced have printed it.
     const own = program.child.spawnargs.includes('run');
     if (isReloaded) assert.equal(/^the application ends: SIGTERM$/m.test(program.output), own, program.output);
   },

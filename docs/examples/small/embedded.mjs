@@ -1,5 +1,5 @@
-// A service with a life of its own: a page for its operators, and handlers of its own for signals. The workers are a part of it, which it starts,
-// watches, scales and stops.
+// A service that does more than serve: it has a page for its operators, and its own signal handlers. The workers are a part
+// of it, which it starts, watches, scales and stops.
 import { createServer } from 'node:http';
 import { Arbiter } from 'prefork';
 
@@ -8,7 +8,7 @@ const bind = process.env.BIND ?? '127.0.0.1:8000';
 const arbiter = new Arbiter({ app, bind, workers: 2, signals: false });
 arbiter.on('worker:exit', (worker, { reason }) => console.log(`worker ${worker.id} has ended: ${reason}`));
 
-// Each worker runs this script up to here: what is below happens once.
+// Each worker runs this script up to here. What is below happens only once, in the master.
 await arbiter.start();
 
 const operators = createServer(async (request, response) => {

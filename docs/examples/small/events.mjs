@@ -1,4 +1,5 @@
-// Server-sent events. They would never end, so they end when the worker drains: EventSource connects anew, to a worker that stays.
+// Server-sent events. Such a stream never ends by itself, so the application ends it when the worker drains. EventSource then
+// connects again, to a worker that stays.
 import { Arbiter, worker } from 'prefork';
 
 function app(request, response) {
@@ -15,5 +16,5 @@ function app(request, response) {
   if (worker.signal.aborted) end();
 }
 
-// Many at once in each worker: these clients wait, and compute nothing.
+// The class 'async' serves many clients at once in each worker: these clients wait, and nothing is computed for them.
 await new Arbiter({ app, bind: process.env.BIND ?? '127.0.0.1:8000', workers: 2, workerClass: 'async' }).run();

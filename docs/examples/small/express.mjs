@@ -1,4 +1,4 @@
-// An application of Express. What would be `app.listen(8000)` is the last line.
+// An Express application. The last line takes the place of `app.listen(8000)`.
 import express from 'express';
 import { Arbiter } from 'prefork';
 

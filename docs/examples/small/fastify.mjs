@@ -1,4 +1,4 @@
-// An application of Fastify. A worker is ready when its plugins are; its onClose hooks run when the worker has drained.
+// A Fastify application. A worker is ready when its plugins are; its onClose hooks run when the worker has drained.
 import fastify from 'fastify';
 import { Arbiter } from 'prefork';
 

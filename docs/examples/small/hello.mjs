@@ -1,4 +1,4 @@
-// The least that serves: as many worker processes as there are cores, one request at a time in each.
+// The smallest server: as many worker processes as there are cores, and one request at a time in each.
 import { Arbiter } from 'prefork';
 
 const app = (request, response) => response.end(`hello from process ${process.pid}\n`);

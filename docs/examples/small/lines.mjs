@@ -1,10 +1,11 @@
-// A worker class of its own: it speaks lines, and not HTTP. Everything around it is as ever: processes, signals, restarts, numbers.
+// A custom worker class: it speaks lines, and not HTTP. Everything around it is as with HTTP: processes, signals, restarts,
+// numbers.
 import { createInterface } from 'node:readline';
 import { Arbiter, Worker } from 'prefork';
 
 class LinesWorker extends Worker {
   run() {
-    // Ten connections at once; further ones wait in the kernel, for whichever worker has room.
+    // Ten connections at once. Further ones wait in the kernel, until a worker has room.
     this.acceptor = this.createAcceptor({ capacity: 10, onConnection: (socket) => this.serve(socket) });
     return this.acceptor.open();
   }
@@ -14,11 +15,11 @@ class LinesWorker extends Worker {
   }
 
   serve(socket) {
-    // An error that nobody hears would end the worker.
+    // An error without a listener would end the worker.
     socket.on('error', () => socket.destroy());
     const lines = createInterface(socket);
     lines.on('line', (line) => {
-      // So it is counted, and named should the worker die of it.
+      // With this, the line is counted, and it is named if the worker dies of it.
       const end = this.begin('LINE', line);
       socket.write(`${this.app(line)}\n`);
       end();

@@ -1,9 +1,9 @@
-// Work for the CPU: how many primes are there up to N? One process whose threads have the answers in common.
+// Work for the CPU: how many primes are there up to N? The threads of one process share the answers.
 import { availableParallelism } from 'node:os';
 import { Arbiter, worker } from 'prefork';
 
 const LARGEST = 1_000_000;
-// The answer for each N; 0: nobody knows it yet. The host itself has no worker, and needs none.
+// The answer for each N; 0 means that it is not known yet. In the host, `worker` is undefined, and no answers are needed.
 const known = worker ? new Int32Array(await worker.shared('primes', 4 * (LARGEST + 1))) : undefined;
 
 function app(request, response) {

@@ -4,7 +4,7 @@ import { createSchema, createYoga } from 'graphql-yoga';
 import { worker } from 'prefork';
 
 async function* ticks() {
-  // When the worker begins to drain, the subscription is completed, and the client subscribes anew, at another worker.
+  // When the worker begins to drain, the subscription is completed. The client then subscribes again, at another worker.
   while (!worker.signal.aborted) {
     yield { tick: worker.generation };
     await delay(100, undefined, { signal: worker.signal }).catch(() => undefined);

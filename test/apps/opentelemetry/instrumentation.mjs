@@ -11,7 +11,7 @@ const sdk = new NodeSDK({
   serviceName: 'shop',
   traceExporter: new tracing.ConsoleSpanExporter(),
   instrumentations: [new HttpInstrumentation(), new ExpressInstrumentation()],
-  // Else both are sent to a collector on localhost, and without one there shutdown() tries for seconds.
+  // Otherwise metrics and logs are sent to a collector on localhost. If there is none, shutdown() tries for seconds.
   metricReaders: [],
   logRecordProcessors: [],
 });

@@ -10,7 +10,7 @@ io.on('connection', (socket) => {
   socket.on('say', (text, answer) => answer(`process ${process.pid} heard ${text}`));
 });
 
-// A poll is held for up to 25 seconds, and the drain would wait for it. Whoever is told so connects anew.
+// A poll is held for up to 25 seconds, and the drain would wait for it. So all clients are told, and connect again.
 worker?.signal.addEventListener('abort', () => io.engine.close());
 
 export default server;

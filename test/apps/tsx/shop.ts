@@ -1,7 +1,7 @@
 // shop.ts
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-// What Node alone would refuse: code has to be made of it.
+// Node alone would refuse this: code has to be made of it.
 enum Kind {
   Pen = 'pen',
   Book = 'book',
