@@ -48,8 +48,8 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly spares?: number | undefined;
   /**
-   * How a worker serves. `'sync'`: one request at a time, and the connection is closed after each. `'threaded'`: so
-   * many {@link ArbiterOptions.threads}, each with one request at a time and keep-alive. `'async'`: many at once. Or a
+   * How a worker serves. `'sync'`: one request at a time, and the connection is closed after each. `'threaded'`: one
+   * in each of its {@link ArbiterOptions.threads}, with keep-alive. `'async'`: many at once. Or a
    * subclass of these or of `Worker`: in the inline form of `app` the class itself, else the specifier of its module,
    * `'./my-worker.js#MyWorker'`, resolved like the app. Gunicorn: `worker_class`. @defaultValue `'sync'`
    */
@@ -224,7 +224,7 @@ export interface ArbiterOptions<App = Handler> {
   readonly pidFile?: string | undefined;
   /**
    * Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers
-   * are ready, of reloads, of the stop and of the state of the workers, and to feed its watchdog. If one host has
+   * are ready, of reloads and the stop, and how the workers are, and to feed its watchdog. If one host has
    * several Arbiters, set `false` for all but one; also if the host notifies the service manager itself.
    * @defaultValue `true`
    */
@@ -244,8 +244,9 @@ export interface ArbiterOptions<App = Handler> {
   readonly signals?: boolean | Readonly<Partial<Record<MasterSignal, boolean | undefined>>> | undefined;
   /**
    * What the Arbiter logs to. `true`: to standard error, from the level info on, as lines for humans on a terminal and
-   * as lines of JSON elsewhere. `false`: to nothing. Else a {@link Logger}, for example one of pino, or `console`. The
-   * log tells what the events tell. Gunicorn: `logger_class`, `errorlog`. @defaultValue `true`
+   * as lines of JSON elsewhere. `false`: to nothing. Otherwise a {@link Logger}, for example one of pino, or `console`.
+   * The log tells what the events tell. Gunicorn: `logger_class`, `errorlog`.
+   * @defaultValue `true`
    */
   readonly logger?: Logger | boolean | undefined;
   /**
@@ -277,9 +278,10 @@ export interface ArbiterOptions<App = Handler> {
    */
   readonly proxyProtocol?: boolean | undefined;
   /**
-   * Whether each request gets an id, or the header for it. `true` is `X-Request-Id`. One that comes from a trusted
-   * proxy is kept; any other request gets a new id, which replaces what its client sent. The application finds the id
-   * in that header; the access log, and reports of requests that hang or crash, name it. @defaultValue `false`
+   * Whether each request gets an id, or the header that carries it. `true` is `X-Request-Id`. An id that comes from a
+   * trusted proxy is kept; any other request gets a new id, which replaces what its client sent. The application finds
+   * the id in that header; the access log, and reports of requests that hang or crash, name it.
+   * @defaultValue `false`
    */
   readonly requestId?: boolean | string | undefined;
 }

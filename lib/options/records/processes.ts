@@ -158,7 +158,7 @@ export const SERVICE: OptionRecords = {
   },
   notify: {
     about:
-      "Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers are ready, of reloads, of the stop and of the state of the workers, and to feed its watchdog.",
+      "Whether to tell the service manager that asks for it (`NOTIFY_SOCKET`, systemd's `Type=notify`) when all workers are ready, of reloads and the stop, and how the workers are, and to feed its watchdog.",
     kind: flag,
     defaultValue: true,
   },

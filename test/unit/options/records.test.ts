@@ -64,7 +64,7 @@ function isSaidIn(text: string, sentence: string): boolean {
 const UNITS: Readonly<Record<string, RegExp>> = {
   bytes: /\bbytes of\b/i,
   MB: /\bmegabytes\b/,
-  ms: /^How long\b|^From the \w+ .*\buntil\b|\bfor the complete\b/,
+  ms: /^How long\b|^Of Node's `http.Server`: how long\b/,
 };
 
 for (const [name, record] of OPTIONS) {
