@@ -1,6 +1,7 @@
 /* What systemd has been told about the service. */
 import { error, type Look, seconds, warning } from './finding.js';
 import type { Machine } from './machine.js';
+import { timeSpan } from './time-span.js';
 
 /** systemd's default for `TimeoutStopSec=`. Milliseconds. */
 const DEFAULT_STOP = 90_000;
@@ -17,7 +18,8 @@ export const notifies: Look = ({ machine: { env }, plan: { notify } }) =>
 
 interface Unit {
   readonly name: string;
-  setting(name: string): string | undefined;
+  /** The values of these settings, in the order of the file. */
+  values(...keys: readonly string[]): readonly string[];
 }
 
 /** The unit file of the service that this process belongs to. What systemd adds to it from other files is not seen. */
@@ -26,15 +28,21 @@ function unitOf({ env, read }: Machine): Unit | undefined {
   if (env['INVOCATION_ID'] === undefined || name === undefined) return undefined;
   const text = FOLDERS.map((folder) => read(`${folder}/${name}`)).find((found) => found !== undefined);
   if (text === undefined) return undefined;
+  // A backslash at the end of a comment continues nothing.
+  const lines = text.replace(/^[ \t]*[#;].*\n?/gm, '').replace(/\\\r?\n/g, ' ');
   return {
     name,
-    setting: (key) => [...text.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].at(-1)?.[1]?.trim(),
+    values: (...keys) =>
+      [...lines.matchAll(new RegExp(`^[ \\t]*(?:${keys.join('|')})[ \\t]*=(.*)$`, 'gm'))].map(([, value = '']) =>
+        value.trim(),
+      ),
   };
 }
 
 export const killMode: Look = ({ machine }) => {
   const unit = unitOf(machine);
-  const mode = unit?.setting('KillMode');
+  // Without a value, the line sets it back to systemd's default.
+  const mode = unit?.values('KillMode').at(-1) || undefined;
   if (!unit || (mode !== undefined && mode !== 'control-group')) return undefined;
   return warning(
     'systemd-kill-mode',
@@ -45,9 +53,22 @@ export const killMode: Look = ({ machine }) => {
 
 export const stopTime: Look = ({ machine, plan: { gracefulTimeout, drainDelay } }) => {
   const unit = unitOf(machine);
-  const stop = duration(unit?.setting('TimeoutStopSec'));
+  if (!unit) return undefined;
+  // TimeoutSec= sets the time of the start and that of the stop. systemd ignores a line without a value.
+  const values = unit.values('TimeoutStopSec', 'TimeoutSec').filter((value) => value !== '');
+  const odd = values.find((value) => timeSpan(value) === undefined);
+  if (odd !== undefined) {
+    return warning(
+      'systemd-stop-time',
+      `${unit.name} has ${JSON.stringify(odd)} as its TimeoutStopSec= or TimeoutSec=: that is no time span, and systemd ignores the line.`,
+      '90, 90s, 1min 30s or infinity; `systemd-analyze timespan` reads one.',
+    );
+  }
+  const last = values.at(-1);
+  // Nought stands for no limit.
+  const stop = (last === undefined ? DEFAULT_STOP : timeSpan(last)) || Number.POSITIVE_INFINITY;
   const drain = gracefulTimeout + drainDelay;
-  if (!unit || stop > drain) return undefined;
+  if (stop > drain) return undefined;
   return warning(
     'systemd-stop-time',
     `${unit.name} is killed ${seconds(stop)} after it is told to stop, and a drain may take ${seconds(drain)} (drainDelay and gracefulTimeout).`,
@@ -57,7 +78,8 @@ export const stopTime: Look = ({ machine, plan: { gracefulTimeout, drainDelay } 
 
 export const serviceType: Look = ({ machine, plan: { notify } }) => {
   const unit = unitOf(machine);
-  const type = unit?.setting('Type');
+  // systemd ignores a line without a value.
+  const type = unit?.values('Type').findLast((value) => value !== '');
   if (!unit || !notify || type?.startsWith('notify')) return undefined;
   return warning(
     'systemd-type',
@@ -65,12 +87,3 @@ export const serviceType: Look = ({ machine, plan: { notify } }) => {
     'Type=notify, with NotifyAccess=all.',
   );
 };
-
-/** Reads `90`, `90s`, `1min 30s` or `infinity`; a missing setting is the default. Milliseconds. */
-function duration(text: string | undefined): number {
-  if (text === undefined || text === '') return DEFAULT_STOP;
-  if (text === 'infinity' || text === '0') return Number.POSITIVE_INFINITY;
-  const parts = [...text.matchAll(/(\d+)\s*(min|ms|m|s|h)?/g)];
-  const factors: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000 };
-  return parts.reduce((sum, [, digits, unit = 's']) => sum + Number(digits) * (factors[unit] ?? 1_000), 0);
-}

@@ -213,6 +213,25 @@ const CASES: readonly (readonly [what: string, made: Made, found: readonly strin
     { files: { [UNIT]: GOOD_UNIT.replace('40', '1min 5s') }, options: { gracefulTimeout: 60_000 } },
     [],
   ],
+  ...['2d', '1min30s', '40000000us', 'infinity', '0s', '40 \\\n s'].map(
+    (span) => [`a unit with ${span}`, { files: { [UNIT]: GOOD_UNIT.replace('40', span) } }, []] as const,
+  ),
+  ...['500us', '30', '1sec\nTimeoutSec=', '2d\nTimeoutSec=10', '2d\n TimeoutStopSec = 10'].map(
+    (span) =>
+      [
+        `a unit with ${JSON.stringify(span)}`,
+        { files: { [UNIT]: GOOD_UNIT.replace('40', span) } },
+        ['warning systemd-stop-time'],
+      ] as const,
+  ),
+  ['the later line counts', { files: { [UNIT]: `${GOOD_UNIT}TimeoutStopSec=10\nTimeoutSec=2min\n` } }, []],
+  [
+    'a comment that ends with a backslash',
+    { files: { [UNIT]: GOOD_UNIT.replace('Timeout', '# more \\\nTimeout') }, options: { gracefulTimeout: 39_000 } },
+    [],
+  ],
+  ['KillMode= without a value', { files: { [UNIT]: `${GOOD_UNIT}KillMode=\n` } }, ['warning systemd-kill-mode']],
+  ['Type= without a value', { files: { [UNIT]: `${GOOD_UNIT}Type=\n` } }, []],
   ['started by hand, not by the unit', { files: { [UNIT]: '' }, env: { INVOCATION_ID: undefined as never } }, []],
 
   [
@@ -225,6 +244,19 @@ const CASES: readonly (readonly [what: string, made: Made, found: readonly strin
 for (const [what, made, found] of CASES) {
   test(`doctor: ${what}`, () => assert.deepEqual(findings(made), found));
 }
+
+test('doctor: a time span that systemd does not understand is told, and no figure for it', () => {
+  for (const span of ['foo', '2 mins', '10 foo']) {
+    const machine = machineOf({ files: { [UNIT]: GOOD_UNIT.replace('40', span) } });
+    const [found, ...others] = findingsOf({
+      machine,
+      cgroup: readCgroup(machine),
+      plan: planOf(new Map(), machine, []),
+    });
+    assert.deepEqual(others, []);
+    assert.match(found?.message ?? '', new RegExp(`^web\\.service has "${span}" as its .* no time span`));
+  }
+});
 
 test('the doctor has one line for a good box', () => {
   assert.equal(reportText([]), 'nothing to say: this machine is fit for it\n');
