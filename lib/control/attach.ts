@@ -31,13 +31,13 @@ export async function openControlOf(
 ): ReturnType<Attend> {
   const { openControl } = await import('./server.js');
   const name = `the control at ${formatControl(address)}`;
-  const surroundings = {
+  const setup = {
     ...{ source: sourceOf(arbiter, notifier, options), predecessor: heritage },
     patience: { attempts: BIND_ATTEMPTS, interval: pace('controlBind', BIND_INTERVAL), isBound: isBoundFor },
     onListening: (place: ArbiterEvents['control'][0]) => notifier.emit('control', place),
     onFailure: (cause: unknown) => notifier.report(bindError(name, cause)),
   };
-  const control = await openControl(address, surroundings, abort).catch((cause) => {
+  const control = await openControl(address, setup, abort).catch((cause) => {
     throw bindError(`${name} (option 'control')`, cause);
   });
   const forget = atHostExit(control.leave, options.signals.length === 0);

@@ -53,7 +53,7 @@ export function endpoints(source: Source, feed: Feed): ReadonlyMap<string, Endpo
     [
       '/scale',
       tell(async (query) => {
-        const to = number(query, 'to');
+        const to = positive(query, 'to');
         if (to === undefined) return problem(400, wrong(query, 'to', 'a number of workers, ?to=4'));
         await arbiter.scale(to);
         return ok({ workers: to });
@@ -74,7 +74,7 @@ export function endpoints(source: Source, feed: Feed): ReadonlyMap<string, Endpo
     [
       '/restart',
       tell(async (query) => {
-        const id = number(query, 'worker');
+        const id = positive(query, 'worker');
         if (id === undefined) return problem(400, wrong(query, 'worker', 'the number of a worker, ?worker=2'));
         return ok((await arbiter.restart(id)) ?? { worker: id });
       }),
@@ -87,7 +87,7 @@ function ok(body: unknown): Answer {
 }
 
 /** A parameter that is a whole number from 1; undefined if it is missing or anything else. */
-function number(query: URLSearchParams, name: string): number | undefined {
+function positive(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name) ?? '';
   return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : undefined;
 }

@@ -63,7 +63,7 @@ export async function takePlace(
   if (address.kind === 'unix') {
     const { path, second, mode } = address;
     const first = waits ? second : path;
-    const open = async (): Promise<File> => {
+    const open = async (): Promise<SocketFile> => {
       await refuseTaken(first, patience.isBound);
       return openFile(server, first, mode);
     };
@@ -110,7 +110,7 @@ async function openPort(server: Server, { host, port }: Extract<ControlAddress, 
 }
 
 /** The file of a Unix socket that this process serves. */
-class File implements Place {
+class SocketFile implements Place {
   #path: string;
   readonly #inode: bigint;
 
@@ -153,7 +153,7 @@ class File implements Place {
  * So there is no moment in which another user could connect, and no umask, which would hold for all files of the
  * process. libuv removes the name that it has bound when it closes a socket; that is never the path itself.
  */
-async function openFile(server: Server, path: string, mode: number): Promise<File> {
+async function openFile(server: Server, path: string, mode: number): Promise<SocketFile> {
   const workshop = mkdtempSync(join(dirname(path), '.c'));
   try {
     const draft = join(workshop, 's');
@@ -161,7 +161,7 @@ async function openFile(server: Server, path: string, mode: number): Promise<Fil
     chmodSync(draft, mode);
     const { ino } = lstatSync(draft, { bigint: true });
     renameSync(draft, path);
-    return new File(path, ino);
+    return new SocketFile(path, ino);
   } catch (error) {
     server.close();
     throw error;

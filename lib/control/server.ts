@@ -12,7 +12,8 @@ import { readPage } from './page.js';
 import { type Patience, type PlaceEvents, type Predecessor, takePlace } from './place.js';
 import { targetOf } from './target.js';
 
-export interface Surroundings extends PlaceEvents {
+/** What a control is opened with, besides its address. */
+export interface ControlSetup extends PlaceEvents {
   readonly source: Source;
   readonly predecessor: Predecessor | undefined;
   readonly patience: Patience;
@@ -42,7 +43,7 @@ const LAST_ANSWERS = 500;
 /** Opens the control. Rejects with the system's error, and then leaves nothing behind. */
 export async function openControl(
   address: ControlAddress,
-  { source, predecessor, patience, ...events }: Surroundings,
+  { source, predecessor, patience, ...events }: ControlSetup,
   abort: AbortSignal,
 ): Promise<Control> {
   const feed = new Feed(source);

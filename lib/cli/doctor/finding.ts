@@ -13,6 +13,7 @@ export interface Finding {
   readonly advice: string;
 }
 
+/** All that a look may know: the machine, its limits, and what is to run on it. */
 export interface Surroundings {
   readonly machine: Machine;
   readonly cgroup: CgroupLimits;

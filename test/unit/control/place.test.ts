@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openControl, type Surroundings } from '../../../build/control/server.js';
+import { openControl, type ControlSetup } from '../../../build/control/server.js';
 
 /** A control on a port that the process before this one still has. */
 async function second(port: number) {
@@ -17,7 +17,7 @@ async function second(port: number) {
       patience: { attempts: 50, interval: 5, isBound: () => false },
       onListening: () => told.push('listening'),
       onFailure: (cause: unknown) => told.push(`failure: ${cause}`),
-    } as unknown as Surroundings,
+    } as unknown as ControlSetup,
     new AbortController().signal,
   );
   return { control, told, alone: () => alone() };
