@@ -12,13 +12,35 @@ const INTERVAL = 1_000;
  * is lost among warnings: a worker may report 300 slow requests a minute.
  */
 const KEPT = 50;
-/** How much may wait for a client to read it. A client with more is disconnected, and may come again. Bytes. */
+/**
+ * How large the lines of one kind may be together. A client that comes gets the three kinds at once: they must leave
+ * room in its `BACKLOG` for what happens meanwhile. Bytes.
+ */
+const ROOM = 512 * 1024;
+/**
+ * How much may wait for a client to read it when there is more to tell it. A client with more is disconnected, and may
+ * come again. Bytes.
+ */
 const BACKLOG = 2 * 1024 * 1024;
 const MOST_CLIENTS = 16;
 
 interface Kept {
   readonly line: string;
   readonly number: number;
+  readonly size: number;
+}
+
+/** The last lines of one kind. */
+class Kind {
+  readonly lines: Kept[] = [];
+  #size = 0;
+
+  keep(line: string, number: number): void {
+    const size = Buffer.byteLength(line);
+    this.lines.push({ line, number, size });
+    this.#size += size;
+    while (this.lines.length > KEPT || this.#size > ROOM) this.#size -= this.lines.shift()?.size ?? 0;
+  }
 }
 
 /**
@@ -28,9 +50,9 @@ interface Kept {
 export class Feed {
   readonly #source: Source;
   readonly #clients = new Set<ServerResponse>();
-  readonly #errors: Kept[] = [];
-  readonly #warnings: Kept[] = [];
-  readonly #others: Kept[] = [];
+  readonly #errors = new Kind();
+  readonly #warnings = new Kind();
+  readonly #others = new Kind();
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -39,16 +61,15 @@ export class Feed {
     this.#source = source;
     source.observe(({ level, line }) => {
       if (this.#closed) return;
-      const kept = level === 'error' ? this.#errors : level === 'warn' ? this.#warnings : this.#others;
-      kept.push({ line, number: ++this.#count });
-      if (kept.length > KEPT) kept.shift();
+      const kind = level === 'error' ? this.#errors : level === 'warn' ? this.#warnings : this.#others;
+      kind.keep(line, ++this.#count);
       this.#tell('happened', line);
     });
   }
 
   /** The lines that are kept, the oldest first. */
   get history(): readonly string[] {
-    const all = [...this.#errors, ...this.#warnings, ...this.#others];
+    const all = [this.#errors, this.#warnings, this.#others].flatMap(({ lines }) => lines);
     return all.sort((a, b) => a.number - b.number).map(({ line }) => line);
   }
 
@@ -85,8 +106,9 @@ export class Feed {
   }
 
   #send(client: ServerResponse, text: string): void {
-    client.write(text);
+    // What is sent now does not count: the figures of very many workers alone may be more than that.
     if (client.writableLength > BACKLOG) client.destroy();
+    else client.write(text);
   }
 
   #rest(): void {

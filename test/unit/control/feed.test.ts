@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import type { Controlled, Happening } from '../../../build/control/controlled.js';
 import { Feed } from '../../../build/control/feed.js';
-import { eventually } from '../../helpers/wait.js';
+import { eventually, inTime } from '../../helpers/wait.js';
 
-function source() {
+function source(figures: object = { uptime: 1 }) {
   let observer: (happening: Happening) => void = () => undefined;
-  const arbiter = { state: 'running', stats: () => ({ uptime: 1 }) } as unknown as Controlled;
+  const arbiter = { state: 'running', stats: () => figures } as unknown as Controlled;
   const feed = new Feed({
     arbiter,
     observe: (given) => {
@@ -37,6 +37,54 @@ test('what is kept is bounded, in its order, and neither good news nor slow requ
   assert.equal(JSON.parse(feed.history[0] as string).msg, 'the first crash');
   for (let number = 0; number < 1_000; number++) happens(`crash ${number}`, 'error');
   assert.equal(feed.history.length, 150);
+});
+
+const LEVELS = ['error', 'warn', 'info'] as const;
+
+test('what is kept is bounded in bytes too, the oldest of each kind first out', () => {
+  const { feed, happens } = source();
+  happens('the first warning', 'warn');
+  for (let number = 0; number < 50; number++) happens(`${number} ${'é'.repeat(8_000)}`, 'error');
+  const kept = feed.history.map((line) => JSON.parse(line).msg as string);
+  assert.equal(kept[0], 'the first warning');
+  assert.equal(kept.length, 33, 'the warning, and 32 errors of 16,000 bytes');
+  assert.match(kept.at(-1) ?? '', /^49 /);
+  assert.ok(Buffer.byteLength(feed.history.join(',')) < 2 ** 19 + 100);
+});
+
+/** Connects a client that reads; resolves with what it has got when it has `wanted`. */
+async function read(t: TestContext, feed: Feed, wanted: RegExp): Promise<string> {
+  const server = createServer((_, response) => feed.follow(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    feed.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').setEncoding('utf8');
+  t.after(() => socket.destroy());
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const got = new Promise<string>((resolve, reject) => {
+    let text = '';
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      if (wanted.test(text.slice(-100))) resolve(text);
+    });
+    socket.once('error', reject).once('close', () => reject(new Error(`cut after ${text.length} characters`)));
+  });
+  return inTime(got, 'what the feed sends');
+}
+
+test('a client that comes gets the history, however long the lines are', async (t) => {
+  const { feed, happens } = source();
+  for (let number = 0; number < 150; number++) happens('x'.repeat(16_000), LEVELS[number % 3]);
+  const text = await read(t, feed, /event: stats\ndata: {"uptime":1}\n\n/);
+  assert.match(text.slice(0, 2_000), /event: history\ndata: \[{"msg":"xxx/);
+});
+
+test('a client that reads gets figures that are larger than what may wait for one that does not', async (t) => {
+  const { feed } = source({ workers: 'x'.repeat(3 * 2 ** 20), end: 'here' });
+  await read(t, feed, /"end":"here"}\n\n/);
 });
 
 test('a client that never reads is cut, and the others go on', async (t) => {

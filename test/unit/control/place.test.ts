@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openControl, type ControlSetup } from '../../../build/control/server.js';
+import { type ControlSetup, openControl } from '../../../build/control/server.js';
 
 /** A control on a port that the process before this one still has. */
 async function second(port: number) {
