@@ -192,6 +192,10 @@ test('the page: a reload, with both generations', browser, async (t) => {
 test('the page asks for a token that it has not got, and says when the master is gone', browser, async (t) => {
   const { host, page } = await open(t, { workers: 1 }, '');
   await page.until(`document.querySelector('#door').open`);
+  // Nothing is known of the master, so there is nothing that could be done.
+  await page.eval(`for (const id of ['reload', 'fewer', 'more']) document.getElementById(id).click()`);
+  assert.equal(await page.eval(`document.querySelector('#ask').open`), false);
+  assert.doesNotMatch(page.complaints.join('\n'), /TypeError/);
   await page.type('wrong-wrong-wrong-wrong');
   await page.press(...ENTER);
   await page.until(`document.querySelector('#door').open && document.querySelector('#token').value === ''`);
@@ -199,6 +203,9 @@ test('the page asks for a token that it has not got, and says when the master is
   await page.type(TOKEN);
   await page.press(...ENTER);
   await page.until(`document.querySelector('#link').dataset.link === 'live' && ${boxes}.length === 1`);
+  assert.deepEqual(await page.eval(`['reload', 'fewer', 'more'].map((id) => document.getElementById(id).disabled)`), [
+    ...[false, true, false],
+  ]);
   assert.ok(page.requests.every((request) => !request.includes(TOKEN)));
   await host.call('stop');
   await page.until(`document.querySelector('#link').dataset.link === 'lost'`);
