@@ -1,6 +1,6 @@
 /* The client of a master's control, for `prefork ctl`. */
 import { readFileSync } from 'node:fs';
-import { type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { describeText, formatControl, parseControl } from '../options/control.js';
 
 /** What was given on the command line is wrong: exit code 2. */
@@ -47,6 +47,8 @@ interface Place {
 export class ControlClient {
   readonly #to: Pick<RequestOptions, 'socketPath' | 'host' | 'port' | 'headers'>;
   readonly #name: string;
+  #agent: Agent | false = false;
+  #connections = 0;
 
   /** Throws a {@link UsageError}. The token of a file counts before one in the JSON. */
   constructor(said: Said, tokenFile: string | undefined) {
@@ -58,6 +60,16 @@ export class ControlClient {
     };
     this.#name = place.name;
     this.#to = { ...place.to, headers };
+  }
+
+  /** From now on, another connection is made only when the last one is lost. One thing is asked at a time. */
+  keepConnection(): void {
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  }
+
+  /** How many connections have been made, or tried. */
+  get connections(): number {
+    return this.#connections;
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: what it answers is JSON.
@@ -82,7 +94,7 @@ export class ControlClient {
     return new Promise((resolve, reject) => {
       const fail = ({ code = '', message }: NodeJS.ErrnoException): void =>
         reject(new UnreachableError(`cannot reach ${this.#name}: ${WHY[code] ?? message}`));
-      const outgoing = request({ ...this.#to, method, path, agent: false }, (response: IncomingMessage) => {
+      const outgoing = request({ ...this.#to, method, path, agent: this.#agent }, (response: IncomingMessage) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {
           text += chunk;
@@ -92,6 +104,9 @@ export class ControlClient {
           const isJson = response.headers['content-type'] === 'application/json';
           resolve({ status: response.statusCode ?? 0, text, isJson });
         });
+      });
+      outgoing.once('socket', () => {
+        if (!outgoing.reusedSocket) this.#connections++;
       });
       outgoing.once('error', fail);
       outgoing.end();

@@ -1,11 +1,11 @@
 /* `prefork ctl`: asks the control of a running master from a terminal. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { printable } from '../log/text.js';
 import type { ArbiterStats } from '../master/scoreboard/stats.js';
 import { LEAST_TOKEN } from '../options/control.js';
 import { ControlClient, RefusedError, UnreachableError, UsageError } from './ctl-client.js';
 import { stackBlocks } from './ctl-stacks.js';
+import { stopMaster } from './ctl-stop.js';
 import { masterLines, workerLines } from './ctl-table.js';
 import { top } from './ctl-top.js';
 import { outlive, print, printError } from './output.js';
@@ -40,8 +40,6 @@ reached.
 
 /** It is the variable of the option `control` too, so that one variable serves both. */
 const VARIABLE = 'PREFORK_CONTROL';
-/** How often a master that is stopping is looked at. Milliseconds. */
-const LOOK = 100;
 
 interface Order {
   readonly client: ControlClient;
@@ -183,21 +181,8 @@ async function scale({ client, json, operands: [given = ''] }: Order): Promise<n
   return show(json, await client.post(`/scale?to=${to}`), ({ workers }) => [`workers: ${workers}`]);
 }
 
-/** Resolves when the master has ended, which closes its control last. */
 async function stop({ client, json, now }: Order): Promise<number> {
-  const { pid } = await client.get('/livez');
-  const body = await client.post(`/stop?graceful=${!now}`);
-  for (;;) {
-    try {
-      const other = await client.get('/livez');
-      // A successor, from an upgrade, has taken the place of that master.
-      if (other.pid !== pid) break;
-    } catch (error) {
-      if (error instanceof UnreachableError) break;
-      throw error;
-    }
-    await delay(LOOK);
-  }
+  const { pid, body } = await stopMaster(client, now);
   return show(json, { ...body, stopped: true }, () => [`stopped: pid ${pid}`]);
 }
 
