@@ -43,7 +43,7 @@ export function guard(stream: Writable): void {
   let errors = 0;
   stream.on('unpipe', (source: Readable) => {
     if (source.constructor.name !== FROM_THREAD) return;
-    // After an error, the source has until the next turn to end, as by a 'close'; then it needs no new pipe.
+    // Not at once: an error is followed by a 'close' of `stream`, which would end the new pipe too.
     setImmediate(() => {
       if (errors > 0 && !source.readableEnded) lay(source, stream);
     });
