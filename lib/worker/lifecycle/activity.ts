@@ -21,7 +21,7 @@ export interface Answering {
 /**
  * Answers the master's question what this thread is doing. A thread that reads its orders runs no code of a request at
  * that moment, so it always answers that it waits. The main thread of a worker with threads answers with what its
- * threads are doing. Undefined when the watchdog has already answered in the place of this thread.
+ * threads are doing. Undefined when the watcher of this thread has already answered in its place.
  */
 export async function answerAsk(
   ask: number,

@@ -24,7 +24,7 @@ import { cameAt, waitOf } from './wait.js';
 
 export interface AnswersOptions {
   readonly context: WorkerContext;
-  /** What the worker class does before the handler is called, and when a request no longer counts as served. */
+  /** What the worker class does before the handler is called, and when a request is no longer being served. */
   readonly prepare: (response: ServerResponse) => void;
   readonly finish: (response: ServerResponse, began: number, ended: number) => void;
   /** Called for a connection that must not be closed while its client still sends. */
@@ -192,7 +192,7 @@ export class Answers {
     this.#active.add(arrival);
     if (!this.#admission && arrival.began === 0) arrival.began = performance.now();
     slot.begin(request.method ?? '', request.url ?? '', arrival.id, waitOf(arrival));
-    // After `slot.begin`: a watchdog takes the request that the slot names for the one that has begun.
+    // After `slot.begin`: a watcher takes the request that the slot names for the one that has begun.
     if (this.#admission) pulse.vitals.begin(arrival.began);
     whenEnded(response, this.#onClose);
     this.#options.prepare(response);

@@ -125,8 +125,8 @@ export class Arrival implements Applicant, HeadOwner, Linked<Arrival> {
   }
 
   /**
-   * The head of the request has come. If its answer is the next one on the connection, a watchdog may give that answer
-   * when the worker hangs. Otherwise the client may be in the middle of the answer before.
+   * The head of the request has come. If its answer is the next one on the connection, the watcher of this thread may
+   * give that answer when the thread hangs. Otherwise the client may be in the middle of the answer before.
    */
   come(pending: number): void {
     if (pending === 1 || isTurnOf(this.response, this.socket)) this.#heads.clientWaits(descriptorOf(this.socket));
