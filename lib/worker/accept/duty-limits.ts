@@ -3,7 +3,10 @@ import { availableParallelism } from 'node:os';
 
 /** With fewer others listening, an acceptor that turns busy wakes another one. */
 export const LOW = 2;
-/** With so many others listening, an acceptor that turns idle rests. */
+/**
+ * With so many others listening, an acceptor that turns idle rests. Where requests are quick, only those count that
+ * have nothing to do.
+ */
 export const HIGH = 4;
 /**
  * So many acceptors that serve short requests one after the other keep all CPUs busy: one more would take from their
@@ -25,14 +28,14 @@ export const TIME = {
   ROUND: 1_000,
   LOOK: 10,
   /**
-   * How long an acceptor on call waits for the busy ones to come on. On a machine that is short of CPUs, one may get
-   * none for as long.
+   * How long an acceptor on call waits for the busy ones to come on. On a machine that is short of CPUs, one of
+   * those may get none for as long.
    */
   PATIENCE: 10,
   /** How long after a piece of work there is a look whether the event loop turns. */
   STEADY: 10,
   /**
-   * Least time between two looks whether an acceptor is one too many: within less, it tells nothing who has come on.
+   * Least time between two looks whether an acceptor is one too many: who has come on within less time tells nothing.
    */
   APART: 4,
 } as const;

@@ -115,8 +115,8 @@ export class Duty {
   givesWay(load: number): boolean {
     if (this.#own.active) {
       this.leaves(load);
-      // It listens again when this turn of the loop is over, which a handler may make long; and mostly after one more,
-      // in which the request is usually read.
+      // It listens again when this turn of the loop is over, which a handler may make long. Unless requests are known
+      // to be short, it also waits for the next turn, in which the request is usually read.
       if (this.#own.isKnownShort) setImmediate(this.#orders.listen);
       else setImmediate(() => setImmediate(this.#orders.listen));
       return true;

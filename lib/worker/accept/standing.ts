@@ -164,7 +164,7 @@ export class Standing {
 
   /**
    * Wakes the acceptor on call, if there is one, else one that rests. While this one is BRIEF, the one on call watches
-   * anyway.
+   * anyway, and needs no signal.
    */
   wakeOne(): void {
     const { onCall } = this.words;
