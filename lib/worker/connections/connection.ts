@@ -171,8 +171,8 @@ export function settled(socket: Marked): Promise<void> {
 
 /**
  * Whether all requests of a connection have been answered, and it is closed or Node will close it before the event loop
- * waits: its own side has been ended, with nothing left to send. A connection without any request does not count: if
- * the application ends it, it stays open until its client ends it too.
+ * waits: its own side has been ended, with nothing left to send. A connection without any request counts only when it
+ * is closed: if the application ends it, it stays open until its client ends it too.
  */
 export function isOverAndSent(socket: Marked): boolean {
   if (socket.destroyed) return pendingOf(socket) === 0;

@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import { type Departing, drop, lingeringHere } from './lingering.js';
 
-/** How long a client with no request in flight may be silent after this side has ended. Milliseconds. */
+/**
+ * How long a client with no request in flight may be silent after this side has ended; where nobody keeps the limits of
+ * {@link Lingering}, how long it may take to end its side. Milliseconds.
+ */
 const FAREWELL = 1_000;
 
 /**

@@ -145,8 +145,8 @@ export class SlowClients {
   }
 
   /**
-   * Gives up the answers that have used up their time, oldest first. If the new answer is not too long by itself, the
-   * slow ones go too.
+   * Gives up answers until there is room: first those that have used up their time, oldest first. If that is not
+   * enough, and the new answer is not too long by itself, the slow ones go too.
    */
   #makeRoom(bytes: number): void {
     for (const any of [false, true]) {
