@@ -12,9 +12,12 @@ const LEAST_ROOM = 8;
  * room: each of those may accept one more connection before it has heard of a shortage.
  */
 const HELD = 2;
-/** During the last call, only so many are kept free. */
+/** During the last call, only so many are kept free, or one for each thread if that is more. */
 const LAST = 2;
-/** Pause between counts, and while few are left. Counting takes a fiftieth of the time at most. Milliseconds. */
+/**
+ * The pause between two counts: in general, and while few are left or they are short. It is longer where counting would
+ * take more than a fiftieth of the time. Milliseconds.
+ */
 const PAUSE = { idle: 1_000, short: 100 } as const;
 const PATIENCE = 50;
 /**
