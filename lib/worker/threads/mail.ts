@@ -45,7 +45,10 @@ export class Allowance {
   }
 }
 
-/** The messages for one thread number, whichever thread has it. They are numbered from 1, also across threads. */
+/**
+ * The messages for one thread number, whichever thread has it. They are counted from 1, and the count goes on when
+ * another thread takes the number.
+ */
 class Lane {
   /**
    * Messages that came while no thread could take them; the next one gets them. The Arbiter limits how many there

@@ -1,4 +1,4 @@
-/* Keeps which threads have been ready, and says when one that has ended is to be replaced. It starts and ends none. */
+/* Notes which threads have been ready, and says when one that has ended is to be replaced. It starts and ends none. */
 import { backoffDelay, countFailure, type FailureCount } from '../../backoff.js';
 
 /** A thread that has ended. */

@@ -21,7 +21,7 @@ const TOLERANCE = 2;
 
 /**
  * The child processes that a thread has started, in memory that it shares with the main thread of its process. To the
- * system they are children of the process. That goes on when the thread is ended, and so would they.
+ * system they are children of the process, which goes on when the thread is ended; so would they.
  */
 export class Offspring {
   readonly memory: SharedArrayBuffer;

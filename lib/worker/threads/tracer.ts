@@ -20,8 +20,8 @@ export interface Hold {
    * Releases the thread. A thread that stays paused cannot be terminated, and the process would wait for it for ever. A
    * thread that was told to terminate before its release ends without running another line of JavaScript.
    *
-   * @param goesOn - the thread has not been told to terminate, so it is resumed and goes on. Otherwise V8 keeps
-   * everything that was in the scope of its calls.
+   * @param goesOn - the thread has not been told to terminate, so it is resumed and goes on. Without that, V8 would
+   * keep everything that was in the scope of its calls.
    */
   release(goesOn?: boolean): void;
 }

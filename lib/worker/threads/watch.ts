@@ -9,7 +9,7 @@ import type { TimeLimit } from '../watchdog/trace.js';
 
 /**
  * The longest time between two looks at a thread. The shorter it is, the less time is excused by mistake when the
- * thread had no CPU. Milliseconds.
+ * thread was kept from running. Milliseconds.
  */
 const LONGEST_REST = 500;
 /** How long a thread may take to end by itself; it limits itself to a second. Milliseconds. */

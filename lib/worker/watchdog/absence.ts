@@ -40,8 +40,8 @@ export class Absence {
     const passed = now - this.#lookedAt;
     const unused = passed - (figures.cpu - this.#before.cpu);
     // The kernel has not counted a wait that is not over, and does not say when it began. A runnable thread may have
-    // waited since the previous look, but for the time that it spent on a CPU. If its event loop has turned since, it
-    // was on a CPU then, and has not waited for longer.
+    // waited since the previous look, except for the time that it spent on a CPU. If its event loop has turned since,
+    // it was on a CPU then, and has not waited for longer.
     const unfinished = figures.runnable ? now - Math.max(turnedAt, this.#lookedAt) : 0;
     const waited = Math.min(unused, figures.waited - this.#before.waited + unfinished);
     const late = now - this.#expectedAt;

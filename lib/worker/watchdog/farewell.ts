@@ -2,14 +2,14 @@ import { readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Refusal, writeRefusal } from '../raw-response.js';
 
-/** How long what clients still send is read. Milliseconds. */
+/** How long data that clients still send is read. Milliseconds. */
 const PATIENCE = 200;
 const PAUSE = 10;
 
 /**
  * Answers clients of a thread that hangs, on their descriptors, and returns the descriptors of those that were
- * answered. It then reads what they have sent, before the process ends: a socket that is closed with unread bytes
- * resets its connection, and the answer would be lost.
+ * answered. It then reads what they have sent, before the sockets are closed by the end of the process or the thread: a
+ * socket that is closed with unread bytes resets its connection, and the answer would be lost.
  */
 export async function bidFarewell(fds: readonly number[], status: Refusal): Promise<number[]> {
   const answered = fds.filter((fd) => writeRefusal(fd, status));

@@ -44,8 +44,8 @@ export interface WatchdogData {
 }
 
 /**
- * The longest rest between two looks. The shorter it is, the less time is excused by mistake after a stop.
- * Milliseconds.
+ * The longest rest between two looks. The shorter it is, the less time is excused by mistake when the main
+ * thread was kept from running. Milliseconds.
  */
 const LONGEST_REST = 500;
 /** How long the clients' answers wait for the stack at most. Milliseconds. */
