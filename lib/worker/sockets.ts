@@ -10,8 +10,8 @@ export function socketsOf({ sockets }: WorkerSpec, copy: number): number[] {
 }
 
 /**
- * The same sockets in the form that {@link peersOf} takes. Sockets that no other program
- * shares are given by name, since their descriptors may be closed by then.
+ * The same sockets in the form that {@link peersOf} takes. Sockets that this library has opened, and not another
+ * program such as a service manager, are given by name, since their descriptors may be closed by then.
  */
 export function namesOf(spec: WorkerSpec, copy: number): (string | number)[] {
   return socketsOf(spec, copy).map((fd, index) => spec.locals[index] ?? fd);

@@ -1,7 +1,7 @@
 /*
  * What the application in this thread waits for, as kinds of `process.getActiveResourcesInfo()`. It is reported when a
- * request is slow, and when a request or a boot is out of time. This file knows nothing of requests; the caller says how
- * many connections clients have.
+ * request is slow, and when a request or a boot is out of time. This file knows nothing of requests; the caller says
+ * how many connections clients have.
  */
 
 /** The most resources that a report names; an async worker may wait for thousands. */

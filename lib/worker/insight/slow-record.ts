@@ -60,7 +60,7 @@ export class SlowRecord {
     return (this.#words[WORD.CLIENT] as number) - 1;
   }
 
-  /** The address of that client, if a proxy has connected for it; otherwise undefined. */
+  /** The address of that client, noted where proxies may connect for clients (PROXY protocol); otherwise undefined. */
   get address(): string | undefined {
     const length = this.#address[ADDRESS_LENGTH] as number;
     return length === 0 ? undefined : this.#address.toString('latin1', ADDRESS, ADDRESS + length);
