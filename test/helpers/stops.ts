@@ -12,7 +12,7 @@ export const STOPPED = 2 * LIMIT + 500;
  * A `bootTimeout`, and a stop that is longer. Both are long, since booting takes a CPU, and how long other processes
  * have had the CPU is known for the main thread only. Milliseconds.
  */
-export const BOOT = { limit: 3_000, stopped: 4_000 } as const;
+export const BOOT = { limit: 6_000, stopped: 8_000 } as const;
 
 /**
  * Stops processes, and lets them continue in the reverse order. They cannot all be stopped at once. The master is the

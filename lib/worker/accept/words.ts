@@ -34,11 +34,6 @@ export class Words {
     return dutyLoad(this.#own[0] as number);
   }
 
-  /** The state in the own word. */
-  get state(): number {
-    return dutyState(this.#own[0] as number);
-  }
-
   /** Whether the own word says that some work was not short lately. */
   get isLong(): boolean {
     return dutyLong(this.#own[0] as number);
@@ -144,11 +139,6 @@ export class Words {
       return false;
     });
     return found;
-  }
-
-  /** Whether an acceptor with a lower index than this one is on call. */
-  get isOnCallBefore(): boolean {
-    return this.#all.subarray(0, this.#index).some((word) => dutyState(word) === DUTY.ALERT);
   }
 
   /**

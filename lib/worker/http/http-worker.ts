@@ -36,7 +36,7 @@ import { Arrival, type Heads } from '../requests/arrival.js';
 import { announce, endLate } from '../requests/endless-answers.js';
 import { cutOff } from '../requests/refusal.js';
 import { type Timeout, Worker } from '../worker.js';
-import { Departures } from './drain.js';
+import { Departures } from './departures.js';
 import { answerPast, giveUp, overdueRequest } from './early-end.js';
 import { openFor, socketOptions, toldOf } from './exported-server.js';
 import { createServer, type FedServer } from './server.js';

@@ -43,9 +43,10 @@ export function refuse(response: ServerResponse, status: Refusal = 500): void {
 }
 
 /**
- * Refuses a request that may not have begun. Then nothing else would notice its end, so its log entry is closed here.
+ * Refuses a request, and closes its log entry when the answer has ended. If the request has not begun, nothing else
+ * would notice that end.
  */
-export function refuseWaiting(response: ServerResponse, status: Refusal): void {
+export function refuseAndClose(response: ServerResponse, status: Refusal): void {
   const { entry } = arrivalOf(response);
   if (entry) response.on('close', () => entry.close());
   refuse(response, status);
@@ -58,7 +59,7 @@ export function refuseWaiting(response: ServerResponse, status: Refusal): void {
 export function refuseSlow(response: ServerResponse, why: string, warn: WorkerContext['warn']): void {
   const { method, url = '', socket } = response.req;
   warn('slow-client', `client too slow: ${socket.remoteAddress ?? 'a client'} ${why}: ${method} ${quoted(url)}`);
-  refuseWaiting(response, 408);
+  refuseAndClose(response, 408);
 }
 
 /** @param waited - milliseconds. */
@@ -78,7 +79,7 @@ export function turnAway(socket: Socket): void {
     return;
   }
   lingeringHere()?.guard(streamOf(socket));
-  refuseWaiting(response, 503);
+  refuseAndClose(response, 503);
 }
 
 /** NGHTTP2_INTERNAL_ERROR, RFC 9113, 7. It is a number here so that `node:http2` is loaded only where it is used. */
