@@ -5,7 +5,10 @@ import { invalid, plainObject } from './checks.js';
 import type { ControlAddress } from './resolved.js';
 
 const EXPECTED = "false, 'unix:/path', { path, mode } or { host, port, token }";
-/** The names that a client on this machine may use for it. A Map, since every plain object has a `constructor`. */
+/**
+ * The names of the loopback address that a browser or a client of this machine may use. A Map, since every plain object
+ * has a `constructor`.
+ */
 const LOOPBACK: ReadonlyMap<unknown, string> = new Map([
   ['127.0.0.1', '127.0.0.1'],
   ['::1', '::1'],

@@ -1,4 +1,4 @@
-/** One address to serve, see the option `bind`. */
+/** One address to serve, see {@link ArbiterOptions.bind}. */
 export type BindOption =
   | string
   | { readonly host?: string | undefined; readonly port: number }
@@ -10,7 +10,7 @@ export type BindOption =
     }
   | { readonly fd: number };
 
-/** Where the control is, see the option `control`. */
+/** Where the control is, see {@link ArbiterOptions.control}. */
 export type ControlOption =
   | `unix:${string}`
   | { readonly path: string; readonly mode?: number | undefined }

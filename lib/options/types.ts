@@ -25,7 +25,8 @@ export interface ArbiterOptions<App = Handler> {
    * or a promise of one. The host script is not run in the workers.
    *
    * *Inline form*, anything else: the handler itself, or a promise of it. Each worker runs the host's script again up
-   * to `run()` or `start()` of the Arbiter with the same `name`, which serves and never returns. Names must differ.
+   * to `run()` or `start()` of the Arbiter with the same `name`, which then serves and never returns. If one script has
+   * several Arbiters, their names must differ.
    */
   // NoInfer: otherwise any value given here would become the handler type.
   readonly app: NoInfer<string | URL | App | Promise<App>>;
@@ -49,9 +50,9 @@ export interface ArbiterOptions<App = Handler> {
   readonly spares?: number | undefined;
   /**
    * How a worker serves. `'sync'`: one request at a time, and the connection is closed after each. `'threaded'`: one
-   * in each of its {@link ArbiterOptions.threads}, with keep-alive. `'async'`: many at once. Or a
-   * subclass of these or of `Worker`: in the inline form of `app` the class itself, else the specifier of its module,
-   * `'./my-worker.js#MyWorker'`, resolved like the app. Gunicorn: `worker_class`. @defaultValue `'sync'`
+   * in each of its {@link ArbiterOptions.threads}, with keep-alive. `'async'`: many at once. Or a subclass of these or
+   * of `Worker`: the specifier of its module, `'./my-worker.js#MyWorker'`, resolved like the app; or, only with the
+   * inline form of `app`, the class itself. Gunicorn: `worker_class`. @defaultValue `'sync'`
    */
   readonly workerClass?: WorkerClassOption<App> | undefined;
   /** Threads of a threaded worker, 1 to 256. Gunicorn: `threads`. @defaultValue `4` */
@@ -117,8 +118,8 @@ export interface ArbiterOptions<App = Handler> {
    * How long one request of a sync worker, or of a thread of a threaded one, may take, and how long the event loop of
    * any worker may stand still. Then the client gets 504 if no head of an answer has been sent, the worker (threaded:
    * thread) ends and is replaced, and `'worker:timeout'` tells what it was doing. The time of a request counts from the
-   * call of its handler until that has ended the answer. Time when the worker could not run (CPU busy, machine asleep)
-   * does not count. 0 = no limit. Gunicorn: `timeout`.
+   * call of the handler until the handler has ended the answer. Time when the worker could not run (CPU busy, machine
+   * asleep) does not count. 0 = no limit. Gunicorn: `timeout`.
    * @defaultValue `30000`
    */
   readonly timeout?: number | undefined;
@@ -131,9 +132,10 @@ export interface ArbiterOptions<App = Handler> {
   /**
    * How long a request may take before it is reported, once, with what it is doing. The request goes on. 0 = never.
    * `'worker:slow'` and the log say whether it runs JavaScript, and where, is in native code, or waits. A thread is
-   * paused for its stacks, for 600 ms a minute at most, and reports at most 300 requests a minute. Time counts from the
-   * call of the handler. For sync and threaded: less than {@link ArbiterOptions.timeout}. Sync and async need the
-   * {@link ArbiterOptions.watchdog}. PHP-FPM: `request_slowlog_timeout`. @defaultValue `0`
+   * paused for its stacks, for 600 ms a minute at most, and reports at most 300 requests a minute. All time since the
+   * call of the handler counts, also when the worker could not run. For sync and threaded: less than
+   * {@link ArbiterOptions.timeout}. Sync and async need the {@link ArbiterOptions.watchdog}. PHP-FPM:
+   * `request_slowlog_timeout`. @defaultValue `0`
    */
   readonly slowAfter?: number | undefined;
   /**
@@ -192,9 +194,9 @@ export interface ArbiterOptions<App = Handler> {
   /** Further options for `http.createServer`, as data. @defaultValue `{}` */
   readonly server?: ServerOptions | undefined;
   /**
-   * Working directory of the workers, and where module specifiers are resolved. Its links are followed at the start and
-   * at each reload. Gunicorn: `chdir`. @defaultValue `process.cwd()`, by its name in `PWD` where that is the same
-   * folder
+   * Working directory of the workers, and where module specifiers are resolved. Symbolic links in it are followed when
+   * the Arbiter starts, and at each reload. Gunicorn: `chdir`. @defaultValue `process.cwd()`, by its name in `PWD`
+   * where that is the same folder
    */
   readonly cwd?: string | undefined;
   /**
