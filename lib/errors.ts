@@ -50,8 +50,8 @@ export type ArbiterErrorCode =
   /** The system refused an operation of the master, which goes on and tries it again. */
   | 'ERR_SYSTEM'
   /**
-   * At the stop, something that `start()` had made could not be undone, for example the file of a socket not removed;
-   * all the rest was undone.
+   * At the stop, something that `start()` had made could not be undone: for example, the file of a socket could not be
+   * removed. All the rest was undone.
    */
   | 'ERR_CLEANUP';
 

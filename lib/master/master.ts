@@ -107,7 +107,7 @@ export class Master {
     try {
       this.#loop.enqueue({ type: 'scale', to });
       await this.#until('scale', () => {
-        // Checked first: a stop leaves the target as it is, so the next line would blame another `scale()`.
+        // Checked first: during a stop, no target is set, so the next line would blame another `scale()`.
         if (this.#state === 'stopping') throw refusal('scale', this.#state);
         if (this.#target !== to) throw refusal('scale', `overtaken by a change to ${this.#target}`);
         return this.crew?.holds(to) === true;

@@ -11,7 +11,7 @@ interface Permission {
 type Needs = Pick<ResolvedOptions, 'bind' | 'pidFile' | 'clocks' | 'workerClass'> &
   Partial<Pick<ResolvedOptions, 'control'>>;
 
-/** The folders for the scoreboard and for the reports of fatal errors, in this order. */
+/** The folders that the scoreboard and the reports of fatal errors may be in. They are tried in this order. */
 const FOLDERS: readonly string[] = ['/dev/shm', tmpdir()];
 /** From this major version on, Node's permission model covers the network. */
 const ASKS_FOR_NETWORK = 25;

@@ -179,10 +179,10 @@ export abstract class Worker<App = unknown> {
 
   /**
    * Makes the acceptor, which accepts connections of the Arbiter's sockets while there is room; for a worker that
-   * speaks a protocol of its own. Open it in `run`, close it in `stop`. Its connections have `allowHalfOpen`: when the
-   * client has ended its side, end yours. Listen to the `'error'` event of each connection: without a listener, an
-   * error ends the worker. There is one acceptor for each worker. Throws a `TypeError` for options with which it could
-   * never accept.
+   * speaks a protocol of its own. Open it in `run`, close it in `stop`. Its connections have `allowHalfOpen`, unless
+   * `options` say otherwise: when the client has ended its side, end yours. Listen to the `'error'` event of each
+   * connection: without a listener, an error ends the worker. There is one acceptor for each worker. Throws a
+   * `TypeError` for options with which it could never accept.
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
     const { spec, slot, fail, tell, warn, onWake, leaveSockets } = this.context;

@@ -167,8 +167,9 @@ export class Crew {
 
   /**
    * Does what can wait. Recycles a worker, if one is due and nothing else changes. Starts a spare, if one is missing,
-   * all workers are ready and no slot fails again and again. Returns when to look again. While `changes` of scale are
-   * waited for, neither begins: with one worker recycled after another, they would wait for ever.
+   * all workers are ready and no slot fails again and again. Returns when to look again. If all workers are ready, and
+   * `changes` of scale still wait for others to end, neither begins: with one worker recycled after another, they would
+   * wait for ever.
    */
   tend(target: number, now: number, changes: number): (number | undefined)[] {
     if (changes > 0 && this.complete(target)) return [];

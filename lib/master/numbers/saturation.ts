@@ -46,8 +46,8 @@ export class SaturationWatch {
         if (last) seen.set(key, last);
         continue;
       }
-      // If nothing was in flight at its last write, the acceptor has been free since then: a request that begins is
-      // written within two milliseconds.
+      // If the acceptor had room at its last write, it has been free since then: a request that begins is written
+      // within two milliseconds.
       const free = room.free + (room.open ? Math.min(STALE, Math.max(0, now - room.at)) : 0);
       seen.set(key, { free, at: now });
       if (last === undefined || now <= last.at) continue;

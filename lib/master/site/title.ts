@@ -5,6 +5,9 @@ let before = '';
 /**
  * Names this process after an Arbiter; returns what undoes that. A host with a title of its own gets it back when the
  * last Arbiter has stopped, unless somebody has changed the title since.
+ *
+ * On Linux, a title has no more room than the command line had: after `node app.mjs`, it is cut to `prefork: ma`. Where
+ * the title does not fit, the name comes first, since that is what distinguishes one service from another.
  */
 export function setTitle(name: string): () => void {
   if (titles.length === 0) before = process.title;
