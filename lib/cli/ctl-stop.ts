@@ -6,9 +6,10 @@ import { type ControlClient, UnreachableError } from './ctl-client.js';
 const LOOK = 100;
 
 /**
- * Resolves with the master's answer when the master has ended, which closes its control last. It is asked over one
- * connection, on which no other process can answer. Where that connection has ended, the next process may answer at the
- * same address: with another pid or, in another container, with the same one, or not to this token.
+ * Resolves with the master's answer when the master has ended; to close its control is the last thing that it does. It
+ * is asked over one connection, on which no other process can answer. Once that connection is lost, another process may
+ * answer at the same address: with another pid, with the same pid (in another container), or with a refusal of this
+ * token.
  */
 export async function stopMaster(client: ControlClient, now: boolean): Promise<{ pid: number; body: object }> {
   client.keepConnection();

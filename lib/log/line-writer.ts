@@ -32,7 +32,7 @@ export class LineWriter {
   #lost = 0;
   /** Whether the last byte that was written is within a line. */
   #isWithin = false;
-  /** Whether the rest of that line was lost, as on a full disk: the next line must then begin with a new line. */
+  /** Whether the rest of that line was lost, as on a full disk: then a line end must come before the next text. */
   #isTorn = false;
   #lossText: LossText = () => '';
   #timer: NodeJS.Timeout | undefined;

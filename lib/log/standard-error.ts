@@ -75,8 +75,8 @@ function reopen(): number | undefined {
 }
 
 /**
- * A socket cannot be opened again. So O_NONBLOCK is set before each write, as Node does when it first writes to
- * standard error itself.
+ * A socket cannot be opened again. So O_NONBLOCK is set before each write, for all that share the socket. Node sets it
+ * too, when it first writes to standard error itself.
  */
 function toShared(): Output {
   const { _handle: handle } = new Socket({ fd: STDERR, readable: false, writable: true }).unref() as unknown as {

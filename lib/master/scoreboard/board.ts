@@ -43,7 +43,7 @@ export interface Board {
   lastCall(until: number, sockets: readonly number[]): void;
   /** During the last call, no worker leaves as the last one before this slot is given back. */
   await(slot: number): void;
-  /** Asks the worker of this slot what its threads are doing; its watchdog reads that. */
+  /** Asks the worker of this slot what its threads are doing. The question is read by the worker's watchdog. */
   ask(slot: number, number: number): void;
   close(): void;
 }
