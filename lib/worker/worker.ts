@@ -54,9 +54,9 @@ const accepting = new WeakSet<object>();
 
 /**
  * The life of a worker inside its process (of a threaded one: inside its thread). `init` and `run` are called before
- * the worker is reported as ready. Then it serves until `stop`, after which the process exits. In a spare, hours may lie
- * between `init` and `run`, and a spare that is never needed gets neither `run` nor `stop`. What these steps throw ends
- * the worker, with the error as the reason.
+ * the worker is reported as ready. Then it serves until `stop`, after which the process exits. In a spare, hours may
+ * lie between `init` and `run`, and a spare that is never needed gets neither `run` nor `stop`. What these steps throw
+ * ends the worker, with the error as the reason.
  *
  * Subclass it for work that is not HTTP; {@link HttpWorker} and the built-in classes for HTTP.
  *
