@@ -43,14 +43,14 @@ export class Ending {
   }
 
   /** Whether the drain is to begin now. True only once. */
-  drains(now: number): boolean {
+  takeDrain(now: number): boolean {
     if (this.#drainAt === undefined || now < this.#drainAt) return false;
     this.#drainAt = undefined;
     return true;
   }
 
   /** Whether the site is to be closed now. True only once. */
-  closes(): boolean {
+  takeClose(): boolean {
     const first = !this.#closed;
     this.#closed = true;
     return first;

@@ -225,7 +225,7 @@ export class Master {
   #reconcile(): void {
     if (!this.crew || this.#state === 'stopped') return;
     const now = performance.now();
-    if (this.#ending.drains(now)) this.crew.end('drain');
+    if (this.#ending.takeDrain(now)) this.crew.end('drain');
     if (this.#state === 'stopping' && this.#ending.drainAt === undefined) {
       if (this.crew.size === 0) this.#close();
       else this.crew.remind(this.#ending.stage ?? 'drain');
@@ -259,7 +259,7 @@ export class Master {
   }
 
   #close(): void {
-    if (this.#ending.closes()) this.#site?.close().then(() => this.#loop.enqueue({ type: 'closed' }));
+    if (this.#ending.takeClose()) this.#site?.close().then(() => this.#loop.enqueue({ type: 'closed' }));
   }
 
   /** A turn has thrown: reports the error, and has what is undone tried again. During the start, ends the start. */

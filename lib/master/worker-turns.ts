@@ -77,7 +77,7 @@ export function workerTurns(supervision: Supervision): WorkerTable {
       if (message.type !== 'thread') return;
       numbers.lose(worker, message.thread);
       const served = message.request !== undefined || crew.evidence.hasServed(worker);
-      if (!crew.takeover.excuses(worker, served)) crew.failTrial(worker, earlyThreadDeath(worker, message));
+      if (!crew.takeover.excuse(worker, served)) crew.failTrial(worker, earlyThreadDeath(worker, message));
     },
     overdue: ({ worker }) => {
       if (worker.ready || worker.timedOut) return;

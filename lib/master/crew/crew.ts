@@ -237,7 +237,7 @@ export class Crew {
     this.#site.bury(worker);
     this.#notifier.emit('worker:exit', worker.info(), exit);
     if (worker.leaving) return;
-    if (this.takeover.tries(worker) && !this.takeover.excuses(worker, served)) {
+    if (this.takeover.tries(worker) && !this.takeover.excuse(worker, served)) {
       this.takeover.turnRound(worker.failure ?? earlyDeath(worker, exit), this.#roster.staying());
       return;
     }

@@ -2,7 +2,7 @@ import type { ArbiterError } from '../../errors.js';
 import type { Generation } from '../workers/generation.js';
 
 /** What a rollout needs to know of a worker. */
-export interface Candidate {
+export interface RolloutMember {
   /** The stable slot, 1..n. */
   readonly id: number;
   readonly generation: number;
@@ -11,7 +11,7 @@ export interface Candidate {
 }
 
 /** A slot with those of its workers that stay. */
-export interface SlotHolders<C extends Candidate> {
+export interface SlotHolders<C extends RolloutMember> {
   readonly id: number;
   readonly holders: readonly C[];
   /**
@@ -41,7 +41,7 @@ const ACCIDENTS = 4;
  * A worker that is not proven holds no slot. When the old worker beside it dies, the old generation replaces that one.
  * Otherwise a new worker that never becomes ready would be all that the slot has until it is given up.
  */
-export class Rollout<C extends Candidate> {
+export class Rollout<C extends RolloutMember> {
   readonly #old: Generation;
   readonly #new: Generation;
   /** How many new workers may be started beside the old ones at once. */
@@ -93,7 +93,7 @@ export class Rollout<C extends Candidate> {
    * been an accident: a request can kill a worker of any release. So another one is tried in that slot, but not without
    * end.
    */
-  excuses({ id }: C): boolean {
+  excuse({ id }: C): boolean {
     const accidents = (this.#accidents.get(id) ?? 0) + 1;
     this.#accidents.set(id, accidents);
     return accidents <= ACCIDENTS;
@@ -210,6 +210,6 @@ export class Rollout<C extends Candidate> {
   }
 }
 
-function isProven({ provenAt }: Candidate, now: number): boolean {
+function isProven({ provenAt }: RolloutMember, now: number): boolean {
   return provenAt !== undefined && provenAt <= now;
 }

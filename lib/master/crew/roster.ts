@@ -63,7 +63,7 @@ export interface Failing {
   readonly wait: number;
 }
 
-interface Slot {
+interface FailingSlot {
   readonly count: FailureCount;
   readonly failedAt: number;
   /** The term of the worker that failed. */
@@ -87,7 +87,7 @@ export class Roster<M extends Member> {
   /** All living workers, by age. */
   readonly #members = new Map<number, M>();
   /** The slots that have lost a worker and have had no stable one since. */
-  readonly #slots = new Map<number, Slot>();
+  readonly #failing = new Map<number, FailingSlot>();
 
   get size(): number {
     return this.#members.size;
@@ -125,15 +125,15 @@ export class Roster<M extends Member> {
     now: number,
     chance: number,
   ): { delay: number; failures: number } {
-    const count = countFailure(this.#slots.get(id)?.count, kind, served);
+    const count = countFailure(this.#failing.get(id)?.count, kind, served);
     const delay = backoffDelay(count, chance);
-    this.#slots.set(id, { count, failedAt: now, term, notBefore: now + delay });
+    this.#failing.set(id, { count, failedAt: now, term, notBefore: now + delay });
     return { delay, failures: count.failures };
   }
 
   /** How often in a row the workers of a slot have died. */
   deaths(id: number): number {
-    return this.#slots.get(id)?.count.failures ?? 0;
+    return this.#failing.get(id)?.count.failures ?? 0;
   }
 
   /**
@@ -146,12 +146,12 @@ export class Roster<M extends Member> {
   settle(now: number): number | undefined {
     let wakeAt: number | undefined;
     for (const { id, term, readySince, due } of this.staying()) {
-      const slot = this.#slots.get(id);
+      const slot = this.#failing.get(id);
       if (!slot || readySince === undefined) continue;
       const wasBefore = readySince < slot.failedAt && term <= slot.term;
       if (wasBefore && due) continue;
       const stableAt = (wasBefore ? slot.failedAt : readySince) + STABLE_AFTER;
-      if (stableAt <= now) this.#slots.delete(id);
+      if (stableAt <= now) this.#failing.delete(id);
       else wakeAt = Math.min(wakeAt ?? stableAt, stableAt);
     }
     return wakeAt;
@@ -177,7 +177,7 @@ export class Roster<M extends Member> {
   failing(target: number, now: number): Failing[] {
     const wanted = new Set(this.posts(target).map(({ id }) => id));
     const failing: Failing[] = [];
-    for (const [id, { count, notBefore }] of this.#slots) {
+    for (const [id, { count, notBefore }] of this.#failing) {
       if (wanted.has(id)) failing.push({ id, failures: count.failures, wait: Math.max(0, notBefore - now) });
     }
     return failing.sort((a, b) => a.id - b.id);
@@ -254,7 +254,7 @@ export class Roster<M extends Member> {
   /** What this slot is worth. */
   #worth(slot: Occupants<M>): number {
     if (slot.some(({ ready }) => ready)) return SERVES;
-    return this.#slots.has(slot[0].id) ? FAILS : BOOTS;
+    return this.#failing.has(slot[0].id) ? FAILS : BOOTS;
   }
 
   /** The slots in use, by the age of their oldest worker that stays. */
@@ -270,6 +270,6 @@ export class Roster<M extends Member> {
   }
 
   #notBefore(id: number): number | undefined {
-    return this.#slots.get(id)?.notBefore;
+    return this.#failing.get(id)?.notBefore;
   }
 }

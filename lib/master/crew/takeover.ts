@@ -88,8 +88,8 @@ export class Takeover {
    * A worker that was not ready, or a thread of it, was lost. Returns whether another one may be tried in its slot: it
    * was on trial, it had served, and this has not happened there too often.
    */
-  excuses(worker: WorkerHandle, served: boolean): boolean {
-    return served && !worker.ready && this.tries(worker) && this.#rollout?.excuses(worker) === true;
+  excuse(worker: WorkerHandle, served: boolean): boolean {
+    return served && !worker.ready && this.tries(worker) && this.#rollout?.excuse(worker) === true;
   }
 
   /**

@@ -42,7 +42,7 @@ export interface Board {
    */
   lastCall(until: number, sockets: readonly number[]): void;
   /** During the last call, no worker leaves as the last one before this slot is given back. */
-  await(slot: number): void;
+  awaitEnd(slot: number): void;
   /** Asks the worker of this slot what its threads are doing. The question is read by the worker's watchdog. */
   ask(slot: number, number: number): void;
   close(): void;
@@ -141,7 +141,7 @@ export function openBoard(slots = 0): Board {
     lastCall(until, sockets) {
       files.writeSync(fd, encodeLastCall(until, sockets), 0, SLOT_SIZE, LAST_CALL_POSITION);
     },
-    await(slot) {
+    awaitEnd(slot) {
       const busy = new Uint32Array([dutyWord(DUTY.BUSY, 0)]);
       if (slot !== NO_SLOT && slot < DUTY_SLOTS) files.writeSync(fd, busy, 0, 4, slot * 4);
     },

@@ -150,7 +150,7 @@ function assemble(
   estate.onBackedOut = () => service?.takeBack();
 
   const awaitEnd = ({ slot }: { readonly slot: number }): void => {
-    undoNow([['those who connect now may be reset', () => board.await(slot)]], events.onError);
+    undoNow([['those who connect now may be reset', () => board.awaitEnd(slot)]], events.onError);
   };
   let released: Promise<void> | undefined;
   /**

@@ -68,7 +68,8 @@ async function read(t: TestContext, feed: Feed, wanted: RegExp): Promise<string>
     let text = '';
     socket.on('data', (chunk: string) => {
       text += chunk;
-      if (wanted.test(text.slice(-100))) resolve(text);
+      // More may have come with it, or behind it.
+      if (wanted.test(text.slice(-chunk.length - 100))) resolve(text);
     });
     socket.once('error', reject).once('close', () => reject(new Error(`cut after ${text.length} characters`)));
   });

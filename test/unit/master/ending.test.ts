@@ -6,7 +6,7 @@ test('a drain begins after its delay, and is said once', () => {
   const ending = new Ending(500);
   assert.equal(ending.order('drain', 1_000), true);
   assert.deepEqual([ending.stage, ending.drainAt], ['drain', 1_500]);
-  assert.deepEqual([ending.drains(1_499), ending.drains(1_500), ending.drains(1_501)], [false, true, false]);
+  assert.deepEqual([ending.takeDrain(1_499), ending.takeDrain(1_500), ending.takeDrain(1_501)], [false, true, false]);
   assert.equal(ending.drainAt, undefined);
 });
 
@@ -17,7 +17,7 @@ test('without a delay, or before anybody has served, nothing is to be waited for
   ] as const) {
     const ending = new Ending(delay);
     assert.equal(ending.order('drain', now), true);
-    assert.deepEqual([ending.drainAt, ending.drains(2_000)], [undefined, false]);
+    assert.deepEqual([ending.drainAt, ending.takeDrain(2_000)], [undefined, false]);
   }
 });
 
@@ -40,7 +40,7 @@ test('a harder stage cuts the delay, and nothing slows down', () => {
   assert.equal(ending.order('drain', 1_200), false);
   assert.equal(ending.drainAt, 1_500);
   assert.equal(ending.order('quit', 1_300), true);
-  assert.deepEqual([ending.stage, ending.drainAt, ending.drains(9_000)], ['quit', undefined, false]);
+  assert.deepEqual([ending.stage, ending.drainAt, ending.takeDrain(9_000)], ['quit', undefined, false]);
   assert.deepEqual([ending.order('drain', 1_400), ending.order('quit', 1_400)], [false, false]);
   assert.equal(ending.order('kill', undefined), true);
   assert.equal(ending.stage, 'kill');
@@ -54,5 +54,5 @@ test('a quick stop has no delay', () => {
 
 test('all is undone once', () => {
   const ending = new Ending(0);
-  assert.deepEqual([ending.closes(), ending.closes()], [true, false]);
+  assert.deepEqual([ending.takeClose(), ending.takeClose()], [true, false]);
 });

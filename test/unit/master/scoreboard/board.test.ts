@@ -154,8 +154,8 @@ test('who waits for a slot to be given back sees it as busy until then', (t) => 
     readSync(board.fd, words, 0, 16, 0);
     return Array.from(words, dutyState);
   };
-  board.await(other);
-  board.await(NO_SLOT);
+  board.awaitEnd(other);
+  board.awaitEnd(NO_SLOT);
   assert.deepEqual(duties(), [DUTY.NONE, DUTY.BUSY, DUTY.NONE, DUTY.NONE]);
   board.release(one, 1);
   board.release(other, 3);

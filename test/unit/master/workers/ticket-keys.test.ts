@@ -86,9 +86,12 @@ test('another process is told of all, and of each that follows', async (t) => {
   const told: News[] = [];
   const endShare = shareTicketKeys((news) => told.push(news));
   t.after(endShare);
-  assert.deepEqual(told, [[keys.news]]);
+  // On a slow machine they have been renewed by now; then that has been told as well.
+  const { news } = keys;
+  assert.deepEqual(told.at(-1), [news]);
+  const count = told.length;
   t.after(keys.watch(() => undefined));
-  await eventually(() => told.length > 1, 'a renewal');
+  await eventually(() => told.length > count, 'a renewal');
   const made = keysFor(own, { cert: 'y' }).news.purpose;
   assert.equal(told.at(-1)?.[0]?.purpose, made);
   endShare();
