@@ -1,4 +1,6 @@
-/* What clients send: nothing of it forges a line. And who they are, behind proxies; and the ids of their requests. */
+/*
+ * What clients send cannot forge a log line. Also: who the clients behind proxies are, and the ids of their requests.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -60,7 +62,7 @@ test('access_log: bytes in any place of a head forge no line', async (t) => {
       }).join('');
     let answers = 0;
     for (let index = 0; index < FUZZED; index++) {
-      // Most of what else is no head is not let through by Node.
+      // Node refuses most heads with control characters, so nine in ten requests are built without them.
       const isBad = random() < 0.1;
       const pure = (value: string): string => (isBad ? value : value.replace(/[\0-\x08\x0a-\x1f\x7f]/g, ''));
       const path = random() < 0.5 ? pure(text(20)).replace(/[^!-~]/g, '') : 'x'.repeat(random() * 6_000);
@@ -79,7 +81,7 @@ test('access_log: bytes in any place of a head forge no line', async (t) => {
     );
     const lines = format === 'json' ? log.texts().map((line) => JSON.parse(line)) : log.lines();
     assert.equal(lines.length, answers, format);
-    // 500: a URL that the application cannot read.
+    // 500: the application cannot parse the URL.
     const kinds = new Set(lines.map(({ client, status }) => `${client} ${status}`));
     assert.deepEqual([...kinds].sort(), ['127.0.0.1 200', '127.0.0.1 400', '127.0.0.1 500'], format);
     assert.ok(lines.filter(({ status }) => status === 200).length > FUZZED / 3, 'many are no heads');
@@ -151,7 +153,8 @@ test('trust_proxy: behind a real nginx, what a client says of itself counts for 
       ),
     'nginx',
   );
-  // nginx takes it for the address of its client, and adds that to what this one has sent.
+  // nginx takes X-Test-Client for the address of its client, and appends that to the X-Forwarded-For that the client
+  // has sent.
   const head =
     'GET /asked HTTP/1.1\r\nHost: a\r\nX-Test-Client: 198.51.100.4\r\nX-Forwarded-For: 1.1.1.1\r\nConnection: close\r\n\r\n';
   await (await ByteClient.connect(url)).send(head).all();
@@ -213,7 +216,7 @@ test('request_id: the reports of requests that hang, crash or kill name it', asy
     host.of('worker:timeout').map(({ args: [, { request }] }) => [request.id, request.url]),
     [
       ['id-of/spins', '/spins'],
-      // As the application has changed it, with the event loop turning.
+      // The URL as the application has changed it: the event loop of this worker still turns.
       ['id-of/never', '/changed'],
     ],
   );

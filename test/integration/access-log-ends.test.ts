@@ -1,4 +1,7 @@
-/* Lines of requests whose workers end: by a clock, a crash, an order or a kill; and that no line is lost or doubled when files, generations and workers change. */
+/*
+ * Log lines of requests whose worker is ended by a clock, a crash, an order or a kill. No line is lost or doubled when
+ * files, generations and workers change.
+ */
 import assert from 'node:assert/strict';
 import { renameSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
@@ -16,21 +19,30 @@ keepHosts();
 
 const app = fixture('logged.js');
 const REQUESTS = amount({ suite: 480, long: 100_000 });
-/** They are there all the time, also while workers boot, and then need no CPU of those: that is what a pause is for, of each. Milliseconds. */
+/**
+ * The clients run all the time, also while workers boot. After each answer a client pauses, so that it takes no CPU
+ * from the workers that boot. Milliseconds.
+ */
 const CLIENTS = amount({ suite: 6, long: 8 });
 const PAUSE = amount({ suite: 12, long: 0 });
 const KILLS = amount({ suite: 2, long: 3 });
-/** That several write to one file is the same in each class; the others have two threads, or more of everything in the long form. */
+/**
+ * How many workers. Several workers write to one file in the same way in each class, so in the suite only sync has two.
+ * The long form has two of each class.
+ */
 const workersOf = (name: string): number => (name === 'sync' ? 2 : amount({ suite: 1, long: 2 }));
 
-/** In steps for each of which there is a deadline. */
+/** Waits for the answers in steps, each of which has a deadline. */
 async function many(load: Load, count: number): Promise<void> {
   const end = load.answered + count;
   while (load.answered < end) await load.more(Math.min(1_000, end - load.answered));
 }
 
 for (const { name, options } of classes()) {
-  /** A host for those that end its workers one after the other, and how many lines are there of others. */
+  /**
+   * A host for the tests that end its workers, one after the other. `before`: how many lines earlier requests have
+   * left.
+   */
   const ending = async (t: TestContext): Promise<{ host: Host; url: string; before: number }> => {
     const host = await sharing(t, { app, workers: 1, ...options, accessLog: ended.path, timeout: 400 });
     return { host, url: await host.ready(), before: ended.texts().length };
@@ -40,7 +52,7 @@ for (const { name, options } of classes()) {
   for (const path of ['/spins', ...(name === 'async' ? [] : ['/never'])]) {
     test(`access_log: a request that is ended by a clock has its 504, and those before it their lines, ${name} ${path}`, async (t) => {
       const { host, url, before } = await ending(t);
-      // On one connection: what was answered a moment before is still to be written.
+      // This answer comes a moment before the hang, so its line may still have to be written.
       const first = await ByteClient.connect(url);
       first.get('/');
       await first.until('hello');
@@ -61,7 +73,8 @@ for (const { name, options } of classes()) {
     for (const [index, path] of ['/dies', '/exits'].entries()) {
       const client = (await ByteClient.connect(url)).get(path);
       assert.match(await client.all(), /^HTTP\/1.1 500 /);
-      // Its client has it before its line is written, and who serves the next one writes for itself.
+      // The client has its answer before the line is written, and the worker that serves the next request writes its
+      // own lines.
       await ended.short(before + index + 1);
     }
     const lines = (await ended.short(before + 2)).slice(before);
@@ -86,7 +99,7 @@ for (const { name, options } of classes()) {
     const host = new Host(t, { app, workers: workersOf(name), ...options, accessLog: log.path });
     const load = new Load(t, `${await host.ready()}/bytes?n=17`, CLIENTS, PAUSE);
     const moved: string[] = [];
-    // More often than it is reloaded: what waits to be written at that moment is little, or nothing.
+    // There are more rotations than reloads: at the moment of a rotation, few lines or none wait to be written.
     for (let round = 1; round <= 6; round++) {
       await many(load, REQUESTS / 16);
       // As logrotate does it: without `copytruncate`.
@@ -132,7 +145,7 @@ for (const { name, options } of classes()) {
     const most =
       KILLS * (options.threads ?? 1) * Math.ceil(32_768 / Math.min(...log.texts().map(({ length }) => length + 1)));
     assert.ok(lines >= load.answered - most, `${lines} lines of ${load.answered} answers`);
-    // What was in flight may have been written, and not have been answered.
+    // The line of a request in flight may have been written although the request was not answered.
     assert.ok(lines <= load.answered + load.failures.length, `${lines} lines of ${load.answered} answers`);
     t.diagnostic(`${load.answered} answers, ${load.failures.length} failed, ${lines} lines`);
   });
@@ -140,14 +153,14 @@ for (const { name, options } of classes()) {
 
 test('access_log: of a worker that is killed, only what it has not written is lost: no more than the lines of 2 ms', async (t) => {
   const log = new LogFile(t);
-  // One, so that it is the one that has answered.
+  // One worker, so that the worker that is killed is the one that has answered.
   const host = new Host(t, { app, workers: 1, workerClass: 'async', accessLog: log.path });
   const url = await host.ready();
   for (let round = 0; round < 3; round++) {
     const client = await ByteClient.connect(url);
     client.get('/bytes?n=1');
     await client.until('\r\n\r\nx');
-    // The next turn of the event loop but some: its line is written.
+    // The line is written a few turns of the event loop later.
     await eventually(() => log.texts().length === round + 1, 'the line');
     const pid = host.workerPids.at(-1) as number;
     process.kill(pid, 'SIGKILL');

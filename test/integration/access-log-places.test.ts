@@ -118,7 +118,7 @@ for (const { name, options } of classes()) {
     for (let index = 0; index < count; index++) assert.equal((await get(`${url}/bytes?n=1&${long}`)).body, 'x');
     const [, warning] = await host.event('worker:warning', (_worker, { code }) => code === 'access-log');
     assert.match(warning.message, /of the access log could not be written, and (?:is|are) lost: nobody reads it/);
-    // Whoever reads at last finds whole lines.
+    // When the reader reads at last, it finds whole lines.
     const bytes = Buffer.alloc(1 << 20);
     let text = '';
     await host.call('stop').catch(() => undefined);
@@ -168,7 +168,7 @@ test('access_log: the file belongs to the workers, who open the next one by them
   skip: notRoot,
 }, async (t) => {
   const log = new LogFile(t);
-  // A folder in which the workers can make nothing.
+  // The workers cannot create files in this folder.
   chmodSync(join(log.path, '..'), 0o755);
   const host = new Host(t, { app, workers: 1, accessLog: log.path, user: 'nobody', cwd: '/' });
   const url = await host.ready();
@@ -178,7 +178,7 @@ test('access_log: the file belongs to the workers, who open the next one by them
   assert.notEqual(uid, 0);
   renameSync(log.path, `${log.path}.1`);
   host.kill('SIGUSR1');
-  // The master makes it, and then gives it away.
+  // The master creates the next file, and then gives it to the user of the workers.
   await eventually(() => existsSync(log.path) && statSync(log.path).uid === uid, 'the next file, given to the workers');
   await host.event('signal');
   await eventually(async () => {
@@ -201,7 +201,7 @@ test('access_log: the file that has been moved away is closed by all threads and
     renameSync(log.path, `${log.path}.1`);
     host.kill('SIGUSR1');
     const holders = [host.pid, ...host.workerPids];
-    // One of them may be closed while they are listed, of which `ls` complains.
+    // A descriptor may be closed while `ls` lists them; then `ls` complains.
     const holds = (pid: number): boolean =>
       execFileSync('sh', ['-c', `ls -l /proc/${pid}/fd 2>&1; true`], { encoding: 'utf8' }).includes(`${log.path}.1`);
     await eventually(() => !holders.some(holds), `nobody has the file any more, ${name}`);

@@ -1,4 +1,4 @@
-/* What stands in the access log of which request: one line of each, with what was really sent. */
+/* What the access log has for each request: one line, with what was really sent. */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { LogFile } from '../helpers/access-log.js';
@@ -21,7 +21,7 @@ async function logged(t: TestContext, options: HostOptions): Promise<{ host: Hos
   return { host, url: await host.ready(), log };
 }
 
-/** Asks for each on a connection of its own, one after the other. */
+/** Sends each request on a connection of its own, one after the other. */
 async function ask(url: string, requests: readonly string[]): Promise<void> {
   for (const head of requests) {
     const client = (await ByteClient.connect(url)).send(head);
@@ -52,7 +52,7 @@ for (const { name, options } of classes(1)) {
     assert.deepEqual(await log.short(11), [
       'GET / HTTP/1.1 200 5',
       'GET /bytes?n=70000 HTTP/1.1 200 70000',
-      // Two chunks, as they are sent: sizes, ends of lines, and the last one.
+      // Two chunks, as they are sent: with their sizes and line ends, and with the last chunk.
       'GET /chunks HTTP/1.1 200 35',
       'HEAD /bytes?n=9 HTTP/1.1 200 0',
       'GET /head HTTP/1.1 201 3',
@@ -72,7 +72,7 @@ for (const { name, options } of classes(1)) {
     const old = 'GET /accents?how=write HTTP/1.0\r\n\r\n';
     await ask(url, [...kinds.map((how) => simple(`/accents?how=${how}`)), old]);
     const lines = await log.short(8);
-    // Of the last ones, two as chunks, of two bytes each; Node 26 makes one chunk of what is written in one turn.
+    // The answer to `write` is two chunks of two bytes each; Node 26 makes one chunk of what is written in one turn.
     const chunks = Number.parseInt(process.versions.node, 10) < 26 ? 19 : 14;
     assert.deepEqual(
       lines.map((line) => Number(line.split(' ').at(-1))),
@@ -129,7 +129,7 @@ for (const { name, options } of classes(1)) {
       await eventually(() => log.texts().some((line) => line.includes('/hints')), 'the last line');
       const text = (await log.short(2)).join('\n');
       assert.match(text, /^GET \/hints HTTP\/1.1 200 6$/m);
-      // 499: the loop had stood still, so that it had not begun when the rest was read.
+      // 499: the event loop had stood still, so the request had not begun when the rest was read.
       assert.match(text, /^GET \/ HTTP\/1.1 (?:200 5|499 0)$/m);
     }
   });
@@ -202,11 +202,11 @@ test('access_log: an upgrade has its line when it ends, with what was written to
   accents.finish();
   await accents.all();
   assert.equal((await log.short(3))[2], 'GET /accents HTTP/1.1 101 0');
-  // Behind a request that is not answered yet, in one chunk, it is ignored.
+  // An upgrade in the same chunk, behind a request that is not answered yet, is ignored.
   await (await ByteClient.connect(url)).send(`GET / HTTP/1.1\r\nHost: a\r\n\r\n${upgrade('/refuses')}`).all();
   const behind = (await log.short(5)).slice(3).join('\n');
   assert.match(behind, /^GET \/refuses HTTP\/1.1 200 5$/m);
-  // 499: the loop had stood still, so that it had not begun by then.
+  // 499: the event loop had stood still, so the first request had not begun by then.
   assert.match(behind, /^GET \/ HTTP\/1.1 (?:200 5|499 0)$/m);
 });
 
@@ -227,10 +227,11 @@ test('access_log: TLS, with the bytes of the body and not of the cipher', { skip
 });
 
 for (const { name, options } of classes(1)) {
-  // One that has a property more is an object of another kind, and a short request pays more for that than for its line.
+  // An object with one more property is an object of another kind, which costs a short request more than its log line
+  // does.
   test(`access_log: with it, and with slow reports, connections and requests have the properties that they have without, ${name}`, async (t) => {
     const told = async (more: HostOptions): Promise<string> => {
-      // Of what has been read ahead, a handle has a note: that is a matter of time.
+      // A handle has a note of what has been read ahead, which is a matter of timing: so the fast turn is off.
       const env = { PREFORK_FAST_TURN: 'off' };
       const host = new Host(t, { app: fixture('own-keys.js'), workers: 1, ...options, ...more }, { env });
       return (await get(`${await host.ready()}/`)).body;

@@ -59,10 +59,10 @@ for (const [app, named] of [
     /^worker #1: .* Cannot find module '.*\/missing\.js' .*\('\.\/missing\.js' is looked for in the working directory, \/.* says new URL\('\.\/missing\.js', import\.meta\.url\)/,
   ],
   ['./missing.js#app', /new URL\('\.\/missing\.js', import\.meta\.url\)/],
-  // That of a folder, not of a file that nobody has.
+  // The error names the folder, not a file that nobody has.
   ['missing', /Cannot find package 'missing' imported from \S*\/ \(without '\.\/'/],
   [fixture('missing.js'), /^((?!working directory).)*$/],
-  // It is there, and what it imports is not.
+  // The module itself exists; what it imports does not.
   ['./imports-nothing-there.js', /^((?!working directory).)*$/],
 ] as const) {
   test(`an application that is not there: ${app.replace(FIXTURES, '…/')}`, async (t) => {

@@ -28,12 +28,12 @@ test('async_stops_accepting_at_capacity', async (t) => {
   for (let count = 0; count < queued; count++) await send();
   const connections = async (): Promise<number | undefined> => (await host.stats()).workers[0]?.connections;
 
-  // Each that ends lets one of those that wait in, in their order.
+  // Each request that ends lets the next waiting request in, in their order.
   for (let ended = 0; ended < queued; ended++) {
     const oldest = gate.arrivals[ended];
     await oldest?.settle();
     assert.equal(gate.arrivals.length, capacity + ended);
-    // The worker stores the number within a moment.
+    // The worker stores its number of connections a moment later.
     await eventually(async () => (await connections()) === capacity, `${capacity} connections`);
     oldest?.release();
     assert.equal((await gate.next()).url, `/${capacity + ended}`);
@@ -62,7 +62,7 @@ test('async_stops_accepting_at_capacity: a sibling with room takes what is next'
   const queued = Array.from({ length: 3 }, (_, index) => get(`${url}/queued/${index}`));
   for (const { arrival } of held) await arrival.settle();
   assert.equal(gate.arrivals.length, 4, 'a full worker took a request');
-  // Only one of the two workers ever gets room.
+  // Only one of the two workers ever has room.
   const [chosen] = pids;
   for (let count = 0; count < 3; count++) {
     gate.arrivals.find((arrival) => arrival.held && arrival.pid === chosen)?.release();
@@ -81,16 +81,17 @@ test('async_stops_accepting_at_capacity: a sibling with room takes what is next'
 test('async_stops_accepting_at_capacity: connections that wait for a request count', async (t) => {
   const host = new Host(t, { workers: 1, workerClass: 'async', workerConnections: 2, keepAlive: 60_000 });
   const url = await host.ready();
-  // One that has sent nothing yet, and one that is kept.
+  // One connection that has sent nothing yet, and one keep-alive connection.
   const silent = await RawClient.connect(t, url);
   const kept = (await RawClient.connect(t, url)).get('/');
   await kept.until((received) => received.endsWith('hello'), 'an answer');
   const next = (await RawClient.connect(t, url)).get('/');
-  // By the time of each answer on the connection that is kept, the worker could have accepted the next one.
+  // By the time of each answer on the keep-alive connection, the worker could have accepted the next connection.
   for (let count = 2; count <= 4; count++) {
     kept.get('/');
     await kept.until((received) => received.split('hello').length === count + 1, `answer ${count}`);
-    // On a slow machine the silent one may have been idle for long enough to make room: not before that.
+    // On a slow machine the silent connection may have been idle long enough to be closed to make room. The next
+    // request must not be served before that.
     if (next.received !== '') await silent.all();
   }
   await eventually(async () => (await host.stats()).workers[0]?.connections === 2, '2 connections');

@@ -13,18 +13,18 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 /*
- * What the master does about workers that stand still and have nobody else to end them.
+ * What the master does about workers that stand still when nothing else can end them.
  */
 
 const TIMEOUT = 400;
 
-/** One worker without a watchdog. What cores it leaves are removed with the folder that it runs in. */
+/** One worker without a watchdog. Its core files are removed with the folder that it runs in. */
 function unwatched(t: TestContext, options: HostOptions = {}): Host {
   const all = { workers: 1, app: fixture('stands-still.js'), timeout: TIMEOUT, watchdog: false, ...options };
   return new Host(t, all, { cwd: temporaryFolder(t) });
 }
 
-/** How the one worker that was ended was. */
+/** The timeout and the exit of the one worker that was ended. */
 async function endOf(host: Host): Promise<{ timeout: WorkerTimeout; exit: WorkerExit }> {
   const [worker, exit] = (await host.event('worker:exit')) as [WorkerInfo, WorkerExit];
   const timeouts = host.of('worker:timeout').map(({ args }) => args as [WorkerInfo, WorkerTimeout]);
@@ -44,7 +44,7 @@ for (const path of ['/spins', '/blocks']) {
     assert.deepEqual(rest, { clock: 'request', answered: false });
     assert.deepEqual([request?.method, request?.url], ['GET', path]);
     assert.deepEqual(exit, { code: null, signal: 'SIGABRT', reason: 'timeout', request });
-    // It is replaced, and the other one was not concerned.
+    // The worker is replaced, and the other one was not affected.
     await host.event('worker:ready', ({ age }) => age === 3);
     assert.equal((await get(url)).status, 200);
     const { totals } = await host.stats();
@@ -70,7 +70,7 @@ async function aboutToSpin(t: TestContext): Promise<Host> {
   const host = unwatched(t, { workerClass: 'async' });
   const client = (await RawClient.connect(t, await host.ready())).get('/spins-when-told');
   await client.until((received) => received.includes('200 OK'), 'the head');
-  // The start of a request is stored a moment later.
+  // The worker stores the start of a request a moment later.
   await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in the slot');
   return host;
 }
@@ -126,7 +126,7 @@ test('a timeout gives a worker that drains no more time than it had', async (t) 
   const began = performance.now();
   const { exit } = await endOf(host);
   assert.deepEqual([exit.signal, exit.reason], ['SIGKILL', 'timeout']);
-  // Two seconds from its timeout on would be more.
+  // If the worker had two seconds from its timeout on, this would take longer.
   assert.ok(performance.now() - began < 2_400, `${performance.now() - began} ms`);
 });
 
@@ -140,7 +140,7 @@ test('a timeout of 0 is none', async (t) => {
 test('a worker with a watchdog gets the time that it needs to tell more', async (t) => {
   const host = unwatched(t, { watchdog: true });
   await host.ready();
-  // Its watchdog stops with it.
+  // SIGSTOP also stops the watchdog of the worker.
   process.kill(host.workerPids[0] as number, 'SIGSTOP');
   const { timeout } = await endOf(host);
   assert.ok(timeout.elapsed > TIMEOUT + 1_500, `${timeout.elapsed} ms`);
@@ -158,7 +158,8 @@ for (const [watchdog, limit] of [
     process.kill(pid, 'SIGSTOP');
     const [, { clock, elapsed }] = await host.event('worker:timeout');
     assert.equal(clock, 'boot');
-    // Timers count in whole milliseconds from when the loop last looked at the clock, and so may ring early by one or two.
+    // Timers count in whole milliseconds from when the loop last looked at the clock, so they may fire one or two
+    // early.
     assert.ok(elapsed > limit - 5, `${elapsed} ms`);
     await host.event('rejected');
   });

@@ -11,7 +11,7 @@ import { occupy, temporaryFolder } from '../helpers/place.js';
 
 keepHosts();
 
-/** A path of so many bytes, of which the name of the socket has so many, in a folder that is there. */
+/** Creates a folder and returns a path in it of so many bytes, `nameBytes` of which are the name of the socket. */
 function pathOf(t: TestContext, bytes: number, nameBytes: number, unit: 'x' | 'é' = 'x'): string {
   const outer = temporaryFolder(t);
   const inner = bytes - nameBytes - 1 - Buffer.byteLength(outer) - 1;
@@ -33,7 +33,7 @@ for (const [bytes, nameBytes, unit] of [
 
   test(`bind_unix_longest: ${what} is served by every worker, until the stop`, async (t) => {
     const path = pathOf(t, bytes, nameBytes, unit);
-    // How several share one is the same for each path.
+    // How several workers share a socket is the same for each path, so one case is enough.
     const host = new Host(t, { bind: { path, mode: 0o600 }, workers: unit === 'é' ? 2 : 1 });
     await host.event('ready');
     assert.deepEqual(await host.call('addresses'), [path]);
@@ -67,7 +67,7 @@ for (const [bytes, nameBytes, unit] of [
 
 for (const workerClass of ['sync', 'threaded', 'async'] as const) {
   test(`bind_unix_longest: a request that hangs gets its 504, ${workerClass}`, async (t) => {
-    // The watchdog knows its clients by the name that the socket was bound by first.
+    // The watchdog identifies the clients of the socket by the name under which the socket was first bound.
     const path = pathOf(t, MAX_PATH, 21, 'é');
     const host = new Host(t, { bind: { path }, workerClass, workers: 1, timeout: 300, app: fixture('hangs.js') });
     await host.event('ready');
@@ -85,7 +85,7 @@ test('bind_unix_longest: a path that is too long is refused by the constructor, 
 });
 
 test('bind_unix_longest: what is refused, the system does not bind either', async (t) => {
-  // Some versions of Node cut a name that is too long; then it is not the file that was asked for.
+  // Some versions of Node truncate a name that is too long; the socket is then not at the path that was asked for.
   const path = pathOf(t, MAX_PATH + 1, 20);
   await occupy(t, { path }).catch((error: NodeJS.ErrnoException) => assert.equal(error.code, 'EINVAL'));
   assert.equal(existsSync(path), false);

@@ -51,7 +51,7 @@ test('bind_unix_stale_file: the socket of a host that was killed', async (t) => 
   await first.event('ready');
   first.kill('SIGKILL');
   await first.exited();
-  // The workers of the first may still be about to notice; then the path is in use for a moment.
+  // The workers of the first host may not have noticed its death yet; the path is then in use for a moment.
   const second = new Host(t, { bind });
   await second.event('ready');
   const { body } = await getFrom(bind.path, '/pid');
@@ -78,7 +78,7 @@ test('bind_unix_in_use_refused: of two arbiters that start at once exactly one s
   const settings = { env: gate.env };
   const options = { bind: { path }, app: fixture('waits-to-load.js') };
   const first = new Host(t, options, settings);
-  // It has bound, and its workers do not listen before the gate opens.
+  // The first host has bound by then, and its workers do not listen before the gate opens.
   await first.event('worker:spawn');
   const second = new Host(t, options, settings);
   await second.until(() => second.of('worker:spawn').length + second.of('rejected').length > 0, 'a bind or a refusal');
@@ -123,7 +123,7 @@ test('a folder that does not exist', async (t) => {
 
 test('the mode of a Unix socket, and its removal at the end', async (t) => {
   const path = join(temporaryFolder(t), 'socket');
-  // In this process, since the end of a process removes it anyway.
+  // The Arbiter runs in this process, since the end of a process removes the file anyway.
   for (const mode of [0o600, 0o777]) {
     const arbiter = new Arbiter({ bind: { path, mode }, app: fixture('app.js'), workers: 1 });
     t.after(() => arbiter.stop());
@@ -141,7 +141,7 @@ test('bind_unix_stale_file: one whose connections live on, though nobody listens
   const client = connect(path);
   t.after(() => client.destroy());
   await Promise.all([once(client, 'connect'), once(server, 'connection')]);
-  // Node removes the file that it has bound; other programs leave it.
+  // Node removes the socket file that it has bound; other programs leave it.
   linkSync(path, `${path}.left`);
   server.close();
   renameSync(`${path}.left`, path);
@@ -177,7 +177,7 @@ test('a socket file that cannot be removed at the end is left and told of, and e
   const host = new Host(t, { bind: [{ path: join(own, 'socket') }, '127.0.0.1:0'], pidFile, workers: 1 });
   await host.event('ready');
   const [, tcp] = (await host.call('addresses')) as Address[];
-  // The system fails at each use of the path, with ELOOP, also for root.
+  // Each use of the old path now fails with ELOOP, also for root.
   renameSync(own, moved);
   symlinkSync('own', own);
   assert.equal((await getFrom(join(moved, 'socket'))).body, 'hello');
@@ -189,7 +189,7 @@ test('a socket file that cannot be removed at the end is left and told of, and e
   );
   assert.deepEqual([existsSync(join(moved, 'socket')), existsSync(pidFile)], [true, false]);
   await untilRefused(where(tcp as Address));
-  // It is stale now.
+  // The socket file that was left is stale now.
   const next = new Host(t, { bind: { path: join(moved, 'socket') } });
   await next.event('ready');
   assert.equal((await getFrom(join(moved, 'socket'))).body, 'hello');

@@ -17,7 +17,7 @@ const DEBUG = { env: { DEBUG: 'prefork:bind' } };
 const attempts = (host: Host): number => host.log.match(/attempt \d of 5/g)?.length ?? 0;
 const addresses = (host: Host): Promise<Address[]> => host.call('addresses') as Promise<Address[]>;
 
-/** The refusal that ended a host, and nothing but the refusal. */
+/** The error of the refusal that ended a host. Asserts that the host never listened. */
 async function refused(host: Host): Promise<{ code: string; message: string; cause: { code?: string } }> {
   const [error] = await host.event('rejected');
   assert.deepEqual(await host.exited(), { code: 1, signal: null });
@@ -47,13 +47,13 @@ test('bind_in_use: a predecessor that lets go in time is succeeded', async (t) =
   });
   const url = await host.ready();
   assert.equal(await (await fetch(url)).text(), 'hello');
-  // One attempt more, if it came before this process had read of the second.
+  // There may be one attempt more, if it came before this process had read about the second.
   assert.ok(attempts(host) === 2 || attempts(host) === 3, host.log);
 });
 
 test('bind_in_use: of two arbiters that start at once exactly one serves', async (t) => {
   const bind = `127.0.0.1:${await freePort(t)}`;
-  // Both have bound when both have workers, and nobody listens before the gate opens.
+  // Both hosts have bound when both have workers, and no worker listens before the gate opens.
   const gate = await createLoadGate(t);
   const hosts = [1, 2].map(() => new Host(t, { bind, app: fixture('waits-to-load.js') }, { env: gate.env }));
   await Promise.all(hosts.map((host) => host.event('worker:spawn')));
@@ -84,7 +84,7 @@ test('a failed address takes the ones before it with it', async (t) => {
   const taken = portOf(await occupy(t));
   const path = join(temporaryFolder(t), 'socket');
   const free = await freePort(t);
-  // In this process, since the end of a process would free them anyway.
+  // The Arbiter runs in this process, since the end of a process would free the addresses anyway.
   const bind = [`127.0.0.1:${free}`, `unix:${path}`, `127.0.0.1:${taken}`];
   const arbiter = new Arbiter({ bind, app: fixture('app.js') });
   await assert.rejects(arbiter.run(), { code: 'ERR_BIND', message: new RegExp(`127\\.0\\.0\\.1:${taken}`) });
@@ -153,7 +153,7 @@ test('an inherited socket is served', async (t) => {
     stdio: ['ignore', 'pipe', 'pipe', handle.fd],
   });
   const port = portOf(socket);
-  // Only the descriptor of this process is closed.
+  // This closes only the descriptor of this process.
   socket.close();
   await once(socket, 'close');
   const address = { address: '127.0.0.1', port };

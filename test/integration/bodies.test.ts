@@ -30,13 +30,13 @@ class Upload {
   readonly request: http.ClientRequest;
   readonly #hash = createHash('sha256');
   readonly #done: Promise<void>;
-  /** How much the client's system has taken. */
+  /** How many bytes the client's system has taken. */
   sent = 0;
 
   constructor(url: string, headers: http.OutgoingHttpHeaders) {
     this.request = http.request(url, { method: 'POST', agent: false, headers });
     this.#done = this.#send();
-    // A test that fails leaves before the end.
+    // A test that fails may end before the upload does.
     this.#done.catch(() => undefined);
   }
 
@@ -71,7 +71,7 @@ for (const workerClass of CLASSES) {
       const upload = new Upload(`${url}/slow`, headers);
       t.after(() => upload.request.destroy());
       const reader = await gate.next();
-      // Nobody reads. What the systems on both sides take fills up, and then nothing more is sent.
+      // The handler does not read. The buffers of the systems on both sides fill up, and then nothing more is sent.
       for (let last = -1; upload.sent !== last; ) {
         last = upload.sent;
         for (let round = 0; round < 25; round++) await reader.settle();
@@ -80,7 +80,7 @@ for (const workerClass of CLASSES) {
       reader.release();
       const { status, sum, sha256 } = await upload.answer();
       assert.deepEqual([status, sum.bytes, sum.sha256], [200, SIZE, sha256]);
-      // The garbage of a fast stream is some 50 MB; whoever keeps the body has all of it besides.
+      // The garbage of a fast stream is some 50 MB; a worker that keeps the body holds all of it in addition.
       const grown = sum.peak - before.peak;
       assert.ok(grown < SIZE, `the worker has grown by ${grown} bytes`);
       await host.finished(2);
@@ -127,7 +127,8 @@ for (const workerClass of CLASSES) {
   test(`a client that closes its side behind the request gets an answer that is there at once, ${workerClass}`, async (t) => {
     const host = new Host(t, single(workerClass));
     const url = await host.ready();
-    // Where the worker has had to wait for a CPU, the client has left meanwhile: with nothing, and not with half of something.
+    // If the worker has to wait for a CPU, it may take the client for gone. The client then gets nothing, and never
+    // half an answer.
     await eventually(async () => {
       const client = await RawClient.connect(t, url, { allowHalfOpen: true });
       const answer = await client.get('/').end().all();
@@ -160,7 +161,7 @@ for (const workerClass of CLASSES) {
     const url = await host.ready();
     const client = (await RawClient.connect(t, url)).send(`${POST}, and something more\r\n\r\n`);
     const answered = statuses(await client.all());
-    // Node may be at the bytes behind the body before the answer to it is sent.
+    // Node may read the bytes behind the body before the answer to the request is sent.
     if (workerClass === 'sync') assert.ok(answered.length === 1 && /200|400/.test(answered[0] ?? ''), answered.join());
     else assert.equal(answered.at(-1), '400');
     assert.equal((await get(`${url}/`)).status, 200);

@@ -31,7 +31,7 @@ async function failsToBoot(
   assert.equal(host.of('rejected').length, 1);
   assert.equal(host.of('ready').length, 0);
   assert.equal(host.of('stopped').length, 1);
-  // One worker is reported, whatever the others would have said, and all have been reaped.
+  // Only one worker is reported, whatever the others would have said. All workers have been reaped.
   assert.equal(host.of('worker:error').length, 1);
   assert.equal(host.of('error').length, 0);
   assert.equal(host.of('worker:spawn').length, workers);
@@ -173,7 +173,7 @@ test('a replacement that fails to boot does not end what serves', async (t) => {
   const [victim, other] = await host.workers();
   writeFileSync(broken, '');
   process.kill(victim?.pid as number, 'SIGKILL');
-  // The second failure in a row of this slot waits.
+  // After its second failure in a row, this slot waits.
   const [worker, error] = await host.event('worker:error');
   assert.deepEqual([worker.id, error.code], [victim?.id, 'ERR_APP_LOAD']);
   assert.equal(error.cause.message, 'the deploy is broken');
@@ -190,7 +190,7 @@ test('a replacement that fails to boot does not end what serves', async (t) => {
 test('a crash loop after readiness backs off, and recovers', async (t) => {
   const host = new Host(t, { workers: 1 });
   const url = await host.ready();
-  // The socket outlives the worker: each request waits for the next one.
+  // The socket outlives the worker: each request waits for the next worker.
   for (let crashes = 1; !host.of('worker:backoff').some(({ args: [, { failures }] }) => failures >= 5); crashes++) {
     assert.ok(crashes <= 20, host.log);
     assert.equal((await get(`${url}/exit?code=9`)).status, 500);

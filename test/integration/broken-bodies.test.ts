@@ -1,4 +1,7 @@
-/* A body that breaks the rules while its handler reads, or behind an answer: the client hears of it once, and the handler too. */
+/*
+ * A body that breaks the rules while its handler reads it, or behind an answer: the client is told once, and the
+ * handler too.
+ */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { BuiltInClass } from 'prefork';
@@ -14,7 +17,7 @@ keepHosts();
 
 const ALL = '/all?n=a&byte=120&tells=1';
 const REFUSED = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
-/** More than the buffers of the system hold. */
+/** More bytes than the buffers of the system hold. */
 const BEHIND = 'y'.repeat(900_000);
 
 function start(t: TestContext, workerClass: BuiltInClass, more: HostOptions = {}): Host {
@@ -25,7 +28,7 @@ function start(t: TestContext, workerClass: BuiltInClass, more: HostOptions = {}
 const head = (path: string, lines: string): string => `POST ${path} HTTP/1.1\r\nHost: test\r\n${lines}\r\n`;
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 
-/** Whether the handler has been called by then, or the body is still waited for. */
+/** Whether the handler has been called when the body breaks, or the worker still waits for the body. */
 const WAYS: Readonly<Record<string, HostOptions>> = { 'under way': { requestBuffer: 0 }, 'not called yet': {} };
 
 for (const workerClass of CLASSES) {
@@ -45,7 +48,7 @@ for (const workerClass of CLASSES) {
           const client = await StubbornClient.connect(url, pair?.cert);
           await client.send(`${head(ALL, CHUNKED)}5\r\nxxxxx\r\n`);
           if (isCalled) await host.until(() => told().length === 2 * count + 1, 'the call of its handler');
-          // It does not read before it has sent all.
+          // The client does not read before it has sent everything.
           await client.send(`no chunk\r\n${BEHIND}`);
           await client.read().until(() => false);
           await client.finish().over();
@@ -53,7 +56,7 @@ for (const workerClass of CLASSES) {
         }
         await atRest(host);
         const each = ['called', { name: 'a', destroyed: true }];
-        // What the handler says comes by another way than what is at rest.
+        // The last message of a handler may arrive after `atRest`, since it comes by another way.
         if (isCalled) await host.until(() => told().length >= 20 * each.length, 'the last word of each handler');
         assert.deepEqual(told(), isCalled ? Array(20).fill(each).flat() : []);
         assert.equal((await get(`${url}/last`, pair?.cert)).status, 200);
@@ -71,7 +74,7 @@ for (const workerClass of KEEPING) {
       const client = (await StubbornClient.connect(url)).read();
       await client.send(`${head('/now?n=a&byte=120', CHUNKED)}5\r\nxxxxx\r\n`);
       await client.until((received) => received.endsWith('\n'));
-      // What ends in the midst of it is broken too.
+      // A body that ends in the middle of a chunk is broken too.
       if (rest === '') client.finish();
       else await client.send(rest);
       await client.until(() => false);
@@ -91,7 +94,7 @@ for (const workerClass of KEEPING) {
     const length = 12_000_000;
     const client = await StubbornClient.connect(url);
     await client.send(`${head(`/all?n=a&byte=120&length=${length}`, 'Content-Length: 1\r\n')}x`);
-    // It begins to read when the answer has begun.
+    // The client reads until the answer has begun.
     await client.read().until((received) => received !== '');
     await client.stopReading().send(`no request\r\n\r\n${BEHIND}`);
     await client.read().until(() => false);
@@ -110,7 +113,7 @@ for (const workerClass of ['sync', 'threaded'] as const) {
     const first = await StubbornClient.connect(url);
     await first.send(slow);
     await get(`${url}/ok`);
-    // 64 times the limit in all.
+    // The limit for all bodies together is 64 times the limit of one.
     const others: StubbornClient[] = [];
     while (host.of('worker:warning').length === 0) {
       const client = await StubbornClient.connect(url);

@@ -1,5 +1,6 @@
 /*
- * The page about bundlers, with all four: its commands are run as they stand, and once more without what marks this library external.
+ * The guide page about bundlers, with all four of them. Its commands are run as they stand, and once more without the
+ * part that marks this library external.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -24,7 +25,7 @@ const FILES = new Map(
 );
 const COMMANDS = [...page.matchAll(/^npx (.*)$/gm)].map(([, command = '']) => command);
 
-/** What is written by which bundler, and what in its command marks this library external. */
+/** What each bundler writes, and the part of its command that marks this library external. */
 const BUNDLES = [
   ['esbuild, ES module', 'esbuild/server.mjs', '--external:prefork'],
   ['esbuild, CommonJS', 'esbuild/server.cjs', '--external:prefork'],
@@ -32,7 +33,7 @@ const BUNDLES = [
   ['ncc', 'ncc/index.mjs', '--external prefork'],
 ] as const;
 
-/** Two in one, so that a bundler has less to do: a server, and a module of an application, and of a class. */
+/** One module with everything, so that a bundler has less to do: a server, an application and a worker class. */
 const ALL_IN_ONE = `
 import { Arbiter, SyncWorker, worker } from 'prefork';
 export const app = (request, response) =>
@@ -41,12 +42,12 @@ export class Own extends SyncWorker {}
 if (!Arbiter.isWorker) new Arbiter({ app, bind: '127.0.0.1:0', workers: 1 });
 `;
 
-// Inside the package, so that its name means this package to the bundlers, and to what they write.
+// The folder is inside the package, so that the package's name means this package to the bundlers and to their output.
 const work = mkdtempSync(join(PROJECT, 'dist-test/bundles-'));
 const [external, whole] = ['external', 'whole'].map((name) => join(work, name)) as [string, string];
 after(() => rmSync(work, { recursive: true, force: true }));
 
-/** Bundles the files in that folder with all of them. */
+/** Writes the files into the folder and runs the command of each bundler there. */
 async function bundle(folder: string, files: ReadonlyMap<string, string>, commands: readonly string[]): Promise<void> {
   mkdirSync(folder);
   for (const [name, code] of files) writeFileSync(join(folder, name), code);

@@ -1,6 +1,6 @@
 /*
- * Any order of what clients do: connect, send in pieces, wait, pipeline, leave. In the end whoever stayed has its whole answer, each request
- * ran in its own context, and no place is lost.
+ * Clients do things in any order: connect, send in pieces, wait, pipeline, leave. In the end each client that stayed
+ * has its whole answer, each request ran in its own context, and no place is lost.
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -18,7 +18,7 @@ keepHosts();
 const CLIENTS = 120;
 const SEEDS = amount({ suite: [1], long: [1, 2, 3, 4, 5, 6] });
 const AT_ONCE = 30;
-/** So many requests each of them can serve at once, for all that is asked here. */
+/** How many requests each of these hosts can serve at once, as far as this test asks. */
 const PLACES = 2;
 const OPTIONS: Readonly<Record<string, HostOptions>> = {
   sync: { workers: 2, requestBuffer: 5_000 },
@@ -47,7 +47,7 @@ class Schedule {
     return Math.floor(this.#chance() * below);
   }
 
-  /** A request and how many bytes its body has; the last one says so. */
+  /** A request with the size of its body and its path. The last request of a connection says `close`. */
   #request(number: number, last: boolean): { bytes: string; body: number; path: string } {
     const path = `/${this.#one(5) === 0 ? 'early' : 'echo'}?n=${this.#name}.${number}&spin=${this.#one(3)}`;
     const body = this.#one(3) === 0 ? 0 : this.#one(4_000);
@@ -71,7 +71,7 @@ class Schedule {
       }
       client.send(bytes.slice(at, at + size));
       at += size;
-      // Somebody else is served meanwhile, or just a turn of the loop.
+      // Meanwhile another client is served, or the event loop just turns.
       if (this.#one(6) === 0) assert.equal((await get(`${url}/other`)).status, 200);
       else await new Promise(setImmediate);
     }
@@ -81,8 +81,8 @@ class Schedule {
   #check(received: string, end: string, requests: readonly { path: string; body: number }[], keeps: boolean): void {
     const answers = answersIn(received);
     const what = `${this.#name}: ${received.slice(0, 300)}`;
-    // A thread may end a connection earlier; the last answer says so. What a client sends without waiting, long after its first answer,
-    // meets a reset if that was the last.
+    // A thread may end a connection earlier; its last answer then says so. A client that sends without waiting, long
+    // after its first answer, meets a reset if that answer was the last.
     if (answers.length > 1 || requests.length === 1) assert.notEqual(end, 'reset', what);
     const closed = answers.at(-1)?.headers.includes('connection: close');
     assert.ok(closed && answers.length >= 1 && answers.length <= requests.length, what);
@@ -116,7 +116,8 @@ for (const workerClass of CLASSES) {
       };
       await Promise.all(Array.from({ length: AT_ONCE }, some));
       await atRest(host);
-      // Each place is there, since all are taken in the end: one after another, since who takes a place shuts the door behind it.
+      // No place is lost, since all can be taken in the end. They are taken one after another, since a request that
+      // takes a place shuts the door behind it.
       const held: Held[] = [];
       while (held.length < PLACES) held.push(await gate.hold(`${url}/held`));
       for (const { arrival } of held) arrival.release();

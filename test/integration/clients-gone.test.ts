@@ -1,4 +1,4 @@
-/* Who has left while its request waited is not served. */
+/* A request is not served if its client has left while it waited. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,10 @@ const WAYS: Readonly<Record<string, (client: ByteClient) => Promise<unknown>>> =
 };
 const LEAVERS = 10;
 
-/** A worker whose event loop stands still until it is told to go on: whatever clients do meanwhile is seen afterwards. */
+/**
+ * Lets the event loop of a worker stand still until `end` is called: what clients do meanwhile, the worker sees
+ * afterwards.
+ */
 async function standStill(t: TestContext, host: Host, url: string): Promise<{ path: string; end(): Promise<void> }> {
   const file = join(temporaryFolder(t), 'end');
   const path = `/busy?until=${encodeURIComponent(file)}`;
@@ -51,7 +54,7 @@ for (const workerClass of CLASSES) {
       stayed.reset();
       const called: string[] = JSON.parse((await get(`${url}/called`)).body);
       const served = called.filter((path) => path.startsWith('/gone'));
-      // A client that left as its request was about to begin cannot be told from one that did a moment later.
+      // A client that leaves just as its request begins cannot be told from one that leaves a moment later.
       assert.ok(served.length <= 2, `of ${LEAVERS} that had left, ${served.length} were served`);
       await eventually(
         async () => (await host.stats()).totals.abandoned === LEAVERS - served.length,

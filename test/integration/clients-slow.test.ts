@@ -1,4 +1,4 @@
-/* A client that sends or takes slowly costs no place, and where it must, no worker. */
+/* A client that sends or reads slowly takes up no place. Where it must have one, it costs no worker. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ function start(t: TestContext, workerClass: (typeof CLASSES)[number], more: Host
 const upload = (bytes: number, first: string, path = '/echo'): string =>
   `POST ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n${first}`;
 
-/** A client that has asked for something and takes nothing of it. */
+/** A client that has asked for something and reads none of the answer. */
 async function asleep(t: TestContext, url: string, path: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -42,13 +42,13 @@ async function asleep(t: TestContext, url: string, path: string): Promise<Socket
 
 interface Sender {
   readonly socket: Socket;
-  /** The server has ended its side. */
+  /** Resolves when the server has ended its side. */
   readonly refused: Promise<unknown>;
-  /** With the error of the connection, if it had one. */
+  /** Resolves with the error of the connection, if it had one. */
   readonly closed: Promise<Error | undefined>;
 }
 
-/** A client that can send on when the server has ended its side. */
+/** A client that can go on sending after the server has ended its side. */
 async function sender(t: TestContext, url: string, bytes: string): Promise<Sender> {
   const { hostname, port } = new URL(url);
   const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
@@ -64,7 +64,7 @@ async function sender(t: TestContext, url: string, bytes: string): Promise<Sende
   return { socket, refused, closed };
 }
 
-/** All that it takes from now on, bytes, until the connection ends. */
+/** Reads until the connection ends, and returns the number of bytes. */
 async function awake(socket: Socket): Promise<number> {
   let bytes = 0;
   for await (const chunk of socket) bytes += chunk.length;
@@ -77,7 +77,7 @@ for (const workerClass of CLASSES) {
     const url = await host.ready();
     const slow = await Promise.all(Array.from({ length: 20 }, () => ByteClient.connect(url)));
     for (const client of slow) client.send(upload(100, 'x'));
-    // Longer than a request may take.
+    // This takes longer than a request may take.
     for (let count = 0; count < 20; count++) {
       assert.equal((await get(`${url}/ok?wait=60`)).status, 200);
       for (const client of slow) client.send('x');
@@ -99,7 +99,7 @@ for (const workerClass of CLASSES) {
     assert.equal((await get(`${url}/ok`)).status, 200);
     assert.equal(host.of('worker:message').length, 0);
     client.send('x');
-    // Its handler has been called.
+    // The message shows that the handler has been called.
     await host.event('worker:message');
     client.send('x'.repeat(4_000));
     assert.equal(JSON.parse(answersIn(await client.all())[0]?.body ?? '{}').bytes, 5_000);
@@ -117,7 +117,7 @@ for (const workerClass of CLASSES) {
   });
 
   test(`slow: of more bodies than there is memory for, the slowest gets 408, ${workerClass}`, async (t) => {
-    // One worker, or thread: 64 times as much in all.
+    // Only one worker or thread, so the memory is for 64 such bodies in all.
     const one = workerClass === 'sync' ? { workers: 1 } : { threads: 1 };
     const host = await start(t, workerClass, { ...one, requestBuffer: 1_000 });
     const url = await host.ready();
@@ -126,11 +126,11 @@ for (const workerClass of CLASSES) {
     const clients: ByteClient[] = [];
     for (let count = 0; count < 70; count++) {
       clients.push((await ByteClient.connect(url)).send(upload(1_000, 'x'.repeat(990))));
-      // In an order that the worker has seen.
+      // Wait for an answer, so that the worker has seen the clients in this order.
       await get(`${url}/ok`);
     }
     const [first, last] = [clients[0], clients.at(-1)] as [ByteClient, ByteClient];
-    // One that goes on to send is not reset, which could take its answer away.
+    // A client that goes on sending is not reset, since a reset could take its answer away.
     await inTime(busy.refused, 'the end of an answer');
     for (let count = 0; count < 3; count++) {
       busy.socket.write('x');
@@ -151,18 +151,18 @@ for (const workerClass of CLASSES) {
     const url = await host.ready();
     const client = await RawClient.connect(t, url);
     client.send(upload(10, '', '/early'));
-    // Not a byte of the body has been sent.
+    // The client has not sent a byte of the body yet.
     await client.until((received) => received.endsWith('early'), 'an answer');
     assert.match(await client.send('0123456789').all(), /^HTTP\/1\.1 413 /);
     await assertUnharmed(host);
   });
 }
 
-// They wait for seconds, all at the same time.
+// These tests wait for seconds, all at the same time.
 describe('slow: clients that are waited for', { concurrency: true }, () => {
   for (const workerClass of CLASSES) {
     test(`slow: a place that waits for its client is given up, and the worker lives, ${workerClass}`, async (t) => {
-      // The clock of requests stands still while a client is waited for.
+      // The request timeout does not run while the worker waits for a client.
       const host = await start(t, workerClass, { requestBuffer: 1_000, timeout: 1_000 });
       const url = await host.ready();
       const clients = [await ByteClient.connect(url), await ByteClient.connect(url)];
@@ -196,7 +196,10 @@ const MODES: Readonly<Record<string, readonly string[]>> = {
   'a range attack': ['-R', '-a', '1', '-b', '3000'],
   'slow reads': ['-X', '-n', '1', '-z', '32', '-w', '10', '-y', '20', '-k', '3'],
 };
-/** What reads the body, and an answer that the buffers of the system do not hold; twenty of them are sent without places, more would be too much. */
+/**
+ * A path whose handler reads the body, and one whose answer does not fit into the buffers of the system. Twenty such
+ * answers are sent without places; more would be too much.
+ */
 const PATHS: Readonly<Record<string, string>> = { 'slow bodies': 'echo', 'slow reads': 'big?bytes=3000000' };
 const skip = spawnSync('slowhttptest', ['-h']).error !== undefined && 'slowhttptest is not installed';
 
@@ -234,10 +237,11 @@ for (const [mode, flags] of Object.entries(MODES)) {
       served++;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    // Dozens a second, if the machine has CPU for them; where each has to wait until slow clients are cut, less than one.
+    // Dozens of requests are served a second, if the machine has CPU for them. If each had to wait until slow clients
+    // are cut off, it would be less than one.
     const seconds = (performance.now() - from) / 1_000;
     assert.ok(served > 2 * seconds, `${served} others were served in ${seconds} s`);
-    // Its own probe.
+    // The probe of slowhttptest itself.
     assert.doesNotMatch(program.output, /service available:\s+NO/);
     await assertUnharmed(host);
   });

@@ -1,4 +1,4 @@
-/* Time in which a whole container, or one worker, was stopped belongs to nobody's request and to nobody's boot. */
+/* Time in which a whole container, or one worker, was stopped counts for no request and for no boot. */
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import { CLASSES, classes } from '../helpers/classes.js';
@@ -12,7 +12,7 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/** Nearly all of it is waiting: while others are stopped, nothing is to be done. */
+/** These tests mostly wait: while other processes are stopped, there is nothing to do. */
 describe('at the same time', { concurrency: 4 }, () => {
   for (const { name, options } of classes(2)) {
     for (const watchdog of [true, false]) {
@@ -22,12 +22,12 @@ describe('at the same time', { concurrency: 4 }, () => {
         const [worker] = await host.workers();
         const answer = get(`${url}/wait?ms=${(2 * LIMIT) / 3}`);
         await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
-        // Where a stop hits the code of the request, nobody but a watcher knows.
+        // Only a watchdog notices a stop that hits the code of the request. Without one, let that code run first.
         if (!watchdog) await passing(host, LIMIT / 5);
         await stopAll([host.pid, worker?.pid as number]);
         const { status, body } = await answer;
         assert.deepEqual([status, body], [200, `waited ${worker?.pid}`]);
-        // Nor is it found out later.
+        // The request does not time out later either.
         await passing(host, LIMIT / 5);
         await assertNobodyTimedOut(host);
       });
@@ -77,7 +77,7 @@ describe('at the same time', { concurrency: 4 }, () => {
     const [worker] = await host.workers();
     const answer = get(`${url}/spin`);
     await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
-    // Less than the master waits for, but not with what is left of the time of the request.
+    // The stop alone is shorter than the wait of the master. Together with the rest of the request's time it is longer.
     await stopAll([worker?.pid as number], 2 * LIMIT);
     assert.equal((await answer).status, 504);
     const [, { hung, stack, answered }] = await host.event('worker:timeout');
@@ -105,7 +105,7 @@ describe('at the same time', { concurrency: 4 }, () => {
     assert.equal((await answer).status, 504);
     const [, { clock, elapsed, request }] = await host.event('worker:timeout');
     assert.equal(clock, 'request');
-    // That time did not count moves no start.
+    // Time that did not count does not move the start of the request.
     assert.ok(
       before <= request.startedAt && request.startedAt < before + STOPPED / 2,
       `${request.startedAt - before} ms`,

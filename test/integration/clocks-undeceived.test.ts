@@ -13,15 +13,15 @@ import { temporaryFolder } from '../helpers/place.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
 /*
- * What might look like a worker that hangs, and is none. Without a watchdog the master has the least patience.
+ * What might look like a worker that hangs, and is not. Without a watchdog the master has the least patience.
  */
 
 keepHosts();
 
 const TIMEOUT = 400;
-/** Of clients that are only to be there. */
+/** The pause of clients that only need to be there. */
 const PAUSE = 150;
-/** Of what happens to the master, or to all. */
+/** Rounds of the tests that stop the master, or all processes. */
 const ROUNDS = amount({ suite: 2, long: 3 });
 
 function impatient(t: TestContext, options: HostOptions = {}, execArgv: string[] = []): Host {
@@ -29,7 +29,7 @@ function impatient(t: TestContext, options: HostOptions = {}, execArgv: string[]
   return new Host(t, all, { cwd: temporaryFolder(t), execArgv });
 }
 
-/** Nothing went wrong, and the load is over. */
+/** Ends the load, and asserts that nothing went wrong. */
 async function assertUndisturbed(host: Host, load: Load): Promise<void> {
   await load.stop();
   assert.deepEqual(load.failures, []);
@@ -51,7 +51,7 @@ describe('idle workers', { concurrency: true }, () => {
 describe('a master that is stopped', { concurrency: true }, () => {
   for (const [watchdog, stop] of [
     [false, 3 * TIMEOUT],
-    // Also more than the grace.
+    // Also longer than the grace.
     [true, 3 * TIMEOUT + 1_500],
   ] as const) {
     test(`master_sigstop_sigcont_no_massacre: ${watchdog ? 'with' : 'without'} a watchdog`, async (t) => {
@@ -76,7 +76,8 @@ test('a container that is paused, in the midst of long requests, loses nobody', 
   const load = new Load(t, `${url}/works?ms=200`, 2);
   await load.more(2);
   for (let round = 0; round < ROUNDS; round++) {
-    // All at once cannot be done; nobody shall be stopped while the master runs.
+    // The processes cannot be stopped all at once. The master is first and continues last, so that no worker is stopped
+    // while it runs.
     const all = [host.pid, ...host.workerPids];
     for (const pid of all) process.kill(pid, 'SIGSTOP');
     await paused(3_000);
@@ -86,7 +87,7 @@ test('a container that is paused, in the midst of long requests, loses nobody', 
   await assertUndisturbed(host, load);
 });
 
-/** Nothing can tell a test that time has passed for processes that are stopped. */
+/** Really waits: nothing can tell a test that time has passed for processes that are stopped. */
 function paused(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
@@ -106,12 +107,12 @@ test('a worker that boots while the master is stopped has not been late', async 
 });
 
 test('starved_cpu_not_killed', async (t) => {
-  // As long as it takes for a heavy request to come to its end, and more.
+  // The load lasts as long as a heavy request takes to end, and longer.
   const { heavies, seconds } = amount({ suite: { heavies: 3, seconds: 0 }, long: { heavies: 3, seconds: 30 } });
   const host = impatient(t, { workers: 4, timeout: 1_200 });
   const url = await host.ready();
   starve(t, 8);
-  // 0.4 s of a CPU, which take more than the timeout now.
+  // 0.4 s of CPU time, which now take longer than the timeout.
   const heavy = new Load(t, `${url}/works?ms=400`, 3);
   const light = new Load(t, url, 4);
   await Promise.all([heavy.more(heavies), light.more(20), ...(seconds > 0 ? [passing(host, 1_000 * seconds)] : [])]);
@@ -135,7 +136,7 @@ test('clock_jump', async (t) => {
   const load = new Load(t, url, 4, PAUSE);
   await passing(host, 10 * TIMEOUT);
   await assertUndisturbed(host, load);
-  // Nor does it save one that hangs.
+  // The jump of the clock does not save a worker that hangs either.
   (await RawClient.connect(t, url)).get('/spins');
   const [, { elapsed }] = await host.event('worker:timeout');
   assert.ok(elapsed > TIMEOUT && elapsed < 10 * TIMEOUT, `${elapsed} ms`);

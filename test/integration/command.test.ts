@@ -21,7 +21,7 @@ interface Ran {
   readonly output: string;
 }
 
-/** With the command under its name, as npm installs it: a link. */
+/** A folder that has the command under its name as a link, as npm installs it. */
 const bin = mkdtempSync(join(tmpdir(), 'prefork-bin-'));
 symlinkSync(COMMAND, join(bin, 'prefork'));
 after(() => rmSync(bin, { recursive: true }));
@@ -90,7 +90,7 @@ test('configs of all forms', async (t) => {
     assert.match(output, new RegExp(`^name +'configured' +${name}$`, 'm'));
   }
   const typed = `import { defineConfig } from 'prefork';\nconst workers: number = 1;\nexport default defineConfig({ ${text}, workers });`;
-  // Inside the package, so that `prefork` is found.
+  // The folder is inside the package, so that `prefork` is found.
   const cwd = join(PROJECT, 'dist-test', `config-${process.pid}`);
   mkdirSync(cwd);
   t.after(() => shell('rm -r "$FOLDER"', { env: { FOLDER: cwd } }));
@@ -175,7 +175,10 @@ test('check_config: what is wrong, and what boots, also beside one that serves',
   assert.match(contradiction.output, /'async', since the option 'http2' is for that class/);
 });
 
-/** Behind the name of the command: its pid is `$pid`. A shell has nothing to wait with. */
+/**
+ * Follows the name of the command in a shell line, and sets `$pid` to its pid. It polls, since a shell has nothing to
+ * wait with.
+ */
 const UNTIL_READY = 'app.mjs -w 1 -b 127.0.0.1:0 2> log & pid=$!; until grep -qs msg.:.ready log; do sleep 0.1; done;';
 
 test('exit_codes', async (t) => {
@@ -209,7 +212,7 @@ export class Broken extends SyncWorker { async init() { throw new Error('no lice
     const ran = await shell(line, { cwd, env: { NOTIFY_SOCKET: line.includes('notify') ? '/run/none' : undefined } });
     assert.equal(ran.code, code, `${line}\n${ran.output}`);
     assert.match(ran.output, says, line);
-    // Each reason once: the log has what the Arbiter says of it, the command says the rest.
+    // Each reason appears once: the log has what the Arbiter says of it, the command says the rest.
     assert.ok(ran.output.length < 8_000 || line.includes('help'), line);
   }
 });
@@ -272,7 +275,7 @@ test('watch reloads on a change, and keeps the old code where the new one does n
   await program.printed(/ERR_RELOAD_FAILED[\s\S]*broken by an editor/);
   assert.equal((await get(url)).body, 'two');
 
-  // What is written there is not the application's, and a new folder is.
+  // Changes in `node_modules` and of data files do not count as changes of the application. A new folder does.
   writeFileSync(join(cwd, 'node_modules/other.js'), '');
   writeFileSync(join(cwd, 'data.txt'), '');
   mkdirSync(join(cwd, 'new'));

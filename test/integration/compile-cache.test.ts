@@ -32,7 +32,7 @@ for (const { name, options } of classes(1)) {
     const [worker] = await host.workers();
     process.kill(worker?.pid as number, 'SIGKILL');
     await host.event('worker:ready', ({ age }) => age === 2);
-    // The next one has found all of it.
+    // The next worker has found all of it in the cache.
     assert.deepEqual(files(folder), written);
   });
 }

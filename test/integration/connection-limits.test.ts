@@ -15,9 +15,9 @@ keepHosts();
 
 const needed = { skip: noCertificates };
 
-/** So many requests of one connection may wait for answers. */
+/** How many requests of one connection may wait for answers. */
 const MAX_PENDING = 1_000;
-/** NGHTTP2_REFUSED_STREAM: may be sent again. */
+/** NGHTTP2_REFUSED_STREAM: the request may be sent again. */
 const REFUSED = 7;
 
 const ids = (count: number, first = 0): number[] =>
@@ -27,7 +27,7 @@ test('HTTP/2: more streams than are allowed at once are refused, and the others 
   const gate = await Gate.open(t);
   const host = http2Host(t, { app: fixture('gated.js'), env: gate.env });
   const client = await FrameClient.connect(t, await host.ready());
-  // It has not said yet that it knows of the limit: RFC 9113, 6.5.3.
+  // The client has not acknowledged the limit yet: RFC 9113, 6.5.3.
   client.send(...ids(MAX_PENDING + 200).map((id) => headers(id, `/${id}`)));
   await client.until(() => client.of(FRAME.RST_STREAM).length === 200, '200 refused streams');
   for (const { id, payload } of client.of(FRAME.RST_STREAM)) {
@@ -81,7 +81,7 @@ test('HTTP/2: requests that are taken back in masses leave nothing', needed, asy
   const host = http2Host(t, { app: fixture('gated.js'), env: gate.env });
   const url = await host.ready();
   const client = await FrameClient.connect(t, url);
-  // Those that were taken back before their turn are not served, when the event loop had stood still.
+  // If the event loop had stood still, requests that were taken back before their turn are abandoned instead of served.
   const accounted = (count: number): Promise<void> =>
     eventually(
       async () => {
@@ -91,7 +91,8 @@ test('HTTP/2: requests that are taken back in masses leave nothing', needed, asy
       () => `${count} requests that are served or abandoned`,
     );
   let first = 0;
-  // In the same piece as the request, so that it is over before its handler begins; and in one of its own.
+  // One half is reset in the same piece as the request, so that it is over before its handler begins. The other half is
+  // reset in a piece of its own.
   for (const method of ['GET', 'HEAD']) {
     const [some, more] = [ids(100, first), ids(100, first + 100)];
     first += 200;

@@ -11,7 +11,9 @@ keepHosts();
 const needed = { skip: noCertificates };
 const STREAMS = 40;
 
-/** Streams that come at once: one after the other, with a body, that fail, and that are taken back. */
+/**
+ * Streams that come at once, of four kinds in turn: a GET, one with a body, one that fails, and one that is taken back.
+ */
 async function streams(session: ClientHttp2Session, way: string): Promise<void> {
   const kinds = ['get', 'post', 'fails', 'leaves'] as const;
   const all = Array.from({ length: STREAMS }, async (_, index) => {

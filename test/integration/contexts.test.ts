@@ -12,8 +12,8 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 /*
- * A request runs in the async context in which it came, however it waited: no store of another client's request, and its own to
- * the end. HTTP/2 is in contexts-http2.test.ts.
+ * A request runs in the async context in which it came, however it waited. It finds no store of another client's
+ * request, and keeps its own to the end. HTTP/2 is in contexts-http2.test.ts.
  */
 
 const MODES = ['run', 'enter', 'inherit'] as const;
@@ -32,7 +32,7 @@ async function start(t: TestContext, options: HostOptions): Promise<{ gate: Gate
   return { gate, host, url: await host.ready() };
 }
 
-/** Each has found nothing, and kept its own. */
+/** Asserts that each request has found no store and kept its own. */
 function assertOwn(answers: readonly { readonly body: string }[], count: number): void {
   const told = answers.map(({ body }) => JSON.parse(body) as Told);
   assert.equal(told.length, count);
@@ -41,7 +41,7 @@ function assertOwn(answers: readonly { readonly body: string }[], count: number)
   }
 }
 
-/** Lets everybody through, one after the other, until so many have been. */
+/** Releases requests one after the other, until so many have been released. */
 async function releaseAll(gate: Gate, count: number): Promise<void> {
   for (let done = 0; done < count; done++) (await gate.next()).release();
 }
@@ -52,7 +52,7 @@ for (const workerClass of CLASSES) {
       const { gate, host, url } = await start(t, { ...single(workerClass), workerConnections: 100 });
       const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.connect(t, url)));
       for (const [index, client] of clients.entries()) client.send(`GET /${mode}/held?id=${index} `);
-      // All are with the worker, whose place is another's.
+      // The worker has all connections. Its place then goes to another request.
       await eventually(async () => (await host.stats()).workers[0]?.connections === 8, '8 connections');
       const held = await gate.hold(`${url}/${mode}/held?id=first`);
       for (const client of clients) client.send('HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n');
@@ -68,7 +68,7 @@ for (const workerClass of CLASSES) {
       const clients = await Promise.all(Array.from({ length: 4 }, () => RawClient.connect(t, url)));
       const head = 'HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 4\r\n\r\nab';
       for (const [index, client] of clients.entries()) client.send(`POST /${mode}?id=${index} ${head}`);
-      // Somebody else is served meanwhile, unless one of them is being served already.
+      // Another request is served meanwhile, unless one of these is already being served.
       const between = workerClass === 'async' ? [] : [await get(`${url}/${mode}?id=between`)];
       for (const client of clients.reverse()) client.send('cd');
       const answers = await Promise.all(clients.map((client) => client.all()));
@@ -103,7 +103,7 @@ test('contexts: a connection that was accepted without room, async', async (t) =
   idle.send('GET /enter?id=idle HTTP/1.1\r\nHost: test\r\n\r\n');
   await idle.until((text) => text.includes('"kept"'), 'the answer of the one that turns idle');
   const held = await gate.hold(`${url}/enter/held?id=held`);
-  // The idle one has to go for it, which is done in that one's context.
+  // The worker has to close the idle connection to make room, which happens in the context of that connection.
   const third = get(`${url}/inherit?id=third`);
   assertOwn([await third], 1);
   held.arrival.release();

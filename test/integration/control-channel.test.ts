@@ -13,7 +13,7 @@ keepHosts();
 const MEGABYTE = 1 << 20;
 const LONG_TEXT = 'x'.repeat(5 * MEGABYTE);
 
-/** What a worker of ours would never write; none of it may have any effect. */
+/** What a worker of this library would never write; none of it may have any effect. */
 const MALFORMED: Readonly<Record<string, string | Buffer>> = {
   'no JSON': 'hello\n{"type":\n}{\n\n\n\r\n\0\n',
   'no object': 'null\n1\n"ready"\n[]\n[{"type":"ready"}]\ntrue\n',
@@ -46,7 +46,7 @@ test('malformed_messages_on_control_channel', async (t) => {
   const host = new Host(t, { workers: 1, app: fixture('writes-to-control.js') });
   const url = await host.ready();
   for (const bytes of Object.values(MALFORMED)) await write(url, bytes);
-  // What was half a line ends, and then a line is a message again: the reader has lost nothing.
+  // The half line ends here, and the next line is a message again: the reader has lost nothing.
   await write(url, 'dy"}\n{"type":"error","error":{"name":"E","message":"a good one"}}\n');
   const [worker, error] = await host.event('worker:error');
   assert.deepEqual([worker.id, error.message], [1, 'a good one']);
@@ -63,7 +63,7 @@ test('malformed_messages_on_control_channel', async (t) => {
 test('malformed messages: a line without end does not fill the memory of the master', async (t) => {
   const host = new Host(t, { workers: 1, app: fixture('writes-to-control.js') });
   const url = await host.ready();
-  // By then, the memory for what is short-lived has grown to what it may be.
+  // After these lines, the memory for short-lived objects has grown to its limit.
   for (let count = 0; count < 4; count++) await write(url, LONG_TEXT, 5);
   const before = residentMegabytes(host.pid);
   for (let count = 0; count < 12; count++) await write(url, LONG_TEXT, 5);

@@ -34,7 +34,7 @@ async function tcp(): Promise<{ host: string; port: number }> {
   return { host: address.address, port: address.port };
 }
 
-/** What a browser of somebody on this machine may send, and others. `{port}` is the one that is asked. */
+/** What a browser on this machine, or another client, may send. `{port}` is the port that is asked. */
 const ROWS: readonly (readonly [who: string, status: number, asking: Asking, path?: string])[] = [
   ['the right token', 200, { headers: BEARER }],
   ['the right token, as a scheme is spelled', 200, { headers: { Authorization: `bearer  ${TOKEN}` } }],
@@ -184,7 +184,7 @@ test('control: nothing is stored, guessed, framed or run', async () => {
   assert.doesNotMatch(String(headers['content-security-policy']), /unsafe|\*|https?:/);
 });
 
-/** A raw connection to the control of the file. */
+/** A raw connection to the control that the tests of this file share. */
 async function raw(t: TestContext): Promise<{ socket: Socket; received: () => string; closed: Promise<unknown> }> {
   await unix();
   const socket = connect(path);
@@ -195,7 +195,7 @@ async function raw(t: TestContext): Promise<{ socket: Socket; received: () => st
   });
   socket.on('error', () => undefined);
   await once(socket, 'connect');
-  // Not `once` of events, which rejects with the error that comes first.
+  // Not `once` of node:events, which rejects with an error that comes first.
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   return { socket, received: () => text, closed };
 }
@@ -296,7 +296,7 @@ test('control: who never sends is cut, and others are served meanwhile', async (
   assert.equal((await ask(await unix(), '/livez')).status, 200);
   await inTime(Promise.all(silent.map(({ closed }) => closed)), 'the end of silent connections');
   assert.match(silent[0]?.received() ?? '', /^HTTP\/1\.1 408 /);
-  // A body has no more time than a head.
+  // A body gets no more time than a head.
   const limit = (performance.now() - began) * 1.5;
   await inTime(bodiless.closed, 'the end of one whose body does not come');
   assert.match(bodiless.received(), /^HTTP\/1\.1 408 /);
@@ -315,7 +315,7 @@ test('control: more connections than it holds are closed, and it goes on', async
     () => closed >= 16,
     () => `${closed} closed`,
   );
-  // Not because they were silent: those who came first are held.
+  // They were not closed for being silent: the connections that came first are held.
   assert.ok(sockets.slice(0, 32).every((socket) => !socket.closed));
   for (const socket of sockets) socket.destroy();
   await eventually(
@@ -338,7 +338,7 @@ test('control: another user of the machine cannot connect', user, async (t) => {
     const [text] = await once(child.stdout.setEncoding('utf8'), 'data');
     return text.trim();
   };
-  // The folder is not what keeps it out.
+  // Open the folder, so that it is not the folder that keeps the user out.
   chmodSync(folder, 0o755);
   assert.equal(await outcome(own), 'EACCES');
   chmodSync(own, 0o666);

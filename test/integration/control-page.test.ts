@@ -44,7 +44,7 @@ async function open(t: TestContext, options: HostOptions = {}, hash = `#token=${
 const boxes = `[...document.querySelectorAll('.worker')]`;
 const focused = `(document.activeElement.id || document.activeElement.getAttribute('aria-label') || document.activeElement.textContent)`;
 
-/** Nothing was asked of anybody else, and the page's policy has nothing against it. */
+/** Asserts that the page has asked nobody else, and that its security policy has reported nothing. */
 function isClean({ page, control }: Pick<Opened, 'page' | 'control'>): void {
   assert.ok(page.requests.length > 0);
   for (const request of page.requests) {
@@ -87,7 +87,7 @@ test('the page: a hang has its stack there, as text', browser, async (t) => {
     'two workers',
   );
   await page.screenshot('after-a-hang');
-  // It stays open when more happens.
+  // The details stay open when more happens.
   await host.call('reload');
   await page.eval(`document.querySelector('#all').click()`);
   await page.until(`document.querySelector('#lines').textContent.includes('reloaded: generation 2')`);
@@ -96,7 +96,7 @@ test('the page: a hang has its stack there, as text', browser, async (t) => {
 });
 
 test('the page: 64 workers, in a window and on a phone', browser, async (t) => {
-  // Of a master that has only the figures: 64 processes would show nothing more.
+  // This master has only the figures: 64 processes would show nothing more.
   const control = await serveFigures(t, figuresOf(64));
   const page = await Page.open(t);
   await page.resize(1280, 900);
@@ -105,7 +105,7 @@ test('the page: 64 workers, in a window and on a phone', browser, async (t) => {
   assert.equal(await page.eval(`document.body.classList.contains('many')`), true);
   const fits = 'document.documentElement.scrollWidth <= innerWidth';
   assert.equal(await page.eval(fits), true);
-  // A rate takes two looks.
+  // The page needs two looks to show a rate.
   await page.until(`document.querySelector('.worker dd').textContent !== '–'`);
   await page.screenshot('64-workers');
   await page.prefer({ 'prefers-color-scheme': 'dark' });
@@ -144,7 +144,7 @@ test('the page: by keyboard alone', browser, async (t) => {
     order.push(await page.eval(focused));
   }
   assert.deepEqual(order, ['Skip to what has happened', 'reload', 'fewer', 'more', 'Restart worker #1…', 'all']);
-  // All workers are one stop; the arrow keys go on from there.
+  // All workers together are one tab stop; the arrow keys go on from there.
   await page.eval(`document.querySelector('.restart').focus()`);
   await page.press(...RIGHT);
   assert.equal(await page.eval(focused), 'Restart worker #2…');
@@ -192,7 +192,7 @@ test('the page: a reload, with both generations', browser, async (t) => {
 test('the page asks for a token that it has not got, and says when the master is gone', browser, async (t) => {
   const { host, page } = await open(t, { workers: 1 }, '');
   await page.until(`document.querySelector('#door').open`);
-  // Nothing is known of the master, so there is nothing that could be done.
+  // The page knows nothing of the master, so its buttons do nothing.
   await page.eval(`for (const id of ['reload', 'fewer', 'more']) document.getElementById(id).click()`);
   assert.equal(await page.eval(`document.querySelector('#ask').open`), false);
   assert.doesNotMatch(page.complaints.join('\n'), /TypeError/);
@@ -235,7 +235,7 @@ test('the page has a name and a role for all that one can do, and says what chan
   isClean(opened);
 });
 
-/** The texts that are too faint, in the page. */
+/** Runs in the page, and returns the texts that are too faint. */
 const CONTRAST = `(() => {
   const channels = (color) => color.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))

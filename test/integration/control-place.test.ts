@@ -130,7 +130,7 @@ test('control: the token is in no log, no title and no figures', async (t) => {
   assert.equal((await tell(place, '/scale?to=2', { headers })).status, 200);
   await host.call('stop');
   await host.exited();
-  // Its options are an argument of this host, and of it alone.
+  // The options, with the token, are an argument of this test's host only.
   assert.equal(host.log.replaceAll(/^.*\/host\.js .*$/gm, '').includes(TOKEN), false);
 });
 
@@ -169,7 +169,7 @@ test('control: USR2 while a path is in use is obeyed when all is open', async (t
   t.after(() => other.close());
   const env = pace({ controlBind: 2_000 });
   const succession = await Succession.start(t, [{ control: `unix:${path}`, workers: 1 }], { env });
-  // The guard is started behind the handlers of signals.
+  // The guard is started after the signal handlers are in place.
   await succession.until(() => succession.hosts.length === 1 && succession.living().length === 2, 'the guard');
   const old = succession.newest;
   process.kill(old, 'SIGUSR2');
@@ -192,7 +192,7 @@ test('control: an upgrade has the older process keep the path, and the new one t
   assert.deepEqual([await pidAt(path), await pidAt(`${path}.2`)], [old, next]);
   assert.equal(modeOf(`${path}.2`), 0o600);
 
-  // The new one is not liked: nothing of it is left, and the old one may try again.
+  // The new process is rejected: nothing of it is left, and the old process may try again.
   await tell({ socketPath: `${path}.2` }, '/stop');
   await succession.until(() => !existsSync(`${path}.2`), 'the end of the new one');
   await succession.until(async () => (await tell({ socketPath: path }, '/upgrade')).status === 200, 'another one');
@@ -202,7 +202,7 @@ test('control: an upgrade has the older process keep the path, and the new one t
   assert.equal((await tell({ socketPath: path }, '/stop')).status, 202);
   await succession.until(async () => (await pidAt(path).catch(() => 0)) === third, 'the new one at the path');
   assert.equal(existsSync(`${path}.2`), false);
-  // The end of the old one, which comes last, has removed nothing.
+  // The old process ends last, and its end has removed nothing.
   await succession.until(() => succession.living().every(({ pid }) => pid !== old), 'the end of the old one');
   assert.equal(await pidAt(path), third);
   await succession.end(third);

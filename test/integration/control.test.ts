@@ -37,7 +37,7 @@ test('control: how it is, asked from outside', async () => {
   );
   const { status, body } = await ask(place, '/stats');
   assert.equal(status, 200);
-  // How full the house is, is looked at from the first question on.
+  // Saturation is measured only from the first question on.
   const { uptime, workers, saturation, ...stats } = body;
   const { uptime: later, workers: _, saturation: shares, ...own } = await host().stats();
   assert.deepEqual(stats, JSON.parse(JSON.stringify(own)));
@@ -128,7 +128,7 @@ test('control: a reload that fails is a 500 with its cause, and the old code ser
   assert.equal((await get(url)).status, 200);
   assert.equal((await ask(at, '/readyz')).status, 200);
 
-  // The same for a single worker: what is there stays, and is not tried again and again.
+  // The same holds for a single worker: the old one stays, and its restart is not tried again and again.
   const restarted = await tell(at, '/restart?worker=1');
   assert.deepEqual([restarted.status, restarted.body.error.code], [500, 'ERR_WORKER_BOOT']);
   assert.match(restarted.body.error.message, /worker #1 is not restarted, and serves on/);
@@ -156,7 +156,7 @@ test('control: ready only when all workers have been, and no more when a stop be
   const during = await ask(at, '/readyz');
   assert.deepEqual([during.status, during.body.reasons], [503, ['it is stopping']]);
   assert.equal((await ask(at, '/livez')).status, 200);
-  // That is what drainDelay is for: it serves on until it drains.
+  // That is what drainDelay is for: the host serves on until it drains.
   assert.equal((await get(url)).status, 200);
   assert.equal((await tell(at, '/reload')).status, 409);
   assert.equal((await tell(at, '/stop?graceful=false')).status, 202);

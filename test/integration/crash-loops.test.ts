@@ -14,10 +14,10 @@ import { freePort, temporaryFolder } from '../helpers/place.js';
 
 keepHosts();
 
-/** The window of the promise, milliseconds. */
+/** The window of the promise about spawns, in milliseconds. */
 const WINDOW = 30_000;
 
-/** Names and slots of all that happened to a slot since an event of that number, `degraded` and `recovered` too. */
+/** Names of all events of a slot since the event with this number, `degraded` and `recovered` included. */
 function story(host: Host, id: number, since: number): string[] {
   return host.events
     .slice(since)
@@ -36,10 +36,10 @@ test('crash_loop_backs_off', async (t) => {
   const before = host.events.length;
   process.kill(victim, 'SIGKILL');
 
-  // From the first one that is broken.
+  // The window begins at the first worker that is broken.
   await host.event('worker:spawn', ({ age }) => age === 3);
   const end = performance.now() + WINDOW;
-  // The sibling serves, whatever becomes of the other one.
+  // The sibling serves, whatever becomes of the other worker.
   for (let answers = 2; performance.now() < end; answers++) {
     await client.get('/').until((text) => pidsIn(text).length === answers, `answer ${answers}`);
     await delay(100);
@@ -61,7 +61,8 @@ test('crash_loop_backs_off', async (t) => {
   for (const { args } of host.of('worker:backoff')) assert.ok(args[1].delay <= BACKOFF.crash.max, `${args}`);
   assert.deepEqual([host.of('degraded').length, host.of('recovered').length], [1, 0]);
 
-  // By itself, within the longest wait: one more attempt, two if one was under way that had seen the cause.
+  // The slot recovers by itself, within the longest wait: with one more attempt, or two if an attempt under way had
+  // still seen the cause.
   rmSync(broken);
   const [spawned, mark] = [host.of('worker:spawn').length, host.events.length];
   await host.event('recovered');
@@ -95,7 +96,7 @@ test('dependency_outage_recovers', async (t) => {
     failing.some(({ failures }) => failures === 2),
     JSON.stringify(failing),
   );
-  // A client that comes meanwhile is not refused: it waits in the kernel's queue.
+  // A client that comes meanwhile is not refused: it waits in the accept queue.
   const answer = get(`${url}/pid`);
   for (const id of [1, 2]) {
     const [, { failures }] = await host.event('worker:backoff', (of, backoff) => of === id && backoff.failures >= 4);
@@ -147,14 +148,14 @@ test('a slot that fails once is not degraded, nor is one that is not wanted any 
   assert.deepEqual([stats.degraded, stats.failing], [false, []]);
 });
 
-/** The bodies of these answers. A pid may come in two parts, but its length comes before it. */
+/** The bodies of these answers, which are pids. A pid may arrive in two parts, but its length arrives first. */
 function pidsIn(answers: string): string[] {
   return [...answers.matchAll(/\r\nContent-Length: (\d+)\r\n\r\n(\d+)/g)].flatMap(([, length, pid = '']) =>
     pid.length === Number(length) ? [pid] : [],
   );
 }
 
-/** A client whose connection is held by the worker of that pid, and has been answered once. */
+/** A client whose connection is held by the worker with that pid, and which has been answered once. */
 async function connectedTo(t: TestContext, url: string, pid: number): Promise<RawClient> {
   for (let tries = 0; tries < 200; tries++) {
     const client = (await RawClient.connect(t, url)).get('/');
@@ -165,7 +166,7 @@ async function connectedTo(t: TestContext, url: string, pid: number): Promise<Ra
   throw new Error(`no connection of 200 was accepted by ${pid}`);
 }
 
-/** A server that can be had and not. */
+/** A server that the application depends on, which can be up or down. */
 class Dependency {
   readonly port: number;
   readonly #clients = new Set<Socket>();
