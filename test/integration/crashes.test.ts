@@ -12,8 +12,8 @@ import { temporaryFolder } from '../helpers/place.js';
 keepHosts();
 
 /*
- * How a worker can die of a request, and what is known of it then. Uncaught exceptions, unhandled rejections and
- * `process.exit` are in failing-handlers.test.ts; what only a thread dies of, in threads.test.ts.
+ * How a worker can die of a request, and what is known of the request then. Uncaught exceptions, unhandled rejections
+ * and `process.exit` are in failing-handlers.test.ts; what only a thread dies of is in threads.test.ts.
  */
 
 interface Crash {
@@ -23,9 +23,9 @@ interface Crash {
   readonly exit?: { readonly code: number | null; readonly signal: NodeJS.Signals | null };
   /** What the client gets; '' is a broken connection. */
   readonly answer: '' | '500';
-  /** Of the `worker:error`; undefined is none. */
+  /** The error of `worker:error`; undefined if there is none. */
   readonly error?: { readonly code?: string; readonly message: RegExp; readonly stack: RegExp };
-  /** Those that have stored the request by then: an async worker does so when it lets go of the CPU. */
+  /** The classes that have stored the request by then: an async worker does so when it lets go of the CPU. */
   readonly naming: readonly BuiltInClass[];
 }
 
@@ -36,7 +36,7 @@ const CRASHES: Readonly<Record<string, Crash>> = {
     error: {
       code: 'ERR_WORKER_OUT_OF_MEMORY',
       message: /^worker #1 ran out of memory: .*heap out of memory \(heap limit: \d+ MB\)$/,
-      // None of the master's: V8 has no stack any more.
+      // V8 has no stack to report any more, and the stack of the master is not reported instead.
       stack: /^Error: worker #1 ran out of memory: [^\n]*$/,
     },
   },
@@ -62,7 +62,7 @@ for (const [kind, { path, classes, exit, answer, error, naming }] of Object.entr
   for (const workerClass of classes) {
     test(`${kind}, ${workerClass}`, async (t) => {
       const gate = await Gate.open(t);
-      // A core file, where there is one, goes with the folder.
+      // A core file, if there is one, is removed with the folder.
       const cwd = temporaryFolder(t);
       const options = { ...single(workerClass), app: fixture('crashing.js'), execArgv: ['--max-old-space-size=48'] };
       const host = new Host(t, { ...options, env: gate.env }, { cwd });
@@ -77,7 +77,7 @@ for (const [kind, { path, classes, exit, answer, error, naming }] of Object.entr
         assert.equal(request?.url, naming.includes(workerClass) ? path : undefined);
         await host.event('worker:ready', ({ age }) => age === 2);
       }
-      // It, or its replacement, serves.
+      // The worker, or its replacement, serves.
       const { arrival, answer: next } = await gate.hold(`${url}/next`);
       arrival.release();
       assert.equal((await next).status, 200);

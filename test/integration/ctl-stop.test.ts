@@ -8,7 +8,10 @@ import { ctl, type Outcome } from '../helpers/ctl.js';
 import { temporaryFolder } from '../helpers/place.js';
 import { inTime } from '../helpers/wait.js';
 
-/* `prefork ctl stop` at made masters. One port stays, and what answers there changes at a given moment. */
+/*
+ * `prefork ctl stop` against masters that the test makes. The port stays the same, and what answers there changes at a
+ * given moment.
+ */
 
 /** The process that answers at the port: its server gets each connection. Undefined: each connection is cut. */
 type Process = Server | undefined;
@@ -33,7 +36,7 @@ async function open(t: TestContext): Promise<{ port: number; serve: (next: Proce
   return { port: (front.address() as AddressInfo).port, serve: (next) => (process = next), cut };
 }
 
-/** A process that answers as the control does. `onLook` is called behind each answer of `/livez`, with its number. */
+/** A process that answers as the control does. `onLook` is called after each answer to `/livez`, with its number. */
 function master(pid: number, state: () => string, onLook: (count: number) => void): Server {
   let looks = 0;
   const answer: RequestListener = ({ method }, response) => {
@@ -78,7 +81,7 @@ for (const [what, successor] of Object.entries(SUCCESSORS)) {
       7,
       () => 'stopping',
       (looks) => {
-        // The first look is before the order.
+        // The first look comes before the order.
         if (looks < 3) return;
         serve(successor);
         cut();

@@ -1,4 +1,4 @@
-/* `prefork ctl` where the master is said as the option `control` has it, and what is told of an address that is wrong. */
+/* `prefork ctl` with the master given in the form of the option `control`, and what it says of a wrong address. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ test('ctl: the variable of the option, with a path', async (t) => {
 
 test('ctl: what is wrong with an address is told without its token', async () => {
   const cases: readonly (readonly [args: readonly string[], variable: string, says: RegExp])[] = [
-    // As shells and templates leave it.
+    // The value as shells and templates leave it.
     [['status'], `{"port":9000,"token":"${TOKEN}"`, /^prefork ctl: PREFORK_CONTROL: expected .* "a string of \d+ char/],
     [['status'], `{port:9000,token:${TOKEN}}`, /PREFORK_CONTROL: expected .*, got "a string of \d+ characters"/],
     [['status'], `'{"port":9000,"token":"${TOKEN}"}'`, /PREFORK_CONTROL: expected .*, got "a string of/],

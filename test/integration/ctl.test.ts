@@ -48,7 +48,7 @@ test('ctl top, without a terminal, once', async () => {
   assert.doesNotMatch(out, /\x1b/);
 });
 
-/** Runs it on a terminal of 80 columns and 24 rows, and presses q when it has shown something twice. */
+/** Runs the command on a terminal of 80 columns and 24 rows, and presses q when it has shown something twice. */
 const ON_TERMINAL = `
 import fcntl, os, pty, struct, sys, termios
 pid, terminal = pty.fork()
@@ -94,7 +94,7 @@ test('ctl top on a terminal: a screen of its own, as many lines as there are, an
   );
   assert.match(last, /shop \(pid 4711\) is running, generation 3/);
   assert.match(last, /… \d+ more workers/);
-  // A rate, from the second look on: before what is active and connected, one each.
+  // From the second look on there is a rate. It stands before the active requests and the connections, one each.
   assert.match(last, / REQS REQ\/S ACT CONN /);
   assert.match(last, /^ {2}2 +40001 +3 ready +\S+ +\d+ +[1-9]\d* +1 +1 /m);
   assert.equal(lines.at(-2), 'Last errors:');

@@ -30,7 +30,7 @@ for (const base of CLASSES) {
       for (let round = 0; round < 2; round++) {
         const { body, headers } = await get(url);
         assert.deepEqual([body, headers['x-worker']], ['hello', base === 'threaded' ? '1.1' : '1.0']);
-        // What it throws is a failure of that request, as of the application.
+        // What the class throws is a failure of that request, as if the application had thrown it.
         assert.equal((await get(`${url}/refused`)).status, 500);
       }
       await host.finished(4);
@@ -136,7 +136,7 @@ for (const workerClass of CLASSES) {
     const url = await host.ready();
     for (const path of Object.keys(SENT)) assert.equal((await get(`${url}${path}`)).body, 'sent', path);
     for (const path of ['/cyclic', '/bigint']) assert.equal((await get(`${url}${path}`)).body, 'TypeError', path);
-    // Too long for a message; what follows is one again.
+    // The text is too long for a message; what follows it is a message again.
     await get(`${url}/huge`);
     assert.equal((await get(`${url}/text`)).body, 'sent');
     const expected = [...Object.values(SENT), SENT['/text']];

@@ -87,7 +87,7 @@ test('custom_worker_without_sockets: jobs are done across workers', async (t) =>
   const { queue, gate, host } = await start(t, 2);
   assert.deepEqual(await host.call('addresses'), []);
   assert.equal(host.of('listening').length, 0);
-  // While both are busy, nobody asks for more.
+  // While both workers are busy, neither asks for more.
   queue.add('hold 1', 'hold 2', 'waits');
   const held = [await gate.next(), await gate.next()];
   for (const arrival of held) await arrival.settle();

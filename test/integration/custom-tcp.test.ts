@@ -104,7 +104,7 @@ test('custom_tcp_worker: failures are counted, and a client that leaves frees it
   assert.equal(await failing.all(), 'failed\n');
   await host.finished(1);
   assert.equal((await host.stats()).totals.errors, 1);
-  // It has said nothing, so nobody has answered and ended it.
+  // This client has sent nothing, so no worker has answered it and ended its connection.
   const leaver = await RawClient.connect(t, url);
   await eventually(async () => (await host.stats()).workers[0]?.connections === 1, 'the connection');
   const next = (await RawClient.connect(t, url)).send('next\n');

@@ -8,7 +8,7 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/* The death of a process with threads names all that was under way. */
+/* When a process with threads dies, everything that was under way in it is named. */
 
 const options = { workers: 1, workerClass: 'threaded', threads: 3, app: fixture('dies-half-booted.js') } as const;
 

@@ -14,7 +14,7 @@ const COUNT = amount({ suite: 150, long: 500 });
 const HALF_HEAD = 'GET / HTTP/1.1\r\nHost: a\r\nX-';
 const HALF_BODY = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc';
 
-/** What a client does before it goes, and how; and what it got, when it waits for that. */
+/** What a client does before it leaves, how it leaves, and what it has received, if it waits for that. */
 const DEPARTURES: Readonly<Record<string, (client: ByteClient) => unknown>> = {
   'reset right after connect': (client) => client.reset(),
   'FIN right after connect': (client) => nothing(client),
@@ -25,13 +25,13 @@ const DEPARTURES: Readonly<Record<string, (client: ByteClient) => unknown>> = {
   'reset right after a head': (client) => client.get('/').reset(),
   'reset while the handler works': async (client) => (await client.get('/hold').until('102')).reset(),
   'reset during the answer': async (client) => (await client.get('/endless').until('xxx')).reset(),
-  // To Node, and so to a handler, such a client has gone: what it waits for may never come.
+  // To Node, and so to a handler, such a client has gone: what the handler waits for may never come.
   'FIN while the handler works': async (client) => nothing(await client.get('/hold').until('102')),
 };
 
 /**
- * A client that ends its side may still want its answer, which looks the same. It gets one that is ready by then, however long; on a busy
- * machine its request may have had to wait, and is not begun.
+ * A client that ends its side may still want its answer, which looks the same to the server. It gets an answer that is
+ * ready by then, however long. On a busy machine its request may have had to wait, and is then not begun.
  */
 const HALF_CLOSED: Readonly<Record<string, (client: ByteClient) => unknown>> = {
   'FIN right after a request': (client) => ready(client.get('/')),
@@ -55,7 +55,7 @@ async function nothing(client: ByteClient): Promise<void> {
   assert.deepEqual([client.end, answers], ['closed', []]);
 }
 
-/** So many times, so many of them at the same time. */
+/** Calls `act` so many times, with so many calls at the same time. */
 async function times(count: number, atOnce: number, act: () => Promise<unknown>): Promise<void> {
   let left = count;
   const one = async (): Promise<void> => {
@@ -64,7 +64,7 @@ async function times(count: number, atOnce: number, act: () => Promise<unknown>)
   await Promise.all(Array.from({ length: atOnce }, one));
 }
 
-/** Each thread has never had more than one request at once, and has not now. */
+/** Asserts that each thread has never had more than one request at once, and has no more now. */
 async function assertOneAtATime(url: string, threads: number): Promise<void> {
   const most = new Map<number, number>();
   const ask = async (): Promise<void> => {
@@ -125,7 +125,7 @@ for (const each of classes()) {
       assert.equal(JSON.parse((await get(url)).body).pid, pid);
     });
     await atRest(host);
-    // Fewer, if a connection of the first request was among them.
+    // There may be fewer, if a connection of the first request was counted before.
     await eventually(() => descriptors() <= before, `${before} open sockets again`);
     // A place that was given back twice would let two requests in.
     if (each.name !== 'async') await assertOneAtATime(url, each.options.threads ?? 1);

@@ -19,7 +19,7 @@ test('diagnostics: what listeners get is published before, with the name of the 
     const onMessage = (message: unknown, name: string | symbol): void => {
       const { event: told, args, name: arbiterName } = message as ArbiterMessage;
       assert.deepEqual([arbiterName, name], ['told', `prefork:${told}`]);
-      // Its listeners have not been called.
+      // The listeners of this event have not been called yet.
       assert.equal(published.length, heard.length);
       published.push([told, ...args]);
     };
@@ -28,7 +28,7 @@ test('diagnostics: what listeners get is published before, with the name of the 
     arbiter.on(event, (...args: unknown[]) => void heard.push([event, ...args]));
   }
   await arbiter.start();
-  // Who subscribes late hears what comes from then on.
+  // A late subscriber hears what comes from then on.
   const late: unknown[] = [];
   const onSpawn = (message: unknown): void => void late.push((message as ArbiterMessage<'worker:spawn'>).args[0].id);
   subscribe('prefork:worker:spawn', onSpawn);

@@ -1,4 +1,6 @@
-/* What is on its way on a kept connection when a drain begins: the rest of a body, or the next request. */
+/*
+ * Bytes that are on their way on a keep-alive connection when a drain begins: the rest of a body, or the next request.
+ */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { BuiltInClass } from 'prefork';
@@ -14,7 +16,7 @@ keepHosts();
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const BYTES = Buffer.from(`10000\r\n${'x'.repeat(65_536)}\r\n`);
-/** Who waits for a limit waits in vain. */
+/** Limits so long that whatever waits for one waits in vain. */
 const UNHURRIED = { workers: 1, gracefulTimeout: 2 ** 31 - 1, keepAlive: 600_000 };
 
 const one = (workerClass: BuiltInClass): HostOptions => ({
@@ -50,14 +52,14 @@ for (const workerClass of KEEPING) {
         };
         await Promise.all([send(), host.call('stop')]);
         assert.deepEqual((await host.event('worker:exit'))[1], STOPPED);
-        // It was told by the end of the server's side, and by no reset before that.
+        // The client was told by the end of the server's side, and by no reset before that.
         assert.equal(client.ended, true);
         assert.deepEqual(
           answersIn(client.received).map(({ status, headers }) => [status, headers.includes('connection: keep-alive')]),
           [[413, true]],
         );
         if (kind !== 'reads') return;
-        // The handler has got all of it, also behind that end.
+        // The handler has received all of the body, including what came after the server had ended its side.
         assert.deepEqual((await host.event('worker:message'))[1], { bytes: sent });
       });
     }
@@ -70,7 +72,7 @@ for (const workerClass of KEEPING) {
     const client = await (await ByteClient.connect(url)).get('/tail').until('first');
     const reloaded = host.call('reload');
     await client.until('last\r\n0\r\n\r\n');
-    // The event loop has turned since then.
+    // This answer shows that the event loop has turned since then.
     await other.get('/').all();
     assert.equal(answersIn(other.received).length, 2);
     client.send('POST /next HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx');

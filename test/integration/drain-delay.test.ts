@@ -24,7 +24,7 @@ test('drain_delay: all goes on for so long, then it drains', async (t) => {
   host.kill('SIGTERM');
   const [{ graceful }] = await host.event('stop');
   assert.deepEqual([graceful, await host.call('state')], [true, 'stopping']);
-  // New connections are served, kept ones are kept, and who dies is replaced.
+  // New connections are served, keep-alive connections are kept, and a worker that dies is replaced.
   process.kill(victim?.pid as number, 'SIGKILL');
   await host.event('worker:ready', ({ age }) => age === 3);
   assert.equal((await get(url)).status, 200);
@@ -86,7 +86,7 @@ test('stop_drains_backlog_zero_reset: what waits at an inherited socket is left 
   };
   const clients = new Connector(t, { host: '127.0.0.1', port: socket.address?.port as number });
   const first = await start();
-  // One first: a worker lets others in while the request of a connection is late.
+  // One client connects first: a worker lets others in while the request of a connection is late.
   await clients.connect();
   const held = await gate.next();
   await Promise.all(Array.from({ length: 19 }, () => clients.connect()));
@@ -94,7 +94,7 @@ test('stop_drains_backlog_zero_reset: what waits at an inherited socket is left 
   await eventually(() => first.workers.every(({ state }) => state === 'draining'), 'a worker that drains');
   await held.settle();
   held.release();
-  // It took no other one.
+  // The worker has accepted no other connection.
   await stopped;
   assert.equal(gate.arrivals.length, 1);
   await start();

@@ -1,4 +1,4 @@
-/* Answers that come before the request has been read, through real proxies: what these make of a reset is a 502. */
+/* Answers that come before the request has been read, through real proxies. A proxy turns a reset into a 502. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -22,11 +22,11 @@ const [REFUSED, FAILED] = amount({ suite: [12, 4], long: [400, 100] } as const);
 
 interface Proxy {
   readonly program: string;
-  /** Arguments, with what is to be written into its folder. */
+  /** Returns the arguments, and writes what the program needs into its folder. */
   readonly set: (folder: string, port: number, to: string) => string[];
 }
 
-/** With its defaults, and without a limit for bodies, which would be an answer of its own. */
+/** nginx with its defaults, but without a limit for bodies, which would give an answer of its own. */
 function nginx(more: string): Proxy {
   return {
     program: 'nginx',

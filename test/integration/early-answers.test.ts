@@ -1,4 +1,7 @@
-/* An answer that comes before the request has been read, and ends its connection: it arrives, whatever the client does. */
+/*
+ * An answer that comes before the request has been read, and that ends its connection, arrives whatever the client
+ * does.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -21,16 +24,16 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/** Above what a class may read of a body before it calls the handler. */
+/** More than a worker of any class may read of a body before it calls the handler. */
 const BYTES = 3_000_000;
-/** Of each client. */
+/** How many requests each kind of client makes. */
 const REQUESTS = amount({ suite: 6, long: 100 });
 const LARGE = amount({ suite: 2, long: 30 });
-/** Of those that come in one way only. */
+/** How many uploads are sent where they are sent in one way only. */
 const SOME = amount({ suite: 4, long: 20 });
 const ROUNDS = amount({ suite: 2, long: 5 });
 const CLOSE = { Connection: 'close' };
-/** As much of it as brings the handler on. */
+/** So much of a body that the handler is called. */
 const ENOUGH = Buffer.alloc(2_000_000, 'x');
 
 const early = (workerClass: BuiltInClass, options: HostOptions = {}): HostOptions => ({
@@ -221,7 +224,7 @@ for (const workerClass of CLASSES) {
       for (let count = 0; count < ROUNDS; count++) {
         const before = host.of('worker:message').length;
         const ready = (): Promise<void> => eventually(() => host.of('worker:message').length > before, 'the handler');
-        // It blocks until there is something behind its request, however long that takes.
+        // The handler blocks until there is something behind its request, however long that takes.
         const file = join(temporaryFolder(t), 'sending');
         const path = `/block/${encodeURIComponent(file)}`;
         const sending = (): void => writeFileSync(file, '');
@@ -249,7 +252,7 @@ for (const workerClass of CLASSES) {
   });
 }
 
-/** A client that has its answer, and goes on to send a body that has no end. */
+/** A client that has its answer, and goes on sending a body that has no end. */
 async function startEndless(t: TestContext, url: string): Promise<RawClient> {
   const endless = await RawClient.connect(t, url, { allowHalfOpen: true });
   endless.send(`POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: ${2 ** 40}\r\n\r\n`).send(ENOUGH);
@@ -259,7 +262,7 @@ async function startEndless(t: TestContext, url: string): Promise<RawClient> {
   return endless;
 }
 
-/** They wait for the server's patience to end, and take no CPU for that. */
+/** These tests wait until the server's patience ends, and take no CPU for that. */
 describe('clients that do not end', { concurrency: 3 }, () => {
   for (const workerClass of CLASSES) {
     test(`early_answers_arrive: a client that does not end is not waited for in a drain, ${workerClass}`, async (t) => {
@@ -291,7 +294,7 @@ describe('clients that do not end', { concurrency: 3 }, () => {
         async () => (await host.stats()).workers[0]?.connections === 1,
         'the one connection that lingers',
       );
-      // It never ends its side.
+      // The client never ends its side.
       await atRest(host);
     });
   }
@@ -300,7 +303,8 @@ describe('clients that do not end', { concurrency: 3 }, () => {
 test('early_answers_arrive: after a crash, those whose bodies are on their way hear of it', async (t) => {
   const host = new Host(t, early('async'));
   const url = await host.ready();
-  // More than the system's buffers hold, and little enough to be read in the second that a crash leaves, on a busy machine too.
+  // More than the system's buffers hold, and little enough to be read in the second that a crash leaves, even on a busy
+  // machine.
   const uploading = Array.from({ length: 4 }, () => upload({ url, path: '/wait', bytes: 8_000_000 }));
   await eventually(() => host.of('worker:message').length === 4, 'four requests in flight');
   await get(`${url}/crash`).catch(() => undefined);

@@ -1,4 +1,7 @@
-/* Endless answers over TLS and HTTP/2, in drains: the signal ends them, or the worker near the end of its time. */
+/*
+ * Endless answers over TLS and HTTP/2, during drains: the signal ends them, or the worker does so near the end of its
+ * time.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
@@ -14,7 +17,7 @@ import { eventually, inTime } from '../helpers/wait.js';
 keepHosts();
 
 const needed = { skip: noCertificates };
-/** Who waits for a limit waits in vain. */
+/** Limits so long that whatever waits for one waits in vain. */
 const UNHURRIED = { workers: 1, gracefulTimeout: 2 ** 31 - 1, keepAlive: 600_000, timeout: 0 };
 const LATE = { ...UNHURRIED, gracefulTimeout: 1_200 };
 const told = (host: Host): unknown[] => host.of('worker:message').map(({ args }) => args[1]);
@@ -103,7 +106,7 @@ async function open(t: TestContext, host: Host, path: string): Promise<RawClient
 for (const { name, options } of classes()) {
   const tls = { tls: { ...certificate() } };
   for (const [reason, give, more] of ORDERS) {
-    // In sync, nothing ends beside a stream.
+    // In a sync worker, no other request can end beside a stream, so none reaches `maxRequests`.
     if (name === 'sync' && reason === 'recycle') continue;
     test(`endless over TLS: the signal ends a stream of events, ${name}, ${reason}`, needed, async (t) => {
       const host = new Host(t, { ...UNHURRIED, ...options, ...tls, app: endless('plain'), ...more });

@@ -15,7 +15,7 @@ keepHosts();
 
 /* Answers without an end of their own, and a signal that tells their handlers when a drain begins. */
 
-/** Who waits for a limit waits in vain. */
+/** Limits so long that whatever waits for one waits in vain. */
 const UNHURRIED = { gracefulTimeout: 2 ** 31 - 1, keepAlive: 600_000, timeout: 0 };
 const CLEAN = { code: 0, signal: null };
 const WHOLE = { text: 'data: first\n\ndata: last\n\n', whole: true };
@@ -24,7 +24,7 @@ function start(t: TestContext, app: Parameters<typeof endless>[0], options: Host
   return new Host(t, { workers: 1, ...UNHURRIED, app: endless(app), ...options });
 }
 
-/** One that serves on when its first worker has ended. */
+/** A host that serves on when its first worker has ended. */
 function serving(t: TestContext, app: Parameters<typeof endless>[0], options: HostOptions): Promise<Host> {
   return sharing(t, { workers: 1, ...UNHURRIED, app: endless(app), ...options });
 }
@@ -35,7 +35,7 @@ const told = (host: Host): unknown[] => host.of('worker:message').map(({ args })
 interface Order {
   readonly order: string;
   readonly reason: string;
-  /** Gives it to the first worker. */
+  /** Gives the order to the first worker. */
   readonly give: (host: Host, url: string) => Promise<unknown>;
   readonly options?: HostOptions;
   readonly ends?: boolean;
@@ -50,11 +50,11 @@ const ORDERS: readonly Order[] = [
     reason: 'stop',
     give: async (host) => process.kill(host.workerPids[0] as number, 'SIGTERM'),
   },
-  // The limit is reached by a request that ends.
+  // The request that ends here reaches the limit.
   { order: 'maxRequests', reason: 'recycle', give: (_, url) => get(`${url}/`), options: { maxRequests: 1 } },
 ];
 
-/** Streams, of which one at least is served by the worker that is to drain, as nobody can choose. */
+/** Opens streams until the worker that is to drain serves at least one: nobody can choose the worker of a stream. */
 async function open(host: Host, url: string): Promise<Streamed[]> {
   const streams: Streamed[] = [];
   const active = async (): Promise<number[]> => (await host.stats()).workers.map((worker) => worker.active);
@@ -67,7 +67,7 @@ async function open(host: Host, url: string): Promise<Streamed[]> {
 
 for (const [number, { name, options, keeps }] of classes().entries()) {
   for (const { order, reason, give, options: more, ends } of ORDERS) {
-    // In sync, nothing ends beside a stream.
+    // In a sync worker, no other request can end beside a stream, so none reaches `maxRequests`.
     if (order === 'maxRequests' && !keeps) continue;
     test(`the signal ends a stream of events: ${name}, ${order}`, async (t) => {
       const host = ends
@@ -137,7 +137,7 @@ test("Fastify's hooks: preClose at the beginning, requests are served, onClose b
       const stream = await openStream(`${url}/events`);
       await host.call('stop');
       assert.deepEqual(await stream.over, WHOLE);
-      // In Fastify's own order, each once.
+      // The hooks run in Fastify's own order, each once.
       const hooks = ['preClose', 'preClose of a plugin', 'onClose of a plugin', 'onClose'];
       const seen = told(host);
       assert.deepEqual(
@@ -157,7 +157,7 @@ test('Fastify answers what comes during a drain as before it', async (t) => {
   t.after(() => agent.destroy());
   const first = await openStream(`${url}/`, agent);
   assert.equal((await first.over).whole, true);
-  // Its connection is idle. Another one holds the drain.
+  // The connection of the first request is idle. Another connection holds up the drain.
   const held = await openStream(`${url}/deaf`);
   const stopped = host.call('stop');
   await host.until(() => told(host).includes('preClose'), 'the beginning of the drain');

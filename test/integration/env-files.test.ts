@@ -1,4 +1,4 @@
-/* Files of variables: what a new generation, a replacement and a new master get of them. */
+/* Files of environment variables: what a new generation, a replacement and a new master get from them. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ async function show(url: string): Promise<Shown> {
   return JSON.parse((await get(url)).body);
 }
 
-/** In how a host gets its variables, and what the workers run. */
+/** The forms differ in how a host gets its variables, and in what the workers run. */
 const FORMS: Readonly<Record<string, (folder: string) => { options?: HostOptions; settings: HostSettings }>> = {
   '--env-file': () => ({ settings: { execArgv: ['--env-file=.env'] } }),
   '--env-file, and workers elsewhere': () => ({

@@ -9,7 +9,7 @@ import { keepHosts } from '../helpers/kept.js';
 
 keepHosts();
 
-/** The exit of the worker of an age, as its event told it. */
+/** The exit of the worker with this age, as its event reported it. */
 async function exitOf(host: Host, age: number): Promise<unknown> {
   const [, exit] = await host.event('worker:exit', (worker) => worker.age === age);
   return exit;
@@ -24,7 +24,7 @@ test('each_reason_reported', async (t) => {
   await host.call('scale', 1);
   assert.deepEqual(await exitOf(host, 1), { code: 0, signal: null, reason: 'scale' });
 
-  // Somebody else's TERM is an order too; the arbiter still wants a worker.
+  // A TERM from somebody else is an order too; the arbiter still wants a worker.
   process.kill(await pidOf(2), 'SIGTERM');
   assert.deepEqual(await exitOf(host, 2), { code: 0, signal: null, reason: 'stop' });
 
@@ -51,7 +51,7 @@ test('each_reason_reported', async (t) => {
   boot.tell('hang');
   const [late, timeout] = await host.event('worker:timeout');
   assert.deepEqual([timeout.clock, timeout.answered], ['boot', false]);
-  // Its event loop turns, so it ends by itself, before the master would.
+  // The event loop of this worker turns, so it ends by itself, before the master would end it.
   assert.deepEqual(await exitOf(host, late.age), { code: 1, signal: null, reason: 'timeout' });
 
   boot.tell('serve');

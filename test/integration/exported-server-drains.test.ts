@@ -1,4 +1,7 @@
-/* An exported server whose listeners came late, through reloads, recycling and scaling: they count to its end, and the next one has its own. */
+/*
+ * An exported server whose listeners were added late, through reloads, recycling and scaling: its listeners count to
+ * its end, and the next server has its own.
+ */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { BuiltInClass } from 'prefork';
@@ -28,10 +31,10 @@ function exported(t: TestContext, workerClass: BuiltInClass, more: HostOptions =
   });
 }
 
-/** How many servers have heard of their own end. */
+/** How many servers have heard of their own close. */
 const closes = (host: Host): number => host.log.split('the server has heard of its close').length - 1;
 
-/** What a new connection gets to these bytes. */
+/** What a new connection receives for these bytes. */
 async function answered(t: TestContext, url: string, bytes: string): Promise<string> {
   return (await RawClient.connect(t, url)).send(bytes).end().all();
 }
@@ -44,7 +47,7 @@ interface Order {
 
 const ORDERS: readonly Order[] = [
   { reason: 'reload', give: (host) => host.call('reload') },
-  // Two before that, and this one.
+  // Two requests come before that, and this is the third.
   {
     reason: 'recycle',
     give: (host, url) => get(`${url}/`).then(() => host.event('worker:exit')),
@@ -53,7 +56,7 @@ const ORDERS: readonly Order[] = [
   { reason: 'scale', give: (host) => host.call('scale', 1), options: { workers: 2 } },
 ];
 
-/** Has each worker listen. */
+/** Has each worker add its late listeners. */
 async function listen(host: Host, url: string): Promise<void> {
   const have = async (): Promise<boolean> => {
     await get(`${url}/listen`);
@@ -75,7 +78,7 @@ for (const workerClass of CLASSES) {
       await host.until(() => closes(host) === 1, 'what the late listener of the close says');
       await eventually(async () => (await host.workers()).every(({ state }) => state === 'ready'), 'ready workers');
       assert.equal((await get(`${url}/`)).body, 'own GET, own answer');
-      // The one that stays after a scale has its listeners; who is new has none.
+      // After a scale, the worker that stays has its listeners. A new worker has none.
       const expected = reason === 'scale' ? /expectation, own answer$/ : /^HTTP\/1\.1 417 /;
       assert.match(await answered(t, url, MIRACLE), expected);
       assert.ok((await host.workers()).every((worker) => worker.pid !== pid));
@@ -89,14 +92,14 @@ for (const workerClass of KEEPING) {
     const host = exported(t, workerClass);
     const url = await host.ready();
     await get(`${url}/listen`);
-    // Those that have a connection when the drain begins.
+    // These clients have a connection when the drain begins.
     const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect(t, url)));
     for (const client of clients) {
       await client.get('/').until((received) => received.endsWith('own GET, own answer'), 'an answer');
     }
     const [first, second, third] = clients as [RawClient, RawClient, RawClient];
     const stopped = host.call('stop');
-    // The master's own event comes before the worker has heard of it.
+    // Wait for the worker: the master's own event comes before the worker has heard of the stop.
     await untilRefused({ host: '127.0.0.1', port: Number(new URL(url).port) });
     assert.match(await first.send(MIRACLE).all(), /\r\nConnection: close\r\n.*expectation, own answer$/s);
     assert.match(await second.send(NONSENSE).all(), /HTTP\/1\.1 400 Own Words\r\n\r\n$/);

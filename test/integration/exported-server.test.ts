@@ -17,11 +17,11 @@ const ECHO = 'GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: e
 function exported(t: test.TestContext, more: HostOptions, server: { options?: object; fields?: object } = {}): Host {
   const { options = {}, fields = {} } = server;
   const env = { SERVER_OPTIONS: JSON.stringify(options), SERVER_FIELDS: JSON.stringify(fields) };
-  // Else a client that ends its side may be taken for one that has left.
+  // Without `allowHalfOpen`, a client that ends its side may be taken for one that has left.
   return new Host(t, { workers: 1, app, env, allowHalfOpen: true, ...more });
 }
 
-/** All that comes for some bytes until the server ends the connection. */
+/** Everything that the server sends for these bytes, until it ends the connection. */
 async function answered(t: test.TestContext, url: string, bytes: string): Promise<string> {
   const client = await RawClient.connect(t, url);
   const all = await client.send(bytes).end().all();
@@ -33,7 +33,7 @@ for (const workerClass of CLASSES) {
     const host = exported(t, single(workerClass));
     const url = await host.ready();
     assert.equal((await get(`${url}/`)).body, 'own GET, own answer');
-    // Served within the place that the request has: there is only one.
+    // The inner request is served in the place of the outer one: there is only one place.
     assert.equal((await get(`${url}/again`)).body, 'own GET, own answer');
     assert.equal((await get(`${url}/fails`)).status, 500);
     assert.equal((await get(`${url}/listens-itself`)).body, 'ERR_SERVER_ALREADY_LISTEN, own answer');
@@ -47,7 +47,7 @@ for (const workerClass of CLASSES) {
     assert.equal((await get(`${url}/`, cert)).body, 'own GET, own answer');
     await get(`${url}/listen`, cert);
     assert.equal((await get(`${url}/told`, cert)).body, '["secureConnection","connection"], own answer');
-    // No answer could be read by who has not shaken hands.
+    // A client that has not shaken hands could read no answer.
     assert.equal(
       await answered(t, url, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n').then((all) => all.includes('HTTP')),
       false,
@@ -72,11 +72,11 @@ for (const workerClass of CLASSES) {
       await answered(t, url, 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'),
       takesOver ? /tunnel$/ : /^HTTP\/1\.1 501 /,
     );
-    // `connection`: at least the four above.
+    // `connection`: the event came at least for the four requests above.
     const { body } = await get(`${url}/told`);
     assert.ok(body.split('connection').length > 4, body);
     await host.call('stop');
-    // It comes by another way than what the host says.
+    // The application's output comes by another way than the events of the host.
     await host.until(() => host.log.includes('the server has heard of its close'), 'the close of the server');
     assert.deepEqual((await host.event('worker:exit'))[1], { code: 0, signal: null, reason: 'stop' });
   });
@@ -130,7 +130,7 @@ for (const workerClass of KEEPING) {
     const client = await RawClient.connect(t, url);
     client.get('/listen');
     await client.until((received) => received.endsWith('own answer'), 'an answer');
-    // In seconds, as the client is told.
+    // The client is told the timeout in seconds.
     assert.match(client.received, /\r\nKeep-Alive: timeout=3, max=2\r\n/);
     const all = await client.get('/').get('/').all();
     assert.deepEqual(all.match(/(?<=HTTP\/1\.1 )\d+/g), ['200', '200', '503']);

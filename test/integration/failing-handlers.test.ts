@@ -12,7 +12,7 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 const FAILING = fixture('failing.js');
-/** Those whose worker is a process. */
+/** The classes whose worker is a process. */
 const PROCESSES: readonly BuiltInClass[] = ['sync', 'async'];
 const REFUSAL = [500, 'Internal Server Error\n'];
 
@@ -27,7 +27,7 @@ for (const workerClass of CLASSES) {
       for (let round = 0; round < 3; round++) {
         const failed = await get(`${url}${path}`);
         assert.deepEqual([failed.status, failed.body], REFUSAL);
-        // What the application had set describes an answer that does not come.
+        // The headers that the application had set describe an answer that does not come.
         assert.equal(failed.headers['x-of-the-answer'], undefined);
         assert.equal((await get(`${url}/ok`)).status, 200);
       }
@@ -61,12 +61,12 @@ for (const workerClass of CLASSES) {
       const host = new Host(t, { ...single(workerClass), app: FAILING, env: gate.env });
       const url = await host.ready();
       const [first, behind] = [await RawClient.connect(t, url), await RawClient.connect(t, url)];
-      // A worker that is busy would accept neither.
+      // A busy worker would accept neither connection.
       await eventually(async () => (await host.stats()).workers[0]?.connections === 2, 'two connections');
       first.get('/uncaught-when-told');
       const arrival = await gate.next();
       behind.get('/ok');
-      // By the time of the echo, what was sent before it has been read.
+      // When the echo comes, everything that was sent before it has been read.
       await arrival.settle();
       arrival.release();
       assert.match(await first.all(), /^HTTP\/1\.1 500 /);
@@ -100,7 +100,7 @@ for (const workerClass of CLASSES) {
       assert.deepEqual([exit.code, exit.request?.url], [1, path]);
       const { crashes, respawns } = (await host.stats()).totals;
       if (workerClass === 'threaded') {
-        // The process stays, only its thread is another: a crash, and no respawn.
+        // The process stays and only its thread is replaced: a crash, and no respawn.
         assert.deepEqual([crashes, respawns, host.of('worker:spawn').length, exit.thread], [1, 0, 1, 1]);
       } else {
         assert.deepEqual([exit.signal, exit.reason, crashes, respawns], [null, 'crash', 1, 1]);

@@ -1,4 +1,4 @@
-/* Clients with a connection that is kept or parked do not keep out those who have none. */
+/* Clients with a keep-alive or parked connection do not keep out clients that have none. */
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import test from 'node:test';
@@ -12,13 +12,13 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 const APP = { app: fixture('patience.js'), workerConnections: 1000 };
-/** Each takes so many milliseconds of CPU: some ten of them fit between two turns of the kernel's queue. */
+/** Each request takes so many milliseconds of CPU: some ten of them fit between two turns of the accept queue. */
 const SPIN = '/?spin=1';
-/** Far above that, for a machine that has no CPU just then, and far below what comes in all. */
+/** Far above those ten, for a machine that has no CPU just then, and far below all the requests that come. */
 const BOUND = 300;
 const ALL = 3_000;
 
-/** What was answered on kept connections until a newcomer had its answer, at most. */
+/** How many requests on keep-alive connections were answered before a newcomer had its answer, at most. */
 async function overtaken(url: string, answered: () => number): Promise<number> {
   let most = 0;
   for (let count = 0; count < 5; count++) {
@@ -81,7 +81,8 @@ for (const workerClass of ['sync', 'threaded'] as const) {
     for (const client of crowd) client.send(`GET /crowd?spin=3 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n`);
     await eventually(async () => (await host.stats()).workers[0]?.connections === crowd.length, 'the whole crowd');
     for (const client of crowd) client.send('\r\n');
-    // Each is let in by itself. Who is let in a moment before its request is there has had its turn, and stands in line behind the crowd: mostly nobody is.
+    // Each newcomer is accepted by itself. A newcomer that is accepted a moment before its request is there has had its
+    // turn, and stands in line behind the crowd. Mostly that happens to none.
     const newcomers = ['/new?1', '/new?2', '/new?3'];
     const answers = await Promise.all(newcomers.map((path) => get(url + path)));
     assert.deepEqual(

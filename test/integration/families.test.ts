@@ -17,7 +17,7 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/* What a worker has started ends with it, however it ends; of a thread, what the thread has started. */
+/* What a worker has started ends with it, however the worker ends. What a thread has started ends with the thread. */
 
 const linuxOnly = { skip: process.platform !== 'linux' && 'needs /proc' };
 
@@ -29,7 +29,7 @@ interface Family {
   readonly members: readonly number[];
 }
 
-/** One worker, of one thread. */
+/** One worker, with one thread. */
 const ONE = { workers: 1, threads: 1, app: fixture('family.js') };
 
 function startedBy(t: TestContext, { workerClass, ...options }: HostOptions): Host {
@@ -37,7 +37,7 @@ function startedBy(t: TestContext, { workerClass, ...options }: HostOptions): Ho
   return new Host(t, { ...one, ...(workerClass === 'threaded' && { threads }), workerClass, ...options });
 }
 
-/** A host with one worker, of which a request has started a family. */
+/** A host with one worker, in which a request has started a family of processes. */
 function founded(t: TestContext, options: HostOptions, query = ''): Promise<Family> {
   return foundedIn(t, startedBy(t, options), query);
 }
@@ -50,7 +50,7 @@ async function foundedIn(t: TestContext, host: Host, query: string): Promise<Fam
   return { host, url, worker, members };
 }
 
-/** In a host whose worker has ended before, and been replaced. */
+/** Founds a family in a host whose worker may have ended before, and been replaced. */
 async function foundedAgain(t: TestContext, host: Host, query = ''): Promise<Family> {
   await host.ready();
   const ready = async (): Promise<boolean> => (await host.workers()).every(({ state }) => state === 'ready');
@@ -61,7 +61,7 @@ async function foundedAgain(t: TestContext, host: Host, query = ''): Promise<Fam
 
 async function membersOf(t: TestContext, host: Host): Promise<number[]> {
   const [{ pid: worker }, told] = await host.event('worker:message');
-  // Nobody can tell the pid of a child that a synchronous call waits for.
+  // The application cannot tell the pid of a child that a synchronous call waits for.
   const shell = told.pid ?? (await childOf(worker));
   const members = [shell, told.child ?? (await childOf(shell))];
   t.after(() => members.forEach(kill));
@@ -78,7 +78,7 @@ interface End {
   readonly options?: HostOptions;
   readonly query?: string;
   readonly act?: (family: Family) => unknown;
-  /** The host ends too. */
+  /** The host ends as well. */
   readonly ends?: boolean;
 }
 
@@ -103,13 +103,13 @@ const ENDS: Readonly<Record<string, End>> = {
 };
 
 for (const workerClass of CLASSES) {
-  // Those that are ended by their timeout, and the others.
+  // Two hosts that tests share: one whose workers are ended by their timeout, and one for the other ends.
   const impatient = shared((t) => startedBy(t, { workerClass, timeout: 300 }));
   const patient = shared((t) => startedBy(t, { workerClass, ...GRACE }));
   for (const [nth, [end, { options, query, act, ends }]] of Object.entries(ENDS).entries()) {
-    // Where many are served, one that waits has no clock.
+    // An async worker serves many requests, so a request that waits has no clock.
     if (workerClass === 'async' && end === 'a request that hangs') continue;
-    // It is a process like a sync one.
+    // An async worker is a process like a sync one, so the suite tries only some of the ends.
     if (workerClass === 'async' && !isTried(nth % 3 === 1)) continue;
     test(`what a ${workerClass} worker has started ends with it: ${end}`, linuxOnly, async (t) => {
       const family = ends
@@ -165,7 +165,7 @@ for (const workerClass of CLASSES) {
     const [shell, program] = (await membersOf(t, host)) as [number, number];
     host.kill('SIGTERM');
     await host.event('stop');
-    // It drains, and waits for its request, which waits for the child.
+    // The worker drains, and waits for its request, which waits for the child.
     await eventually(async () => (await host.workers())[0]?.state === 'draining', 'a worker that drains');
     assert.deepEqual([shell, program].map(alive), [true, true]);
     process.kill(program, 'SIGKILL');
@@ -217,7 +217,7 @@ for (const [end, query] of Object.entries({
     const options = { workerClass: 'threaded', threads: 2, timeout: 300 } as const;
     const host = new Host(t, { workers: 1, app: fixture('family.js'), ...options });
     const url = await host.ready();
-    // Another thread's, which is answered: its thread lives on, and so do they.
+    // This family belongs to a request that is answered: its thread lives on, and so does the family.
     assert.equal((await get(`${url}/family?then=answer`)).body, 'begun');
     const others = await membersOf(t, host);
     const [shell] = others;

@@ -42,7 +42,7 @@ for (const name of ['NoServer', 'WithServer']) {
     let echoes = 0;
     await inTime(Promise.all(sockets.map(({ socket }) => once(socket, 'open'))), 'open WebSockets');
     for (const { socket } of sockets) {
-      // As many messages as it takes, so that the close frame comes between two of them.
+      // The client sends as many messages as it takes for the close frame to come between two of them.
       const message = Buffer.alloc(50_000, 'x');
       socket.on('message', (data: Buffer) => {
         assert.ok(data.equals(message));
@@ -95,7 +95,7 @@ test('websockets_are_told: nothing is written into another protocol', async (t) 
   await client.until((received) => received.endsWith('\r\n\r\n'), 'an answer');
   const stopped = host.call('stop');
   await host.event('stop');
-  // Longer than the worker takes to look for new WebSockets.
+  // This takes longer than the worker needs to look for new WebSockets.
   for (let count = 0; count < 300; count++) {
     client.send(`${count};`);
     await client.until((received) => received.endsWith(`${count};`), 'an echo');
@@ -146,10 +146,10 @@ for (const workerClass of CLASSES) {
     const arrival = await gate.next();
     const { pid } = arrival;
     await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request on the scoreboard');
-    // What does not let its event loop turn can only be killed.
+    // A worker whose event loop does not turn can only be killed.
     arrival.release();
     await host.call('stop');
-    // What it was doing is told where there was the time to find out.
+    // What the worker was doing is reported if there was time to find out.
     const [worker, { request, stacks: _, ...exit }] = await host.event('worker:exit');
     assert.deepEqual([worker.pid, exit], [pid, { code: null, signal: 'SIGKILL', reason: 'stop', overdue: true }]);
     assert.deepEqual([request.method, request.url], ['GET', '/then-spins?a=1']);

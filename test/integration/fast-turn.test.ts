@@ -1,4 +1,7 @@
-/* A request that is there when its connection is accepted is served in that very turn of the event loop; all else is as without that. */
+/*
+ * A request that is there when its connection is accepted is served in that very turn of the event loop. Everything
+ * else is the same as without that.
+ */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +35,7 @@ function start(t: TestContext, each: ClassUnderTest, turn: Turn, more: HostOptio
   return sharing(t, { workers: 1, app, ...each.options, ...more }, { env: { PREFORK_FAST_TURN: turn } });
 }
 
-/** What the clients do is all there when the worker accepts the first of them. */
+/** Stops the worker meanwhile, so that everything the clients do is there when the worker accepts the first of them. */
 async function stopped(host: Host, act: () => unknown): Promise<void> {
   const [worker] = await host.workers();
   process.kill(worker?.pid as number, 'SIGSTOP');
@@ -65,7 +68,8 @@ for (const each of TURNED) {
       };
       for (const path of ['/', '/promises']) {
         if (!fast) assert.equal(await served(path), false, host.log);
-        // Behind one that took long, a request begins when it is known that its client is still there: on a busy machine that may be all of them.
+        // Behind a request that took long, another one begins only when it is known that its client is still there. On
+        // a busy machine that may happen to all of them.
         else
           await eventually(
             () => served(path),
@@ -111,7 +115,7 @@ for (const each of TURNED) {
         for (const client of clients.slice(1)) client.send(head('/'));
       });
       await clients[0]?.until('open');
-      // The others are left to whoever has room: none has been accepted.
+      // The other requests are left to a worker that has room: none of their connections has been accepted.
       assert.equal((await host.stats()).workers[0]?.connections, 1, host.log);
       clients[0]?.reset();
       for (const client of clients.slice(1)) assert.equal((await said(client))[0]?.others, 0);
@@ -126,7 +130,7 @@ for (const each of TURNED) {
           (await ByteClient.connect(url)).reset();
           (await ByteClient.connect(url)).finish();
           const client = (await ByteClient.connect(url)).send(head('/'));
-          // When it has been sent.
+          // Reset only when the request has been sent.
           await new Promise(setImmediate);
           client.reset();
         }

@@ -1,4 +1,6 @@
-/* Each system call of the master fails once, where it comes first: `npm run test:long` has every point, in each class. */
+/*
+ * Each system call of the master fails once, where it first comes. `npm run test:long` has every point, in each class.
+ */
 import { testFaults } from '../helpers/faults.js';
 
 testFaults(false);

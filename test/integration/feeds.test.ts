@@ -34,7 +34,7 @@ test('EventSources miss no event and get none twice, through reloads', async (t)
       ids.push(Number(lastEventId));
       pids.add(data);
     });
-    // The end of an answer is one without a code, and without a message.
+    // When an answer ends, the error event has no code and no message.
     source.addEventListener('error', ({ message }) => message !== undefined && refused.push(message));
     return { ids, pids, refused };
   });
@@ -44,7 +44,8 @@ test('EventSources miss no event and get none twice, through reloads', async (t)
   t.after(() => clearInterval(writes));
   for (let round = 2; round <= 4; round++) {
     await host.call('reload');
-    // A client waits before it comes back: the next reload might take away the workers that it has not seen.
+    // A client waits before it comes back. Without this wait, the next reload might take away workers that the client
+    // has not seen.
     await eventually(() => sources.every(({ pids }) => pids.size >= round), 'all clients at the new workers');
   }
   clearInterval(writes);
@@ -54,7 +55,8 @@ test('EventSources miss no event and get none twice, through reloads', async (t)
       ids,
       Array.from({ length: written }, (_, index) => index + 1),
     );
-    // No answer broke. On a machine without a CPU, a client can come back on a connection before it sees its end, and then comes again.
+    // No answer broke. On a machine without a CPU to spare, a client can come back on a connection before it sees the
+    // end of it, and then comes again.
     assert.deepEqual(
       refused.filter((message) => message.includes('terminated')),
       [],
@@ -77,7 +79,7 @@ test('@fastify/websocket: its clients are told to go, once, and its server is cl
   assert.equal(String((await inTime(once(socket, 'message'), 'an echo'))[0]), 'hello');
   const closed = once(socket, 'close');
   await host.call('stop');
-  // The plugin is first, with the code of its own.
+  // The plugin closes first, with a code of its own.
   assert.equal((await inTime(closed, 'the close'))[0], 1005);
   assert.deepEqual(errors, []);
   assert.deepEqual(

@@ -13,7 +13,7 @@ const app = fixture('fetch-app.js');
 
 const BREAKS = ['/breaks', '/breaks-late', '/breaks-like-a-stream', '/breaks-at-once'];
 
-/** Each is broken off for the client, counted once, and told once. */
+/** Asserts that each answer is broken off for the client, counted once and reported once. */
 async function breaksAreTold(host: Host, ask: (path: string) => Promise<string>): Promise<void> {
   for (const path of BREAKS) {
     await assert.rejects(ask(path), `${path}: half an answer came as a whole one`);
@@ -41,7 +41,7 @@ for (const { name, options } of classes(1)) {
 }
 
 const REFUSAL = 'Internal Server Error\n';
-/** What fails before a head is sent. */
+/** Paths that fail before a head is sent. */
 const UNSENT = ['/breaks-before-its-head', '/ends-early', '/no-header', '/no-head-of-204', '/no-status'];
 
 for (const { name, options } of classes(1)) {
@@ -53,7 +53,7 @@ for (const { name, options } of classes(1)) {
       assert.deepEqual([path, status, body], [path, 500, REFUSAL]);
     }
     await assert.rejects(get(`${url}/locked`), 'a broken answer came as a whole one');
-    // What the application itself says stays what it is.
+    // An answer of the application itself stays what it is.
     for (const [path, wanted] of [
       ['/error-text', { status: 200, body: 'Error: no more than a text' }],
       ['/error-page', { status: 500, body: 'Error: of its own' }],
@@ -75,7 +75,8 @@ for (const { name, options, keeps } of classes(1)) {
     client.send('POST /ignores-the-body HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n');
     client.send('x'.repeat(4_000_000));
     await client.until((received) => received.includes('ignored'), 'the early answer');
-    // A timer of the same event loop, which began later and is longer than the half second of the adapter's: that would have ended the connection by then.
+    // This timer runs on the same event loop, began later, and is longer than the half second of the adapter's timer.
+    // That one would have ended the connection by then.
     assert.equal((await get(`${url}/after-a-second`)).body, 'waited');
     client.send('x'.repeat(4_000_000)).get('/');
     await client.until((received) => received.includes('ignored') && received.includes('hello'), 'both answers');
@@ -90,7 +91,7 @@ test(
   async (t) => {
     const host = http2Host(t, { app });
     const session = await connect(t, await host.ready());
-    // A header may have any character there.
+    // In HTTP/2, a header may have any character.
     for (const path of UNSENT.filter((path) => !path.startsWith('/no-head'))) {
       assert.deepEqual(await answerOf(request(session, path)), { status: 500, body: REFUSAL }, path);
     }
@@ -134,7 +135,7 @@ test('a Fetch body that breaks off is counted and told: async, HTTP/2', needed, 
 test('a Fetch handler whose HTTP/2 client leaves is told so, and that is no failure', needed, async (t) => {
   const host = http2Host(t, { app });
   const session = await connect(t, await host.ready());
-  // CANCEL, as browsers say it, and INTERNAL_ERROR, of which Node makes an error.
+  // CANCEL, which browsers send, and INTERNAL_ERROR, of which Node makes an error.
   for (const [index, code] of [8, 2].entries()) {
     const stream = request(session, '/endless');
     stream.once('data', () => stream.close(code));
@@ -155,7 +156,7 @@ test('an HTTP/2 request of whose body a part was read ends with its answer, whic
     ['/reads-a-part-and-throws', 500, REFUSAL.length],
   ] as const) {
     const stream = request(session, path, { ':method': 'POST' }, { endStream: false });
-    // More than its window: the rest waits until somebody reads.
+    // More than the window of the stream: the rest waits until somebody reads.
     stream.write(Buffer.alloc(400_000));
     const answer = await answerOf(stream);
     assert.deepEqual([answer.status, answer.body.length, stream.rstCode], [status, size, 0], path);

@@ -20,7 +20,9 @@ keepHosts();
 
 const CLASSES = ['sync', 'threaded', 'async'] as const;
 
-/** The frameworks, each with an application of the same routes; and how many of the two failures reach the worker. */
+/**
+ * The frameworks, each with an application that has the same routes, and how many of the two failures reach the worker.
+ */
 const FRAMEWORKS = [
   { framework: 'express', app: 'express-app.js', failures: 0 },
   { framework: 'koa', app: 'koa-app.js', failures: 0 },
@@ -52,7 +54,7 @@ for (const [number, workerClass] of CLASSES.entries()) {
       const hello = await send('GET', `${url}/hello/world`);
       assert.deepEqual([hello.status, String(hello.body)], [200, '{"hello":"world"}']);
       assert.match(hello.headers['content-type'] ?? '', /^application\/json\b/);
-      // Some replace methods of the response, where it is forced.
+      // Some frameworks replace those methods of the response in which this header is forced.
       if (workerClass === 'sync') assert.equal(hello.headers.connection, 'close');
       const head = await send('HEAD', `${url}/hello/world`);
       assert.deepEqual([head.status, head.body.length], [200, 0]);
@@ -80,7 +82,7 @@ for (const [number, workerClass] of CLASSES.entries()) {
       assert.deepEqual([errors, crashes], [failures, 0]);
     });
 
-    // An inline application is what its module exports: each framework so, and each class.
+    // An inline application is what its module exports. Each framework is tried that way, and each class.
     if (!isTried(nth % CLASSES.length === number)) continue;
     test(`${framework} served inline by ${workerClass}`, async (t) => {
       const host = new Host(t, { workers: 1, workerClass, app: `./${app}` }, { entry: 'inline-host.js' });
@@ -107,7 +109,7 @@ for (const [number, workerClass] of CLASSES.entries()) {
       await host.until(() => host.log.includes(`the handler failed on GET "${path}": ${error}\n`), error);
     }
     await assert.rejects(get(`${url}/breaks`), 'half an answer came as a whole one');
-    // With `this`, which a method may need.
+    // The handler is called with its `this`, which a method may need.
     assert.equal((await get(`${url}/`)).body, 'hello');
     await eventually(async () => (await host.stats()).totals.requests === 6, '6 finished requests');
     const { errors, crashes } = (await host.stats()).totals;

@@ -1,4 +1,7 @@
-/* `Error` may be frozen, by the application or by `--frozen-intrinsics`: what this library sets there for a moment cannot be set then. */
+/*
+ * `Error` may be frozen, by the application or by `--frozen-intrinsics`. What this library sets there for a moment
+ * cannot be set then.
+ */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { assertUnharmed, classes } from '../helpers/classes.js';

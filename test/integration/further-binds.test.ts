@@ -19,7 +19,8 @@ for (const [workerClass, options] of [
     const urls = ((await host.call('addresses')) as { port: number }[]).map(({ port }) => `http://127.0.0.1:${port}`);
     const [one, two] = urls as [string, string];
 
-    // Two are busy through the second address; what comes then, on either, waits in the kernel.
+    // Two requests through the second address make two workers or threads busy. Later requests, at either address, wait in the
+    // accept queue.
     const answers = [get(`${two}/1`)];
     const first = await gate.next();
     answers.push(get(`${two}/2`));
@@ -29,7 +30,7 @@ for (const [workerClass, options] of [
     for (const busy of [first, second]) await busy.settle();
     assert.equal(gate.arrivals.length, 2);
 
-    // The one that is free takes the next one, and only that.
+    // The worker or thread that becomes free takes the next request, and only that.
     first.release();
     const third = await gate.next();
     assert.deepEqual([third.pid, third.thread], [first.pid, first.thread]);

@@ -17,7 +17,9 @@ const SEED = Number(process.env['FUZZ_SEED'] ?? 20);
 const CONNECTIONS = amount({ suite: 1_000, long: 20_000 });
 const AT_ONCE = 40;
 
-/** One connection with bytes of the fuzzer, which goes in one of three ways. Resolves when it has gone. */
+/**
+ * One connection that sends bytes of the fuzzer and ends in one of three ways. Resolves when the connection has gone.
+ */
 async function attack(url: string, bytes: Buffer, pieces: readonly number[], departure: number): Promise<void> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -30,7 +32,7 @@ async function attack(url: string, bytes: Buffer, pieces: readonly number[], dep
     at = end;
     await new Promise(setImmediate);
   }
-  // Whoever ends its side is answered or cut off, whatever it has sent.
+  // A client that ends its side is answered or cut off, whatever it has sent.
   if (departure < 0.6) socket.end();
   else if (departure < 0.8) reset(socket);
   else socket.destroy();
@@ -76,7 +78,7 @@ for (const each of classes()) {
     assert.ok(good > 10, `${good} good requests beside`);
     await assertUnharmed(host);
     await atRest(host);
-    // Fewer, if a connection of the first request was among them.
+    // There may be fewer, if a connection of the first request was counted before.
     await eventually(() => descriptors() <= before, `${before} open descriptors again`);
   });
 }

@@ -37,7 +37,7 @@ for (const [name, ways] of [
           [],
         );
         assert.deepEqual(JSON.parse(answer.body), { pid, nonBlocking: true });
-        // It is no worker, and nothing of ours runs in it.
+        // The grandchild is no worker, and nothing of this library runs in it.
         assert.deepEqual(told, { execArgv: [], isWorker: false });
       });
     }
@@ -53,8 +53,8 @@ test('grandchild_inherits_no_socket: siblings never freeze', linuxOnly, async (t
   const held = get(`${url}/hold`);
   await eventually(() => gate.waiting === 1, 'the child of a worker');
   for (const { pid } of await host.workers()) assert.ok(isNonBlocking(pid as number, 0));
-  // Several of the other seven wake for this one connection, and all but one find it gone. No further one comes: who
-  // would wait for it in accept(2) would not hear the order to end, and be killed.
+  // Several of the other seven workers wake for this one connection, and all but one find it gone. No other connection
+  // comes. A worker that waited for one in accept(2) would not hear the order to end, and would be killed.
   assert.equal((await get(url)).body, 'hello');
   host.kill('SIGTERM');
   await host.until(() => host.of('worker:exit').length === 7, 'the exits of all others');
