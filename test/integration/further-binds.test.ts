@@ -19,8 +19,8 @@ for (const [workerClass, options] of [
     const urls = ((await host.call('addresses')) as { port: number }[]).map(({ port }) => `http://127.0.0.1:${port}`);
     const [one, two] = urls as [string, string];
 
-    // Two requests through the second address make two workers or threads busy. Later requests, at either address, wait in the
-    // accept queue.
+    // Two requests through the second address make two workers or threads busy. Later requests, at either address, wait
+    // in the accept queue.
     const answers = [get(`${two}/1`)];
     const first = await gate.next();
     answers.push(get(`${two}/2`));

@@ -1,4 +1,6 @@
-/* TERM to all processes of a service, as supervisors send it: to the process group, to a cgroup, to a tree of processes. */
+/*
+ * TERM to all processes of a service, as supervisors send it: to the process group, to a cgroup, or to a process tree.
+ */
 import assert from 'node:assert/strict';
 import test, { describe, type TestContext } from 'node:test';
 import type { Address } from '../helpers/address.js';
@@ -35,11 +37,14 @@ interface Service {
   readonly address: Address;
 }
 
-/** Requests that one place serves, of 100 ms each: for longer than the delay of a drain, and than a worker waits for word of its master. */
+/**
+ * How many requests of 100 ms each place serves. Together they take longer than the drain delay, and longer than a
+ * worker waits for word from its master.
+ */
 const EACH = 25;
 const PLACES = { sync: 2, threaded: 4, async: 4 } as const;
 
-/** Two workers that soon have no room. What is to replace them does not boot before the test says so. */
+/** Two workers that soon have no room. Their replacements do not boot before the test says so. */
 async function serve(t: TestContext, { options }: ClassUnderTest, more: HostOptions = {}): Promise<Service> {
   const loading = await createLoadGate(t);
   loading.open();
@@ -52,12 +57,12 @@ async function serve(t: TestContext, { options }: ClassUnderTest, more: HostOpti
   return { host, loading, address };
 }
 
-/* They wait for their clients, each with processes of its own: several at once. */
+/* These tests wait for their clients, and each has processes of its own: several run at once. */
 describe('TERM to all', { concurrency: 4 }, () => {
   for (const [number, each] of classes().entries()) {
     for (const [nth, drainDelay] of [0, 2_000].entries()) {
       for (const [way, [whom, act]] of Object.entries(WAYS).entries()) {
-        // Each way with each delay, and each with each class.
+        // Covers each way with each delay, and each of both with each class.
         if (!isTried((number + way) % 2 === nth)) continue;
         test(`TERM to ${whom} resets nobody: ${each.name}, drainDelay ${drainDelay}`, async (t) => {
           const { host, address } = await serve(t, each, { drainDelay });
@@ -97,7 +102,7 @@ describe('TERM to all', { concurrency: 4 }, () => {
       t.after(() => kill(host.pid));
       host.kill('SIGSTOP');
       terminate([host.pid, ...workers]);
-      // One may leave after a second, the other one may not.
+      // One worker may leave after a second; the other one must not.
       await eventually(() => workers.filter((pid) => family(host).includes(pid)).length === 1, 'the end of one');
       const url = `http://127.0.0.1:${(address as { port: number }).port}/`;
       assert.equal((await get(url)).status, 200);

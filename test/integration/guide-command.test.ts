@@ -1,4 +1,7 @@
-/* The page of the command, as a terminal: each `$` line is run by a shell in one folder, in order, and prints what the page says. */
+/*
+ * The page of the command, tried as in a terminal: a shell runs each `$` line in one folder, in order, and prints what
+ * the page says.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -13,7 +13,7 @@ const WORK = fileURLToPath(new URL('../', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../docs/examples/', import.meta.url));
 const BLOCK = /```js\n\/\/ (?<file>[\w-]+(?:\.test)?\.mjs)\n(?<code>.*?)```\n(?:\n```text\n(?<output>.*?)```)?/gs;
 
-/** Most of the time of an example it waits for another process, so two pages are tried at once. */
+/** An example waits for another process most of the time, so two pages are tried at once. */
 describe('guide', { concurrency: 2 }, () => {
   for (const page of readdirSync(GUIDE)) {
     const blocks = [...readFileSync(join(GUIDE, page), 'utf8').matchAll(BLOCK)].map(({ groups }) => groups ?? {});

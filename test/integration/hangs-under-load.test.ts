@@ -7,7 +7,7 @@ import { keepHosts } from '../helpers/kept.js';
 
 keepHosts();
 
-/** The documentation speaks of 200. */
+/** How many requests hang; the documentation speaks of 200. */
 const HANGS = amount({ suite: 4, long: 200 });
 const WORKERS = 4;
 

@@ -14,23 +14,25 @@ import { eventually, inTime } from '../helpers/wait.js';
 
 keepHosts();
 
-/** Long enough to answer what does not hang (the wait for a CPU does not count), short enough for a test. Milliseconds. */
+/**
+ * Milliseconds. Long enough to answer what does not hang (the wait for a CPU does not count), short enough for a test.
+ */
 const TIMEOUT = 300;
 
-/** Nobody writes to it. */
+/** A pipe that nobody writes to. */
 const FIFO = join(temporaryFolder(FILE), 'fifo');
 execFileSync('mkfifo', [FIFO]);
 
 const HANGS: HostOptions = { workers: 1, timeout: TIMEOUT, app: fixture('hangs.js') };
 
-/** A host that others have too, one after the other: the worker that has taken the place of one that hung is as new as any. */
+/** A host that tests share, one after the other: a worker that has replaced one that hung is as new as any. */
 async function hanging(t: TestContext, options: HostOptions = {}): Promise<{ host: Host; url: string }> {
   const env = { FIFO, LONG: String(2 * TIMEOUT) };
   const host = await sharing(t, { ...HANGS, workerClass: 'sync', ...options }, { env });
   return { host, url: await host.ready() };
 }
 
-/** The one timeout of a host, with the exit that follows it; and that the replacement serves. */
+/** The one timeout of a host, compared with the exit that follows it. Also asserts that the replacement serves. */
 // biome-ignore lint/suspicious/noExplicitAny: see HostEvent.
 async function timedOut(host: Host, url: string): Promise<any> {
   const [worker, timeout] = await host.event('worker:timeout');
@@ -90,7 +92,7 @@ for (const [workerClass, spoken] of [
     skip: spoken === 'TLS' && noCertificates,
   }, async (t) => {
     const tls = spoken === 'TLS' ? certificate() : undefined;
-    // Both requests have long been read by then.
+    // With this timeout, both requests have long been read when it ends.
     const options = {
       workerClass,
       timeout: 2_000,
@@ -100,7 +102,7 @@ for (const [workerClass, spoken] of [
     const { host, url } = await hanging(t, options);
     const client = (): Promise<RawClient> => (tls ? RawClient.secure(t, url, tls.cert) : RawClient.connect(t, url));
     const [behind, hung] = [await client(), await client()];
-    // A worker that is busy would accept neither.
+    // A busy worker would accept neither connection.
     await eventually(async () => (await host.stats()).workers[0]?.connections === 2, 'two connections');
     hung.get('/await');
     await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'the request that never ends');
@@ -146,7 +148,7 @@ for (const workerClass of ['sync', 'async'] as const) {
     });
   }
 
-  // JSON looks for interrupts now and then, or not at all, as V8 likes.
+  // V8 looks for interrupts in JSON functions now and then, or not at all.
   for (const [path, name] of [
     ['/json', 'printHugeObject'],
     ['/json-loop', 'printForEver'],
@@ -289,7 +291,7 @@ test('a hang over TLS: the connection is closed', { skip: noCertificates }, asyn
   assert.deepEqual([timeout.answered, timeout.hung], [false, 'javascript']);
   assert.equal(timeout.request.remoteAddress, '127.0.0.1');
   assert.match(timeout.stack, /at spinForEver /);
-  // What the event loop itself answers knows how to encrypt.
+  // A worker whose event loop turns answers by itself, and knows how to encrypt.
   assert.equal((await get(`${url}/await`, cert)).status, 504);
 });
 
@@ -309,7 +311,7 @@ for (const workerClass of ['sync', 'async'] as const) {
       const { host, url } = await hanging(t, { workerClass });
       assert.equal((await get(`${url}${path}`)).body, 'extended');
       assert.deepEqual(host.of('worker:timeout'), []);
-      // The next request has none of it.
+      // The extension does not hold for the next request.
       if (workerClass === 'async') return;
       assert.equal((await get(`${url}/await`)).status, 504);
       await timedOut(host, url);
@@ -329,13 +331,16 @@ test('extend_timeout: only by what was asked for, and by nothing that is no numb
   const { host, url } = await hanging(t);
   assert.equal((await get(`${url}/extended-by-nonsense`)).status, 500);
   const said = /RangeError: extendTimeout: expected milliseconds of at least 0, got NaN/;
-  // The answer may be here before the log, which comes by another way.
+  // The answer may be here before the log line, which comes by another way.
   await host.until(() => said.test(host.log), 'the error in the log');
   assert.equal((await get(`${url}/extended-too-little`)).status, 504);
   await host.event('worker:timeout');
 });
 
-/** What is told of a boot that hangs in this hook. The watchdog has a second for its look, in which a busy machine may have no CPU for it: then it is tried anew. */
+/**
+ * The timeout of a boot that hangs in this hook. The watchdog has a second for its look. On a busy machine it may have
+ * no CPU in that second; then the boot is tried anew.
+ */
 async function bootHang(t: TestContext, hook: string) {
   for (let tries = 5; ; tries--) {
     const workerClass = `${fixture('hangs-in-its-hooks.js')}#${hook}`;

@@ -39,11 +39,11 @@ async function statusesOf(t: TestContext, url: string, bytes: string): Promise<s
 
 const LIMITS: readonly (readonly [option: number | undefined, limit: number])[] = [
   [undefined, 1_000],
-  // What Node's parser hands over at once is 32: one that is a multiple of it, and one that is not.
+  // Node's parser hands over 32 headers at once: one limit is a multiple of 32, and one is not.
   [50, 50],
   [64, 64],
 ];
-/** The parser, which counts, knows nothing of TLS. */
+/** The parser counts the headers, and knows nothing of TLS. */
 const WITHIN_TLS = amount({ suite: LIMITS.slice(1, 2), long: LIMITS });
 
 for (const each of classes()) {
@@ -90,7 +90,8 @@ for (const each of classes()) {
       const all = (bytes: string): Promise<string> => connectTo(t, url).then((client) => client.send(bytes).all());
       assert.match(await all(head(20)), /^HTTP\/1\.1 200 /);
       assert.match(await all(head(21)), /^HTTP\/1\.1 431 /);
-      // From here on it also listens to upgrades, for which Node 20 is asked in between, too.
+      // From here on the server also listens to upgrades. For that, the library stands between Node 20's parser and its
+      // server once more.
       assert.match(await all(head(20, undefined, 'GET /listen HTTP/1.1')), /^HTTP\/1\.1 200 /);
       assert.match(await all(head(20)), /^HTTP\/1\.1 200 /);
       assert.match(await all(head(21)), /^HTTP\/1\.1 400 Own Words\r\n/);
@@ -102,7 +103,8 @@ for (const each of classes()) {
     const host = counting(t, each);
     const url = await host.ready();
     const bytes = head(5, ['Host: a']) + head(1_001, ['Host: a']) + head(5, ['Host: a']);
-    // A thread whose last requests have taken long closes behind each answer, until it knows that they are short: nothing of the second one is seen then.
+    // A thread whose last requests took long closes the connection after each answer, until it knows that its requests
+    // are short. Nothing of the second request is seen then.
     await eventually(async () => {
       const statuses = await statusesOf(t, url, bytes);
       if (statuses.join() === '200 5 1') return false;
@@ -136,7 +138,7 @@ for (const [option, limit] of [
     const refused = request(session, '/', headers(limit + 1));
     assert.deepEqual([await answerOf(refused), refused.rstCode], [{ status: undefined, body: '' }, ENHANCE_YOUR_CALM]);
     assert.deepEqual(await answerOf(request(session, '/')), { status: 200, body: '0 0' });
-    // Beside it, HTTP/1.1 has the limit of HTTP/1.1.
+    // Beside HTTP/2, HTTP/1.1 keeps its own limit.
     const other = option ?? 1_000;
     assert.deepEqual(await statusesOf(t, url, head(other)), [`200 ${other} 1`]);
     assert.deepEqual(await statusesOf(t, url, head(other + 1)), ['431']);

@@ -34,7 +34,7 @@ const ENDLESS: readonly (readonly [name: string, start: string, repeated: string
   ['an endless chunk extension', `${CHUNKED}1;`, 'a'.repeat(1000)],
 ];
 
-/** What has no limit in the parser, but leaves nothing behind either. */
+/** The parser has no limit for these, but they leave nothing behind either. */
 const FORGOTTEN: readonly (readonly [name: string, start: string, repeated: string])[] = [
   ['empty lines before a request', '', '\r\n'.repeat(500)],
   ['zeros of a chunk size', CHUNKED, '0'.repeat(1000)],
@@ -68,7 +68,7 @@ for (const each of classes()) {
     for (let round = 0; round < 3; round++) {
       for (const [name, start, repeated] of ENDLESS) {
         const client = (await ByteClient.connect(url)).send(start);
-        // What the kernel's buffers hold is sent in any case.
+        // The kernel's buffers take some bytes in any case.
         const sent = await client.flood(repeated, 64 * MB);
         await client.all();
         assert.ok(sent < 64 * MB, `${name}: the server took ${sent} bytes`);
@@ -100,7 +100,7 @@ for (const each of classes()) {
     assert.equal((await get(url)).status, 200);
     const grown = resident(worker?.pid) - before;
     assert.ok(grown < 64 * MB, `${Math.round(grown / MB)} MB for 200 connections`);
-    // One byte too many for all of them.
+    // These bytes take each head beyond its limit.
     for (const client of clients) client.send('a'.repeat(2000));
     for (const client of clients) {
       const [answer] = answersIn(await client.all());

@@ -1,4 +1,7 @@
-/* A head is as the application wrote it: the same bytes as from a plain http.Server, but for what is said of the connection. */
+/*
+ * A head is as the application wrote it: the same bytes as from a plain http.Server, except for what it says of the
+ * connection.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -17,10 +20,12 @@ import { keepHosts } from '../helpers/kept.js';
 
 keepHosts();
 
-/** How long a kept connection stays open, since its end is the end of an answer here. Milliseconds. */
+/**
+ * How long a keep-alive connection stays open, in milliseconds. Here the end of the connection is the end of an answer.
+ */
 const KEPT = 50;
 const ALL = Object.keys(HEAD_FORMS);
-/** Where each needs a worker or a thread of its own. */
+/** The forms for the tests in which each needs a worker or a thread of its own. */
 const SOME: readonly string[] = [
   ...['set, lasting', 'object, after some were set', 'list', 'list, lasting'],
   ...['pairs, lasting', 'wrapped, list', 'another prototype', '204'],
@@ -49,14 +54,17 @@ const undated = (text: string): string => text.replace(/^Date: .*\r\n/gm, '');
 const OF_CONNECTION = /^(?:connection|keep-alive): .*\r\n/gim;
 const unconnected = (text: string): string => undated(text).replace(OF_CONNECTION, '');
 
-/** The same but for the connection, of which it says that it ends. */
+/** Asserts that the head is the same except for what it says of the connection, which is that it ends. */
 function assertClosing(got: string, form: string): void {
   assert.equal(unconnected(got), unconnected(expected.get(form) ?? ''), form);
   const lines = got.match(OF_CONNECTION) ?? [];
   assert.match(lines.join(), /^connection: close\r\n$/i, form);
 }
 
-/** So many that each of these requests is held by a worker, or a thread of one; in each way other ones, where each needs one of its own. */
+/**
+ * So many forms that a worker, or a thread of one, holds each of their requests. Where each request needs one of its
+ * own, each way of draining has other forms.
+ */
 const FOR_ALL: Readonly<
   Record<(typeof CLASSES)[number], (way: number) => { forms: readonly string[]; options: HostOptions }>
 > = {
@@ -93,7 +101,7 @@ for (const workerClass of CLASSES) {
       await holdIntoDrain(gate, forms, send, host, () => order(host, more.workers as number));
       for (const [form, client] of clients) {
         const got = await client.all();
-        // Its head had gone before.
+        // The head had been sent before the drain.
         if (form === 'flushed before') assert.equal(unconnected(got), unconnected(expected.get(form) ?? ''));
         else assertClosing(got, form);
       }

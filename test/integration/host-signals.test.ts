@@ -34,7 +34,7 @@ test('signals_false_leaves_host_handlers_alone', async (t) => {
 test('signals as a map leaves out those that the host keeps', async (t) => {
   const host = new Host(t, { workers: 1, signals: { SIGTERM: false, SIGTTIN: false } }, ENTRY);
   await host.ready();
-  // INT is the Arbiter's, beside the handler that the host has.
+  // The Arbiter handles INT, beside the handler that the host has.
   host.kill('SIGINT');
   assert.deepEqual(await host.exited(), { code: 0, signal: null });
   assert.deepEqual(

@@ -15,14 +15,17 @@ keepHosts();
 
 const needed = { skip: noCertificates };
 const FOR_EVER = 2 ** 31 - 1;
-/** Of changes under load, at least; and at most, until a client has been sent elsewhere: all may have been with the worker that stays. */
+/**
+ * How many changes happen under load, at least. More follow, up to MOST_ROUNDS, until a client has been sent elsewhere:
+ * all clients may have been with the worker that stays.
+ */
 const ROUNDS = amount({ suite: 1, long: 10 });
 const MOST_ROUNDS = 20;
 const CLIENTS = 4;
-/** Answers between two of them. */
+/** How many answers there are between two changes. */
 const ANSWERS = amount({ suite: 300, long: 1_000 });
 
-/** Clients that keep a connection busy for as long as the server wants, and then send what it refused on another one. */
+/** Clients that keep a connection busy for as long as the server wants, and then go on with another connection. */
 class Clients {
   readonly sum: ManyAnswers = { answered: 0, refused: 0, failed: [] };
   connections = 0;
@@ -52,7 +55,7 @@ class Clients {
       const session = await connect(t, url);
       this.connections++;
       while (!this.#stopping && !session.closed) {
-        // In small parts, so that the sum is up to date.
+        // The parts are small, so that the sum is up to date.
         const { answered, refused, failed } = await manyOverHttp2(session, { count: 100, window: 50 });
         this.sum.answered += answered;
         this.sum.refused += refused;
@@ -98,7 +101,7 @@ for (const [what, { options, change }] of Object.entries(CHANGES)) {
       t.diagnostic(`${answered} answered, ${refused} refused, ${clients.connections} connections`);
       assert.deepEqual(failed, []);
       assert.ok(areSentElsewhere(), 'nobody was sent elsewhere');
-      // Each once, and none of those that were refused.
+      // Each answered request was finished once, and none of those that were refused was.
       await host.finished(answered);
       const { errors, crashes } = (await host.stats()).totals;
       assert.deepEqual([errors, crashes], [0, 0]);
@@ -164,7 +167,7 @@ test(
     const host = http2Host(t, { app: fixture('spins-for.js'), keepAlive: 500, timeout: 0 });
     const url = await host.ready();
     const [idle, busy] = [await connect(t, url), await connect(t, url)];
-    // Of the two the idle one is the older: its time is over while the worker spins.
+    // The idle connection is the older of the two: its time is over while the worker spins.
     assert.equal((await answerOf(request(idle, '/'))).status, 200);
     const spun = answerOf(request(busy, '/spin?ms=1000'));
     await host.until(() => host.log.includes('spins'), 'the worker to be busy');

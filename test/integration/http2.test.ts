@@ -127,7 +127,7 @@ test('tls_and_http2: a stop lets streams end and takes no new ones', needed, asy
   const held = await gate.next();
   const goaway = inTime(once(busy, 'goaway'), 'the wish for no further streams');
   const stopped = host.call('stop');
-  // The one with nothing under way ends by itself.
+  // The session with nothing under way ends by itself.
   await closed(idle);
   await goaway;
   await held.settle();
@@ -153,7 +153,7 @@ test('tls_and_http2: an idle session is closed after keepAlive', needed, async (
   const silent = await connect(t, url);
   await closed(idle);
   await closed(silent);
-  // Neither was this one idle, nor could it have been closed before.
+  // The busy session was not idle, so it could not have been closed.
   assert.ok(!busy.closed);
   held.release();
   assert.equal((await answer).status, 200);

@@ -1,4 +1,4 @@
-/* A connection without a request has no right to its place, and holds no drain up. */
+/* A connection without a request has no right to its place, and holds up no drain. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
@@ -21,7 +21,7 @@ keepHosts();
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const LIMIT = 20;
-/** Who has never had a request is waited for in a drain, but not for five seconds. */
+/** A drain waits for clients that have never sent a request, but here not for five seconds. */
 const SOON = { env: pace({ firstRequest: 800 }) };
 const CROWDED = { workerConnections: LIMIT, keepAlive: 75_000, gracefulTimeout: 2 ** 31 - 1 };
 
@@ -50,14 +50,14 @@ for (const workerClass of CLASSES) {
     const over = new Promise<void>((resolve) => {
       tell = resolve;
     });
-    // Each that is closed comes again.
+    // Each client whose connection is closed comes again.
     const crowd = Array.from({ length: 80 }, async () => {
       do {
         const client = await ByteClient.connect(url);
         t.after(() => client.reset());
         await Promise.race([client.all().catch(() => undefined), over]);
         if (done) client.reset();
-        // Where places are for requests, those that are open are bounded by who has come last.
+        // Where places are for requests, the clients that came last bound the number of open connections.
       } while (!done && workerClass === 'async');
     });
     const rounds = workerClass === 'sync' ? 20 : 60;
@@ -66,7 +66,7 @@ for (const workerClass of CLASSES) {
       let client = await ByteClient.connect(url);
       while (answers < rounds) {
         client.received = '';
-        // Throws if it is closed instead.
+        // Throws if the connection is closed instead.
         await client.get('/').until('hello');
         answers++;
         if (!/connection: close/i.test(client.received)) continue;
@@ -130,7 +130,7 @@ for (const workerClass of KEEPING) {
     await Promise.all(
       clients.map(async (client) => {
         await client.until(() => false);
-        // What crosses the end of the server's side is read: it is no reset, as at the end of all time.
+        // The server reads what crosses the end of its side. So there is no reset, as there is when all time is over.
         for (let count = 0; count < 3; count++) await client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
         await client.finish().over();
         assert.equal(client.error, undefined, String(client));
@@ -147,7 +147,7 @@ for (const [kind, open] of Object.entries({ silent, kept })) {
     const url = await host.ready();
     const idle = await open(url);
     for (let count = 0; count < 5; count++) assert.equal((await get(url)).body, 'hello');
-    // At least one had to go; of those that are left none is older than one that went.
+    // At least one connection had to go. None of those that are left is older than one that went.
     const left = (): number => idle.filter(({ end }) => end === 'open').length;
     await eventually(() => left() < LIMIT, 'the end of the first');
     const firstOpen = idle.findIndex(({ end }) => end === 'open');
@@ -176,7 +176,7 @@ test('idle_connections_give_room: not those that have a request, nor those that 
   const held = [];
   for (let count = 0; count < 4; count++) held.push(await gate.hold(`${url}/${count}`));
   const late = gate.hold(`${url}/late`);
-  // Longer than the time for which one that is idle is let be.
+  // Longer than an idle connection is left alone.
   await passing(host, 1_500);
   await held[0]?.arrival.settle();
   assert.equal(gate.arrivals.length, 4);
@@ -256,11 +256,11 @@ test('idle_connections_hold_no_drain_up: an HTTP/2 client that never ends its si
   const host = crowded(t, 'async', { tls: { cert, key }, http2: true });
   const url = await host.ready();
   let isCut = false;
-  // A relay that tells the client's end to nobody.
+  // A relay that does not pass on the end of the client's side.
   const relay = (await import('node:net')).createServer({ allowHalfOpen: true }, (client) => {
     const { port } = new URL(url);
     const server = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
-    // The end of TLS is data too.
+    // The end of TLS is data too, so it is cut off as well.
     client.on('data', (data) => isCut || server.write(data)).on('error', () => undefined);
     server.on('data', (data) => client.write(data)).on('error', () => undefined);
   });
@@ -278,7 +278,10 @@ test('idle_connections_hold_no_drain_up: an HTTP/2 client that never ends its si
   assert.deepEqual((await host.event('worker:exit'))[1], STOPPED);
 });
 
-/** Of one that has been accepted before there is room for it nobody hears, until there is. */
+/**
+ * A connection was accepted before there is room for it. Until there is room, the worker does not hear that its client
+ * leaves.
+ */
 const LEAVING: Readonly<Record<string, (client: ByteClient) => unknown>> = {
   'its end': async (client) => {
     assert.equal(await client.finish().all(), '');

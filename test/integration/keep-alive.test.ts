@@ -23,13 +23,13 @@ for (const workerClass of KEEPING) {
     for (let count = 1; count <= 4; count++) {
       client.get('/');
       await client.until((received) => received.endsWith('hello') && statuses(received).length === count, `${count}`);
-      // A connection that waits for its next request is in nobody's way.
+      // A connection that waits for its next request keeps nobody out.
       assert.equal((await get(url)).body, 'hello');
     }
     assert.deepEqual(statuses(client.received), Array(4).fill('200'));
     assert.doesNotMatch(client.received, /connection: close/i);
     await host.finished(8);
-    // The last of those of one request may be seen once more before it is seen to have closed.
+    // The last connection of a single request may be counted once more before the worker sees it closed.
     await eventually(async () => (await host.stats()).workers[0]?.connections === 1, '1 connection');
   });
 
@@ -53,7 +53,7 @@ for (const workerClass of KEEPING) {
   test(`keepalive_on_thread: an idle connection is closed after keepAlive, ${workerClass}`, async (t) => {
     const host = new Host(t, { ...options, keepAlive: 300 });
     const client = await RawClient.connect(t, await host.ready());
-    // The worker's clock begins with the answer, so after this one.
+    // The worker's clock begins with the answer, so after this moment.
     const asked = performance.now();
     client.get('/');
     await client.until((received) => received.endsWith('hello'), 'an answer');
@@ -102,7 +102,7 @@ for (const workerClass of KEEPING) {
     const stopped = host.call('stop');
     await host.event('stop');
     held.release();
-    // The order may reach the worker after that answer: then the connection is kept, and the next one is closed.
+    // The order may reach the worker after that answer. Then the connection is kept, and the next answer closes it.
     for (let more = 1; ; more++) {
       await client.until((received) => statuses(received).length === 1 + more, `answer ${1 + more}`);
       if (/^Connection: close\r$/m.test(client.received)) break;

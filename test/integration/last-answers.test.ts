@@ -1,4 +1,4 @@
-/* RFC 9112, 9.6: behind an answer that says `close`, nothing more of its connection is served. */
+/* RFC 9112, 9.6: after an answer that says `close`, nothing more of its connection is served. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -19,7 +19,7 @@ for (const workerClass of KEEPING) {
 
   test(`a request behind an answer that says close is not begun: ${workerClass}`, async (t) => {
     const gate = await Gate.open(t);
-    // Somebody else needs a place too.
+    // Another client needs a place too.
     const more = workerClass === 'threaded' ? { threads: 2 } : { workerConnections: 2 };
     const host = new Host(t, { ...options, ...more, env: gate.env });
     const url = await host.ready();
@@ -27,7 +27,7 @@ for (const workerClass of KEEPING) {
     const last = await gate.next();
     await client.until((received) => received.includes('Connection: close'), 'the head of the last answer');
     client.get('/behind');
-    // Until that has been read.
+    // When this later request is served, `/behind` has been read.
     const answer = get(`${url}/other`);
     const other = await gate.next();
     assert.equal(other.url, '/other');
@@ -64,7 +64,7 @@ for (const workerClass of KEEPING) {
     const more = workerClass === 'threaded' ? { threads: 2 } : { workerConnections: 2 };
     const host = new Host(t, { ...options, ...more, env: gate.env });
     const url = new URL(await host.ready());
-    // One that can send when the other side has ended.
+    // A client that can send after the server has ended its side.
     const client = connect({ port: Number(url.port), host: url.hostname, allowHalfOpen: true });
     t.after(() => client.destroy());
     const errors: Error[] = [];

@@ -15,7 +15,7 @@ test('late_listeners: socket.io on the server of a request, whose application is
   const host = new Host(t, { workers: 1, workerClass: 'async', app: `${fixture('attaches-late.js')}#plain` });
   const url = await host.ready();
   assert.equal((await get(`${url}/attach`)).body, 'plain /attach');
-  // It begins with requests, and goes on with an upgrade.
+  // socket.io begins with requests, and goes on with an upgrade.
   const client = io(url, { reconnection: false });
   t.after(() => client.close());
   const upgraded = new Promise((resolve) => {
@@ -24,7 +24,7 @@ test('late_listeners: socket.io on the server of a request, whose application is
   await inTime(new Promise<void>((resolve) => client.once('connect', resolve)), 'a connection of socket.io');
   await inTime(upgraded, 'its WebSocket');
   assert.equal(await client.timeout(10_000).emitWithAck('say', 'hello'), 'hello back');
-  // The application's own listener is behind that of socket.io now.
+  // The application's own listener now comes after that of socket.io.
   assert.equal((await get(`${url}/other`)).body, 'plain /other');
   const { totals } = await host.stats();
   assert.ok(totals.requests > 4, `${totals.requests} requests`);

@@ -1,6 +1,7 @@
 /*
- * Any order of what uploading clients do: send in pieces, wait, break the rules, stop to read, go on behind the answer, leave. In the end who
- * stayed has its whole answer, none was reset before, the bytes of one are never another's, and nothing is left of any.
+ * Uploading clients do things in any order: send in pieces, wait, break the rules, stop reading, go on behind the
+ * answer, leave. In the end each client that stayed has its whole answer, and none was reset before that. The bytes of
+ * one request are never another's, and nothing is left of any request.
  */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
@@ -22,22 +23,25 @@ keepHosts();
 const CLIENTS = amount({ suite: 48, long: 150 });
 const SEEDS = amount({ suite: [1], long: [1, 2, 3, 5, 6, 7, 8] });
 const AT_ONCE = 24;
-/** Behind so much of a body, a place is held. */
+/** A request holds a place once so much of its body has come. */
 const BUFFER = 100_000;
 const OPTIONS: Readonly<Record<BuiltInClass, HostOptions>> = {
   sync: { workers: 2, requestBuffer: BUFFER },
-  // A handler that has read a part leaves the rest to the end of a kept connection.
+  // A handler that has read a part of the body leaves the rest until its keep-alive connection ends.
   threaded: { workers: 1, threads: 2, requestBuffer: BUFFER, keepAlive: 1_000 },
   async: { workers: 1, keepAlive: 1_000 },
 };
 
 const STATUS = { now: 413, throws: 500, first: 413, part: 413, reads: 413, all: 200 } as const;
 type Kind = keyof typeof STATUS;
-/** `endless`: until the answer is there, and on. */
+/** `endless`: the client sends until the answer is there, and goes on. */
 type Framing = 'length' | 'chunks' | 'endless length' | 'endless chunks';
-/** Of the request: an end of its side in the midst of the body; more behind it than it said, or what is no request; a chunk that is none. */
+/**
+ * What is wrong with the request. The client may end its side in the middle of the body. It may send more than it said,
+ * or bytes behind the body that are no request. Or it may send a chunk that is none.
+ */
 type Fault = 'none' | 'short' | 'long' | 'nonsense' | 'bad chunk';
-/** When it reads: always, not before it has sent all, or with a break. */
+/** When the client reads: always, only after it has sent everything, or with a break. */
 type Reads = 'always' | 'last' | 'breaks';
 type Leaves = 'never' | 'reset' | 'end';
 
@@ -109,7 +113,7 @@ class Upload {
     if (left) return this.#checkLeft(client);
     await this.#rest(client);
     client.read();
-    // Whose connection is kept ends it.
+    // If the server keeps the connection, the client ends it.
     await client.until(() => this.#answers(client).length > 0);
     if (this.#isKept(client)) client.finish();
     await client.until(() => false);
@@ -137,7 +141,7 @@ class Upload {
     const total = endless ? Number.POSITIVE_INFINITY : this.#bytes - (this.#fault === 'short' ? 1 : 0);
     const leavesAt = this.#leaves === 'never' ? Number.POSITIVE_INFINITY : this.#below(this.#bytes);
     const breaksAt = this.#below(this.#bytes);
-    // Behind the answer, who has no end goes on for a while.
+    // After the answer, a client with an endless body goes on for a while.
     let more = this.#below(20);
     while (this.#sent < total && !client.isOver) {
       const size = Math.min(total - this.#sent, 1 + this.#below(this.#of([1_000, 100_000])));
@@ -160,7 +164,7 @@ class Upload {
     return this.#chunked ? Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]) : bytes;
   }
 
-  /** What ends the body, and what is wrong with it. */
+  /** Sends the end of the body, and what is wrong with it. */
   async #rest(client: StubbornClient): Promise<void> {
     const endless = this.#framing.startsWith('endless');
     if (this.#fault === 'short' || endless) {
@@ -174,14 +178,17 @@ class Upload {
     if (this.#fault === 'nonsense') await client.send(`no request\r\n\r\n${'x'.repeat(this.#below(300_000))}`);
   }
 
-  /** Somebody else is served meanwhile, or just a turn of the loop. Who may have a place must not wait for one. */
+  /**
+   * Meanwhile another client is served, or the event loop just turns. A client that may hold a place must not wait for
+   * another one.
+   */
   async #pause(client: StubbornClient): Promise<void> {
     const free = this.#sent < BUFFER / 2 || this.#answers(client).length > 0;
     if (free && this.#below(12) === 0) assert.equal((await get(`${this.#url}/other`, this.#ca)).status, 200);
     else if (this.#below(2) === 0) await new Promise(setImmediate);
   }
 
-  /** Those that are whole. */
+  /** The answers that are whole. */
   #answers({ received }: StubbornClient): WireAnswer[] {
     const answers = received === '' || !received.includes('\r\n\r\n') ? [] : answersIn(received);
     return answers.filter(({ status, headers, body }) => {
@@ -204,7 +211,7 @@ class Upload {
     if (this.#kind === 'all') assert.equal(bytes, this.#sent, what);
   }
 
-  /** Whoever left: what has come is its own. */
+  /** For a client that has left: each answer that it has received is its own. */
   async #checkLeft(client: StubbornClient): Promise<void> {
     if (this.#leaves === 'end') {
       client.read();
@@ -216,7 +223,8 @@ class Upload {
   #check(client: StubbornClient): void {
     const what = `${this} ${client}`;
     const answers = this.#answers(client);
-    // To a whole request that took less than a millisecond the end comes at once, and what is behind it is the client's own risk.
+    // After a whole request that took less than a millisecond, the connection ends at once. What the client sends
+    // behind the request is its own risk.
     const isBehind = this.#fault === 'long' || this.#fault === 'nonsense';
     const isRisky = isBehind && (this.#workerClass !== 'async' || this.#closes || this.#version === '1.0');
     if (!isRisky) assert.equal(client.error, undefined, what);
@@ -224,7 +232,8 @@ class Upload {
     const [first, second] = answers;
     assert.ok(first && answers.length <= 2, what);
     const broken = this.#fault !== 'none' && (this.#fault !== 'bad chunk' || this.#chunked);
-    // It says so instead of the answer, or behind it, if that was not to the part that is wrong.
+    // The server says 400 instead of the answer. If the answer was not to the broken part, it says so behind the
+    // answer.
     const bodyIsBroken = this.#fault === 'short' || (this.#fault === 'bad chunk' && this.#chunked);
     if (first.status === 400 && broken) assert.equal(answers.length, 1, what);
     else this.#checkOne(first, what);
@@ -258,7 +267,7 @@ async function run(t: TestContext, workerClass: BuiltInClass, seed: number, pair
   await Promise.all(Array.from({ length: AT_ONCE }, some));
   assert.deepEqual(wrong, []);
   await atRest(host);
-  // Of the first ones, a socket may still have been about to close.
+  // A socket of the first requests may still have been about to close when the sockets were counted.
   await eventually(
     () => sockets().every((count, index) => count <= (before[index] as number)),
     () => `sockets as before, ${before}: ${sockets()}`,

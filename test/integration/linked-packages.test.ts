@@ -1,4 +1,7 @@
-/* node_modules as pnpm makes them: the library and what it needs are links, and Node must find one module by each of them. */
+/*
+ * node_modules as pnpm makes them: the library and what it needs are links, and Node must find the same module through
+ * each of them.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cpSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -17,7 +20,7 @@ const copy = (name: string, to: string): void => {
     cpSync(join(from, part), join(to, name, part), { recursive: true });
 };
 
-/** Has the library as pnpm installs it. */
+/** Installs the library as pnpm does. */
 function asPnpm(folder: string): void {
   const store = join(folder, 'node_modules/.pnpm');
   for (const name of ['prefork', ...NEEDED]) copy(name, join(store, `${name}@1/node_modules`));
@@ -27,7 +30,9 @@ function asPnpm(folder: string): void {
     symlinkSync(`.pnpm/${name}@1/node_modules/${name}`, join(folder, 'node_modules', name));
 }
 
-/** All of `node_modules` is a link: with `--preserve-symlinks` Node knows the library by two paths, and has two of it. */
+/**
+ * All of `node_modules` is a link: with `--preserve-symlinks` Node knows the library by two paths, and loads it twice.
+ */
 function asLink(folder: string): void {
   for (const name of ['prefork', ...NEEDED]) copy(name, join(folder, 'real/node_modules'));
   symlinkSync('real/node_modules', join(folder, 'node_modules'));

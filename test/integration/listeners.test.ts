@@ -7,13 +7,13 @@ import { keepHosts } from '../helpers/kept.js';
 keepHosts();
 
 const ENTRY = { entry: 'listeners-that-throw.js' };
-/** What the fixture tells beside the events of its Arbiter. */
+/** The fixture's own events, beside those of its Arbiter. */
 const OWN = ['error', 'warning', 'called'];
 
 test('listener_throws_loop_survives', async (t) => {
   const host = new Host(t, { workers: 2 }, ENTRY);
   await live(host);
-  // Each of them is told of, with what was thrown as its cause.
+  // Each event is followed by an error, whose cause is what its listener has thrown.
   const thrown = host.events.filter(({ event }) => !OWN.includes(event)).map(({ event }) => event);
   assert.ok(thrown.length > 12);
   assert.deepEqual(
@@ -21,7 +21,7 @@ test('listener_throws_loop_survives', async (t) => {
     thrown.map((event) => ['ERR_LISTENER', `thrown at ${event}`]),
   );
   assert.equal(host.of('warning').length, 0);
-  // And those behind it are called.
+  // The listeners behind those that throw are called too.
   assert.deepEqual(
     host.of('called').map(({ args: [event] }) => event),
     thrown,
@@ -33,7 +33,7 @@ test('listener_rejects_loop_survives', async (t) => {
   await live(host);
   const rejected = host.events.filter(({ event }) => !OWN.includes(event)).map(({ event }) => event);
   assert.ok(rejected.length > 12);
-  // What an async listener rejects with comes later, so the order is not that of the events.
+  // The rejection of an async listener comes later, so the order is not that of the events.
   const told = host.of('error').map(({ args: [error] }) => [error.code, error.message, error.cause.message]);
   assert.deepEqual(
     told.sort(),
@@ -60,7 +60,7 @@ test('listener_rejects_loop_survives: the listener of error rejects too', async 
 test('logger_rejects_loop_survives', async (t) => {
   const host = new Host(t, { workers: 2 }, { entry: 'rejecting-logger.js' });
   await live(host);
-  // Once: one that always rejects would flood standard error.
+  // The warning comes once: a logger that always rejects would flood standard error.
   assert.deepEqual(
     host.of('warning').map(({ args: [{ message }] }) => message),
     ['the logger threw: Error: the log is full'],

@@ -16,7 +16,10 @@ import { eventually } from '../helpers/wait.js';
 const EXAMPLES = join(PROJECT, 'docs/examples');
 const CONFIGURATION = readFileSync(join(EXAMPLES, 'haproxy.cfg'), 'utf8');
 const skip = spawnSync('haproxy', ['-v']).error !== undefined && 'haproxy is not installed';
-/** Columns of HAProxy's statistics: failed connections and answers, retries, requests that were given to another server. */
+/**
+ * Columns of HAProxy's statistics: failed connections, failed answers, retries, requests that were given to another
+ * server.
+ */
 const TROUBLE = ['econ', 'eresp', 'wretr', 'wredis'];
 
 interface Ports {
@@ -24,7 +27,7 @@ interface Ports {
   readonly readiness: number;
 }
 
-/** A host behind the load balancer, by its name there, which can be replaced. */
+/** A host behind the load balancer that can be replaced, with its name there. */
 class Replaceable {
   readonly name: string;
   readonly #t: TestContext;
@@ -101,7 +104,7 @@ class LoadBalancer {
     return new LoadBalancer(t, port, [file, more], control);
   }
 
-  /** Waits until it says so of a server: UP, DOWN. */
+  /** Waits until HAProxy reports this status of a server: UP, DOWN. */
   async until(name: string, status: string): Promise<void> {
     let seen = '';
     const holds = async (): Promise<boolean> => {
@@ -111,7 +114,10 @@ class LoadBalancer {
     await eventually(holds, () => `${status} of ${name}\n${seen}\n${this.program.output}`);
   }
 
-  /** How often it had trouble with a server that none of its clients saw: it tried again, or turned to the other one. */
+  /**
+   * How often HAProxy had trouble with a server that none of its clients saw: it tried again, or turned to the other
+   * server.
+   */
   async trouble(): Promise<Record<string, number>> {
     const [head = '', ...rows] = (await this.#ask('show stat')).replace('# ', '').split('\n');
     const names = head.split(',');
@@ -128,10 +134,13 @@ class LoadBalancer {
   }
 }
 
-/** How often both are replaced. An async host takes longer: it waits until the connections that HAProxy keeps have been idle for long. */
+/**
+ * How often both are replaced. An async host takes longer: it waits until the connections that HAProxy keeps have been
+ * idle for long.
+ */
 const ROUNDS = amount({ suite: { sync: 2, async: 1 }, long: { sync: 10, async: 3 } });
 
-/** Most of the time HAProxy waits for its checks, and the clients are only to be there. */
+/** HAProxy waits for its checks most of the time, and the clients only need to be there. */
 const LOAD = amount({ suite: { ease: 4, upload: 1_000_000 }, long: {} });
 
 for (const workerClass of ['sync', 'async'] as const) {

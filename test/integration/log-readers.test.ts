@@ -14,8 +14,8 @@ import { Program } from '../helpers/program.js';
 import { eventually, inTime } from '../helpers/wait.js';
 
 /*
- * Standard output and standard error of a host and its workers, when who reads them has gone or does not read any more. A shell gives pipes, Node and
- * systemd give sockets.
+ * Standard output and standard error of a host and its workers, when their reader has gone or no longer reads. A shell
+ * gives pipes, Node and systemd give sockets.
  */
 
 type Kind = 'pipe' | 'socket';
@@ -28,7 +28,7 @@ interface Served {
   readonly pid: number;
 }
 
-/** A host of one worker. With a pipe as `stdout`, where it serves is read from there. */
+/** A host of one worker. If `stdout` is a pipe, the address where the host serves is read from it. */
 async function serve(
   t: TestContext,
   { options }: ClassUnderTest,
@@ -46,7 +46,7 @@ async function serve(
   return { program, url: `http://127.0.0.1:${port}`, pid: Number(pid) };
 }
 
-/** Not by its output, which may have no end here. */
+/** Waits for the exit of the process, and not for the end of its output, which may have no end here. */
 async function stop({ program: { child }, pid }: Served): Promise<void> {
   const exited = once(child, 'exit');
   process.kill(pid, 'SIGTERM');
@@ -59,7 +59,7 @@ const BESIDE = { sync: 0, threaded: 1, async: 10 } as const;
 for (const [number, each] of classes().entries()) {
   for (const [nth, kind] of KINDS.entries()) {
     for (const [which, logger] of (['built-in', 'none'] as const).entries()) {
-      // Each reader with each logger, and each with each class.
+      // Covers each kind of reader with each logger, and each of both with each class.
       if (!isTried((number + nth + which) % 2 === 0)) continue;
       test(`log_reader_gone: a handler that fails ends no worker: ${each.name}, ${kind}, logger ${logger}`, async (t) => {
         const stderr = kind === 'pipe' ? new LogPipe(t) : undefined;
@@ -86,7 +86,7 @@ for (const [number, each] of classes().entries()) {
       const { body: worker } = await get(`${url}/`);
       if (stderr) stderr.fill();
       else host.program.child.stderr?.pause();
-      // More than fits into the pipe and into the memory that is for it.
+      // More than fits into the pipe and into the memory that is set aside for it.
       for (let number = 0; number < 100; number++) {
         assert.equal((await get(`${url}/throw?bytes=20000&number=${number}`)).status, 500);
       }
@@ -103,7 +103,7 @@ for (const [number, each] of classes().entries()) {
       const host = await serve(t, each, 'built-in', { stderr });
       const { url } = host;
       stderr.fill();
-      // A line that is longer than PIPE_BUF, 4 KiB, may come in pieces, between those of others.
+      // A line that is longer than PIPE_BUF, 4 KiB, may come in pieces, between those of other lines.
       const failures = 400;
       for (let number = 0; number < failures; number++) await get(`${url}/throw?bytes=2000&number=${number}`);
       const seen = (): { readonly came: string[]; readonly dropped: number } => {
@@ -139,9 +139,9 @@ for (const [number, each] of classes().entries()) {
       assert.equal((await get(`${url}/say?number=${number}`)).body, worker);
     }
     for (const { body } of await Promise.all(others)) assert.equal(body, worker);
-    // Also of threads, whose output comes through the main one.
+    // Output comes again, also that of threads, which passes through the main thread.
     stdout.comeBack();
-    // What failed last may still be told of, and takes a line with it.
+    // The last failure may still be reported, and a line is lost with it.
     const comes = async (): Promise<boolean> => {
       assert.equal((await get(`${url}/say?number=6`)).body, worker);
       return stdout.text.includes('said 6 ');
@@ -158,7 +158,7 @@ test('log_reader_stuck: a process warning of the master keeps no host alive', li
   const host = await serve(t, sync, 'none', { stderr }, { app: fixture('broken-while.js'), env: { BROKEN: broken } });
   stderr.fill();
   writeFileSync(broken, '');
-  // The replacement does not boot, again and again, and nobody but the process warning tells of it.
+  // The replacement fails to boot again and again, and only the process warning reports it.
   await get(`${host.url}/exit?code=0`);
   await eventually(
     () => existsSync(`${broken}.loads`) && readFileSync(`${broken}.loads`).length >= 3,

@@ -143,7 +143,7 @@ test('timeout_is_logged: pid, slot, method, URL, age, and the indented stack', a
   const { program, url } = await serve(t, { logger: 'console', options: { timeout: 500 } });
   const line =
     /^\[prefork\] worker #1 \(pid (\d+)\) timed out: .*, serving GET "\/spin\?at=once"(?: from 127\.0\.0\.1)?, ([\d.]+) (m?s) old, running JavaScript, answered 504\n {4}at app \(.*app\.js:\d+:\d+\)\n/m;
-  // On a machine that is busy with something else, the stack may come too late to be told.
+  // On a busy machine, the stack may come too late to be reported.
   for (let attempt = 0; attempt < 5 && !line.test(program.output); attempt++) {
     assert.equal((await get(`${url}/spin?at=once`)).status, 504);
     assert.equal((await get(`${url}/`)).body, 'hello');

@@ -17,10 +17,12 @@ const needed = { skip: noCertificates };
 const app = fixture('heap-app.js');
 
 const MANY = amount({ suite: 10_000, long: 100_000 });
-/** Over TLS: HTTP/1.1 does with it what it does without, so the number is for what may pile up. */
+/** Over TLS: HTTP/1.1 does the same with it as without, so the number only has to show what may pile up. */
 const FEWER = amount({ suite: 10_000, long: 20_000 });
 const WARM_UP = 3_000;
-/** What the heap may have grown by: half, in the long form a tenth, of what a closure for each request would hold. Bytes. */
+/**
+ * How many bytes the heap may grow by: half of what a closure for each request would hold, in the long form a tenth.
+ */
 const GROWTH = amount({ suite: 1 << 19, long: 1 << 20 });
 
 const ROUNDS = 3;
@@ -28,8 +30,8 @@ const ROUNDS = 3;
 const heap = async (url: string, ca?: string): Promise<number> => Number((await get(`${url}/heap`, ca)).body);
 
 /**
- * Has so many requests made until the heap no longer grows by them, a few times at most, and returns how many times: what is compiled late, as on Node 22, is there once, and a leak
- * each time.
+ * Makes so many requests until the heap no longer grows by them, a few times at most. Returns how many times. What is
+ * compiled late, as on Node 22, adds to the heap once, and a leak adds to it each time.
  */
 async function settles(url: string, ask: () => Promise<void>, ca?: string): Promise<number> {
   const growths: number[] = [];
@@ -97,7 +99,7 @@ async function runH2load(url: string): Promise<ManyAnswers> {
   return { answered: Number(succeeded), refused: 0, failed: well ? [] : [text] };
 }
 
-/** The same by clients of Node. */
+/** Counts the same with clients of Node. */
 async function runClients(t: TestContext, url: string): Promise<ManyAnswers> {
   const count = MANY / CONNECTIONS;
   const sessions = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(t, url)));

@@ -1,6 +1,6 @@
 /*
- * Some applications take all listeners off a connection or an answer, to be rid of their own; one that is reset while it is being ended tells nobody that
- * it has gone. No place is lost by that, and no stop waits for it.
+ * Some applications take all listeners off a connection or an answer, to be rid of their own. A connection that is
+ * reset while it is being ended tells nobody that it has gone. Neither loses a place, and no stop waits for it.
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -16,10 +16,10 @@ import { keepHosts } from '../helpers/kept.js';
 keepHosts();
 
 const APP = fixture('loses-closes.js');
-/** More than there is room for, if any of them stays. */
+/** More than there is room for, if any of them keeps its place. */
 const TIMES = 3;
 
-/** Of the only worker: it ends when it is told to, and is not killed. */
+/** Asserts that the only worker ends when it is told to, and is not killed. */
 async function assertStops(host: Host): Promise<void> {
   await assertUnharmed(host);
   await host.call('stop');
@@ -28,7 +28,7 @@ async function assertStops(host: Host): Promise<void> {
 }
 
 for (const workerClass of CLASSES) {
-  // The others do without the end of an answer: the connection ends with it, or a thread passes the place on.
+  // The other classes do without the end of an answer: the connection ends with it, or a thread passes the place on.
   const more = workerClass === 'async' ? ['/answer'] : [];
   for (const way of ['/connection', '/all-of-connection', '/reset', ...more]) {
     test(`no place is lost with a listener, or a reset: ${way.slice(1)}, ${workerClass}`, async (t) => {
@@ -37,11 +37,11 @@ for (const workerClass of CLASSES) {
       const url = await host.ready();
       for (let time = 0; time < TIMES; time++) {
         const client = await ByteClient.connect(url);
-        // Without listeners of its own Node does not hear of the end of one that is kept.
+        // Without listeners of its own, Node does not notice the end of a keep-alive connection.
         if (way === '/all-of-connection') client.send(`GET ${way} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
         else client.get(way);
         if (way !== '/reset') await client.until('done');
-        // Also of a connection that is kept.
+        // The request is finished, even if its connection is kept.
         await host.finished(time + 1);
         await client.finish().all();
       }
