@@ -27,8 +27,8 @@ const CLIENTS = amount({ suite: 6, long: 8 });
 const PAUSE = amount({ suite: 12, long: 0 });
 const KILLS = amount({ suite: 2, long: 3 });
 /**
- * How many workers. Several workers write to one file in the same way in each class, so in the suite only sync has two.
- * The long form has two of each class.
+ * How many workers. Several that write to one file do so in the same way in each class. In the suite, sync has two
+ * workers, threaded has one with two threads, and async has one. The long form has two of each class.
  */
 const workersOf = (name: string): number => (name === 'sync' ? 2 : amount({ suite: 1, long: 2 }));
 

@@ -18,7 +18,7 @@ interface Failure {
   readonly cause?: { name: string; message: string; stack: string; code?: string; cause?: { message: string } };
 }
 
-/** Has all workers fail to boot, and asserts all that is the same for every way to fail. */
+/** Has all workers fail to boot, and asserts what is the same for every way to fail. */
 async function failsToBoot(
   t: test.TestContext,
   { workers = 3, ...options }: Options,

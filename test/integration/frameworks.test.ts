@@ -138,7 +138,7 @@ for (const [number, workerClass] of CLASSES.entries()) {
     const url = await host.ready();
     for (const [request, answer] of [
       ['GET /url?a=%20b HTTP/1.1\r\nHost: shop.example:81', 'http://shop.example:81/url?a=%20b'],
-      // As load balancers ask for the health.
+      // A request as load balancers send it to ask for the health.
       ['GET /url HTTP/1.0', 'http://localhost/url'],
       ['GET http://shop.example/url HTTP/1.1\r\nHost: other.example', 'http://shop.example/url'],
       ['GET /url HTTP/1.1\r\nHost: a/b', undefined],

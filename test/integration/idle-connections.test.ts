@@ -130,7 +130,8 @@ for (const workerClass of KEEPING) {
     await Promise.all(
       clients.map(async (client) => {
         await client.until(() => false);
-        // The server reads what crosses the end of its side. So there is no reset, as there is when all time is over.
+        // The server reads what crosses the end of its side, so there is no reset. There is one when the time of the
+        // drain is over.
         for (let count = 0; count < 3; count++) await client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
         await client.finish().over();
         assert.equal(client.error, undefined, String(client));
