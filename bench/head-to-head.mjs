@@ -1,7 +1,8 @@
 /*
- * Prefork beside those that it may be chosen instead of: one run in alternating rounds, with everything that they are compared by. It writes the
- * head-to-head charts. A peer that this machine does not have, or that does not start, is left out by name. `--only=hello,json,cpu,tls,calls,memory,life` are the
- * parts, `--peers=prefork` a part of the peers' titles, `--workers=1,2` the numbers of workers for hello.
+ * Prefork beside its alternatives: one run in alternating rounds, with everything that they are compared by. It writes
+ * the head-to-head charts. A peer that this machine does not have, or that does not start, is left out by name.
+ * `--only=hello,json,cpu,tls,calls,memory,life` selects parts, `--peers=prefork` peers by a part of their title, and
+ * `--workers=1,2` the numbers of workers for hello.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,11 +18,11 @@ import { findPeers, leftOut, split, versions } from './head-to-head/peers.mjs';
 import { charts, LOAD_HEAD, loadRows, SINGLE_HEAD, singleRows } from './head-to-head/section.mjs';
 import { callsOf, handshakes, lifeOf, memoryOf } from './head-to-head/single.mjs';
 
-/** Above this load average the figures are those of a busy machine. */
+/** If the load average before the run is above this, the section says that the machine was busy. */
 const IDLE = 0.5;
-/** Workers for all but hello. */
+/** Workers in the loads other than hello, in the handshakes and when system calls are counted. */
 const FEW = 2;
-/** So that the share of what a process has for itself is not that of a single one. */
+/** Workers when memory is measured: several of them, since PSS divides the pages that processes share. */
 const MEMORY_WORKERS = 8;
 const MINUTE = 60_000;
 
@@ -43,7 +44,7 @@ const load = { connections, seconds };
 const folder = mkdtempSync(join(tmpdir(), 'prefork-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs a part that is wanted, for as long as there is time. */
+/** Runs a part if it is wanted and the time is not over. */
 async function part(name, measure) {
   if (!parts.includes(name)) return new Map();
   if (!late()) return measure();
@@ -51,7 +52,7 @@ async function part(name, measure) {
   return new Map();
 }
 
-/** One after the other, each by itself. */
+/** Measures the peers one after the other; no other peer is running meanwhile. */
 async function each(name, measure, how) {
   const found = new Map();
   for (const entry of entries) {
@@ -76,7 +77,7 @@ function missing(program, flag, name) {
   return absent;
 }
 
-/** Loads first: the longest part, and what the head to head is about. */
+/** The loads come first: they take longest, and they are what the head to head is about. */
 const measured = [];
 for (const count of counts.includes(FEW) ? counts : [...counts, FEW]) {
   const hello = counts.includes(count) ? ['hello'] : [];
@@ -99,7 +100,7 @@ const calls = await part('calls', () =>
 );
 const memory = await part('memory', () => each('memory', memoryOf, { workers: MEMORY_WORKERS, ...load, seconds: 2 }));
 
-/** With one more row: what a spare brings. */
+/** One more row shows what a spare brings. */
 const spared = { ...entries.find(({ title }) => title === 'prefork sync'), title: 'prefork sync, a spare' };
 const lives = [
   ...entries.map((entry) => ({ entry })),

@@ -1,6 +1,6 @@
 /*
- * Claim: none; it shows where the time of a short request goes, beside cluster's shared handle and with what the model costs taken away piece by piece.
- * Where a ratio of throughput.mjs cannot be had, this says why.
+ * No claim: this shows where the time of a short request goes, beside cluster's shared handle. Variants take away what
+ * the model costs, piece by piece. If a ratio of throughput.mjs cannot be reached, this shows why.
  */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const { workers, rounds, warmUp, ...load } = settings(
   { workers: 2, connections: 16, rounds: 5, seconds: 3, warmUp: 8 },
   { rounds: 2, seconds: 1, warmUp: 3 },
 );
-/** What is taken away, and with which variables. */
+/** Each variant takes something away: by a variable, or as another peer. */
 const VARIANTS = [
   { title: 'prefork sync', name: 'prefork' },
   { title: 'without the fast turn', name: 'prefork', env: { PREFORK_FAST_TURN: 'off' } },
@@ -30,7 +30,10 @@ const VARIANTS = [
   { title: 'gunicorn sync', name: 'gunicorn sync' },
 ].filter(({ name }) => installed([name]).length > 0);
 
-/** Sums over all threads of some processes: nanoseconds of a CPU and of waiting for one, and how often they lost it, because they waited or otherwise. */
+/**
+ * Sums over all threads of some processes: nanoseconds on a CPU, nanoseconds of waiting for one, and context switches.
+ * Those are voluntary when the thread waits for something, else forced.
+ */
 function figures(pids) {
   const sum = { cpu: 0, waited: 0, voluntary: 0, forced: 0 };
   for (const pid of pids) {
@@ -49,16 +52,16 @@ function figures(pids) {
   return sum;
 }
 
-/** One round: what the workers and the client used for each request. */
+/** Measures what the workers and the client use for each request, in one round. */
 async function measure({ peer, pids }) {
   const before = figures(pids);
   const client = execFile('wrk', wrkCommand(peer.port, load));
-  // A client that has ended has no figures any more.
+  // A process that has ended has no figures in /proc, so the last ones from before are kept.
   let last = figures([client.pid]);
   const look = setInterval(() => {
     try {
       const now = figures([client.pid]);
-      // Its threads end one after the other.
+      // wrk's threads end one after the other, so the sum falls at the end.
       if (now.cpu > last.cpu) last = now;
     } catch {
       clearInterval(look);
@@ -111,7 +114,7 @@ for (const [index, { title, peer, pids }] of started.entries()) {
   await peer.stop();
 }
 
-/** Kinds below that share of all are one row. */
+/** Kinds of code whose share is below this are shown together, as one row. */
 const LEAST = 0.005;
 const PROFILED = ['prefork', 'cluster shared handle', 'prefork async'];
 async function profiles() {

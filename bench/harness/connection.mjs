@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** What a connection failed with; `received` is how many bytes of the answer had come. */
+/** Why an exchange failed; `received` is how many bytes of the answer had come. */
 export class ExchangeError extends Error {
   constructor(reason, received) {
     super(`${reason} after ${received} bytes`);
@@ -8,7 +8,7 @@ export class ExchangeError extends Error {
   }
 }
 
-/** A raw connection that sends one request after the other; cheaper than `http.request`, and it sees every byte. */
+/** A raw connection that sends one request after the other. It is cheaper than `http.request`, and sees every byte. */
 export class Connection {
   #socket;
   #text = '';
@@ -18,7 +18,7 @@ export class Connection {
 
   /**
    * @param {number} port
-   * @param {string} [localAddress] there are 28,000 ports for each one
+   * @param {string} [localAddress] each address has about 28,000 ports for outgoing connections
    */
   constructor(port, localAddress) {
     this.#socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
@@ -33,7 +33,7 @@ export class Connection {
       .on('close', () => this.#fail(this.#failure ?? 'closed'));
   }
 
-  /** Whether another request may be sent, as far as is known here: a close may be under way. */
+  /** Whether another request may be sent, as far as this side knows: a close by the server may be under way. */
   get usable() {
     return this.#usable;
   }

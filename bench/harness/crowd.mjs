@@ -1,19 +1,20 @@
 import { Connection } from './connection.mjs';
 import { descriptorLimit } from './proc.mjs';
 
-/** Connections for each source address, 127.0.0.1, 127.0.0.2, …: far below the number of ports. */
+/** Connections for each source address (127.0.0.1, 127.0.0.2, …): far below the number of its ports. */
 const PER_ADDRESS = 1_000;
-/** Descriptors that a process needs besides its connections. */
+/** File descriptors that a process needs besides its connections. */
 const SPARE = 200;
 
 /**
- * Many keep-alive connections from this process.
+ * Many keep-alive connections of this process.
  *
  * @param {number} port
- * @param {{ size: number, window: number }} plan `window` is how many are opened or asked at the same time
+ * @param {{ size: number, window: number }} plan `window` is how many connections are opened or asked
+ *   at the same time
  */
 export function createCrowd(port, { size, window }) {
-  // Also a worker may get them all.
+  // The limit holds for each worker too: one worker may get all connections.
   const limit = descriptorLimit();
   if (size + SPARE > limit) {
     throw new RangeError(`${size} connections: expected 'ulimit -Hn' of at least ${size + SPARE}, got ${limit}`);
@@ -27,7 +28,10 @@ export function createCrowd(port, { size, window }) {
     await Promise.all(Array.from({ length: window }, lane));
   };
   return {
-    /** Asks each connection once and opens those that are not open yet. Returns the answers and what failed. */
+    /**
+     * Sends one request on each connection, and opens those that are not open yet. Returns the answers, and why the
+     * other requests failed.
+     */
     async ask(path) {
       const [answers, failures] = [[], []];
       await inWindow(async (index) => {

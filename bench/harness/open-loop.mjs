@@ -15,7 +15,7 @@ const CLIENT = fileURLToPath(new URL('./open-loop-client.mjs', import.meta.url))
  * @property {number} cpu seconds per second, of the client
  */
 
-/** Starts the client; one for all measurements, so that its code is warm. */
+/** Starts the client. One client does all measurements, so that its code is warm. */
 export async function startOpenLoop() {
   const child = keep(fork(CLIENT, { serialization: 'advanced', execArgv: [] }));
   const message = async () => {
@@ -44,7 +44,7 @@ export async function startOpenLoop() {
   };
 }
 
-/** The least value that a share of all do not exceed; nearest rank. */
+/** The percentile by nearest rank: the least value that this share of all values do not exceed. */
 export function percentile(values, share) {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];

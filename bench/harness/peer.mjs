@@ -14,7 +14,7 @@ const FOLDER = fileURLToPath(new URL('../peers/', import.meta.url));
 const START_LIMIT = 60_000;
 const STOP_LIMIT = 10_000;
 
-/** The exit code of a peer whose build does not know what it is asked for, EX_USAGE. */
+/** EX_USAGE: the exit code of a peer whose build does not know an option that it is given. */
 const REFUSED = 64;
 
 const node = (script, ...more) => ({
@@ -25,7 +25,7 @@ const node = (script, ...more) => ({
   ],
 });
 
-/** Settings that do not differ between the kinds of Gunicorn's workers. */
+/** Starts Gunicorn, with the settings that all its worker classes share. */
 const gunicorn = (kind) => ({
   file: 'gunicorn',
   args: (port, workers, { app = 'hello', threads, files } = {}) => [
@@ -35,10 +35,13 @@ const gunicorn = (kind) => ({
     ...['--log-level', 'warning', `${app}:app`],
   ],
 });
-/** For those that are told by a variable what to serve. */
+/** The environment of peers that read from a variable what to serve. */
 const served = (port, { app, tls } = {}) => ({ SERVED: JSON.stringify({ app, port, tls }) });
 
-/** How each peer is started: a program and its arguments for a port, a number of workers and a setup, and variables if it needs some. */
+/**
+ * How each peer is started: a program, its arguments for a port, a number of workers and a setup, and the environment
+ * variables if it needs some.
+ */
 export const PEERS = {
   prefork: node('prefork.mjs', 'sync'),
   'prefork threaded': node('prefork.mjs', 'threaded'),
@@ -72,7 +75,7 @@ export const PEERS = {
   'cluster, fork then disconnect': node('cluster-reload.mjs'),
   'pm2 reload': {
     file: process.execPath,
-    // The daemon in the foreground, so that it can be ended by its pid.
+    // The daemon stays in the foreground (--no-daemon), so that it can be ended by its pid.
     args: (port, workers, { socketPath }) => [
       ...[pm2Script('pm2'), 'start', `${FOLDER}pm2.mjs`, '--no-daemon', '-i', workers],
       ...['--wait-ready', '--listen-timeout', 30_000, '--kill-timeout', 30_000, '--', port, socketPath],
@@ -96,15 +99,16 @@ export const PEERS = {
 
 /** @typedef {{ name: string, pid: number, port: number, stop: () => Promise<void> }} Peer */
 /**
- * What a peer serves and how; the head of each program in peers/ says what it knows.
+ * What a peer serves and how. The comment at the top of each program in peers/ says which of these it knows.
  * @typedef {{ app?: string, keepAlive?: boolean, options?: object, server?: object, socketPath?: string, tls?: object,
- *   files?: { key: string, cert: string }, threads?: number }} Setup `files`: the same as `tls`, for those that read it themselves
+ *   files?: { key: string, cert: string }, threads?: number }} Setup `files`: the paths of the key and the certificate
+ *   of `tls`, for peers that read them from files
  */
 
-/** A peer's build does not know an option that it was given. */
+/** Thrown when a peer's build does not know an option that it was given. */
 export class RefusedError extends Error {}
 
-/** The names out of a list whose program is installed. */
+/** Those of the names whose program is installed. */
 export function installed(names) {
   return names.filter((name) => {
     const { file } = PEERS[name];
@@ -116,7 +120,7 @@ export function installed(names) {
 }
 
 const running = new Set();
-/** Sees to it that a child does not outlive this script. */
+/** Ends the child when this script ends, so that it does not outlive the script. */
 export function keep(child) {
   running.add(child);
   child.once('exit', () => running.delete(child));
@@ -128,12 +132,12 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 /**
- * Starts a peer and waits until it answers and all its workers have come to rest.
+ * Starts a peer and waits until it answers and its workers have finished booting.
  *
  * @param {keyof PEERS} name
  * @param {number} workers
  * @param {Setup} [setup]
- * @param {Record<string, string>} [env] variables on top of our own
+ * @param {Record<string, string>} [env] variables in addition to those of this process
  * @returns {Promise<Peer>} rejects with a {@link RefusedError} for a setup that this build does not know
  */
 export async function startPeer(name, workers, setup, env) {
@@ -149,7 +153,7 @@ export async function startPeer(name, workers, setup, env) {
   return { name, pid: child.pid, port, stop: () => stopChild(child) };
 }
 
-/** Starts its program, and waits for nothing. The parameters are those of {@link startPeer}. */
+/** Starts the program of a peer and waits for nothing. The parameters are those of {@link startPeer}. */
 export function spawnPeer(name, port, workers, setup, env) {
   const { file, args, env: own } = PEERS[name];
   return keep(
@@ -188,7 +192,7 @@ export async function startKnown(entries, start) {
   return { started, refused };
 }
 
-/** Ends a child by its pid, kindly first. */
+/** Ends a child: with SIGTERM, and with SIGKILL if it takes longer than STOP_LIMIT. */
 export async function stopChild(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
@@ -208,7 +212,7 @@ async function answering(name, child, port, secure) {
   }
 }
 
-/** The body that a peer answers with; undefined when it does not. */
+/** The body that a peer answers with; undefined if the request fails. */
 export function get(port, secure) {
   const to = { port, host: '127.0.0.1', agent: false, timeout: 5_000, rejectUnauthorized: false };
   return new Promise((resolve) => {
@@ -219,7 +223,10 @@ export function get(port, secure) {
   });
 }
 
-/** The first answer comes from the first worker; the others boot until the CPU is quiet. On a busy machine it may never be. */
+/**
+ * Waits until the peer uses hardly any CPU. Its first answer came from its first worker, while the other workers boot.
+ * This ends after START_LIMIT in any case, since the CPU may never be quiet on a busy machine.
+ */
 async function resting(pid) {
   const total = () => cpu(pid).master + cpu(pid).workers;
   const limit = performance.now() + START_LIMIT;

@@ -1,13 +1,16 @@
-/* What Linux tells of a process. */
+/* What Linux tells of a process, from /proc. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Clock ticks per second in /proc, `getconf CLK_TCK`: 100 wherever Node runs. */
 const TICKS = 100;
 
-/** State letter, parent and CPU time in seconds (user and system, all threads) of a process; `ended` is that of its children, and of theirs, that it has waited for. */
+/**
+ * State letter, parent and CPU time of a process. CPU time is in seconds: user and system, all threads. `ended` is the
+ * CPU time of the children that have ended and that the process has waited for, and of their own such children.
+ */
 export function stat(pid) {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // The name in parentheses may hold anything, so the fields are counted from behind it: state is the third.
+  // The name in parentheses may contain anything, so the fields are counted from its end: the first one is the state.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const seconds = (at) => (Number(fields[at]) + Number(fields[at + 1])) / TICKS;
   return { state: fields[0], parent: Number(fields[1]), cpu: seconds(11), ended: seconds(13) };
@@ -25,13 +28,13 @@ export function pss(pid) {
   return Number(kilobytes) * 1024;
 }
 
-/** How many descriptors a process may open, and so each child that it starts. */
+/** How many file descriptors this process may open (the hard limit). Its children inherit the limit. */
 export function descriptorLimit() {
   const [, , hard] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
   return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
 }
 
-/** What the open descriptors refer to, without the numbers that differ from one pipe or socket to the next. */
+/** What the open file descriptors refer to, without the inode numbers, which differ for each pipe or socket. */
 export function descriptors(pid) {
   return readdirSync(`/proc/${pid}/fd`)
     .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:\[\d+\]$/, ''))
@@ -50,14 +53,14 @@ export function children(pid) {
     .filter((candidate) => gone(() => stat(candidate).parent === pid) ?? false);
 }
 
-/** Pids of the processes that serve for a master: its children without a guard. */
+/** The pids of the processes that serve for a master: its children except the guard. */
 export function workersOf(pid) {
   return children(pid).filter(
     (child) => !(gone(() => commandLine(child)) ?? 'prefork-guard').includes('prefork-guard'),
   );
 }
 
-/** CPU seconds of a process, and of its children together. */
+/** CPU seconds of a process, and the sum for its direct children. */
 export function cpu(pid) {
   return {
     master: stat(pid).cpu,
@@ -65,7 +68,7 @@ export function cpu(pid) {
   };
 }
 
-/** Undefined when the process went away while it was looked at. */
+/** What `read` returns, or undefined if the process has ended meanwhile. */
 function gone(read) {
   try {
     return read();

@@ -1,4 +1,4 @@
-/* Where the CPU of some processes goes, by perf: by kind of code, and in the kernel by system call. */
+/* Where the CPU time of some processes goes, measured by perf: by kind of code, and in the kernel by system call. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -9,14 +9,14 @@ import { keep } from './peer.mjs';
 
 /** With this in NODE_OPTIONS, V8 tells perf the names of what it compiles. */
 export const NAMED = '--perf-basic-prof';
-/** Samples per second of CPU time; a prime, so that nothing keeps step with it. */
+/** Samples per second of CPU time; a prime, so that no periodic work keeps step with the sampling. */
 const FREQUENCY = 997;
 const ATTACHING = 700;
 
-/** A function of JavaScript and its file, as V8 writes it down: `JS:*listener file:///a/b.js:10:3`. */
+/** A JavaScript function and its file, as V8 names it for perf: `JS:*listener file:///a/b.js:10:3`. */
 const SCRIPT = /^(?:JS|LazyCompile|Function|Eval|Script|Handler|RegExp|InterpretedFunction):[*~^+']*\S* (.*)$/;
 
-/** V8 writes a log besides, of each isolate, into the current folder. */
+/** Removes the logs that V8 writes besides, because of NAMED: one for each isolate, in the current folder. */
 export function removeLogs() {
   for (const name of readdirSync('.'))
     if (/^isolate-0x[0-9a-f]+-\d+-v8\.log$/.test(name)) rmSync(name, { force: true });
@@ -25,7 +25,7 @@ export function removeLogs() {
 /**
  * @param {readonly number[]} pids
  * @param {() => Promise<unknown>} run
- * @returns {Promise<Map<string, number>>} the share of each kind, of 1
+ * @returns {Promise<Map<string, number>>} the share of each kind of code, between 0 and 1
  */
 export async function profile(pids, run) {
   const folder = mkdtempSync(join(tmpdir(), 'prefork-perf-'));
@@ -65,7 +65,7 @@ function shares(samples) {
   return new Map([...counts].map(([kind, count]) => [kind, count / total]));
 }
 
-/** By its innermost frame. */
+/** The kind of code of a sample, by its innermost frame. */
 export function kindOf(frames) {
   const [, symbol = '', where = ''] = /^\s*[0-9a-f]+ (.*) \((.*)\)$/.exec(frames[0]) ?? [];
   if (/kernel|\[guest|vmlinux|\.ko/.test(where)) return `kernel: ${callOf(frames)}`;

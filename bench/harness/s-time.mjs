@@ -1,4 +1,4 @@
-/* TLS handshakes, by `openssl s_time`: a client in C, so that the server is what is measured. */
+/* TLS handshakes by `openssl s_time`: a client in C, so that the server is the bottleneck and not the client. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,14 +8,14 @@ import { cpu } from './proc.mjs';
 
 const run = promisify(execFile);
 
-/** Ends the script where openssl is missing. */
+/** Ends the script if openssl is missing. */
 export function needOpenssl() {
   if (spawnSync('openssl', ['version']).error === undefined) return;
   console.error("openssl is not installed: 'apt-get install openssl'");
   process.exit(2);
 }
 
-/** A key and a certificate of it, as PEM. */
+/** A new key and a self-signed certificate of it, as PEM. */
 export function certificate() {
   const folder = mkdtempSync(join(tmpdir(), 'prefork-bench-'));
   try {
@@ -28,14 +28,17 @@ export function certificate() {
   }
 }
 
-/** The load's command line: a request over each connection, which offers the session of the first one if it is to `reuse`. */
+/**
+ * The arguments of openssl for the load: one request over each connection. With `reuse`, each connection offers the TLS
+ * session of the first one.
+ */
 export function sTimeCommand(port, { version, reuse, seconds }) {
   const how = [`-tls${version.replace('.', '_')}`, reuse ? '-reuse' : '-new'];
   return ['s_time', '-connect', `127.0.0.1:${port}`, '-www', '/', ...how, '-time', String(seconds)];
 }
 
 /**
- * Loads a peer for some seconds, by so many clients.
+ * Loads a peer for some seconds, with `clients` processes of openssl at once.
  *
  * @param {import('./peer.mjs').Peer} peer
  * @param {{ clients: number, version: string, reuse: boolean, seconds: number }} load
@@ -46,7 +49,7 @@ export async function shakeHands(peer, { clients, ...load }) {
   const client = async () => {
     const start = performance.now();
     const { stdout } = await run('openssl', command);
-    // It counts whole seconds itself, and goes on until one is full.
+    // openssl counts whole seconds, and goes on until one is full, so the time is taken here.
     return parse(stdout, (performance.now() - start) / 1_000);
   };
   const counts = await Promise.all(Array.from({ length: clients }, client));
@@ -55,14 +58,14 @@ export async function shakeHands(peer, { clients, ...load }) {
   const used = after.master - before.master + after.workers - before.workers;
   return {
     rate: sum('rate'),
-    /** Of the connections, how many were resumed, percent. */
+    /** The share of the connections whose session was resumed, percent. */
     resumed: (sum('resumed') / sum('connections')) * 100,
-    /** Microseconds of all processes of the peer. */
+    /** CPU time of all processes of the peer, microseconds. */
     cpuPerConnection: (used / sum('connections')) * 1e6,
   };
 }
 
-/** It prints a letter for each connection, `r` for a resumed one, and the sums behind them. */
+/** openssl prints a letter for each connection, `r` for a resumed one, and then the sums. */
 function parse(text, seconds) {
   const connections = Number(/(\d+) connections in \d+ real seconds/.exec(text)?.[1]);
   const letters = /^[rtT*]+$/m.exec(text)?.[0] ?? '';

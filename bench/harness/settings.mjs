@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 
 /**
- * What a script measures with, each one to be overridden as `--name=value`; `--quick` is for a first look. All are
- * numbers, except those whose default is a text.
+ * The settings that a script measures with. Each can be given as `--name=value`; `--quick` takes the values for a first
+ * look. All are numbers, except those whose default is a string.
  *
  * @template {Record<string, number | string>} T
  * @param {T} defaults

@@ -1,10 +1,13 @@
 import { loadPeer } from './wrk.mjs';
 
-/** V8 has compiled what a short request runs through when a worker has served some thousands; before that, one costs it two to four times as much. */
+/**
+ * Requests for each worker. When a worker has served some thousands of short requests, V8 has compiled their code.
+ * Before that, a request costs two to four times as much.
+ */
 const ENOUGH = 5_000;
 const STEP = 2;
 
-/** Loads a peer until each of its workers has its code compiled, for so many seconds at most. */
+/** Loads a peer until its workers have served ENOUGH requests each on average, for `seconds` at most. */
 export async function warmUp(peer, workers, load, seconds) {
   let left = workers * ENOUGH;
   for (let spent = 0; spent < seconds && left > 0; spent += STEP) {

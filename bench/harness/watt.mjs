@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Fetched when it is needed and kept in the temporary folder, as PM2 is: 160 packages. */
+/** Like PM2, Watt is fetched when it is needed, and kept in the temporary folder: 160 packages. */
 export const WATT = 'wattpm@3.65.0';
 const FOLDER = join(tmpdir(), `prefork-bench-${WATT}`);
 const PACKAGES = [WATT, '@platformatic/node@3.65.0'];
-/** What Watt 3 needs at least; its workers share a port from this one on. */
+/** The least version of Node for Watt 3: from this one on, its workers can share a port. */
 const NODE = { major: 22, minor: 19 };
-/** Where ours is older, Watt gets one of its own, beside it in the folder. */
+/** If the Node that runs this script is older, Watt gets a Node of its own, installed into the same folder. */
 const NODE_PACKAGE = 'node@24';
 const INSTALL_LIMIT = 180_000;
 const run = promisify(execFile);
@@ -19,7 +19,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 const ownNode = major < NODE.major || (major === NODE.major && minor < NODE.minor);
 const nodeFile = ownNode ? join(FOLDER, 'node_modules/.bin/node') : process.execPath;
 
-/** What it could not be fetched for, or undefined when it is there. */
+/** Installs Watt. Returns the reason if that fails, and undefined if Watt is there. */
 export async function installWatt() {
   const packages = [...PACKAGES, ...(ownNode ? [NODE_PACKAGE] : [])];
   const args = ['install', '--prefix', FOLDER, '--prefer-offline', '--no-audit', '--no-fund', ...packages];
@@ -33,7 +33,7 @@ export async function installWatt() {
   }
 }
 
-/** The program that runs it, and how that calls itself. */
+/** The Node that runs Watt, and its version. */
 export function wattNode() {
   return { file: nodeFile, version: execFileSync(nodeFile, ['--version'], { encoding: 'utf8' }).trim() };
 }
@@ -43,9 +43,12 @@ process.on('exit', () => {
   for (const project of projects) rmSync(project, { recursive: true, force: true });
 });
 
-/** Writes a project for a port and so many workers, and returns the arguments that start it. Its workers are threads. */
+/**
+ * Writes a project for a port and a number of workers, and returns the arguments that start it. Watt's workers are
+ * threads.
+ */
 export function wattArgs(served, port, workers) {
-  // Beside its node_modules, where Watt looks for its own packages.
+  // The project is next to node_modules, where Watt looks for its own packages.
   const project = mkdtempSync(join(FOLDER, 'project-'));
   projects.push(project);
   const write = (name, content) => writeFileSync(join(project, name), content);

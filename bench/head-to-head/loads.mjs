@@ -2,9 +2,12 @@
 import { loadPeer } from '../harness/wrk.mjs';
 import { leftOut, start } from './peers.mjs';
 
-/** Up to so many workers of each peer fit on a machine together. With more, each peer is started anew in every round. */
+/**
+ * Up to this number of workers, all peers run on the machine together. With more, each peer is started anew in every
+ * round.
+ */
 const TOGETHER = 32;
-/** Rounds with those that are started anew, which takes long. */
+/** Rounds at most if the peers are started anew in each, which takes long. */
 const ANEW_ROUNDS = 2;
 
 /** Each workload's path. */
@@ -13,11 +16,12 @@ export const KINDS = { close: 'per request', kept: 'kept' };
 
 /**
  * @typedef {{ workload: keyof WORKLOADS, kind: keyof KINDS }} Case
- * @typedef {{ workers: number, entry: import('./peers.mjs').Entry, results: object[] } & Case} Measured results by round; one that failed is undefined
+ * @typedef {{ workers: number, entry: import('./peers.mjs').Entry, results: object[] } & Case} Measured results by
+ *   round; the result of a round that failed is undefined
  */
 
 /**
- * All workloads with one number of workers.
+ * Measures all workloads with one number of workers.
  *
  * @param {readonly import('./peers.mjs').Entry[]} entries
  * @param {number} workers
@@ -52,7 +56,7 @@ export async function measureLoads(entries, workers, workloads, { rounds, late, 
     const peer = await start(entry, workers);
     if (peer === undefined) return;
     peers.set(entry, peer);
-    // So that all code is compiled by then.
+    // Warms the peer up, so that its code is compiled before the first round.
     for (const workload of workloads) await attempt(peer, { ...load, path: WORKLOADS[workload], seconds: 1 });
   }
 
@@ -75,7 +79,7 @@ export async function measureLoads(entries, workers, workloads, { rounds, late, 
   }
 }
 
-/** One that fails costs its row, not the run. */
+/** A load that fails costs the peer this result, and does not end the run. */
 async function attempt(peer, load) {
   try {
     const result = await loadPeer(peer, load);

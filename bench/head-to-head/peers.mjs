@@ -1,15 +1,15 @@
-/* Who is compared in the head to head, and how each one is started with so many workers. */
+/* The peers of the head to head, and how each is started with a given number of workers. */
 import { installed, RefusedError, startPeer } from '../harness/peer.mjs';
 import { installPm2, PM2, pm2Home } from '../harness/pm2.mjs';
 import { installWatt, WATT, wattNode } from '../harness/watt.mjs';
 import { compute } from '../peers/workloads.mjs';
 
-/** Threads of one process, where threads are what serves. */
+/** Threads of one process, at most, where threads serve. */
 const THREADS = 4;
 /**
  * @typedef {object} Entry
  * @property {string} title
- * @property {string} name out of the harness' peers
+ * @property {string} name a key of the harness' PEERS
  * @property {string} color
  * @property {string} dash
  * @property {true} [ours]
@@ -37,14 +37,14 @@ const ENTRIES = [
   { title: 'Puma', name: 'puma', color: '#8c959f', dash: '2 3', app: 'workloads.ru' },
 ];
 
-/** What was left out, and why: for the head of the section. @type {Map<string, string>} */
+/** What was left out, and why. It is printed at the top of the section. @type {Map<string, string>} */
 export const leftOut = new Map();
 
-/** A PM2 of its own; one at a time is running. */
+/** The home folder of a PM2 that is used here alone. Only one PM2 runs at a time. */
 let pm2 = { env: {} };
 
 /**
- * The peers that this machine has. What is missing is fetched if npm has it, else left out.
+ * The peers that this machine has. PM2 and Watt are fetched by npm if they are missing. What cannot be had is left out.
  *
  * @param {string} wanted part of the titles
  */
@@ -68,23 +68,23 @@ export async function findPeers(wanted) {
   }
 }
 
-/** Versions that the description of the machine does not name. */
+/** The versions of PM2 and Watt, which the description of the machine does not name. */
 export function versions(entries) {
   const has = (name) => entries.some((entry) => entry.name === name);
   return [...(has('pm2') ? [PM2] : []), ...(has('watt') ? [`${WATT} on node ${wattNode().version}`] : [])];
 }
 
-/** Processes, and threads of each, that are so many workers. */
+/** How many processes, and threads of each process, make up this number of workers. */
 export function split(entry, workers) {
   if (entry.threads !== 'processes of threads') return { processes: workers };
   const threads = Math.min(THREADS, workers);
   return { processes: Math.ceil(workers / threads), threads };
 }
 
-/** For all starts: how long /cpu has to turn. @type {Record<string, string>} */
+/** How many turns /cpu computes, for every peer that is started. @type {Record<string, string>} */
 const work = { CPU_TURNS: String(turnsPerMillisecond()) };
 
-/** What the peer's program is told: the number of processes, setup and variables. */
+/** What a peer is started with: the number of processes, the setup and the variables. */
 export function plan(entry, workers, { tls, options } = {}) {
   const { processes, threads } = split(entry, workers);
   const own = { ...(threads && { threads }), ...options, ...(tls && { tls: { key: tls.key, cert: tls.cert } }) };
@@ -92,14 +92,14 @@ export function plan(entry, workers, { tls, options } = {}) {
     app: entry.app ?? 'workloads.mjs',
     keepAlive: true,
     ...(entry.ours ? { options: own } : { threads }),
-    // That of ours says it too, for who starts it asks with TLS then.
+    // Prefork takes `tls` from its options. It is here too, since startPeer() sees from it that it has to ask over TLS.
     ...(tls && { tls: own.tls, files: tls.files }),
   };
   return { processes, setup, env: { ...work, ...(entry.name === 'pm2' && pm2.env) } };
 }
 
 /**
- * Starts the peer; undefined if it cannot be, which is then said in the head.
+ * Starts the peer. If that fails, the reason is recorded in `leftOut`, and the result is undefined.
  *
  * @param {Entry} entry
  * @param {number} workers
@@ -117,7 +117,7 @@ export async function start(entry, workers, more) {
   }
 }
 
-/** So that all peers of Node compute as long, whatever clock the machine has at the time. */
+/** Measured once for all peers of Node, so that all compute the same, whatever the CPU's clock rate at the time. */
 function turnsPerMillisecond() {
   const turns = 1_000_000;
   const once = () => {

@@ -1,10 +1,13 @@
-/* What the head to head prints: rows of its two tables, and its charts. */
+/* What the head to head prints: the rows of its two tables, and its charts. */
 import { median, ratios, spread } from '../harness/rounds.mjs';
 import { plot } from '../queueing/plot.mjs';
 import { KINDS } from './loads.mjs';
 
 const TITLES = { hello: 'hello', json: '10 KB JSON', cpu: '1 ms of CPU' };
-/** Whom the others are compared with: sync closes each connection, so it is another one where they are kept. */
+/**
+ * The peer that the others are compared with. Where connections are kept it is another one, since sync closes each
+ * connection.
+ */
 const BASE = { close: 'prefork sync', kept: 'prefork async' };
 
 export const LOAD_HEAD = [
@@ -36,7 +39,7 @@ function loadRow(measured, base) {
   const { workload, kind, workers, entry } = measured;
   const results = measured.results.filter((result) => result !== undefined);
   const of = (read) => results.map(read);
-  // Rounds that both of them have.
+  // Only rounds of which both peers have a result.
   const both = measured.results.map((own, round) => [base?.results[round], own]).filter((pair) => pair.every(Boolean));
   const ratio = ratios(
     both.map(([ours]) => ours.rate),
@@ -61,7 +64,7 @@ function loadRow(measured, base) {
   ];
 }
 
-/** Three digits that count. */
+/** The median, with about three significant digits. */
 function figure(values) {
   const value = median(values);
   return value < 10 ? value.toFixed(2) : value.toFixed(value < 100 ? 1 : 0);
@@ -90,7 +93,7 @@ export function singleRows(entries, { calls, memory, life, tls }) {
 }
 
 /**
- * Charts of hello world over the number of workers; those that were measured with more than one number only.
+ * Charts of hello world over the number of workers. There are none if only one number of workers was measured.
  *
  * @param {readonly import('./loads.mjs').Measured[]} measured
  * @returns {{ file: string, title: string, svg: string }[]}
@@ -105,7 +108,7 @@ export function charts(measured, counts) {
   ].flatMap(([file, title, unit, kind, read]) => {
     const series = lines(measured, counts, kind, read);
     if (series.length === 0 || counts.length < 2) return [];
-    // Places of the same distance: the numbers of workers are powers of two, more or less.
+    // The places on the axis are equally far apart, since the numbers of workers are roughly powers of two.
     const loads = counts.map((_, index) => index);
     return [{ file, title, svg: plot({ title, unit, axis: 'workers', loads, labels: counts.map(String), series }) }];
   });

@@ -1,4 +1,7 @@
-/* What the head to head measures of one peer at a time: system calls, memory, boot, respawn; and handshakes. */
+/*
+ * What the head to head measures of one peer at a time: system calls, memory, boot and respawn. And TLS handshakes, for
+ * which all peers are started.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, get, spawnPeer, stopChild } from '../harness/peer.mjs';
 import { commandLine, pss, workersOf } from '../harness/proc.mjs';
@@ -10,15 +13,15 @@ import { leftOut, plan, start } from './peers.mjs';
 
 /** A worker of prefork that has been ready for two seconds is replaced without a wait. Milliseconds. */
 const STABLE = 2_100;
-/** Whoever has not answered by then is not waited for. Milliseconds. */
+/** How long a peer has to answer, milliseconds. */
 const LIMIT = 30_000;
-/** Between two looks whether a peer answers. Milliseconds. */
+/** Between two requests that find out whether a peer answers. Milliseconds. */
 const LOOK = 4;
-/** So many looks wait for an answer at a time. */
+/** How many of these requests may be in flight at once. */
 const MOST = 100;
 const SERVES = 'hello\n';
 
-/** Pids of what serves: where all workers are threads of one process, that one. */
+/** The pids of the processes that serve. Where all workers are threads of one process, that is the peer itself. */
 function servers(entry, peer) {
   return entry.threads === 'one process' ? [peer.pid] : workersOf(peer.pid);
 }
@@ -59,8 +62,9 @@ export async function memoryOf(entry, { workers, ...load }) {
 }
 
 /**
- * Milliseconds of one start with one worker: from spawn to the first answer; and, once it is stable, from kill -9 of the worker to the next
- * answer. Whoever asks meanwhile waits, or is refused and asks again.
+ * Starts a peer with one worker, and measures two times in milliseconds: from spawn to the first answer, and, once the
+ * worker is stable, from its kill -9 to the next answer. A request that is sent meanwhile waits, or is refused; further
+ * requests follow.
  */
 export async function lifeOf(entry, options) {
   const { processes, setup, env } = plan(entry, 1, { options });
@@ -81,8 +85,9 @@ export async function lifeOf(entry, options) {
 }
 
 /**
- * How long after a time the peer answers. It is asked again and again, whatever becomes of the earlier ones: who is handed to a dead worker by a
- * master that has not noticed yet may wait for ever.
+ * How long after the time `since` the peer answers. New requests are sent again and again, whatever becomes of the
+ * earlier ones. A master that has not noticed the death may hand a connection to the dead worker, where it may wait for
+ * ever.
  */
 function answer(port, since) {
   return new Promise((resolve, reject) => {
