@@ -4,11 +4,12 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
 const HEAD_END = '\r\n\r\n';
 
 /**
- * Clients that keep their connections busy: each has always so many requests under way, and sends the next one when an answer has come.
- * One whose connection is closed comes again.
+ * Clients that keep their connections busy: each always has `depth` requests in flight, and sends the next one when an
+ * answer has come. If its connection is closed, the client connects again.
  *
  * @param {number} port
- * @param {{ connections: number, depth: number }} plan `depth` is how many requests each of them has under way, by pipelining
+ * @param {{ connections: number, depth: number }} plan `depth` is how many requests each connection has in flight, by
+ *   pipelining
  */
 export function keepBusy(port, { connections, depth }) {
   const counts = { answers: 0, closed: 0, errors: 0 };
@@ -40,7 +41,7 @@ export function keepBusy(port, { connections, depth }) {
   for (let index = 0; index < connections; index++) join(index);
 
   return {
-    /** What there has been so far. */
+    /** The counts so far. */
     counts: () => ({ ...counts }),
     leave() {
       on = false;
@@ -49,7 +50,7 @@ export function keepBusy(port, { connections, depth }) {
   };
 }
 
-/** The whole answers in what has come, and whether the connection ends with them. */
+/** Counts the complete answers in the text, and finds out whether one of them ends the connection. */
 function split(text) {
   let [answers, wrong, from, last] = [0, 0, 0, false];
   for (let end = text.indexOf(HEAD_END); end >= 0; end = text.indexOf(HEAD_END, from)) {

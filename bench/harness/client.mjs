@@ -2,12 +2,13 @@ import { connect } from 'node:net';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 const ANSWER = /^HTTP\/1\.1 200 .*\r\n\r\nhello\n$/s;
-/** An answer that takes longer is lost. Milliseconds. */
+/** A request is lost if nothing is sent or received for this long. Milliseconds. */
 const LIMIT = 15_000;
 
 /**
- * One request on its own connection: undefined for the right answer, else what went wrong, and for how long (ms) the client was held up between its
- * connection, which the kernel makes at once, and its request.
+ * Sends one request on a connection of its own. The result is undefined for the right answer. Otherwise it says what
+ * went wrong, and how long (ms) the client was held up between its connect, which the kernel completes at once, and
+ * its request.
  */
 export function request(port) {
   return new Promise((resolve) => {
@@ -29,12 +30,12 @@ export function request(port) {
       .on('error', (error) => {
         failure = error.code ?? error.message;
       })
-      // A complete answer counts, also when its server dies right after it.
+      // A complete answer counts, even if its server died right after it.
       .on('close', () => resolve(ANSWER.test(answer) ? undefined : lost()));
   });
 }
 
-/** Clients that each send a request when they have the answer to the last one, while the condition holds. */
+/** A closed loop: each client sends its next request when it has the answer to the last one, while `goOn` is true. */
 export async function closedLoop({ port, clients, goOn, onResult = () => {} }) {
   const client = async () => {
     while (goOn()) onResult(await request(port));

@@ -1,6 +1,7 @@
 /*
- * The client of an open loop, a process of its own. It sends each request when it is due, whatever has become of the earlier
- * ones, and counts latency from when it was *due*: a client that waits for a slow server would not see the slowness.
+ * The client of an open loop, a process of its own. It sends each request when it is due, whatever has become of the
+ * earlier ones, and counts latency from when the request was *due*: a client that waits for a slow server would not see
+ * the slowness.
  *
  * With keep-alive it takes the idle connection that was used last, as `http.Agent` does by default, and opens a new
  * one when none is idle.
@@ -8,7 +9,7 @@
 import { Worker } from 'node:worker_threads';
 import { Connection } from './connection.mjs';
 
-/** How long after the last request was due answers are waited for. Milliseconds. */
+/** How long the client waits for answers after the last request was due. Milliseconds. */
 const LIMIT = 20_000;
 
 const now = () => Number(process.hrtime.bigint()) / 1e6;
@@ -45,7 +46,7 @@ async function run({ port, connection, at, paths }) {
     try {
       await used.ask(path, connection);
     } catch (error) {
-      // The server may close an idle connection while the request is on its way: then it has done nothing with it.
+      // The server may close an idle connection while the request is on its way. Then it has not handled the request.
       if (reused === undefined || error.received > 0) throw error;
       retries.count++;
       const second = open();
@@ -75,7 +76,7 @@ async function run({ port, connection, at, paths }) {
   const before = process.cpuUsage();
   pacer.on('message', send);
   pacer.postMessage({ start, at });
-  // What is destroyed has failed, also without an answer.
+  // A request whose connection is destroyed fails, so `finished` resolves even if no answer comes.
   const abandon = () => {
     abandoned = true;
     for (const each of connections) each.destroy();

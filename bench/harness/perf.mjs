@@ -1,14 +1,14 @@
-/* What a process asks the kernel for, counted by the kernel itself: at full speed, where strace makes a worker ten times slower. */
+/* System calls of processes, counted by the kernel itself at full speed: strace makes a worker ten times slower. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keep } from './peer.mjs';
 
-/** How long it needs to have opened its counters: some thousands of them, with 32 workers. Milliseconds. */
+/** How long perf needs to open its counters: some thousands of them with 32 workers. Milliseconds. */
 const ATTACHING = 700;
 const ALL = 'raw_syscalls:sys_enter';
 
-/** Why the kernel cannot be asked to count; undefined where it can. */
+/** Why perf cannot count system calls here; undefined if it can. */
 export function noPerf() {
   const { error, stderr } = spawnSync('perf', ['stat', '-x', ';', '-e', ALL, 'true'], { encoding: 'utf8' });
   if (error) return "perf is not installed: 'apt-get install linux-perf'";
@@ -16,8 +16,9 @@ export function noPerf() {
 }
 
 /**
- * Counts the system calls of some processes, with all their threads, while something runs: each of the names, as {@link countCalls} of strace has
- * them, and `total`; of accept4 also how many have failed. Besides, `switches` is how often a thread has lost its CPU, by waiting or otherwise.
+ * Counts the system calls of some processes, with all their threads, while `run` runs. The keys of the result are the
+ * names of the calls, as strace has them in {@link countCalls}, and `total`. Only accept4 has its failures counted. The
+ * key `switches` is how often a thread has lost its CPU, by waiting or otherwise.
  *
  * @param {readonly number[]} pids
  * @param {readonly string[]} names
@@ -26,7 +27,7 @@ export function noPerf() {
  */
 export async function countAtSpeed(pids, names, run) {
   const { stdout } = spawnSync('perf', ['list', 'syscalls:sys_enter_*'], { encoding: 'utf8' });
-  // Not each machine has each of them: epoll_wait is missing on arm64.
+  // Not every machine has every call: epoll_wait is missing on arm64.
   const known = names.filter((name) => new RegExp(`:sys_enter_${name}\\b`).test(stdout));
   const events = [
     ...[ALL, 'context-switches', ...known.map((name) => `syscalls:sys_enter_${name}`)].flatMap((name) => ['-e', name]),
@@ -44,7 +45,7 @@ export async function countAtSpeed(pids, names, run) {
   await run();
   perf.kill('SIGINT');
   await ended;
-  // A line for each event, in their order.
+  // perf prints one line for each event, in the order of the arguments.
   const numbers = text.split('\n').flatMap((line) => /^(\d+);/.exec(line)?.[1] ?? []);
   if (numbers.length !== known.length + 3) throw new Error(`perf: ${text}`);
   const [total, switches, ...calls] = numbers.map(Number);

@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * Not a dependency of this project: it would bring 77 packages into every `npm ci`. So it is fetched when it is needed, and kept in the
- * temporary folder.
+ * PM2 is no dependency of this project, since it would bring 77 packages into every `npm ci`. It is fetched when it is
+ * needed, and kept in the temporary folder.
  */
 export const PM2 = 'pm2@7.0.4';
 const FOLDER = join(tmpdir(), `prefork-bench-${PM2}`);
 const run = promisify(execFile);
 
-/** A program of PM2, to be run by node. */
+/** The path of one of PM2's programs, to be run by node. */
 export function pm2Script(name) {
   return join(FOLDER, 'node_modules/pm2/bin', name);
 }
 
-/** Whether PM2 could be fetched. */
+/** Installs PM2. Returns whether that succeeded. */
 export async function installPm2() {
   try {
     await run('npm', ['install', '--prefix', FOLDER, '--prefer-offline', '--no-audit', '--no-fund', PM2]);
@@ -28,7 +28,7 @@ export async function installPm2() {
   }
 }
 
-/** A PM2 of its own, which has nothing to do with that of the user. */
+/** A home folder for a PM2 that is separate from the user's own PM2. */
 export function pm2Home() {
   const folder = mkdtempSync(join(tmpdir(), 'prefork-bench-pm2-home-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));

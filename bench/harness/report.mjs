@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { basename } from 'node:path';
 
-/** Set for the parts of `all.mjs`, which describes the machine once. */
+/** The variable that `all.mjs` sets for the scripts of a full run, since it then describes the machine itself, once. */
 export const PART = 'PREFORK_BENCH_PART';
 
-/** Prints a section of markdown: title, command line, what was measured. */
+/** Prints a section in markdown: its title, the command line and what was measured. */
 export function report(title, ...blocks) {
   const [, script, ...args] = process.argv;
   const command = `\`node bench/${[basename(script), ...args].join(' ')}\``;
@@ -14,13 +14,13 @@ export function report(title, ...blocks) {
   console.log([`## ${title}`, command, ...blocks, ...machine].join('\n\n').concat('\n'));
 }
 
-/** A table of markdown. */
+/** A table in markdown. */
 export function table(head, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** A target as a cell: whether the figure reaches it. */
+/** The cell of a target: it says whether the figure reaches it. */
 export function atLeast(target, value) {
   return `≥ ${target}: ${value >= target ? 'met' : '**missed**'}`;
 }
@@ -29,7 +29,7 @@ export function atMost(target, value) {
   return `≤ ${target}: ${value <= target ? 'met' : '**missed**'}`;
 }
 
-/** Machine and versions. */
+/** A list in markdown: the machine and the versions. */
 export function environment() {
   const [cpu] = os.cpus();
   return [
@@ -40,7 +40,7 @@ export function environment() {
   ].join('\n');
 }
 
-/** Of the minute before this script began. */
+/** The load average of the minute before this script began. */
 export const loadAverage = os.loadavg()[0]?.toFixed(2);
 
 function version(command) {

@@ -1,11 +1,11 @@
 /**
- * A machine is faster at one time than at another, so peers take turns, A B C A B C …, and only results of the
+ * Measures the peers in turn, A B C A B C …. A machine is faster at one time than at another, so only results of the
  * same round are compared.
  *
  * @template P, R
  * @param {readonly P[]} peers
  * @param {number} rounds
- * @param {(peer: P, round: number) => Promise<R>} measure is told the round, from 1
+ * @param {(peer: P, round: number) => Promise<R>} measure is called with the number of the round, from 1
  * @returns {Promise<R[][]>} for each peer its results, one per round
  */
 export async function alternate(peers, rounds, measure) {
@@ -23,7 +23,7 @@ export function median(values) {
   return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
-/** The quotients of each round. */
+/** Our value divided by theirs, for each round. */
 export function ratios(ours, theirs) {
   return ours.map((value, round) => value / theirs[round]);
 }

@@ -4,7 +4,7 @@ import { keep, stopChild } from './peer.mjs';
 import { stat } from './proc.mjs';
 
 const READS = ['-X', '-n', 1, '-z', 32, '-w', 512, '-y', 1024, '-k', 3];
-/** The modes of slowhttptest; what a client says or takes per second is little enough for hours. */
+/** The modes of slowhttptest. Each client sends or reads so little per second that this could go on for hours. */
 export const ATTACKS = [
   { name: 'slow headers', flags: ['-H', '-i', 1, '-x', 24], path: '/health' },
   { name: 'slow bodies', flags: ['-B', '-i', 1, '-x', 10, '-s', 8192], path: '/upload' },
@@ -13,10 +13,10 @@ export const ATTACKS = [
   { name: 'slow reads, more than there is memory for', flags: READS, path: '/large', reads: true },
 ];
 
-/** Between two looks at the CPU time of the attacker. Milliseconds. */
+/** How often the attacker's CPU time is read, milliseconds. */
 const LOOK = 200;
 
-/** Ends the script where slowhttptest is missing. */
+/** Ends the script if slowhttptest is missing. */
 export function needSlowhttptest() {
   if (spawnSync('slowhttptest', ['-h']).error === undefined) return;
   console.error("slowhttptest is not installed: 'apt-get install slowhttptest'");
@@ -40,7 +40,7 @@ export function startAttack({ flags, path }, port, { clients, rate, seconds }) {
   });
   const closed = once(child, 'close');
   const looking = setInterval(() => {
-    // Of one that has ended and was not waited for yet there is a file still, with its last figures.
+    // A process that has ended but was not waited for yet still has its file in /proc, with its last figures.
     try {
       cpu = stat(child.pid).cpu;
       ended = performance.now();
@@ -49,7 +49,10 @@ export function startAttack({ flags, path }, port, { clients, rate, seconds }) {
     }
   }, LOOK);
   return {
-    /** Waits for its end. Returns what became of its clients as it last said itself, and the share of a core that it took. */
+    /**
+     * Waits for the end of the attack. Returns how many of its clients were connected and closed, as slowhttptest last
+     * printed it, and the share of a core that it used.
+     */
     async end() {
       const limit = setTimeout(() => stopChild(child), (seconds + 10) * 1000 - (performance.now() - begun));
       await closed;

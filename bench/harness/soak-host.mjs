@@ -6,7 +6,7 @@ import { children, commandLine, descriptors, stat } from './proc.mjs';
 
 const SCRIPT = fileURLToPath(new URL('../peers/soaked.mjs', import.meta.url));
 
-/** Starts the arbiter that is to be soaked in a process of its own, and follows its workers. */
+/** Starts the arbiter of the soak test in a process of its own, and follows its workers. */
 export async function startSoakHost(workers) {
   const port = await freePort();
   const child = keep(fork(SCRIPT, [port, workers].map(String), { execArgv: ['--expose-gc'] }));
@@ -34,13 +34,13 @@ export async function startSoakHost(workers) {
     readySince,
     everyPid,
     exited,
-    /** Bytes of the master after a garbage collection. */
+    /** Memory of the master after a garbage collection: `rss` and `heapUsed`, bytes. */
     memory() {
       child.send('memory');
       return next('memory');
     },
     descriptors: () => descriptors(child.pid).length,
-    /** Children of the master by what they are. */
+    /** How many children of each kind the master has. */
     family() {
       const count = { workers: 0, guards: 0, zombies: 0, others: 0 };
       for (const pid of children(child.pid)) {

@@ -1,4 +1,4 @@
-/* What a process asks the kernel for, and how often: unlike times, that does not vary from run to run. */
+/* The system calls of processes, counted by strace. Unlike times, these counts do not vary from run to run. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keep } from './peer.mjs';
 
-/** Ends the script where strace is missing. */
+/** Ends the script if strace is missing. */
 export function needStrace() {
   if (spawnSync('strace', ['-V']).error === undefined) return;
   console.error("strace is not installed: 'apt-get install strace'; it is for Linux only");
@@ -15,7 +15,7 @@ export function needStrace() {
 }
 
 /**
- * Counts the system calls of some processes, with all their threads, while something runs.
+ * Counts the system calls of some processes, with all their threads, while `run` runs.
  *
  * @param {readonly number[]} pids
  * @param {() => Promise<unknown>} run
@@ -42,7 +42,7 @@ export async function countCalls(pids, run) {
   }
 }
 
-/** It says so of each, and goes on talking: nobody may close its pipe. */
+/** Waits until strace says that it has attached to each process. It goes on writing, so its pipe must stay open. */
 function attached(strace, count) {
   return new Promise((resolve, reject) => {
     let said = '';

@@ -1,4 +1,4 @@
-/* Arrivals, the same ones for whoever is measured with them. */
+/* Arrivals of requests: every peer is measured with the same ones. */
 
 /** Uniform random numbers in [0, 1) that depend on the seed alone: mulberry32. */
 export function random(seed) {
@@ -28,7 +28,7 @@ export function poisson({ seed, rate, requests, rare, paths }) {
   return { at, paths: Array.from({ length: requests }, () => paths[next() < rare ? 1 : 0]) };
 }
 
-/** One request after the other at equal distances. */
+/** Requests at equal intervals. */
 export function steady({ rate, requests, path }) {
   return {
     at: Float64Array.from({ length: requests }, (_, index) => (index * 1000) / rate),

@@ -5,17 +5,17 @@ import { cpu } from './proc.mjs';
 
 const run = promisify(execFile);
 const LATENCY = fileURLToPath(new URL('./wrk-latency.lua', import.meta.url));
-/** A load that is not over so long after its time has failed. Milliseconds. */
+/** A load that has not ended this long after its time has failed. Milliseconds. */
 const OVERDUE = 30_000;
 
-/** Ends the script where wrk is missing. */
+/** Ends the script if wrk is missing. */
 export function needWrk() {
   if (spawnSync('wrk', ['-v']).error === undefined) return;
   console.error("wrk is not installed: 'apt-get install wrk', 'brew install wrk' or https://github.com/wg/wrk");
   process.exit(2);
 }
 
-/** The load's command line; a new connection for each request, unless it is to be `keepAlive`. */
+/** The arguments of wrk for the load. Each request has a new connection, unless `keepAlive` is set. */
 export function wrkCommand(port, { connections, seconds, keepAlive = false, path = '' }) {
   const header = keepAlive ? [] : ['-H', 'Connection: close'];
   return ['-t1', `-c${connections}`, `-d${seconds}`, ...header, `http://127.0.0.1:${port}/${path}`];
@@ -25,8 +25,8 @@ export function wrkCommand(port, { connections, seconds, keepAlive = false, path
  * Loads a peer for some seconds.
  *
  * @param {import('./peer.mjs').Peer} peer
- * @param {{ connections: number, seconds: number, keepAlive?: boolean, path?: string, latency?: boolean }} load `latency`: percentiles
- *   are wanted too
+ * @param {{ connections: number, seconds: number, keepAlive?: boolean, path?: string, latency?: boolean }} load
+ *   `latency`: percentiles are wanted too
  */
 export async function loadPeer(peer, load) {
   const before = cpu(peer.pid);
@@ -42,14 +42,14 @@ export async function loadPeer(peer, load) {
     percentiles,
     /** CPU seconds per second, of the master alone. */
     masterShare: master / load.seconds,
-    /** Microseconds of all processes of the peer. */
+    /** CPU time of all processes of the peer, microseconds. */
     cpuPerRequest: ((master + after.workers - before.workers) / requests) * 1e6,
   };
 }
 
 /**
- * Requests, requests per second, how many answers were not 2xx or broken, and p50, p99 and p99.9 in milliseconds where they were
- * asked for.
+ * What wrk printed: requests, requests per second, failures, and the percentiles if they were asked for (p50, p99 and
+ * p99.9, milliseconds). Failures are errors of sockets, and answers that are neither 2xx nor 3xx.
  */
 export function parseWrk(text) {
   const number = (pattern) => Number(pattern.exec(text)?.[1] ?? 0);

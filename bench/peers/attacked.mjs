@@ -1,11 +1,11 @@
 /*
- * An application for who is attacked: /health takes 2 ms of the CPU, /upload reads the body, /page is an answer of PAGE bytes, /large
- * one of LARGE bytes; any other path is answered at once.
+ * The application of a server under attack. /health takes 2 ms of CPU, /upload reads the body, /page answers with PAGE
+ * bytes and /large with LARGE bytes. Any other path is answered at once.
  */
 import { text } from 'node:stream/consumers';
 import hello from './hello.mjs';
 
-/** CPU time of /health, milliseconds; attacked.py and attacked.ru do the same. */
+/** CPU time of /health, milliseconds. attacked.py and attacked.ru take as much. */
 export const WORK = 2;
 
 const [page, large] = ['PAGE', 'LARGE'].map((name) => Buffer.alloc(Number(process.env[name] ?? 0), 'x'));

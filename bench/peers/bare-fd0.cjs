@@ -1,7 +1,8 @@
 /*
- * What the technique costs without the library: bare-fd0.cjs PORT WORKERS
- * The master binds; each worker has the socket as fd 0 and listens on it only while it is free. Nothing else:
- * no replacement, no scoreboard, no errors. The settings of sockets and server are those of the library.
+ * The technique without the library, to see what it costs: bare-fd0.cjs PORT WORKERS
+ * The master binds. Each worker has the socket as fd 0, and listens on it only while the worker is free. There is
+ * nothing else: no replacement of workers, no scoreboard, no handling of errors. The settings of the sockets and of the
+ * server are those of the library.
  */
 const { spawn } = require('node:child_process');
 const http = require('node:http');

@@ -1,4 +1,4 @@
-/* The least server for the application, one process: bare-http.mjs PORT. It writes `ready` when it listens. */
+/* The smallest server for the application, one process: bare-http.mjs PORT. It prints `ready` when it listens. */
 import { writeSync } from 'node:fs';
 import http from 'node:http';
 import hello from './hello.mjs';

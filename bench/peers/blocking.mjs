@@ -1,6 +1,6 @@
 /*
- * An application that blocks its thread without using the CPU, like one that waits for a synchronous call. Its
- * paths are the names below; any other one is answered at once.
+ * An application that blocks its thread without using the CPU, like one that waits for a synchronous call. Its paths
+ * are the names in BLOCKS. Any other path is answered at once.
  */
 import hello from './hello.mjs';
 

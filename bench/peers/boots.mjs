@@ -1,4 +1,4 @@
-/* A host that says when all its workers are ready: boots.mjs APP WORKERS. It writes `ready`. */
+/* A host that prints `ready` when all its workers are ready: boots.mjs APP WORKERS. */
 import { Arbiter } from 'prefork';
 
 const [app, workers] = process.argv.slice(2);

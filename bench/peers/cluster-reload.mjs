@@ -1,7 +1,8 @@
 /*
- * Node's cluster with a careful reload: cluster-reload.mjs PORT WORKERS [SETUP]. On SIGHUP, one worker after the other: a new one is
- * forked and listens before the old one is disconnected; that one takes no further connection, asks its clients to close
- * theirs, closes those that are idle, and has 30 seconds for the rest. SETUP is JSON: a `socketPath` to listen on as well.
+ * Node's cluster with a careful reload: cluster-reload.mjs PORT WORKERS [SETUP]. SIGHUP replaces one worker after the
+ * other. A new worker is forked, and listens before the old one is disconnected. The old worker then accepts no further
+ * connection, asks its clients to close theirs, closes those that are idle, and has 30 seconds for the rest. SETUP is
+ * JSON: `socketPath` is a Unix socket to listen on as well.
  */
 import cluster from 'node:cluster';
 import { once } from 'node:events';

@@ -1,7 +1,7 @@
 /*
- * Node's cluster: cluster.mjs PORT WORKERS rr|none [SETUP]. SETUP is JSON: the application's file as `app`, options of
- * the http.Server as `server`, `keepAlive` if it is the client that decides how long a connection lives, and `tls` as options of
- * the https.Server. A worker that dies is replaced at once, as Node's documentation has it.
+ * Node's cluster: cluster.mjs PORT WORKERS rr|none [SETUP]. SETUP is JSON: `app` is the application's file, `server`
+ * has options of the http.Server, `keepAlive` is true if the client decides how long a connection lives, and `tls` has
+ * options of the https.Server. A worker that dies is replaced at once, as in Node's documentation.
  */
 import cluster from 'node:cluster';
 import http from 'node:http';

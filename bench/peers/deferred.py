@@ -1,5 +1,6 @@
-# deferred.py PORT PROGRAM ARGS...: becomes that program, which inherits a listening socket as fd 3. The system tells of a connection there only
-# when its first bytes have come (TCP_DEFER_ACCEPT), which Node has no call for; systemd has: DeferAcceptSec=.
+# deferred.py PORT PROGRAM ARGS...: becomes that program, which inherits a listening socket as fd 3. On that socket, the
+# kernel reports a connection only when its first bytes have come (TCP_DEFER_ACCEPT). Node has no call to set this;
+# systemd has DeferAcceptSec=.
 import os
 import socket
 import sys

@@ -1,6 +1,6 @@
 /*
- * An application that takes LOAD_TIME milliseconds to load, as one with many modules does: its thread is blocked. It says
- * hello as the others do, and answers a POST with the number of its bytes.
+ * An application that blocks its thread for LOAD_TIME milliseconds while it loads, as one with many modules does. It
+ * says hello like the others, and answers a POST with the number of bytes in the body.
  */
 import hello from './hello.mjs';
 

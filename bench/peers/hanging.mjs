@@ -1,4 +1,4 @@
-/* Like hello.mjs, but `/spin` never comes to its end. */
+/* Like hello.mjs, but the handler of `/spin` never returns. */
 export default (request, response) => {
   if (request.url === '/spin') for (;;);
   response.setHeader('Content-Type', 'text/plain');

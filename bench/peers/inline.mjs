@@ -1,4 +1,7 @@
-/* An inline host of a build, PREFORK_BUILD: inline.mjs WORKERS. When all serve, it writes the megabytes (PSS) of one worker, and stops. */
+/*
+ * An inline host: inline.mjs WORKERS. The variable PREFORK_BUILD names the build that it imports. When all workers
+ * serve, it prints the memory of one worker (PSS in megabytes, the mean of all), and stops.
+ */
 import { pss } from '../harness/proc.mjs';
 
 const { Arbiter } = await import(process.env.PREFORK_BUILD);

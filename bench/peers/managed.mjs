@@ -1,4 +1,7 @@
-/* What PM2 runs in its cluster mode where it only serves: see served.mjs. It says when it listens, and ends on SIGINT. */
+/*
+ * What PM2 runs in its cluster mode when it only serves (pm2.mjs also reloads): see served.mjs. It tells PM2 when it
+ * listens, and ends on SIGINT.
+ */
 import { create, port } from './served.mjs';
 
 const server = await create();

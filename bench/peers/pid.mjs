@@ -1,11 +1,11 @@
-/* An application that names its process, and collects its garbage on SIGUSR2. `/` says hello as the others do. */
+/* An application that answers `/pid` with its pid, and runs a GC on SIGUSR2. `/` says hello like the others. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
 import hello from './hello.mjs';
 
 if (isMainThread) {
-  // So no peer has to be started with a flag for it.
+  // This way no peer has to be started with --expose-gc.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc');
   process.on('SIGUSR2', () => collect());

@@ -1,11 +1,11 @@
 /*
- * What PM2 runs in its cluster mode: pm2.mjs PORT SOCKET. It is written as PM2's documentation has it for a reload without downtime:
- * it says when it listens, and on SIGINT it takes no further connection and ends when it has answered.
+ * What PM2 runs in its cluster mode: pm2.mjs PORT SOCKET. It follows PM2's documentation for a reload without downtime:
+ * it tells PM2 when it listens; on SIGINT, it accepts no further connection, and ends when it has answered.
  */
 import http from 'node:http';
 import handler from './deployed.mjs';
 
-// Before these, PM2 may put arguments of its own.
+// PM2 may put arguments of its own in front of these.
 const [port, socketPath] = process.argv.slice(-2);
 const servers = [{ port: Number(port), host: '127.0.0.1' }, { path: socketPath }].map((address) =>
   http.createServer(handler).listen({ ...address, backlog: 2048 }),

@@ -1,6 +1,7 @@
 /*
- * This library: prefork.mjs PORT WORKERS CLASS [SETUP]. SETUP is JSON: the application's file as `app`, a
- * `socketPath` to serve on as well, further options as `options`, and `metricsEach`, the milliseconds between two looks at the metrics. Exit code 64 (EX_USAGE) tells that this build does not know an option.
+ * This library: prefork.mjs PORT WORKERS CLASS [SETUP]. SETUP is JSON: `app` is the application's file, `socketPath` a
+ * Unix socket to serve on as well, `options` has further options, and `metricsEach` is the interval in milliseconds at
+ * which the metrics are read. Exit code 64 (EX_USAGE) says that this build refuses the options.
  */
 const { Arbiter } = await import(process.env.PREFORK_BUILD ?? 'prefork');
 

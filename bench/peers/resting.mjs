@@ -1,4 +1,7 @@
-/* An application whose requests keep others from nothing but their worker: `/behind` blocks behind its answer, `/waits` waits for somebody. Any other path is answered at once. */
+/*
+ * An application whose requests occupy their worker and take nothing from the other workers. `/behind` blocks its thread
+ * after its answer; `/waits` waits before its answer, without blocking. Any other path is answered at once.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { block } from './blocking.mjs';
 import hello from './hello.mjs';

@@ -1,6 +1,6 @@
 /*
- * A server for those who listen themselves, or are told when it does (PM2, Watt). The variable SERVED is JSON: the application's file as `app`, the
- * `port`, and `tls` as options of the https.Server.
+ * Creates the server for PM2 and Watt, and does not listen: managed.mjs does for PM2, and Watt does so itself. The
+ * variable SERVED is JSON: `app` is the application's file, `port` the port, and `tls` has options of the https.Server.
  */
 import http from 'node:http';
 import https from 'node:https';

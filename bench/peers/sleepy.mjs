@@ -1,4 +1,4 @@
-/* An application whose answer takes a millisecond in which its thread has nothing to do; sleepy.ru does the same. */
+/* An application that answers after a millisecond in which its thread is idle. sleepy.ru does the same. */
 import hello from './hello.mjs';
 
 export const SLEEP = 1;

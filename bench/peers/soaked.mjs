@@ -1,4 +1,4 @@
-/* The host of the soak: soaked.mjs PORT WORKERS. It reports events, and its memory after a collection, over IPC. */
+/* The host of the soak test: soaked.mjs PORT WORKERS. Over IPC it reports events and, if asked, its memory after a GC. */
 import { Arbiter } from 'prefork';
 
 const [port, workers] = process.argv.slice(2).map(Number);

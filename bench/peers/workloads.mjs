@@ -1,15 +1,18 @@
 /*
- * The workloads of the head to head: /json serialises 10 KB, /cpu computes for about a millisecond; any other path says hello. workloads.py and
- * workloads.ru do the same.
+ * The workloads of the head to head: /json serialises 10 KB, /cpu computes for about a millisecond, and any other path
+ * says hello. workloads.py and workloads.ru do the same.
  */
 import hello from './hello.mjs';
 
-/** About 10 KB when it is serialised; the same in all three languages. */
+/** About 10 KB when serialised. The data are the same in all three languages. */
 const ITEMS = Array.from({ length: 100 }, (_, index) => ({
   ...{ id: index, name: `item number ${index}`, price: index * 1.25, available: index % 3 !== 0 },
   tags: ['first', 'second', 'third'],
 }));
-/** Turns of {@link compute} that take a millisecond here; measured once by who starts the peers, so that all have as much to do. */
+/**
+ * How many turns of {@link compute} take a millisecond on this machine. The script that starts the peers measures this
+ * once, so that all peers of Node have the same work.
+ */
 const TURNS = Number(process.env.CPU_TURNS ?? 0);
 
 export function compute(turns) {
@@ -24,7 +27,7 @@ export default (request, response) => {
     response.end(JSON.stringify({ items: ITEMS }));
     return;
   }
-  // The condition never holds; the result has a use, so that nothing is optimised away.
+  // The condition never holds. It uses the result, so that the computation is not optimised away.
   if (request.url === '/cpu' && compute(TURNS) === 0) throw new Error('an even number');
   hello(request, response);
 };
