@@ -1,7 +1,8 @@
 /*
- * Runs the scripts and writes RESULTS.md from what they print: all of them, or those that are named (`queueing roster`), whose
- * sections then replace the older ones and say themselves where they were measured. Flags (`--quick`) go to the scripts. `since` and `inline` need an
- * earlier build, and so run only where they are named.
+ * Runs the scripts and writes RESULTS.md from what they print: all of them, or those that are named
+ * (`queueing roster`). The sections of named scripts replace the older ones, and each says on which machine it was
+ * measured. Flags (`--quick`) are passed to the scripts. Three run only if they are named: `where`, and `since` and
+ * `inline`, which need an earlier build.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +13,7 @@ import { environment, PART } from './harness/report.mjs';
 const args = process.argv.slice(2);
 const flags = args.filter((arg) => arg.startsWith('--'));
 const named = args.filter((arg) => !arg.startsWith('--'));
-// The head to head first: it wants a machine that has been idle, and those before would be its load.
+// The head to head comes first: it needs a machine that has been idle, and scripts before it would be load.
 const SCRIPTS = [
   'head-to-head',
   'throughput',
@@ -54,7 +55,7 @@ ${environment()}
 `;
 }
 
-/** Says which commits the sections are of: those that do not say it themselves are of the head's. */
+/** Adds a line that says of which commits the sections are: those that name none are of the commit in the head. */
 function withCommits(text) {
   const COMMIT = /^- prefork .*, commit (\w+)/m;
   const [, own] = COMMIT.exec(text) ?? [];
@@ -84,6 +85,6 @@ async function run(name) {
   process.exitCode = 1;
   const failed = `**${name}.mjs failed: ${signal ?? `exit code ${code}`}**`;
   console.error(failed);
-  // What has measured nothing takes no earlier result away.
+  // A script that failed without a result does not replace its earlier section.
   return text === '' && sections.get(name) ? sections.get(name) : `${text}\n${failed}\n`;
 }

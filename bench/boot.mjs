@@ -1,6 +1,6 @@
 /*
- * Claim: with Node's compile cache, 8 workers of a large application boot sooner than as many plain processes that are started at once. Run it with a
- * Node that has the cache (24.12 or later).
+ * Claim: with Node's compile cache, 8 workers of a large application boot sooner than as many plain processes that are
+ * started at once. Run this with a Node that has the cache (24.12 or later).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const app = writeApplication();
 const full = join(folder, 'full');
 
-/** Starts a program with the application; resolves with the milliseconds until it has written as many lines as there are processes. */
+/** Starts a program. Resolves with the milliseconds until it has printed this number of lines. */
 async function boot(args, lines, env) {
   const started = performance.now();
   const child = keep(
@@ -72,7 +72,10 @@ report(
   ),
 );
 
-/** Modules of a hundred kilobytes each, of whose functions a tenth is called while they are loaded. Returns the path of the one that loads them all. */
+/**
+ * Writes modules of a hundred kilobytes each, and one that imports them all; returns the path of that one. A tenth of
+ * their functions is called while they are loaded.
+ */
 function writeApplication() {
   const names = Array.from({ length: megabytes * 10 }, (_, index) => `part-${index}.mjs`);
   for (const [part, name] of names.entries()) writeFileSync(join(folder, name), modulePart(part));

@@ -1,6 +1,6 @@
 /*
- * What it costs the master to be asked through its control: CPU time for each question, by what the kernel has counted for the process. With 10 a
- * second, a hundredth of a core is 1000 µs each. node bench/control.mjs [workers]
+ * What a request to its control costs the master: CPU time for each request, as the kernel counts it for the process.
+ * At 10 requests a second, a hundredth of a core is 1000 µs for each. node bench/control.mjs [workers]
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { join } from 'node:path';
 
 const WORKERS = Number(process.argv[2] ?? 8);
 const ASKED = 1000;
-/** sysconf(_SC_CLK_TCK) of Linux. */
+/** Microseconds of a clock tick in /proc: sysconf(_SC_CLK_TCK) is 100 on Linux. */
 const TICK = 10_000;
 
 if (process.send && process.argv[3]) {

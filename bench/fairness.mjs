@@ -1,6 +1,6 @@
 /*
- * Claim: connections that are kept busy do not keep new clients out: these are answered within three times of what they wait for at Puma,
- * and those lose hardly any throughput by it.
+ * Claim: connections that are kept busy do not keep new clients out. New clients wait at most three times as long as
+ * they do at Puma, and the busy connections hardly lose throughput by it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keepBusy } from './harness/busy.mjs';
@@ -13,7 +13,7 @@ import { steady } from './harness/trace.mjs';
 import { SLEEP } from './peers/sleepy.mjs';
 
 const TARGETS = { latency: 3, kept: 0.95 };
-/** Until the kept connections are in full swing, and until a server has come to rest after them. Milliseconds. */
+/** How long the kept connections have to reach full load, and a server to settle after them. Milliseconds. */
 const SETTLE = 500;
 const SETUPS = {
   'prefork threaded': { app: 'sleepy.mjs', options: { threads: 1 } },
@@ -64,12 +64,12 @@ const of = (own, key) => own.map((result) => result[key]);
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const ours = (name) => name !== 'puma';
 
-/** The results of another run beside the same kept connections. */
+/** The results of another run with the same kept connections. */
 function other({ crowd }, isIt) {
   return results[runs.findIndex((run) => run.crowd === crowd && isIt(run))];
 }
 
-/** What new clients wait, beside the same at Puma. */
+/** How long new clients wait, and the ratio to the same at Puma. */
 function waits(run, own) {
   const theirs = other(run, ({ peer, newcomers }) => !ours(peer.name) && newcomers);
   const ratio = ours(run.peer.name) && theirs ? ratios(of(own, 'p99'), of(theirs, 'p99')) : undefined;
@@ -81,7 +81,7 @@ function waits(run, own) {
   ];
 }
 
-/** What the kept connections get, beside the same without new clients, and at Puma. */
+/** The throughput of the kept connections, and its ratios to that without new clients and to that at Puma. */
 function throughput(run, own) {
   const without = other(run, ({ peer, newcomers }) => peer === run.peer && !newcomers);
   const theirs = other(run, ({ peer, newcomers }) => !ours(peer.name) && newcomers === run.newcomers);

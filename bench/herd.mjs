@@ -1,4 +1,4 @@
-/* Claim: what it costs that every idle worker wakes for every connection, beside what it costs cluster. */
+/* No claim: this shows what it costs that every idle worker wakes for every connection, beside cluster and Gunicorn. */
 import { installed, startPeers } from './harness/peer.mjs';
 import { report, table } from './harness/report.mjs';
 import { alternate, median, ratios, spread } from './harness/rounds.mjs';

@@ -1,4 +1,4 @@
-/* Claim: thousands of idle keep-alive connections stay usable, and each costs hardly more memory than with bare http. */
+/* Claim: thousands of idle keep-alive connections stay usable; each costs hardly more memory than with bare http. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCrowd } from './harness/crowd.mjs';
 import { startKnown, startPeer } from './harness/peer.mjs';
@@ -9,9 +9,9 @@ import { settings } from './harness/settings.mjs';
 
 const TARGET = 1.1;
 const SAMPLES = 5;
-/** A keep-alive that does not end here. */
+/** A keep-alive timeout that does not end during the benchmark. Milliseconds. */
 const LONG = 600_000;
-/** Connections that warm a peer up and go again, so that the rest of the growth is that of the connections. */
+/** Connections that warm a peer up and are then closed, so that later growth of its memory is due to the crowd. */
 const WARM_UP = 500;
 
 const { workers, connections, window, pause, rounds } = settings(
@@ -24,7 +24,7 @@ const ENTRIES = [
   { name: 'cluster shared handle', setup: { app, keepAlive: true, server: { keepAliveTimeout: LONG } } },
 ];
 
-/** Resident bytes of all workers together when they have collected their garbage. */
+/** Resident memory of all workers together after garbage collections, bytes. */
 async function settled(pids) {
   const samples = [];
   for (let sample = 0; sample < SAMPLES; sample++) {
@@ -32,7 +32,7 @@ async function settled(pids) {
     await sleep(300);
     samples.push(pids.reduce((sum, pid) => sum + rss(pid), 0));
   }
-  // Each collection gives more back.
+  // Each collection returns more memory, so the least sample counts.
   return Math.min(...samples);
 }
 

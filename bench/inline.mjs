@@ -1,6 +1,7 @@
 /*
- * Claim: workers that run the script of an inline host cost less CPU to boot, and less memory, than those of an earlier build, which loaded the whole
- * master. The earlier one is a checkout of its own that has been built: `node bench/inline.mjs --base=../earlier`.
+ * Claim: workers that run the script of an inline host cost less CPU to boot, and less memory, than those of an earlier
+ * build, whose workers loaded the whole master. The earlier build is a separate checkout that has been built:
+ * `node bench/inline.mjs --base=../earlier`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

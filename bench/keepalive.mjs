@@ -1,6 +1,6 @@
 /*
- * Claim: with keep-alive the classes for it cost hardly more than bare http in cluster, threads save memory, and connections
- * spread over the workers.
+ * Claim: with keep-alive, the worker classes that keep connections cost hardly more than bare http in cluster, threads
+ * save memory, and connections spread over the workers.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCrowd } from './harness/crowd.mjs';
@@ -33,7 +33,7 @@ const load = { connections, seconds, keepAlive: true };
 const keepAlive = true;
 const leftOut = new Set();
 
-/** Starts what this build knows. */
+/** Starts the entries that this build knows, and records the others as left out. */
 async function startAll(entries) {
   const { started, refused } = await startKnown(entries, ({ name, count, setup }) =>
     startPeer(name, count, { keepAlive, ...setup }),
@@ -69,7 +69,7 @@ async function throughput() {
   });
 }
 
-/** Megabytes of all worker processes together, fresh and after some load. */
+/** Memory of all worker processes together, fresh and after some load, in megabytes. */
 async function memoryOf(entry) {
   const [found] = await startAll([entry]);
   if (found === undefined) return undefined;
@@ -121,7 +121,7 @@ async function memory() {
   return [...rows('fresh'), ...rows('loaded')];
 }
 
-/** How many of the crowd each worker has. */
+/** How many connections of the crowd each worker has. */
 async function spreadOf({ peer }) {
   const all = createCrowd(peer.port, { size: crowd, window });
   const { answers, failures } = await all.ask('/pid');

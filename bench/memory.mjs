@@ -12,7 +12,7 @@ const SAMPLES = 5;
 
 const { rounds, requests } = settings({ rounds: 7, requests: 20_000 }, { rounds: 2, requests: 2_000 });
 
-/** Resident megabytes of the process that serves, fresh and after the requests, and of its master. */
+/** Resident memory (megabytes) of the process that serves, fresh and after the requests, and of its master. */
 async function measure(name) {
   const peer = await startPeer(name, 1);
   const server = name === 'prefork' ? children(peer.pid).find((pid) => /: worker /.test(commandLine(pid))) : peer.pid;

@@ -13,9 +13,9 @@ import { plot } from './queueing/plot.mjs';
 import { chartSeries, HEAD, tableRows } from './queueing/section.mjs';
 
 const LOADS = [50, 75, 90];
-/** Share of the slow requests. */
+/** The share of slow requests. */
 const RARE = 0.05;
-/** Requests with which each worker has been warmed up. */
+/** Requests for each worker, to warm it up. */
 const WARM_UP = 250;
 
 const { workers, processes, threads, rounds, requests, seed, only } = settings(
@@ -45,7 +45,7 @@ const trace = (load, count, round) =>
     paths: ['/fast', '/slow'],
   });
 
-/** Milliseconds out of the latencies for a trace. */
+/** The figures of a run, from the latencies of its requests. Milliseconds. */
 function figures(latency, { paths }) {
   const fast = latency.filter((_, index) => paths[index] === '/fast');
   return { median: percentile(fast, 0.5), fast: percentile(fast, 0.99), all: percentile(latency, 0.99) };
@@ -56,11 +56,11 @@ const { started, refused } = await startKnown(PEERS, (entry) =>
   startPeer(entry.name, entry.workers ?? workers, { app, keepAlive: true, options: entry.options }),
 );
 const runs = started.flatMap(({ entry, peer }) => ['close', 'keep-alive'].map((mode) => ({ entry, peer, mode })));
-// At half load, so that all workers get their share.
+// The warm-up is at half load, so that all workers get their share.
 const warmUp = steady({ rate: (workers * 500) / BLOCKS.fast, requests: workers * WARM_UP, path: '/fast' });
 for (const { peer, mode } of runs) await client.run(peer.port, mode, warmUp);
 
-/** What a request takes longer than it should block, apart from CPU time: a blocked thread is woken late. Milliseconds. */
+/** How much longer than asked a request blocks, since a blocked thread wakes late. Without CPU time. Milliseconds. */
 const overshoot = median(
   Array.from({ length: 100 }, () => {
     const start = performance.now();
@@ -77,7 +77,7 @@ async function measure({ peer, mode }, arrivals) {
   return { ...run, ...figures(run.latency, arrivals), late: percentile(run.lateness, 0.99), cpuPerRequest };
 }
 
-/** The same rounds in an ideal queue where each request takes longer by a time in milliseconds. */
+/** Simulates the same rounds with an ideal queue, where each request takes `overhead` longer. Milliseconds. */
 function simulate(load, overhead) {
   return Array.from({ length: rounds }, (_, index) => {
     const arrivals = trace(load, requests, index + 1);
@@ -91,7 +91,8 @@ const loads = [];
 for (const load of LOADS) {
   console.error(`load ${load} %`);
   const results = await alternate(runs, rounds, (run, round) => measure(run, trace(load, requests, round)));
-  // CPU time occupies a worker as well, but much of it is spent by idle workers that wake in vain: the least counts.
+  // CPU time occupies a worker too. But idle workers that wake in vain use much of it, so the run with the least CPU
+  // time gives the figure.
   const least = Math.min(...results.map((own) => median(own.map(({ cpuPerRequest }) => cpuPerRequest))));
   const overhead = overshoot + least / 1000;
   loads.push({ load, results, overhead, ideal: simulate(load, 0), burdened: simulate(load, overhead) });

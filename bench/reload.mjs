@@ -11,11 +11,11 @@ import { report, table } from './harness/report.mjs';
 import { alternate, spread } from './harness/rounds.mjs';
 import { settings } from './harness/settings.mjs';
 
-/** A request that nothing moves for is lost. Milliseconds. */
+/** A request hangs if no byte comes for this long. Milliseconds. */
 const SILENCE = 20_000;
-/** Some peers wait for clients that keep their connection. Milliseconds. */
+/** How long a reload may take. Some peers wait for clients that keep their connection. Milliseconds. */
 const RELOAD_LIMIT = 150_000;
-/** Answers before the first reload, and after each. */
+/** How many answers must come before the first reload, and after each. */
 const BETWEEN = 100;
 
 const { workers, rounds, reloads, loadTime, slowLoadTime, clients, only } = settings(
@@ -32,7 +32,7 @@ let starts = 0;
 
 /** One start of a peer, with all its reloads. */
 async function measure(name, duration) {
-  // Not the same one again: a peer that leaves its socket behind would not start over it.
+  // Each start has a new socket path: a peer that left its socket file behind could not bind to the same path again.
   const socketPath = join(folder, `${++starts}.sock`);
   const pm2 = name === 'pm2 reload' ? pm2Home() : undefined;
   const env = { LOAD_TIME: String(duration), ...pm2?.env };
@@ -48,7 +48,7 @@ async function measure(name, duration) {
     else process.kill(peer.pid, 'SIGHUP');
     await replaced(peer, old, start);
     times.push((performance.now() - start) / 1_000);
-    // A peer that does not wait for its new workers gets the time that they need.
+    // Some peers do not wait until their new workers have loaded, so they get this time.
     await sleep(duration);
     await load.more(BETWEEN);
   }
@@ -62,7 +62,7 @@ function startLoad(target) {
   return new MixedLoad({ after: () => {} }, target, CLIENTS, { expects: /^hello\n$/, silence: SILENCE });
 }
 
-/** Resolves when the last one of the old workers has gone, and as many new ones are there. */
+/** Resolves when all old workers have gone and there are at least as many new ones, or after RELOAD_LIMIT. */
 async function replaced(peer, old, start) {
   for (;;) {
     const now = workersOf(peer.pid);

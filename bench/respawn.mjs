@@ -1,6 +1,6 @@
 /*
- * Claims: after a kill -9 the replacement is ready about as soon as a bare process that loads the application; with a spare, the slot serves
- * again within 20 ms.
+ * Claims: after a kill -9, the replacement is ready about as soon as a bare process that loads the application. With a
+ * spare, the worker's slot serves again within 20 ms.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/* Claim: with many workers, of which few of the idle ones listen, nobody waits because the others rest. */
+/*
+ * Claim: with many workers, only a few of the idle ones listen (the duty roster), and no client waits because the other
+ * workers rest.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile, startOpenLoop } from './harness/open-loop.mjs';
 import { startPeer } from './harness/peer.mjs';
@@ -9,11 +12,11 @@ import { poisson } from './harness/trace.mjs';
 import { BLOCKS } from './peers/blocking.mjs';
 import { TIMES } from './peers/resting.mjs';
 
-/** So much longer the median may be than where all listen. */
+/** How many times longer the median may be than when all workers listen. */
 const TARGET = 1.25;
-/** All have looked at the roster by then, milliseconds. */
+/** By this time after the start, all workers have looked at the roster. Milliseconds. */
 const SETTLED = 2_500;
-/** Share of the slow requests where there are two kinds. */
+/** The share of slow requests in cases with two kinds. */
 const RARE = 0.05;
 
 const behind = { paths: ['/behind', '/behind'], rate: 20, requests: 160, app: 'resting.mjs' };
@@ -33,7 +36,7 @@ const CASES = [
 const { rounds, seed } = settings({ rounds: 3, seed: 1 }, { rounds: 1 });
 const client = await startOpenLoop();
 
-/** Milliseconds, of those that are not the rare ones. */
+/** One round of a case. The latencies are those of the common requests, in milliseconds. */
 async function measure({ name, workers, threads, app, ...plan }, round, PREFORK_ROSTER) {
   const options = threads && { threads };
   const peer = await startPeer(name, workers, { app, options }, { PREFORK_ROSTER });

@@ -1,17 +1,17 @@
-/* Claim: the duty roster pays off with many workers and costs nothing with few. */
+/* Claim: the duty roster (few of the idle workers listen) pays off with many workers, and costs nothing with few. */
 import { installed, startPeer } from './harness/peer.mjs';
 import { atLeast, report, table } from './harness/report.mjs';
 import { alternate, median, ratios, spread } from './harness/rounds.mjs';
 import { settings } from './harness/settings.mjs';
 import { loadPeer, needWrk, wrkCommand } from './harness/wrk.mjs';
 
-/** By number of workers: to the workers without a roster, and to Gunicorn. */
+/** The least ratios, by number of workers: to the same workers without a roster (`off`), and to Gunicorn. */
 const TARGETS = new Map([
   [2, { off: 0.98 }],
   [8, { off: 0.98 }],
   [32, { off: 1.5, gunicorn: 1 }],
 ]);
-/** The variable PREFORK_ROSTER of each variant; without it the library decides. */
+/** The variable PREFORK_ROSTER says whether there is a roster. Without it the library decides. */
 const VARIANTS = [
   { title: 'prefork', name: 'prefork', env: {} },
   { title: 'roster forced', name: 'prefork', env: { PREFORK_ROSTER: 'force' } },
@@ -38,7 +38,7 @@ for (const workers of counts) {
   for (const peer of peers) await peer.stop();
 
   const rates = new Map(variants.map(({ title }, index) => [title, results[index].map(({ rate }) => rate)]));
-  /** The ratio of a row to another one, and the target that the first row has for it. */
+  /** The ratio of a row to another one, and whether it meets its target, if it has one. */
   const beside = (title, other, target) => {
     if (title === other || !rates.has(other)) return ['', ''];
     const ratio = ratios(rates.get(title), rates.get(other));

@@ -17,7 +17,7 @@ const { rounds, requests } = settings({ rounds: 15, requests: 100_000 }, { round
 if (process.env[INSIDE] === undefined) process.exitCode = await outside();
 else await inside();
 
-/** Starts this script again with an unlinked file of memory where a worker has its scoreboard. */
+/** Starts this script again, with an unlinked file of /dev/shm on the file descriptor of a worker's scoreboard. */
 async function outside() {
   const path = `/dev/shm/prefork-bench-${process.pid}`;
   const fd = openSync(path, 'wx+', 0o600);
@@ -64,7 +64,10 @@ async function inside() {
   );
 }
 
-/** Microseconds of CPU for each, in the rhythm of a worker under load: a turn for the accept, one for the request. */
+/**
+ * CPU time of one task, microseconds. The tasks run in the rhythm of a worker under load: one turn of the event loop
+ * for the accept, and one for the request.
+ */
 async function measure(task) {
   const before = process.cpuUsage();
   await new Promise((resolve) => {

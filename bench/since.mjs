@@ -1,7 +1,7 @@
 /*
- * Claim: this build is hardly slower than an earlier one, per connection and kept, in any class. The earlier one is a checkout of its own that
- * has been built: `node bench/since.mjs --base=../earlier`. Both are started anew for each round, since two processes of one build differ too:
- * what that comes to is in the rows of the base against itself.
+ * Claim: this build is hardly slower than an earlier one, in any worker class, with new and with kept connections. The
+ * earlier build is a separate checkout that has been built: `node bench/since.mjs --base=../earlier`. Both are started
+ * anew for each round, since two processes of one build differ too. How much they differ is in the rows "base again".
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -49,7 +49,7 @@ const rows = runs.map(({ name, close, build }, index) => {
   ];
 });
 
-/** The standard error of a mean. */
+/** The standard error of the mean. */
 function error(values) {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1) / values.length);

@@ -1,6 +1,6 @@
 /*
- * Claim: slow clients cost no worker: two sync workers serve the others during an attack by slowhttptest, in each of its modes, as they do
- * while it attacks somebody else.
+ * Claim: slow clients cost no worker. During an attack by slowhttptest, in each of its modes, two sync workers serve
+ * the other clients as they do while it attacks another server.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile, startOpenLoop } from './harness/open-loop.mjs';
@@ -13,7 +13,7 @@ import { steady } from './harness/trace.mjs';
 import { WORK } from './peers/attacked.mjs';
 
 const TARGET = 1.5;
-/** Until a server has come to rest after an attack. Milliseconds. */
+/** How long a server has to settle after an attack. Milliseconds. */
 const REST = 1_000;
 const APPS = { prefork: 'attacked.mjs', puma: 'attacked.ru', 'gunicorn sync': 'attacked' };
 
@@ -37,7 +37,10 @@ const trace = steady({ rate, requests: rate * seconds, path: '/health' });
 const start = (name) => startPeer(name, workers, { app: APPS[name] }, { PAGE: page * 1000, LARGE: large * 1000 });
 
 const client = await startOpenLoop();
-/** Attacked while another one is measured: the CPU that an attack takes from all is no matter of slow clients. */
+/**
+ * A server that is attacked while another one is measured. This separates what slow clients cost a server from the CPU
+ * that the attack takes from all.
+ */
 const decoy = await start('prefork');
 const peers = [];
 for (const name of installed(Object.keys(APPS).filter((each) => each.includes(only)))) peers.push(await start(name));
@@ -50,7 +53,9 @@ const runs = peers.flatMap((peer) => [
   ]),
 ]);
 
-/** Of each slow reader the kernel holds almost four megabytes: more of them, and it is its memory that is short. */
+/**
+ * The kernel holds almost four megabytes for each slow reader. With more of them, the kernel's memory would run short.
+ */
 function planOf({ reads }) {
   const all = reads ? readers : clients;
   return { clients: all, rate: all / ramp, seconds };
@@ -80,7 +85,7 @@ const resultsOf = (wanted) =>
     )
   ];
 
-/** How much longer the 99th percentile is than in another run of the same round, and whether that is what it may be. */
+/** How many times longer p99 is than in another run of the same round, and whether that meets the target. */
 function beside(run, own, other) {
   const theirs = resultsOf({ ...run, ...other });
   if (run.attack === undefined || theirs === undefined || theirs === own) return ['', ''];

@@ -1,4 +1,4 @@
-/* Claim: clients that send nothing, or a byte a second, do not hold up the requests of the others. */
+/* Claim: clients that send nothing, or a byte a second, do not hold up the requests of other clients. */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile, startOpenLoop } from './harness/open-loop.mjs';
@@ -11,7 +11,7 @@ import { BLOCKS } from './peers/blocking.mjs';
 
 const TARGET = 1.5;
 const HEAD = 'GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: and it goes on and on\r\n';
-/** Until the server has come to rest after the slow clients came or went. Milliseconds. */
+/** How long the server has to settle after the slow clients came or went. Milliseconds. */
 const REST = 1_000;
 
 const { workers, clients, rate, seconds, rounds } = settings(
@@ -20,7 +20,10 @@ const { workers, clients, rate, seconds, rounds } = settings(
 );
 const trace = steady({ rate, requests: rate * seconds, path: '/short' });
 
-/** Half of them silent, half sending a byte of a head each second; one whose connection is closed comes again. */
+/**
+ * Connects the slow clients: half of them are silent, half send a byte of a request head each second. A client whose
+ * connection is closed connects again.
+ */
 async function crowdOfSlow(port) {
   let gone = false;
   let closed = 0;

@@ -1,6 +1,8 @@
 /*
- * Reports of slow requests take nothing from others: some clients ask for what takes 70 ms of a CPU, and is told of after 10; two others beside them for what takes next to none, with a
- * body and its checksum. How long the others wait with reports and without, in alternating rounds; that of all, none fails or is changed; and that the stacks name what is slow.
+ * Claim: reports of slow requests cost the other requests nothing. Some clients send slow requests, which take 70 ms of
+ * CPU and are reported after 10 ms. Two other clients send requests that take next to no CPU. Each answer has the
+ * checksum of the request's body. Alternating rounds, with reports and without, show how long the other requests take,
+ * that no request fails or is changed, and that the stacks name the slow function.
  */
 import { fileURLToPath } from 'node:url';
 import { quantile, slowLoad } from '../dist-test/helpers/slow-load.js';
@@ -19,7 +21,7 @@ const HOUSES = {
   '2 workers of 4 threads': { workers: 2, workerClass: 'threaded', threads: 4 },
 };
 
-/** In each round, `slow` of them are asked for by so many `clients` at once, with reports and without. */
+/** In each round, `clients` send `slow` slow requests in all, once with reports and once without. */
 const { rounds, slow, clients } = settings({ rounds: 10, slow: 100, clients: 2 }, { rounds: 3, slow: 40 });
 const app = fileURLToPath(new URL('../dist-test/fixtures/slow-load.js', import.meta.url));
 
@@ -50,7 +52,7 @@ for (const house of Object.keys(HOUSES)) {
   const results = { [OFF]: [], [SLOW_AFTER]: [] };
   for (let round = 1; round <= rounds; round++) {
     console.error(`${house}: round ${round} of ${rounds}`);
-    // What one leaves behind helps neither more than the other.
+    // The order alternates, so that what one run leaves behind does not favour one kind.
     for (const kind of round % 2 ? [OFF, SLOW_AFTER] : [SLOW_AFTER, OFF])
       results[kind].push(await measure(house, kind));
   }
@@ -73,7 +75,7 @@ for (const house of Object.keys(HOUSES)) {
   ]);
 }
 
-/** Of all rounds together. */
+/** The quantile of the times of all rounds together. */
 function ofAll(list, share) {
   return quantile(
     list.flatMap(({ times }) => times).sort((a, b) => a - b),

@@ -7,18 +7,22 @@ import { report, table } from './harness/report.mjs';
 import { startSoakHost } from './harness/soak-host.mjs';
 
 const CLIENTS = 8;
-/** Younger workers are spared: they would be replaced after a backoff, and the load would find too few. Milliseconds. */
+/**
+ * Only workers that have been ready for this long are killed. A younger one would be replaced after a backoff, and too
+ * few workers would be left for the load. Milliseconds.
+ */
 const STABLE = 1_000;
 /**
- * From an exit to the next kill, at least; a failure is blamed on the last kill, and must come within the blame limit after
- * the exit. Milliseconds.
+ * PAUSE is the least time from an exit to the next kill. A failed request is blamed on the last kill, and must come
+ * within BLAME after the exit. Milliseconds.
  */
 const PAUSE = 250;
 const BLAME = 200;
 /**
- * A client that is held up between its connect and its request may be parked, and its worker has another one to lose: after 50 ms, and where there were many of
- * the kind after one. Its loss is no breach of the promise. So that there are few of them, no kill comes unless this process has had the CPU often
- * enough for a while. Milliseconds.
+ * A client that is held up between its connect and its request may be parked: after 50 ms, or after 1 ms if there were
+ * many such clients. Its worker then accepts another connection, and a kill loses both. The loss of a client that was
+ * held up for longer than HELD_UP breaks no promise. So that there are few of them, a worker is killed only after this
+ * process has had the CPU for CALM without a gap longer than GAP. Milliseconds.
  */
 const HELD_UP = 1;
 const CALM = 100;
@@ -26,13 +30,13 @@ const GAP = 40;
 /** Kills before memory and descriptors are taken as the base of comparison. */
 const WARM_UP = 20;
 const MEGABYTE = 2 ** 20;
-/** What a master may have grown by in the end: heap after a collection per kill, resident memory in all. Bytes. */
+/** How much a master may have grown in the end: its heap after a GC, per kill; its resident memory, in all. Bytes. */
 const HEAP_PER_KILL = 1_024;
 const RESIDENT = 24 * MEGABYTE;
 const RECOVERY_LIMIT = 20_000;
 
 /**
- * Kills random workers under load, and says what was lost and what is left over.
+ * Kills random workers under load. Returns which requests were lost, what has leaked, and which checks fail.
  *
  * @param {{ kills?: number, workers?: number }} [settings]
  */
@@ -61,7 +65,7 @@ export async function soak({ kills = 1_000, workers = 4 } = {}) {
   }
 }
 
-/** Clients, and for each of their failures the kill that it came after. */
+/** Starts the clients, and records for each failed request which kill it came after. */
 function startLoad(port) {
   let stopped = false;
   let requests = 0;
@@ -71,7 +75,7 @@ function startLoad(port) {
     requests++;
     if (lost === undefined) return;
     const last = kills.at(-1);
-    // Until the exit is known, however slow this machine is, it is the kill's.
+    // A failure before the exit is known belongs to the kill, however slow this machine is.
     const after = last ? Math.round(performance.now() - Math.min(last.over, performance.now())) : -1;
     if (last && lost.heldUp <= HELD_UP) last.failures++;
     failures.push({ ...lost, kill: kills.length, after });
@@ -104,7 +108,7 @@ async function killing(host, load, kills, workers) {
   return { kills, ...(await state(host)) };
 }
 
-/** Returns also when that is not to be had on this machine. */
+/** Waits until this process gets the CPU regularly. Returns after STABLE in any case: some machines are never calm. */
 async function calm() {
   const deadline = performance.now() + STABLE;
   for (let last = performance.now(), since = last; last - since < CALM && last < deadline; ) {
@@ -127,7 +131,7 @@ async function victim(host) {
 
 async function recovered(host, workers) {
   await eventually(() => host.readySince.size >= workers, `${workers} workers`);
-  // Time for one too many to show up.
+  // Leaves time for a worker too many to show up.
   await sleep(STABLE);
 }
 

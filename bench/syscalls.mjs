@@ -1,4 +1,4 @@
-/* Claim: with one or two workers a request asks the kernel for no more than with `cluster`; and what it comes to with 32. */
+/* Claim: with 1 or 2 workers, a request takes no more system calls than with `cluster`. 32 workers are shown too. */
 import { installed, startPeer } from './harness/peer.mjs';
 import { countAtSpeed, noPerf } from './harness/perf.mjs';
 import { workersOf } from './harness/proc.mjs';
@@ -10,7 +10,7 @@ import { loadPeer, needWrk, wrkCommand } from './harness/wrk.mjs';
 
 /** By the number of workers. */
 const TARGETS = { 1: 8.5, 2: 8.5, 32: 10 };
-/** With many workers. */
+/** The peers that are measured with 32 workers. */
 const COMPARED = ['prefork', 'cluster shared handle', 'gunicorn sync'];
 const COLUMNS = [
   ['epoll_ctl', ['epoll_ctl']],
@@ -38,13 +38,13 @@ const COUNTED = COLUMNS.flatMap(([, calls]) => calls).filter((name) => !['recv',
 const missing = noPerf();
 const [rows, atSpeed] = [[], []];
 for (const workers of [1, 2, 32]) {
-  // 32 of each take long to start.
+  // 32 workers take long to start, so only some peers have them.
   for (const name of names.filter((one) => workers < 32 || COMPARED.includes(one))) {
     console.error(`${name}, ${workers} workers`);
     const peer = await startPeer(name, workers);
     await warmUp(peer, workers, load, warm);
     const pids = workersOf(peer.pid);
-    // First, since a process that has been traced is slower for a while.
+    // perf counts before strace, since a process that has been traced is slower for a while.
     if (missing === undefined) {
       const counts = await countAtSpeed(pids, COUNTED, () => loadPeer(peer, load));
       const { calls: total } = counts.get('total');
@@ -59,10 +59,10 @@ for (const workers of [1, 2, 32]) {
   }
 }
 
-/** The cells of a row, and of how many requests. */
+/** The cells of a row, and the number of requests that they are of. */
 function cellsOf(name, workers, counts, all) {
   const accept = counts.get('accept4') ?? { calls: 0, errors: 0 };
-  // A worker that is handed its connections accepts none: each has been closed by it.
+  // A worker that is handed its connections accepts none, but closes each of them.
   const requests = accept.calls - accept.errors || (counts.get('close')?.calls ?? 0);
   const per = (names) => names.reduce((sum, call) => sum + (counts.get(call)?.calls ?? 0), 0) / requests;
   const total = all / requests;

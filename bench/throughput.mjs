@@ -1,4 +1,4 @@
-/* Claim: requests per second, a connection each, compared with its peers; and a master that does nothing. */
+/* Claim: requests per second, with a new connection each, reach targets beside the peers; the master does nothing. */
 import { installed, startPeers } from './harness/peer.mjs';
 import { atLeast, atMost, report, table } from './harness/report.mjs';
 import { alternate, median, ratios, spread } from './harness/rounds.mjs';

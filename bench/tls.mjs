@@ -1,4 +1,4 @@
-/* Claim: a TLS session is resumed by any worker, as with `cluster`; and what a handshake costs beside that. */
+/* Claim: any worker resumes a TLS session, as with `cluster`. It also shows what a handshake costs beside `cluster`. */
 import { startPeer } from './harness/peer.mjs';
 import { atLeast, report, table } from './harness/report.mjs';
 import { alternate, median, ratios, spread } from './harness/rounds.mjs';

@@ -1,6 +1,6 @@
 /*
- * Claim: a watchdog costs hardly any throughput, and its memory; a client that hangs has its 504 soon after the deadline, and its
- * worker a replacement.
+ * Claim: a watchdog costs hardly any throughput, and some memory. When a request hangs, its client gets the 504 soon
+ * after the deadline, and its worker is replaced.
  */
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,7 +43,7 @@ async function throughput(name, keepAlive) {
   ];
 }
 
-/** Megabytes of one worker at rest. */
+/** Memory of one worker at rest, megabytes. */
 async function memoryOf(watchdog) {
   const peer = await startPeer('prefork', 1, { options: { watchdog } });
   const samples = [];
@@ -91,7 +91,7 @@ async function lateness(name) {
     const { status, took } = await timed(peer.port, '/spin');
     if (status !== 504) throw new Error(`expected 504, got ${status}`);
     late.push(took - TIMEOUT);
-    // With one worker, the next answer comes from its replacement.
+    // There is one worker, so the next answer comes from its replacement.
     ready.push((await timed(peer.port, '/')).took);
     await sleep(200);
   }

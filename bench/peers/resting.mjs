@@ -1,6 +1,6 @@
 /*
- * An application whose requests occupy their worker and take nothing from the other workers. `/behind` blocks its thread
- * after its answer; `/waits` waits before its answer, without blocking. Any other path is answered at once.
+ * An application whose requests occupy their worker and take nothing from the other workers. `/behind` blocks its
+ * thread after its answer; `/waits` waits before its answer, without blocking. Any other path is answered at once.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { block } from './blocking.mjs';

@@ -1,4 +1,4 @@
-/* The host of the soak test: soaked.mjs PORT WORKERS. Over IPC it reports events and, if asked, its memory after a GC. */
+/* Host of the soak test: soaked.mjs PORT WORKERS. It reports events and, if asked, its memory after a GC, over IPC. */
 import { Arbiter } from 'prefork';
 
 const [port, workers] = process.argv.slice(2).map(Number);

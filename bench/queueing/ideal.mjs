@@ -1,6 +1,6 @@
 /**
- * One queue, first come first served, before servers of which a free one always takes the head: M/G/n for Poisson
- * arrivals. What no server without knowledge of the requests' lengths does better.
+ * Simulates one queue, first come first served, in front of several servers: a free server always takes the head. For
+ * Poisson arrivals, this is M/G/n. No server that does not know the lengths of the requests does better.
  *
  * @param {{ at: Float64Array }} trace
  * @param {readonly number[]} services how long each request takes, milliseconds

@@ -1,4 +1,7 @@
-/* A line chart as SVG text: a value over load or the like, logarithmic. It has its own background, light or dark as the reader prefers. */
+/*
+ * A line chart as SVG text: a value, on a logarithmic axis, over load or the like. Its background is light or dark, as
+ * the reader prefers.
+ */
 
 const [WIDTH, HEIGHT] = [900, 460];
 const PLOT = { left: 64, right: 560, top: 48, bottom: 404 };
@@ -18,10 +21,10 @@ const STYLE = `
   }`;
 
 /**
- * @typedef {{ name: string, color: string, dash: string, values: (number | undefined)[] }} Series a value for each place; undefined where
- *   there is none
- * @param {{ title: string, unit: string, axis?: string, loads: number[], labels?: string[], series: Series[] }} chart `loads` are the
- *   places on the axis, in percent unless they have `labels`
+ * @typedef {{ name: string, color: string, dash: string, values: (number | undefined)[] }} Series a value for each
+ *   place on the axis; undefined where there is none
+ * @param {{ title: string, unit: string, axis?: string, loads: number[], labels?: string[], series: Series[] }} chart
+ *   `loads` are the places on the axis, in percent unless they have `labels`
  */
 export function plot({ title, unit, axis = 'load', loads, labels = loads.map((load) => `${load} %`), series }) {
   const values = series.flatMap((one) => one.values).filter((value) => value !== undefined);

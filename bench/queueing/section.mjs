@@ -1,8 +1,8 @@
-/* What the queueing benchmark prints: rows of its table, lines of its chart. */
+/* What the queueing benchmark prints: the rows of its table and the lines of its chart. */
 import { atMost } from '../harness/report.mjs';
 import { median, ratios, spread } from '../harness/rounds.mjs';
 
-/** For the peers that have targets, from this load on. */
+/** Only some peers have targets, from this load on. `cluster` and `ideal` are the greatest ratios of their p99. */
 const TARGETS = { load: 75, cluster: 0.5, ideal: 1.25 };
 const CLIENTS = { close: 'new connections', 'keep-alive': 'keep-alive' };
 
@@ -12,13 +12,14 @@ export const HEAD = [
 ];
 
 /**
- * @typedef {{ median: number, fast: number, all: number }} Figures milliseconds: of the fast requests median and p99, of all p99
+ * @typedef {{ median: number, fast: number, all: number }} Figures milliseconds: median and p99 of the fast requests,
+ *   and p99 of all
  * @typedef {Figures & { failures: string[], retries: number, late: number, cpuPerRequest: number }} Result
  * @typedef {{ entry: { title: string, color: string, target?: true, cluster?: true }, mode: keyof CLIENTS }} Run
- * @typedef {object} Load in percent, and the results of each run by round
- * @property {number} load
+ * @typedef {object} Load the results of one load: those of each run, by round
+ * @property {number} load in percent
  * @property {Result[][]} results
- * @property {number} overhead milliseconds, for `burdened`
+ * @property {number} overhead milliseconds that each request of `burdened` takes longer than in `ideal`
  * @property {Figures[]} ideal
  * @property {Figures[]} burdened
  */
@@ -34,7 +35,7 @@ export function tableRows(runs, loads) {
   ]);
 }
 
-/** The least p99 of the fast requests that cluster has in each round; undefined where it was not measured. */
+/** For each round, the least p99 of the fast requests among the runs of cluster; undefined if cluster did not run. */
 function bestCluster(runs, { results, ideal }) {
   const clusters = results.filter((_, index) => runs[index].entry.cluster);
   return clusters.length === 0
@@ -66,7 +67,7 @@ function idealRows({ load, ideal, overhead, burdened }) {
 }
 
 /**
- * Medians of the rounds, as lines of the chart.
+ * The lines of the chart: the medians of the rounds.
  *
  * @param {readonly Run[]} runs
  * @param {readonly Load[]} loads
