@@ -1,15 +1,17 @@
 /*
- * Makes the package's code, dist/, of what the compiler has written to build/. The same code in few files: each file costs the process that
- * loads it about half a millisecond of CPU, and there are as many processes as workers. Not minified: people read it in stack traces.
+ * Makes the package's code, dist/, from what the compiler has written to build/. It is the same code in few files: each
+ * file costs the process that loads it about half a millisecond of CPU, and there are as many processes as workers. The
+ * code is not minified, since people read it in stack traces.
  *
- * What is loaded by its name keeps it. All else, and so each module that has a state, is in exactly one file that they share.
+ * A file that is loaded by its name keeps its name. Every other module, and so each module that has state, is in
+ * exactly one file, which these files share.
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 
-/** In the order in which a worker loads them. */
+/** The files that are loaded by name, in the order in which a worker loads them. */
 const ENTRIES = [
   ...['worker/entry/prelude.js', 'worker/entry/main.js', 'index.js'],
   ...['master/opening.js', 'control/attach.js', 'control/server.js'],
@@ -27,14 +29,16 @@ const COMMON = {
   format: 'esm',
   target: 'node20.19',
   packages: 'external',
-  // The package says that to import it has no effect, for those who bundle it; modules of ours that are imported for theirs are to stay.
+  // package.json has `sideEffects: false` for those who bundle the package. Here, modules that are imported for their
+  // side effects must stay.
   ignoreAnnotations: true,
   logLevel: 'warning',
 };
 
 /*
- * What is loaded by a running process alone, behind all that it has by then. The bundler takes each of them for a beginning, and would cut what they share with others out of
- * the large files, into some ten small ones that every worker has to load: so it is told what is there already.
+ * Files that only a running process loads, after the files named here, which it has loaded by then. The bundler takes
+ * each of them for a program's first file. It would move what they share with others from the large files to some ten
+ * small ones, which every worker would have to load. So an import tells it what is loaded already.
  */
 const LATER = {
   'master/opening.js': ['../arbiter.js'],
@@ -59,8 +63,8 @@ const { outputFiles, metafile } = await build({
   chunkNames: '[name]-[hash]',
   plugins: [loadedBefore],
 });
-// A thread has modules of its own, so this one shares nothing, and is one file. A CommonJS one: to start the loader of ES modules in one more thread
-// costs each worker some milliseconds of CPU as it boots.
+// The watchdog's thread has its own instances of all modules. It shares nothing, and so is one file. That is CommonJS,
+// since to start the loader of ES modules in one more thread costs each worker some milliseconds of CPU as it boots.
 const watchdog = await build({
   ...COMMON,
   entryPoints: ['build/worker/watchdog/thread.js'],
@@ -69,7 +73,7 @@ const watchdog = await build({
   define: { 'import.meta.url': 'thisFile' },
 });
 
-/** Shared files are called `chunk-…` by the bundler; here, after the first entry that needs them. */
+/** New names for shared files, which the bundler calls `chunk-…`: that of the first entry that needs them. */
 function readableNames({ outputs }) {
   const needs = (entry, path) => outputs[`dist/${entry}`].imports.some((needed) => needed.path === path);
   const chunks = Object.keys(outputs).filter((path) => basename(path).startsWith('chunk-'));
@@ -80,7 +84,7 @@ function readableNames({ outputs }) {
   });
 }
 
-/** The page of the control in one file: its markup, with the styles and the script where its comments say so. */
+/** The control's page as one file: its markup, with the styles and the script in place of two comments. */
 async function assemblePage() {
   const folder = join(import.meta.dirname, 'lib/control/page');
   const read = (name) => readFileSync(join(folder, name), 'utf8');
@@ -91,7 +95,7 @@ async function assemblePage() {
     .replace('<!-- script -->', () => `<script>\n${script.outputFiles[0].text}</script>`);
 }
 
-/** The declarations that lead from one file to the next, by its path in build/. */
+/** The declaration file at a path in build/, and all that it imports, directly or not: their texts by path. */
 function declarationsFrom(path, found = new Map()) {
   if (found.has(path)) return found;
   const text = readFileSync(join(import.meta.dirname, 'build', path), 'utf8');
@@ -111,7 +115,7 @@ const wanted = new Map([
   ...[...declarationsFrom('index.d.ts')].map(([path, text]) => [join(dist, path), text]),
 ]);
 
-// What has not changed is not written: something may be running from it.
+// A file that has not changed is not written, since a program may be running from it.
 mkdirSync(dist, { recursive: true });
 for (const name of readdirSync(dist, { recursive: true })) {
   const path = join(dist, name);
@@ -122,7 +126,7 @@ for (const [path, text] of wanted) {
   if (readIfThere(path) !== text) writeFileSync(path, text);
 }
 
-// npm does so for those who install the package.
+// Executable in a checkout too. For those who install the package, npm does this.
 chmodSync(join(dist, 'cli/main.js'), 0o755);
 
 function readIfThere(path) {

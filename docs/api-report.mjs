@@ -1,6 +1,7 @@
 /*
- * Writes docs/api-report.md, all that this package exports: `npm run docs:api`. It is made from the declarations that users get, so that whatever
- * changes for them changes there. Without the name of a file, to standard output, for the test that finds a stale one.
+ * Writes docs/api-report.md, the list of all that this package exports: `npm run docs:api`. It is made from the
+ * declarations that users get, so that whatever changes for users changes there. Without the name of a file, it writes
+ * to standard output, for the test that finds a stale report.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +35,7 @@ function exportsOf(types) {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Of a `const`, the statement that it is in; else what declares it. */
+/** The text of a declaration; for a `const`, that of the whole statement. */
 function printed(declaration) {
   const node = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
   return printer
@@ -43,7 +44,7 @@ function printed(declaration) {
     .replaceAll(/^(?: {4})+/gm, (spaces) => ' '.repeat(spaces.length / 2));
 }
 
-/** The first sentences, on one line. Links are words here. */
+/** The first paragraph on one line, with links as plain words. */
 function summary(doc) {
   const [first = ''] = doc.split(/\n\s*\n/);
   return first

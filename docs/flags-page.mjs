@@ -1,6 +1,6 @@
 /*
- * Writes the guide's page of flags and variables from the records of the options: `npm run docs:options`. Without the name of a file, to standard
- * output, for the test that finds a stale page.
+ * Writes the guide's page of flags and variables from the records of the options: `npm run docs:options`. Without the
+ * name of a file, it writes to standard output, for the test that finds a stale page.
  */
 import { writeFileSync } from 'node:fs';
 import { OWN_FLAGS } from '../build/cli/command-line.js';

@@ -1,6 +1,6 @@
 /*
- * Writes the guide's page of options from their records: `npm run docs:options`. Without the name of a file, to standard
- * output, for the test that finds a stale page.
+ * Writes the guide's page of options from their records: `npm run docs:options`. Without the name of a file, it writes
+ * to standard output, for the test that finds a stale page.
  */
 import { writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';

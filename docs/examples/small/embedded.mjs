@@ -1,5 +1,5 @@
-// A service that does more than serve: it has a page for its operators, and its own signal handlers. The workers are a part
-// of it, which it starts, watches, scales and stops.
+// A service that does more than serve: it has a page for its operators, and its own signal handlers. The workers are a
+// part of it, which it starts, watches, scales and stops.
 import { createServer } from 'node:http';
 import { Arbiter } from 'prefork';
 

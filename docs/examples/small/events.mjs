@@ -1,5 +1,5 @@
-// Server-sent events. Such a stream never ends by itself, so the application ends it when the worker drains. EventSource then
-// connects again, to a worker that stays.
+// Server-sent events. Such a stream never ends by itself, so the application ends it when the worker drains.
+// EventSource then connects again, to a worker that stays.
 import { Arbiter, worker } from 'prefork';
 
 function app(request, response) {

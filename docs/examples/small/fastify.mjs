@@ -1,4 +1,4 @@
-// A Fastify application. A worker is ready when its plugins are; its onClose hooks run when the worker has drained.
+// A Fastify application. A worker is ready when the plugins are ready. The onClose hooks run when it has drained.
 import fastify from 'fastify';
 import { Arbiter } from 'prefork';
 

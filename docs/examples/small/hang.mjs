@@ -1,5 +1,5 @@
-// A regular expression that takes longer with each further word, and in the end for ever. The client gets a 504, the log gets
-// the stack, and all other clients are served.
+// A regular expression takes longer with each further word of its input, and in the end for ever. The client gets a
+// 504, the log gets the stack, and all other clients are served.
 import { Arbiter } from 'prefork';
 
 const isListOfTags = (text) => /^(\w+,?\s?)*$/.test(text);

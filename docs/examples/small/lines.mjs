@@ -1,5 +1,5 @@
-// A custom worker class: it speaks lines, and not HTTP. Everything around it is as with HTTP: processes, signals, restarts,
-// numbers.
+// A custom worker class: it speaks lines, and not HTTP. Everything around it is as with HTTP: processes, signals,
+// restarts, numbers.
 import { createInterface } from 'node:readline';
 import { Arbiter, Worker } from 'prefork';
 
@@ -19,7 +19,7 @@ class LinesWorker extends Worker {
     socket.on('error', () => socket.destroy());
     const lines = createInterface(socket);
     lines.on('line', (line) => {
-      // With this, the line is counted, and it is named if the worker dies of it.
+      // begin() counts the line like a request, and lets it be named if the worker dies of it.
       const end = this.begin('LINE', line);
       socket.write(`${this.app(line)}\n`);
       end();
