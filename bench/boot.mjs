@@ -73,8 +73,8 @@ report(
 );
 
 /**
- * Writes modules of a hundred kilobytes each, and one that imports them all; returns the path of that one. A tenth of
- * their functions is called while they are loaded.
+ * Writes modules of a hundred kilobytes each, a tenth of whose functions is called while they are loaded. Returns the
+ * path of one more module, which imports them all.
  */
 function writeApplication() {
   const names = Array.from({ length: megabytes * 10 }, (_, index) => `part-${index}.mjs`);

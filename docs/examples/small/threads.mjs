@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Arbiter, worker } from 'prefork';
 
 const LARGEST = 1_000_000;
-// The answer for each N; 0 means that it is not known yet. In the host, `worker` is undefined, and no answers are needed.
+// The answer for each N; 0 means that it is not known yet. In the host, `worker` is undefined: it needs no answers.
 const known = worker ? new Int32Array(await worker.shared('primes', 4 * (LARGEST + 1))) : undefined;
 
 function app(request, response) {
