@@ -138,11 +138,11 @@ function loadBlocks() {
   return [
     `${rounds} alternating rounds (2 with more than 32 workers, where each peer is started anew) of \`wrk ${wrkCommand('PORT', load).join(' ')}\`,
 or without the header where connections are kept; median (min-max), of the percentiles the median. wrk is a closed loop: these are
-latencies of a server that has as much to do as it can; for a blocking mix at a given load see *Queueing*. Where threads serve, a worker is a thread: ${threaded.join(', ')}
+latencies of a server under full load; for a blocking mix at a given load see *Queueing*. Where threads serve, a worker is a thread: ${threaded.join(', ')}
 processes and threads of \`threaded\` and \`gthread\`; Watt's are threads of one process. Puma's workers have one thread each. Both kinds
-of \`sync\` close each connection. Of those who serve per request, the base of the ratio is prefork sync; of those who keep, async. Each peer
-has served for a second before. With 8 workers and more that is little for each process: one of Node costs two to four times as much in its first thousands of requests, so
-see *Herd* for those that are warm.`,
+of \`sync\` close each connection. For a connection per request, the base of the ratio is prefork sync; for kept connections, async. Each peer
+has served for a second before. With 8 workers and more that is little for each process: a request costs a process of Node two to four times as much among its first thousands, so
+see *Herd* for warm processes.`,
     ...drawn.map(({ file, title }) => `![${title}](${file})`),
     table(LOAD_HEAD, loadRows(measured)),
   ];

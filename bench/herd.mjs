@@ -36,6 +36,6 @@ for (const workers of COUNTS) {
 }
 report(
   `Herd: 1 to ${COUNTS.at(-1)} workers, ${load.connections} connections, a connection per request`,
-  `${rounds} alternating rounds of \`wrk ${wrkCommand('PORT', load).join(' ')}\`; median (min-max). Before, each is loaded until its workers have served 5,000 requests each, for ${warm} s at most: so long their code is not compiled.`,
+  `${rounds} alternating rounds of \`wrk ${wrkCommand('PORT', load).join(' ')}\`; median (min-max). Before, each peer is loaded until its workers have served 5,000 requests each, for ${warm} s at most: until then their code is not compiled.`,
   table(['workers', 'peer', 'requests/s', 'prefork / peer', 'CPU µs per request', 'failures'], rows),
 );

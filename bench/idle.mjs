@@ -88,8 +88,8 @@ report(
   ...ENTRIES.filter((_, index) => known[index].length === 0).map(
     ({ name }) => `Left out, since this build refuses it: ${name}.`,
   ),
-  `${rounds} alternating rounds of new processes. Each connection is asked once, and again ${pause} ms after the memory was measured: VmRSS of
-the workers after garbage collections, above that before the connections came; kB per connection, median (min-max).`,
+  `${rounds} alternating rounds of new processes. Each connection sends a request, and another one ${pause} ms after the memory was measured. Memory is VmRSS of
+the workers after garbage collections, less that from before the connections came; kB per connection, median (min-max).`,
   table(
     [
       'peer',

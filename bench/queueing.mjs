@@ -112,7 +112,7 @@ report(
   `Queueing: ${workers} workers that block, ${BLOCKS.fast} ms and ${RARE * 100} % ${BLOCKS.slow} ms`,
   `Poisson arrivals (open loop), ${rounds} alternating rounds of ${requests} requests per load, a trace for each that all peers share.
 Milliseconds from when a request was due, median (min-max). Best cluster: the least p99 of its rows in that round. Ideal: one
-queue and ${workers} servers, simulated with the same trace; *longer*: with what a request costs besides, ${overshoot.toFixed(2)} ms until a
+queue and ${workers} servers, simulated with the same trace. *Longer*: each request takes longer by what it costs besides, which is ${overshoot.toFixed(2)} ms until a
 blocked thread wakes and the CPU time of the row with the least. Client late: p99 of how long after its time a request was
 sent. \`threaded\` is ${processes} processes with ${threads} threads each.`,
   ...(missing === '' ? [] : [`Left out, since this build refuses it: ${missing}.`]),

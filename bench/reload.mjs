@@ -114,8 +114,8 @@ const kinds = Object.entries(CLIENTS).map(([kind, count]) => `${count} × ${kind
 report(
   'Reload under load: what is lost',
   `${rounds} alternating rounds of ${reloads} reloads, ${workers} workers. Clients: ${kinds.join(', ')}; an upload is 10 MB, and no request is
-sent twice. It hangs when nothing moves for ${SILENCE / 1_000} s. A reload lasts until the last one of the old workers has gone; in the longest
-gap nobody was answered. Each batch of prefork's is watched for a second before the next one. PM2 is ${PM2}.`,
+sent twice. A request hangs when no byte comes for ${SILENCE / 1_000} s. A reload lasts until the last of the old workers has gone. The longest
+gap is the longest time without an answer. Prefork watches each batch of new workers for a second before the next one. PM2 is ${PM2}.`,
   `The application loads in ${loadTime} ms:`,
   usual,
   `The application loads in ${slowLoadTime} ms:`,

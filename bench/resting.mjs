@@ -73,7 +73,7 @@ for (const plan of CASES) {
 await client.stop();
 report(
   'Resting: many workers, few of which listen',
-  `${rounds} rounds in turn, each with workers that have just been started: so their first requests are among these. An open loop of clients, a connection each; milliseconds, of the requests of the common
+  `${rounds} rounds in turn, each with workers that have just been started, so their first requests are included. An open loop of clients, a connection each; milliseconds, only the requests of the common
 kind, median (min-max). *All listen*: \`PREFORK_ROSTER=off\`.`,
   table(
     ['peer', 'workers', 'requests', 'per second', '', 'p50', 'p99', 'p50 / all listen', 'target', 'failures'],

@@ -117,11 +117,11 @@ const rows = runs.map((run, index) => {
 report(
   `Attacks by slowhttptest: ${workers} sync workers, ${clients} slow clients`,
   `${rounds} alternating rounds of ${seconds} s with ${rate} requests/s (open loop, evenly, a connection each) to a handler that takes ${WORK} ms of
-CPU: short enough that a place which is lost for a moment shows, and long enough to be work that the attacker competes with for the
-cores. In the same ${seconds} s an attack goes on, whose clients come within ${ramp} s and stay: ${clients}, or ${readers} slow readers, of each of which the kernel holds
-almost 4 MB. \`At another server\`: at a second prefork that nobody measures, so that what differs is the slow clients and not the CPU that the
-attacker and who is attacked take. Slow readers ask for ${page} KB, of which the kernel takes 1,600 off the server's hands on the loopback
-interface, or for ${large}: of that, a worker has not the memory for all of them. Milliseconds from when a request was due, median (min-max). Slow
+CPU: short enough that the loss of a place for a moment shows, and long enough that the attacker competes with it for the
+cores. During the same ${seconds} s an attack goes on, whose clients come within ${ramp} s and stay: ${clients}, or ${readers} slow readers, for each of which the kernel holds
+almost 4 MB. \`At another server\`: the attack is on a second prefork that is not measured, so that the difference is due to the slow clients and not to the CPU that
+the attacker and its victim take. Slow readers ask for ${page} KB, of which the kernel buffers 1,600 on the loopback
+interface, or for ${large}: a worker has not the memory to hold that for all of them. Milliseconds from when a request was due, median (min-max). Slow
 clients: how many were connected, and closed, when slowhttptest last counted them.`,
   table(
     [

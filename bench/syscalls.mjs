@@ -83,9 +83,9 @@ function cellsOf(name, workers, counts, all) {
 const HEAD = ['workers', 'peer', 'system calls', 'target', ...COLUMNS.map(([title]) => title), 'others'];
 report(
   `System calls per request: hello world, ${load.connections} connections, a connection per request`,
-  `While \`wrk ${wrkCommand('PORT', load).join(' ')}\` loads all workers. A master that accepts is not counted. Before, each is loaded until its workers have served 5,000 requests each, for ${warm} s at most: compiling and the first collections of garbage ask for more.`,
+  `While \`wrk ${wrkCommand('PORT', load).join(' ')}\` loads all workers. A master that accepts is not counted. Before, each peer is loaded until its workers have served 5,000 requests each, for ${warm} s at most: compiling and the first garbage collections take further system calls.`,
   `Counted by the kernel at full speed (\`perf stat\`, its tracepoints)${missing === undefined ? '; beside them how often a thread of a worker has lost its CPU' : `: not here, ${missing}`}.`,
   ...(missing === undefined ? [table([...HEAD, 'context switches', 'requests'], atSpeed)] : []),
-  'By `strace -f -c`, which makes a worker ten times slower: what happens once in so many milliseconds counts for more than it is, and each request is there before its connection is accepted.',
+  'By `strace -f -c`, which makes a worker ten times slower: calls that are made at fixed intervals count for too much per request, and each request is there before its connection is accepted.',
   table([...HEAD, 'requests'], rows),
 );
