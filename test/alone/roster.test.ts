@@ -1,4 +1,7 @@
-/* How often workers wake up is counted: on a busy machine those that rest are woken by what is no client. So nothing runs beside this. */
+/*
+ * These tests count how often workers wake up. On a busy machine, other things than clients wake the workers that rest.
+ * So nothing runs beside this file.
+ */
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import test from 'node:test';
@@ -15,14 +18,14 @@ import { eventually } from '../helpers/wait.js';
 const linux = { skip: process.platform !== 'linux' && 'it looks into /proc' };
 const { LISTENING, BUSY, OFF } = DUTY;
 
-/** What each worker says, by pid: at the start, the slots are in the order of the ids. */
+/** What each worker says on the duty roster, by pid. At the start of a host, the slots are in the order of the ids. */
 async function said(host: RosterHost): Promise<ReadonlyMap<number, number>> {
   const words = host.words();
   const workers = await host.workers();
   return new Map(workers.map(({ id, pid }) => [pid as number, dutyState(words[id - 1] as number)]));
 }
 
-/** How often each of 12 idle workers woke up, over so many clients that came one after the other. */
+/** How often each of 12 idle workers woke up while this many clients came, one after the other. */
 async function wakesOf(host: RosterHost, clients: number): Promise<Map<number, number>> {
   const url = await host.url();
   const pids = (await host.workers()).map(({ pid }) => pid as number);
@@ -32,12 +35,15 @@ async function wakesOf(host: RosterHost, clients: number): Promise<Map<number, n
   return wakes;
 }
 
-/** So often in a row the CPUs were this test's before it says that what it looks for is not so: behind a busy round, workers are not sure of themselves for a while. */
+/**
+ * A failure counts after this many rounds in a row in which this test had the CPUs. After a round in which others had
+ * them, workers are not sure of themselves for a while.
+ */
 const QUIET = 3;
 
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, number) => total + number, 0);
 
-// Without the beats of a timeout, nothing but connections wakes a worker.
+// With timeout 0 there are no beats, which would wake the workers too.
 test('of 12 idle workers a few listen, and no client wakes the others', linux, async (t) => {
   const clients = 200;
   const free = new RosterHost(t, { workers: 12, timeout: 0 }, { PREFORK_ROSTER: 'off' });
@@ -48,11 +54,12 @@ test('of 12 idle workers a few listen, and no client wakes the others', linux, a
   const host = new RosterHost(t, { workers: 12, timeout: 0 });
   await host.ready();
   await host.settle(12);
-  // Where requests are short, fewer stay than those that listen before the first.
+  // Where requests are short, fewer workers go on listening than listen before the first request.
   await wakesOf(host, clients / 2);
   const before = await said(host);
   const wakes = await wakesOf(host, clients);
-  // The last one was busy until its connection had closed, and one is on call until nobody serves any more.
+  // The worker of the last client was busy until its connection had closed. One worker is on call until nobody serves
+  // any more.
   await eventually(() => host.count(LISTENING) + host.count(OFF) === 12, '12 idle workers');
   const states = [...(await said(host))];
   const rested = states.filter(([pid, state]) => state === OFF && before.get(pid) === OFF);
@@ -85,7 +92,8 @@ test('where all requests are short, a few of 12 workers serve nearly all of them
     const before = await served();
     const others = shareOfOthers([host.pid, ...host.workerPids]);
     await flood(250);
-    // Where others have the CPU, requests are long, and all are to serve; so they are while their code is not compiled.
+    // While others have the CPUs, requests are long, and then all workers are to serve. Requests are also long until
+    // their code is compiled.
     quiet = others() < 0.2 ? quiet + 1 : 0;
     shares = (await served()).map((requests, index) => requests - (before[index] as number)).sort((a, b) => b - a);
     return sum(shares.slice(0, Math.max(MOST_LISTENING, availableParallelism()) + 2)) > 0.9 * sum(shares);
@@ -101,12 +109,12 @@ test('an idle worker without a timeout wakes a few times a second, not for its b
   const host = new RosterHost(t, { workers: 1, timeout: 0 });
   await host.ready();
   const [{ pid = 0 } = {}] = await host.workers();
-  // What comes right behind a boot is none of it.
+  // Wake-ups right after the boot do not count.
   await passing(host, 1_000);
   const [from, before] = [(await host.stats()).uptime, waits(pid)];
   await passing(host, 2_000);
   const [seconds, wakes] = [((await host.stats()).uptime - from) / 1_000, waits(pid) - before];
-  // About 4 a second. The beat of the event loop, which nobody asks for, would be 20 more.
+  // An idle worker has about 4 wake-ups a second. The beat of the event loop, which nobody asks for, would be 20 more.
   assert.ok(wakes < 15 * seconds, `${wakes} wake-ups in ${seconds} s`);
 });
 
@@ -118,11 +126,11 @@ test('nobody counts on workers that were busy before they knew of a roster', lin
   for (let index = 0; index < 6; index++) await gate.next();
   const holders = gate.arrivals.map(({ pid }) => pid);
   await host.settle(6);
-  // At the first look, one may have been busy for a moment only.
+  // In the first round, a worker may have been busy for a moment only. So the workers look round once more.
   await host.settle(6);
   const states = await said(host);
   for (const pid of holders) assert.equal(states.get(pid), BUSY);
-  // There are six others.
+  // Six other workers are left for these requests.
   for (let index = 0; index < 6; index++) {
     held.push(get(url));
     await gate.next();
@@ -141,7 +149,7 @@ test('the end of all workers that listen wakes one that rests', linux, async (t)
   const listening = [...(await said(host))].filter(([, state]) => state === LISTENING).map(([pid]) => pid);
   for (const pid of listening) process.kill(pid, 'SIGKILL');
   await gone(...listening);
-  // Their substitutes still load.
+  // The substitutes of these workers are still loading.
   const answers = await Promise.all(Array.from({ length: 8 }, () => get(`${url}/wait?ms=20`)));
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
   assert.equal(host.of('worker:ready').length, 12);

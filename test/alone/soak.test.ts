@@ -1,6 +1,7 @@
 /*
- * Who counts what is lost to a kill must know that its clients had the CPU: one that is held up between its connect and its request has the worker hold
- * a second connection, which the kill takes too. So those are counted apart, and nothing runs beside this, that there be few of them.
+ * This test counts what is lost to a kill, so it must know that its clients had the CPU. If a client is held up between
+ * its connect and its request, its worker holds a second connection, and the kill takes that one too. Such losses are
+ * counted apart. Nothing runs beside this test, so that there are few of them.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
