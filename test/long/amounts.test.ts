@@ -1,4 +1,7 @@
-/* Tests of the suite with many more repetitions: the long forms of test/helpers/amount.ts, and with the library's own times. */
+/*
+ * Runs tests of the suite with many more repetitions (the long forms of test/helpers/amount.ts) and with the library's
+ * own times.
+ */
 import { ownPace } from '../helpers/pace.js';
 
 process.env['TEST_FORM'] = 'long';

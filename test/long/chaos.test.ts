@@ -1,6 +1,7 @@
 /*
- * Half an hour in which everything around a host goes wrong, at random and at once, while clients ask it. Each request is accounted
- * for, the host lives or ends as it was told, and leaves nothing behind. CHAOS_MINUTES says for how long, CHAOS_SEED repeats a run.
+ * For half an hour, everything around a host goes wrong, at random and at the same time, while clients send requests.
+ * Each request is accounted for. The host lives or ends as it was told, and leaves nothing behind. CHAOS_MINUTES sets
+ * the duration; CHAOS_SEED repeats a run.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -19,10 +20,10 @@ import { eventually } from '../helpers/wait.js';
 const MINUTES = Number(process.env['CHAOS_MINUTES'] ?? 30);
 const SEED = Number(process.env['CHAOS_SEED'] ?? Date.now() % 2 ** 31);
 const CLASSES = ['sync', 'threaded', 'async'] as const;
-/** Between two disturbances, and how long one lasts at most. Milliseconds. */
+/** The longest time between two disturbances, and the longest time that one lasts. Milliseconds. */
 const PAUSE = 1_500;
 const LASTS = 3_000;
-/** A host is told to stop after so long, give or take a half. Milliseconds. */
+/** A host is told to stop after this time, give or take a half. Milliseconds. */
 const LIFE = 60_000;
 const GRACE = 15_000;
 
@@ -39,21 +40,28 @@ interface World {
 }
 
 const CLIENTS = ['tcp', 'kept', 'upload', 'unix'];
-/** How many ask at the same time: each waits at most once. */
+/** How many clients send requests at the same time. Each has at most one request that waits. */
 const COUNT = 2 * CLIENTS.length + 3;
-/** How they are lost by a worker without descriptors; and how long after its answer a client may learn of it, milliseconds. */
+/**
+ * The excuse for requests that a worker without descriptors loses, and how long after that worker's answer a client may
+ * learn of its loss, milliseconds.
+ */
 const CLOSED = 'closed by another thread, before the handler that took all descriptors had returned';
 const TOLD = 500;
-/** How many may connect between the last look at a queue and its close; threads leave that to the main thread, which may be slow to get a CPU. */
+/**
+ * How many clients may connect between the last look at an accept queue and its close. Threads leave that to the main
+ * thread, which may be slow to get a CPU.
+ */
 const AT_CLOSE = { sync: COUNT / 2, threaded: COUNT, async: COUNT / 2 } as const;
 
-/** What can go wrong. Each begins it, and ends it by itself. */
+/** What can go wrong. Each function starts a disturbance that ends by itself. */
 const DISTURBANCES: Readonly<Record<string, (world: World) => void | Promise<void>>> = {
   'no room in /dev/shm': ({ host, random }) => void (CAN_MOUNT && host.order('fill', random(LASTS), '/dev/shm')),
   'no room for the log': ({ host, random, logs }) => void (CAN_MOUNT && host.order('fill', random(LASTS), logs)),
   'no descriptors in the master': ({ host, random }) => host.order('descriptors', random(LASTS)),
   'no descriptors in a worker': async ({ ledger, to, random, workerClass }) => {
-    // As the guide says it: another thread of the process that accepts before the handler has returned closes all who wait. In the other classes nobody is lost.
+    // As the guide says: if another thread of the process accepts before the handler has returned, it closes all
+    // connections that wait. In the other classes no request is lost.
     const others = workerClass === 'threaded' ? ledger.excuse(CLOSED, CLIENTS, ['reset', 'hang up'], COUNT) : undefined;
     const path = `/descriptors/${random(LASTS)}`;
     await ledger.make('tcp', { to, path, agent: false, expects: /^taken$/, silence: 30_000 });
@@ -85,7 +93,7 @@ const DISTURBANCES: Readonly<Record<string, (world: World) => void | Promise<voi
   'nobody reads the log': ({ host, random }) => host.stopReading(random(LASTS)),
 };
 
-/** A few of them tell as much as all. */
+/** The first few losses tell as much as all of them. */
 function assertNoLoss({ losses }: Ledger, what: () => string): void {
   if (losses.length === 0) return;
   const first = losses.slice(0, 5).map((loss) => JSON.stringify(loss));
@@ -121,7 +129,7 @@ test(
                 path: `/answer/${id}`,
                 expects: new RegExp(`^${id}$`),
               };
-        // A server that is down is not asked all the time.
+        // While the server is down, clients pause between their requests.
         if (!(await ledger.make(kind, { ...request, silence: 60_000 }))) await delay(50);
         await delay(number % 20);
       }
@@ -169,7 +177,7 @@ test(
       while (performance.now() < goodbye) {
         const names = Object.keys(DISTURBANCES);
         const name = names[random(names.length)] as string;
-        // One of a kind at a time, several kinds at once.
+        // There is one disturbance of a kind at a time, but several kinds at once.
         if (!busy.has(name)) {
           counts[name] = (counts[name] ?? 0) + 1;
           busy.add(name);
@@ -189,9 +197,10 @@ test(
         ['reset'],
         AT_CLOSE[workerClass],
       );
-      // It may come back before the end of the host has been seen.
+      // The folder may come back before the end of the host has been seen.
       const stays = busy.has('the folder of the socket is gone');
-      // In the midst of whatever is going on; a host that is a terminal's foreground gets it as the others do.
+      // The signal comes in the midst of whatever is going on. A host that is the foreground of a terminal gets it as
+      // the others do.
       current.signalGroup('SIGTERM');
       await current.ended(GRACE + 30_000);
       closed();
@@ -207,7 +216,7 @@ test(
         () => current.left().length === 0,
         () => `the end of ${current.left().join('\n')}`,
       );
-      // Where nobody finds it, nobody can remove it; the next host replaces it.
+      // If the host cannot find the socket, it cannot remove it. The next host replaces it.
       if (stays) rmSync(socketPath, { force: true });
       const left = ['.', 'run'].flatMap((name) => readdirSync(join(folder, name)));
       assert.deepEqual(left.toSorted(), ['cwd', 'logs', 'run'], 'files that were left');

@@ -1,4 +1,6 @@
-/* An unchanged script of NestJS under `prefork run`. It installs Nest, 90 packages, in a folder of its own. */
+/*
+ * Runs an unchanged script of NestJS under `prefork run`. The test installs Nest, 90 packages, in a folder of its own.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +15,7 @@ const PACKAGES = [
   ...['reflect-metadata', 'rxjs'],
 ];
 
-/** As its compiler would write the decorators. */
+/** A NestJS application, with its decorators as the compiler of Nest would write them. */
 const SCRIPT = `require('reflect-metadata');
 const { NestFactory } = require('@nestjs/core');
 const { Controller, Get, Module } = require('@nestjs/common');
