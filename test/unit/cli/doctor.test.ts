@@ -1,4 +1,4 @@
-/* The doctor in made surroundings: a good box of which one thing is changed. */
+/* The doctor in simulated surroundings: a healthy machine of which one thing is changed. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readCgroup } from '../../../build/cli/doctor/cgroup.js';

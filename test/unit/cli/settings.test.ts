@@ -1,4 +1,7 @@
-/* Every option by its flag, its variable and its key: made from the records, so that a new one is tried too. */
+/*
+ * Tries every option by its flag, its variable and its key. The tests are made from the records, so a new option is
+ * tried too.
+ */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +14,7 @@ import { readVariable } from '../../../build/cli/values.js';
 import { OPTIONS } from '../../../build/options/validate.js';
 import { temporaryFolder } from '../../helpers/place.js';
 
-/** Texts of which every option accepts one, and one that means something else than its default. */
+/** Every option accepts at least one of these texts, and at least one that means something other than its default. */
 const SAMPLES = [
   ...[
     '7',
@@ -36,10 +39,13 @@ const SAMPLES = [
     '{}',
   ],
 ];
-/** Texts of which every option refuses one. */
+/** Every option refuses at least one of these texts. */
 const WRONG = ['\0', 'no such', '-3', '{"no such":1}', '{"SIGINT":7}', '[0]'];
 
-/** A text that the option accepts, and the value that it means. Nothing else stands for it: a record that no text fits fails here. */
+/**
+ * A text that the option accepts, and the value that it means. There is no fallback: a record that no text fits fails
+ * here.
+ */
 function sampleOf(setting: Setting): { text: string; value: unknown } {
   for (const sample of setting.repeats === 'pairs' ? ['NAME=a=b'] : SAMPLES) {
     try {
@@ -148,7 +154,7 @@ test('what nobody knows is named, with what may have been meant', async (t) => {
     [['-e', 'SECRET'], {}, /^flag -e: expected NAME=value, or an object in JSON$/],
     [['-b', ':1', '-b', ':x'], {}, /^flag -b: 'bind\[1\]': expected .*, got ':x'$/],
     [['./a.js', './b.js'], {}, /^unexpected argument '.\/b.js': the application is '.\/a.js'$/],
-    // What bash makes of `{port:9000,token:…}`.
+    // What bash expands `{port:9000,token:…}` to.
     [['port:9000', 'token:of-sixteen-and-more'], {}, /^unexpected argument 'token:…': the application is 'port:9000'$/],
     [['./a.js', '--access-log', 'a.log'], {}, /: the application is '.\/a.js'; did you mean --access-log=a.log\?$/],
     [['--no-logger', './a.js', 'x'], {}, /^unexpected argument 'x': the application is '.\/a.js'$/],

@@ -1,4 +1,4 @@
-/* What `--watch` looks at, with real folders: those that are removed, moved and made again. */
+/* What `--watch` looks at, with real folders that are removed, moved and made again. */
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -21,12 +21,12 @@ class Tree {
         this.#arrived();
       }),
     );
-    // The watchers do not keep the process.
+    // The watchers do not keep the process alive.
     const keep = setInterval(() => undefined, 1_000);
     t.after(() => clearInterval(keep));
   }
 
-  /** The text differs each time in its length. */
+  /** Callers give a text of another length each time. */
   write(file: string, text = ''): void {
     mkdirSync(join(this.#root, file, '..'), { recursive: true });
     writeFileSync(join(this.#root, file), text);
@@ -36,7 +36,10 @@ class Tree {
     rmSync(join(this.#root, path), { recursive: true });
   }
 
-  /** A process has it open, as its working directory for example: then the system tells later that it is gone. */
+  /**
+   * Keeps the path open, as a process does whose working directory it is. Then the system reports later that it is
+   * gone.
+   */
   hold(t: TestContext, path: string): void {
     const fd = openSync(join(this.#root, path), 'r');
     t.after(() => closeSync(fd));
@@ -46,7 +49,7 @@ class Tree {
     renameSync(join(this.#root, from), join(this.#root, to));
   }
 
-  /** Waits until all of these have been told of, and forgets all that was. */
+  /** Waits until all of these files have been reported, and forgets all reports. */
   async tells(...files: readonly string[]): Promise<void> {
     const all = async (): Promise<void> => {
       while (!files.every((file) => this.#told.has(file))) {
