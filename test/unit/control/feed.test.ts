@@ -52,7 +52,7 @@ test('what is kept is bounded in bytes too, the oldest of each kind first out', 
   assert.ok(Buffer.byteLength(feed.history.join(',')) < 2 ** 19 + 100);
 });
 
-/** Connects a client that reads; resolves with what it has got when it has `wanted`. */
+/** Connects a client that reads. Resolves with the text that it has got, once `wanted` matches. */
 async function read(t: TestContext, feed: Feed, wanted: RegExp): Promise<string> {
   const server = createServer((_, response) => feed.follow(response)).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -68,7 +68,7 @@ async function read(t: TestContext, feed: Feed, wanted: RegExp): Promise<string>
     let text = '';
     socket.on('data', (chunk: string) => {
       text += chunk;
-      // More may have come with it, or behind it.
+      // Other text may have come in front of the wanted text, or behind it.
       if (wanted.test(text.slice(-chunk.length - 100))) resolve(text);
     });
     socket.once('error', reject).once('close', () => reject(new Error(`cut after ${text.length} characters`)));
@@ -114,7 +114,8 @@ test('a client that never reads is cut, and the others go on', async (t) => {
   });
   const count = (): Promise<number> => new Promise((resolve) => server.getConnections((_, number) => resolve(number)));
   await eventually(async () => (await count()) === 2 && read > 0, 'both');
-  // More than the system takes of it, and the feed keeps for it; the reader gets a turn of the loop for each.
+  // Sends more than the system buffers for the stuck client and the feed keeps for it. The reader gets a turn of the
+  // event loop for each line.
   let told = 0;
   while ((await count()) === 2 && told < 64 * 2 ** 20) {
     happens('x'.repeat(8_000));

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ControlSetup, openControl } from '../../../build/control/server.js';
 
-/** A control on a port that the process before this one still has. */
+/** A control on a port that the previous process still has. */
 async function second(port: number) {
   const told: string[] = [];
   let alone: () => void = () => undefined;
