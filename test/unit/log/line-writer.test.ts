@@ -8,7 +8,7 @@ const failing = (code: string): never => {
   throw Object.assign(new Error(code), { code });
 };
 
-/** A pipe with room for so many bytes, whose reader may be gone. */
+/** A pipe with room for a number of bytes, whose reader may be gone. */
 class Pipe {
   room = Number.POSITIVE_INFINITY;
   whenFull = 'EAGAIN';
@@ -141,7 +141,7 @@ test('a property: whatever the reader does, lines come whole and in order, and n
       let next = 0;
       let lost = 0;
       for (const line of pipe.lines.slice(0, -1)) {
-        // A reader that goes in the middle of a line has had the half of it: what comes next stands behind that.
+        // A reader that goes away in the middle of a line has had half of it. The next text follows that half.
         const [, told] = /lost (\d+)$/.exec(line) ?? [];
         const [, number] = /^(\d+) y*$/.exec(line) ?? [];
         if (told !== undefined) lost += Number(told);

@@ -84,7 +84,7 @@ test('of several errors that are one, each is named, with its frames', () => {
   const [first, second] = ['connect ECONNREFUSED ::1:1', 'connect ECONNREFUSED 127.0.0.1:1'].map((message) =>
     Object.assign(new Error(message), { stack: `Error: ${message}\n    at afterConnect (node:net:1:2)` }),
   );
-  // Node's own has no message.
+  // An AggregateError that Node makes has no message.
   const error = new AggregateError([first, second]);
   error.stack = 'AggregateError [ECONNREFUSED]: \n    at internalConnectMultiple (node:net:3:4)';
   assert.equal(errorTitle(error), 'AggregateError: connect ECONNREFUSED ::1:1; connect ECONNREFUSED 127.0.0.1:1');
@@ -145,7 +145,7 @@ test('a line of JSON is one line, parses, and says the same', () => {
     fc.property(nasty, (url) => {
       const line = jsonLine(entry({ request: { url } }), 'web', TIME);
       assert.doesNotMatch(line, UNSAFE);
-      // JSON knows no halves of pairs but escaped, which is what they come back as.
+      // JSON holds half of a surrogate pair only in escaped form, and that is parsed to the same half.
       assert.equal(JSON.parse(line).request.url, url);
     }),
   );
@@ -174,14 +174,13 @@ for (const [what, isTTY, first] of [
   });
 }
 
-/** All that was written: from Node 26 on, one read gives one chunk. */
+/** All that was written. From Node 26 on, one read gives one chunk. */
 function textOf(stream: PassThrough): string {
   let text = '';
   for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) text += chunk;
   return text;
 }
 
-/** What a logger does with entries of each level. */
 function logTo(logger: Logger | boolean, ...entries: LogEntry[]): void {
   const sink = openSink(logger, 'web');
   for (const each of entries) sink?.(each);

@@ -6,7 +6,7 @@ import vm from 'node:vm';
 import { emitWarning } from '../../../build/log/process-warning.js';
 
 test('an error of another context, as in a file of tests of Jest, is a warning like any other', async (t) => {
-  // Then it is left to Node, and Node takes no Error but its own.
+  // With this variable the warning is left to Node, and Node takes only errors of its own context.
   process.env['NODE_REDIRECT_WARNINGS'] = 'a file';
   t.after(() => delete process.env['NODE_REDIRECT_WARNINGS']);
   const warned = once(process, 'warning');
