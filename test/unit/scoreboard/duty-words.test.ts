@@ -79,7 +79,7 @@ test('words and slots lie side by side in the file', () => {
   assert.equal(ASKS_POSITION - LAST_CALL_POSITION, SLOT_SIZE);
   assert.equal(slotPosition(0) - ASKS_POSITION, DUTY_SLOTS);
   fc.assert(fc.property(fc.nat(10_000), (index) => slotPosition(index + 1) - slotPosition(index) === SLOT_SIZE));
-  // A slot is read as 64 bit numbers.
+  // A slot is read as 64 bit numbers, so its position and its size are multiples of 8.
   assert.equal(slotPosition(0) % 8, 0);
   assert.equal(SLOT_SIZE % 8, 0);
 });

@@ -22,18 +22,18 @@ function set(image: SlotImage, entry: SlotRecord): void {
   if (entry.room) image.setRoom(entry.room);
   if (entry.request) image.setRequest(entry.request.method, entry.request.url, entry.request.startedAt);
 }
-/** Seals and stores a write, as `pwrite` does: only the length that the image asks for. */
+/** Seals and stores a write as `pwrite` does: only as many bytes as the image asks for. */
 function store(image: SlotImage, slot: Buffer, full: boolean): Buffer {
   const length = full ? image.full() : image.header();
   image.bytes.copy(slot, 0, 0, length);
   return slot;
 }
 
-// Records as readSlot makes them: assert compares prototypes.
+// Records have a prototype, like those of readSlot, since assert compares prototypes.
 const plain = { noNullPrototype: true };
 const word = fc.nat(2 ** 32 - 1);
 const float = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true });
-// What can stand in a request line: no byte below 0x21, so no text can look like a sequence number of our size.
+// What can stand in a request line. It has no byte below 0x21, so no text can look like a sequence number of our size.
 const visible = fc.integer({ min: 0x21, max: 0xff }).map((code) => String.fromCharCode(code));
 const request = fc.record(
   {
@@ -43,7 +43,7 @@ const request = fc.record(
   },
   plain,
 );
-// Beyond 32 bits too, and mostly not.
+// A few counts are beyond 32 bits, most are not.
 const count = fc.oneof({ weight: 9, arbitrary: fc.nat(1000) }, { weight: 1, arbitrary: fc.nat(2 ** 48 - 1) });
 const times = fc.record({ counts: fc.array(count, { minLength: 16, maxLength: 16 }), sum: float }, plain);
 const served = fc.record(
@@ -138,7 +138,7 @@ test('an empty slot holds no record, nor does one of an unknown state', () => {
   assert.equal(readSlot(store(image, Buffer.alloc(SLOT_SIZE), false)), undefined);
   image.setState(4 as never);
   assert.equal(readSlot(store(image, Buffer.alloc(SLOT_SIZE), false)), undefined);
-  // Any bytes at all: never an exception.
+  // Whatever the bytes are, there is no exception.
   fc.assert(
     fc.property(
       fc.uint8Array({ minLength: SLOT_SIZE, maxLength: SLOT_SIZE }),
@@ -163,7 +163,7 @@ test('a URL that is too long is cut and says so, one that just fits is not', () 
   for (const beyond of [room + 1, room + 2, 70_000]) {
     assert.equal(read('GET', 'z'.repeat(beyond))?.url, `${'z'.repeat(room - 3)}...`);
   }
-  // The longest of each, at once.
+  // The longest method and the longest URL at once.
   assert.equal(read('M'.repeat(100), 'x'.repeat(5000))?.method, 'M'.repeat(20));
   assert.deepEqual(read('', ''), { method: '', url: '', startedAt: 1 });
 });
@@ -174,17 +174,17 @@ interface Write {
 }
 const write: fc.Arbitrary<Write> = fc.oneof(
   served.map((given) => ({ entry: given, full: true })),
-  // The header alone: the last request may still be in flight, or have ended.
+  // Only the header is written: the last request may still be in flight, or have ended.
   fc
     .tuple(served, fc.nat(1))
     .map(([given, active]) => ({ entry: { ...given, active, request: undefined }, full: false })),
 );
 
-/** The slot after each write, the last two being the ones between which a reader comes. */
+/** The slot before and after the last of these writes, between which a reader comes. */
 function history(sequence: number, writes: readonly Write[]): { before: Buffer; after: Buffer } {
   const image = new SlotImage();
   const slot = Buffer.alloc(SLOT_SIZE);
-  // Sequence numbers of more than one byte differ in more than one.
+  // Sequence numbers of more than one byte can differ in more than one byte.
   for (let n = 0; n < sequence; n++) image.header();
   let before: Buffer = slot;
   for (const { entry: given, full } of writes) {
@@ -195,7 +195,7 @@ function history(sequence: number, writes: readonly Write[]): { before: Buffer; 
   return { before, after: slot };
 }
 
-/** A torn slot may say nothing, or say what was true before or after; a request may be missing. */
+/** A torn slot may say nothing, or it may say what was true before or after the write. A request may be missing. */
 function assertTrue(torn: Buffer, before: Buffer, after: Buffer, cut: number): void {
   const record = readSlot(torn);
   if (record === undefined) return;
