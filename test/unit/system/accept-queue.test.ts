@@ -14,7 +14,7 @@ import { occupy } from '../../helpers/place.js';
 
 const linux = { skip: existsSync('/proc/net/tcp') ? false : 'this system has no /proc/net' };
 
-/** The kernel's side: rows are made as far as they are asked for, and what is left of one is kept. */
+/** The kernel's side. It makes rows only as far as they are asked for, and keeps what is left of a row. */
 class Rows {
   made = 0;
   readonly #rows: readonly string[];
@@ -35,7 +35,7 @@ class Rows {
 const plain = (waiting: Waiting): object => Object.fromEntries(waiting);
 const padded = (row: string): string => `${row.padEnd(149)}\n`;
 
-// Recorded on Linux 6.18: three that listen, one that is connected, one in TIME_WAIT.
+// Recorded on Linux 6.18: three sockets that listen, one that is connected, one in TIME_WAIT.
 const TCP = [
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
   '   0: 00000000:07E8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 171 1 00000000373c97b8 100 0 0 10 0',
@@ -153,7 +153,7 @@ test('a table is let be after it was read, for longer if it is long', linux, asy
   const first = table.read(1_000);
   assert.deepEqual(plain(first), { [ino]: 0 });
   assert.equal(table.read(1_000), first);
-  // It has a header and a row at least, which are 300 bytes: 0.6 ms.
+  // The table has at least a header and a row, which are 300 bytes: 0.6 ms.
   assert.equal(table.read(1_000.5), first);
   assert.notEqual(table.read(2_000), first);
   assert.deepEqual(plain(table.read(2_000)), { [ino]: 0 });

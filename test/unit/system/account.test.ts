@@ -3,7 +3,7 @@ import test from 'node:test';
 import { resolveAccount } from '../../../build/system/account.js';
 
 const skip = process.getuid?.() === 0 ? false : 'only root can change the account';
-/** Nobody is given this number. */
+/** No account has this number. */
 const NOBODY = 3_999_999_999;
 
 test('a user that the system has no entry of, as in a container, needs a group by name', { skip }, () => {

@@ -14,11 +14,11 @@ function replace<N extends 'spawn' | 'kill'>(t: TestContext, name: N, stand: Sys
   });
 }
 
-/** The error that a child tells of, and everything else that it did by then. */
+/** The error that a child reports, after a check of all that it has and does until then. */
 async function failureOf(child: Child): Promise<NodeJS.ErrnoException> {
   assert.equal(child.pid, undefined);
   assert.deepEqual([child.stdin, child.stderr, child.stdio.length], [null, null, 0]);
-  // Nothing of it throws, whatever is done with it before it is known.
+  // Nothing that is done with the child before the error is known throws.
   child.ref();
   child.unref();
   assert.equal(child.kill('SIGTERM'), false);
@@ -85,9 +85,9 @@ test('a signal that is refused says why; to one that has ended, it is none', asy
   assert.match(signalChild(child, 'SIGTERM')?.message ?? '', /EPERM/);
   refusals = 2;
   const told: string[] = [];
-  // Twice refused, it arrives at the third attempt.
+  // The signal is refused twice, and arrives at the third attempt.
   insist(child, 'SIGKILL', ({ message }) => told.push(message));
-  // `once` would take the refusals for failures.
+  // `once` of node:events would take the refusals for failures.
   const ended = await new Promise((resolve) => child.once('exit', (...how: unknown[]) => resolve(how)));
   assert.deepEqual(ended, [null, 'SIGKILL']);
   assert.deepEqual([told, asked.slice(2)], [['kill EINVAL'], ['SIGKILL', 'SIGKILL', 'SIGKILL']]);
@@ -112,7 +112,7 @@ test('to one that has ended and is not told of yet, a signal is none, and is not
   ] as const) {
     child.once('exit', () => insist(other, 'SIGKILL', (error) => refused.push(error)));
   }
-  // Both have ended when Node looks: it would, in between.
+  // Both children have ended before Node looks. If this loop let Node look in between, it would.
   while (!children.every(({ pid }) => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))));
   await both;
   assert.deepEqual([refused, signals], [[], 2]);

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { fixture } from '../../helpers/host.js';
 import { temporaryFolder } from '../../helpers/place.js';
 
-/** What the fixture finds out about a connection to such a server; it kills itself then. */
+/** What the fixture finds out about a connection to such a server. After that, the fixture kills itself. */
 function peers(where: object): Record<string, unknown> {
   const { stdout, stderr, signal } = spawnSync(
     process.execPath,
@@ -16,20 +16,20 @@ function peers(where: object): Record<string, unknown> {
   return JSON.parse(stdout);
 }
 
-/** A descriptor that was another connection's. */
+/** What is found of a descriptor that was another connection's before. */
 const REUSED = { taken: true, peers: [{ address: '127.0.0.1' }] };
 
 const TCP = [
   [{ host: '127.0.0.1', port: 0 }, '127.0.0.1'],
   [{ host: '::1', port: 0, client: '::1' }, '::1'],
-  // As Node names it.
+  // The address as Node names it.
   [{ host: '::', port: 0 }, '::ffff:127.0.0.1'],
 ] as const;
 for (const [where, address] of TCP) {
   test(`who is at the other end of a connection to ${where.host}: ${address}`, () => {
     assert.deepEqual(peers(where), {
       open: [{ address }],
-      // A file, a client, a connection of another server, nothing.
+      // The descriptors of a file, a client and a connection of another server, and one that is not open.
       others: [],
       byName: [{ address }],
       byAnother: [],

@@ -24,7 +24,7 @@ import { temporaryFolder } from '../../helpers/place.js';
 const OURS = `${process.pid}\n`;
 const content = (path: string): string => readFileSync(path, 'utf8');
 
-/** Of a process that has ended. */
+/** The pid of a process that has ended. */
 function deadPid(): number {
   return spawnSync(process.execPath, ['-e', '']).pid;
 }
@@ -97,7 +97,7 @@ test('one that has ended is not alive, also before its parent knows', {
   skip: process.platform !== 'linux',
 }, async (t) => {
   const path = join(temporaryFolder(t), 'app.pid');
-  // The child outlives the shell, whose successor does not wait for it.
+  // The child outlives the shell. The program that replaces the shell does not wait for the child.
   const parent = fork(fixture('claims-pid-files.js'), {
     execPath: '/bin/sh',
     execArgv: ['-c', 'sleep 0.2 & echo $!; exec sleep 60'],

@@ -10,7 +10,7 @@ import { eventually } from '../../helpers/wait.js';
 
 const skip = !HAS_TABLE;
 
-/** A shell in a group of its own, and its child. */
+/** A shell in a process group of its own, and its child. */
 async function group(t: TestContext): Promise<{ leader: ChildProcess; pid: number; member: number }> {
   const leader = spawn('sh', ['-c', 'sleep 1000 & echo $!; wait'], {
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -26,7 +26,7 @@ test('a group is killed whole, and there is none twice', { skip }, async (t) => 
   const { leader, pid, member } = await group(t);
   assert.equal(killGroup(pid), true);
   await Promise.all([once(leader, 'exit'), gone(member)]);
-  // As soon as somebody has reaped the orphan.
+  // The group is gone as soon as somebody has reaped the orphan.
   await eventually(() => !killGroup(pid), 'the end of the group');
 });
 

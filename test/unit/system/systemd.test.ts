@@ -21,7 +21,7 @@ test('the passed sockets, with their names', () => {
     ],
     came: "the passed sockets are named 'web', 'admin', 'web'",
   });
-  // systemd before 227 tells no names; sd_listen_fds_with_names(3) calls them so.
+  // systemd before 227 passes no names. sd_listen_fds_with_names(3) gives sockets without a name this one.
   assert.deepEqual(
     readActivation(env('2'), PID).sockets.map(({ name }) => name),
     ['unknown', 'unknown'],
@@ -34,7 +34,7 @@ test('what was passed to another process is not ours', () => {
     [{ LISTEN_FDS: '1' }, /LISTEN_PID is not set/],
     [{ LISTEN_PID: '18', LISTEN_FDS: '1' }, /for the process '18'.*this is 17.*npm or a shell/],
     [{ LISTEN_PID: '', LISTEN_FDS: '1' }, /for the process ''/],
-    // Whatever the rest says, it is not for us to judge.
+    // Whatever the other variable says, it is not for us to judge.
     [{ LISTEN_PID: '18', LISTEN_FDS: 'x' }, /for the process '18'/],
   ] as const) {
     const activation = readActivation(variables, PID);
@@ -76,7 +76,7 @@ test('the watchdog is fed at half of its limit, by the process that is meant', (
   assert.equal(watchdogInterval({ WATCHDOG_PID: '17' }, PID), undefined);
   for (const limit of ['', '0', '-1', '1e6', 'x'])
     assert.equal(watchdogInterval({ WATCHDOG_USEC: limit }, PID), undefined);
-  // A timer of Node takes neither nothing nor a month.
+  // A timer of Node takes neither a delay of nothing nor one of a month.
   assert.equal(watchdogInterval({ WATCHDOG_USEC: '100' }, PID), 1);
   assert.equal(watchdogInterval({ WATCHDOG_USEC: '18446744073709551615' }, PID), 2 ** 31 - 1);
 });
@@ -86,7 +86,7 @@ test('children get nothing that is meant for this process', () => {
     ...{ LISTEN_PID: '1', LISTEN_PIDFDID: '2', LISTEN_FDS: '1', LISTEN_FDNAMES: 'a' },
     ...{ NOTIFY_SOCKET: '/s', WATCHDOG_PID: '1', WATCHDOG_USEC: '1' },
   };
-  // What tells of the service, and not to its main process, stays.
+  // Variables that tell of the service, but are not meant for its main process, stay.
   const kept = { PATH: '/bin', INVOCATION_ID: 'x', LISTEN: 'a', STATE_DIRECTORY: '/var/lib/x' };
   assert.deepEqual(withoutServiceVariables({ ...service, ...kept }), kept);
 });

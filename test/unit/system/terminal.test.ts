@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { watchTerminal } from '../../../build/system/terminal.js';
 
-/** A terminal and a clock in the hands of the test. */
+/** A terminal and a clock that the test controls. */
 function world(first: boolean | undefined): {
   present: boolean | undefined;
   time: number;
@@ -31,7 +31,7 @@ test('with a terminal, WINCH is its own, and HUP is when it has just gone', () =
   one.present = false;
   one.time = 60_000;
   assert.equal(one.terminal.sends('SIGHUP'), true);
-  // The shell and the system may both send it.
+  // Both the shell and the system may send the signal.
   one.time += 100;
   assert.deepEqual([one.terminal.sends('SIGHUP'), one.terminal.sends('SIGWINCH'), one.left], [true, false, 1]);
   one.time += 60_000;
