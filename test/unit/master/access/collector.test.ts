@@ -1,4 +1,4 @@
-/* The lines of the access log on their way to a stream, which may be no stream of Node's. */
+/* The lines of the access log on their way to a stream, which need not be a stream of Node's. */
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Collector } from '../../../../build/master/access/collector.js';
 import { eventually, inTime } from '../../../helpers/wait.js';
 
-/** What rotates files returns such a thing. It never says when a write is done. */
+/** A stream like those of packages that rotate files. It never says when a write is done. */
 class Emitter extends EventEmitter {
   readonly written: string[] = [];
   /** What `write()` returns. */
@@ -98,7 +98,7 @@ test('of workers that have ended, the last lines wait for a stream that is full,
   const closed = pipes.slice(0, 4).map((pipe) => once(pipe, 'close'));
   for (const pipe of pipes) {
     const ended = collector.add(pipe);
-    // As Node does at the exit of a child.
+    // As Node does when a child exits.
     pipe.resume();
     ended();
   }
@@ -136,7 +136,7 @@ test('what a stream has not taken at the stop is counted', async () => {
 test('an emitter that never says when a write is done is let go behind the close, and may fail before', async () => {
   const { stream, errors } = collecting(true);
   stream.removeAllListeners();
-  // Two in a row, as of two Arbiters: each takes away what is its own.
+  // Two collectors in a row, as of two Arbiters: each removes only what is its own.
   for (const line of ['one\n', 'two\n']) {
     const collector = new Collector(stream as never, ({ message }) => errors.push(message));
     pipeTo(collector).end(line);

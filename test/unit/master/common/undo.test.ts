@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { ArbiterError } from '../../../../build/errors.js';
 import { type Step, undoAll, undoNow } from '../../../../build/master/common/undo.js';
 
-/** Steps of which the given ones fail, and what was done and told. */
+/** Steps of which the given ones fail, with a record of what was done and what was told. */
 function steps(failing: readonly number[], how: 'throws' | 'rejects') {
   const done: number[] = [];
   const told: ArbiterError[] = [];

@@ -48,7 +48,7 @@ test('a worker that ended without a word is told by its exit', () => {
     by(7, null).message,
     /^worker #7 ended with exit code 7 before it was ready \(it left no word: see .*standard error\)$/,
   );
-  // Node's own code for a flag that it does not take.
+  // The exit code with which Node refuses a flag.
   assert.match(
     by(9, null).message,
     /^worker #7 ended with exit code 9 before it was ready \(.*'execArgv', NODE_OPTIONS/,
@@ -60,7 +60,7 @@ test('a worker that ended without a word is told by its exit', () => {
 test('a worker that could not be spawned has the system error as its cause', () => {
   const cause = Object.assign(new Error('spawn /bin/sh ENOENT'), { code: 'ENOENT' });
   const failure = silentFailure(7, { code: null, signal: null, reason: 'boot' }, cause);
-  // ENOENT names the program also where the folder is what is missing.
+  // ENOENT names the program even if the folder is what is missing.
   assert.match(failure.message, /could not be spawned: spawn \/bin\/sh ENOENT .*'cwd'/);
   assert.equal(failure.cause, cause);
 });

@@ -26,7 +26,7 @@ test('one that is meant alone leaves when it is known that the others are not', 
   const { workers, dismissals, settle, orders } = crew(2);
   const [first] = workers as [FakeWorker];
   dismissals.ask(first, 0);
-  // Asked again, it is answered no later.
+  // If the worker asks again, it is not answered any later.
   dismissals.ask(first, 50);
   assert.equal(settle(60), 100);
   assert.deepEqual([first.leaving, orders()], [false, ['', '']]);
@@ -55,7 +55,7 @@ test('the last one that serves stays until another one does', () => {
   assert.deepEqual([last.leaving, dismissals.keeps(last), orders()], [true, true, ['']]);
   const next = new FakeWorker();
   workers.push(next);
-  // It boots, then it is on trial.
+  // The new worker boots, and then it is on trial.
   Object.assign(next, { booted: false, provenAt: undefined });
   settle(200);
   Object.assign(next, { booted: true, provenAt: 400 });

@@ -22,7 +22,7 @@ test('a slot that cannot be read at a moment says what it did before, each for i
     const { requests, requestTime } = evidence.of(worker) ?? {};
     return [requests, requestTime?.counts.reduce((sum, count) => sum + count, 0)];
   };
-  // Of a predecessor, which has had this slot before.
+  // The slot still has the record of a predecessor.
   slots = [record(6, 100), undefined, undefined];
   assert.equal(evidence.of(worker), undefined);
   slots = [record(7, 0), record(7, 5), record(7, 10)];
@@ -33,7 +33,7 @@ test('a slot that cannot be read at a moment says what it did before, each for i
   assert.deepEqual(seen(), [16, 16]);
   slots = [record(7, 0), record(7, 6), record(7, 12)];
   assert.deepEqual(seen(), [18, 18]);
-  // Another worker has nothing to do with it.
+  // The evidence of this worker is not that of another one.
   slots = [undefined, undefined, undefined];
   assert.equal(evidence.of({ pid: 8 } as WorkerHandle), undefined);
 });

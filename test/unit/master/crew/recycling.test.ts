@@ -40,7 +40,7 @@ const NOTHING = { spawn: [], wakeAt: undefined };
 test('the oldest that is due gets a substitute in its slot, and no other', () => {
   const roster = rosterOf(new Worker(1, 5).is({ due: true }), new Worker(2, 4).is({ due: true }), new Worker(3, 3));
   assert.deepEqual(roster.planRecycling(3, NOW), { spawn: [2], wakeAt: undefined });
-  // It is not missing otherwise.
+  // For the ordinary plan, no worker is missing.
   assert.deepEqual(roster.plan(3, NOW), { ...NOTHING, retire: [], relieve: [] });
 });
 
@@ -120,7 +120,7 @@ test('the survivor has the slot, whichever of the two dies', () => {
   const oldLives = rosterOf(old, substitute);
   oldLives.remove(substitute);
   assert.deepEqual(oldLives.plan(1, NOW), nothing);
-  // It is still due.
+  // The old worker is still due.
   assert.deepEqual(oldLives.planRecycling(1, NOW), { spawn: [1], wakeAt: undefined });
 });
 
@@ -129,7 +129,7 @@ test('a slot whose substitutes fail waits, and its worker counts meanwhile', () 
   assert.equal(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5).delay, 0);
   assert.deepEqual(roster.planRecycling(2, NOW), { spawn: [1], wakeAt: undefined });
   assert.equal(roster.fail({ id: 1, term: 0 }, 'boot', 0, NOW, 0.5).delay, 125);
-  // The younger one does not overtake: what one cannot boot, the other cannot either.
+  // The younger worker does not overtake: if the substitute of one cannot boot, neither can that of the other.
   assert.deepEqual(roster.planRecycling(2, NOW + 124), { spawn: [], wakeAt: NOW + 125 });
   assert.deepEqual(roster.planRecycling(2, NOW + 125), { spawn: [1], wakeAt: undefined });
   assert.deepEqual(roster.plan(2, NOW), { ...NOTHING, retire: [], relieve: [] });
@@ -156,7 +156,7 @@ test('who has been relieved is not retired too, and its slot has the age of the 
   });
 });
 
-/** A crew without processes: what happens to its workers is chosen, what follows is the roster's plan. */
+/** A crew without processes. The test chooses what happens to its workers; what follows is the roster's plan. */
 class Model {
   readonly roster = new Roster<Worker>();
   target: number;
@@ -196,7 +196,7 @@ class Model {
     if (spawn.length > 0) this.#checkBeginning(spawn);
     for (const id of spawn) this.#spawn(id);
     this.#checkCount();
-    // Only what is too many may take workers away.
+    // Only a surplus of workers may take away workers that serve.
     if (plan.retire.length === 0) assert.equal(this.servingSlots(), before);
   }
 
@@ -251,7 +251,7 @@ test('whatever happens: one at a time, the oldest first, never more than one bey
           model.settle();
         }
         recycled += model.recycled;
-        // Left alone, it comes to rest with all who were due replaced.
+        // Left alone, the model comes to rest, and all workers that were due are replaced.
         for (let round = 0; round < 2 * model.roster.size + 2; round++) model.finishAll();
         const rest = model.roster.all();
         assert.equal(rest.length, model.target);

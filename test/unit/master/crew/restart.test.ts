@@ -4,7 +4,7 @@ import { giveUp, restart } from '../../../../build/master/crew/restart.js';
 import { Roster } from '../../../../build/master/crew/roster.js';
 import type { WorkerHandle } from '../../../../build/master/workers/worker-handle.js';
 
-/** What a restart looks at in a worker. */
+/** A worker with all that a restart looks at. */
 function workerOf(age: number, marks: { leaving?: boolean; failure?: Error } = {}): WorkerHandle {
   const ready = { ready: true, readySince: 0, provenAt: 0 };
   const worker = { id: 1, age, term: 0, leaving: false, due: false, wish: undefined, ...ready, ...marks };

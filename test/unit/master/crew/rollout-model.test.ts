@@ -33,7 +33,10 @@ class Worker implements Member {
   }
 }
 
-/** A crew without processes: what happens to its workers is chosen, what follows are the plans of the roster and a rollout. */
+/**
+ * A crew without processes. The test chooses what happens to its workers; what follows are the plans of the roster and
+ * of a rollout.
+ */
 class Model {
   readonly roster = new Roster<Worker>();
   readonly surge: number;
@@ -48,7 +51,7 @@ class Model {
   #generation = OLD;
   #term = 1;
 
-  /** @param most - how many are spawned before the loop looks up. */
+  /** @param most - how many workers are spawned before the loop turns again. */
   constructor(target: number, surge: number, most: number) {
     [this.target, this.surge, this.most] = [target, surge, most];
     this.settle();
@@ -65,13 +68,16 @@ class Model {
     return this.roster.staying().filter(({ ready }) => !ready);
   }
 
-  /** Slots with somebody who serves. */
+  /** Slots with a worker that serves. */
   serving(): Set<number> {
     const serving = this.roster.staying().filter(({ ready }) => ready);
     return new Set(serving.map(({ id }) => id));
   }
 
-  /** Time passes: who boots becomes ready, or dies when its code is broken; then it is proven, and who leaves is gone. */
+  /**
+   * Lets time pass. A worker that boots becomes ready, or dies if its code is broken. Then the ready workers are
+   * proven, and those that leave are gone.
+   */
   finishAll(boots: (worker: Worker) => boolean): void {
     for (const worker of this.booting()) {
       if (worker.leaving) continue;
@@ -89,7 +95,7 @@ class Model {
     this.settle();
   }
 
-  /** As a crew does when a worker has ended. */
+  /** What a crew does when a worker has ended. */
   die(worker: Worker): void {
     this.roster.remove(worker);
     if (!worker.leaving) {
@@ -104,7 +110,7 @@ class Model {
     this.settle();
   }
 
-  /** As a crew does after each turn of the loop. */
+  /** What a crew does after each turn of the loop. */
   settle(): void {
     const before = this.serving();
     while (this.#act(before));
@@ -156,18 +162,19 @@ class Model {
       const held = holders.some((worker) => !this.rollout?.tries(worker, this.now));
       const waits = (notBefore ?? 0) > this.now;
       assert.ok(held || waits || holders.length > 0, `slot ${id} is forgotten`);
-      // The model begins with all slots filled, so that none is left to a worker that may never be ready but those already won.
+      // The model begins with all slots filled. So only slots that were won already may be left to workers that may
+      // never become ready.
       if (!held && !waits) this.#checkTried(id, holders);
     }
   }
 
-  /** Slots that only one that is tried has. */
+  /** Slots that the new generation has won. Only these may be left to workers that are still being tried. */
   readonly #won = new Set<number>();
   #checkTried(id: number, holders: readonly Worker[]): void {
     assert.ok(this.#won.has(id), `slot ${id} is left to ${holders.length} that are not proven`);
   }
 
-  /** Notes which slots the new generation has. */
+  /** Notes which slots the new generation has won. */
   note(): void {
     for (const { id, generation, provenAt } of this.roster.all()) {
       if (generation === 2 && provenAt !== undefined && provenAt <= this.now) this.#won.add(id);
@@ -214,7 +221,7 @@ test('whatever happens: who serves is not taken away, never more than the surge 
       fc.integer({ min: 1, max: 3 }),
       (target, surge, first, steps, isBroken, most) => {
         const model = new Model(target, surge, most);
-        // It may begin while one is being recycled.
+        // A rollout may begin while a worker is being recycled.
         for (const one of first) take(model, { ...one, what: one.what === 'ready' ? 'ready' : 'due' });
         model.begin();
         for (const one of steps) take(model, one);

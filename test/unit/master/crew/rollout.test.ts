@@ -8,7 +8,10 @@ const NOW = 10_000;
 const [OLD, NEW] = [generation(1), generation(2)];
 const FAILURE = new ArbiterError('ERR_RELOAD_FAILED', 'it failed');
 
-/** A worker in a slot: of the old generation, and of the new one when it boots, soaks, or is proven. */
+/**
+ * The workers of a slot. One of the old generation serves or boots; one of the new generation boots, soaks, or is
+ * proven.
+ */
 const old = (id: number): RolloutMember => ({ id, generation: 1, provenAt: 0 });
 const oldBooting = (id: number): RolloutMember => ({ id, generation: 1, provenAt: undefined });
 const booting = (id: number): RolloutMember => ({ id, generation: 2, provenAt: undefined });
@@ -23,7 +26,7 @@ const waiting = (post: SlotHolders<RolloutMember>, notBefore: number): SlotHolde
   notBefore,
 });
 
-/** One that began when each of so many slots had an old worker. */
+/** A rollout that began when each of these slots had an old worker. */
 function begun(slots: number, surge: number): Rollout<RolloutMember> {
   const rollout = new Rollout<RolloutMember>(OLD, NEW, surge);
   rollout.plan(posts(...Array.from({ length: slots }, (_, index) => [old(index + 1)])), NOW);
@@ -53,7 +56,7 @@ test('no batch begins before all of the last one are proven', () => {
   assert.deepEqual(batch(booting(1), booting(2)), []);
   assert.deepEqual(batch(soaking(1), booting(2)), []);
   assert.deepEqual(batch(proven(1), soaking(2)), []);
-  // The old ones of those slots are on their way out by now.
+  // The old workers of these two slots are on their way out by now.
   assert.deepEqual(orders(rollout, posts([proven(1)], [proven(2)], ...rest)), ['3:2', '4:2']);
   assert.equal(rollout.won, 2);
 });
@@ -67,7 +70,7 @@ test('a batch that is more than is started at once is started in parts', () => {
   const rest = [[old(3)], [old(4)]];
   assert.deepEqual(plan([old(1)], [old(2)], ...rest), [[1, 2], NOW]);
   assert.deepEqual(plan([old(1), booting(1)], [old(2), booting(2)], ...rest), [[3], undefined]);
-  // One of them was lost as it may be: nothing of a batch is started twice while the others are tried.
+  // One new worker was lost, which is excused. Nothing of a batch is started twice while the others are being tried.
   const others = [[old(3), booting(3)], [old(4)]];
   assert.deepEqual(plan([old(1)], [old(2), booting(2)], ...others), [[], undefined]);
   assert.deepEqual(plan([old(1), booting(1)], [old(2), booting(2)], ...others), [[], undefined]);
@@ -82,7 +85,7 @@ test('a failure before all of a batch has been started: the rest is not', () => 
 });
 
 test('what stays beside others for another reason takes room', () => {
-  // A worker that is being recycled.
+  // Here it is a worker that is being recycled.
   const recycled = posts([old(1), oldBooting(1)], [old(2)], [old(3)]);
   assert.deepEqual(orders(begun(3, 1), recycled), []);
   assert.deepEqual(orders(begun(3, 2), recycled), ['1:2']);
@@ -151,7 +154,7 @@ test('it is over when all slots are won and no old one lives any more', () => {
   is('on', posts([proven(1)], [old(2), proven(2)]));
   is('on', posts([proven(1)], [proven(2)]), old(1));
   is('over', posts([proven(1)], [proven(2)]));
-  // One that has died meanwhile comes back as any other does.
+  // A worker that has died meanwhile comes back as any other does.
   is('over', posts([proven(1)], []));
 });
 
@@ -179,7 +182,7 @@ test('it is back when the old generation has all slots, and no new one lives any
   is('on', posts([old(1)], [old(2), proven(2)]));
   is('on', posts([old(1)], [oldBooting(2)]));
   is('back', posts([old(1)], [old(2)]));
-  // A slot that waits for its next attempt keeps nobody waiting.
+  // The end of the rollout does not wait for a slot that waits for its next attempt.
   is('back', posts([old(1)], []));
 });
 
@@ -197,11 +200,11 @@ test('all that are missing when it is turned round are of the old generation, af
 test('the old generation tries once to get a slot back', () => {
   const rollout = begun(2, 1);
   rollout.plan(posts([proven(1)], [old(2)]), NOW);
-  // Before it is turned round, nothing is given up.
+  // Before the rollout is turned round, no slot is given up.
   rollout.giveUp(old(1));
   rollout.fail(FAILURE);
   assert.deepEqual(orders(rollout, posts([proven(1)], [old(2)])), ['1:1']);
-  // It was the new one that died: the old one is still to come.
+  // The worker that died was the new one, so the old one is still to come.
   rollout.giveUp(proven(1));
   assert.equal(rollout.progress(posts([oldBooting(1)], [old(2)]), [oldBooting(1), old(2)], NOW), 'on');
   rollout.giveUp(oldBooting(1));

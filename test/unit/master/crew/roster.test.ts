@@ -124,7 +124,7 @@ test('a slot fails from the death of its worker until another one is stable', ()
   assert.equal(roster.failing(2, stableAt - 1).length, 1);
   assert.equal(roster.settle(stableAt), undefined);
   assert.deepEqual(roster.failing(2, stableAt), []);
-  // What was forgotten is not counted again.
+  // A failure that was forgotten is not counted again.
   assert.deepEqual(roster.fail({ id: 1, term: 0 }, 'crash', STABLE_AFTER, stableAt, 0.5), { delay: 0, failures: 1 });
 });
 
@@ -161,7 +161,7 @@ test('a slot that is not wanted does not fail', () => {
   assert.deepEqual([failing(2), failing(3), failing(4), failing(5)], [[], [2], [2, 4], [2, 4, 5]]);
 });
 
-// One failure history per slot: how many deaths in a row, and the chance of the last wait.
+// The failure history of one slot: how many deaths in a row, and the chance of the last wait.
 const history = fc.record({
   deaths: fc.nat(8),
   chance: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -189,7 +189,8 @@ test('any plan: nobody who serves goes while that would leave fewer of them than
 test('any plan: what stays and what is spawned or waits makes up the target', () => {
   fc.assert(
     fc.property(
-      // Several members may share a slot (a new one beside one that drains), but of those that stay each has its own.
+      // Several members may share a slot (a new one beside one that drains), but each member that stays has a slot of
+      // its own.
       fc.uniqueArray(fc.integer({ min: 1, max: 12 })),
       fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 6 }),
       fc.array(history, { maxLength: 12 }),
@@ -223,7 +224,7 @@ test('any plan: what stays and what is spawned or waits makes up the target', ()
         assert.deepEqual(plan.retire, stay.slice(0, Math.max(0, stay.length - target)));
         const wakes = waiting.map((id) => notBefore.get(id) as number);
         assert.equal(plan.wakeAt, wakes.length > 0 ? Math.min(...wakes) : undefined);
-        // To plan is not to act: asked again, it says the same.
+        // Planning changes nothing: asked again, the roster says the same.
         assert.deepEqual(roster.plan(target, now), plan);
       },
     ),
@@ -232,7 +233,7 @@ test('any plan: what stays and what is spawned or waits makes up the target', ()
 
 test('in a slot, one of a later term takes over from one of an earlier, whatever their ages', () => {
   const tried: Member = { ...staying(1, 2), term: 2, provenAt: NOW + 5 };
-  // Spawned after it, in place of a dead one of the earlier term.
+  // Spawned after `tried`, in place of a dead worker of the earlier term.
   const standIn: Member = { ...staying(1, 3), term: 1 };
   const roster = rosterOf(tried, standIn);
   assert.deepEqual(roster.plan(1, NOW), { spawn: [], retire: [], relieve: [], wakeAt: NOW + 5 });

@@ -4,7 +4,7 @@ import { Loop } from '../../../../build/master/loop/loop.js';
 
 const noop = (): void => undefined;
 
-/** What became of a promise once all that was ready to run has run. */
+/** The state of a promise once all that was ready to run has run. */
 async function state(promise: Promise<unknown>): Promise<string> {
   let state = 'pending';
   promise.then(
@@ -109,7 +109,7 @@ test('a condition that throws rejects with what it threw, and the others are sti
   loop.enqueue('a');
   await assert.rejects(failing, failure);
   await other;
-  // It is not asked again: it would throw once more.
+  // The condition is not asked again: it would throw once more.
   loop.enqueue('b');
 });
 
@@ -126,7 +126,7 @@ test('waits that end together end all', async () => {
 });
 
 test('a wait that begins within a turn is for what comes after it, not for a turn half done', async () => {
-  // As a listener that calls scale(): its change is in the queue, so the condition must not be judged before.
+  // As in a listener that calls scale(): its change is still in the queue, so the condition must not be judged before.
   let target = 1;
   let waiting: Promise<void> | undefined;
   const loop: Loop<number> = new Loop<number>((turn) => {
@@ -137,7 +137,7 @@ test('a wait that begins within a turn is for what comes after it, not for a tur
         if (target !== 3) throw new Error('overtaken');
         return true;
       });
-      // The state is handled, so that a failure of this test is no unhandled rejection.
+      // The rejection is handled here, so that a failure of this test is not also an unhandled rejection.
       waiting.catch(noop);
     }
   }, noop);
@@ -181,7 +181,7 @@ test('what a turn or its settling throws is told, and the loop goes on: the next
   loop.enqueue('bad');
   loop.enqueue('next');
   await waiting;
-  // Conclusions are drawn from what a turn did before it failed.
+  // The loop settles what a turn did before it failed.
   assert.deepEqual(log, ['bad', 'settled', 'after', 'next', 'settled']);
   assert.deepEqual(told, ['thrown by the turn', 'thrown by the settling']);
 });

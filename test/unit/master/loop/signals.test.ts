@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { atHostExit, installSignals } from '../../../../build/master/loop/signals.js';
 
-/** Node's word for a leak is more than ten. */
+/** Node warns of a leak above ten listeners. */
 const MANY = 12;
 
 test('the Arbiters of a host have one listener of a signal in common, until the last one is gone', (t) => {
@@ -20,7 +20,7 @@ test('the Arbiters of a host have one listener of a signal in common, until the 
   );
   const [first, second, ...others] = remove;
   first?.();
-  // Twice does no harm, also when others have come since.
+  // Removing a listener twice does no harm, even if others have come since.
   first?.();
   process.emit('SIGTTOU');
   assert.deepEqual([heard.length, heard[0]], [MANY - 1, 'SIGTTOU 1']);

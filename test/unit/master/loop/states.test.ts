@@ -4,13 +4,13 @@ import { ArbiterError } from '../../../../build/errors.js';
 import { type ArbiterState, checkMove, refusal } from '../../../../build/master/loop/states.js';
 
 const LEGAL: Readonly<Record<ArbiterState, readonly ArbiterState[]>> = {
-  // Stopped before it was started, or while it could not be bound.
+  // An Arbiter may stop before it was started, or because it could not be bound.
   idle: ['starting', 'stopped'],
   starting: ['running', 'stopping', 'stopped'],
   running: ['reloading', 'stopping'],
   reloading: ['running', 'stopping'],
   stopping: ['stopped'],
-  // It is started once.
+  // An Arbiter is started only once.
   stopped: [],
 };
 const STATES = Object.keys(LEGAL) as ArbiterState[];

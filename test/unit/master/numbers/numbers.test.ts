@@ -4,7 +4,7 @@ import { Numbers } from '../../../../build/master/numbers/numbers.js';
 import type { WorkerHandle } from '../../../../build/master/workers/worker-handle.js';
 import type { MetricsMessage } from '../../../../build/protocol/metrics.js';
 
-/** A worker that counts, of age 1, and the numbers of the questions that it has been asked. */
+/** A worker of age 1 that counts, with the numbers of the questions that it has been asked. */
 function serve(): { numbers: Numbers; asked: number[]; tell: (value: number, ask?: number) => void } {
   const asked: number[] = [];
   const worker = { age: 1, exited: false, control: { askNumbers: (ask: number) => asked.push(ask) > 0 } };
@@ -19,7 +19,7 @@ function serve(): { numbers: Numbers; asked: number[]; tell: (value: number, ask
   return { numbers, asked, tell };
 }
 
-/** Whether it has come true once all that is under way in this process is over. */
+/** Whether the promise has resolved once all that is under way in this process is over. */
 async function isOver(promise: Promise<void>): Promise<boolean> {
   let over = false;
   void promise.then(() => {

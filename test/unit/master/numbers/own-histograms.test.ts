@@ -1,4 +1,4 @@
-/* Histograms of the workers, which have buckets, begin anew as a whole, and are cumulative. */
+/* Histograms of the workers: they have buckets, begin anew as a whole, and are cumulative. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
@@ -59,7 +59,7 @@ test('buckets of a histogram are cumulative, and none of its counts falls, whene
       let last = [0, 0, 0, 0];
       for (const { act, own } of steps) {
         if (act === 'die') numbers.lose('a');
-        // What a registry that was reset has counted since is told with it.
+        // A registry that was reset also tells what it has counted since.
         state = act === 'count' ? state.map((count, index) => count + (own[index] ?? 0)) : own;
         if (act !== 'die') tell(numbers, 'a', 0, histogram(state));
         const now = counts(numbers);
@@ -94,7 +94,8 @@ test('histograms of code with other buckets add up to one that is cumulative', (
     end();
     const all = values(numbers);
     const { 'm_sum{}': _, 'm_count{}': count, ...buckets } = all;
-    // What the new one has below 0.1 is not known, and the old one had ten below that, so below 0.5 too.
+    // How many values of the new worker are below 0.1 is not known. The old worker had ten below 0.1, and these are
+    // below 0.5 too.
     assert.deepEqual(Object.entries(buckets), Object.entries(expected([10, 12, 13, 14])));
     assert.equal(count, 14);
   }

@@ -27,7 +27,7 @@ test('counters add up over workers and threads, and stay when these end', () => 
   numbers.lose('b');
   assert.deepEqual(values(numbers), { ...all, 'm{}': 16 });
   assert.deepEqual(values(numbers, 'other'), { 'other{}': 3 });
-  // Who never told of any.
+  // A worker that never told of any numbers.
   numbers.lose('c');
   numbers.lose('a', 1);
   assert.equal(numbers.told.size, 0);
@@ -40,7 +40,7 @@ test('a registry that begins anew, or forgets a series, takes nothing away', () 
   assert.deepEqual([values(numbers), values(numbers, 'n')], [{ 'm{}': 9 }, { 'n{"x":"1"}': 4 }]);
   tell(numbers, 'a', 0, counter(3));
   assert.deepEqual(values(numbers), { 'm{}': 10 });
-  // Nothing has changed.
+  // The message says that nothing has changed.
   numbers.take('a', { type: 'metrics', thread: 0 });
   assert.deepEqual(values(numbers), { 'm{}': 10 });
 });
@@ -146,7 +146,7 @@ test('code that says something else of a metric, and does not stay, changes noth
   for (const other of [gauge(7, 'sum'), histogram([1, 0, 0]), metric({ ...counter(1), help: 'other' })]) {
     tell(numbers, 'failed', 0, other, gauge(5, 'max', 'size'));
     const { type, help } = numbers.families().find(({ name }) => name === 'm') ?? {};
-    // As long as it lives, it is the newest.
+    // As long as this worker lives, its metric is the newest.
     assert.deepEqual([type, help], [other.type, other.help]);
     assert.deepEqual(values(numbers, 'size'), { 'size{}': 5 });
     const counted = other.type === 'counter' ? 1 : 0;
@@ -175,7 +175,7 @@ test('what is kept of the dead is bounded, which is told once', () => {
   tell(numbers, 'b', 0, metric({ samples: samples(2_000, 10_000) }));
   numbers.lose('b');
   assert.equal(Object.keys(values(numbers)).length, 10_000);
-  // Those that are known go on.
+  // The series that are known go on.
   tell(numbers, 'c', 0, counter(1, { id: '3' }), counter(1, { id: 'new' }));
   numbers.lose('c');
   assert.equal(values(numbers)['m{"id":"3"}'], 2);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { SaturationWatch, WINDOW } from '../../../../build/master/numbers/saturation.js';
 
-/** An acceptor that is free for that share of each window, as it says at its ends. */
+/** An acceptor that is free for this share of each window. It says so at the ends of the windows. */
 function acceptor(key: string, share: (window: number) => number): (window: number) => { key: string; room: Room } {
   let free = 0;
   return (window) => {
@@ -78,7 +78,7 @@ test('one that was free when it wrote last has gone on being free, but not for e
   const idle = { key: 'a', room: { free: 100, at: 0, open: true } };
   for (let window = 0; window <= 10; window++) watch.look(window * WINDOW, [idle]);
   near(watch.shares.second, 0);
-  // It has not said so for longer than a beat: it stands still, or it is gone.
+  // The acceptor has not said so for longer than a beat: it stands still, or it is gone.
   for (let window = 11; window <= 40; window++) watch.look(window * WINDOW, [idle]);
   near(watch.shares.second, 1);
 });

@@ -25,7 +25,7 @@ function boardFor(t: TestContext): Board {
   return board;
 }
 
-/** Writes what a worker in this slot would. */
+/** Writes what a worker in this slot would write. */
 function work({ fd }: Board, slot: number, pid: number): void {
   const image = new SlotImage();
   image.setPid(pid);
@@ -39,7 +39,7 @@ function setDuty({ fd }: Board, slot: number, word: number): void {
 
 test('runs are the lowest that are free, and never overlap', (t) => {
   const board = boardFor(t);
-  // A claim of so many slots, or the end of one that is held: the index is taken modulo what there is.
+  // A step claims this many slots, or it ends a run that is held. Then the index is taken modulo the number of runs.
   const step = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 9 }) }, fc.integer({ min: -50, max: -1 }));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -104,7 +104,7 @@ test('only one that has room and rests can be woken', (t) => {
   }
   setDuty(board, slot + 1, dutyWord(DUTY.OFF, 3));
   assert.equal(board.rests(slot, 2), true);
-  // It belongs to the run, and to no other.
+  // The slot that rests belongs to the run of two, and not to a run of one.
   assert.equal(board.rests(slot, 1), false);
 });
 
@@ -114,7 +114,7 @@ test('slots beyond the roster have no word, and those of others are left alone',
   const across = board.claim(4);
   const beyond = board.claim(4);
   assert.deepEqual([first, across, beyond], [0, DUTY_SLOTS - 2, DUTY_SLOTS + 2]);
-  // What follows the words in the file are the first slots: here with numbers that look like words.
+  // In the file, the first slots follow the words. Here these slots have numbers that look like words.
   const pids = [0, 1, 2, beyond].map((slot) => dutyWord(DUTY.OFF, slot));
   const read = (): unknown => [0, 1, 2, beyond].map((slot) => board.read(slot)?.pid);
   for (const [index, slot] of [0, 1, 2, beyond].entries()) work(board, slot, pids[index] as number);
@@ -139,7 +139,7 @@ test('a last call is for the sockets that it names, and leaves the slots alone',
     return [0, 1, 2, 503, 504, 1_000].map((socket) => readLastCall(bytes, socket));
   };
   assert.deepEqual(until(), [0, 0, 0, 0, 0, 0]);
-  // Those beyond have no byte: their queues are closed at once.
+  // Sockets beyond 503 have no byte: their queues are closed at once.
   board.lastCall(1234.5, [0, 2, 503, 504, 1_000]);
   assert.deepEqual(until(), [1234.5, 0, 1234.5, 1234.5, 0, 0]);
   assert.equal(board.read(slot)?.pid, 7);
@@ -168,7 +168,7 @@ test('the file has no name any more', { skip: process.platform !== 'linux' && 'n
 
 const REAL = { ...files };
 
-/** Has a function of the record fail as long as `fails` says so, in this test. */
+/** In this test, makes a function of `files` fail as long as `fails` says so. */
 function failing(
   t: TestContext,
   name: 'writeSync' | 'openSync' | 'unlinkSync',
@@ -251,7 +251,7 @@ test('what a dead worker left is cleared later, where that fails, but not under 
   board.release(first, 1);
   board.release(second, 1);
   assert.equal(board.rests(second, 1), true);
-  // Somebody else has the first one by now.
+  // Somebody else has the first slot by now.
   assert.equal(board.claim(1), first);
   setDuty(board, first, dutyWord(DUTY.OFF, 0));
   work(board, first, 17);

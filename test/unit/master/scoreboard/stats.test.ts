@@ -6,7 +6,7 @@ import { type SlotRecord, STATE } from '../../../../build/scoreboard/scoreboard.
 import { BOUNDS, NO_TIMES, type Times } from '../../../../build/scoreboard/slot-times.js';
 
 const info: WorkerInfo = { id: 1, pid: 42, age: 3, generation: 1, state: 'ready', spawnedAt: 5, readyAt: 6 };
-/** All of them within the third bucket. */
+/** A histogram of this many values, all of them within the third bucket. */
 const times = (count: number): Times => ({
   counts: NO_TIMES.counts.map((_, index) => (index === 2 ? count : 0)),
   sum: 2 * count,
@@ -43,7 +43,7 @@ test('totals are those of the living and the dead, and never sink when one dies'
     recycles: 0,
   });
   tally.bury(record(10, 1));
-  // Killed before its first write.
+  // A worker that was killed before its first write.
   tally.bury(undefined);
   tally.crashes++;
   tally.respawns += 2;

@@ -5,7 +5,7 @@ import { Queues } from '../../../../build/master/site/queues.js';
 import { type Level, LOOKS, nextLevel } from '../../../../build/master/sockets/queue-level.js';
 
 const BACKLOG = 8;
-/** The levels after each of these looks. */
+/** Whether the level is high after each of these looks. */
 function follow(looks: readonly number[]): boolean[] {
   let level: Level = { high: false, looks: 0 };
   return looks.map((waiting) => {

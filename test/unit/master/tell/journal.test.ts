@@ -285,7 +285,7 @@ test('whatever a client or an application says, a message is one printable line 
   );
 });
 
-/** Logs to a logger that does the same at each level. */
+/** A journal on a logger that does the same at each level. */
 function journalOf(act: (fields: LogFields, message: string) => void): ReturnType<typeof createJournal> {
   const logger = { debug: act, info: act, warn: act, error: act };
   return createJournal({ logger, name: 'web' }, () => 4);
@@ -325,7 +325,7 @@ test('that a slot has a worker again is news where the last one failed', () => {
   for (const reason of ['crash', 'timeout', 'boot', 'reload', 'stop'] as const) {
     journal?.('worker:exit', [worker, { ...exit, reason }]);
     journal?.('worker:ready', [worker]);
-    // Another slot, and the next worker of this one, are no news.
+    // That a further worker of this slot is ready is no news.
     journal?.('worker:ready', [worker]);
     const failed = !['reload', 'stop'].includes(reason);
     const ended = got.splice(0).filter((message) => !String(message).includes(' ended '));
@@ -333,14 +333,15 @@ test('that a slot has a worker again is news where the last one failed', () => {
     journal?.('worker:exit', [worker, { ...exit, reason: 'stop' }]);
     got.splice(0);
   }
-  // One that was to take over fails, and the old one serves on; or an old one fails whose place has been taken.
+  // A worker that was to take over fails, and the old one serves on. Then an old worker fails whose place has been
+  // taken.
   const next = { ...worker, age: worker.age + 1 };
   journal?.('worker:ready', [worker]);
   journal?.('worker:exit', [next, { ...exit, reason: 'boot' }]);
   journal?.('worker:ready', [next]);
   journal?.('worker:exit', [worker, { ...exit, reason: 'timeout' }]);
   journal?.('worker:ready', [{ ...worker, age: worker.age + 2 }]);
-  // The slot itself has gone meanwhile.
+  // Meanwhile, the slot itself has gone, and has come back.
   for (const age of [next.age, next.age + 1])
     journal?.('worker:exit', [
       { ...worker, age },

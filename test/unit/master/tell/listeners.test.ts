@@ -55,7 +55,7 @@ test('one that throws, or rejects, is told of, and the others are called', async
     throw rejected;
   });
   emitter.on('e', async () => void called.push('third'));
-  // One of another library, that calls back at once.
+  // A thenable of another library, which calls back at once.
   // biome-ignore lint/suspicious/noThenProperty: that is what is tested.
   emitter.on('e', () => ({ then: (_: unknown, onRejected: (cause: unknown) => void) => onRejected('at once') }));
   emitter.on('e', () => ({

@@ -32,7 +32,7 @@ for (const [what, thrown, shown] of [
   ['text', 'boom', 'boom'],
   ['nothing', undefined, 'undefined'],
   ['a symbol', Symbol('s'), 'Symbol(s)'],
-  // It has no toString.
+  // This object has no toString.
   ['an object without a prototype', Object.create(null), ''],
 ] as const) {
   test(`a listener that throws ${what} is reported and reaches nobody else`, () => {

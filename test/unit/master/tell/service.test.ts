@@ -37,7 +37,7 @@ test('the status of workers, generation and health in one line', () => {
   const many = Array.from({ length: 5 }, () => worker('ready'));
   assert.equal(statusLine({ ...view, workers: many }), 'reloading, 3 of 3 workers ready, generation 2');
   const failing = [1, 3].map((id) => ({ id, failures: 2, nextAttempt: undefined }));
-  // One death is no sickness yet.
+  // The status does not name failing slots unless it is degraded.
   assert.equal(statusLine({ ...view, failing }), 'reloading, 2 of 3 workers ready, generation 2');
   assert.equal(
     statusLine({ ...view, failing, degraded: true }, new Error('one\ntwo\u001b[31m')),
@@ -60,7 +60,7 @@ test('a reload is told with its time, and the end of it', { skip }, async (t) =>
   const { messages } = manager;
   const [, first = ''] = messages[0] ?? [];
   const monotonic = Number(/^MONOTONIC_USEC=(\d+)$/.exec(first)?.[1]);
-  // The clock that systemd compares it with: CLOCK_MONOTONIC.
+  // systemd compares it with this clock: CLOCK_MONOTONIC.
   assert.ok(monotonic >= before && monotonic <= after, `${before} ${first} ${after}`);
   const shown = messages.map((message) => message.filter((text) => !text.startsWith('MONOTONIC_USEC=')));
   assert.deepEqual(shown, [
@@ -101,12 +101,12 @@ test('who has handed over says nothing more, until it takes back', { skip }, asy
 test('messages keep their order, and what is out of date is not sent', { skip }, async (t) => {
   const socket = await NotifySocket.open(t);
   const manager = openServiceManager(socket.path, neverFails);
-  // The first one goes at once; the last of those that wait say the same variable.
+  // The first message goes at once. Of the waiting messages that say the same variable, only the last goes.
   for (let count = 1; count <= 30; count++) manager.tell(`STATUS=${count}`);
   for (let count = 1; count <= 5; count++) manager.tell('WATCHDOG=1');
   manager.tell('READY=1', 'STATUS=a');
   manager.tell('STATUS=ü, "quoted" $PATH; true');
-  // Each is a process, and close() waits two seconds at most for all of them.
+  // Each message is a process, and close() waits two seconds at most for all of them.
   for (let count = 1; count <= 3; count++) manager.tell(`X_${count}=${count}`);
   await manager.close();
   manager.tell('LATE=1');

@@ -47,7 +47,7 @@ test('what a worker waited for the CPU does not count, as far as the tick has se
   assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(80) }, SPAN).length, 320);
   assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(80) }, { ...SPAN, share: 0.5 }).length, 360);
   assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(80) }, { ...SPAN, from: SPAN.to, share: 0 }).length, 300);
-  // A long wait that has just ended was counted before.
+  // Part of a long wait that has just ended was counted as silence before.
   assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(350) }, SPAN).length, 50);
   assert.equal(countSilence(BEFORE, { ...SIGN, ...waited(999) }, SPAN).length, 0);
 });
@@ -66,7 +66,7 @@ test('time in which a worker is stopped counts as long as it is', () => {
   assert.deepEqual([still.length, still.whole], [500, 500]);
   const after = countSilence(still, SIGN, { ...SPAN, from: 1_500, to: 1_600 });
   assert.deepEqual([after.length, after.whole, after.stopped], [400, 400, undefined]);
-  // One that was idle begins anew.
+  // The silence of a worker that was idle begins anew.
   assert.equal(countSilence(still, { ...SIGN, beat: 1_550 }, { ...SPAN, from: 1_500, to: 1_600 }).length, 50);
 });
 
@@ -74,7 +74,7 @@ test('silence does not count before the moment until which the worker asked for 
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 9_000 }, SPAN).length, 0);
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 1_370 }, SPAN).length, 30);
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 1_300 }, SPAN).length, 400);
-  // It has stood still all the same, and that is what is told.
+  // The worker has stood still all the same, and `whole` says so.
   assert.equal(countSilence(BEFORE, { ...SIGN, patientUntil: 9_000 }, SPAN).whole, 400);
   assert.equal(countSilence(BEFORE, { ...SIGN, beat: 1_350, patientUntil: 9_000 }, SPAN).whole, 50);
 });
@@ -83,13 +83,13 @@ const INTERVAL = 100;
 const STEP = 10;
 const MAX_WAIT = 90;
 
-/** A master and a worker in steps of time: who of them runs, and what the worker does with it. */
+/** A master and a worker in steps of time: which of them runs, and what the worker does with the time. */
 class World {
   now = 5_000;
   silence: Silence | undefined;
   /** How long the event loop has really stood still while the worker ran. */
   had = 0;
-  /** How often, since the last beat, the master or both were stopped. */
+  /** How often the master, or both processes, were stopped since the last beat. */
   stops = 0;
   #sign = { beat: 5_000, patientUntil: 0, ...waited(0) };
   #waiting = 0;
@@ -100,7 +100,7 @@ class World {
     return this.#ticks;
   }
 
-  /** @param waits - of ten steps, in how many the worker waits for a CPU. */
+  /** @param waits - in how many of ten steps the worker waits for a CPU. */
   go(steps: number, what: { stuck: boolean; worker: 'runs' | 'stopped'; waits: number; master: boolean }): void {
     if (!what.master) this.stops++;
     for (let step = 0; step < steps; step++) {
@@ -127,7 +127,7 @@ class World {
     this.#ticks++;
     this.silence = countSilence(this.silence, this.#sign, spanOfTick(this.#lastTick, this.now, INTERVAL));
     this.#lastTick = this.now;
-    // A wait that is not over is not known yet, and may fall into a stop.
+    // The master does not know yet of a wait that is not over. Such a wait may fall into a stop.
     const known = this.had + this.#waiting + (INTERVAL + MAX_WAIT) * this.stops;
     assert.ok(this.silence.length <= known, `${this.silence.length} counted, ${known} had`);
   }
@@ -140,7 +140,7 @@ const what = fc.record({
   master: fc.boolean(),
 });
 const phase = fc.tuple(fc.integer({ min: 1, max: 100 }), what);
-/** Of a worker that somebody stops alone the time counts, so here the master stops with it. */
+/** If somebody stops the worker alone, the time counts. So here the master is stopped with it. */
 const play = (world: World, steps: number, then: Parameters<World['go']>[1]): void =>
   world.go(steps, then.worker === 'stopped' ? { ...then, master: false } : then);
 

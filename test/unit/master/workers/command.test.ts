@@ -18,14 +18,14 @@ const FLAGS: readonly (readonly [given: readonly string[], worker: readonly stri
     ['--import', 'tsx', '-r', './setup.cjs'],
     ['--import', 'tsx', '-r', './setup.cjs'],
   ],
-  // An inspector of its own: the master's port is taken.
+  // The worker gets an inspector of its own: the master's port is taken.
   [['--inspect'], ['--inspect=0']],
   [['--inspect=9229'], ['--inspect=0']],
   [['--inspect=127.0.0.1:9229'], ['--inspect=127.0.0.1:0']],
   [['--inspect=[::1]:9229'], ['--inspect=[::1]:0']],
   [['--inspect=localhost'], ['--inspect=localhost:0']],
   [['--inspect=0'], ['--inspect=0']],
-  // A worker that waits for a debugger is never ready.
+  // A worker that waits for a debugger never becomes ready.
   [['--inspect-brk'], ['--inspect=0']],
   [['--inspect-brk=9230'], ['--inspect=0']],
   [['--inspect-brk=0.0.0.0:9230'], ['--inspect=0.0.0.0:0']],
@@ -37,9 +37,9 @@ const FLAGS: readonly (readonly [given: readonly string[], worker: readonly stri
     ['--inspect=0', '-x'],
   ],
   [['--inspect-port', '9230', '-x'], ['-x']],
-  // These are not about the port.
+  // These flags are not about the port.
   [['--inspect-publish-uid=stderr'], ['--inspect-publish-uid=stderr']],
-  // A script on the command line is the master's, and what goes with it.
+  // A script on the command line belongs to the master, and so does what goes with it.
   ...['-e', '--eval', '-p', '--print', '-pe'].map(
     (flag) =>
       [
@@ -53,7 +53,7 @@ const FLAGS: readonly (readonly [given: readonly string[], worker: readonly stri
   [['--interactive', '-x'], ['-x']],
   [['--input-type=module', '-e', 'run()', '-x'], ['-x']],
   [['--input-type', 'module', '-e', 'run()', '-x'], ['-x']],
-  // A flag that begins like one of these is another one.
+  // A flag that begins like one of these is another flag.
   [['--experimental-print-required-tla'], ['--experimental-print-required-tla']],
 ];
 
@@ -138,7 +138,7 @@ test('the shell moves the socket to 0 and becomes node, with the same arguments'
   const direct = workerCommand(INLINE, ['--no-warnings'], HOST, undefined);
   const { file, args } = workerCommand(INLINE, ['--no-warnings'], HOST, '/bin/sh');
   assert.equal(file, '/bin/sh');
-  // Positional parameters: no quoting, so a path may hold anything.
+  // These are positional parameters without quoting, so a path may hold anything.
   assert.deepEqual(args, ['-c', 'exec "$0" "$@" <&4 4<&-', node, ...direct.args]);
 });
 

@@ -8,7 +8,7 @@ import { spawnChild } from '../../../../build/system/child.js';
 import { inTime } from '../../../helpers/wait.js';
 
 const LAST: WorkerMessage = { type: 'timeout', clock: 'request', elapsed: 1, answered: true, hung: 'native' };
-/** Says that, and is killed when it has. */
+/** A worker that says LAST, and then kills itself. */
 const DIES = `
   require('fs').writeSync(${FD.CONTROL}, ${JSON.stringify(encodeMessage(LAST))});
   process.kill(process.pid, 'SIGKILL');
@@ -20,7 +20,8 @@ test('last words are heard, though the worker has gone before an order that come
   const heard: WorkerMessage[] = [];
   control.listen((message) => heard.push(message), assert.fail);
   const closed = once(child, 'close');
-  // It reads by now, and hears nothing of the death before it writes: this process stands still until then.
+  // The control reads by now. It hears nothing of the death before it writes, since this process stands still until
+  // then.
   await new Promise(setImmediate);
   const still = new Int32Array(new SharedArrayBuffer(4));
   let said = true;
@@ -33,7 +34,7 @@ test('last words are heard, though the worker has gone before an order that come
   assert.deepEqual(heard, [LAST]);
 });
 
-/** Says a line over which the reading of lines fails, as the test has it, and another one. */
+/** A worker that says two lines. The test makes the reading of the first one fail. */
 const STUMBLES = `
   require('fs').writeSync(${FD.CONTROL}, ${JSON.stringify(`a trap\n${encodeMessage(LAST)}`)});
 `;

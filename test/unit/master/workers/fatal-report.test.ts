@@ -7,7 +7,7 @@ import { openFatalReport, parseFatalReport } from '../../../../build/master/work
 
 const OUT_OF_HEAP = 'Allocation failed - JavaScript heap out of memory';
 
-/** What Node writes, shortened. */
+/** A report as Node writes it, shortened. */
 const report = (trigger: string, event: string, stack: object, space?: number): string =>
   JSON.stringify(
     {

@@ -8,7 +8,10 @@ import { validateOptions } from '../../../../build/options/validate.js';
 import { commandLine, workingFolder } from '../../../../build/options/working-folder.js';
 import { temporaryFolder } from '../../../helpers/place.js';
 
-/** Folders `releases/1` and `releases/2` with an `app.mjs`, and a link `current` to the first; `deploy` turns it. */
+/**
+ * Folders `releases/1` and `releases/2` with an `app.mjs`, and a link `current` to the first. `deploy` points the link
+ * to another release.
+ */
 function releases(t: TestContext): { folder: string; deploy: (name: string) => void } {
   const folder = realpathSync(temporaryFolder(t));
   for (const release of ['1', '2']) {
@@ -122,7 +125,7 @@ test('the working folder has the name that the user went to', (t) => {
   const [current, first] = [join(folder, 'current'), join(folder, 'releases/1')];
   inFolder(t, current, current);
   assert.equal(workingFolder(), current);
-  // What PWD says is not true, or no name at all.
+  // Here PWD says what is not true, or is not the name of a folder at all.
   for (const PWD of [join(folder, 'releases/2'), 'current', '', join(folder, 'missing')]) {
     process.env['PWD'] = PWD;
     assert.equal(workingFolder(), first, PWD);

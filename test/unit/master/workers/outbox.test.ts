@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { type Loss, Outbox } from '../../../../build/master/workers/outbox.js';
 import { type Letter, parseLetter, ROOM, type Unheard } from '../../../../build/protocol/mail.js';
 
-/** What became of each message, by its text. */
+/** Sends messages, and notes what became of each, by its text. */
 class Sender {
   readonly ends = new Map<string, Loss | 'heard'>();
   readonly outbox = new Outbox();
@@ -16,7 +16,7 @@ class Sender {
     });
   }
 
-  /** All lines that it has for the pipe. */
+  /** All lines that the outbox has for the pipe. */
   letters(most = 1): Letter[] {
     const letters: Letter[] = [];
     for (let lines = this.outbox.next(most); lines !== undefined; lines = this.outbox.next(most))
@@ -69,7 +69,7 @@ test('what was written may have been heard when the worker ends, and what was no
   sender.outbox.next(1);
   sender.outbox.close();
   assert.deepEqual([...sender.ends.values()], [ENDED, { ...ENDED, unsure: false }, { ...ENDED, unsure: false }]);
-  // Its handle lives on for a moment.
+  // The handle of an ended worker lives on for a moment.
   sender.post('late');
   assert.deepEqual(sender.ends.get('late'), { ...ENDED, unsure: false });
 });
@@ -102,7 +102,7 @@ test('what a worker leaves behind is settled in the order in which it was posted
   for (const text of ['1', '2', '3']) sender.post(text);
   sender.letters();
   sender.post('4');
-  // The second message is the first one that the first lane has left.
+  // Now the second message is the first one that is left in the first lane.
   sender.outbox.take({ type: 'heard', thread: 1, to: 1 });
   sender.outbox.close();
   assert.deepEqual([...sender.ends.keys()], ['1', '2', '3', '4']);

@@ -54,7 +54,7 @@ test('they are renewed while somebody has them, and overwritten', async (t) => {
   end();
   assert.equal(new Set([...seen, first.toString('hex')]).size, seen.length + 1);
   assert.deepEqual(first, ZERO);
-  // Without a worker there is no timer. The next one gets keys that are not too old.
+  // Without a worker there is no timer. The next worker gets keys that are not too old.
   const count = seen.length;
   await new Promise((resolve) => setTimeout(resolve, 60));
   assert.equal(seen.length, count);
@@ -86,7 +86,7 @@ test('another process is told of all, and of each that follows', async (t) => {
   const told: News[] = [];
   const endShare = shareTicketKeys((news) => told.push(news));
   t.after(endShare);
-  // On a slow machine they have been renewed by now; then that has been told as well.
+  // On a slow machine the keys have been renewed by now. Then that has been told as well.
   const { news } = keys;
   assert.deepEqual(told.at(-1), [news]);
   const count = told.length;
