@@ -28,7 +28,7 @@ const FORMS: readonly (readonly [value: unknown, address: BindAddress, text: str
   ['fd://3', fd(3), 'fd://3'],
   ['systemd', systemd(), 'systemd'],
   ['systemd:web', systemd('web'), 'systemd:web'],
-  // Not the port of a host of that name.
+  // This is not port 80 of a host of that name.
   ['systemd:80', systemd('80'), 'systemd:80'],
   [{ host: 'systemd', port: 80 }, tcp('systemd', 80), 'systemd:80'],
   [`systemd:${'x'.repeat(255)}`, systemd('x'.repeat(255)), `systemd:${'x'.repeat(255)}`],
@@ -131,7 +131,7 @@ test('an address given twice is refused, in whatever form', () => {
   ]) {
     assertInvalid(() => parseBind([first, ':1', second], 'bind'), "option 'bind[2]'", 'addresses that differ', 'got ');
   }
-  // Port 0 is another port each time, and an interface is not another.
+  // Port 0 is another port each time. An address of one interface is not that of another, nor that of all.
   assert.equal(parseBind([':0', ':0', '127.0.0.1:80', '[::1]:80', ':80'], 'bind').length, 5);
 });
 
@@ -206,6 +206,6 @@ test('the name that a Unix socket is bound by first is not that of another one',
   const names = [...Array(100).keys()].map((number) => `app-${String(number).padStart(11, '0')}`);
   assert.equal(Buffer.byteLength(folder + names[0]), MAX_PATH);
   assert.equal(new Set(names.flatMap((name) => [folder + name, draftOf(folder + name)])).size, 200);
-  // A single byte that is taken.
+  // The name is a single byte, and that is the one that a draft would have.
   assert.equal(draftOf(`/${'d'.repeat(MAX_PATH - 3)}/~`), `/${'d'.repeat(MAX_PATH - 3)}/-`);
 });

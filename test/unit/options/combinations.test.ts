@@ -21,7 +21,7 @@ class Mine extends Worker {
 }
 class MineInThreads extends ThreadedWorker {}
 
-/** Options of one class only, with that class. */
+/** Options that only one class has, with that class. */
 const OF_ONE_CLASS = { threads: [3, 'threaded'], resourceLimits: [{ stackSizeMb: 4 }, 'threaded'] } as const;
 
 for (const [option, [value, owner]] of Object.entries(OF_ONE_CLASS)) {
@@ -31,9 +31,9 @@ for (const [option, [value, owner]] of Object.entries(OF_ONE_CLASS)) {
       if (workerClass === owner) check();
       else assertInvalid(check, "option 'workerClass'", `'${owner}'`, `'${option}'`, `got '${workerClass}'`);
     }
-    // The default is one of the others.
+    // The default class is one of the others.
     assertInvalid(() => validateOptions({ app, [option]: value }), "option 'workerClass'", "got 'sync'");
-    // A class of the user's may have any use for it.
+    // A class of the user may have any use for the option.
     validateOptions({ app, workerClass: './mine.js#Mine', [option]: value });
     validateOptions({ app: inline, workerClass: Mine, [option]: value });
   });
@@ -64,7 +64,7 @@ test('slowAfter is below a timeout of requests, and needs somebody who watches',
     }
     for (const timeout of [1_000, 0]) validateOptions({ app, workerClass, timeout, slowAfter: 999 });
   }
-  // A request of theirs has no clock.
+  // The requests of these classes have no clock.
   validateOptions({ app, workerClass: 'async', timeout: 1_000, slowAfter: 5_000 });
   validateOptions({ app, workerClass: './mine.js#Mine', timeout: 1_000, slowAfter: 5_000 });
   for (const workerClass of ['sync', 'async', './mine.js#Mine'] as const) {
@@ -97,7 +97,7 @@ test('ticket keys are renewed where there is TLS, and where the user has brought
   assertInvalid(() => validateOptions({ app, ticketKeyRotation: 1 }), "option 'tls'", "'ticketKeyRotation'");
   const both = (): unknown => validateOptions({ app, tls: own, ticketKeyRotation: 1 });
   assertInvalid(both, "option 'ticketKeyRotation'", "'tls.ticketKeys'", 'got 1');
-  // To switch off what is not there is no fault.
+  // Switching off what is not there is no fault.
   for (const more of [{}, { tls: own }, { tls }]) validateOptions({ app, ticketKeyRotation: 0, ...more });
   assert.equal(validateOptions({ app, tls, ticketKeyRotation: 1 }).ticketKeyRotation, 1);
 });
@@ -137,19 +137,18 @@ test('slots for threads are there for whatever may have some', () => {
   );
 });
 
-/** What holds of all options that are accepted: nothing of it is left for a worker to fail on. */
+/** What holds for all options that are accepted: no worker can fail on them. */
 function assertConsistent({ serving, tls, bind, http, workerClass }: ResolvedOptions): void {
   const builtIn = BUILT_IN_CLASSES.find((name) => name === workerClass.name);
   if (builtIn) assert.ok(bind.length > 0);
   if (serving.http2) assert.ok(tls && (builtIn === 'async' || !builtIn));
   if (serving.resourceLimits) assert.ok(builtIn === 'threaded' || !builtIn);
   if (builtIn === 'sync' || builtIn === 'async') assert.equal(workerClass.threads, 0);
-  // The way to the workers is JSON.
+  // Options reach the workers as JSON.
   for (const part of [serving, http]) assert.deepEqual(JSON.parse(JSON.stringify(part)), part);
   createServer({ keepAliveTimeout: serving.keepAlive, ...http });
 }
 
-/** Mostly a value that is right by itself, so that combinations are what decides. */
 test('the control has paths of its own', () => {
   const path = '/run/s';
   const [second, longer] = [`${path}.2`, `${path}.20`];
@@ -160,7 +159,7 @@ test('the control has paths of its own', () => {
     for (const other of [second, '/run/s2', '/s']) check({ path: other })();
     check({ port: 0, token: 'x'.repeat(16) })();
   }
-  // That is where a new process is asked while the old one lives.
+  // During an upgrade, the new process is asked at this path while the old one lives.
   const during = (): unknown => validateOptions({ app, bind: `unix:${second}`, control: { path } });
   assertInvalid(
     during,
@@ -173,6 +172,7 @@ test('the control has paths of its own', () => {
   validateOptions({ app, bind: `unix:${path}`, control: false });
 });
 
+/** Mostly a value that is right by itself, so that the combination decides. */
 const mostly = (right: readonly unknown[], wrong: readonly unknown[]): fc.Arbitrary<unknown> =>
   fc.oneof(
     { weight: 19, arbitrary: fc.constantFrom(...right) },

@@ -14,10 +14,10 @@ const text = (variables: Variables): string =>
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
 
-/** What node, dotenv and `process.loadEnvFile()` do: nothing that is there is changed. */
+/** What node, dotenv and `process.loadEnvFile()` do: they change no variable that is there already. */
 const load = (env: Variables, ...files: Variables[]): Variables => Object.assign({}, ...files, env);
 
-/** Files in a folder, of which the first so many are named by flags. */
+/** This many files in a folder, which flags name. */
 function files(t: TestContext, count: number): { write: (contents: Variables[]) => void; files: EnvFile[] } {
   const folder = temporaryFolder(t);
   const named = Array.from({ length: count }, (_, index) => ({
@@ -50,7 +50,7 @@ test('what is renewed is what a new start would have, and what is withheld leave
       write(now);
       assert.deepEqual(own.renew(env), load(start, ...now));
       assert.deepEqual(own.withhold(env), start);
-      // Again, from what was handed on before.
+      // Once more, from the environment that was handed on before.
       write(then);
       assert.deepEqual(own.renew(env), env);
     },
@@ -101,7 +101,7 @@ test('what the host has changed, removed or said since stays so', (t) => {
   own.note({ A: '1', B: '1', C: '1' });
   write([{ A: '2', B: '2', C: '2', D: '2', E: '2' }]);
   const env = { A: 'changed', C: '1', D: 'said', E: undefined };
-  // B has been removed, and E is one that the option `env` removes.
+  // B has been removed, and E is a variable that the option `env` removes.
   assert.deepEqual(own.renew(env), { A: 'changed', C: '2', D: 'said', E: undefined });
   assert.deepEqual(own.withhold(env), { A: 'changed', D: 'said', E: undefined });
 });

@@ -100,7 +100,7 @@ test('no secret is in a message that guesses', () => {
       () => validateOptions({ app, tls }),
       ({ message }: Error) => !message.includes('s3cret') && !message.includes('aaaa'),
     );
-  // A text in PEM is no path, whatever its lines are.
+  // A text in PEM is not taken for a path, whatever its lines are.
   validateOptions({ app, tls: { key, cert: key, passphrase: './x.pem' } });
 });
 

@@ -9,7 +9,10 @@ import ts from 'typescript';
 import type { OptionRecord } from '../../../build/options/record.js';
 import { OPTIONS, SUBJECTS, validateOptions } from '../../../build/options/validate.js';
 
-/* An option is said twice: in its record, and as TSDoc where users read it. Here the two are held together, and the guide to both. */
+/*
+ * An option is described twice: in its record, and in the TSDoc that users read. These tests hold the two together, and
+ * the guide to both.
+ */
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const GUIDE = join(ROOT, 'docs/guide');
@@ -53,14 +56,16 @@ test('there is one record of each option of the public type, and of nothing else
   assert.deepEqual([...OPTIONS.keys()], names);
 });
 
-/** Whether a text has a sentence, or the beginning of one up to a comma or the like. */
+/** Whether a text has this as a sentence, or as the beginning of a sentence up to a comma or the like. */
 function isSaidIn(text: string, sentence: string): boolean {
   const at = ` ${text}`.indexOf(` ${sentence}`);
   const before = text.slice(0, Math.max(0, at));
   return at >= 0 && /(?:^|[.:] )$/.test(before) && /^(?:[.,;:]| \()/.test(text.slice(at + sentence.length));
 }
 
-/** How TSDoc says what numbers count. Durations are milliseconds wherever nothing else is said, as the interface says. */
+/**
+ * How TSDoc says what numbers count. As the interface says, durations are milliseconds wherever nothing else is said.
+ */
 const UNITS: Readonly<Record<string, RegExp>> = {
   bytes: /\bbytes of\b/i,
   MB: /\bmegabytes\b/,
@@ -77,7 +82,7 @@ for (const [name, record] of OPTIONS) {
   });
 
   test(`${name}: the TSDoc says the default of the record`, () => {
-    // An application has none, and the type says that it is required.
+    // The application has no default, and its type says that it is required.
     if (name === 'app') assert.equal(defaultValue, '');
     else assert.equal(defaultValue, defaultOf(record));
   });
@@ -95,7 +100,7 @@ for (const [name, record] of OPTIONS) {
   test(`${name}: the record is fit to be shown`, () => {
     assert.match(record.about, /^[A-Z].{8,200}\.$/);
     const { defaultText, defaultValue: value } = record;
-    // What is found out when it is wanted, or is not there, has no other text.
+    // A default that is found out only when it is needed, or that does not exist, can be shown only by this text.
     assert.equal(defaultText !== undefined, value === undefined || typeof value === 'function', 'defaultText');
     for (const { with: other } of record.contradicts ?? []) assert.ok(OPTIONS.has(other), other);
   });

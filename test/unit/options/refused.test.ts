@@ -16,7 +16,7 @@ const wrongDurations: readonly Wrong[] = [
   [-1, DURATION, 'got -1'],
   [Number.NaN, DURATION, 'got NaN'],
   [Number.POSITIVE_INFINITY, DURATION, 'got Infinity'],
-  // A timer of Node would fire such a delay at once.
+  // A timer of Node would fire at once with such a delay.
   [2 ** 31, DURATION, 'got 2147483648'],
   ['30s', DURATION, "got '30s'"],
   [null, DURATION, 'got null'],
@@ -59,7 +59,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [class Mine {}, 'a subclass of Worker', 'got [class Mine]'],
     ['gevent', "expected 'sync', 'threaded', 'async'", "got 'gevent'"],
     [null, "expected 'sync', ", 'got null'],
-    // It has no toString.
+    // This value has no toString.
     [Object.create(null), "expected 'sync', ", 'got '],
     [SyncWorker, 'a module specifier such as', 'got [class SyncWorker'],
   ],
@@ -113,7 +113,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   ],
   maxMemory: [
     ...[-1, 2 ** 20 + 0.5, '1', Number.NaN, Number.POSITIVE_INFINITY, null],
-    // Who says 512 means megabytes.
+    // Whoever writes 512 means megabytes.
     ...[1, 512, 2 ** 20 - 1],
   ].map((value): Wrong => [value, '0 or an integer of at least 1048576 bytes', 'got ']),
   headersTimeout: [...wrongDurations, [1.5, 'an integer', 'Received 1.5']],
@@ -128,15 +128,15 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ ServerResponse: class {} }, 'plain data', 'got [class', 'server.ServerResponse'],
     [{ insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
     [{ keepAliveTimeout: 1 }, "at the top level, as 'keepAlive'", 'got 1', 'server.keepAliveTimeout'],
-    // The option that is at fault, not the first whose name occurs somewhere in the message.
+    // The message names the option that is at fault, not the first one whose name occurs in Node's message.
     [{ noDelay: true, insecureHTTPParser: 'yes' }, 'boolean', "('yes')", 'insecureHTTPParser'],
-    // Node would look at none of these: a property of its servers, another module's, misspelt.
+    // Node would look at none of these: a property of its servers, an option of another module, a misspelt name.
     [{ maxRequestsPerSocket: 9 }, 'requireHostHeader', 'got 9', 'server.maxRequestsPerSocket'],
     [{ peerMaxConcurrentStreams: 9 }, 'what http.createServer()', 'got 9', 'server.peerMaxConcurrentStreams'],
     [{ nodelay: true }, 'did you mean noDelay?', 'got true', 'server.nodelay'],
-    // Node looks at it when a connection comes.
+    // Node looks at this option only when a connection comes.
     [{ highWaterMark: 1.5 }, 'integer', '1.5', 'server.highWaterMark'],
-    // It reaches the workers as JSON, which has none of these.
+    // The options reach the workers as JSON, which has no such value.
     [{ lookup: 1n }, 'plain data', 'got ', 'server.lookup'],
   ],
   cwd: [
@@ -171,7 +171,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
   control: [
     [true, "false, 'unix:/path', { path, mode } or { host, port, token }", 'got true'],
     ['127.0.0.1:9000', "'unix:/path'", "got '127.0.0.1:9000'"],
-    // A token, and JSON with one, that a shell has left without an end.
+    // A token, and a JSON text with a token, whose end a shell has cut off.
     ['abc/def+0123456789', "'unix:/path'", "got 'a string of 18 characters'"],
     ['{"port":9000,"token":"abc"', "'unix:/path'", "got 'a string of 26 characters'"],
     ['token:abc/def+0123456789', "'unix:/path'", "got 'a string of 24 characters'"],
@@ -212,7 +212,7 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{}, 'a method, since a logger has debug, info, warn, error', 'got undefined', 'logger.debug'],
     [{ ...console, warn: 'no' }, 'a method', "got 'no'", 'logger.warn'],
     [{ ...console, reopen: true }, 'a method', 'got true', 'logger.reopen'],
-    // A function may be one too, if it has the methods.
+    // A function may be a logger too, if it has the methods.
     [() => undefined, 'a method', 'got undefined', 'logger.debug'],
   ],
   accessLog: [
@@ -271,12 +271,12 @@ test('headersTimeout beyond requestTimeout, in either order and against the defa
     const got = `Received ${options.headersTimeout}`;
     assertInvalid(() => validateOptions({ app, ...options }), "option 'headersTimeout'", '<= requestTimeout', got);
   }
-  // Without a limit for the whole, there is none for the head to exceed.
+  // Without a limit for the whole request, the head has no limit to exceed.
   validateOptions({ app, headersTimeout: 300_001, requestTimeout: 0 });
 });
 
 test('limits of threads are numbers that reach them', () => {
-  // JSON, which brings them to the workers, would make it null.
+  // JSON, which brings the limits to the workers, would turn these values into null.
   for (const stackSizeMb of [Number.POSITIVE_INFINITY, Number.NaN]) {
     const check = (): unknown => validateOptions({ app, workerClass: 'threaded', resourceLimits: { stackSizeMb } });
     assertInvalid(check, "option 'resourceLimits.stackSizeMb'", 'megabytes, above 0', `got ${stackSizeMb}`);
@@ -306,7 +306,7 @@ test('unknown options are refused', () => {
     "option 'worker' is unknown",
     'known are: app, name, workers',
   );
-  // An own property of that name, as JSON.parse makes it, is an unknown option and nobody's prototype.
+  // An own property of that name, as JSON.parse makes it, is an unknown option. It is nobody's prototype.
   assertInvalid(
     () => validateOptions(JSON.parse('{"app":"./app.js","__proto__":{"workers":3}}')),
     "option '__proto__'",

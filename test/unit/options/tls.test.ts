@@ -17,7 +17,7 @@ const withOpenssl = { skip: noCertificates };
 const SECRET = 'f7Kq2ZsecretXw9LmvB4';
 const PRIVATE = `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`;
 
-/** What the Arbiter does when it is made. */
+/** Validates options as the Arbiter does when it is made. */
 function validateOptions(value: unknown): ReturnType<typeof validateForm> {
   const options = validateForm(value);
   if (options.tls) readTls(options.tls);
@@ -95,7 +95,7 @@ test('tls: what does not belong together, or is no certificate, is refused', wit
     [{ key: null, cert }],
     [{ key, cert, minVersion: 'TLSv9' }, 'TLSv9'],
     [{ key, cert, ciphers: 'none of these' }],
-    // What only the server looks at, not the certificate.
+    // Only the server looks at this option; the certificate has nothing to do with it.
     [{ key, cert, handshakeTimeout: 'soon' }, 'handshakeTimeout'],
   ];
   for (const [tls, ...fragments] of rows) {

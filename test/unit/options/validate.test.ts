@@ -116,7 +116,7 @@ test('values that are as good as others', () => {
 
 test('a part of an option that is undefined is one that was not given', () => {
   const same = (one: object, other: object): void => {
-    // As the workers get it.
+    // The options as the workers get them.
     const sent = (options: object): unknown => JSON.parse(JSON.stringify(validateOptions({ app, ...options })));
     assert.deepEqual(sent(one), sent(other));
   };
@@ -146,7 +146,7 @@ test('limits of recycling', () => {
 });
 
 test('the environment of this process is one that can be handed on', () => {
-  // It is an exotic object whose prototype is not Object.prototype itself.
+  // process.env is an exotic object whose prototype is not Object.prototype itself.
   assert.deepEqual(validateOptions({ app, env: process.env }).env, { ...process.env });
 });
 
