@@ -147,7 +147,7 @@ const message: fc.Arbitrary<WorkerMessage> = fc.oneof(
   ),
 );
 
-/** Holds a message to its type: exactly the known keys, each of its type. */
+/** Checks that a message fits its type: exactly the known keys, each of its type. */
 function assertWellFormed(value: WorkerMessage): void {
   const allowed = {
     ready: ['type', 'since'],
@@ -173,7 +173,7 @@ function assertWellFormed(value: WorkerMessage): void {
     assert.ok(Number.isSafeInteger(value.pid) && value.pid > 1 && Number.isSafeInteger(value.born));
     return;
   }
-  // What they are made of is in a test of its own.
+  // Another test checks what metrics are made of.
   if (value.type === 'metrics') return void assert.ok(Number.isInteger(value.thread));
   if (value.type === 'recycle') return void assert.ok(['requests', 'memory'].includes(value.why));
   if (value.type === 'warning') {
@@ -278,7 +278,7 @@ test('no line makes the master throw or act on a malformed message', () => {
     fc.property(tree, (value) => check(JSON.stringify(value))),
     { numRuns: 2000 },
   );
-  // Messages with one part replaced: nearly right.
+  // Messages with one part replaced, so that they are nearly right.
   fc.assert(
     fc.property(message, fc.constantFrom('type', 'phase', 'socket', 'error', 'why'), tree, (given, part, value) =>
       check(JSON.stringify({ ...given, [part]: value })),
@@ -292,7 +292,7 @@ test('no message is an exception in the master in which anything has become an o
     fc.property(message, textless, fc.nat(20), (given, value, at) => {
       let count = 0;
       const line = JSON.stringify(given, (_key, part) => {
-        // What is put in is not looked at again.
+        // The value that is put in is not replaced again.
         if (typeof part === 'object' || count++ !== at) return part;
         return value;
       });
@@ -373,7 +373,7 @@ test('an error comes out as it went in: name, message, code, stack and causes', 
     { name, said, code, stack },
     { name: 'HttpError', said: 'outer', code: 'E_HTTP', stack: thrown.stack },
   );
-  // As with errors of Node: the code is seen by those who list, name and stack are not.
+  // As with errors of Node, enumeration shows the code, but not the name and the stack.
   assert.deepEqual(Object.keys(revived), ['code']);
   const inner = revived.cause as Error;
   assert.deepEqual([inner.name, inner.message], ['TypeError', 'inner']);
@@ -383,7 +383,7 @@ test('an error comes out as it went in: name, message, code, stack and causes', 
 test('of an error that stands for several, each is told; where it has no message of its own, theirs are one', async () => {
   const refused = (host: string): Error =>
     Object.assign(new Error(`connect ECONNREFUSED ${host}:5432`), { code: 'ECONNREFUSED' });
-  // As Node makes it where each address of a name refuses a connection.
+  // As Node makes it if each address of a name refuses a connection.
   const several = Object.assign(new AggregateError([refused('::1'), refused('127.0.0.1')]), { code: 'ECONNREFUSED' });
   const line = encodeMessage({
     type: 'error',
@@ -400,13 +400,13 @@ test('of an error that stands for several, each is told; where it has no message
     messages.map((message) => [message, 'ECONNREFUSED']),
   );
   assert.equal(messageOf(several), messages.join('; '));
-  // Its own message stays, and what is no list of errors is none.
+  // An error that has its own message keeps it, and what is no list of errors is not taken for one.
   assert.equal(serializeError(new AggregateError([refused('::1')], 'all of them')).message, 'all of them');
   for (const errors of ['text', [], ['text', { password: 'secret' }]]) {
     assert.equal(serializeError(Object.assign(new Error('m'), { errors })).errors, undefined);
   }
   assert.equal(serializeError(Object.assign(new Error('m'), { errors: [refused('::1')] })).errors?.length, 1);
-  // Of each, its own cause, and a word where it has no message.
+  // Each error keeps its own cause. Where an error has no message, a word stands in for it.
   const both = Promise.any([
     Promise.reject(new TypeError('fetch failed', { cause: refused('::1') })),
     Promise.reject(several),
@@ -451,7 +451,7 @@ test('an error that cannot be read does not stop the report', () => {
   for (const thrown of hostile) assertWellFormed({ type: 'error', error: serializeError(thrown) });
   const { message } = serializeError(Object.defineProperty(new Error('its own'), 'errors', { get: throws }));
   assert.equal(message, 'its own');
-  // Properties of other types than an error's are left out, not converted.
+  // Properties of other types than those of an error are left out, not converted.
   assert.deepEqual(serializeError(Object.assign(new Error('m'), { stack: 5, code: 5 })), {
     name: 'Error',
     message: 'm',
@@ -465,13 +465,13 @@ test('a chain of causes is cut, also one that is a circle', () => {
   const parsed = parseMessage(line);
   assert.ok(parsed?.type === 'error');
   assertWellFormed(parsed);
-  // Nor may a worker that writes its own lines make the master follow a chain for ever.
+  // A worker that writes its own lines cannot make the master follow a chain for ever either.
   const chain = (depth: number): string =>
     `{"name":"E","message":"m"${depth > 0 ? `,"cause":${chain(depth - 1)}` : ''}}`;
   const long = parseMessage(`{"type":"error","error":${chain(100)}}`);
   assert.ok(long);
   assertWellFormed(long);
-  // What a worker writes by itself is cut at the same depth as what the master takes.
+  // A worker cuts what it writes at the same depth at which the master cuts what it takes.
   assert.deepEqual(parsed.error, serializeError(circle));
 });
 
