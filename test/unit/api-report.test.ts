@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 test('what the package exports is what docs/api-report.md says, each name with a doc: npm run docs:api', async () => {
-  // It throws for a name without a doc.
+  // The script throws for a name without a doc.
   const made = execFileSync(process.execPath, [join(ROOT, 'docs/api-report.mjs')], { encoding: 'utf8' });
   assert.equal(made, readFileSync(join(ROOT, 'docs/api-report.md'), 'utf8'));
-  // And in the report are the values that a program gets.
+  // The report also has every value that a program can import.
   for (const name of Object.keys(await import('prefork'))) assert.match(made, new RegExp(`^### ${name}$`, 'm'));
 });

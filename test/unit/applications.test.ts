@@ -37,7 +37,7 @@ for (const [name, application] of all) {
   });
 }
 
-/** The section that shows something, from its heading on. */
+/** The section of a page that shows this text, from its heading on. */
 function sectionWith(text: string, shown: string): string {
   const section = text.split(/^(?=## )/m).find((section) => section.includes(shown));
   assert.ok(section, shown);
@@ -71,7 +71,7 @@ test('each section of guide/frameworks.md says what to install for what its bloc
     const code = [...section.matchAll(/```[jt]s\n(.*?)```/gs)].map(([, code]) => code).join('\n');
     const imported = [...code.matchAll(/ from '((?:@[\w-]+\/)?[\w.-]+)(?:\/[^']*)?';$/gm)]
       .map(([, name = '']) => name)
-      // Our own is there by then.
+      // prefork itself is installed by then.
       .filter((name) => !/^(?:\.|node:|prefork$)/.test(name));
     assert.deepEqual(
       imported.filter((name) => !named.has(name)),

@@ -15,7 +15,7 @@ const KINDS = Object.keys(BACKOFF) as FailureKind[];
 const kind = fc.constantFrom(...KINDS);
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const failures = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
-/** The upper limit of a wait: chance is never 1, so this is approached and not reached. */
+/** The upper limit of a wait. The chance is always below 1, so a wait only approaches it. */
 const limit = (count: FailureCount): number => backoffDelay(count, 1);
 
 test('every kind of failure has a policy', () => {
@@ -60,7 +60,7 @@ test('full jitter: chance spreads the waits over the whole range', () => {
   fc.assert(
     fc.property(kind, fc.integer({ min: 2, max: 40 }), chance, (of, n, random) => {
       const count = { kind: of, failures: n };
-      // Each of them is told of, so none is nothing.
+      // Each of these waits is reported, so none is 0.
       assert.equal(backoffDelay(count, random), Math.max(1, Math.round(random * limit(count))));
     }),
   );
@@ -88,7 +88,9 @@ test('a count is the deaths since the last stable worker, of whatever kinds', ()
   );
 });
 
-/** Spawns of one slot in half a minute, if each worker dies so long after it is ready, and boots in no time. */
+/**
+ * How often one slot is spawned in half a minute, if each worker dies this long after it is ready and boots in no time.
+ */
 function spawnsIn30Seconds(of: FailureKind, life: number, chance: () => number): number {
   let spawns = 0;
   let count: FailureCount | undefined;

@@ -1,4 +1,6 @@
-/* The scripts of bench/ are run by hand, and nothing compiles them: what they take from this library must be there. */
+/*
+ * The scripts of bench/ are run by hand, and nothing compiles them. So this test checks that what they import is there.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +18,7 @@ test('what the benchmarks import exists', async () => {
     const url = pathToFileURL(join(BENCH, script));
     for (const { groups } of readFileSync(url, 'utf8').matchAll(IMPORT)) {
       const from = new URL(groups?.['from'] ?? '', url);
-      // A script that is imported would run.
+      // Importing another script of bench/ would run it.
       if (!/\/(?:build|harness)\//.test(from.pathname)) continue;
       const exported = Object.keys(await import(from.href));
       const names = (groups?.['names'] ?? '').split(',').map((name) => name.trim().replace(/ as .*/, ''));

@@ -60,7 +60,7 @@ const SHORT: Readonly<Record<string, string>> = {
   'worker/watchdog/thread.ts: pause': 'half a second at most',
 };
 
-/** Which argument is the delay. */
+/** Which argument of the function is the delay. */
 const TIMERS: Readonly<Record<string, number>> = { setTimeout: 1, setInterval: 1, delay: 0 };
 
 test('every timer has a constant, a clamped delay, or a reason', () => {

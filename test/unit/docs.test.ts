@@ -1,4 +1,7 @@
-/* The pages for people: all of the guide is in its list, and figures stand where they are said to. Links are for links.test.ts. */
+/*
+ * The pages for people: the list of the guide has all of its pages, and figures stand where they are said to.
+ * links.test.ts checks the links.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +22,7 @@ const cells = (line: string): string[] =>
     .slice(1, -1)
     .map((cell) => cell.trim());
 
-/** The rows of a section of the results, by their cells. */
+/** The cells of each row in a section of the results. */
 function rowsOf(section: string): string[][] {
   const parts = read('bench/RESULTS.md').split(/^## /m);
   const part = parts.find((text) => new RegExp(`^${section}\\b`).test(text));
@@ -50,7 +53,7 @@ test('each figure of guide/compared.md stands in bench/RESULTS.md', () => {
     }
   }
   assert.ok(figures > 25, `${figures} figures`);
-  // And there are no others.
+  // Outside its tables, the page has no figures.
   const text = page
     .split('\n')
     .filter((line) => !tables.includes(line))

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ArbiterError, type ArbiterErrorCode } from '../../build/errors.js';
 
-// Users test for these, so the list is written out here a second time: a change must be meant. A code too many or
-// too few does not compile.
+// Programs of users compare with these codes. So the list is written out here a second time: a change must be intended.
+// A code too many or too few does not compile.
 const CODES: Record<ArbiterErrorCode, number> = {
   ERR_INVALID_OPTION: 1,
   ERR_STATE: 1,

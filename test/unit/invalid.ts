@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { ArbiterError } from '../../build/errors.js';
 
-/** Runs a check that must fail with `ERR_INVALID_OPTION`, its message holding every fragment: who, expected what, got what. */
+/**
+ * Runs a check that must fail with `ERR_INVALID_OPTION`. The message must hold every fragment: which option, what was
+ * expected, what was given.
+ */
 export function assertInvalid(check: () => unknown, ...fragments: readonly string[]): void {
   assert.throws(check, (error) => {
     assert.ok(error instanceof ArbiterError, `an ArbiterError, not ${error}`);
@@ -13,7 +16,7 @@ export function assertInvalid(check: () => unknown, ...fragments: readonly strin
   });
 }
 
-/** For properties over any input: it passes or is refused, but nothing else is ever thrown. */
+/** For properties over any input: the check passes or refuses it, but throws nothing else. */
 export function passesOrIsRefused(check: () => unknown): void {
   try {
     check();

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /*
- * The floors and wings of docs/DESIGN.md: an import goes to the same floor or a lower one, within a house to the same wing or one that
- * stands below it, never in a circle, and the two sides of the control pipe know nothing of each other but the protocol.
+ * The floors and wings of docs/DESIGN.md. An import goes to the same floor or to a lower one. Within a house, it goes
+ * to the same wing or to one that stands below it. Imports never form a circle. The two sides of the control pipe know
+ * nothing of each other but the protocol.
  */
 
 const LIB = fileURLToPath(new URL('../../lib/', import.meta.url));
@@ -23,8 +24,8 @@ const FLOORS: readonly (readonly [floor: number, where: RegExp])[] = [
 const floorOf = (file: string): number | undefined => FLOORS.find(([, where]) => where.test(file))?.[0];
 
 /**
- * The wings of the two big houses, from the top down. A name that ends with `.ts` is a file beside the wings; what no line names stands at
- * the top of the master, and is the ground of the worker.
+ * The wings of the two big houses, from the top down. A name that ends with `.ts` is a file beside the wings. The empty
+ * name stands for all files beside the wings that are not named: the top of the master, and the ground of the worker.
  */
 const WINGS: Readonly<Record<string, readonly string[]>> = {
   master: ['', 'numbers', 'crew', 'site', 'tell', 'scoreboard', 'workers', 'access', 'sockets', 'loop', 'common'],
@@ -33,10 +34,10 @@ const WINGS: Readonly<Record<string, readonly string[]>> = {
     ...['worker.ts', 'accept', 'watchdog', 'access', 'insight', 'vitals', ''],
   ],
 };
-/** So many files may stand beside the wings of a house. */
+/** At most this many files may stand beside the wings of a house. */
 const BESIDE = 8;
 
-/** The house of a file, and which of its wings it is in, counted from the top; undefined where there are none. */
+/** The house of a file, and the number of its wing, counted from the top. Undefined for a file in neither house. */
 function placeOf(file: string): { house: string; wing: number } | undefined {
   const [house = '', first = '', second] = file.split('/');
   const wings = WINGS[house];
@@ -46,7 +47,7 @@ function placeOf(file: string): { house: string; wing: number } | undefined {
 }
 
 const files = readdirSync(LIB, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
-/** The files of ours that each file imports; types and `import()` count too. */
+/** The files of this project that each file imports. Imports of types and `import()` count too. */
 const imports = new Map(
   files.map((file) => {
     const { importedFiles } = ts.preProcessFile(readFileSync(join(LIB, file), 'utf8'));

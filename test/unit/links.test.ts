@@ -1,4 +1,6 @@
-/* No link of what people read is dead: files that are there, headings that are there. Nobody is asked over the network. */
+/*
+ * No link in what people read is dead: its file is there, and so is its heading. Nothing is requested over the network.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
@@ -14,7 +16,10 @@ const inFolder = (folder: string, recursive: boolean): string[] =>
     .map((name) => join(ROOT, folder, name));
 const pages = [...inFolder('.', false), ...inFolder('docs', true), ...inFolder('bench', true)];
 
-/** As GitHub makes them: the words in small letters, without punctuation, spaces as dashes, and a number behind one that is there already. */
+/**
+ * The anchors of a page as GitHub makes them: the words in small letters, without punctuation, spaces as dashes, and
+ * with a number appended if the anchor is there already.
+ */
 function anchorsOf(page: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, heading = ''] of textOf(page).matchAll(/^#{1,6} +(.+?) *#*$/gm)) {
@@ -30,7 +35,7 @@ function anchorsOf(page: string): Set<string> {
   return anchors;
 }
 
-/** Why a link is dead; undefined where it is not. */
+/** Why a link is dead. Undefined if it is not. */
 function deadness(page: string, link: string): string | undefined {
   if (isElsewhere(link)) return undefined;
   const [path = '', anchor] = link.split('#');

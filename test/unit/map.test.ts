@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import ts from 'typescript';
 
-/* The map of docs/DESIGN.md: what its walks name is there. */
+/* The map of docs/DESIGN.md: the files and names that its walks mention are there. */
 
 const ROOT = new URL('../../', import.meta.url);
 const design = readFileSync(new URL('docs/DESIGN.md', ROOT), 'utf8');

@@ -27,7 +27,7 @@ for (const [given, soak] of [
       else process.env[PACE_VARIABLE] = before;
     });
     process.env[PACE_VARIABLE] = given;
-    // It is read once in each process, or copy of the module.
+    // The variable is read once in each process, or in each copy of the module.
     const copy = (await import(`${PACE}?${encodeURIComponent(given)}`)) as { pace: typeof pace };
     assert.equal(copy.pace('soak', 1_000), soak);
   });

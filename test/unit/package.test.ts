@@ -50,7 +50,7 @@ test('index.ts is named exports and nothing else', () => {
   for (const statement of source.statements) {
     const text = statement.getText(source);
     assert.ok(ts.isExportDeclaration(statement), text);
-    // `export * from` would publish whatever comes.
+    // `export * from` would publish whatever is added to that file.
     assert.ok(statement.exportClause && ts.isNamedExports(statement.exportClause), text);
     for (const { name } of statement.exportClause.elements) assert.notEqual(name.text, 'default', text);
   }
@@ -78,7 +78,7 @@ test('its classes have their names', async () => {
 test('each module is in one file of the package, but for what the thread of the watchdog has of its own', () => {
   const code = list('dist', '.js').filter((file) => !file.endsWith('thread.js'));
   assert.equal(code.length, 16, code.join());
-  // The bundler writes it before each, and once more before its imports.
+  // The bundler writes this line before each module, and once more before the module's imports.
   const modulesOf = (text: string) => new Set([...text.matchAll(/^\/\/ build\/(\S+)$/gm)].map(([, path]) => path));
   const modules = code.flatMap((file) => [...modulesOf(read(file))]);
   assert.ok(modules.length > 100, `${modules.length} modules`);
@@ -100,7 +100,7 @@ test('a worker loads four files, so does a host until it starts, and nothing of 
   const loaded = (path: string, all = new Set<string>()): Set<string> => {
     if (all.has(path)) return all;
     all.add(path);
-    // What is imported when it is needed does not count.
+    // Modules that are imported only when they are needed do not count.
     for (const [, name = ''] of read(path).matchAll(/^(?:import |\} from |import .* from )"(\.[^"]+)";$/gm))
       loaded(join(path, '..', name), all);
     return all;
@@ -124,7 +124,8 @@ test('no declaration needs the types of debug, which users do not have', () => {
     const text = read(file);
     const names = ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName);
     assert.ok(!names.includes('debug') && !text.includes('types="debug"'), file);
-    // What the compiler would write for a function of debug; Node's inspector has one of that name too.
+    // The name of the type that the compiler would write for a function of debug. Node's inspector has one of that name
+    // too.
     if (!names.includes('node:inspector')) assert.doesNotMatch(text, /\bDebugger\b/, file);
   }
 });

@@ -145,7 +145,7 @@ export function events(arbiter: Arbiter): void {
 test('the type tests of classes were compiled against the classes that run', () => {
   for (const Class of [LookupWorker, HttpLookup, Loud]) assert.ok(Class.prototype instanceof Worker);
   assert.deepEqual([LookupWorker.kind, HttpLookup.kind, Loud.kind], ['process', 'threads', 'process']);
-  // Not in a worker here.
+  // This test does not run in a worker.
   assert.equal(worker, undefined);
 });
 

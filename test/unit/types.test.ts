@@ -33,7 +33,7 @@ import { expectType } from '../helpers/expect-type.js';
 
 /*
  * Checked by tsc, which builds this file: the lines below must compile, and those that a @ts-expect-error announces
- * must not. `types` is never called.
+ * must not. The exported functions are never called.
  */
 
 export function events(arbiter: Arbiter): void {
@@ -129,7 +129,7 @@ export function options(): void {
     logger: console,
   };
   new Arbiter({ app: './app.js', ...all });
-  // What is undefined has not been said, also for who has asked TypeScript to tell that from what is missing.
+  // An option that is undefined counts as not given. That also compiles with `exactOptionalPropertyTypes`.
   new Arbiter({ app: './app.js', ...({} as Record<Exclude<keyof ArbiterOptions, 'app'>, undefined>) });
   new Arbiter({ app: './app.js', bind: { path: '/s', mode: undefined, user: undefined, group: undefined } });
   new Arbiter({ app: './app.js', accessLog: { path: 'a', stream: undefined, format: undefined } });
@@ -183,7 +183,7 @@ export function options(): void {
 
 export function generic(): void {
   expectType<Arbiter<Handler>>()(new Arbiter({ app: './app.js' }) as Arbiter);
-  // What the handler gets is known without a type.
+  // The parameters of the handler have types without an annotation.
   new Arbiter({
     app: (request, response) => {
       expectType<IncomingMessage>()(request);
