@@ -10,7 +10,7 @@ test('the times of a drain fit into its limit, and leave time for each step', ()
       const { patience, farewell } = drainTimes(limit);
       assert.ok(patience >= Math.floor(limit / 2), 'at least half of it is for what is under way');
       assert.ok(limit - patience <= 3_001);
-      // To close and to exit, there is more time than to say farewell.
+      // There is more time to close and to exit than to say farewell.
       assert.ok(farewell <= (limit - patience) / 4);
     }),
   );
@@ -49,7 +49,7 @@ test('what a listener calls is known, also later; what runs beside it is not', a
   const beside = new Promise((resolve) => setTimeout(() => resolve(departure.isAnnounced), 5));
   departure.begin('why');
   assert.equal(await beside, false);
-  // Its own code goes on where it waited, not in the call of the signal.
+  // The code of `other` goes on where it waited, not in the call of the signal's listeners.
   assert.equal(await other, false);
   await told;
   assert.deepEqual(seen, [true, true]);

@@ -21,7 +21,7 @@ test('TypeScript that this Node does not load', () => {
     nextStep(unknown('.ts'), '20.19.0', true) ?? '',
     /threads of Node 20\.19\.0 .* also with tsx: take another class/,
   );
-  // What it does not load all the same: .tsx, or where it was told not to.
+  // What Node still does not load: .tsx, or TypeScript where Node was told not to.
   for (const version of ['22.18.0', '24.0.0', '26.10.0'])
     assert.match(nextStep(unknown('.tsx'), version, true) ?? '', /^tsx makes JavaScript of it/);
   assert.equal(nextStep(unknown('.css'), '20.19.0', false), undefined);

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import test from 'node:test';
 import { whenClosed } from '../../../../build/worker/accept/accepted.js';
 
-/** What tells of its close, in the order in which it does. */
+/** An emitter, and the listeners that tell of its close, in the order in which they do. */
 function watched(): { readonly emitter: EventEmitter; readonly told: string[] } {
   const told: string[] = [];
   const emitter = new EventEmitter();

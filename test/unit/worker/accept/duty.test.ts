@@ -6,12 +6,12 @@ import { type Actor, COMMAND } from '../../../helpers/duty-actor.js';
 import { DutyModel, type ModelSettings, type MoveKind, type Scene } from '../../../helpers/duty-model.js';
 
 /*
- * No client may wait in the queue while an acceptor that has room rests: when all that was under way has come to its
- * end, and no clock has ticked, either nobody waits or nobody has room.
+ * No client may wait in the accept queue while an acceptor that has room rests. When all that was under way has come to
+ * its end, and no clock has ticked, either nobody waits or nobody has room.
  */
 
 interface Case extends ModelSettings {
-  /** What may happen beside clients that come and requests that end. */
+  /** What may happen besides clients that come and requests that end. */
   readonly also: readonly MoveKind[];
 }
 
@@ -31,7 +31,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'now enough for a roster, now too few': { acceptors: 10, also: ['round', 'die', 'drain'] },
 };
 
-/** Several acts of several scenes; at the end of each act, all comes to rest. */
+/** Several acts of several scenes each. At the end of each act, all comes to rest. */
 function plays({ acceptors, also }: Case): fc.Arbitrary<readonly (readonly Scene[])[]> {
   const scene = fc.record({
     choices: fc.array(fc.nat(9_999), { maxLength: 40, size: 'max' }),
@@ -54,7 +54,7 @@ for (const [name, given] of Object.entries(CASES)) {
           assert.deepEqual(model.forgotten(), [], model.history);
         }
       }),
-      // What makes a play shorter makes it another one.
+      // There is no shrinking: a shorter play is another play.
       { numRuns: 100, endOnFailure: true, includeErrorInReport: true },
     );
   });
@@ -70,7 +70,7 @@ test('one goes off duty while the last that listen turn away: every order of the
       model.waiting = 5;
       model.rest();
       for (const other of others) other.complete(FINISH);
-      // It sees four that listen.
+      // The acceptor sees four others that listen.
       one.begin(FINISH);
       one.step();
       const [first, second, third, fourth] = others as [Actor, Actor, Actor, Actor];
@@ -85,7 +85,7 @@ test('one goes off duty while the last that listen turn away: every order of the
       assert.deepEqual([model.forgotten(), model.waiting], [[], 0], model.history);
     },
   );
-  // Each has two steps at least.
+  // Each of the three acceptors has at least two steps.
   assert.ok(orders >= 90, `${orders} orders`);
 });
 
@@ -94,7 +94,7 @@ test('who is called because nobody can count on those that serve calls the next 
   model.start();
   const [first, ...others] = model.actors.filter(({ shut }) => shut) as [Actor, ...Actor[]];
   assert.ok(others.length >= 2, `${others.length} others rest`);
-  // Something keeps the event loops of those that listen.
+  // Something keeps the event loops of the acceptors that listen.
   const unsteady = dutyWord(DUTY.NONE, 0, 0, false, true);
   for (const { index, shut } of model.actors) if (!shut) (model.words[index] as number) |= unsteady;
   first.complete(COMMAND.WAKE);

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Moments } from '../../../../build/worker/accept/moments.js';
 
-/** Of a thread of which the system tells nothing. */
+/** The figures of a thread of which the system tells nothing. */
 const IDLE = { cpu: 0, waited: 0 };
 
-/** Places that are taken for so long, one after the other. */
+/** Takes a place for each of these times, one after the other. */
 function take(moments: Moments, ...durations: readonly number[]): Moments {
   for (const duration of durations) {
     moments.begin(1_000, true);
@@ -37,7 +37,7 @@ test('where most are moments, some longer ones, as on a machine short of CPUs, d
 test('what others had the CPU for is none of the time of what was short', () => {
   let waited = 0;
   const moments = new Moments(() => ({ cpu: 0, waited }));
-  // Takes so long, a part of which others had the CPU.
+  // Takes a place for this long; for a part of that time, others had the CPU.
   const work = (taken: number, others: number): void => {
     moments.begin(1_000, true);
     waited += others;
@@ -45,7 +45,7 @@ test('what others had the CPU for is none of the time of what was short', () => 
   };
   for (let count = 0; count < 100; count++) work(20, 16);
   assert.deepEqual([moments.isExpected, moments.areShort], [false, true]);
-  // Before it began is no excuse.
+  // A wait from before the place was taken is no excuse.
   waited += 100;
   work(20, 0);
   assert.equal(moments.areShort, true);

@@ -12,7 +12,7 @@ async function listen(t: TestContext): Promise<Server> {
   return server;
 }
 
-/** A server whose handle answers what it is told, and notes the calls. */
+/** A server whose handle returns these answers, and notes the calls. */
 function pretend(t: TestContext, ...answers: number[]): { server: Server; calls: string[] } {
   const server = createServer();
   const calls: string[] = [];

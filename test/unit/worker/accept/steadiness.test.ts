@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test';
 import { TIME } from '../../../../build/worker/accept/duty-limits.js';
 import { Steadiness } from '../../../../build/worker/accept/steadiness.js';
 
-/** With a clock, a wait for a CPU and a time without room that are what the test says. Milliseconds. */
+/** A Steadiness whose clock, wait for a CPU and time without room are what the test says. Milliseconds. */
 function create(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const said = { now: 1_000, wait: 0, busy: 0, kept: 0 };
@@ -14,7 +14,7 @@ function create(t: TestContext) {
   return {
     steadiness,
     said,
-    /** Something was to be done, and the loop turned again so much later than it should. */
+    /** Something was to be done, and the loop turned again this much later than it should have. */
     late(duration: number, { away = 0, busy = 0 } = {}): void {
       steadiness.look(() => said.kept++);
       said.now += TIME.STEADY + duration;
@@ -52,7 +52,7 @@ test('the time of its requests, of which its word tells, does not count, and the
   const { steadiness, said, late } = create(t);
   late(250, { busy: 246 });
   late(250, { away: 130 });
-  // Before the look began is none.
+  // What was before the look began is no excuse.
   said.wait += 1_000;
   said.busy += 1_000;
   assert.deepEqual([steadiness.holds, said.kept], [true, 0]);

@@ -32,7 +32,7 @@ test('of several hops it is the last one that is no trusted proxy', () => {
       values.flatMap((value) => ['X-Forwarded-For', value]),
     );
   assert.equal(client('203.0.113.7, 192.0.2.9, 10.0.0.2'), '192.0.2.9');
-  // What a client has written itself stands in front of what the proxy has seen.
+  // What a client wrote itself stands in front of what the proxy has seen.
   assert.equal(client('127.0.0.1', '192.0.2.9'), '192.0.2.9');
   assert.equal(client('10.0.0.3, 10.0.0.2'), '10.0.0.3');
   assert.equal(client('[2001:db8::5]:443'), '2001:db8::5');
@@ -93,7 +93,7 @@ test('Forwarded: what cannot be read names nobody, and nobody in front of it cou
 test('which of the two headers is believed', () => {
   const both = ['Forwarded', 'for=192.0.2.1', 'X-Forwarded-For', '192.0.2.2'];
   const from = '10.0.0.1';
-  // Whoever sets only one passes the other one on, as its client has sent it.
+  // A proxy that sets only one of the headers passes the other on, as its client has sent it.
   assert.equal(proxies({ from }).clientOf(from, both), '192.0.2.2');
   assert.equal(proxies({ from, header: 'forwarded' }).clientOf(from, both), '192.0.2.1');
   assert.equal(proxies({ from, header: 'x-forwarded-for' }).clientOf(from, both.slice(0, 2)), from);

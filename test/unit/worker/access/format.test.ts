@@ -22,7 +22,7 @@ function facts(some: Partial<Facts> = {}): Facts {
   };
 }
 
-/** What is written behind a line that has been there before, of other bytes. */
+/** What is written behind an earlier line, over other bytes. */
 function written(say: (line: Line) => void): string {
   const bytes = new Uint8Array(2 * MAX_LINE).fill(7);
   const line = new Line(bytes);

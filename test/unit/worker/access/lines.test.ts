@@ -106,7 +106,7 @@ test('a disk that is full, or a descriptor that is closed, costs the lines and n
   assert.equal(none.lost, 1);
 });
 
-/** A disk that takes so many bytes more. */
+/** A disk that takes only this many more bytes. */
 function limitDisk(t: TestContext): { room: number } {
   const disk = { room: Number.POSITIVE_INFINITY };
   const { writeSync } = fs;
@@ -165,7 +165,7 @@ test('a disk that was full for a while: what another process has begun stands by
   write(busy, 10, 'no more');
   write(torn, 3, 'SECOND LINE');
   write(busy, Number.POSITIVE_INFINITY, 'last');
-  // An empty line costs less than one that is glued to another.
+  // An empty line does less harm than a line that is glued to another.
   assert.deepEqual(readFileSync(path, 'latin1').split('\n').filter(Boolean), [
     'FIRST',
     'next',

@@ -32,7 +32,7 @@ test('what a trusted proxy has set is kept where it is one that can be', () => {
   for (const given of ['', 'a b', 'a"b', 'a\\b', 'é', 'a\n', 'x'.repeat(65)])
     assert.notEqual(ids.give(request('X-Id', given), true), given, given);
   assert.notEqual(ids.give(request('X-Id', 'abc'), false), 'abc');
-  // Two of them contradict each other; as many stay, since Node has counted them.
+  // Two ids contradict each other. The number of headers stays the same, since Node has counted them.
   const twice = request('x-id', 'one', 'X-ID', 'two');
   const id = ids.give(twice, true);
   assert.deepEqual(twice.rawHeaders, ['x-id', id, 'X-ID', id]);

@@ -7,10 +7,10 @@ import { Admission } from '../../../../build/worker/admission/admission.js';
 
 /*
  * Any order of what clients, handlers and time may do, against an acceptor that counts places as the real one does. The
- * examples are in worker-admission.test.ts.
+ * examples are in admission.test.ts.
  */
 
-/** Time stands still until the test says so. */
+/** A clock that stands still until the test moves it. */
 class StoppedTime {
   now = 0;
   /** How long the event loop has had nothing to do. */
@@ -28,7 +28,7 @@ class StoppedTime {
     Object.assign(globalThis, { setTimeout, setImmediate: (act: () => void) => this.#immediates.push(act) });
   }
 
-  /** The check phase of a turn. */
+  /** Runs the check phase of a turn. */
   check(): void {
     for (const act of this.#immediates.splice(0)) act();
   }
@@ -37,7 +37,7 @@ class StoppedTime {
     return this.#immediates.length === 0;
   }
 
-  /** The times that were running are over. */
+  /** Ends the times of all timers that are running. */
   ring(): void {
     const acts = [...this.#armed];
     this.#armed.clear();
@@ -59,14 +59,14 @@ interface Request {
 }
 
 interface Client {
-  /** Not answered, in order. */
+  /** The requests without an answer, in order. */
   readonly requests: Request[];
   destroyed: boolean;
-  /** It has left, which is known when somebody looks. */
+  /** The client has left, which is known only when somebody looks. */
   gone: boolean;
 }
 
-/** As in the admission: after so long only a newcomer may have a place. */
+/** As in the admission: after this many milliseconds only a newcomer may have a place. */
 const TURN = 5;
 
 /** One place, its clients, and what has become of their requests. */
@@ -77,13 +77,13 @@ class World {
   readonly limit: number;
   placed: Client | undefined;
   active: Request | undefined;
-  /** Ended by their handlers, and on their way. */
+  /** Requests whose handlers have ended the answers, while the answers are still being sent. */
   readonly sending = new Set<Request>();
   readonly dropped: Request[] = [];
-  /** Clients that nobody has accepted, and since when the first of them has been the first. */
+  /** The number of clients that nobody has accepted, and since when the first of them has been the first. */
   queue = 0;
   #firstSince = 0;
-  /** When the place was given last. */
+  /** When the place was last given to a client. */
   #lastGiven = 0;
   #ids = 0;
 
@@ -121,7 +121,7 @@ class World {
   }
 
   #give(client: Client): void {
-    // Who was accepted has it from the kernel's queue.
+    // A client that is just being accepted has the place from the accept queue, so it goes past nobody.
     const waited = this.queue > 0 ? this.time.now - Math.max(this.#firstSince, this.#lastGiven) : 0;
     if (this.connections.has(client))
       assert.ok(waited <= TURN, `a place is given past one who has waited for ${waited} ms`);
@@ -133,20 +133,26 @@ class World {
     if (this.placed === client) this.placed = undefined;
   }
 
-  // What happens.
+  // What may happen.
 
-  /** A client connects: it stays in the kernel's queue until there is room. */
+  /** A client connects: it stays in the accept queue until there is room. */
   connect(): void {
     if (this.queue++ === 0) this.#firstSince = this.time.now;
   }
 
-  /** Time goes by, within a turn of the event loop. If nobody has the place, nobody is let past those who wait. */
+  /**
+   * Time passes within a turn of the event loop. While nobody has the place, nobody is let past those who wait, so this
+   * time does not count.
+   */
   elapse(milliseconds: number): void {
     this.time.now += milliseconds;
     if (this.placed === undefined) this.#firstSince += milliseconds;
   }
 
-  /** A turn of the event loop: the poll phase, then the check phase. With nothing to do, it has waited before. */
+  /**
+   * A turn of the event loop: the poll phase, then the check phase. If there is nothing to do, the loop has been idle
+   * before.
+   */
   turn(): void {
     if (this.time.quiet && this.placed === undefined) this.time.idle += 1;
     if (this.queue > 0 && this.hasRoom) {
@@ -218,7 +224,7 @@ class World {
     this.leave(client);
   }
 
-  /** Until nothing more is to happen. */
+  /** Goes on until nothing more is to happen. */
   end(): void {
     for (let round = 0; round < 10_000; round++) {
       for (const client of this.connections) if (client.destroyed) this.close(client);

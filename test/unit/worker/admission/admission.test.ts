@@ -5,14 +5,14 @@ import type { Acceptor } from '../../../../build/worker/accept/acceptor.js';
 import { Admission } from '../../../../build/worker/admission/admission.js';
 import { eventually } from '../../../helpers/wait.js';
 
-/** An acceptor with one place, and connections that are names. */
+/** An acceptor with one place. Its connections are known by their names. */
 class OnePlace {
   readonly connections = new Set<Socket>();
   placed: string | undefined;
   isOpen = true;
   readonly destroyed: string[] = [];
   readonly admission: Admission;
-  /** Milliseconds: the clock, and how long the event loop has been idle. */
+  /** The clock, and how long the event loop has been idle. Milliseconds. */
   now = 1_000;
   idle = 0;
 
@@ -50,7 +50,7 @@ class OnePlace {
     this.isOpen = true;
   }
 
-  /** A client connects. */
+  /** A client connects and is accepted. */
   accept(name: string): Socket {
     const destroy = (): void => {
       this.destroyed.push(name);
@@ -73,7 +73,7 @@ class OnePlace {
 async function park(acceptor: OnePlace, name: string): Promise<Socket> {
   const socket = acceptor.accept(name);
   await eventually(() => acceptor.placed !== name, `the end of the grace for ${name}`);
-  // Who comes now has not waited in the kernel's queue meanwhile.
+  // A client that comes now has not waited in the accept queue meanwhile.
   acceptor.now += 2;
   return socket;
 }
@@ -84,11 +84,11 @@ const busy = new WeakMap<OnePlace, Set<Socket>>();
 interface Wish {
   readonly name?: string;
   readonly gone?: boolean;
-  /** It is answered at once. */
+  /** The request is answered at once. */
   readonly quick?: boolean;
 }
 
-/** Has a request come on a connection; tells of its start, or that it was dropped. */
+/** A request comes on a connection. `started` gets its title when it starts, or that it was dropped. */
 function request(
   acceptor: OnePlace,
   socket: Socket,
@@ -101,7 +101,7 @@ function request(
   others.add(socket);
   const title = name ?? String(socket);
   const applicant = {
-    // Whether the answer is still to come.
+    // Returns whether the answer is still to come.
     start: () => started.push(title) > 0 && !quick,
     isGone: () => gone,
     drop: () => void started.push(`${title} dropped`),
@@ -115,7 +115,7 @@ function answer(acceptor: OnePlace, socket: Socket): void {
   acceptor.admission.keep(socket);
 }
 
-/** A turn of the event loop, and one more. */
+/** Waits for a turn of the event loop, and for one more. */
 async function turn(): Promise<void> {
   for (let count = 0; count < 3; count++) await new Promise(setImmediate);
 }
@@ -142,7 +142,7 @@ test('a newcomer whose request is here keeps its place, however long the process
   const socket = acceptor.accept('A');
   await new Promise(setImmediate);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
-  // The grace is over with the timers of this turn; what has come is read behind them.
+  // The grace is over with the timers of this turn. What has come is read after them.
   await new Promise(setImmediate);
   assert.equal(acceptor.placed, 'A');
   request(acceptor, socket, started);
@@ -155,7 +155,7 @@ test('each of a crowd of silent ones gives its place up', async () => {
   assert.deepEqual([acceptor.placed, acceptor.connections.size, acceptor.destroyed], [undefined, 40, []]);
 });
 
-/** Of so many silent newcomers, between which others are served at once, how many the place waits for. */
+/** For how many of this many silent newcomers the place waits. Between them, other clients are served at once. */
 async function waits(acceptor: OnePlace, count: number): Promise<number> {
   let waited = 0;
   for (let index = 0; index < count; index++) {
@@ -173,7 +173,7 @@ async function waits(acceptor: OnePlace, count: number): Promise<number> {
 }
 
 test('of silent ones that come between the requests of others, one has the place wait for long, and a few shortly', async () => {
-  // On a busy machine, a turn may take as long as the place waits.
+  // This is only an upper limit: on a busy machine, a turn may take as long as the place waits.
   assert.ok((await waits(new OnePlace(100), 30)) <= 11);
 });
 
@@ -189,7 +189,7 @@ test('requests that wait start in the order of their heads, one at a time', asyn
   answer(acceptor, c);
   await turn();
   assert.deepEqual([started, acceptor.placed], [['C', 'B'], 'B']);
-  // This one closes.
+  // B's connection closes.
   acceptor.admission.end(b);
   assert.deepEqual([started, acceptor.placed], [['C', 'B', 'A'], 'A']);
 });
@@ -263,7 +263,7 @@ test('above the limit, a request that waits for its place is not given up', asyn
   const started: string[] = [];
   const a = await park(acceptor, 'A');
   await park(acceptor, 'B');
-  // The place is a newcomer's, for the moment of its grace, when the request comes.
+  // When the request comes, the newcomer has the place for the moment of its grace.
   const newcomer = acceptor.accept('C');
   request(acceptor, a, started);
   assert.deepEqual(started, []);
@@ -284,7 +284,7 @@ test('a request that had to wait begins when the event loop has turned, if the o
   assert.deepEqual([started, acceptor.placed], [['A'], 'B']);
   await turn();
   assert.deepEqual(started, ['A', 'B']);
-  // What is known of all is as of that turn.
+  // That turn of the loop has told of all clients whether they are still there.
   answer(acceptor, b);
   assert.deepEqual([started, acceptor.placed], [['A', 'B', 'C'], 'C']);
 });
@@ -294,7 +294,7 @@ test('nobody is accepted for a place that is taken by a request which begins lat
   const started: string[] = [];
   const [first, second] = [await park(acceptor, 'A'), await park(acceptor, 'B')];
   request(acceptor, first, started, { quick: true });
-  // Its answer ends with this turn of the event loop: to stop to accept for it would cost more.
+  // The answer ends within this turn of the event loop. To stop accepting for it would cost more.
   assert.equal(acceptor.isOpen, true);
   request(acceptor, second, started);
   acceptor.now += 2;
@@ -410,7 +410,7 @@ test("who is here overtakes the kernel's queue no longer than 5 ms, unless the e
   request(acceptor, a, started);
   acceptor.now += 5;
   answer(acceptor, a);
-  // The loop comes from one request to the next.
+  // The event loop goes from one request to the next without being idle.
   request(acceptor, b, started);
   assert.deepEqual([started, acceptor.placed], [['A'], undefined]);
   await turn();
@@ -447,7 +447,7 @@ test("a place that is given up early is another's, and the connection is kept wh
   assert.deepEqual([started, acceptor.placed], [['A', 'B'], 'B']);
   acceptor.admission.free(b);
   assert.equal(acceptor.placed, undefined);
-  // Its next request had to wait for the end of its answer.
+  // The next request of this connection had to wait until the answer had been sent.
   answer(acceptor, a);
   assert.deepEqual([started, acceptor.placed], [['A', 'B', 'behind'], 'A']);
 });

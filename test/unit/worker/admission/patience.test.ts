@@ -4,7 +4,7 @@ import { Patience } from '../../../../build/worker/admission/patience.js';
 
 const make = (): Patience => new Patience(() => undefined);
 
-/** Of so many silent newcomers at that moment, how many are waited for. */
+/** How many of this many silent newcomers, who come at that moment, are waited for. */
 function waits(patience: Patience, now: number, count = 30): number {
   let waited = 0;
   for (let index = 0; index < count; index++) if (patience.begin(now) > 0) waited++;
@@ -14,11 +14,11 @@ function waits(patience: Patience, now: number, count = 30): number {
 test('silent newcomers are waited for once for long, and a few times shortly; and again as time goes by', () => {
   const patience = make();
   assert.equal(waits(patience, 1_000), 11);
-  // A hundredth of the time: nine short ones.
+  // A hundredth of the time since then: that is enough for nine short waits.
   assert.equal(waits(patience, 1_950), 9);
-  // And the long one, after five seconds.
+  // After five seconds, there is a long wait again.
   assert.equal(waits(patience, 6_001), 11);
-  // As in the beginning, and not more.
+  // As many as in the beginning, and no more.
   assert.equal(waits(patience, 1_000_000), 11);
 });
 
@@ -43,7 +43,7 @@ test('where requests come some time behind their connections, a silent one does 
   const patience = make();
   let came = 0;
   for (let now = 0; now < 20_000; now += 50) {
-    // The first one is silent, and the others are too late for a short wait.
+    // The first newcomer is silent, and the others come too late for a short wait.
     if (patience.begin(now) < 20 || now === 0) continue;
     patience.end(now + 20);
     came++;

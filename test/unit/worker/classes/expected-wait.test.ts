@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ExpectedWait } from '../../../../build/worker/classes/expected-wait.js';
 
-/** Requests of such lengths, one after the other, so that they take the given share of the time. Returns the end. */
+/**
+ * Adds requests of these lengths, one after the other, so that they take the given share of the time. Returns when the
+ * last one is over, with its pause.
+ */
 function serve(wait: ExpectedWait, lengths: readonly number[], share: number, from = 0): number {
   let now = from;
   for (const length of lengths) {
@@ -34,7 +37,7 @@ test('one that took long among many short ones is no pattern', () => {
 });
 
 test('in the long run it is the mean residual work', () => {
-  // Of requests of equal length S at a share u of the time, that is u * S / 2.
+  // For requests of equal length S that take a share u of the time, that is u * S / 2.
   for (const [length, share] of [
     [10, 0.5],
     [10, 0.9],
@@ -44,7 +47,7 @@ test('in the long run it is the mean residual work', () => {
     near(wait.at(serve(wait, times(Math.ceil(60_000 / (length / share)), length), share)), (share * length) / 2);
     near(wait.mean, length);
   }
-  // 19 of 5 ms and one of 150: Σ S² / 2 over the time that they take.
+  // 19 requests of 5 ms and one of 150: Σ S² / 2 over the time that they take.
   const mixed = new ExpectedWait(0);
   const lengths = times(250, ...times(19, 5), 150);
   near(mixed.at(serve(mixed, lengths, 0.5)), (19 * 25 + 22_500) / 2 / ((19 * 5 + 150) / 0.5));

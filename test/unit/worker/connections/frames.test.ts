@@ -42,7 +42,7 @@ test('frames are whole exactly where one ends, however they are written', () => 
       }
       const followed = new Frames();
       for (let at = 0, turn = 0; at < all.length; turn++) {
-        // Long payloads in few pieces.
+        // Long payloads are followed in a few large pieces.
         const size = (sizes[turn % sizes.length] as number) * (turn > 300 ? 500 : 1);
         followed.follow(all.subarray(at, at + size));
         at = Math.min(all.length, at + size);

@@ -6,7 +6,10 @@ import { noteIdle } from '../../../../build/worker/connections/connection.js';
 import { type Departing, Lingering } from '../../../../build/worker/connections/lingering.js';
 import { Connection, StoppedWorld, TICK } from '../../../helpers/lingering-world.js';
 
-/* Any order of what clients, handlers, the system and time may do to connections that are closed. What really arrives: early-answers.test.ts. */
+/*
+ * Any order of what clients, handlers, the system and time may do to connections that are closed. early-answers.test.ts
+ * tests what really arrives.
+ */
 
 const SERVING = { time: 30_000, silence: 5_000 };
 const DRAINING = { time: 5_000, silence: 2_000 };
@@ -19,7 +22,7 @@ class Model {
   readonly #limit: number;
   #limits = SERVING;
   #deadline = Number.POSITIVE_INFINITY;
-  /** What each that lingers had read by then, and when it began. */
+  /** How much each lingering connection had read when it began to linger, and when that was. */
   readonly #stays = new Map<Connection, { read: number; at: number }>();
 
   constructor(limit: number) {
@@ -32,7 +35,7 @@ class Model {
         each.seen = each.bytesRead;
       }
     };
-    // Of an answer to a whole request, the system has all by its end, and takes the FIN.
+    // If the whole request has come, the system has all of the answer when the answer ends, and takes the FIN.
     this.world.poll = () => {
       for (const each of this.open) if (each.incoming.complete && each.closing) each.take();
     };
@@ -80,7 +83,7 @@ class Model {
     return this.lingering.has(connection as unknown as Socket);
   }
 
-  /** After each move, and before those go for whom there is no room. */
+  /** Called after each move, and before connections go for which there is no room. */
   check(): void {
     const { now } = this.world;
     for (const each of this.open) {
@@ -110,7 +113,7 @@ class Model {
     assert.ok(each.readableEnded || isSilent || each.bytesRead - read > BYTES, 'one is closed that still sends');
   }
 
-  /** Whoever has been answered is gone after all that may be waited for. */
+  /** Every connection that was answered is gone after all that may be waited for. */
   end(): void {
     for (let round = 0; round < 3; round++) {
       this.world.turn();
@@ -161,7 +164,7 @@ function act(model: Model, [kind, chosen]: Move, all: Connection[]): void {
   const one = all[chosen % Math.max(1, all.length)];
   if (kind === 'accept' || kind === 'part') model.accept(kind === 'accept');
   else if (kind === 'turn') world.turn();
-  // Mostly less than anybody is waited for, now and then more.
+  // Mostly less time than any connection is waited for, now and then more.
   else if (kind === 'time') world.pass(chosen % 5 === 0 ? chosen * 300 : chosen / 4);
   else if (kind === 'hurry') model.hurry();
   else if (kind === 'send') one?.send(1 + chosen);

@@ -90,7 +90,7 @@ test('version 2: the addresses name the client, or nobody; what follows them is 
       family: 'IPv6',
     });
   assert.deepEqual(client(binary(PROXY, 0x31, Buffer.alloc(216))), {});
-  // Of a check by the proxy itself, or of what it does not know.
+  // Headers of a check by the proxy itself, or of a connection that the proxy does not know.
   for (const header of [
     binary(LOCAL, 0, Buffer.alloc(0)),
     binary(LOCAL, 0x11, addresses(Buffer.from([192, 0, 2, 9]), 1)),

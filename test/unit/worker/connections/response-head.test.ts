@@ -175,7 +175,7 @@ test('a method that is borrowed writes as the one of Node', () => {
 test('a response of HTTP/2 keeps its own', () => {
   const { response } = make(() => true, { stream: {} });
   assert.equal(Object.hasOwn(response, 'writeHead'), false);
-  // What a client writes there is no sign of it.
+  // A version that a client writes in its request is no sign of HTTP/2.
   assert.equal(Object.hasOwn(make(() => true, { httpVersionMajor: 2 }).response, 'writeHead'), true);
 });
 

@@ -23,7 +23,7 @@ test('a file that is named as a package would be: the error says so', async (t) 
   await fails('nothere.js', new RegExp(`${isPackage}and there is no file '\\./nothere\\.js' in /.*\\)$`));
   await fails('src/nothere.js#app', new RegExp(`${isPackage}and there is no file '\\./src/nothere\\.js' in /.*\\)$`));
   await fails('there.mjs', new RegExp(`${isPackage}the file is '\\./there\\.mjs'\\)$`));
-  // What a package lacks is no matter of its name.
+  // What is missing inside a package has nothing to do with the package's name.
   mkdirSync(join(folder, 'node_modules/whole'), { recursive: true });
   writeFileSync(join(folder, 'node_modules/whole/index.mjs'), "import 'lacking';");
   writeFileSync(join(folder, 'node_modules/whole/package.json'), '{ "exports": "./index.mjs" }');

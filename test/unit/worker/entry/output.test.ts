@@ -3,7 +3,7 @@ import { Readable, Writable } from 'node:stream';
 import test from 'node:test';
 import { guard } from '../../../../build/worker/entry/output.js';
 
-/** As what comes out of a thread is called in Node. */
+/** Has the name of Node's class for the output of a thread. */
 class ReadableWorkerStdio extends Readable {
   override _read(): void {}
 }
@@ -17,7 +17,7 @@ test('what comes out of a thread goes on, also where each pipe that is laid anew
     write(chunk, _encoding, done) {
       if (failures-- > 0) {
         done(new Error('no reader'));
-        // As Node's own output: it fails, and can be written to again.
+        // As Node's own output does: the stream fails, and can be written to again.
         process.nextTick(() => (stream as unknown as { _undestroy(): void })._undestroy());
         return;
       }
@@ -30,7 +30,7 @@ test('what comes out of a thread goes on, also where each pipe that is laid anew
   const source = new ReadableWorkerStdio();
   source.pipe(stream);
   const had = new Promise<void>((resolve) => stream.once('had the last', resolve));
-  // There before the first one has failed.
+  // All of these are there before the first one has failed.
   for (const text of ['lost', 'lost', 'lost', 'kept', 'the last']) source.push(text);
   await had;
   assert.ok(texts.join('').endsWith('the last'));

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { MetricsMessage } from '../../../../build/protocol/metrics.js';
 
-// Before anything is loaded that reads it.
+// This is set before anything is loaded that reads it.
 process.env['PREFORK_PACE'] = JSON.stringify({ collect: 50 });
 const { MetricsReporter } = await import('../../../../build/worker/entry/own-metrics.js');
 
 const counter = (name: string, value: number) => ({ name, help: '', type: 'counter', values: [{ value, labels: {} }] });
 
-// The limit is none that keeps a process alive.
+// The timer of the limit does not keep a process alive, so this one does.
 const alive = setInterval(() => undefined, 1_000);
 test.after(() => clearInterval(alive));
 
@@ -40,7 +40,7 @@ test('a registry that never answers holds up no other one, and what it had stand
   assert.deepEqual(values(), { good_total: 1, stuck_total: 7 });
   answers = 'never';
   good = 2;
-  // All who ask are answered, though they ask at the same time.
+  // Every question is answered, even if two come at the same time.
   await Promise.all([made.answer(2), made.answer(3)]);
   assert.deepEqual(values(), { good_total: 2, stuck_total: 7 });
   assert.ok(told.some(({ ask }) => ask === 3));

@@ -15,7 +15,7 @@ test('a warning is told at once, and again after a minute, with how often it was
   now += 59_999;
   warn('connections', 'second');
   warn('connections', 'third');
-  // Another kind is told by itself.
+  // A warning of another kind is told by itself.
   warn('slow-client', 'slow');
   now += 1;
   warn('connections', 'fourth');

@@ -27,9 +27,9 @@ const SERVED =
 const none = (): void => undefined;
 const refuse = (expected: string, got: string): Error => new Error(`expected ${expected}, got ${got}`);
 
-/** As an itty-router does: it has a method of whatever name it is asked for, and one property. */
+/** Like an itty-router: it has a method of any name that it is asked for, and one property. */
 const inventive = Object.setPrototypeOf({ fetch: none }, new Proxy({}, { get: () => none }));
-/** A server of another copy of the module. */
+/** A server that another copy of the module has made. */
 const foreign = Object.assign(new EventEmitter(), {
   listening: false,
   listen: none,
@@ -48,7 +48,7 @@ const nest = (server: unknown = http.createServer(none), more: object = {}): obj
 const KNOWN: readonly (readonly [what: string, kind: AppKind, app: unknown])[] = [
   ['a function', 'listener', none],
   ['an async function', 'listener', async () => undefined],
-  // Its source begins like that of a class.
+  // The source of this function begins like that of a class.
   ['a method called class', 'listener', { class(): void {} }.class],
   ['an Express application', 'listener', express()],
   ['a function with a fetch', 'listener', Object.assign(() => undefined, { fetch: none })],
@@ -187,7 +187,7 @@ test('Fastify is made ready, and closed with its hooks', async () => {
   assert.deepEqual(told, ['onReady', 'onClose']);
 });
 
-/** With what is not in the declarations. */
+/** A listener, with members that are not in the declarations. */
 type Inner = Listener & { own?: { server: Server }; beside?: Server };
 
 test('a NestApplication is initialised, its server is fed, and it is closed once', async () => {
@@ -254,7 +254,7 @@ test('a NestApplication that listens in its init() is refused', async (t) => {
   });
 });
 
-/** A server in the place of the worker's own, with the listeners of an application. */
+/** Serves the listeners of an application by a server in the place of the worker's own. Returns the address. */
 async function serve(t: TestContext, listener: Listener): Promise<string> {
   const server = (listener as Inner).own?.server ?? http.createServer();
   const answer: RequestListener = listenToOthers({ server, front: server, drain: none }, listener, {
@@ -272,7 +272,7 @@ async function serve(t: TestContext, listener: Listener): Promise<string> {
   return `127.0.0.1:${(server.address() as net.AddressInfo).port}`;
 }
 
-/** What a WebSocket is answered. */
+/** The answer to a message over a WebSocket. */
 async function echo(address: string, message: string): Promise<string> {
   const socket = new WebSocket(`ws://${address}/`);
   await once(socket, 'open');
@@ -329,7 +329,7 @@ test('CONNECT, Expect and malformed requests of a server go to its own listeners
   }
 });
 
-/** A request of nobody. */
+/** A request that no client sent, and its response. */
 function exchange(): [IncomingMessage, ServerResponse] {
   const request = new http.IncomingMessage(new net.Socket());
   return [request, new ServerResponse(request)];
@@ -357,7 +357,7 @@ test('what a listener of a server throws or rejects with comes back to the worke
     [async () => Promise.reject(error)],
     [none, async () => Promise.reject(error)],
     [
-      // Without the care for it, this would be an unhandled rejection.
+      // If nobody took care of it, this rejection would be an unhandled one.
       async () => {
         await turn();
         throw new Error('of another');

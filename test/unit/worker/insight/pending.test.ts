@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 
-/** What a thread waits for, which is to begin anew, and what it finds. */
+/** A new copy of the module, and a function that sets what the thread waits for. */
 let copies = 0;
 async function thread(t: TestContext) {
   let now: readonly string[] = [];
@@ -30,7 +30,7 @@ test('clients are of the kind that is accepted: what else the application has op
   noteRest(0);
   set('PipeWrap', 'TCPServerWrap', 'TCPSocketWrap', 'PipeWrap', 'TCPSocketWrap');
   assert.deepEqual(pending(2), ['PipeWrap']);
-  // A busy worker has closed its entrance.
+  // A busy worker has closed its listening socket.
   set('PipeWrap', 'PipeWrap', 'TCPSocketWrap', 'TCPSocketWrap');
   assert.deepEqual(pending(1), ['PipeWrap', 'TCPSocketWrap']);
 });

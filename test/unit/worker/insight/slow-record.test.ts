@@ -6,7 +6,7 @@ import { isIdle, isUncertain } from '../../../../build/worker/watchdog/trace.js'
 
 const MINUTE = 60_000;
 
-/** The two sides of one memory. */
+/** Two records on one memory: one for each side. */
 function both(): [SlowRecord, SlowRecord] {
   const { memory } = new Vitals();
   return [new SlowRecord(memory), new SlowRecord(memory)];

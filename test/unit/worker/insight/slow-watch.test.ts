@@ -12,10 +12,12 @@ import { STAGE, Vitals } from '../../../../build/worker/vitals/vitals.js';
 import { inTime } from '../../../helpers/wait.js';
 
 const SLOW = 30;
-/** Of another request: that nothing was told of the one before it is known when this one is. */
+/**
+ * The stack of the second request. When that request is told, it is known whether anything was told of the first one.
+ */
 const STACK = '    at render (/srv/app.js:1:2)';
 
-/** What is told of one request, by whoever watches its thread; the next one is looked at, and told of, as any. */
+/** What the watcher of its thread tells of one request. The next request is looked at, and told of, as any other. */
 async function told(t: TestContext, first: (vitals: Vitals) => Look): Promise<SlowMessage | undefined> {
   const vitals = new Vitals();
   vitals.systemThread = ownThread();
@@ -46,7 +48,7 @@ async function told(t: TestContext, first: (vitals: Vitals) => Look): Promise<Sl
   vitals.begin(performance.now());
   const next = async (): Promise<void> => {
     await firstSeen;
-    // What ends shortly behind the look is to have ended by itself.
+    // A request that ends shortly after the look gets the time to end by itself.
     await delay(2 * SLOW);
     vitals.begin(performance.now());
   };

@@ -12,7 +12,10 @@ function opened(thread = 0): { inbox: Inbox; receipts: Omit<Receipt, 'type'>[]; 
   return { inbox, receipts, errors };
 }
 
-/** No time passes, and so all that has come is read at once: a thread that waits for a CPU would find its slice over. */
+/**
+ * No time passes, so all that has come is read at once. Otherwise, a thread that waits for a CPU would find its slice
+ * over.
+ */
 const standStill = (t: TestContext): unknown => t.mock.method(performance, 'now', () => 0);
 
 const texts = (...messages: unknown[]): string[] => messages.map((message) => JSON.stringify(message));
@@ -88,7 +91,7 @@ test('slow listeners leave turns to others; an end on the way tells how far they
   const listener = (): void => {
     heard++;
     for (const end = performance.now() + 2; performance.now() < end; );
-    // As the process's 'exit' does: the message that is being heard is not counted.
+    // As at the 'exit' of the process: the message that is being heard is not counted.
     if (heard === 2) inbox.flush();
   };
   inbox.on('message', listener, false);

@@ -6,7 +6,7 @@ import { parseMail, ROOM } from '../../../../build/protocol/mail.js';
 import { parseMessage } from '../../../../build/protocol/messages.js';
 import { Outgoing } from '../../../../build/worker/lifecycle/outgoing.js';
 
-/** A pipe that takes so many bytes, and then no more until it is read. */
+/** A pipe that takes this many bytes, and then no more until it is read. */
 class Pipe {
   room = 0;
   gone = false;
@@ -33,7 +33,7 @@ class Pipe {
   }
 
   get messages(): unknown[] {
-    // What follows the last end of a line is half of one.
+    // After the last end of a line, there is only half a line.
     const lines = this.#text
       .split('\n')
       .slice(0, -1)
@@ -85,12 +85,12 @@ test('the last words too, and no more than a moment', () => {
   };
   pipe.outgoing.end();
   assert.deepEqual([pipe.messages, pipe.pauses], [[1], 3]);
-  // An exit handler of the application.
+  // Now an exit handler of the application sends.
   pipe.room = 0;
   pipe.onPause = () => undefined;
   pipe.send(2);
   assert.equal(pipe.pauses, 103);
-  // Nobody reads: once is enough.
+  // Nobody reads. Waiting once is enough.
   pipe.send(3);
   assert.equal(pipe.pauses, 103);
 });
@@ -115,9 +115,9 @@ test('room: beyond it the sender is told, and what was taken before arrives', ()
   const pipe = new Pipe();
   for (let count = 0; count < ROOM.count; count++) pipe.send(count);
   assert.throws(() => pipe.send('more'), { code: 'ERR_MESSAGE_ROOM', message: /at most 65536 messages, or 16777216 / });
-  // The worker's own words are no messages of the application.
+  // The worker's own words do not count as messages of the application.
   pipe.outgoing.tell({ type: 'heard', thread: 0, to: 1 });
-  // It is tried once more before it is refused.
+  // The pipe is tried once more before a message is refused.
   pipe.room = 1e9;
   pipe.send('last');
   assert.deepEqual(pipe.messages, [...Array(ROOM.count).keys(), 'heard', 'last']);

@@ -6,17 +6,17 @@ import { SlowClients } from '../../../../build/worker/requests/slow-clients.js';
 import { eventually } from '../../../helpers/wait.js';
 
 const MEGABYTE = 1024 * 1024;
-/** What answers without places may hold, megabytes. */
+/** How much answers without a place may hold, megabytes. */
 const ROOM = 64;
 
 interface Client {
   readonly response: ServerResponse;
   readonly socket: Socket;
-  /** The client takes something. */
+  /** The client takes this many bytes of its answer. */
   readonly take: (bytes: number) => void;
 }
 
-/** A client that has so much of its answer to take. */
+/** A client that still has this much of its answer to take. */
 function client(bytes: number): Client {
   const handle = { bytesRead: 100, bytesWritten: bytes, writeQueueSize: bytes };
   const take = (taken: number): void => {
@@ -30,7 +30,7 @@ class Clients {
   readonly slow: SlowClients;
   readonly all: Client[] = [];
   readonly #cut: ServerResponse[] = [];
-  /** That waits with its place, and how many have gone on without it. */
+  /** The client whose answer waits with its place, and how many answers have gone on without a place. */
   waiting: Client | undefined;
   gone = 0;
   /** How long the event loop has been idle, milliseconds. */
@@ -59,12 +59,12 @@ class Clients {
     return sends;
   }
 
-  /** As many as there is memory for. */
+  /** Sends as many answers as there is memory for. */
   fill(): void {
     for (let count = 0; count < ROOM; count++) assert.ok(this.send(MEGABYTE));
   }
 
-  /** Those that were given up, by their numbers. */
+  /** The answers that were given up, by their numbers. */
   get cut(): number[] {
     return this.#cut.map((response) => this.all.findIndex((one) => one.response === response));
   }
@@ -79,7 +79,7 @@ test('of more answers than there is memory for, slow ones are given up, and no p
   assert.deepEqual(clients.cut, [7]);
   assert.ok(clients.send(MEGABYTE));
   assert.deepEqual(clients.cut, [7, 20]);
-  // All others are fast enough: so this one waits.
+  // All other clients are fast enough, so this answer waits.
   assert.equal(clients.send(MEGABYTE), false);
   assert.deepEqual(clients.cut, [7, 20]);
 });
@@ -89,7 +89,7 @@ test('of answers that have begun this instant, or while the event loop was busy,
   clients.fill();
   assert.equal(clients.send(MEGABYTE), false);
   assert.deepEqual(clients.cut, []);
-  // It is looked at again and again: now it has waited for them.
+  // The answers are looked at again and again. Now the event loop has waited for these clients.
   clients.idle += 300;
   await eventually(() => clients.gone === 1, 'a place');
   assert.deepEqual(clients.cut, [0]);

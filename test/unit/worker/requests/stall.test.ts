@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Stall } from '../../../../build/worker/requests/stall.js';
 
-/** A pulse that is late when it is told to be. */
+/** A pulse that is late when the test says so. */
 function pulse() {
   const listeners: ((duration: number) => void)[] = [];
   const onLate = (listener: (duration: number) => void): void => void listeners.push(listener);
@@ -20,7 +20,7 @@ test('behind a request that is put off, none of its connection begins before it,
   const [one, other] = [{}, {}];
   late(5);
   stall.pass(request('first', one));
-  // The event loop does not turn meanwhile.
+  // Meanwhile, the event loop does not turn.
   const end = performance.now() + 10;
   while (performance.now() < end);
   stall.pass(request('second', one));

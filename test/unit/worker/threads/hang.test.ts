@@ -12,7 +12,7 @@ test('a thread that has recovered when it is held goes on, and is not terminated
     threadId: 1,
     terminated: false,
     terminate: () => said.push('terminate'),
-    // Its event loop turns between two looks.
+    // The event loop of the thread turns between two looks.
     watch: { vitals: { read: () => ({ beat: beat++, request: 0 }) }, had: () => new Promise(() => undefined) },
   };
   const hold = {

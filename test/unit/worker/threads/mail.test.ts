@@ -63,7 +63,7 @@ test('what a thread that ends has not heard is lost, and what comes then is for 
   assert.equal(mail.hears(two, { type: 'heard', thread: 2, to: 1 }), true);
   mail.close(two);
   deliver(all('4'));
-  // It counts from 1 again, and comes behind those that are lost.
+  // The new thread counts from 1 again. Its messages come after those that are lost.
   mail.hears(next, READY);
   assert.deepEqual(next.texts, ['4']);
   mail.hears(next, { type: 'heard', thread: 2, to: 1, not: 'nobody' });

@@ -41,7 +41,7 @@ test('one that has served, and ran out of time, has taken that time: no wait, an
   const muster = new Muster(1);
   const hang = ended(1, { ready: true, readyAt: performance.now(), timedOut: true });
   for (let hangs = 0; hangs < 10; hangs++) assert.equal(muster.wait(hang), 0);
-  // Of one that was not ready yet, it is a boot that failed.
+  // For a thread that was not ready yet, a hang is a failed boot.
   assert.equal(muster.wait(ended(1, { timedOut: true })), 0);
   assert.ok(muster.wait(ended(1, { timedOut: true })) >= 1);
 });

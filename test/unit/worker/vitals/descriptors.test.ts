@@ -11,7 +11,7 @@ class World {
   readonly connections = new Set<number>();
   shut = false;
   glances = 0;
-  /** Who waits for the event loop to poll. */
+  /** Functions that wait until the event loop polls. */
   polls: (() => void)[] = [];
   readonly watch: Descriptors;
 
@@ -55,7 +55,7 @@ class World {
     return fd;
   }
 
-  /** As much as there is. */
+  /** Opens as many descriptors as there are. */
   openAll(limit = 100): void {
     while (this.taken.size < limit) this.open();
   }
@@ -78,7 +78,7 @@ class World {
   }
 }
 
-/** On older systems a glance sees the lowest number that is free. */
+/** On older systems, a glance sees the lowest number that is free. */
 for (const sized of [true, false]) {
   test(`a leak is noticed while some are left, and told once with what they are, ${sized ? 'by a count' : 'by a number'}`, (t) => {
     const world = new World(t, 100, 20, sized);
@@ -129,7 +129,7 @@ test('near the limit there is a look as soon as what was left can have been used
   const world = new World(t, 100);
   world.watch.look(1_000);
   const { glances } = world;
-  // 58 were left until they are short, and 2,500 can be opened in a millisecond.
+  // 58 descriptors were left until they count as short, and 2,500 can be opened in a millisecond.
   for (let step = 0; step < 58; step++) world.watch.look(1_000 + step / 2_500);
   assert.equal(world.glances, glances);
   world.openAll();
@@ -148,7 +148,7 @@ test('whatever is opened between the looks, in no more than the time that it tak
       const world = new World(undefined, limit);
       let now = 1_000;
       for (const [pause, share, shape] of steps) {
-        // Mostly near the limits of what can be had in that time.
+        // Mostly short times, so that what is opened is near the limits of what can be had in that time.
         const time = pause / 10 ** (shape % 5);
         now += time;
         const most = Math.min(limit - world.taken.size, Math.floor(time * 2_500 * share));
@@ -171,7 +171,7 @@ test('where few are left, each turn of the event loop brings a look, whoever has
   assert.deepEqual([world.shut, world.errors.length, world.polls.length], [true, 1, 1]);
 });
 
-/** Two threads of a process, which have a table of descriptors each here: that of the second one is never full. */
+/** Two threads of a process. Here, each has a table of descriptors of its own, and that of the second is never full. */
 function threads(t: TestContext): { readonly one: World; readonly other: World; spread: number } {
   const shortages = new Int32Array(new SharedArrayBuffer(4));
   const pair = { one: new World(t, 100), other: new World(undefined, 100), spread: 0 };

@@ -32,7 +32,7 @@ test('a loop that turns is never overdue, whatever the time', () => {
 
 test('a loop that stood still while the application was loaded is not overdue when it serves', () => {
   const pulse = new Pulse(LIMITS, 0);
-  // Its first number is the last beat: as long ago as a load in one go may take.
+  // The first number in the memory is the last beat. It is as long ago as loading an application in one go may take.
   new Float64Array(pulse.vitals.memory)[0] = monotonic() - 100 * LIMITS.timeout;
   pulse.serve();
   const signs = pulse.vitals.read();
@@ -80,7 +80,8 @@ test('an extension belongs to the request and to the loop', () => {
   assert.equal(verdict(judge.look(1_600, signs, 0)).clock, 'request');
   const idle = new Judge(LIMITS, 0);
   assert.equal(idle.look(1_500, { ...signs, request: 0 }, 0), 100);
-  // What is told is what has passed, the extension too, from when the next beat was due; as of a request.
+  // The reported time is what has passed since the next beat was due, and includes the extension. So it does for a
+  // request.
   const late = idle.look(1_600, { ...signs, request: 0 }, 0);
   assert.deepEqual(late, { clock: 'loop', elapsed: 1_500 - INTERVAL, alive: false });
 });
@@ -106,7 +107,7 @@ test('time without a CPU belongs to nobody', () => {
   judge.look(1_000, signs, 300);
   assert.equal(judge.look(2_500, signs, 1_300), 500);
   assert.equal(verdict(judge.look(3_000, signs, 1_300)).elapsed, 1_000);
-  // What was lost before does not help what came later.
+  // Time that was lost before does not help what begins later.
   const later = { ...SERVING, beat: 3_200, request: 3_200 };
   assert.equal(judge.look(3_300, later, 1_300), 900);
 });

@@ -10,7 +10,7 @@ test('only the request that is stored as being in flight is named', () => {
   assert.equal(named.begin('GET', '/'), true);
   assert.equal(named.begin('POST', '/'), false);
   assert.equal(named.begin('GET', '/other'), false);
-  // That none is in flight is stored with the last start that was put off.
+  // That no request is in flight is stored together with the last start, which was put off.
   named.store(true, false);
   assert.equal(named.begin('GET', '/other'), false);
 });

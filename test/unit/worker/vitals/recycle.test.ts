@@ -13,7 +13,7 @@ function watch(limits: Partial<RecycleLimits>, chance = 0): { asked: RecycleCaus
   return { asked, watch: new RecycleWatch({ ...NONE, ...limits }, (why) => asked.push(why), chance) };
 }
 
-/** Counts one by one until it asks. */
+/** Counts requests one by one until the watch asks to recycle. */
 function requestsUntilAsked(limits: Partial<RecycleLimits>, chance: number): number {
   const { asked, watch: watched } = watch(limits, chance);
   for (let count = 1; ; count++) {
@@ -44,7 +44,7 @@ test('requests may be told several at a time, and may overshoot', () => {
 
 test('the jitter adds 0 to maxRequestsJitter, each equally likely', () => {
   const limits = { maxRequests: 5, maxRequestsJitter: 3 };
-  // The draw takes a quarter of [0, 1) for each of 0, 1, 2 and 3.
+  // Each of 0, 1, 2 and 3 takes a quarter of [0, 1) in the draw.
   const found = [0, 0.249, 0.25, 0.5, 0.75, 1 - Number.EPSILON].map((chance) => requestsUntilAsked(limits, chance));
   assert.deepEqual(found, [5, 5, 6, 7, 8, 8]);
 });
@@ -78,7 +78,7 @@ test('it asks when three samples in a row are above maxMemory, once', () => {
   const sample = (...megabytes: number[]): void => {
     for (const size of megabytes) watched.onMemory(size * MEBIBYTE);
   };
-  // At the limit is not above it, and a row that is broken begins anew.
+  // A value at the limit is not above it, and a row that is interrupted begins anew.
   sample(101, 102, 100, 500, 500, 99, 101, 100, 100, 100, 101, 101);
   assert.deepEqual(asked, []);
   sample(101);

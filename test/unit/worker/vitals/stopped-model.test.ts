@@ -1,16 +1,19 @@
-/* A thread that serves, the one that watches it, and a kernel that stops both or gives either a CPU as it likes: whose time is counted, and how long. */
+/*
+ * A thread that serves, the thread that watches it, and a kernel that stops both, or gives a CPU to either as it likes.
+ * The tests say whose time is counted, and how much of it.
+ */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { LIMITS, type Plan, PUNCTUAL, QUANTUM, REST, type Step, StoppedWorld } from '../../../helpers/stopped-world.js';
 
-/** Milliseconds in whole quanta. */
+/** A time in milliseconds, in whole quanta. */
 const time = (min: number, max: number): fc.Arbitrary<number> =>
   fc.integer({ min: Math.ceil(min / QUANTUM), max: Math.floor(max / QUANTUM) }).map((count) => count * QUANTUM);
 
 const plans = (watches: boolean): fc.Arbitrary<Plan> =>
   fc.record({
-    // The longest never comes back.
+    // After the longest slice, the handler never comes back.
     slice: fc.oneof(fc.constantFrom(0, 60, 1_000_000), time(5, 700)),
     pause: fc.oneof(fc.constant(0), time(5, 700)),
     boot: time(0, 400),
@@ -34,7 +37,7 @@ const FREE: Step = { length: 50, stopped: false, main: true, watchdog: true };
 const histories = (min: number): fc.Arbitrary<Step[]> =>
   fc.array(fc.oneof(runs, fc.constant(FREE), stops(min)), { maxLength: 40 });
 
-/** Two timers, of the beat and of a look, and the ends of slices lie within a quantum each. */
+/** Two timers (of the beat and of a look) and the ends of slices may each be off by a quantum. */
 const ROUNDED = 4 * QUANTUM;
 
 function live(plan: Plan, steps: readonly Step[]): StoppedWorld {
@@ -64,7 +67,7 @@ test('of a shorter one, no more than one rest', () => {
   );
 });
 
-/** Lets it go on undisturbed until somebody finds that its time is over. */
+/** Lets the world go on undisturbed until somebody finds that the time of the request is over. */
 function ended(plan: Plan, steps: readonly Step[], limit: number): StoppedWorld {
   const world = live(plan, steps);
   for (let left = limit; left > 0 && !world.verdict; left -= FREE.length) world.step(FREE);
@@ -73,8 +76,8 @@ function ended(plan: Plan, steps: readonly Step[], limit: number): StoppedWorld 
 }
 
 /**
- * Until a loop is taken to stand still, a look and a beat; and what was idle before the request began is taken for a wait at the first look, if its thread
- * would run then.
+ * It takes a look and a beat until a loop is taken to stand still. Also, idle time from before the request began is
+ * taken for a wait at the first look, if the thread would run then.
  */
 const FOUND = 250 + REST + ROUNDED;
 
@@ -83,7 +86,7 @@ test('a request that never ends is ended, however often it was stopped: each sto
     fc.property(plans(true), histories(5), (plan, steps) => {
       const { used, stops, starved } = ended(plan, steps, 100_000);
       const waits = 2 * (starved.main + starved.watchdog + plan.boot);
-      // One that was just woken at a look may have waited for a CPU since its last beat.
+      // A thread that was just woken at a look may have waited for a CPU since its last beat.
       const share = plan.pause > 0 ? 1.3 : 1;
       const most = share * LIMITS.timeout + FOUND + stops * (REST + PUNCTUAL) + waits;
       assert.ok(used <= most, `${used} ms used of ${most}`);

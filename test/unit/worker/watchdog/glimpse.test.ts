@@ -17,7 +17,7 @@ interface Seen {
   readonly paused: number;
 }
 
-/** What is found of a thread that looks so, one time after the other, and how often it was looked at. */
+/** What is found of a thread that looks like this, at one look after the other, and how often it was looked at. */
 async function found(looks: readonly Seen[], beats = false) {
   const vitals = new Vitals();
   vitals.systemThread = ownThread();
@@ -62,6 +62,6 @@ test('what says that no stack will come ends the wait for it at once', async () 
   const figures = { read: () => ({ cpu: 0, waited: 0, runnable: false, looks: looks++ }) };
   const absence = new Absence(figures, monotonic());
   assert.equal(await inTraceLimit(Promise.resolve(undefined), absence, { used: 200, all: 200 }), undefined);
-  // One when it began to watch, and one when the wait began.
+  // One look when the watch began, and one when the wait began.
   assert.equal(looks, 2);
 });
