@@ -16,7 +16,7 @@ keepHosts();
 
 const text = async (host: Host): Promise<string> => (await host.call('metrics')) as string;
 
-/** Sends so many requests, a few at once, each on a connection of its own. */
+/** Sends `count` requests, a few at once, each on a connection of its own. */
 async function send(url: string, count: number): Promise<void> {
   for (let sent = 0; sent < count; sent += 5) {
     await Promise.all(Array.from({ length: Math.min(5, count - sent) }, () => get(url)));
@@ -47,7 +47,7 @@ for (const { name, options } of classes()) {
     }
     for (const metric of ['prefork_request_duration_seconds', 'prefork_request_wait_seconds']) {
       const { type, metrics } = families.get(metric) ?? {};
-      // Of a histogram with labels, that parser keeps the buckets only.
+      // The parser keeps only the buckets of a histogram with labels.
       const [{ buckets }] = metrics as unknown as [{ buckets: Record<string, string> }];
       const [count, sum = -1] = ['count', 'sum'].map((end) => readNumbers(written).get(`${metric}_${end}`));
       assert.deepEqual([type, count, buckets['+Inf']], ['HISTOGRAM', 22, '22']);
@@ -103,7 +103,7 @@ test('numbers_out: before the start and after the stop there is a text too', asy
   assert.equal(readNumbers(await arbiter.metrics()).get('prefork_workers{state="ready"}'), 0);
 });
 
-/** All that must never become less. */
+/** All numbers that must never decrease. */
 function countersOf({ totals, requestTime, waitTime }: ArbiterStats): Record<string, number> {
   const times = Object.entries({ requestTime, waitTime }).flatMap(
     ([name, { counts, count, sum }]: [string, Histogram]) => [
@@ -117,7 +117,10 @@ function countersOf({ totals, requestTime, waitTime }: ArbiterStats): Record<str
   return { ...totals, ...Object.fromEntries(times) };
 }
 
-/** Reads the counters again and again until it is stopped: in the long form as fast as they are told, which is all CPU. */
+/**
+ * Reads the counters again and again until it is stopped. In the long form it reads as fast as the host answers, which
+ * takes nothing but CPU.
+ */
 function watchCounters(
   t: TestContext,
   host: Host,
@@ -158,13 +161,17 @@ function watchCounters(
 }
 
 const TIMES = amount({ suite: 2, long: 20 });
-/** Of who reads, and of each client, which are only to be there while workers come and go. Milliseconds. */
+/**
+ * Milliseconds: between two reads, and between the requests of a client. Both need only be there while workers come and
+ * go.
+ */
 const PAUSE = amount({ suite: 5, long: 0 });
 
 for (const { name, options } of classes()) {
   const what = `${TIMES} reloads and ${TIMES} kills`;
   test(`numbers_stay: no counter goes back over ${what}, and the sum is what clients counted, ${name}`, async (t) => {
-    // How the slots of several workers add up is the same in each class, and so is how a slot has a next worker.
+    // One class is enough for several workers: their slots add up in the same way in each class, and a slot gets its
+    // next worker in the same way.
     const workers = name === 'sync' ? 2 : 1;
     const host = new Host(t, { ...options, workers, timeout: 60_000 });
     const url = await host.ready();
@@ -173,7 +180,7 @@ for (const { name, options } of classes()) {
     for (let round = 0; round < TIMES; round++) {
       await send(url, 10);
       sent += 10;
-      // Nothing that has been stored is lost; what has not been is what a kill costs.
+      // Nothing that has been stored is lost: a kill costs only what has not been stored yet.
       await host.finished(sent);
       const [worker] = await host.workers();
       process.kill(worker?.pid as number, 'SIGKILL');
@@ -204,7 +211,7 @@ for (const { name, options } of classes()) {
     for (let round = 0; round < TIMES; round++) {
       await load.more(20);
       let pid: number | undefined;
-      // Those that have died again and again wait before they are replaced.
+      // A worker that has died again and again is replaced only after a wait.
       await eventually(async () => {
         pid = (await host.workers()).find(({ state }) => state === 'ready')?.pid;
         return pid !== undefined;
@@ -225,7 +232,8 @@ for (const { name, options } of classes()) {
     t.diagnostic(
       `${lost} of ${load.answered} answers are not counted after ${TIMES} kills; ${load.failures.length} requests failed`,
     );
-    // What has ended within two milliseconds before: few on any machine, and each failed request may have been counted.
+    // A kill loses the requests that ended in the two milliseconds before, which are few on any machine. A failed
+    // request may have been counted.
     assert.ok(lost <= 50 * TIMES && lost >= -load.failures.length, `${lost} lost`);
     assert.equal(last['requestTime count'], last['requests']);
   });
@@ -255,7 +263,7 @@ test('times: what a request takes, and what one waits behind it, are in their bu
     ...{ app: fixture('gated.js'), env: gate.env },
   });
   const client = await RawClient.connect(t, await host.ready());
-  // The second one is here, and cannot begin.
+  // The second request has arrived, and cannot begin.
   client.get('/first').get('/second');
   const first = await gate.next();
   const start = performance.now();
@@ -304,7 +312,7 @@ test('saturation: full when every place is taken, and not when one is free', asy
     await eventually(async () => (await share()) < 0.2, `an empty house again, ${options.workerClass}`);
     await host.call('stop');
   };
-  // Most of it is waiting: what is told is the share of a second.
+  // They run at once: most of the time goes by waiting for the share of a second.
   await Promise.all([
     fills({ workerClass: 'sync', workers: 2 }),
     fills({ workerClass: 'threaded', threads: 2, workers: 1 }),

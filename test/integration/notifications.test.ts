@@ -29,7 +29,7 @@ test('watchdog_notify', { skip }, async (t) => {
   await eventually(() => manager.timesOf(WATCHDOG).length >= before + 10, 'further signs of life');
   const times = manager.timesOf(WATCHDOG);
   const gaps = times.slice(1).map((time, index) => time - (times[index] as number));
-  // What was under way when it began to hang may have come late.
+  // A notification that was under way when the master began to hang may have come late.
   assert.equal(gaps.filter((gap) => gap > 2).length, 1, `gaps of ${gaps}`);
   host.kill('SIGTERM');
   assert.deepEqual(await host.exited(), { code: 0, signal: null });
@@ -53,7 +53,7 @@ test('watchdog_notify: the watchdog of another process, and none', { skip }, asy
 test('watchdog_notify: after an upgrade the new master speaks, and feeds the watchdog', { skip }, async (t) => {
   const manager = await NotifySocket.open(t);
   const options = { app: fixture('app.js'), bind: '127.0.0.1:0', workers: 1 };
-  // As systemd does it, for the process that it starts: exec keeps the pid of the shell.
+  // WATCHDOG_PID as systemd sets it for the process that it starts: exec keeps the pid of the shell.
   const args = [
     '-c',
     'WATCHDOG_PID=$$ exec "$0" "$@"',
@@ -72,7 +72,7 @@ test('watchdog_notify: after an upgrade the new master speaks, and feeds the wat
   await old.printed(/"event":"stopped"/);
   const before = manager.timesOf(WATCHDOG).length;
   await eventually(() => manager.timesOf(WATCHDOG).length >= before + 5, 'signs of life of the new master');
-  // The stop of the old one was not that of the service; which of two processes spoke first does not matter.
+  // The stop of the old master was not that of the service. Which of the two spoke first does not matter.
   assert.deepEqual(manager.states.filter((state) => state !== WATCHDOG).toSorted(), [
     `MAINPID=${successor}`,
     ...['READY=1', 'READY=1'],
@@ -133,7 +133,7 @@ test('a failing slot is in the STATUS', { skip }, async (t) => {
 
 test('a stop by the host itself is not the end of the service', { skip }, async (t) => {
   const manager = await NotifySocket.open(t);
-  // It runs three Arbiters, one after another, and goes on.
+  // This host runs three Arbiters, one after another, and goes on.
   const host = new Host(t, { workers: 1 }, { env: manager.env, entry: 'counts-what-is-left.js' });
   assert.deepEqual(await host.exited(), { code: 0, signal: null });
   assert.deepEqual(manager.states, ['READY=1', 'READY=1', 'READY=1']);
@@ -154,7 +154,7 @@ test('workers do not get what is meant for their master', { skip }, async (t) =>
   const env = { ...manager.env, WATCHDOG_USEC: '5000000', WATCHDOG_PID: '1', INVOCATION_ID: 'kept' };
   for (const [options, expected] of [
     [{}, { INVOCATION_ID: 'kept' }],
-    // What the option says, somebody wants.
+    // A variable of the option is there because somebody wants it.
     [{ env: { NOTIFY_SOCKET: '/own' } }, { INVOCATION_ID: 'kept', NOTIFY_SOCKET: '/own' }],
   ] as const) {
     const host = new Host(t, { app: fixture('tells.js'), workers: 1, ...options }, { env });
@@ -193,7 +193,7 @@ test('a program that hangs holds up neither the stop nor the end of the host', a
   await eventually(() => childrenOf(host.pid).some(({ command }) => command === 'sleep 60'), 'the program');
   const started = performance.now();
   await host.call('stop');
-  // 2 s; the program alone is given 10.
+  // A stop waits 2 s; the program itself is given 10.
   assert.ok(performance.now() - started < 8_000);
   assert.deepEqual(childrenOf(host.pid), []);
   assert.equal(host.of('error').length, 0);

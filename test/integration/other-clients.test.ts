@@ -24,14 +24,14 @@ const without = (program: string, flag: string): string | false =>
 const noCurl = without('curl', '--version');
 const noJava = without('javac', '-version');
 
-/** Where upgrades are taken and where they are not; with sync the connection ends with the first answer. */
+/** Classes that take upgrades, and classes that do not. With sync, the connection ends with the first answer. */
 for (const workerClass of CLASSES) {
   test(`an offer of HTTP/2 is answered as the request that it came with: ${workerClass}`, async (t) => {
     const host = await sharing(t, { ...single(workerClass), app });
     const url = await host.ready();
     const client = await RawClient.connect(t, url);
     const ended = (text: string) => () => client.closed || client.received.includes(text);
-    // One at a time: Node loses what comes in the same packet behind such a request, also where nobody listens to upgrades.
+    // One at a time: Node loses what follows such a request in the same packet, also where nobody listens to upgrades.
     client.send(`POST /first HTTP/1.1\r\n${OFFER}Content-Length: 5\r\n\r\nhel`).send('lo');
     await client.until(ended('[hello]'), 'the first answer');
     client.send(`GET /second HTTP/1.1\r\n${OFFER}\r\n`);
@@ -60,7 +60,8 @@ for (const workerClass of CLASSES) {
     const host = await sharing(t, { ...single(workerClass), app });
     const url = await host.ready();
     const file = fileURLToPath(new URL('../../test/fixtures/OfferH2c.java', import.meta.url));
-    // For a program that runs for a moment, what a compiler or a collector does in threads of its own is dearer than what it gains.
+    // In a program that runs for a moment, the compiler and the collector, in threads of their own, cost more than they
+    // gain.
     const thrifty = ['-Xmx64m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
     const { stdout } = await run('java', [...thrifty, file, `${url}/java`], { timeout: 60_000 });
     const line = (body: string): string => `HTTP_1_1 200 POST /java (?:h2c|no upgrade) \\[${body}\\]\\n`;
@@ -86,7 +87,7 @@ test('a list of protocols with websocket in it goes to the application', async (
   const key = Buffer.alloc(16).toString('base64');
   client.send(`GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket\r\n`);
   client.send(`Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`);
-  // What ws says of a list, and no answer of the request listener.
+  // The answer of ws to a list of protocols, and not one of the request listener.
   await client.until((received) => /^HTTP\/1\.1 (?:101|400) /.test(received), 'an answer of ws');
 });
 
@@ -120,7 +121,7 @@ for (const workerClass of CLASSES) {
     const whole = await ByteClient.connect(url);
     const half = (await ByteClient.connect(url)).send('GET /half HTTP/1.1\r\nHost');
     const others = [whole, half];
-    // In the other classes it would have the place.
+    // In the other classes, this request would take the only place.
     if (workerClass === 'async') {
       const length = 'Host: a\r\nContent-Length: 9\r\n\r\n';
       others.push((await ByteClient.connect(url)).send(`POST /body HTTP/1.1\r\n${length}half`));

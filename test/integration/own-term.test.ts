@@ -1,4 +1,4 @@
-/* An application with handlers of SIGTERM of its own: the most copied lines of Node end the process there. */
+/* An application with SIGTERM handlers of its own: those that Node programs copy most often end the process there. */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { amount } from '../helpers/amount.js';
@@ -32,14 +32,14 @@ const WAYS: typeof DRAINS & Record<string, (typeof DRAINS)['TERM']> = {
 };
 
 /**
- * Each way with one class at least, and each class with two at least: when a drain is done is a matter of the class, and by which order it began one of the
- * master. All of them with all others in the long form.
+ * The suite tests each way with at least one class, and each class with at least two ways. The class decides when a
+ * drain is done, and the master by which order it begins. The long form tests all pairs.
  */
 const PAIRS = amount<Readonly<Record<ClassUnderTest['name'], readonly string[]>>>({
   suite: { sync: ['TERM', 'reload'], threaded: ['TERM', 'reload', 'TERM to the worker'], async: ['TERM', 'scale'] },
   long: { sync: Object.keys(WAYS), threaded: Object.keys(WAYS), async: Object.keys(WAYS) },
 });
-/** Where handlers run in the main thread, that of the one class is called as that of the other. */
+/** Sync and async run handlers in the main thread, and call them in the same way, so one of the two is enough. */
 const HANDLERS_OF = amount<readonly string[]>({ suite: ['sync', 'threaded'], long: ['sync', 'threaded', 'async'] });
 
 for (const { name, options } of classes()) {
@@ -66,7 +66,7 @@ for (const { name, options } of classes()) {
       assert.deepEqual([status, body], [200, `${pid} /held`]);
       const [, exit] = await host.event('worker:exit', (worker) => worker.pid === pid);
       assert.deepEqual([exit.code, exit.signal, exit.request], [0, null, undefined]);
-      // In each thread that has one.
+      // The handler was called in each thread that has one.
       const threads = told(host).map(({ thread }) => thread);
       assert.deepEqual(threads.sort(), name === 'threaded' ? [1, 2] : [0]);
       assert.deepEqual([...host.of('worker:warning'), ...host.of('worker:error')], []);
@@ -106,7 +106,7 @@ for (const { name, options } of classes()) {
     const gate = await Gate.open(t);
     const host = start(t, gate, 'does next to nothing', { workers: 1, ...options });
     await host.ready();
-    // It would wait for ever otherwise: no limit runs out.
+    // Otherwise the reload would wait for ever: no limit runs out.
     await inTime(host.call('reload'), 'the reload');
     assert.equal(told(host)[0]?.what, 'begins');
     assert.equal(host.of('worker:error').length, 0);

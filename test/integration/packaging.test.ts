@@ -13,7 +13,7 @@ import { FILE } from '../helpers/shared.js';
 
 const TARBALL = temporaryFolder(FILE);
 let once: Packed | undefined;
-/** What all tests of the package look at: there. */
+/** Packs once, for all tests of the package. */
 function packed(): Packed {
   once ??= pack(TARBALL);
   return once;
@@ -41,7 +41,7 @@ test('packed_tarball_works_as_dependency', async (t) => {
   }
 });
 
-/* Typed as a user would write it. What must not compile is part of it. */
+/* Code as a user would write it, with lines that must not compile. */
 const SERVICE = `
 import { Arbiter, ArbiterError, type ArbiterOptions } from 'prefork';
 
@@ -69,9 +69,12 @@ arbiter.run().catch((error: unknown) => {
 arbiter.on('ready', () => console.log(JSON.stringify(arbiter.addresses[0])));
 `;
 
-/** What is packed, a path a line. The bundler writes a digest into the names of what several files share. */
+/** The packed files, one path a line. The bundler writes a digest into the names of files that others share. */
 const LIST = join(PROJECT, 'test/packed-files.txt');
-/** Bytes, of the tarball and of what is in it. A fifth above what it is, so that a mistake is noticed and a page is none. */
+/**
+ * Bytes, of the tarball and of its contents. A fifth more than now, so that the test notices a mistake but not a new
+ * page.
+ */
 const MOST = { size: 630_000, unpackedSize: 1_940_000 };
 
 test('the tarball holds what test/packed-files.txt says, and is not much larger than it was', () => {
@@ -81,7 +84,8 @@ test('the tarball holds what test/packed-files.txt says, and is not much larger 
       .replace(/-[A-Z\d]{8}(?=\.js$)/, '-HASH')
       .replace(/^(docs\/guide|docs\/images|bench)\/[\w-]+(?=\.(?:md|svg|png)$)/, '$1/*'),
   );
-  // Two shared files of the command have one name but for the digest, and pages and pictures are not counted.
+  // Two shared files of the command differ only by the digest, and pages and pictures are not counted: paths may
+  // repeat.
   const distinct = (all: readonly string[]): string[] => [...new Set(all)].sort();
   assert.deepEqual(distinct(paths), distinct(readFileSync(LIST, 'utf8').trim().split('\n')));
   assert.ok(size <= MOST.size && unpackedSize <= MOST.unpackedSize, `${size} bytes, ${unpackedSize} unpacked`);

@@ -11,8 +11,8 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 /*
- * A connection that has sent no request takes no place of a class that counts requests: it is parked. An async worker
- * counts connections; what it shares with the others is tested here too.
+ * Where a class counts requests, a connection that has sent none takes no place: it is parked. An async worker counts
+ * connections; what it shares with the other classes is tested here too.
  */
 
 const EXCLUSIVE = ['sync', 'threaded'] as const;
@@ -25,7 +25,7 @@ async function connect(t: TestContext, url: string, count: number): Promise<RawC
   return clients;
 }
 
-/** So many that they would take the place of any worker. */
+/** So many that they would fill any worker, if they took places. */
 const SILENT_ONES = 100;
 const SILENT: Readonly<Record<string, HostOptions>> = {
   'one sync worker': { ...single('sync'), ...UNHURRIED },
@@ -79,7 +79,7 @@ for (const workerClass of CLASSES) {
     const [half, drip] = await Promise.all([RawClient.connect(t, url), RawClient.connect(t, url)]);
     half.send('GET / HTTP/1.1\r\nHost: test\r\n');
     drip.send('GET / HTTP/1.1\r\nX-Long: ');
-    // What comes in drops comes no sooner to its end.
+    // A head that comes byte by byte has no more time than another one.
     await eventually(() => drip.closed || !drip.send('x'), 'the end of a slow head');
     assert.match(await half.all(), /^HTTP\/1\.1 408 Request Timeout\r\n/);
     // A drop that meets the closed connection resets it, and the answer may be lost.
@@ -109,7 +109,7 @@ for (const workerClass of EXCLUSIVE) {
     const url = await host.ready();
     const [first, second] = (await connect(t, url, 2)) as [RawClient, RawClient];
     for (const client of [first, second]) client.send('GET /parked ');
-    // It is accepted after them.
+    // This request is accepted after the two connections.
     const held = await gate.hold(`${url}/held`);
     const queued = get(`${url}/queued`);
     for (const client of [second, first]) {
@@ -118,7 +118,8 @@ for (const workerClass of EXCLUSIVE) {
     }
     assert.equal(gate.arrivals.length, 1);
     held.arrival.release();
-    // Those that are here come in the order in which they were complete; one that a sibling could take has its turn among them.
+    // Parked requests are served in the order in which they became complete. The queued one, which a sibling could
+    // take, has its turn among them.
     const parked = [second, first];
     for (let count = 2; count <= 4; count++) {
       const arrival = await gate.next();
@@ -158,13 +159,13 @@ for (const workerClass of EXCLUSIVE) {
     const host = new Host(t, options);
     const url = await host.ready();
     const early = await connect(t, url, 5);
-    // It waits for its answer, and is not silent.
+    // This client waits for its answer, so it is not silent.
     const held = await gate.hold(`${url}/held`);
     held.arrival.release();
     await held.answer;
     const late = await connect(t, url, 3);
     for (const client of early.slice(0, 3)) assert.equal(await client.all(), '');
-    // The last one is accepted after all of them.
+    // This request is accepted after all of them.
     const last = await gate.hold(`${url}/last`);
     await last.arrival.settle();
     last.arrival.release();
@@ -223,7 +224,8 @@ for (const workerClass of CLASSES) {
     assert.equal(late.url, '/half');
     late.release();
     await half.until((received) => received.endsWith(' /half'), 'its answer');
-    // The order may reach a thread after that answer: then the connection is kept, and a later one is closed.
+    // The order to stop may reach a thread after that answer. Then the connection is kept, and a later answer closes
+    // it.
     for (let more = 1; !/^Connection: close\r$/m.test(half.received); more++) {
       half.get(`/more/${more}`);
       (await gate.next()).release();

@@ -17,7 +17,7 @@ keepHosts();
 
 const STOPPED = { code: 0, signal: null, reason: 'stop' };
 const OPEN = { workerConnections: 100, gracefulTimeout: 2 ** 31 - 1 };
-/** Who has never had a request is waited for in a drain, but not for five seconds. */
+/** A drain waits for a client that has had no request, here not for the usual five seconds. */
 const SOON = { env: pace({ firstRequest: 1_500 }) };
 /** Node keeps a connection for a second longer than it says, from version 24.6 on. */
 const LONGER = 1_000;
@@ -85,7 +85,8 @@ for (const workerClass of KEEPING) {
     socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     socket.resume();
     await inTime(once(socket, 'end'), 'the end of the idle connection');
-    // To the first one, a connection that is closed on both sides would answer with a reset, and the second one would fail.
+    // A connection that is closed on both sides would answer the first write with a reset, and the second one would
+    // fail.
     for (let count = 0; count < 2; count++) {
       socket.write('GET /late HTTP/1.1\r\nHost: a\r\n\r\n');
       assert.equal((await host.stats()).workers[0]?.connections, 1);
@@ -108,7 +109,7 @@ for (const workerClass of KEEPING) {
 
   test(`keepalive_drain_polite: all pipelined requests are answered, and the last one says so, ${workerClass}`, async (t) => {
     const gate = await Gate.open(t);
-    // The second one sees that nobody waits, and so the first one, which has no room, accepts no more either.
+    // The second worker sees that nobody waits, so the first one, which has no room, accepts no more either.
     const host = new Host(t, { ...options, workers: 2, app: fixture('gated.js'), env: gate.env });
     const url = await host.ready();
     const client = (await ByteClient.connect(url)).get('/1').get('/2').get('/3');
@@ -116,7 +117,7 @@ for (const workerClass of KEEPING) {
     await first.settle();
     const stopped = host.call('stop');
     await drains(url);
-    // An async worker has begun all of them.
+    // An async worker has begun all of the requests.
     first.release();
     for (let more = 0; more < 2; more++) (await gate.next()).release();
     assert.deepEqual(closings(await client.all()), [
@@ -153,7 +154,7 @@ for (const workerClass of CLASSES) {
     const host = new Host(t, { ...single(workerClass), ...OPEN, keepAlive: 300 }, SOON);
     const url = await host.ready();
     const silent = [await ByteClient.connect(url), (await ByteClient.connect(url)).send('GET / HTTP/1.1\r\n')];
-    // These have been accepted before.
+    // The silent clients have been accepted before this one.
     assert.equal((await get(url)).status, 200);
     await host.call('stop');
     for (const client of silent) assert.deepEqual([await client.all(), client.end], ['', 'closed']);

@@ -1,4 +1,7 @@
-/* Connections of trusted proxies begin with a header that names the client: that one is seen by all. Nobody else can name one. */
+/*
+ * Connections of trusted proxies begin with a header that names the client. All see that client, and nobody else can
+ * name one.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +27,7 @@ import { eventually, inTime } from '../helpers/wait.js';
 keepHosts();
 
 const app = fixture('says-its-peer.js');
-/** The proxies are at 127.0.0.1, all other addresses of the loopback are of nobody in particular. */
+/** The proxy is at 127.0.0.1. All other addresses of the loopback belong to ordinary clients. */
 const TRUST: HostOptions = { app, workers: 1, trustProxy: '127.0.0.1', proxyProtocol: true };
 const skipTls = noCertificates;
 
@@ -73,7 +76,7 @@ for (const { name, options } of classes(1)) {
         assert.equal(body(await textOf(secure)), `${says} 0 /`, `${together}`);
       }
     }
-    // Who speaks for nobody but itself is who it is.
+    // A proxy that speaks for itself is the client.
     const own = await secureBehind(host, binary(LOCAL, 0, Buffer.alloc(0)), true);
     own.write(head('/'));
     assert.match(body(await textOf(own)), /^127\.0\.0\.1 \d+ IPv4 0 \/$/);
@@ -97,7 +100,7 @@ for (const { name, options } of classes(1)) {
       const [answer] = answersIn(await spoofing.send(Buffer.concat([header, Buffer.from(head('/'))])).all());
       assert.equal(answer?.status, 400);
     }
-    // A second header is none.
+    // A second header is not read as one.
     const twice = (await ByteClient.connect(url)).send(Buffer.concat([lineOf('192.0.2.9', 1), lineOf('192.0.2.1', 2)]));
     assert.equal(answersIn(await twice.send(head('/')).all())[0]?.status, 400);
   });
@@ -121,7 +124,7 @@ for (const { name, options } of classes(1)) {
       warning.message,
       /^a connection of 127\.0\.0\.1 without a right PROXY header was closed: it begins with /,
     );
-    // Who looks whether somebody listens, or goes in the midst of it, costs nothing.
+    // A client that only checks whether somebody listens, or leaves in the middle of its header, does no harm.
     assert.equal(await (await ByteClient.connect(url)).finish().all(), '');
     (await ByteClient.connect(url)).reset();
     (await ByteClient.connect(url)).send('PROXY ').reset();
@@ -142,7 +145,7 @@ for (const { name, options } of classes(1)) {
     const silent = await Promise.all(
       ['', 'PROXY ', '\r\n\r\n\0\r\nQUIT\n\x21\x11'].map(async (text) => (await ByteClient.connect(url)).send(text)),
     );
-    // Of those that are no proxies, one is enough.
+    // One client that is no proxy is enough here.
     const stranger = await ByteClient.connect(url, '127.0.0.2');
     assert.match(body(await stranger.send(head('/')).all()), /^127\.0\.0\.2 /);
     for (const client of silent) assert.equal(await client.all(), '');
@@ -270,7 +273,7 @@ listen proxy\n  bind 127.0.0.1:${port}\n  server prefork ${to} ${send} check int
         log.lines().map(({ client }) => client),
         ['127.0.0.5', '127.0.0.6', '127.0.0.5'],
       );
-      // Its checks have come meanwhile.
+      // HAProxy has made its health checks meanwhile.
       assert.deepEqual(host.of('worker:warning'), []);
     });
   }
@@ -278,12 +281,12 @@ listen proxy\n  bind 127.0.0.1:${port}\n  server prefork ${to} ${send} check int
 
 const TO = { ca: noCertificates ? '' : certificate().cert, servername: 'localhost' };
 
-/** So that the server sees pieces one by one, as well as a test can have it. */
+/** Waits for some turns of the loop, so that the server most likely reads each piece by itself. */
 async function turns(): Promise<void> {
   for (let count = 0; count < 20; count++) await new Promise(setImmediate);
 }
 
-/** A connection that has sent a header. */
+/** Opens a connection and sends a header. */
 function behind(url: string, header: Buffer): Socket {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname).setNoDelay();
@@ -291,7 +294,9 @@ function behind(url: string, header: Buffer): Socket {
   return socket;
 }
 
-/** With TLS. What that begins with is there together with the header, or comes when that has been read. */
+/**
+ * The same with TLS. Its first bytes are there together with the header, or come when the server has read the header.
+ */
 async function secureBehind(host: Host, header: Buffer, together: boolean): Promise<tls.TLSSocket> {
   const [worker] = await host.workers();
   const socket = behind(await host.ready(), Buffer.alloc(0));

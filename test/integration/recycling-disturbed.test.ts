@@ -49,7 +49,7 @@ test('kill -9 of the old worker: the substitute that boots becomes its replaceme
   await host.admit(2);
   assert.deepEqual(await host.crew(), ['2 ready']);
   assert.deepEqual(await host.totals(), { recycles: 0, respawns: 1, crashes: 1 });
-  // It has the slot for good: it is recycled in its turn.
+  // The replacement has the slot for good: it is recycled in its turn.
   await host.ask(2);
   await host.boots(3);
   await host.admit(3);
@@ -60,7 +60,7 @@ test('kill -9 of the old worker: the substitute that boots becomes its replaceme
 test('TERM from somebody else to the old worker: the substitute becomes its replacement', async (t) => {
   const host = await booting(t);
   host.signal(1, 'SIGTERM');
-  // Until the other one is ready, nobody else would accept.
+  // Until the substitute is ready, nobody but the old worker accepts.
   await eventually(async () => (await host.crew()).includes('1 draining'), 'the order');
   await host.admit(2);
   assert.deepEqual(await host.exitOf(1), { code: 0, signal: null, reason: 'stop' });
@@ -180,7 +180,7 @@ test('scale up while a substitute boots waits for all', async (t) => {
 
 test('scale down while the substitute of the oldest boots ends both', async (t) => {
   const host = await booting(t, {}, 2);
-  // Nobody is let in: it waits for no boot.
+  // The gate lets nobody in: the call waits for no boot.
   await host.call('scale', 1);
   assert.deepEqual(await host.crew(), ['2 ready']);
   assert.deepEqual(await host.exitOf(1), SCALED);
@@ -243,7 +243,7 @@ test('scale is not put off by workers that are recycled for ever', async (t) => 
   await host.until(() => host.of('worker:exit').length >= 2, 'two recycles');
   for (const workers of [3, 1, 2]) {
     await host.call('scale', workers);
-    // It goes on afterwards.
+    // Recycling goes on afterwards.
     const { length } = host.of('worker:exit');
     await host.until(() => host.of('worker:exit').length >= length + 3, 'three recycles more');
   }

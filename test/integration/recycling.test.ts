@@ -13,7 +13,7 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 const MEGABYTE = 2 ** 20;
-/** The other totals of workers that serve and are recycled. */
+/** The other totals of a host whose workers serve and are recycled, and do nothing else. */
 const NOTHING_ELSE = { errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0 };
 
 /** Clients that send requests one after another, each on a connection of its own; returns the answers, all of them 200. */
@@ -31,8 +31,9 @@ async function load(url: string, clients: number, goOn: () => boolean): Promise<
 }
 
 /**
- * When a load of so many requests is over: when that many have been sent and so many workers recycled. On a busy machine, many requests are
- * served while a replacement boots, and only one boots at a time. Who never recycles is found out after twenty times the load.
+ * A load is over when so many requests have been sent and so many workers have been recycled. On a busy machine, many
+ * requests are served while a replacement boots, and only one boots at a time. If a host never recycles, the load ends
+ * after twenty times its requests.
  */
 function untilRecycled(host: Host, requests: number, recycles: number): { goesOn(): boolean; readonly sent: number } {
   let sent = 0;
@@ -63,7 +64,7 @@ test('max_requests_with_jitter_drops_nothing', async (t) => {
   assert.deepEqual(replay(host), { fewestServing: workers, mostLiving: workers + 1, overlaps: 0 });
   const recycled = host.of('worker:exit').filter(({ args }) => args[1].reason === 'recycle');
   assert.equal(recycled.length, recycles);
-  // Nobody had to leave before it had had its share.
+  // No worker had to leave before it had had its share.
   const served = new Map<number, number>();
   for (const body of bodies) served.set(Number(body), (served.get(Number(body)) ?? 0) + 1);
   for (const { args } of recycled) {

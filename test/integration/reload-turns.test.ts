@@ -15,7 +15,7 @@ ownPace();
 
 type Outcome = { generation: number; replaced: number } | { code: string; message: string };
 
-/** A reload that waits for the test; its outcome, whether it fails or not. */
+/** Begins a reload; resolves with its outcome, whether it fails or not. */
 function reload(host: Host): Promise<Outcome> {
   return (host.call('reload') as Promise<Outcome>).catch((error: Outcome) => error);
 }
@@ -24,7 +24,7 @@ async function code(outcome: Promise<Outcome>): Promise<string> {
   return ((await outcome) as { code: string }).code;
 }
 
-/** The first new worker boots, and waits to be let in. */
+/** A reload has begun: its first new worker boots, and waits to be let in. */
 async function begun(
   t: TestContext,
   workers: number,
@@ -56,7 +56,7 @@ const SECOND = { generation: 2, replaced: 2 };
 
 test('second_reload_queued', async (t) => {
   const { host, outcome } = await begun(t, 1);
-  // Also by signal: whoever asks while one is under way is served by the same one after it.
+  // All requests that come during a reload, also those by signal, share one reload after it.
   const queued = [reload(host), reload(host)];
   host.kill('SIGHUP');
   await host.event('signal');
@@ -141,7 +141,7 @@ test('worker_dies_mid_reload: an old one beside the one that is to replace it', 
   const { host, outcome } = await begun(t, 1);
   host.signal(1, 'SIGKILL');
   await host.boots(3, 2);
-  // It serves, however long the new one takes.
+  // The replacement serves, however long the new worker takes.
   await host.admit(3);
   assert.deepEqual(await crew(host), ['2 of 2 booting', '3 of 1 ready']);
   await host.admit(2);
@@ -191,7 +191,7 @@ test('ttin before and during a reload: the number survives', async (t) => {
   const first = reload(host);
   await host.event('reload');
   host.kill('SIGTTIN');
-  // A slot that comes during it has an old one first.
+  // A slot that is added during the reload has an old worker first.
   const [third] = await host.event('worker:spawn', ({ id }) => id === 3);
   assert.equal(third.generation, 1);
   assert.deepEqual(await first, { generation: 2, replaced: 3 });

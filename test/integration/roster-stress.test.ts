@@ -14,9 +14,12 @@ keepHosts();
 
 interface Shape {
   readonly options: Partial<ArbiterOptions>;
-  /** Of a worker. */
+  /** Of each worker. */
   readonly acceptors: number;
-  /** How many are killed at once; never the same ones soon again, since their substitutes would come late. */
+  /**
+   * How many workers are killed at once. The same ones are not killed again soon, since their substitutes would come
+   * late.
+   */
   readonly victims: number;
 }
 
@@ -25,25 +28,26 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   threads: { options: { workers: 2, workerClass: 'threaded', threads: 3 }, acceptors: 3, victims: 1 },
 };
 
-/** Of clients that come and go: beside a change, and without one. */
+/** Rounds of clients that come and go: beside a change, and without one. */
 const ROUNDS = amount({ suite: { alone: 40, beside: 12 }, long: { alone: 100, beside: 20 } });
 
 /** 0 to n - 1. */
 const random = (n: number): number => Math.floor(Math.random() * n);
 
 /**
- * Clients whose requests last until the test ends them, never more than there are acceptors: so each has to be taken at
- * once, by one that is idle. Nobody looks round meanwhile, so one that is forgotten stays so.
+ * Clients whose requests last until the test ends them. There are never more clients than acceptors, so an idle
+ * acceptor has to take each of them at once. Meanwhile no acceptor checks the queue by itself, so a client that is
+ * forgotten stays forgotten.
  */
 class Stress {
-  /** What workers there should be. */
+  /** How many workers there should be. */
   #workers: number;
   readonly #host: RosterHost;
   readonly #gate: Gate;
   readonly #loading: LoadGate;
   readonly #url: string;
   readonly #shape: Shape;
-  /** The paths of requests that nobody has ended, and the ends of the others. */
+  /** Requests that the test has not ended, by path; below, the answers of those that it has ended. */
   readonly #open = new Map<string, Promise<void>>();
   readonly #ending: Promise<void>[] = [];
   #clients = 0;
@@ -65,7 +69,7 @@ class Stress {
     return new Stress(host, [gate, loading], await host.ready(), shape);
   }
 
-  /** All requests end, nobody boots, and all acceptors are on the roster. */
+  /** Waits until all requests have ended, no worker boots, and all acceptors are on the roster. */
   async settle(): Promise<void> {
     for (const path of this.#open.keys()) this.#end(path);
     await Promise.all(this.#ending);
@@ -73,12 +77,12 @@ class Stress {
     await this.#host.settle(this.#workers * this.#shape.acceptors);
   }
 
-  /** Clients come and go; `workers` of them are not on their way out. */
+  /** Has clients come and go; `workers` of the workers are not about to end. */
   async load(rounds: number, workers = this.#workers): Promise<void> {
     const limit = workers * this.#shape.acceptors;
     for (let round = 0; round < rounds; round++) {
       const count = [0, limit, random(limit + 1)][random(3)] as number;
-      // Sometimes one comes for each that goes, sometimes all at once.
+      // Sometimes the next clients come only when all those that were to go have gone.
       while (this.#open.size > count) this.#end([...this.#open.keys()][random(this.#open.size)] as string);
       if (random(2) === 0) await Promise.all(this.#ending.splice(0));
       while (this.#open.size < count) this.#come();
@@ -87,7 +91,7 @@ class Stress {
     }
   }
 
-  /** Some workers are killed under load, and their substitutes come after it only. */
+  /** Kills some workers under load. Their substitutes load only after it. */
   async kill(): Promise<void> {
     this.#loading.close();
     const victims = this.#ready().slice(0, this.#shape.victims);
@@ -104,7 +108,7 @@ class Stress {
     this.#loading.open();
   }
 
-  /** One worker more or less under load. */
+  /** One worker more or less, under load. */
   async scale(signal: 'SIGTTIN' | 'SIGTTOU'): Promise<void> {
     const workers = this.#workers;
     this.#workers += signal === 'SIGTTIN' ? 1 : -1;
@@ -138,7 +142,7 @@ class Stress {
     return this.#gate.arrivals.find(({ url }) => url === path);
   }
 
-  /** Those that serve, oldest first. */
+  /** The workers that serve, oldest first. */
   #ready(): WorkerInfo[] {
     const ended = new Set(this.#host.of('worker:exit').map(({ args }) => args[0].age));
     return this.#host

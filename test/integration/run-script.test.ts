@@ -18,7 +18,10 @@ const BIND = ['-b', '127.0.0.1:0'];
 const WORKERS = ['-w', '4', '--surge', '4'];
 
 const SCRIPTS = { express: 'script-express.js', fastify: 'script-fastify.js', plain: 'script-plain.cjs' };
-/** How a class serves a server that was handed over is tested with exported ones; here, that scripts get there. */
+/**
+ * The tests of exported servers show how each class serves a server that was handed over. Here, scripts need only get
+ * there.
+ */
 const OF_SCRIPT = amount({
   suite: { express: ['threaded'], fastify: ['async'], plain: ['sync'] },
   long: { express: CLASSES, fastify: CLASSES, plain: CLASSES },
@@ -62,7 +65,9 @@ test('where the script listens is where it is served, if nobody says otherwise',
   assert.doesNotMatch(program.output, /"level":"(?:warn|error)"/);
 });
 
-/** Code of a script that starts a program which has the script's output, and goes on until the folder of the script is gone. */
+/**
+ * Code of a script that starts a program, which has the script's output and goes on until the script's folder is gone.
+ */
 const STAYS = `require('node:child_process').spawn(
   process.execPath,
   ['-e', "setInterval(() => require('node:fs').existsSync(process.argv[1]) || process.exit(), 50)", __filename],
@@ -176,7 +181,7 @@ const FAILING: Readonly<Record<string, { script: string; args?: string[]; code: 
   'that ends': { script: 'console.log("done");', code: 4, says: /had not called listen\(\) of an HTTP server/ },
   'that never listens': {
     script: 'setInterval(() => {}, 1000);',
-    // What is left of it behind its own limit must be enough for a busy machine.
+    // What the limit of listen() leaves of it must be enough for a busy machine.
     args: ['--boot-timeout', '6000'],
     code: 4,
     says: /has not called listen\(\) of an HTTP server within \d+ ms/,
@@ -196,7 +201,7 @@ const FAILING: Readonly<Record<string, { script: string; args?: string[]; code: 
 
 describe('scripts that fail the start', { concurrency: 3 }, () => {
   for (const [what, { script, args = [], code, says }] of Object.entries(FAILING)) {
-    // In a worker, one that has nothing more to do is one that does not listen.
+    // In a worker, a script that has nothing more to do counts as one that does not listen.
     for (const bind of what === 'that ends' ? [[]] : [BIND, []]) {
       test(`a script ${what} fails the start${bind.length > 0 ? '' : ', also when it is asked where it listens'}`, async (t) => {
         const path = join(temporaryFolder(t), 'script.mjs');
@@ -213,7 +218,7 @@ test('a script that ends itself says why in its own words, and the log says so',
   const script = join(temporaryFolder(t), 'ends.mjs');
   writeFileSync(
     script,
-    // Some libraries have stacks as arrays.
+    // Some libraries make arrays of stacks.
     `import { createServer } from 'node:http'; Error.prepareStackTrace = (_, sites) => sites;
     function giveUp() {
       console.error('no database');
@@ -227,7 +232,7 @@ test('a script that ends itself says why in its own words, and the log says so',
     /"msg":"worker #1 \(pid \d+\): process\.exit\(3\) was called: what the application says of it is in its own output"/,
   );
   await program.printed(/"code":"exit","stack":" *at [^"]*giveUp [^"]*ends\.mjs:4:/);
-  // Once again, and told as such.
+  // A worker is ready again, and the log says in whose place.
   await program.printed(/worker #1 \(pid \d+\) is ready, in place of the one that failed/);
 });
 

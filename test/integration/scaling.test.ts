@@ -83,7 +83,7 @@ test('a worker that is retired finishes its request', async (t) => {
   const gate = await Gate.open(t);
   const host = new Host(t, { workers: 2, app: fixture('gated.js'), env: gate.env });
   const url = await host.ready();
-  // Both are busy, so that the oldest is.
+  // Both workers are busy, so the oldest one is.
   const both = [await gate.hold(`${url}/a`), await gate.hold(`${url}/b`)];
   const held = both.map(({ arrival }) => arrival);
   const [oldest] = await host.workers();
@@ -109,7 +109,7 @@ test('scale', async (t) => {
     (await host.workers()).map(({ state }) => state),
     ['ready', 'ready', 'ready', 'ready'],
   );
-  // Resolved, so the surplus is gone, not only on its way.
+  // The call has resolved, so the surplus workers are gone, and not only about to go.
   await host.call('scale', 1);
   assert.deepEqual(await ages(host), [4]);
   assert.equal(host.of('worker:exit').length, 3);
@@ -189,7 +189,7 @@ test('a change of scale right behind a stop is not overtaken by a change that no
   t.after(() => arbiter.stop({ graceful: false }));
   await arbiter.start();
   const stopping = { code: 'ERR_STATE', message: 'scale: the arbiter is stopping' };
-  // What a listener asks for waits for its turn.
+  // A call made in a listener waits for its turn.
   const behind = new Promise<void>((resolve) => {
     arbiter.once('scale', () => {
       void arbiter.stop();
@@ -203,7 +203,7 @@ test('a worker that is replaced under another number is counted as replaced, onc
   const host = new Host(t, { workers: 2 });
   await host.ready();
   for (const workers of [3, 2]) await host.call('scale', workers);
-  // The oldest one has gone, and its number is the next to be given.
+  // The oldest worker has gone, and its number is the next to be given.
   const [first, second] = await host.workers();
   assert.deepEqual([first?.id, second?.id], [2, 3]);
   process.kill(first?.pid as number, 'SIGKILL');
@@ -217,7 +217,7 @@ test('a worker that is replaced under another number is counted as replaced, onc
   assert.deepEqual(await counts(), { crashes: 1, respawns: 1 });
 });
 
-/** Serves by so many workers; who is started from then on waits for the gate, and is broken. */
+/** A host with so many workers. A worker that is started from then on waits for the gate, and its code is broken. */
 async function behindGate(t: TestContext, workers: number) {
   const gate = await createLoadGate(t);
   const releases = new Releases(t);

@@ -7,8 +7,8 @@ import { alive, guardOf } from '../helpers/process.js';
 import { eventually } from '../helpers/wait.js';
 
 /*
- * The host runs short of something, and what the master starts then does not start. The others serve, nothing ends, and it is as before when there is
- * enough again.
+ * The host runs short of a resource, so what the master starts then does not start. The other workers serve, nothing
+ * ends, and all is as before when there is enough again.
  */
 
 type Shortage = 'nothing' | 'environment' | 'descriptors' | 'memory' | 'shm';
@@ -27,7 +27,7 @@ async function serves(url: string): Promise<void> {
   for (let times = 0; times < 3; times++) assert.equal((await get(`${url}/`)).body, 'hello');
 }
 
-/** Waits until so many workers are ready, and none else is there. */
+/** Waits until exactly `count` workers are there, all of them ready. */
 async function complete(host: Host, count = 2): Promise<void> {
   let seen: unknown;
   await eventually(
@@ -63,7 +63,7 @@ for (const workerClass of CLASSES) {
     assert.deepEqual([error.code, error.cause.code], ['ERR_WORKER_BOOT', 'ENOMEM']);
     const [failed, exit] = await host.event('worker:exit', (_, { reason }) => reason === 'boot');
     assert.deepEqual([failed.pid ?? null, exit.code, exit.signal], [null, null, null]);
-    // It waits, as with any other worker that fails to boot.
+    // The slot waits before the next attempt, as with any other worker that fails to boot.
     await host.event('worker:backoff');
     await serves(url);
     assert.equal(await host.call('state'), 'running');
@@ -83,7 +83,7 @@ for (const workerClass of CLASSES) {
     await host.until(() => host.of('rollback').length === 2, 'the end of the second reload');
     await complete(host);
     await serves(url);
-    // The generation that serves has the environment that it had.
+    // The generation that serves keeps the environment that it had.
     await killOne(host);
     await complete(host);
     await lack(host, 'nothing');
@@ -136,7 +136,8 @@ const FEW: HostSettings = {
   execArgv: ['-c', 'ulimit -n 100; exec "$0" "$@"', process.execPath],
 };
 
-// With so many, one step or another of a start fails: the file for the report, the pipe, the child itself; or none.
+// With so few left, one step or another of a start fails (the file for the report, the pipe, the child itself), or none
+// does.
 for (const left of [0, 1, 2, 3, 4]) {
   test(`descriptors_out: a worker dies, a reload begins, with ${left} left`, async (t) => {
     const host = starving(t, {}, FEW);
@@ -163,7 +164,7 @@ test('descriptors_out: the guard dies, and there is another one later', async (t
   const guard = guardOf(host.pid);
   await lack(host, 'descriptors');
   process.kill(guard, 'SIGKILL');
-  // Told when it has failed some times, and tried again from then on.
+  // The master tells of it after some failures, and tries again from then on.
   const [error] = await host.event('error');
   assert.deepEqual([error.code, error.cause.code], ['ERR_GUARD', 'EMFILE']);
   await serves(url);
@@ -177,7 +178,7 @@ test('descriptors_out: the guard dies, and there is another one later', async (t
       return false;
     }
   }, 'another guard');
-  // It knows the workers.
+  // The new guard knows the workers.
   const pids = (await host.workers()).map(({ pid }) => pid as number);
   host.kill('SIGKILL');
   await eventually(() => ![...pids, second].some(alive), 'the end of all');

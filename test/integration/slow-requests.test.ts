@@ -12,7 +12,7 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/** Short: what is slow here is so until the test lets it go. Milliseconds. */
+/** Milliseconds. Short, since a slow request here stays slow until the test lets it go. */
 const SLOW = 150;
 
 interface Served {
@@ -32,7 +32,7 @@ function slowHost(t: test.TestContext, options: HostOptions = {}): Host {
 
 let count = 0;
 
-/** A request that is slow until it is let go, the only report of it, and its whole answer. */
+/** Sends a request that stays slow until it is reported; returns its only report and its whole answer. */
 // biome-ignore lint/suspicious/noExplicitAny: see HostEvent.
 async function reported({ host, gates }: Served, way: string): Promise<{ worker: any; report: any; body: string }> {
   const url = await host.ready();
@@ -44,7 +44,7 @@ async function reported({ host, gates }: Served, way: string): Promise<{ worker:
   const { status, body } = await answer;
   assert.equal(status, 200);
   assert.ok(body.startsWith(path), body);
-  // Whoever would tell of it again has had the time to.
+  // This request leaves time for a second report of the slow one.
   await get(`${url}/quick`);
   assert.equal(host.of('worker:slow').filter(({ args }) => args[1].request?.url === path).length, 1);
   assert.deepEqual([report.request.method, report.request.remoteAddress], ['GET', '127.0.0.1']);
@@ -84,7 +84,7 @@ for (const workerClass of ['sync', 'threaded', 'async'] as const) {
 
   test(`slow_native_call: ${workerClass}, pbkdf2Sync`, async () => {
     const { host } = served();
-    // On a busy machine whoever watches may look too late, so it is tried more often.
+    // On a busy machine the watcher may look too late, so the test tries until there is a report.
     await eventually(async () => {
       await get(`${await host.ready()}/derive/${++count}`);
       return host
@@ -134,7 +134,7 @@ for (const workerClass of ['sync', 'threaded', 'async'] as const) {
       await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'the request');
       process.kill(pid, 'SIGSTOP');
       const asked = host.call('stacks');
-      // Long enough that whoever watches it speaks in its place: nothing is to happen here.
+      // Long enough that the watcher answers in place of the stopped worker. Nothing may happen meanwhile.
       await passing(host, 2 * SLOW);
       process.kill(pid, 'SIGCONT');
       // biome-ignore lint/suspicious/noExplicitAny: of a host.

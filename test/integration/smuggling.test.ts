@@ -10,7 +10,10 @@ import { type Told, toldBy } from '../helpers/told.js';
 
 keepHosts();
 
-/** What the handlers have seen since the last call. A request of ours comes behind, and with it all that came before. */
+/**
+ * What the handlers have seen since message `from`. A marker request follows: when it is seen, all before it has been
+ * seen too.
+ */
 async function seenSince(host: Host, url: string, from: number): Promise<{ seen: Seen[]; next: number }> {
   const marker = `/marker/${from}`;
   assert.equal((await get(url + marker)).status, 200);
@@ -29,7 +32,7 @@ async function seenSince(host: Host, url: string, from: number): Promise<{ seen:
   return { seen, next: end + 2 };
 }
 
-/** Of a connection that was ended with the first answer, the first request only. */
+/** What is left of a pair whose connection ended with the first answer: the first request. */
 function onlyFirst({ seen, statuses }: Pair): Pick<Pair, 'seen' | 'statuses'> {
   return { seen: seen.slice(0, 1), statuses: statuses.slice(0, 1) };
 }
@@ -40,11 +43,14 @@ function isBroken({ seen, statuses }: Pick<Pair, 'seen' | 'statuses'>): boolean 
 
 interface Way {
   readonly send: (client: ByteClient, bytes: string) => unknown;
-  /** Whether these answers are right where those are wanted. */
+  /** Whether the statuses `got` are right where `wanted` is expected. */
   readonly answered: (got: readonly number[], wanted: readonly number[]) => boolean;
 }
 
-/** Sends all pairs, a connection each, and returns those that handlers saw, or that were answered, otherwise. */
+/**
+ * Sends each pair on a connection of its own; returns the pairs that handlers saw, or that were answered, in another
+ * way than expected.
+ */
 async function deviations(
   host: Host,
   each: ClassUnderTest,
@@ -57,22 +63,24 @@ async function deviations(
   for (const pair of pairs) {
     const client = await ByteClient.connect(url);
     await send(client, pair.bytes);
-    // Else the server ends it; a thread may do so too, when the first request took long, see ThreadedWorker.
+    // Otherwise the server ends the connection. A thread may do so too, when the first request took long, see
+    // ThreadedWorker.
     if (each.keeps && pair.statuses.length === 2) {
       await client.until('"url":"/next"').catch(() => assert.equal(each.name, 'threaded'));
       client.finish();
     }
     const answers = answersIn(await client.all());
     const statuses = answers.map(({ status }) => status);
-    // In that case, the reset that the rest meets may overtake the answer that says so.
+    // When a thread ends it, the rest of the pair meets a reset, which may overtake the answer that says so.
     const closed =
       each.name === 'threaded' &&
       (answers[0]?.headers.includes('connection: close') || (answers.length === 0 && client.end === 'reset'));
     const want = closed || !each.keeps ? onlyFirst(pair) : pair;
     const { seen, next } = await seenSince(host, url, from);
     from = next;
-    // On a busy machine, the body of a request that had to wait may have been found broken before its handler was called, or what came
-    // behind it, whose 400 is that of the whole connection: to a handler that had been called, Node would give no other answer.
+    // On a busy machine, a request may have to wait. Its body, or the bytes behind it, may then be found broken before
+    // its handler is called, and the 400 for that is the answer of the whole connection. Node would give the same
+    // answer if the handler had been called.
     const refused = isBroken(want) || (statuses.join() === '400' && want.statuses.join() === '400');
     const isSeen = JSON.stringify(seen) === JSON.stringify(want.seen) || (refused && seen.length === 0);
     if (!answered(statuses, want.statuses) || !isSeen) {
@@ -87,8 +95,8 @@ const WAYS: Readonly<Record<string, Way>> = {
     send: (client, bytes) => client.send(bytes),
     answered: (got, wanted) => got.join() === wanted.join(),
   },
-  // So that sooner or later the end of a line falls between two of them. The rest of a request that has been refused
-  // meets a closed connection, and the reset that it gets may overtake the answer.
+  // With small pieces, the end of a line sooner or later falls between two of them. The rest of a refused request meets
+  // a closed connection, and the reset that it gets may overtake the answer.
   'in pieces of three bytes': {
     send: (client, bytes) => client.drip(bytes, 3),
     answered: (got, wanted) => got.length <= wanted.length,
@@ -96,11 +104,11 @@ const WAYS: Readonly<Record<string, Way>> = {
 };
 
 for (const [name, way] of Object.entries(WAYS)) {
-  // One thread, so that what is seen has one order.
+  // One thread, so that all requests are seen in one order.
   for (const each of classes(1)) {
     const waits = each.name !== 'async';
     test(`smuggling_pairs_never_desynchronise: ${each.name}, ${name}`, async (t) => {
-      // The handler is called with the head, and learns of the body that is broken.
+      // Without a buffer, the handler is called with the head, and learns later that the body is broken.
       const host = witnessed(t, each, waits ? { requestBuffer: 0 } : {}, { env: { TELLS: '1' } });
       assert.deepEqual(await deviations(host, each, way), []);
       await assertUnharmed(host);

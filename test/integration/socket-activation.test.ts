@@ -16,9 +16,9 @@ interface Activated {
   /** The addresses as `systemd-socket-activate` takes them. */
   readonly listen: readonly string[];
   readonly names?: string;
-  /** Of the Arbiter. */
+  /** Options of the Arbiter. */
   readonly options: HostOptions;
-  /** What the sockets are handed to; the host's command line follows. */
+  /** The program that the sockets are handed to, and its arguments; the host's command line follows. */
   readonly within?: readonly string[];
 }
 
@@ -29,12 +29,12 @@ async function activate(t: TestContext, { listen, names, options, within = [] }:
   const fdname = names === undefined ? [] : [`--fdname=${names}`];
   const host = [process.execPath, fixture('logging-host.js'), JSON.stringify(all)];
   const program = new Program(t, 'systemd-socket-activate', [...flags, ...fdname, ...within, ...host]);
-  // It lists all of them before it waits.
+  // The program lists all addresses before it waits.
   await program.printed(new RegExp(`(?:Listening on .*\\n[^]*){${listen.length}}`));
   return program;
 }
 
-/** What the log says is listened on, in order: so many addresses. */
+/** Waits until the log has told of `count` addresses that are listened on; returns them in order. */
 async function listening(program: Program, count: number): Promise<unknown[]> {
   await program.printed(new RegExp(`(?:"event":"listening"[^]*\\n[^]*){${count}}`));
   const lines = program.output.split('\n').filter((line) => line.includes('"event":"listening"'));
@@ -54,7 +54,7 @@ const at = (port: number): { address: string; port: number } => ({ address: '127
 test('socket_activation', { skip }, async (t) => {
   const port = await freePort(t);
   const program = await activate(t, { listen: [`127.0.0.1:${port}`], options: { bind: 'systemd' } });
-  // The connection that wakes it is queued before there is a host, and is served.
+  // The connection that wakes the host waits in the queue before there is a host, and is served.
   assert.equal((await getFrom(at(port))).body, 'hello');
   assert.deepEqual(await listening(program, 1), [port]);
   const [, pid] = await program.printed(/^serves .* pid (\d+)$/m);
@@ -74,7 +74,7 @@ test('socket_activation: with an address, the passed sockets are left alone', { 
   const port = await freePort(t);
   const options = { bind: '127.0.0.1:0' };
   const program = await activate(t, { listen: [`127.0.0.1:${port}`], options });
-  // It wakes the host, and nobody will ever accept it.
+  // This connection wakes the host, and nobody ever accepts it.
   const waiting = getFrom(at(port)).catch(() => 'refused');
   await program.printed(/^serves/m);
   assert.notDeepEqual(await listening(program, 1), [port]);
@@ -135,7 +135,7 @@ test('socket_activation: workers get the sockets and not the variables', { skip 
   await stop(program);
 });
 
-/** What a host dies of that was woken by a connection. */
+/** The output of a host that was woken by a connection and fails. */
 async function failure(t: TestContext, port: number, activated: Omit<Activated, 'listen'>): Promise<string> {
   const program = await activate(t, { ...activated, listen: [`127.0.0.1:${port}`] });
   const woken = getFrom(at(port)).catch(() => 'refused');
@@ -196,7 +196,7 @@ test('without activation, systemd is refused, and the default is the usual addre
 });
 
 test('sockets that were announced and did not come', async (t) => {
-  // The pid must be known before node runs: exec keeps that of the shell.
+  // The pid must be known before node runs: exec keeps the pid of the shell.
   const script = 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:lost exec "$0" "$@" 3</dev/null';
   const options = { app: fixture('app.js'), bind: 'systemd:lost' };
   const announce = (bind: string): Program =>

@@ -14,10 +14,10 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/** One slot: there is no claim here about several. */
+/** One slot: these tests claim nothing about several. */
 const oneWithSpares: typeof hostWithSpares = (t, options, env) => hostWithSpares(t, { workers: 1, ...options }, env);
 
-/** How all that were spares have ended. */
+/** The reasons for which spares have ended. */
 const ends = (host: Host): unknown[] =>
   host.of('worker:exit').flatMap(({ args: [{ id }, { reason }] }) => (id === 0 ? [reason] : []));
 
@@ -34,7 +34,7 @@ for (const [how, workerClass, end, reason] of [
   ['gets TERM, threaded', 'threaded', 'SIGTERM', 'stop'],
 ] as const) {
   test(`a spare that ${how} is replaced, and that is all`, async (t) => {
-    // With the next spare it is as it was.
+    // With the next spare the host is as it was, so it can be shared.
     const options = { workerClass, ...(workerClass === 'threaded' && { threads: 2 }) };
     const host = await sharing(t, { workers: 1, spares: 1, app: fixture('spare-app.js'), ...options });
     await host.ready();
@@ -80,7 +80,7 @@ test('spares that cannot boot wait longer and longer, and end nothing', async (t
     host.of('worker:backoff').map(({ args: [id] }) => id),
     host.of('worker:backoff').map(() => 0),
   );
-  // No more attempts than waits: the first death of a line is followed at once.
+  // A wait precedes each attempt but the first: after the first death of a line, the next spare comes at once.
   assert.deepEqual(ends(host).slice(0, 4), ['crash', 'boot', 'boot', 'boot']);
   const [, error] = await host.event('worker:error', ({ id }) => id === 0);
   assert.deepEqual(
@@ -115,7 +115,7 @@ test('a slot that fails again and again gets no spare: its loop is as long as wi
   await host.ready();
   const [spare] = (await spares(host, 2)) as [WorkerInfo];
   const [first] = (await holders(host)) as [WorkerInfo];
-  // Each dies as soon as it is ready.
+  // Each worker of the slot is killed as soon as it is ready.
   for (let deaths = 1, pid = first.pid as number; deaths <= 5; deaths++) {
     process.kill(pid, 'SIGKILL');
     if (deaths === 5) break;
@@ -128,11 +128,12 @@ test('a slot that fails again and again gets no spare: its loop is as long as wi
   const slot = host.events.flatMap(({ event, args: [of] }) => (of?.id === 1 ? [event] : []));
   const loop = slot.slice(slot.indexOf('worker:exit'));
   const again = ['worker:spawn', 'worker:ready', 'worker:exit'];
-  // After the first death a spare, and from then on, though another one waits, a process for each attempt; a wait by chance may be none.
+  // After the first death, a spare takes the slot. From then on, each attempt starts a process of its own, though
+  // another spare waits. A wait is random, and may be none.
   assert.deepEqual(loop, ['worker:exit', 'worker:ready', 'worker:exit', ...again, ...again, ...again], host.log);
   const [, second] = host.of('worker:ready').map(({ args: [{ pid }] }) => pid);
   assert.equal(second, spare.pid);
-  // No spare was started while it was degraded: at most the one before.
+  // No spare was started while the slot was degraded: at most one was before that.
   const at = host.events.findIndex(({ event }) => event === 'degraded');
   const started = host.events.slice(at).filter(({ event, args: [of] }) => event === 'worker:spawn' && of.id === 0);
   assert.deepEqual(started, [], host.log);
@@ -145,7 +146,7 @@ test('a spare that is lost while it takes a slot costs the slot no wait', async 
   await host.ready();
   const [spare] = (await spares(host)) as [WorkerInfo];
   const [first] = (await holders(host)) as [WorkerInfo];
-  // It does not hear that it has a slot.
+  // A stopped spare does not hear that it has a slot.
   process.kill(spare.pid as number, 'SIGSTOP');
   process.kill(first.pid as number, 'SIGKILL');
   await eventually(async () => (await holders(host)).some(({ pid }) => pid === spare.pid), 'a spare with a slot');
@@ -198,7 +199,8 @@ test('all go by WINCH, spares too, and come again', async (t) => {
 for (const signal of ['SIGTERM', 'SIGQUIT'] as const) {
   for (const state of ['boots', 'waits', 'takes a slot', 'takes a slot and does not hear of it'] as const) {
     test(`a stop by ${signal} while a spare ${state}`, async (t) => {
-      // As the only one that can look after the queue it would have gracefulTimeout for that.
+      // With one worker, such a spare would be the only one that can look after the queue, and would have
+      // gracefulTimeout for that.
       const { host, load } = await oneWithSpares(t, { workers: state.endsWith('hear of it') ? 2 : 1 });
       await host.ready();
       const [spare] = (await spares(host)) as [WorkerInfo];
@@ -208,7 +210,7 @@ for (const signal of ['SIGTERM', 'SIGQUIT'] as const) {
         process.kill(spare.pid as number, 'SIGKILL');
         await eventually(() => load.waiting === 1, 'a spare that loads');
       } else if (state === 'takes a slot') {
-        // The master learns of the death and of its own end at once.
+        // The stopped master learns of the death and of its own end at once.
         host.kill('SIGSTOP');
         process.kill(first.pid as number, 'SIGKILL');
         await gone(first.pid as number);

@@ -14,7 +14,7 @@ import { eventually } from '../helpers/wait.js';
 const CLEAN = { code: 0, signal: null };
 const ALL = (answered: number): unknown => ({ answered, refused: 0, reset: 0, hung: 0 });
 
-/** Far more than they have room for. */
+/** Clients in the queues: far more than the workers have room for. */
 const QUEUE = amount({ suite: 100, long: 200 });
 /** Workers that soon have no room. */
 const NARROW: Readonly<Record<string, (t: TestContext) => HostOptions>> = {
@@ -48,7 +48,7 @@ for (const [kind, options] of Object.entries(NARROW)) {
   });
 }
 
-/** Before the stop. */
+/** Answers before the stop. */
 const ANSWERS = amount({ suite: 400, long: 4_000 });
 /** Workers that can take 2,000 connections per second. */
 const WIDE: Readonly<Record<string, (t: TestContext) => HostOptions>> = {
@@ -82,7 +82,7 @@ for (const [kind, options] of Object.entries(WIDE)) {
 for (const workerClass of CLASSES) {
   test(`stop_drains_backlog_zero_reset: new clients are refused while a slow request ends, ${workerClass}`, async (t) => {
     const gate = await Gate.open(t);
-    // The one that has no room cannot look whether anybody waits: the other one does.
+    // The worker that has no room cannot check whether clients wait: the other one does.
     const options = { workers: 2, gracefulTimeout: 2 ** 31 - 1, app: fixture('gated.js'), env: gate.env };
     const host = new Host(t, { ...single(workerClass), ...options });
     const { arrival, answer } = await gate.hold(await host.ready());
@@ -94,18 +94,19 @@ for (const workerClass of CLASSES) {
       const late = new Connector(t, where(address));
       const arrivals = gate.arrivals.length;
       await late.connect();
-      // One that was let in is served.
+      // A client that was let in is served.
       if (late.counts.refused === 0) {
         let isOver = false;
         void late.ended().then(() => {
           isOver = true;
         });
-        // Not `next()`: where nobody comes, its deadline would keep this file for half a minute.
+        // Not `next()`: if nobody comes, its deadline would keep this file for half a minute.
         await eventually(() => isOver || gate.arrivals.length > arrivals, 'its arrival, or its end');
         gate.arrivals[arrivals]?.release();
       }
       const { refused, reset, hung } = await late.ended();
-      // Between the last look at the queue and the close, there is an instant for one of those who do not care about the stop.
+      // Between the last check of the queue and the close, there is an instant in which a client that does not care
+      // about the stop may be reset.
       resets += reset;
       assert.ok(resets <= 1 && hung === 0, late.failures[0]);
       if (refused === 1) assert.equal(gate.arrivals.length, arrivals);

@@ -25,7 +25,7 @@ async function world(t: TestContext, options: HostOptions = {}): Promise<World> 
   return { host, gate, loads };
 }
 
-/** One that serves, and is being reloaded: the threads of the new generation load when the test lets them. */
+/** A host that serves and is being reloaded: the threads of the new generation load when the test lets them. */
 async function reloading(t: TestContext): Promise<World & { given: World; reloaded: Promise<unknown> }> {
   const given = await world(t);
   const { host, loads } = given;
@@ -91,7 +91,7 @@ test('at the start: one that has not served has failed to boot', async (t) => {
   const { host, loads } = await world(t);
   await eventually(() => loads.waiting === 2, 'two threads that boot');
   loads.admit();
-  // It listens.
+  // The connection shows that the thread listens.
   (await request(t, host, '')).leave();
   process.kill(host.workerPids[0] as number, 'SIGKILL');
   const [error] = await host.event('rejected');
@@ -107,7 +107,7 @@ test('at the start: a thread that has been ready counts as booted, also when it 
   gate.arrivals[0]?.release();
   await request(t, host, '/exit');
   await host.event('thread:exit');
-  // Its replacement boots too, and waits behind the other one.
+  // Its replacement boots too, and waits behind the other thread.
   await eventually(() => loads.waiting === 2, 'the replacement');
   loads.admit();
   await host.event('ready');
@@ -115,7 +115,7 @@ test('at the start: a thread that has been ready counts as booted, also when it 
   assert.deepEqual(host.workerPids, [pid]);
 });
 
-// They wait for each other's threads and for the pauses behind deaths: each on a host of its own, all at once.
+// These tests wait for threads and for the pauses after deaths, so they run all at once, each on a host of its own.
 describe('in a reload', { concurrency: true }, () => {
   test('in a reload: no roll-back, another worker of the new generation is tried', async (t) => {
     const { given, host, gate, loads, reloaded } = await reloading(t);
@@ -154,7 +154,9 @@ describe('in a reload', { concurrency: true }, () => {
   });
 });
 
-/** Lets one thread of the new generation load, and has it hold a request. Those of the old one may take some first. */
+/**
+ * Lets one thread of the new generation load, and has it hold a request. Threads of the old one may take some first.
+ */
 async function heldByNew(t: TestContext, { host, gate, loads }: World, path = '/held'): Promise<number> {
   let fresh = 0;
   await eventually(() => {

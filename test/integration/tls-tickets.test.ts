@@ -1,4 +1,4 @@
-/* A ticket of any worker is taken by any other, as long as the certificate is the same. */
+/* Each worker takes a TLS ticket of any other, as long as the certificate is the same. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -22,9 +22,9 @@ import { eventually, inTime } from '../helpers/wait.js';
 keepHosts();
 
 const needed = { skip: noCertificates };
-/** The fewest of which one can be another than the one that gave the ticket. */
+/** The smallest number at which a ticket can reach another worker than the one that gave it. */
 const WORKERS = 2;
-/** With each version, on the same host: what they have in common are the keys. */
+/** Visits with each TLS version, on the same host: the keys are what the versions have in common. */
 const VISITS = amount({ suite: 25, long: 100 });
 const FEW = 10;
 
@@ -38,7 +38,7 @@ for (const { name, options } of classes()) {
     assertMost(before.resumed, VISITS, 'before');
     assert.ok(before.workers.size > 1, 'several workers have served');
     await host.call('reload');
-    // Of a chain, only the first ticket is one of before.
+    // Only the first ticket of a chain is from before the reload.
     assert.deepEqual(await offers(url, before.tickets, FEW), ofEach(FEW), 'tickets of before the reload');
     const after = await chains(url, VISITS, before.tickets);
     assertMost(after.resumed, VISITS, 'after the reload');
@@ -67,7 +67,7 @@ test('tickets_any_worker: of a release in another folder, whose host brings the 
     for (const body of seen.workers) assert.match(body, new RegExp(` ${version}$`));
 });
 
-/** An HTTP/2 connection with one request; the ticket is that of before. */
+/** An HTTP/2 connection with one request; returns the offered ticket if the server gives no new one. */
 async function visitHttp2(url: string, offered?: Buffer): Promise<{ resumed: boolean; session: Buffer | undefined }> {
   const { hostname, port } = new URL(url);
   const socket = tls.connect({
@@ -156,9 +156,9 @@ for (const { name, options } of classes()) {
     let { session } = await chain(url, 'TLSv1.3', 1);
     for (let renewal = 0; renewal < 2; renewal++) {
       const old = session;
-      // They are renewed within that time. To visit the workers meanwhile would tell nothing.
+      // The keys are renewed within that time. Visits to the workers meanwhile would prove nothing.
       await passing(host, ROTATION);
-      // What one worker takes, and another one does not, is a moment.
+      // For a moment, one worker takes a ticket that another one does not.
       const refused = async (count: number): Promise<boolean> => (await offer(url, 'TLSv1.3', old, count)) === 0;
       await eventually(async () => (await refused(1)) && (await refused(FEW)), 'the end of the old tickets');
       await eventually(async () => {

@@ -1,4 +1,4 @@
-/* While two masters serve the same sockets, and how one of them goes. */
+/* What holds while two masters serve the same sockets, and how one of the two ends. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,10 +15,10 @@ import { Succession } from '../helpers/succession.js';
 
 const pidIn = (file: string): number => Number(readFileSync(file, 'utf8'));
 
-/** How many of a host there are does not matter here, but where a test says so. */
+/** One worker for each host: their number does not matter here, except where a test says so. */
 const ONE = { workers: 1 };
 
-/** A successor that a test holds back: its workers wait to be let in. */
+/** An old host that serves, and a gate that holds the workers of its successor until the test opens it. */
 async function gated(t: TestContext, workers = 1, options: HostOptions = {}) {
   const folder = temporaryFolder(t);
   const files = { pidFile: join(folder, 'pid'), path: join(folder, 'socket') };
@@ -39,7 +39,7 @@ async function gated(t: TestContext, workers = 1, options: HostOptions = {}) {
   );
   const old = await succession.ready();
   gate.close();
-  /** Resolves with the pid of the successor when all of its workers wait. */
+  /** Resolves with the pid of the successor when all of its workers wait at the gate. */
   const begun = async (hosts = 2): Promise<number> => {
     await succession.until(() => succession.hosts.length === hosts && gate.waiting === workers, 'workers that wait');
     return succession.newest;
@@ -57,10 +57,10 @@ test('a successor that is told to back out leaves the sockets to the old host, w
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     const next = await succession.upgrade(old);
     await load.more(20);
-    // A connection that it has accepted would be reset by a kill.
+    // SIGKILL would reset a connection that the successor has accepted.
     if (signal === 'SIGKILL') await load.stop();
     await succession.end(next, signal);
-    // The old host has heard of it when it lets the next one begin.
+    // The old host lets the next successor begin only when it has heard of this end.
     await succession.until(() => succession.living().length === 1 + 1 + ONE.workers, 'the old host and its own');
     assert.deepEqual([pidIn(pidFile), existsSync(path)], [old, true]);
     if (signal !== 'SIGKILL') await load.more(20);
@@ -82,7 +82,7 @@ test('pidfile_promoted: the old host ends by SIGKILL', async (t) => {
   await promotes(succession, pidFile, [old, await succession.upgrade(old)], 'SIGKILL');
 });
 
-/** The old one ends, and the file is that of its successor; that removes it. */
+/** Ends the old host. The successor takes over the pid file, and removes it when it ends itself. */
 async function promotes(
   succession: Succession,
   pidFile: string,
@@ -115,7 +115,7 @@ test('one upgrade', async (t) => {
       heirs.map(({ pid }) => pid),
       [next],
     );
-    // Gone from its own environment too, before the script had a chance to hand it on.
+    // It is gone from the successor's own environment too, before the script had a chance to hand it on.
     assert.deepEqual(
       succession.of('host').map(({ args }) => args[0]),
       [true, true],
@@ -143,7 +143,7 @@ test('two upgrades at once share one; further ones are refused while two hosts s
   gate.open();
   assert.deepEqual(await both, [{ pid: next }, { pid: next }]);
   assert.deepEqual(succession.hosts, [old, next]);
-  // One that the signal has begun and that finds a successor is reported after the answers.
+  // If the signal began an upgrade that finds a successor, the host would report it after the answers.
   await succession.call(old, 'state');
   assert.deepEqual(
     succession.of('upgrade').map(({ args }) => args),
@@ -188,7 +188,7 @@ function failingUpgrade(succession: Succession, host: number): Promise<Error & {
 const GIVEN_UP = 'the upgrade was given up: this process was told to stop meanwhile';
 
 test('a stop in the turn that asks for an upgrade ends the new host too', async (t) => {
-  // So it is still there when the new one serves, if that is not ended.
+  // With this delay, the old host would still be there when the new one serves, if nothing ended that.
   const succession = await Succession.start(t, [{ ...ONE, drainDelay: 600_000 }]);
   const old = await succession.ready();
   const { code, message } = await succession.call(old, 'upgradeAndStop').then(
@@ -220,7 +220,7 @@ test('a stop during an upgrade serves who connects until the new host is gone', 
   const { succession, old, url, begun } = await gated(t);
   const upgrade = failingUpgrade(succession, old);
   const next = await begun();
-  // It has the sockets, and hears nothing.
+  // The stopped successor has the sockets, and hears nothing.
   process.kill(next, 'SIGSTOP');
   process.kill(old, 'SIGTERM');
   await succession.event('stop', old);
@@ -234,7 +234,7 @@ test('a stop during an upgrade serves who connects until the new host is gone', 
 test('a new host that comes to serve after it was given up is still hurried by a quick stop', async (t) => {
   const gate = await createLoadGate(t);
   gate.open();
-  // Its TERM does nothing: only by the second order it ends.
+  // The new host ignores TERM: only the second order ends it.
   const options = { ...ONE, app: fixture('waits-to-load.js'), signals: false, gracefulTimeout: 600_000 } as const;
   const succession = await Succession.start(t, [options], { env: gate.env });
   const old = await succession.ready();
@@ -247,7 +247,7 @@ test('a new host that comes to serve after it was given up is still hurried by a
   await succession.event('stop', old);
   gate.open();
   await succession.event('ready', next);
-  // Long enough for the word of that.
+  // Long enough for the old host to hear that the new one serves.
   for (let count = 0; count < 20; count++) assert.equal(await succession.call(old, 'state'), 'stopping');
   await succession.call(old, 'stop', [{ graceful: false }]);
   await stopped;
@@ -260,11 +260,11 @@ for (const [count, what] of [
   [2, 'and once more, kills the new host too'],
 ] as const) {
   test(`INT during an upgrade ${what}`, async (t) => {
-    // So long that nobody waits for it here.
+    // So long that no test here waits for it.
     const { succession, old, begun } = await gated(t, 1, { gracefulTimeout: 600_000 });
     process.kill(old, 'SIGUSR2');
     const next = await begun();
-    // Only a kill gets through then.
+    // Only SIGKILL gets through to a stopped process.
     if (count === 2) process.kill(next, 'SIGSTOP');
     process.kill(old, 'SIGINT');
     if (count === 1) assert.equal((await succession.event('signal', next)).args[0], 'SIGINT');
@@ -282,7 +282,7 @@ test('the old host is killed during an upgrade: the new one takes its place', as
   await succession.end(old, 'SIGKILL');
   await succession.until(() => !existsSync(`${pidFile}.2`), 'the promotion');
   assert.equal(pidIn(pidFile), next);
-  // The kernel keeps those who come meanwhile.
+  // The kernel keeps clients that connect meanwhile in the accept queue.
   const waiting = get(url);
   gate.open();
   assert.equal((await waiting).status, 200);
@@ -297,7 +297,7 @@ test('a new host that cannot start lets those finish whom it has begun to serve'
   const { succession, old, gate, url, begun } = await gated(t, 2);
   const upgrade = failingUpgrade(succession, old);
   const next = await begun();
-  // Nobody else can serve the request.
+  // Without the old workers, only the new host can serve the request.
   process.kill(old, 'SIGWINCH');
   await succession.until(() => succession.of('worker:exit', old).length === 2, 'the end of the old workers');
   gate.admit();
@@ -318,7 +318,7 @@ test('a new host that cannot start lets those finish whom it has begun to serve'
   assert.equal(code, 'ERR_UPGRADE_FAILED');
   assert.match(message, /: its Arbiter 'prefork' failed to start: worker #\d .*SIGKILL/);
   await gone(next);
-  // The old one brings its workers back.
+  // HUP brings the workers of the old host back.
   gate.open();
   process.kill(old, 'SIGHUP');
   assert.equal((await get(url)).body, 'hello');
@@ -377,7 +377,7 @@ test('systemd hears which process is the main one, and nothing of an end that is
   const manager = await NotifySocket.open(t);
   const succession = await Succession.start(t, [{ workers: 1 }], { env: manager.env });
   const old = await succession.ready();
-  // Each process has a program send what it tells, so their order is not certain.
+  // Each process has a program send its messages, so their order is not certain.
   const heard: string[] = [];
   const hears = async (...messages: string[]): Promise<void> => {
     heard.push(...messages);

@@ -1,4 +1,4 @@
-/* A new master that does not come to serve: the old one goes on as if nothing had been. */
+/* When a new master does not come to serve, the old one goes on as if nothing had happened. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ interface Broken {
   readonly says: RegExp;
 }
 
-/** These are told at once. */
+/** These failures are reported at once. */
 const BROKEN: Readonly<Record<string, Broken>> = {
   'the host script throws': {
     break: (deploy) => deploy('throws'),
@@ -41,10 +41,13 @@ const BROKEN: Readonly<Record<string, Broken>> = {
   },
 };
 
-/** The limit is the boot of the workers, and a time of the library's own, half a minute. */
+/**
+ * Milliseconds. The limit of an upgrade is the boot of the workers plus a time of the library's own, half a minute by
+ * default.
+ */
 const HOST_BOOT = 1_500;
 
-/** These take until then. */
+/** These failures are reported when that limit is over. */
 const OVERDUE: Readonly<Record<string, Broken>> = {
   'the host hangs at load': {
     break: (deploy) => deploy('hangs'),
@@ -72,7 +75,7 @@ async function serve(t: TestContext): Promise<Service> {
   const succession = await Succession.start(
     t,
     [
-      // The limit is that of whichever may take the longest, whoever is asked.
+      // The limit is that of the Arbiter that may take the longest, whichever one is asked.
       { ...common, bootTimeout: BOOT_TIMEOUT - 1_000, name: 'one', bind: ['127.0.0.1:0', `unix:${path}`], pidFile },
       { ...common, name: 'two', app: fixture('broken-while.js') },
     ],
@@ -80,7 +83,8 @@ async function serve(t: TestContext): Promise<Service> {
   );
   const old = await succession.ready(2);
   const urls = await Promise.all([0, 1].map((index) => succession.url(old, index)));
-  // What is told at once is many upgrades, and what takes too long is a long wait: the load is there, and does not press.
+  // Failures that are reported at once mean many upgrades, and the others mean a long wait. The load need only be
+  // there, so it is light.
   const ease = 10;
   const loads = [
     new MixedLoad(t, { url: urls[0] as string, socketPath: path }, { close: 1, unix: 1 }, { upload: 100_000, ease }),
@@ -101,7 +105,7 @@ async function assertBacksOut(service: Service, broken: Broken): Promise<void> {
   assert.equal(failure.code, 'ERR_UPGRADE_FAILED');
   assert.match(failure.message, /^the upgrade failed, and this process serves on: its? /);
   assert.match(failure.message, broken.says);
-  // Nothing is left of it by then, so another attempt cannot meet it.
+  // Nothing of the new host is left then that another attempt could meet.
   assert.equal(succession.hosts.length, known + 1);
   assert.equal(alive(succession.newest), false);
   await succession.until(() => succession.living().length === 1 + 2 + 2, 'one host with two guards and two workers');

@@ -1,4 +1,4 @@
-/* Hosts with several Arbiters: an upgrade is one of the whole process, and a stop is one of an Arbiter. */
+/* Hosts with several Arbiters: an upgrade is one of the whole process, a stop is one of a single Arbiter. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { Succession } from '../helpers/succession.js';
 const A = { name: 'a', workers: 1, app: fixture('app.js') };
 const B = { ...A, name: 'b' };
 
-/** Of which Arbiters a host has told of an event. */
+/** The names of the Arbiters of a host that have told of an event. */
 const names = (succession: Succession, event: string, pid: number): unknown[] =>
   succession.of(event, pid).map(({ name }) => name);
 
@@ -34,7 +34,7 @@ test('an Arbiter that stops is no part of an upgrade: its descriptors may be tho
   await succession.event('stop', old);
   const { pid: next } = await succession.call(old, 'upgrade', [], 1);
   assert.deepEqual(names(succession, 'upgrade', old), ['b']);
-  // The new process has all that its script starts.
+  // The new process has all Arbiters that its script starts.
   await succession.event('ready', next, 2);
   const own = await succession.url(next);
   assert.notEqual(own, url);
@@ -60,7 +60,7 @@ test("an Arbiter that is started during an upgrade is nobody else's, whatever it
   const late = /under way that began before this Arbiter was started/;
   await assert.rejects(succession.call(old, 'upgrade', [], index), { code: 'ERR_STATE', message: late });
   process.kill(old, 'SIGUSR2');
-  // It has no logger: that is a warning of the process.
+  // Arbiter B has no logger, so its error appears as a warning of the process.
   await succession.until(() => late.test(succession.output.replace(/^\{.*$/gm, '')), 'the error of the signal');
   gate.open();
   const { pid: next } = await upgrade;
@@ -86,7 +86,8 @@ test('where the old host has stopped an Arbiter quickly, the new one serves thos
 });
 
 test('a new process may start another Arbiter first, and wait until that serves', async (t) => {
-  // Longer than it takes until a process that starts nothing more is one that leaves an address out.
+  // Loading takes longer than the time after which a process that starts no more Arbiters counts as one that leaves an
+  // address out.
   const app = join(temporaryFolder(t), 'slow.mjs');
   writeFileSync(app, 'export default (request, response) => response.end();');
   const succession = await Succession.start(t, [{ ...A, app }]);
@@ -107,7 +108,7 @@ test('an upgrade that fails by one Arbiter lets the clients of the other one fin
   const old = await succession.ready(2);
   const url = await succession.url(old);
   writeFileSync(app, gated("throw new Error('broken release');"));
-  // Its end is that of the first Arbiter that fails.
+  // The new script ends as soon as one of its Arbiters fails.
   succession.deploy('ends');
   const failure = succession.call(old, 'upgrade').then(
     () => assert.fail('the upgrade succeeded'),
@@ -116,7 +117,7 @@ test('an upgrade that fails by one Arbiter lets the clients of the other one fin
   await succession.until(() => succession.hosts.length === 2 && gate.waiting === 1, 'a worker that waits');
   const next = succession.newest;
   const { args } = await succession.event('worker:ready', next);
-  // Nobody else can serve the request.
+  // Without the old workers, only the new host can serve the request.
   process.kill(old, 'SIGWINCH');
   await succession.until(() => succession.of('worker:exit', old).length === 2, 'the end of the old workers');
   const request = get(`${url}/wait`);
@@ -125,7 +126,7 @@ test('an upgrade that fails by one Arbiter lets the clients of the other one fin
   await succession.event('worker:error', next);
   await succession.event('stop', next, 2);
   await succession.event('worker:exit', next);
-  // A process that ends with that Arbiter would not answer so often.
+  // If the process ended with that Arbiter, it would not answer so often.
   for (let count = 0; count < 50; count++) assert.equal(await succession.call(next, 'state'), 'stopping');
   process.kill(args[0].pid, 'SIGUSR2');
   assert.equal((await request).body, `waited ${args[0].pid}`);
@@ -135,7 +136,10 @@ test('an upgrade that fails by one Arbiter lets the clients of the other one fin
   await gone(next);
 });
 
-/** The old host waits for the second Arbiter of the new one, whose first one has a request under way that nobody else can serve. */
+/**
+ * The old host waits for the second Arbiter of the new one. The first one has a request in flight that nobody else can
+ * serve.
+ */
 async function halfDone(t: TestContext) {
   const env = pace({ wordOfThePredecessor: 600_000, controlBind: 600_000 });
   const succession = await Succession.start(t, [A, B], { env });
@@ -177,7 +181,7 @@ for (const [what, broken] of [
     await failing;
     assert.match((await failure).message, /: its Arbiter 'b' failed to start: .*no\/such\/folder/);
     const said = succession.said.filter(({ pid }) => pid === next);
-    // A host that ends at this answer cuts nobody.
+    // A host that ends at this answer then cuts off no client.
     const served = said.findIndex(({ event, name }) => event === 'worker:exit' && name === 'a');
     const told = said.findIndex(({ event, args }) => event === 'answer' && args[2]);
     assert.ok(served !== -1 && served < told, `${served}, ${told}`);
@@ -189,7 +193,7 @@ test('an Arbiter that is stopped while it starts does not wait for the others', 
   const { succession, next, finish } = await halfDone(t);
   const folder = temporaryFolder(t);
   const [path, control] = [join(folder, 'socket'), join(folder, 'control')];
-  // It has a successor's place of the control.
+  // The other server holds the place of a successor's control socket.
   const other = createServer().listen(`${control}.2`);
   t.after(() => other.close());
   await once(other, 'listening');
@@ -211,7 +215,7 @@ test('an Arbiter that cannot start when the upgrade is over waits for nobody', a
     [{ control: 'unix:/no/such/folder/control' }, 'ERR_BIND'],
   ] as const) {
     const failing = succession.call(next, 'another', [{ ...B, logger: false, bind: '127.0.0.1:0', ...broken }]);
-    // By its code: that nobody has answered in time is an error with all that the hosts have said.
+    // The code tells: if no answer came in time, that would be an error too, with all that the hosts have said.
     await assert.rejects(failing, { code });
   }
   assert.deepEqual([await succession.call(next, 'state'), await succession.call(old, 'state')], ['running', 'running']);
@@ -232,7 +236,7 @@ test('a stop of one Arbiter gives an upgrade up, and says which', async (t) => {
   assert.equal((await get(await succession.url(old, 1))).body, 'hello');
 });
 
-/** The second Arbiter loads when the gate is open; it has been until now. */
+/** The second Arbiter loads when the gate is open. The gate has been open until now. */
 async function behindGate(t: TestContext) {
   const gate = await createLoadGate(t);
   gate.open();
@@ -263,7 +267,7 @@ test('USR2 while an Arbiter is starting that fails: the others are upgraded', as
   gate.open();
   const app = join(temporaryFolder(t), 'app.mjs');
   writeFileSync(app, gated("throw new Error('broken');"));
-  // Nothing else than that failure has it look again.
+  // Only that failure makes the host look at the signal again.
   const succession = await Succession.start(t, [{ ...A, timeout: 0 }], { env: gate.env });
   const old = await succession.ready();
   gate.close();

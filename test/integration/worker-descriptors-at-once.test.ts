@@ -11,8 +11,8 @@ import { createLoadGate } from '../helpers/load-gate.js';
 import { eventually } from '../helpers/wait.js';
 
 /*
- * A worker whose application takes all descriptors in one moment. Who is accepted between that moment and the next look of the worker is closed by libuv, with all
- * others that wait; the guide says when there is such a time.
+ * A worker whose application takes all file descriptors in one moment. Until the worker checks the next time, libuv
+ * closes each connection that it accepts, and with it all others that wait; the guide says when there is such a time.
  */
 
 const linuxOnly = { skip: process.platform !== 'linux' && 'the limit is found in /proc' };
@@ -25,13 +25,16 @@ function taking(t: TestContext, options: Partial<ArbiterOptions>, env: NodeJS.Pr
 
 /** Clients that ask again and again, each on a connection of its own. */
 class Crowd {
-  /** How often each has been reset. */
+  /** How often each client has been reset. */
   readonly lost: number[] = new Array(CLIENTS).fill(0);
   answered = 0;
   #over = false;
   readonly #clients: Promise<void>[];
 
-  /** @param pause - of each client after each of its requests, and something more. Milliseconds. */
+  /**
+   * @param pause - Milliseconds that each client waits after each of its requests, and each one a little longer than
+   * the one before.
+   */
   constructor(url: string, pause = 0) {
     this.#clients = this.lost.map((_, index) => this.#ask(url, index, pause + index));
   }
@@ -48,7 +51,7 @@ class Crowd {
     }
   }
 
-  /** So many more have been answered. */
+  /** Waits until so many more requests have been answered. */
   async more(count: number): Promise<void> {
     const goal = this.answered + count;
     while (this.answered < goal) await delay(5);
@@ -60,7 +63,7 @@ class Crowd {
   }
 }
 
-/** Of a handler, these moments are seen before anybody else is accepted. */
+/** The moments of a handler at which the worker notices the loss before it accepts anybody else. */
 const SEEN: Readonly<Record<string, readonly string[]>> = {
   sync: ['at-once', 'with-the-answer', 'in-between'],
   async: ['at-once', 'with-the-answer'],
@@ -92,9 +95,9 @@ for (const { name, options } of classes()) {
       gate.open();
       const host = taking(t, options, { LOAD_GATE: gate.env.GATE });
       const url = await host.ready();
-      // A worker that has told once does the same each time.
+      // No replacement loads from now on: a worker that has told once does the same each time.
       gate.close();
-      // Each comes often in a moment that is too long.
+      // If the moment lasted too long, each client would meet it several times.
       const crowd = new Crowd(url, 20);
       const rounds = 2;
       for (let round = 0; round < rounds; round++) {
@@ -122,7 +125,7 @@ for (const { name, options } of classes()) {
       const gate = await Gate.open(t);
       const load = await createLoadGate(t);
       load.open();
-      // The threaded one with a single thread, and the async one with a single connection: so that one request keeps a worker from accepting.
+      // A single thread, or a single connection of the async worker, so that one request keeps a worker from accepting.
       const single = { sync: {}, threaded: { threads: 1 }, async: { workerConnections: 1 } }[name];
       const host = taking(t, { ...options, ...single, drainDelay: 0 }, { ...gate.env, LOAD_GATE: load.env.GATE });
       const url = await host.ready();
