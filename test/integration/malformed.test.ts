@@ -27,7 +27,7 @@ for (const each of classes()) {
       if (client.end !== 'closed' || seen.length !== 1 || seen[0] !== status) {
         found.push(`${name}: ${client.end} after ${seen}, not ${status}`);
       }
-      // Nothing of it is left behind in the worker, or in the one thread that took it.
+      // Nothing of the bad bytes is left behind in the worker, or in the one thread that took them.
       const next = await get(`${url}/next`);
       const { pid, method, url: path, body } = JSON.parse(next.body);
       assert.deepEqual([next.status, pid, method, path, body], [200, worker?.pid, 'GET', '/next', ''], name);

@@ -5,14 +5,17 @@ import { amount } from '../helpers/amount.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { eventually } from '../helpers/wait.js';
 
-/* Many messages down and up, while those who hear them die: in order, none twice, and each that is lost is told of. */
+/*
+ * Many messages down and up, while their receivers die: they arrive in order, none arrives twice, and each that is lost
+ * is reported.
+ */
 
 const PLAN = amount({
   suite: { down: 4_000, window: 300, up: 1_500, rounds: 1, events: 3 },
   long: { down: 1_000_000, window: 2_000, up: 200_000, rounds: 3, events: 40 },
 });
 
-/** On a busy machine, most of it is what workers take to start. Milliseconds. */
+/** Milliseconds. On a busy machine, most of it is the time that workers take to start. */
 const LIMIT = amount({ suite: 120_000, long: 1_200_000 });
 
 const THREADED = { workerClass: 'threaded', threads: 2, workers: 2 } as const;

@@ -15,7 +15,7 @@ for (const { name, options } of classes(1)) {
     const host = new Host(t, { app: fixture('hears.js'), workers: 1, ...options });
     const url = await host.ready();
     host.kill('SIGSTOP');
-    // 16 Mi characters, and what the pipe has taken.
+    // The limit of 16 Mi characters, and what the pipe has taken.
     const taken = Number((await get(`${url}/fill/1000/200000`)).body);
     assert.ok(taken >= 83 && taken < 100, `${taken} messages of 200 kB`);
     assert.equal((await get(`${url}/fill/1000/200000`)).body, '0');
@@ -44,7 +44,7 @@ for (const { name, options } of classes(1)) {
     assert.deepEqual([arrived + lostMessages, signal], [taken, 'SIGKILL']);
     assert.equal(error.code, 'ERR_MESSAGE_LOST');
     assert.match(error.message, new RegExp(`^worker 1 ended, and ${lostMessages} messages .* were lost`));
-    // Nothing of it stays in the slot.
+    // Nothing of the count stays in the slot.
     const [next] = await host.event('worker:ready', ({ age }) => age === 2);
     process.kill(next.pid, 'SIGKILL');
     const [, exit] = await host.event('worker:exit', ({ age }) => age === 2);

@@ -10,18 +10,21 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/* Messages of the host to its workers: who gets them, and what their sender is told. What happens to many of them at bad moments is in message-floods. */
+/*
+ * Messages of the host to its workers: who gets them, and what their sender is told. message-floods tests what happens
+ * to many of them at bad moments.
+ */
 
 function hearing(t: TestContext, options: HostOptions = {}, env: NodeJS.ProcessEnv = {}): Host {
   return new Host(t, { app: fixture('hears.js'), workers: 1, ...options }, { env });
 }
 
-/** The same one for all who leave it as it was. */
+/** One host for all tests that leave it as it was. */
 function common(t: TestContext): Promise<Host> {
   return sharing(t, { app: fixture('hears.js'), workers: 1 });
 }
 
-/** What a worker, or a thread of one, has told to have heard. */
+/** The messages that a worker, or one of its threads, says it has heard. */
 function heardBy(host: Host, id: number, thread = 0): unknown[] {
   return host
     .of('worker:message')
@@ -155,7 +158,7 @@ test('a worker that boots gets it when it is up, and one that does not get there
   const [, second] = await host.workers();
   process.kill(second?.pid ?? 0, 'SIGKILL');
   await host.event('worker:spawn', ({ age }) => age === 3);
-  // Whether it is up by now or not.
+  // The replacement may be up by now or not.
   const result = (await host.call('broadcast', 'to all')) as BroadcastResult;
   assert.deepEqual([result.delivered.map(({ id }) => id).sort(), result.lost], [[1, 2], []]);
   assert.deepEqual(heardBy(host, 2), ['to all']);
@@ -219,7 +222,7 @@ test('a worker that spins hears nothing; what was sent to it is lost when it is 
   );
   await eventually(async () => heardBy(host, 1).length === 1, 'a worker that spins');
   const given = assert.rejects(host.call('send', 1, 'given'), lost(/may have been heard/, true));
-  // The others do not wait for it.
+  // The other workers do not wait for the spinning one.
   await host.call('send', 2, 'other');
   const [worker] = await host.workers();
   process.kill(worker?.pid ?? 0, 'SIGKILL');
@@ -234,7 +237,7 @@ test('a thread that ends takes what it was given with it; its successor hears th
   await host.ready();
   const ended = lost(/thread 2 of worker #1 .* ended while the message was under way/, true);
   const ends = assert.rejects(host.call('send', 1, { takes: 300, exits: 1 }, { thread: 2 }), ended);
-  // On a busy machine it may come when the thread has ended already.
+  // On a busy machine, this message may come when the thread has already ended.
   const given = host.call('send', 1, 'given').then(
     () => true,
     (error) => !ended(error),
@@ -276,7 +279,7 @@ test('room is bounded: a stopped worker has so many messages under way, and no m
   const text = 'x'.repeat(1_000_000);
   const send = (): Promise<unknown> => host.call('send', 1, text);
   const held = Promise.all(Array.from({ length: 16 }, send));
-  // Let on only when all are refused: room for one of them would be there again.
+  // The worker goes on only when all of these are refused: before that, there would be room for one of them again.
   await Promise.all(Array.from({ length: 3 }, () => assert.rejects(send(), { code: 'ERR_MESSAGE_ROOM' })));
   process.kill(worker?.pid ?? 0, 'SIGCONT');
   await held;

@@ -1,4 +1,7 @@
-/* A drain takes nothing from an answer: what real middleware does to heads and bodies is there, whatever makes the worker leave. */
+/*
+ * A drain takes nothing from an answer: whatever makes the worker leave, the answer has all that real middleware does
+ * to heads and bodies.
+ */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { PIECES } from '../fixtures/middleware-app.js';
@@ -16,7 +19,7 @@ const SESSIONS: Readonly<Record<string, RegExp>> = {
   '/cookie': /^kept=/,
 };
 const PATHS = [...Object.keys(SESSIONS), '/streaming'];
-/** What serves one request at a time; an async worker holds one of each path. */
+/** Sync and threaded serve one request at a time here; an async worker holds one of each path. */
 const SINGLE: Readonly<Record<(typeof CLASSES)[number], HostOptions & { workers: number }>> = {
   sync: { workers: 1 },
   threaded: { workers: 1, threads: 1 },
@@ -29,14 +32,16 @@ function assertWhole(path: string, { status, headers, text }: Unpacked, isThread
   assert.match(String(headers['x-response-time']), /^\d+\.\d+ms$/, path);
   const session = SESSIONS[path];
   if (session) assert.match(headers['set-cookie']?.[0] ?? '', session, path);
-  // The head of this one had gone before the drain, and a thread may hear of that a moment later: `answersInDrain` has it say so soon.
+  // The head of a streamed answer had gone before the drain, and a thread may hear of the drain a moment later:
+  // `answersInDrain` has it say so soon.
   if (path !== '/streaming' && !isThreaded) assert.equal(headers.connection, 'close', path);
 }
 
 for (const [number, workerClass] of CLASSES.entries()) {
   for (const [nth, way] of ([...Object.keys(DRAINS), 'recycle'] as (keyof typeof DRAINS | 'recycle')[]).entries()) {
     test(`drain_keeps_middleware: ${way}, ${workerClass}`, async (t) => {
-      // What holds one request has all of this to load: another path each time.
+      // A worker that holds one request has all of the middleware to load too, so each test takes one path, and another
+      // one each time.
       const paths = workerClass === 'async' ? PATHS : [PATHS[(number + nth) % PATHS.length] as string];
       const options = { workerClass, app: fixture('middleware-app.js'), ...SINGLE[workerClass] };
       const { host, answers } = await answersInDrain(t, way, options, paths, { quick: '/quick' });

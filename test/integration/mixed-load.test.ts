@@ -1,4 +1,4 @@
-/* The load client itself: what it does not count would be taken for none. */
+/* Tests of the load client itself: a failure that it did not count would be taken for none. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
@@ -19,7 +19,7 @@ const SILENCE = 300;
 const BYTES = 1_000_000;
 const RIGHT = '1 1 v1';
 
-/** A server of bytes that does something as the first ones of a request come. */
+/** A TCP server that calls `onRequest` whenever bytes of a request come, with the number of the call. */
 async function serveBytes(t: TestContext, onRequest: (socket: Socket, count: number) => void): Promise<string> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let count = 0;
@@ -141,7 +141,7 @@ test('the load counts uploads that are cut off, not read, or not complete', asyn
 });
 
 test('a request that takes long, but not in silence, is answered', async (t) => {
-  // Timers of a busy machine are late.
+  // On a busy machine, timers are late.
   const silence = 2_000;
   const url = await serve(t, (_request, response) => {
     let sent = 0;
@@ -161,7 +161,7 @@ test('a request that takes long, but not in silence, is answered', async (t) => 
 
 test('every request of every kind is counted once', async (t) => {
   let [right, wrong] = [0, 0];
-  /** How many have come, of each kind. */
+  /** How many requests of each kind have come. */
   const come = new Map<string, number>();
   const listener: RequestListener = (request, response) => {
     const kind = `${request.method} ${request.headers.connection} ${request.socket.localPort}`;

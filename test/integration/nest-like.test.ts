@@ -37,10 +37,10 @@ for (const [number, tried] of classes().entries()) {
       assert.equal((await get(url)).body, 'initialised 1');
       await host.call('stop');
       const closed = threadsOf(tried).map((thread) => `closed in thread ${thread}`);
-      // What a worker prints comes by another way than what the master says.
+      // The output of a worker comes by another way than the answer of the master.
       await host.until(() => told(host).length >= 2 * closed.length, 'the last words of both workers');
       assert.deepEqual(told(host).sort(), [...closed, ...closed].sort(), host.log);
-      // It takes upgrades, and of the classes only one gives it any.
+      // The application takes upgrades, and only one of the classes passes it any.
       const codes = new Set(host.of('worker:warning').map(({ args }) => args[1].code));
       assert.deepEqual([...codes], tried.name === 'async' ? [] : ['server']);
     });
@@ -88,7 +88,8 @@ for (const [number, tried] of classes().entries()) {
     ['init hangs', 'ERR_BOOT_TIMEOUT', undefined],
   ] as const;
   for (const [nth, [way, code, message]] of FAILURES.entries()) {
-    // What loads it is one for processes and another for threads.
+    // Processes and threads load the application by different code. In the suite, the two classes of processes share
+    // the failures.
     if (!isTried(tried.name === 'threaded' || nth % 2 === number / 2)) continue;
     test(`boot failure: ${way}, ${tried.name}`, async (t) => {
       const host = start(t, way, { ...tried.options, ...(code === 'ERR_BOOT_TIMEOUT' && { bootTimeout: 1_000 }) });

@@ -1,4 +1,4 @@
-/* What somebody meets who comes from elsewhere is told with what to do about it, and doing it helps. */
+/* Mistakes of users who come from elsewhere: the message says what to do, and doing it helps. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';

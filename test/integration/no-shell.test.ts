@@ -20,7 +20,7 @@ test('no_bin_sh', needsMount, async (t) => {
   assert.equal((await get(url)).body, 'hello');
   assert.deepEqual(await nonBlocking(host), [true, true]);
 
-  // Exit codes and signals are told as they were, though a worker here ends by killing itself.
+  // Exit codes and signals are reported as they were, though a worker here ends by killing itself.
   assert.equal((await get(`${url}/exit?code=5`)).status, 500);
   await host.event('worker:ready', ({ age }) => age === 3);
   const [{ pid = 0 } = {}] = await host.workers();
@@ -28,7 +28,7 @@ test('no_bin_sh', needsMount, async (t) => {
   await host.event('worker:ready', ({ age }) => age === 4);
   assert.deepEqual(await nonBlocking(host), [true, true]);
 
-  // One leaves and nobody comes: who stays must not find a socket that blocks.
+  // One worker leaves and none comes: the one that stays must not find a blocking socket.
   host.kill('SIGTTOU');
   await host.event('worker:exit', (_, { reason }) => reason === 'scale');
   assert.deepEqual(await nonBlocking(host), [true]);
@@ -70,7 +70,7 @@ test('no_bin_sh: a worker that boots leaves the socket as its siblings need it',
 test('no_bin_sh: workers that spin are gone when the master is killed', needsMount, async (t) => {
   const host = new Host(t, { workers: 2 }, bareSystem(t));
   const url = await host.ready();
-  // One after the other, so that no worker has accepted both.
+  // One request after the other, so that no worker has accepted both.
   for (const spinning of [1, 2]) {
     (await RawClient.connect(t, url)).get('/spin');
     const active = async (): Promise<number> =>

@@ -17,7 +17,8 @@ const ENDS = [
 
 for (const signals of [true, false]) {
   for (const { end, exit } of ENDS) {
-    // Who wants no listener of ours on any signal gives up the clean end by a signal that nobody handles.
+    // A host that wants no listener of the library on any signal gives up the clean end by a signal that nobody
+    // handles.
     if (end === 'SIGALRM' && !signals) continue;
     const name = end === 'throw' && signals ? '' : `: ${end}${signals ? '' : ', without signals'}`;
     test(`host_throws_leaves_no_orphan${name}`, async (t) => {
@@ -28,7 +29,7 @@ for (const signals of [true, false]) {
         { entry: 'ends-without-stop.js' },
       );
       await spin(t, host);
-      // The guard would end the spinning worker too, half a second later. Here the host's own end must.
+      // The guard would end the spinning worker too, half a second later. Here the host's own end must do that.
       const guard = guardOf(host.pid);
       process.kill(guard, 'SIGSTOP');
       t.after(() => kill(guard));
@@ -43,7 +44,8 @@ for (const signals of [true, false]) {
 }
 
 test('master_kill9_workers_gone_within_1s', async (t) => {
-  // Half a second is the guard's. The rest is for this machine, which may be busy with something else: then it is tried again.
+  // The guard takes half a second. The rest is for this machine: if it is busy with something else, the test tries
+  // again.
   const took: number[] = [];
   while (took.length < 5 && !took.some((time) => time < 1_000)) took.push(await killMaster(t));
   assert.ok((took.at(-1) as number) < 1_000, `the workers were gone after ${took.map(Math.round).join(', ')} ms`);
@@ -53,7 +55,7 @@ test('master_kill9_workers_gone_within_1s', async (t) => {
 async function killMaster(t: TestContext): Promise<number> {
   const host = new Host(t, { workers: 3 });
   await spin(t, host);
-  // A second one waits for what never comes, the third is idle.
+  // A second worker waits for what never comes, and the third one is idle.
   (await RawClient.connect(t, await host.url())).get('/wait');
   await eventually(async () => (await active(host)) === 2, 'a busy and a spinning worker');
   const guard = guardOf(host.pid);
@@ -96,7 +98,7 @@ test('a guard that is killed is replaced', async (t) => {
     new RegExp(` \\+${host.workerPids[0]}\\b`),
     'it knows the worker before it has read a line',
   );
-  // It knows the workers of the first one: this one spins, and only a guard can end it.
+  // The second guard knows the workers of the first one: this worker spins, and only a guard can end it.
   host.kill('SIGKILL');
   await gone(...host.workerPids, second);
 });

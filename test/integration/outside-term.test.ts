@@ -66,7 +66,7 @@ for (const { name, options } of classes()) {
     const gate = await Gate.open(t);
     const host = new Host(t, { ...options, workers: 1, app: fixture('gated.js'), env: gate.env });
     const { arrival, answer } = await gate.hold(await host.ready());
-    // The test does it for it: nobody can tell who did.
+    // The test sends the signal in place of the application: the host cannot tell who did.
     for (let count = 0; count < 3; count++) process.kill(arrival.pid, 'SIGTERM');
     await host.event('worker:ready', ({ age }) => age === 2);
     arrival.release();
@@ -84,7 +84,7 @@ test('TERM to all workers, and not to the master: each is replaced, and somebody
   loading.close();
   for (const pid of [...host.workerPids]) process.kill(pid, 'SIGTERM');
   await eventually(() => loading.waiting === 2, 'two that boot');
-  // One of them may have gone, since the other one was there at that moment.
+  // One of the old workers may have gone, since the other one was there at that moment.
   const [last = '', ...booting] = (await states(host)).slice(-3);
   assert.match(last, /draining/);
   assert.deepEqual(booting, ['3 booting', '4 booting']);

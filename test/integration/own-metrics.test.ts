@@ -26,7 +26,7 @@ for (const { name, options } of classes()) {
     const host = new Host(t, { ...options, workers: 2, app: APP }, { env: PATIENT });
     const url = await host.ready();
     await send(`${url}/`, 10);
-    // They are asked: nothing is as old as the last round.
+    // The workers are asked: no number is as old as the last round.
     const seen = await numbers(host);
     assert.equal(seen.get('app_requests_total{path="/"}'), 10);
     assert.deepEqual(
@@ -52,7 +52,7 @@ for (const { name, options } of classes()) {
     assert.equal((await numbers(host)).get('app_age_sum'), sources * (3 + 4));
     await send(`${url}/`, 5);
     assert.equal(await requests(host), 15);
-    // It has told of all, since it was asked.
+    // The worker has told of all its requests, since it was asked.
     const [worker] = await host.workers();
     process.kill(worker?.pid as number, 'SIGKILL');
     await host.event('worker:exit', ({ pid }) => pid === worker?.pid);
@@ -99,7 +99,7 @@ test('own_metrics: a worker that hangs holds nobody up, and is known by its last
   hung.catch(() => undefined);
   await host.until(() => true, 'the host');
   const held = await gate.hold(`${url}/held`);
-  // The other one answers.
+  // The other worker answers.
   const seen = await numbers(host);
   assert.equal(seen.get('app_requests_total{path="/"}'), 4);
   assert.equal(seen.get('app_requests_total{path="/held"}'), 1);

@@ -1,4 +1,4 @@
-/* What the script of a host does is done in each worker of the inline form too. */
+/* In the inline form, each worker does what the script of the host does too. */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ function start(t: TestContext, twice: string, options: HostOptions = {}): Host {
 for (const workerClass of CLASSES) {
   for (const twice of ['listens', 'listens and goes on']) {
     test(`a script that ${twice} is told where that belongs: ${workerClass}`, async (t) => {
-      // One that has got further by then is replaced, and replaced again.
+      // A worker that has got further by then is replaced, and replaced again.
       const host = start(t, twice, { workerClass });
       await host.until(() => host.of('worker:error').length > 0, 'an error');
       const [, error] = host.of('worker:error')[0]?.args ?? [];
@@ -35,7 +35,7 @@ test('a script that fails where the master got through is told so: a migration',
   const [error] = await host.event('rejected');
   assert.deepEqual([error.code, error.cause.code], ['ERR_WORKER_BOOT', 'EEXIST']);
   assert.match(error.message, HINT);
-  // Also where the stack alone is shown.
+  // The hint is also where only the stack is shown.
   assert.match(error.cause.stack, HINT);
 });
 
@@ -47,7 +47,7 @@ test('a script that ends the worker is told so', async (t) => {
   assert.match(error.message, HINT);
 });
 
-/** What test runners and loaders do: their own file is the script, and that of the host is loaded by it, in one process only. */
+/** What test runners and loaders do: their own file is the script, and loads that of the host, in one process only. */
 const RUNNER = (again: string): string =>
   `if (process.env.RUNNER_PID) { ${again} } else { process.env.RUNNER_PID = process.pid; await import(process.argv[2]); }`;
 

@@ -45,7 +45,7 @@ for (const [what, options] of Object.entries(SILENT)) {
       [],
       'a silent one was closed before the request was answered',
     );
-    // They can still be served, also those whose request comes in parts.
+    // All of them can still be served, though their requests come in parts.
     for (const client of silent) client.send('GET / HTTP/1.1\r\nHost:');
     for (const client of silent) client.send(' test\r\nConnection: close\r\n\r\n');
     for (const client of silent) assert.match(await client.all(), /^HTTP\/1\.1 200 OK\r\n.*hello$/s);

@@ -45,7 +45,7 @@ test('a pid file of a living host is refused, before anything is bound', async (
   const pidFile = join(temporaryFolder(t), 'app.pid');
   const first = new Host(t, { pidFile });
   const url = await first.ready();
-  // Bound first, this address would make it try for seconds, and end in ERR_BIND.
+  // If the host bound first, it would try this address for seconds, and end in ERR_BIND.
   const second = new Host(t, { pidFile, bind: new URL(url).host }, { env: { DEBUG: 'prefork:bind' } });
   const [error] = await second.event('rejected');
   assert.equal(error.code, 'ERR_PIDFILE');

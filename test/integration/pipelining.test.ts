@@ -17,16 +17,17 @@ const linuxOnly = { skip: process.platform !== 'linux' && 'needs /proc' };
 
 const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 
-// One thread, so that all that is seen has one order.
+// One thread, so that all requests are seen in one order.
 for (const each of classes(1)) {
   test(`pipelining: ${COUNT} requests on one connection: ${each.name}`, async (t) => {
     const host = witnessed(t, each, {}, TELLS);
     const url = await host.ready();
-    // Those that come first take longest.
+    // The first of each ten requests takes longest.
     const paths = Array.from({ length: COUNT }, (_, index) => `/late?ms=${index % 10 === 0 ? 5 : 0}&n=${index}`);
     const client = (await ByteClient.connect(url)).send(paths.map(request).join(''));
     if (each.name === 'async') (await client.until(`n=${COUNT - 1}"`)).finish();
-    // A thread ends a connection when those that wait for it would do better with another; see ThreadedWorker.
+    // A thread ends a connection when the requests that wait for the thread would do better with another; see
+    // ThreadedWorker.
     else if (each.name === 'threaded') await client.until(`n=${COUNT - 1}"`).catch(() => undefined);
     const answers = answersIn(each.name === 'threaded' ? client.received : await client.all());
     client.reset();
@@ -63,7 +64,7 @@ for (const each of classes(1)) {
       await atRest(host);
       assert.equal((await get(`${url}/next`)).status, 200);
       await host.event('worker:message', (_, told) => told.url === '/next');
-      // One that serves one at a time has not begun with what is behind.
+      // A worker that serves one request at a time has not begun with those behind the first.
       const begun = each.name === 'async' ? COUNT : 1;
       assert.deepEqual(urlsSeen(host), [...paths.slice(0, begun), '/next']);
       const ended = async (): Promise<number> => (await host.stats()).totals.requests;
@@ -83,7 +84,7 @@ for (const each of classes(1)) {
     const before = resident();
     const client = await (await ByteClient.connect(url)).get('/ticks').until('HTTP/1.1 102 ');
     client.send(request('/').repeat(Math.ceil((8 * MB) / request('/').length)));
-    // Until its event loop has gone round many times, or the connection has been cut off.
+    // Waits until the event loop has turned many times, or the connection has been cut off.
     await client.until('HTTP/1.1 200 ').catch(() => undefined);
     const grown = resident() - before;
     assert.ok(grown < 128 * MB, `${Math.round(grown / MB)} MB for 8 MB of requests`);

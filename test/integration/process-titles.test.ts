@@ -10,7 +10,10 @@ import { PROJECT } from '../helpers/project.js';
 
 const linuxOnly = { skip: existsSync('/proc/self/cmdline') ? false : 'a title is cut on Linux' };
 
-/** A host that is started by a command line as short as `node a.mjs`; it prints its title before, while and after it serves. */
+/**
+ * A host that is started by a command line as short as `node a.mjs`. It prints its title before, while and after it
+ * serves.
+ */
 function startShort(t: TestContext, names: readonly string[]): Program {
   const folder = temporaryFolder(t);
   const library = pathToFileURL(join(PROJECT, 'dist/index.js')).href;
@@ -40,7 +43,7 @@ test(
     assert.deepEqual(before, ['node', 'node\0a.mjs']);
     assert.deepEqual(shop, ['shop: pref', 'shop: pref']);
     assert.deepEqual(both, ['admin: pre', 'admin: pre']);
-    // The first one has stopped.
+    // The first Arbiter has stopped by then.
     assert.deepEqual(admin, both);
     assert.deepEqual(after, ['node', 'node']);
     assert.deepEqual(await program.exited(), { code: 0, signal: null });

@@ -85,7 +85,7 @@ for (const [name, options] of Object.entries(CLASSES)) {
       queues.map(({ address, backlog }) => ({ address, backlog })),
       addresses.map((address) => ({ address, backlog: 64 })),
     );
-    // Another worker takes one of them.
+    // Another worker takes one of the waiting clients.
     await host.call('scale', 2);
     const sum = async (): Promise<number> => (await waiting(host)).reduce((all: number, one) => all + (one ?? 0), 0);
     await eventually(async () => (await sum()) === 17, '17 waiting');
@@ -112,7 +112,7 @@ test(
     const path = join(temporaryFolder(t), 'socket');
     const { host, gate, addresses } = await busy(t, { bind: ['127.0.0.1:0', '127.0.0.1:0', { path }], backlog: 8 });
     const [tcp, half, unix] = addresses as [Address, Address, Address];
-    // At all three the same looks are taken.
+    // The master checks all three queues in the same way.
     const crowds = [await crowd(t, half, 4), await crowd(t, tcp, 5), await crowd(t, unix, 5)];
     for (const address of [tcp, unix]) {
       const [queue] = await host.event(
@@ -130,7 +130,7 @@ test(
       const { answered, ...lost } = await clients.ended();
       assert.deepEqual([answered > 0, lost], [true, { refused: 0, reset: 0, hung: 0 }]);
     }
-    // The one that was half full was never told of, though it was looked at as often.
+    // No event told of the queue that was half full, though it was checked as often.
     assert.deepEqual([host.of('queue:high').length, host.of('queue:normal').length], [2, 2]);
     assert.equal(host.of('queue:cut').length, 0);
   },
@@ -144,7 +144,7 @@ test('queue_visible: where nobody serves, the queue is told of too', linux, asyn
   const [address] = (await host.call('addresses')) as [Address];
   const clients = await crowd(t, address, 4);
   await host.event('queue:high', ({ waiting: number }) => number === 4);
-  // Workers are back.
+  // The call brings workers back.
   await host.call('scale', 2);
   assert.equal((await clients.ended()).answered, 4);
   await host.event('queue:normal', ({ waiting: number }) => number === 0);

@@ -16,7 +16,10 @@ const MEGABYTE = 2 ** 20;
 /** The other totals of a host whose workers serve and are recycled, and do nothing else. */
 const NOTHING_ELSE = { errors: 0, abandoned: 0, timeouts: 0, crashes: 0, respawns: 0, reloads: 0 };
 
-/** Clients that send requests one after another, each on a connection of its own; returns the answers, all of them 200. */
+/**
+ * Clients that send requests one after another, each on a connection of its own. Returns the answers, which are all
+ * 200.
+ */
 async function load(url: string, clients: number, goOn: () => boolean): Promise<string[]> {
   const bodies: string[] = [];
   const client = async (): Promise<void> => {

@@ -1,4 +1,7 @@
-/* .ci/release in a repository of its own, with an npm that only notes what it is asked for: what it refuses, and in which order it goes on. */
+/*
+ * .ci/release in a repository of its own, with an npm that only notes what it is asked for: what the script refuses,
+ * and in which order it goes on.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

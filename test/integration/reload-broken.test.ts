@@ -50,7 +50,7 @@ async function crew(host: Host): Promise<string[]> {
   return (await host.workers()).map(({ id, pid, generation, state }) => `${id} ${pid} ${generation} ${state}`);
 }
 
-/** Nobody has failed, and nobody was answered by another version. */
+/** No request has failed, and none was answered by another version. */
 async function spared({ host, load }: Service, versions: string[] = ['1']): Promise<void> {
   await load.more(10);
   await load.stop();
@@ -66,7 +66,7 @@ const BROKEN = {
   dies_after_ready: { code: `${source('2')}setTimeout(() => process.exit(1), 200);`, cause: 'ERR_WORKER_BOOT' },
 };
 
-/** One, and several. */
+/** One worker, and several. */
 const WORKERS = amount({ suite: [1, 2], long: [1, 2, 8] });
 
 for (const [name, { code, cause }] of Object.entries(BROKEN)) {
@@ -147,7 +147,7 @@ test('what the old generation cannot get back, because its code is gone, serves 
   writeFileSync(file, gated(source('2')));
   const reload = rolledBack(host);
   const [first] = await host.event('worker:spawn', ({ generation }) => generation === 2);
-  // It has read the file when it waits.
+  // A worker that waits has read the file.
   while (!gate.waits(first.pid)) await load.more(1);
   writeFileSync(file, "throw new Error('worse');");
   gate.open();

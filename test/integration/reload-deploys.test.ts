@@ -12,7 +12,7 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/** Kills so many workers at once, as nobody should, and waits until as many others serve. */
+/** Kills all workers that serve at once, and waits until as many others serve. */
 async function killAll(host: Host, generation: number): Promise<void> {
   const before = (await host.workers()).filter((worker) => worker.state === 'ready');
   const ages = host.of('worker:spawn').length;
@@ -28,7 +28,7 @@ async function killAll(host: Host, generation: number): Promise<void> {
   );
 }
 
-/** The versions that answer, on so many connections. */
+/** The versions that answer on so many connections. */
 async function versions(url: string, count = 6): Promise<string[]> {
   const answers = await Promise.all(Array.from({ length: count }, () => get(url)));
   return [...new Set(answers.map(({ status, body }) => (status === 200 ? (body.split(' ')[2] ?? '') : `${status}`)))];
@@ -43,11 +43,12 @@ test('respawn_during_broken_deploy_uses_good_code', async (t) => {
   await killAll(host, 1);
   assert.deepEqual(await versions(url), ['1']);
 
-  // In the middle of a reload, which nobody can know yet to be in vain.
+  // In the middle of a reload that will fail, which nobody can know yet.
   releases.release('3', gated("throw new Error('broken release');"));
   const reload = host.call('reload').catch((error: { code: string }) => error.code);
   await eventually(() => gate.waiting === 3, 'three that boot');
-  // Those that died before have just come back: another death of theirs is a second one, and waits for a moment.
+  // The workers that were killed before have just been replaced. Another death in these slots is a second one, and the
+  // next replacement waits for a moment.
   await killAll(host, 1);
   assert.deepEqual(await versions(url), ['1']);
   assert.equal(host.of('rollback').length, 0);

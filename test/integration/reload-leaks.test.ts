@@ -1,4 +1,7 @@
-/* Many reloads under every kind of load at once: nothing fails, and nothing is left of them. The long form is the whole proof. */
+/*
+ * Many reloads under every kind of load at once: nothing fails, and nothing is left of them. The long form is the whole
+ * proof.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -13,9 +16,11 @@ import { eventually } from '../helpers/wait.js';
 
 const WORKERS = amount({ suite: 2, long: 4 });
 const MEGABYTE = 2 ** 20;
-/** What the heap of a master may take before its first large collection, and a little more for each reload. Bytes. */
+/**
+ * Bytes that the heap of a master may take before its first large collection. PER_RELOAD adds a little for each reload.
+ */
 const ROOM = 24 * MEGABYTE;
-/** Of each, bytes. */
+/** Bytes of each upload. */
 const UPLOAD = amount({ suite: 2_000_000, long: 10_000_000 });
 const PER_RELOAD = MEGABYTE / 8;
 
@@ -40,7 +45,10 @@ interface Look {
   readonly processes: number;
 }
 
-/** What the master reads now and then, such as the queues of its sockets, it may have had open before. */
+/**
+ * Whether a process has no more open than before. Files that the master reads now and then, such as the queues of its
+ * sockets, may have been open only before.
+ */
 function isNoMore({ opened, processes }: Look, before: Look): boolean {
   const kinds = Object.entries(opened);
   return processes === before.processes && kinds.every(([kind, count]) => count <= (before.opened[kind] ?? 0));
@@ -62,7 +70,7 @@ for (const [workerClass, reloads] of Object.entries(CASES)) {
       { close: 2, keepAlive: 2, upload: 1, unix: 2 },
       { upload: UPLOAD },
     );
-    // What is done once, for the first one, is no leak.
+    // What the master does once, for the first reload, is no leak.
     await host.call('reload');
     const look = (): Look => ({ opened: descriptors(host.pid), processes: childrenOf(host.pid).length });
     const before = look();
@@ -76,7 +84,7 @@ for (const [workerClass, reloads] of Object.entries(CASES)) {
     await load.stop();
     assert.deepEqual(load.failures, [], String(load));
     for (const kind of Object.values(load.counts)) assert.ok(kind.answered > 0, String(load));
-    // A process that has ended is heard of a moment later.
+    // The master hears of the end of a process a moment later.
     await eventually(
       () => isNoMore(look(), before),
       () => JSON.stringify([before, look()]),

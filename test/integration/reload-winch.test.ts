@@ -1,4 +1,4 @@
-/* WINCH lets all workers go; clients wait in the queue of the kernel until somebody brings workers back. */
+/* WINCH lets all workers go. Clients wait in the accept queue of the kernel until somebody brings workers back. */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { Host, type HostOptions } from '../helpers/host.js';
@@ -30,7 +30,7 @@ test('winch_then_hup', async (t) => {
   await letGo(host);
   const { state, target, degraded, held } = await host.stats();
   assert.deepEqual({ state, target, degraded, held }, { state: 'running', target: 2, degraded: false, held: true });
-  // Said a second time, it is nothing new.
+  // A second WINCH changes nothing.
   host.kill('SIGWINCH');
   await host.until(() => host.of('signal').length === 2, 'another signal');
   assert.deepEqual([host.of('hold').length, host.of('resume').length], [1, 0]);
@@ -48,7 +48,7 @@ test('winch_then_hup', async (t) => {
   await load.stop();
   assert.ok(load.answered > answered);
   assert.deepEqual([load.failures, [...load.versions.keys()]], [[], ['1', '2']], String(load));
-  // None of the old generation was spawned in between.
+  // No worker of the old generation was spawned in between.
   assert.deepEqual(
     host.of('worker:spawn').map(({ args }) => args[0].generation),
     [1, 1, 2, 2],

@@ -48,7 +48,7 @@ test('usr1_forwarded: an application that does not listen gets no inspector', as
   const host = new Host(t, { app, workers: 1 });
   const url = await host.ready();
   for (let round = 0; round < 3; round++) {
-    // To the worker itself too, as `systemctl kill` sends it to all.
+    // The signal goes to the worker itself too, as `systemctl kill` sends it to all.
     for (const pid of [host.pid, host.workerPids[0] as number]) process.kill(pid, 'SIGUSR1');
     await host.until(() => host.of('signal').length === round + 1, 'the signal');
     const { pid, listeners, inspector } = JSON.parse((await get(url)).body);

@@ -11,7 +11,9 @@ import { temporaryFolder } from '../helpers/place.js';
 
 keepHosts();
 
-/* That the master has workers write a report for it must not show to an application that uses `process.report` itself. */
+/*
+ * The master has workers write a report for it. An application that uses `process.report` itself must not notice that.
+ */
 
 const DEFAULTS = ['', '', false, false, false, false];
 const CLASSES: readonly BuiltInClass[] = ['sync', 'threaded'];
@@ -34,7 +36,7 @@ async function reporting(
   return { host, url: await host.ready(), cwd };
 }
 
-/** Has the worker run out of its heap; its reports, but none for the master. */
+/** Has the worker run out of its heap; returns its own reports, without the one for the master. */
 async function reportsOfItsOwn(t: TestContext, { host, url }: Reporting, folder: string): Promise<string[]> {
   assert.equal(await (await RawClient.connect(t, url)).get('/heap').all(), '');
   const [, exit] = await host.event('worker:exit');

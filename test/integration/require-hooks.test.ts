@@ -1,4 +1,7 @@
-/* A host whose script only a loader for CommonJS understands, as with `-r ts-node/register`: its workers do, too. */
+/*
+ * A host whose script only a loader for CommonJS understands, as with `-r ts-node/register`. Its workers understand it
+ * too.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +11,7 @@ import { temporaryFolder } from '../helpers/place.js';
 import { Program } from '../helpers/program.js';
 import { PROJECT } from '../helpers/project.js';
 
-/** Makes JavaScript of what has a language of its own. */
+/** Translates a language of its own into JavaScript. */
 const HOOK = `
 const { readFileSync } = require('node:fs');
 require.extensions['.own'] = (module, file) =>
@@ -45,7 +48,7 @@ for (const workerClass of CLASSES) {
         env: { ...process.env, ...env },
       });
       const [line] = await program.printed(/^(?:answered|failed) .*$/m);
-      // The flag by which a worker begins is not there for the application.
+      // The application does not see the flag by which a worker begins.
       assert.equal(line, `answered function true ${before}`);
       assert.deepEqual(await program.exited(), { code: 0, signal: null });
     });

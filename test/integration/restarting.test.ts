@@ -1,4 +1,4 @@
-/* `restart()` while a slot fails: whoever waits for it is told what has become of it all the same. */
+/* `restart()` while a slot fails: its caller is told all the same what has become of it. */
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,14 +31,14 @@ test('restart beside a slot that cannot boot', async (t) => {
   assert.ok((await aged(1)) > age, host.log);
   assert.equal((await host.stats()).degraded, true);
 
-  // What cannot be got now keeps nobody waiting either.
+  // A change of scale that cannot be completed now keeps no restart waiting either.
   const scaled = host.call('scale', 3);
   await host.event('worker:ready', ({ id }) => id === 3);
   age = await aged(1);
   await inTime(host.call('restart', 1), () => `the restart during a change of scale\n${host.log}`);
   assert.ok((await aged(1)) > age, host.log);
 
-  // The other one fails as well: it serves on.
+  // Now the other slot fails as well: its worker serves on.
   writeFileSync(file, '12');
   age = await aged(1);
   const message = /^worker #1 is not restarted, and serves on: .*this slot is broken/;

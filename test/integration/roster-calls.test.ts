@@ -11,15 +11,15 @@ const KINDS = [
   ['sync workers', { workers: WORKERS }],
   ['threads', { workers: 3, workerClass: 'threaded', threads: 4 }],
 ] as const;
-/** Of each client. Enough for a few workers to serve without a word. */
+/** Requests of each client: enough for a few workers to serve without calling another. */
 const SHORT = 300;
 const CLIENTS = 4;
-/** A request that hangs comes with each of so many others. */
+/** One request that hangs comes with each of so many others. */
 const EACH = 120;
 
 for (const [name, options] of KINDS) {
   test(`behind short requests, those that hang keep nobody waiting: ${name}`, linux, async (t) => {
-    // Nobody looks round, and nothing hung is ended.
+    // No acceptor makes rounds, and nothing that hangs is ended.
     const host = new RosterHost(t, { ...options, app: fixture('app.js'), timeout: 0 });
     const url = await host.ready();
     await host.settle(WORKERS);
@@ -38,7 +38,7 @@ for (const [name, options] of KINDS) {
   });
 }
 
-/** Of each client, so few that nearly all are among the first of a worker. */
+/** Requests of each client: so few that nearly all of them are among the first of a worker. */
 const FIRST = 12;
 const AT_ONCE = 10;
 
@@ -58,7 +58,7 @@ for (const [name, options] of KINDS) {
         }
       };
       await Promise.all(Array.from({ length: AT_ONCE }, client));
-      // The one that has just been answered may be free.
+      // The acceptor that has just answered may be free.
       assert.ok(most >= AT_ONCE - 2, `${most} were at work at the same time`);
       t.diagnostic(`${most}`);
     },

@@ -12,7 +12,7 @@ const linux = { skip: process.platform !== 'linux' && 'it looks into /proc' };
 const WORKERS = 12;
 const CLIENTS = 6;
 
-// The word of such an acceptor says that it listens while something keeps its event loop.
+// The word of such an acceptor says that it listens, while something blocks its event loop.
 for (const [name, options, path] of [
   ['behind the answers of sync workers', { workers: WORKERS }, '/block-later?ms=40'],
   ['behind those of threads', { workers: 3, workerClass: 'threaded', threads: 4 }, '/block-later?ms=40'],
@@ -30,7 +30,7 @@ for (const [name, options, path] of [
     try {
       await eventually(async () => {
         for (const pid of host.workerPids) if (alive(pid)) process.kill(pid, 'SIGCONT');
-        // Seldom: what has kept a loop is forgotten by rounds.
+        // Seldom: by their rounds, acceptors forget what has blocked their loops.
         await delay(200);
         return host.count(DUTY.OFF) + host.count(DUTY.ALERT) === 0;
       }, 'acceptors that all accept');

@@ -7,7 +7,7 @@ import { Host, type HostOptions, type HostSettings } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { eventually } from '../helpers/wait.js';
 
-/* /dev/shm is full, or gets full: a file system of its own, which only the host and its children see. */
+/* /dev/shm is full, or becomes full. It is a file system of its own, which only the host and its children see. */
 
 const NAMESPACE = process.getuid?.() === 0 ? '-m' : '-Urm';
 const mount = (size: string): string => `mount -t tmpfs -o size=${size} tmpfs /dev/shm`;
@@ -31,14 +31,14 @@ async function serves(url: string): Promise<void> {
   for (let times = 0; times < 3; times++) assert.equal((await get(`${url}/`)).body, 'hello');
 }
 
-/** So many workers need slots. */
+/** How many workers need slots. */
 const MOST = amount({ suite: { sync: 18, threaded: 2, async: 2 }, long: { sync: 18, threaded: 6, async: 18 } });
 
 for (const workerClass of CLASSES) {
   const options = { workerClass, ...(workerClass === 'threaded' && { threads: 2 }) };
 
   test(`shm_full: at the start, the next folder is used, ${workerClass}`, { skip }, async (t) => {
-    // Small and empty is not enough, as full is not.
+    // A small and empty file system is not enough, nor is a full one.
     for (const more of [{}, { starve: 'shm' }]) {
       const started = host(t, '64k', { ...options, ...more });
       const url = await started.ready();
@@ -60,7 +60,7 @@ for (const workerClass of CLASSES) {
     started.child.send({ shortOf: 'shm' });
     await started.until(() => started.of('short').length > before, 'a full /dev/shm');
     await serves(url);
-    // More than one page of slots, which are the same for each class.
+    // More than one page of slots. The slots are the same for each class.
     await started.call('scale', MOST[workerClass]);
     await started.call('scale', 1);
     assert.equal(((await started.call('reload')) as { replaced: number }).replaced, 1);
@@ -70,7 +70,7 @@ for (const workerClass of CLASSES) {
       'another worker',
     );
     await serves(url);
-    // What they write has arrived.
+    // The numbers that the workers write have arrived.
     await eventually(async () => (await started.stats()).totals.requests >= 3, 'three requests that are counted');
     assert.deepEqual(started.of('error'), []);
     started.kill('SIGTERM');

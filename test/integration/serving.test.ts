@@ -92,7 +92,7 @@ test('a client that leaves frees its worker', async (t) => {
   const leaver = (await RawClient.connect(t, url)).get('/left');
   const left = await gate.next();
   leaver.leave();
-  // The handler of the one that left still waits, and that holds up nobody.
+  // The handler of the client that left still waits, and holds up nobody.
   const answer = get(`${url}/next`);
   const next = await gate.next();
   assert.equal(next.pid, left.pid);

@@ -27,12 +27,13 @@ test('signal_storm', async (t) => {
     else if (act !== 'SIGTTIN' || target < MOST) host.kill(act);
     if (random() < 0.5) await delay(random() * 150);
   }
-  // Of the signals that wait together, that of the highest number comes last: all others have come before it.
+  // Of the signals that are pending together, the one with the highest number comes last: all others have come before
+  // it.
   const winches = (): number => host.of('signal').filter(({ args }) => args[0] === 'SIGWINCH').length;
   const before = winches();
   host.kill('SIGWINCH');
   await host.until(() => winches() > before, 'the last signal');
-  // What was asked for before fails, perhaps; this one is behind all of it, and nobody disturbs it.
+  // Calls from before may fail. This reload comes behind all of them, and nothing disturbs it.
   await host.call('reload');
   const { target, state, workers } = await host.stats();
   assert.deepEqual([state, workers.length], ['running', target], `SEED=${seed}\n${host.log}`);

@@ -4,10 +4,10 @@ import { amount } from '../helpers/amount.js';
 import { fixture, Host } from '../helpers/host.js';
 import { slowLoad } from '../helpers/slow-load.js';
 
-/** Far below what a slow request takes, so that whoever watches is in time on a busy machine too. Milliseconds. */
+/** Milliseconds. Far below what a slow request takes, so that the watcher is in time on a busy machine too. */
 const SLOW_AFTER = 10;
 const SLOW = amount({ suite: 12, long: 1_000 });
-/** Of the others: they are to be there, and not to take all CPU. */
+/** Pause of the other clients: they are to be there, and not to take all CPU. */
 const PAUSE = amount({ suite: 10, long: 0 });
 
 for (const [name, options] of Object.entries({
@@ -24,7 +24,7 @@ for (const [name, options] of Object.entries({
     const slow = reports.filter(({ request }) => request.url.startsWith('/slow/'));
     assert.ok(slow.length > 0);
     assert.equal(new Set(slow.map(({ request }) => request.url)).size, slow.length, 'each is told of once');
-    // On a busy machine one may be met behind it, while its body is read.
+    // On a busy machine, a request may be met behind the guilty function, while its body is read.
     const guilty = slow.filter(({ stack }) => /guiltyFunction/.test(stack));
     assert.ok(guilty.length >= 0.8 * slow.length, `${guilty.length} of ${slow.length} name it`);
   });

@@ -21,7 +21,9 @@ interface Place {
   readonly port: number;
 }
 
-/** What is asked of each, and a pattern that its output has by the end. Some are told to end while they are asked. */
+/**
+ * What each example is asked, and a pattern that its output has by the end. Some are told to end while they are asked.
+ */
 const ASKED: Record<string, (place: Place, program: Program) => Promise<RegExp>> = {
   async hello(place) {
     assert.match((await getFrom(place)).body, /^hello from process \d+\n$/);
@@ -59,7 +61,7 @@ const ASKED: Record<string, (place: Place, program: Program) => Promise<RegExp>>
     const socket = connect(place.port, place.address).setEncoding('utf8');
     socket.end('hello\nlevel\n');
     assert.equal(await inTime(text(socket), 'the lines'), 'olleh\nlevel\n');
-    // Whoever is there when it is told to end is served to the end.
+    // A client that is there when the example is told to end is served to the end.
     const late = connect(place.port, place.address).setEncoding('utf8');
     late.write('stop\n');
     await inTime(once(late, 'data'), 'a line');
@@ -75,7 +77,7 @@ const ASKED: Record<string, (place: Place, program: Program) => Promise<RegExp>>
     assert.match((await getFrom(place)).body, /^hello from process \d+\n$/);
     program.child.kill('SIGTERM');
     await program.printed(/all has been answered/);
-    // The signals are its own, and the Arbiter hears of none.
+    // The example handles the signals itself, and the Arbiter hears of none.
     assert.doesNotMatch(program.output, /got SIGTERM/);
     assert.equal(program.output.match(/^worker \d has ended: stop$/gm)?.length, 3);
     return /"event":"stop"/;

@@ -32,7 +32,7 @@ function openFolder(t: TestContext): string {
 
 /** What a proxy of another account gets: the status, or the code of the error. */
 async function askAs({ uid, gid }: { uid: number; gid: number }, socketPath: string): Promise<string> {
-  // It takes the account by itself: the node that runs the tests may be where no other account may look.
+  // The program takes the account by itself: the node that runs the tests may be where no other account may look.
   const program = `
     const http = require('node:http');
     process.setgroups([]); process.setgid(${gid}); process.setuid(${uid});
@@ -179,7 +179,8 @@ test('who may not give the file away is told so, and leaves none', rootOnly, asy
     /^cannot bind unix:\S+: its file cannot be given to the user 0 and the group 65534: EPERM/,
   );
   assert.deepEqual(readdirSync(folder), []);
-  // Its own account is no gift. (Whether workers of that account find their node is a matter of where it is installed.)
+  // A host may give the file to its own account. (Whether workers of that account find their node is a matter of where
+  // it is installed.)
   const own = new Host(t, { bind: { path, user: 65534, group: 65534 }, workers: 1 }, { entry: 'nobody-host.js' });
   await own.event('worker:spawn');
   assert.deepEqual(

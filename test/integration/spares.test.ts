@@ -39,7 +39,7 @@ for (const [name, options] of Object.entries(CASES)) {
     const url = await host.ready();
     const [spare] = (await spares(host)) as [WorkerInfo];
     assert.deepEqual([spare.id, spare.readyAt, (await host.stats()).spares], [0, undefined, 1]);
-    // From now on nothing gets through its boot.
+    // From now on no worker gets through its boot.
     load.close();
     const [first, second] = (await holders(host)) as [WorkerInfo, WorkerInfo];
     process.kill(second.pid as number, 'SIGKILL');
@@ -53,12 +53,12 @@ for (const [name, options] of Object.entries(CASES)) {
       assert.deepEqual([self.id, self.before], [2, 0]);
       assert.equal(self.thread > 0, name === 'threaded');
     }
-    // Another one boots, and is held.
+    // Another spare boots, and the gate holds it.
     await host.event('worker:spawn', ({ id, age }) => id === 0 && age === 4);
     assert.equal((await host.stats()).spares, 0);
     const { crashes, respawns } = (await host.stats()).totals;
     assert.deepEqual([crashes, respawns], [1, 1]);
-    // Without one that waits, a slot gets a process of its own, as ever.
+    // Without a spare that waits, a slot gets a process of its own, as ever.
     process.kill(first.pid as number, 'SIGKILL');
     const [booting] = await host.event('worker:spawn', ({ age }) => age === 5);
     assert.equal(booting.id, 1);
@@ -100,7 +100,7 @@ test('a spare accepts nothing', async (t) => {
   await spares(host);
   const held = await gate.hold(`${url}/held/1`);
   const waits = get(`${url}/held/2`);
-  // The worker has no place, and the spare has had its time: it would have taken what waits when it came.
+  // The worker has no place free. The spare has had its time: it would have taken the waiting request when that came.
   await held.arrival.settle();
   assert.equal((await host.stats()).totals.requests, 0);
   held.arrival.release();
@@ -172,7 +172,7 @@ test('of a reload, the old spare serves for the old ones until they are replaced
   assert.equal(reason, 'reload');
   const [last] = (await spares(host)) as [WorkerInfo];
   assert.equal(last.generation, 3);
-  // Nobody has started one meanwhile.
+  // No spare was started meanwhile.
   const spawned = host.of('worker:spawn').filter(({ args: [{ id, generation }] }) => id === 0 && generation === 3);
   assert.ok(spawned.length === 1 && host.events.indexOf(spawned[0] as never) > reloaded, host.log);
 });

@@ -3,7 +3,9 @@ import test from 'node:test';
 import { fixture } from '../helpers/host.js';
 import { Program } from '../helpers/program.js';
 
-/** Prints whether its standard input is read without waiting, as the system has it, before and while it serves. fcntl(2), O_NONBLOCK. */
+/**
+ * Prints whether its standard input is non-blocking to the system (fcntl(2), O_NONBLOCK), before and while it serves.
+ */
 const SCRIPT = `
   import { readFileSync } from 'node:fs';
   import { Arbiter } from 'prefork';

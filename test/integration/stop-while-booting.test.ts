@@ -5,7 +5,8 @@ import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 
 /*
- * A worker that boots has the sockets as those that serve have them, and hears nothing while its application keeps the event loop.
+ * A worker that boots has the sockets as the serving ones have them, and hears nothing while its application blocks the
+ * event loop.
  */
 for (const { name, options } of classes()) {
   test(`a stop while a worker boots: who connects is answered until it is gone: ${name}`, async (t) => {
@@ -24,7 +25,7 @@ for (const { name, options } of classes()) {
         },
         (error) => String(error.code),
       );
-      // The one that boots, if it is done in time. Who crosses the last close may be reset.
+      // The booting worker may answer too, if it is done in time. A client that crosses the last close may be reset.
       assert.match(code, /^(1|2|ECONNREFUSED|ECONNRESET)$/);
     }
     assert.ok(answered - start > (performance.now() - start) / 2, 'answers until shortly before the end');

@@ -10,7 +10,7 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/** No time limit of the master runs out: what ends was told to. The workers' own timers run. */
+/** No time limit of the master runs out, so a worker that ends was told to. The workers' own timers run. */
 const NO_TIMERS: HostSettings = { execArgv: ['--import', fixture('no-timers.js')] };
 /** The host goes on answering calls when its Arbiter has stopped. */
 const STAYS: HostSettings = { env: { HOST_STAYS: '1' } };
@@ -66,7 +66,7 @@ for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     const client = (await RawClient.connect(t, await host.ready())).get('/held');
     await gate.next();
     host.kill(signal);
-    // It is never let through the gate, and no limit runs out.
+    // The held request is never let through the gate, and no limit runs out.
     assert.deepEqual(await host.exited(), CLEAN);
     assert.match(await client.all(), /^HTTP\/1\.1 503 Service Unavailable\r\n/);
     assert.deepEqual(exits(host), Array(2).fill({ ...CLEAN, reason: 'stop' }));
@@ -81,7 +81,7 @@ for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     host.kill(signal);
     const [, first] = await host.event('worker:exit');
     assert.deepEqual([first.code, first.signal], [0, null]);
-    // The other one has ended, and this one has not seen its order.
+    // The other worker has ended, and the spinning one has not seen its order.
     assert.equal(host.of('worker:exit').length, 1);
     assert.ok(alive(spinner));
     host.kill(signal);
@@ -169,7 +169,7 @@ test('stop refuses what it does not know, and does nothing', async () => {
     await assert.rejects(arbiter.stop(wrong as never), { code: 'ERR_INVALID_OPTION', message });
   }
   assert.equal(arbiter.state, 'idle');
-  // As the listener of a signal, which is called with the name of that.
+  // As a listener of a signal calls it: with the name of the signal.
   await arbiter.stop('SIGTERM' as never);
   assert.equal(arbiter.state, 'stopped');
 });

@@ -4,7 +4,7 @@ import { Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { gone } from '../helpers/process.js';
 
-/* What a turn of the master throws ends nothing: it is told, and tried again. */
+/* An exception in a turn of the master ends nothing: the master reports it, and tries again. */
 
 const ENTRY = { entry: 'stumbles.js' };
 
@@ -20,7 +20,7 @@ for (const stumbles of [1, 2]) {
     assert.equal((await get(`${url}/`)).body, 'hello');
     await host.event('worker:ready', ({ age }) => age === 3);
     assert.equal((await host.workers()).length, 2);
-    // The same is told of once.
+    // The same error is reported once.
     assert.equal(host.of('error').length, 1);
     host.kill('SIGTERM');
     assert.deepEqual(await host.exited(), { code: 0, signal: null });

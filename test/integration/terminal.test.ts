@@ -1,4 +1,4 @@
-/* A host in the foreground of a terminal: what the terminal does is no order, but for its end. */
+/* A host in the foreground of a terminal: nothing that the terminal does is an order, except its end. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { classes } from '../helpers/classes.js';
@@ -20,7 +20,7 @@ for (const kind of ['leader', 'job'] as const) {
     const { pid } = await host.stats();
     resize(host);
     await host.until(() => signals(host).length === 1, 'the signal of the terminal');
-    // From somebody, but nobody can tell.
+    // This signal comes from somebody else, but nobody can tell.
     process.kill(pid, 'SIGWINCH');
     await host.until(() => signals(host).length === 2, 'another one');
     assert.deepEqual(signals(host), Array(2).fill(['SIGWINCH', 'terminal']));
@@ -30,7 +30,7 @@ for (const kind of ['leader', 'job'] as const) {
     await host.event('reloaded');
     assert.deepEqual(signals(host).at(-1), ['SIGHUP']);
     assert.equal(host.of('hold').length, 0);
-    // Each step of a window that is dragged would be a line.
+    // Otherwise each step of a window that is dragged would be a line.
     assert.doesNotMatch(host.log, /INFO .*WINCH/);
     process.kill(pid, 'SIGTERM');
     assert.deepEqual(await host.exited(), { code: 0, signal: null });
@@ -48,7 +48,7 @@ for (const kind of ['leader', 'job'] as const) {
       const host = new Host(t, { workers: 2, ...options, app, env: gate.env, logger: true }, settings);
       const { arrival, answer } = await gate.hold(await host.ready());
       closeTerminal(host);
-      // The shell dies of the signal, and what it has run gets it too.
+      // The shell dies of the signal, and the programs that it has run get the signal too.
       if (kind === 'job') await host.exited();
       assert.deepEqual(await host.event('stop'), [{ graceful: true }]);
       assert.deepEqual(signals(host), [['SIGHUP', 'terminal']]);

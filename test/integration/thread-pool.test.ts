@@ -55,7 +55,7 @@ test('thread_crash_spares_siblings: also when its replacement cannot boot', asyn
   const next = await gate.hold(`${url}/next`);
   assert.equal(next.arrival.holder, held.holder);
 
-  // The other one is tried again and again.
+  // The other thread is tried again and again.
   rmSync(broken);
   const last = await gate.hold(`${url}/last`);
   assert.equal(last.arrival.holder, `${held.pid}.${3 - held.thread}`);
@@ -92,7 +92,8 @@ test('when no thread is left, and no copy of the sockets for another, the proces
   const host = new Host(t, { ...options, env: { ...gate.env, BROKEN: broken } });
   const url = await host.ready();
   const pid = (await host.workers())[0]?.pid as number;
-  // The process that is to come in its place does not boot, while all its own threads do. One that was too late is replaced at once.
+  // The process that is to replace this one does not boot, while all threads of this one do. A thread that was too late
+  // is replaced at once.
   writeFileSync(broken, `${pid}`);
   for (let thread = 1; thread <= 9; thread++) {
     const { answer } = await gate.hold(`${url}/never/${thread}`);
@@ -122,7 +123,7 @@ test('term_drains: the requests of all threads are answered, and their connectio
     (await host.workers()).map(({ state }) => state),
     ['draining'],
   );
-  // One after the other: a thread that has ended takes the process with it only when it was the last.
+  // One request after the other: a thread that has ended takes the process with it only when it was the last.
   for (const { arrival, answer } of held) {
     await arrival.settle();
     arrival.release();
@@ -219,7 +220,7 @@ for (const workerClass of ['threaded', 'sync']) {
     for (const bytes of ['-1', '1.5', 'NaN', '1e15', '1e300']) {
       assert.match((await get(`${url}/shared/bad/${bytes}`)).body, /^RangeError: /, bytes);
     }
-    // What was refused was not made.
+    // The refused memory was not created.
     assert.equal((await get(`${url}/shared/bad/8`)).body, '[object SharedArrayBuffer]');
     assert.equal(host.of('worker:exit').length + host.of('thread:exit').length, 0);
   });

@@ -16,7 +16,10 @@ interface Blocked {
   readonly pid: number;
 }
 
-/** A worker of which one thread is blocked in native code; nothing but the process itself can end it within a minute. */
+/**
+ * A worker with one thread that is blocked in native code; nothing but the process itself can end that thread within a
+ * minute.
+ */
 async function blocked(t: TestContext, timeout: number): Promise<Blocked> {
   const FIFO = join(temporaryFolder(t), 'fifo');
   execFileSync('mkfifo', [FIFO]);
@@ -28,7 +31,7 @@ async function blocked(t: TestContext, timeout: number): Promise<Blocked> {
   const host = new Host(t, options, { env: { FIFO } });
   const url = await host.ready();
   const [pid] = host.workerPids as [number];
-  // A read that nothing ends; the call of a program ends when that is killed, with the thread.
+  // A read that nothing ends. The call of a program would end, with the thread, when the program is killed.
   (await RawClient.connect(t, url)).get('/read');
   await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a thread that reads');
   return { host, pid };
@@ -40,7 +43,7 @@ const WAYS_OUT = {
   crash: { act: ({ pid }: Blocked) => process.kill(pid, 'SIGUSR2'), code: 1, reason: 'crash' },
 };
 
-// Each waits for its clocks and does nothing else.
+// Each test waits for its clocks and does nothing else.
 describe('threads that are blocked', { concurrency: true }, () => {
   for (const [way, { act, ...expected }] of Object.entries(WAYS_OUT)) {
     test(`a thread that was given up keeps no process: ${way}`, async (t) => {

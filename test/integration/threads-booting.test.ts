@@ -18,7 +18,7 @@ test('stop while the first thread of a worker serves and the second one boots: t
   const url = await host.url();
   let client: RawClient | undefined;
   await eventually(async () => {
-    // Refused until the thread listens; no event tells.
+    // Connections are refused until the thread listens; no event tells of that.
     client = await RawClient.connect(t, url).catch(() => undefined);
     return client !== undefined;
   }, 'a thread that listens');

@@ -63,7 +63,8 @@ test('thread_hung_replaced_siblings_serve', async (t) => {
   const before = Date.now();
   const client = (await RawClient.connect(t, url)).get('/spin/by-test');
   const seen = new Set<string>();
-  // Nobody tells when it begins to hang; the later ones of these meet it hanging, unless all are served before its time is up.
+  // No event tells when the thread begins to hang. The later ones of these requests meet it hanging, unless all are
+  // served before its time is up.
   for (let count = 0; count < 100 && host.of('worker:timeout').length === 0; count++) {
     const { status, body } = await get(`${url}/who`);
     assert.equal(status, 200);
@@ -76,7 +77,8 @@ test('thread_hung_replaced_siblings_serve', async (t) => {
   const [worker, { elapsed, stack, request, ...report }] = await host.event('worker:timeout');
   assert.equal(worker.pid, pid);
   const { thread } = report;
-  // The loop stands still a moment longer than the request runs, and which of the two is over time first is a matter of chance.
+  // The loop stands still a moment longer than the request runs. Which of the two is over time first is a matter of
+  // chance.
   assert.deepEqual(report, { clock: report.clock, answered: true, hung: 'javascript', thread });
   assert.ok(['request', 'loop'].includes(report.clock) && elapsed >= OPTIONS.timeout, `${report.clock}: ${elapsed} ms`);
   assert.match(stack, /^ {4}at spinForEver \(.*hangs\.js:\d+:\d+\)\n {4}at hangs \(.*hangs\.js:\d+:\d+\)$/);
@@ -100,7 +102,8 @@ for (const [kind, hung, named] of [
   test(`a thread that hangs, ${kind}: 504 and a report`, async (t) => {
     const served = await serve(t);
     const client = (await RawClient.connect(t, served.url)).get(`/${kind}`);
-    // One that native code blocks keeps its connection open: who knows the length of the answer knows that it is complete.
+    // A thread that native code blocks keeps its connection open. The client knows the length of the answer, and so
+    // that it is complete.
     await client.until((text) => text.endsWith('\r\n\r\nGateway Timeout\n'), 'the whole answer');
     assert.deepEqual(headLines(client.received), GATEWAY_TIMEOUT);
     const [, report] = await served.host.event('worker:timeout');

@@ -31,7 +31,10 @@ async function allButOneBusy(t: TestContext, options: object = {}): Promise<Busy
   return { gate, host, url, held, answers: both.map(({ answer }) => answer), free };
 }
 
-/** The held requests are as they were, the thread that was free has been replaced in the same process, and nothing else. */
+/**
+ * Asserts that the held requests are as they were, and that nothing has happened but that the free thread was replaced
+ * in the same process.
+ */
 async function siblingsSpared({ gate, host, url, held, answers, free }: Busy): Promise<void> {
   const { arrival: replacement, answer } = await gate.hold(`${url}/later`);
   assert.deepEqual([replacement.pid, replacement.thread], [held[0]?.pid, free]);
@@ -48,7 +51,7 @@ async function siblingsSpared({ gate, host, url, held, answers, free }: Busy): P
   assert.deepEqual([host.of('worker:exit').length, host.of('worker:spawn').length], [0, 1]);
   assert.equal(host.of('thread:exit').length, 1);
   const { crashes, respawns, requests } = (await host.stats()).totals;
-  // The crash is that of the thread.
+  // The only crash is that of the thread.
   assert.deepEqual([crashes, respawns], [1, 0]);
   assert.ok(requests <= 4, `${requests} requests`);
 }

@@ -14,7 +14,7 @@ import { eventually } from '../helpers/wait.js';
 
 const needed = { skip: noCertificates };
 const WORKERS = 2;
-/** With each version, in the same upgrade: what they have in common are the keys. */
+/** Visits with each TLS version, in the same upgrade: the keys are what the versions have in common. */
 const VISITS = amount({ suite: 25, long: 100 });
 const FEW = 10;
 const app = fixture('app.js');
@@ -57,20 +57,20 @@ test('tickets_upgrade: what is renewed while both serve, both have', needed, asy
   await succession.upgrade(old);
   for (let renewal = 0; renewal < 2; renewal++) {
     const gone = session;
-    // They are renewed within that time. To visit the workers meanwhile would tell nothing.
+    // The keys are renewed within that time. Visits to the workers meanwhile would prove nothing.
     const since = (await succession.stats(old)).uptime;
     await succession.until(async () => (await succession.stats(old)).uptime >= since + ROTATION, 'a renewal');
     await eventually(async () => (await offer(url, 'TLSv1.3', gone, FEW)) === 0, 'the end of the old tickets');
     await eventually(async () => {
       const seen = await chain(url, 'TLSv1.3', FEW);
       session = seen.session;
-      // Of both processes, which have two workers each.
+      // Workers of both processes, which have two each.
       return seen.resumed === FEW && seen.workers.size > 2;
     }, 'tickets that the workers of both take');
   }
 });
 
-/** All that stands in a file, or in what a process has open and that is one; nothing of what cannot be read. */
+/** The contents of a path if that is a file, or a descriptor of one; nothing if it cannot be read. */
 function contents(path: string): string {
   try {
     if (!statSync(path).isFile()) return '';
@@ -123,7 +123,7 @@ test('tickets_secret: no log, no environment, no command line and no file shows 
       places.set(`${pid}/${file}`, readFileSync(`/proc/${pid}/${file}`, 'latin1'));
     for (const fd of readdirSync(`/proc/${pid}/fd`)) {
       const path = `/proc/${pid}/fd/${fd}`;
-      // One that has been closed meanwhile holds nothing.
+      // A descriptor that has been closed meanwhile holds nothing.
       const link = linkOf(path);
       if (link !== undefined) places.set(`${path}: ${link}`, contents(path));
     }
@@ -135,7 +135,7 @@ test('tickets_secret: no log, no environment, no command line and no file shows 
   assert.ok(places.size > 20, 'there are places to look at');
   assert.match(places.get('the output') ?? '', /prefork:/);
   for (const keys of known()) {
-    // Some bytes of one are enough, in whatever form.
+    // Some bytes of a key are enough, in any of these forms.
     const forms = [
       keys.toString('base64').slice(0, 24),
       keys.toString('hex').slice(0, 24),

@@ -77,7 +77,7 @@ for (const workerClass of ['sync', 'threaded'] as const) {
     const url = await host.ready();
     const silent: RawClient[] = [];
     while (silent.length < 20) silent.push(await RawClient.connect(t, url));
-    // These have got through the handshake, and say nothing after it.
+    // These clients have completed the handshake, and say nothing after it.
     const secure: RawClient[] = [];
     while (secure.length < 5) secure.push(await RawClient.secure(t, url, cert));
     assert.equal((await get(url, cert)).body, 'hello');
@@ -99,7 +99,7 @@ for (const workerClass of CLASSES) {
     const gate = await Gate.open(t);
     const options = { ...single(workerClass), tls: { key, cert }, app: fixture('gated.js'), env: gate.env };
     const limits = { workerConnections: 10, keepAlive: 100, gracefulTimeout: 2 ** 31 - 1 };
-    // Those who say nothing have their time, which is no claim here.
+    // A drain leaves silent clients some time; this test claims nothing about that.
     const host = new Host(t, { ...options, ...limits }, { env: pace({ firstRequest: 1_000 }) });
     const url = await host.ready();
     const silent = [await RawClient.connect(t, url), await RawClient.secure(t, url, cert)];
@@ -116,7 +116,7 @@ for (const workerClass of CLASSES) {
   });
 }
 
-/** Where an Arbiter of this process with these settings serves. */
+/** An Arbiter of this process with these settings, and where it serves. */
 async function serve(t: TestContext, settings: TlsSettings): Promise<{ arbiter: Arbiter; url: string }> {
   const arbiter = new Arbiter({
     app: fixture('app.js'),
@@ -149,7 +149,7 @@ for (const [form, settings] of Object.entries(FORMS)) {
   test(`tls_and_http2: key and certificate as ${form}`, needed, async (t) => {
     const { url } = await serve(t, settings(t));
     assert.equal((await get(url, certificate().cert)).body, 'hello');
-    // Another certificate is not trusted, so the one that was given is what is shown.
+    // A client that trusts another certificate refuses, so the server shows the one that it was given.
     await assert.rejects(get(url, certificate(1).cert), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
   });
 }

@@ -64,7 +64,7 @@ for (const workerClass of CLASSES) {
     const host = new Host(t, { ...single(workerClass), workerConnections: 100, app: fixture('patience.js') });
     const url = await host.ready();
     const bytes = 5_000_000;
-    // In one piece: the handler finds the tunnel behind its request as it begins to write.
+    // In one piece: the handler finds the CONNECT behind its request as it begins to write.
     const client = await ByteClient.connect(url);
     client.send(`GET /stream?bytes=${bytes} HTTP/1.1\r\nHost: a\r\n\r\n${CONNECT}`);
     const [first, ...others] = answersIn(await client.all());
@@ -94,7 +94,7 @@ for (const [whose, name] of [
         client.received,
         new RegExp(`^(?:${answers}){${requests}}HTTP/1\\.1 200 Established\r\n\r\n\\[tunnel\\]$`, 's'),
       );
-      // It is no connection that waits for a request, which would be closed now.
+      // A connection that waits for a request would be closed now, but a tunnel is none.
       await delay(2 * KEEP_ALIVE);
       await client.send('through').until('[through]');
       client.reset();

@@ -12,7 +12,10 @@ import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
-/* What happens to the file of a Unix socket while it is served, so that it cannot be removed at the stop. */
+/*
+ * What may happen to the file of a Unix socket while it is served, so that the stop cannot remove it. Each returns
+ * whether the host then tells of an error.
+ */
 const LOSSES: Readonly<Record<string, (folder: string) => boolean>> = {
   'its folder has become a file': (folder) => {
     renameSync(folder, `${folder}-away`);
@@ -59,8 +62,9 @@ async function serving(
 }
 
 /*
- * The master removes the file, whatever the class; what differs is how workers leave the sockets before. So each class comes with one loss that is told of and
- * one that is not, each loss with a class, and all with all in the long form.
+ * The master removes the file, whatever the class. The classes differ in how workers leave the sockets before. So the
+ * suite tests each class with one loss that is reported and with one that is not, and each loss with a class. The long
+ * form tests all with all.
  */
 const WITH: Readonly<Record<string, readonly string[]>> = amount<Readonly<Record<string, readonly string[]>>>({
   suite: {

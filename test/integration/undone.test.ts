@@ -10,7 +10,7 @@ test('everything is undone at the stop', async (t) => {
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'socket');
   const host = new Host(t, { workers: 2, bind: ['127.0.0.1:0', `unix:${path}`] }, { entry: 'counts-what-is-left.js' });
-  // It ends by itself: nothing of the Arbiters holds it.
+  // The host ends by itself: nothing of the Arbiters keeps it alive.
   assert.deepEqual(await host.exited(), { code: 0, signal: null });
   const rounds = host.of('round').map(({ args: [round] }) => round);
   assert.equal(rounds.length, 3);

@@ -16,7 +16,7 @@ const skip = version === 0 && 'the program systemd-analyze is not installed';
 /** What systemd says about the two units, with this service. */
 function verify(t: TestContext, service: string): { readonly status: number | null; readonly output: string } {
   const folder = temporaryFolder(t);
-  // It looks for the programs that are named, and node is not everywhere in the same place.
+  // systemd looks for the programs that are named, and node is not everywhere in the same place.
   const here = service.replace('/usr/bin/node', process.execPath).replace('/srv/app\n', `${folder}\n`);
   assert.notEqual(here, service);
   writeFileSync(join(folder, 'prefork.service'), here);
@@ -35,7 +35,7 @@ test('unit_file_verified', { skip }, (t) => {
 test('unit_file_verified: one worker that is killed for memory does not stop the service', { skip }, (t) => {
   const service = read('prefork.service');
   assert.match(service, /^OOMPolicy=continue$/m);
-  // That it is no comment to systemd.
+  // The wrong value shows that systemd reads the line.
   assert.match(verify(t, service.replace('OOMPolicy=continue', 'OOMPolicy=never')).output, /OOM ?policy/i);
 });
 

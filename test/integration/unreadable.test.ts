@@ -1,4 +1,4 @@
-/* What is thrown may be anything: also what throws as soon as somebody looks at it. */
+/* A program may throw anything, also a value that throws as soon as somebody looks at it. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { UNREADABLE } from '../fixtures/unreadable.js';

@@ -116,7 +116,7 @@ for (const workerClass of CLASSES) {
     const client = (await RawClient.connect(t, await host.ready())).send(WEBSOCKET);
     await client.until((received) => received.endsWith('hello'), 'an answer');
     assert.match(client.received, /^HTTP\/1\.1 200 OK\r\n/);
-    // The connection is what it was before: for one request of a sync worker, else for more.
+    // The connection is what it was before: a sync worker ends it after one request, the other classes keep it.
     client.get('/');
     const served = workerClass === 'sync' ? 1 : 2;
     await client.until(
@@ -164,7 +164,7 @@ for (const workerClass of CLASSES) {
   });
 }
 
-// The worker has patience with a client that never closes its side: all wait for that together.
+// The worker has patience with a client that never closes its side: all these tests wait for that together.
 describe('CONNECT', { concurrency: true }, () => {
   for (const workerClass of CLASSES) {
     test(`CONNECT is refused, ${workerClass}`, async (t) => {

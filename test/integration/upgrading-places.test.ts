@@ -1,4 +1,6 @@
-/* A host whose folder is another one by then, or has been pruned, and limits that are longer than timers. */
+/*
+ * A host whose folder has been replaced or pruned by the time of the upgrade, and limits that are longer than timers.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +34,7 @@ test('a host whose start folder is gone is upgraded by its absolute path, and sa
   assert.equal((await get(url)).body, 'hello');
   const warning = `[PREFORK_FOLDER_GONE] Warning: the folder that this process was started in is gone: ${release}; its successor is started in that of its script, ${join(folder, 'bin')}`;
   assert.ok(succession.output.includes(warning), succession.output);
-  // And again, from there.
+  // Another upgrade, from the new folder.
   const last = await succession.upgrade(next);
   await succession.end(next);
   assert.equal((await get(url)).body, 'hello');

@@ -11,7 +11,7 @@ import { Succession } from '../helpers/succession.js';
 
 /** How many upgrades in a row. */
 const UPGRADES = Number(process.env['UPGRADES'] ?? amount({ suite: 2, long: 10 }));
-/** Of one host: the guard is a shell, workers are as many as the options say. */
+/** Workers of one host: as many as the options say. The guard is a shell. */
 const WORKERS = 2;
 
 for (const { name, options } of classes()) {
@@ -42,7 +42,8 @@ for (const { name, options } of classes()) {
         `one host, ${JSON.stringify(succession.living())}`,
       );
       assert.equal(await succession.url(next), url);
-      // One may be open for a moment, as what is read of /proc: it must become no more of them, and not the same number at each moment.
+      // A descriptor may be open only for a moment, such as a file of /proc that is being read. So the number must not
+      // grow, but need not be the same at each moment.
       await succession.until(() => targets(next).length <= descriptors, `${descriptors} descriptors, or less`);
       descriptors = Math.min(descriptors, targets(next).length);
       old = next;

@@ -24,7 +24,7 @@ async function vanish(url: string, path: string): Promise<ByteClient> {
 
 const CLOSE = '\x88\x0c\x03\xe9going away';
 
-// What takes its time is the patience of the worker: all wait for that together.
+// What takes time is the patience of the worker: all tests wait for that together.
 describe('vanished_websockets', { concurrency: true }, () => {
   for (const drain of ['stop', 'reload'] as const) {
     test(`vanished_websockets: of ws, at a ${drain}`, async (t) => {
@@ -32,7 +32,7 @@ describe('vanished_websockets', { concurrency: true }, () => {
       const url = await host.ready();
       const clients = [await vanish(url, '/ws'), await vanish(url, '/ws')];
       const drained = host.call(drain);
-      // The own side is ended in order, behind the close frame.
+      // The worker ends its own side in order, behind the close frame.
       for (const client of clients) {
         const all = await client.all();
         assert.ok(all.endsWith(CLOSE), all);
@@ -54,7 +54,7 @@ describe('vanished_websockets', { concurrency: true }, () => {
       const host = new Host(t, OPTIONS);
       const url = await host.ready();
       const client = await vanish(url, '/socket.io/?EIO=4&transport=websocket');
-      // Its handshake is over, and it is in the namespace.
+      // With this, the client's handshake is over, and it is in the namespace.
       client.send(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x34, 0x30]));
       await client.until('40{"sid"');
       const drained = host.call(drain);

@@ -9,11 +9,12 @@ import { createLoadGate } from '../helpers/load-gate.js';
 import { eventually } from '../helpers/wait.js';
 
 /*
- * A worker that has used up its descriptors. The kernel still completes handshakes, and libuv, when it has none to accept with, closes whoever comes.
+ * A worker that has used up its file descriptors. The kernel still completes handshakes. When libuv has no descriptor
+ * to accept with, it closes each connection that comes.
  */
 
 const linuxOnly = { skip: process.platform !== 'linux' && 'the limit is found in /proc' };
-/** Node opens all modules at once that it has heard of, of each thread. */
+/** Each thread of Node opens all modules at once that it has heard of. */
 const LIMIT = 250;
 
 interface More {
@@ -27,7 +28,10 @@ function leaking(t: TestContext, { options }: ClassUnderTest, { options: more, e
   return new Host(t, all, { execPath: limitedNode(t, limit), ...(env && { env }) });
 }
 
-/** So many requests, each on a connection of its own, ten at once. Rejects when one is reset. Returns who answered. */
+/**
+ * Sends so many requests, each on a connection of its own, ten at once. Rejects when one is reset; returns who
+ * answered.
+ */
 async function load(url: string, count: number): Promise<Set<string>> {
   const servers = new Set<string>();
   let left = count;
@@ -73,7 +77,7 @@ for (const each of classes()) {
       const url = await host.ready();
       const [pid, refused] = (await get(`${url}/leak`)).body.split(' ');
       assert.equal(refused, 'EMFILE');
-      // Other threads of the process have to be told, which takes its time on a busy machine.
+      // Other threads of the process have to be told, which takes a while on a busy machine.
       if (each.name === 'threaded') await host.event('worker:error');
       await load(url, 60);
       await assertReplaced(host, Number(pid));
@@ -102,7 +106,7 @@ for (const each of classes()) {
       await host.event('worker:error');
       const answers = load(url, 20);
       await host.until(() => gate.waiting > 0 || host.of('worker:exit').length > 0, 'the replacement');
-      // Its own samples go on, which on Node 20 need one.
+      // The old worker goes on sampling, which needs a descriptor on Node 20.
       const ticks = host.of('worker:message').length;
       await host.until(() => host.of('worker:message').length >= ticks + 3, 'three seconds of the old one');
       assert.equal(host.of('worker:exit').length, 0);

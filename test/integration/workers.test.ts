@@ -15,7 +15,7 @@ test('respawn_after_kill9', async (t) => {
   process.kill(victim?.pid as number, 'SIGKILL');
   const [dead, exit] = await host.event('worker:exit');
   assert.deepEqual([dead.id, dead.pid, dead.age, dead.state], [victim?.id, victim?.pid, victim?.age, 'exited']);
-  // It was idle, so no request is named.
+  // The worker was idle, so no request is named.
   assert.deepEqual(exit, { code: null, signal: 'SIGKILL', reason: 'crash' });
   const [replacement] = await host.event('worker:ready', ({ age }) => age === 3);
   assert.equal(replacement.id, victim?.id);
@@ -75,7 +75,7 @@ test('stats', async (t) => {
   await eventually(async () => (await connections()) === 1, '1 connection');
 
   const { requestTime, waitTime, saturation, ...stats } = await host.stats();
-  // What they say is in metrics.test.ts.
+  // Their values are tested in metrics.test.ts.
   assert.deepEqual([requestTime.count, waitTime.count, typeof saturation], [3, 4, 'object']);
   const { uptime, totals, workers, degraded, failing, queues, ...rest } = stats;
   assert.deepEqual({ degraded, failing }, { degraded: false, failing: [] });
@@ -112,7 +112,7 @@ test('stats', async (t) => {
     assert.deepEqual([worker.active, worker.connections], [busy, busy]);
     assert.ok(worker.rss > 1e6 && worker.elu >= 0 && worker.elu <= 1, JSON.stringify(worker));
   }
-  // What a dead worker had counted stays; what it was serving was never finished.
+  // What a dead worker had counted stays. The request that it was serving was never finished.
   process.kill(pid, 'SIGKILL');
   await host.event('worker:ready', ({ age }) => age === 3);
   assert.equal(await held.all(), '');
