@@ -44,7 +44,7 @@ for (const { name, options } of classes(1)) {
     assert.deepEqual([arrived + lostMessages, signal], [taken, 'SIGKILL']);
     assert.equal(error.code, 'ERR_MESSAGE_LOST');
     assert.match(error.message, new RegExp(`^worker 1 ended, and ${lostMessages} messages .* were lost`));
-    // Nothing of the count stays in the slot.
+    // Nothing of the loss stays in the slot.
     const [next] = await host.event('worker:ready', ({ age }) => age === 2);
     process.kill(next.pid, 'SIGKILL');
     const [, exit] = await host.event('worker:exit', ({ age }) => age === 2);

@@ -312,7 +312,7 @@ test('saturation: full when every place is taken, and not when one is free', asy
     await eventually(async () => (await share()) < 0.2, `an empty house again, ${options.workerClass}`);
     await host.call('stop');
   };
-  // They run at once: most of the time goes by waiting for the share of a second.
+  // The three run at once, since they mostly wait: the share that they read is that of a second.
   await Promise.all([
     fills({ workerClass: 'sync', workers: 2 }),
     fills({ workerClass: 'threaded', threads: 2, workers: 1 }),

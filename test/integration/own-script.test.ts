@@ -35,7 +35,7 @@ test('a script that fails where the master got through is told so: a migration',
   const [error] = await host.event('rejected');
   assert.deepEqual([error.code, error.cause.code], ['ERR_WORKER_BOOT', 'EEXIST']);
   assert.match(error.message, HINT);
-  // The hint is also where only the stack is shown.
+  // The hint is there too where only the stack is shown.
   assert.match(error.cause.stack, HINT);
 });
 

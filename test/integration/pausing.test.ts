@@ -67,7 +67,7 @@ class Accepter {
     this.child.send({ order, thread } satisfies Order);
   }
 
-  /** How many connections the process has accepted, in its next report, which must be this one. */
+  /** How many connections the process has accepted, in its next report, which must be of this kind. */
   async next(what: Report['report']): Promise<number> {
     for (;;) {
       const report = this.#reports.shift();

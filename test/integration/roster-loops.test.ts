@@ -30,7 +30,7 @@ for (const [name, options, path] of [
     try {
       await eventually(async () => {
         for (const pid of host.workerPids) if (alive(pid)) process.kill(pid, 'SIGCONT');
-        // Seldom: by their rounds, acceptors forget what has blocked their loops.
+        // Seldom: with each round, an acceptor forgets a part of what has blocked its loop.
         await delay(200);
         return host.count(DUTY.OFF) + host.count(DUTY.ALERT) === 0;
       }, 'acceptors that all accept');

@@ -181,7 +181,7 @@ const FAILING: Readonly<Record<string, { script: string; args?: string[]; code: 
   'that ends': { script: 'console.log("done");', code: 4, says: /had not called listen\(\) of an HTTP server/ },
   'that never listens': {
     script: 'setInterval(() => {}, 1000);',
-    // What the limit of listen() leaves of it must be enough for a busy machine.
+    // The limit for listen() is a part of this. What is left after it must be enough for a busy machine.
     args: ['--boot-timeout', '6000'],
     code: 4,
     says: /has not called listen\(\) of an HTTP server within \d+ ms/,

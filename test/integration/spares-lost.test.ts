@@ -133,7 +133,7 @@ test('a slot that fails again and again gets no spare: its loop is as long as wi
   assert.deepEqual(loop, ['worker:exit', 'worker:ready', 'worker:exit', ...again, ...again, ...again], host.log);
   const [, second] = host.of('worker:ready').map(({ args: [{ pid }] }) => pid);
   assert.equal(second, spare.pid);
-  // No spare was started while the slot was degraded: at most one was before that.
+  // No spare was started while the host was degraded: at most one was before that.
   const at = host.events.findIndex(({ event }) => event === 'degraded');
   const started = host.events.slice(at).filter(({ event, args: [of] }) => event === 'worker:spawn' && of.id === 0);
   assert.deepEqual(started, [], host.log);

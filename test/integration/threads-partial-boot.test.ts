@@ -107,7 +107,7 @@ test('at the start: a thread that has been ready counts as booted, also when it 
   gate.arrivals[0]?.release();
   await request(t, host, '/exit');
   await host.event('thread:exit');
-  // Its replacement boots too, and waits behind the other thread.
+  // The replacement of the thread boots too, and waits behind the other thread.
   await eventually(() => loads.waiting === 2, 'the replacement');
   loads.admit();
   await host.event('ready');

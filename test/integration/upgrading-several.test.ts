@@ -86,8 +86,8 @@ test('where the old host has stopped an Arbiter quickly, the new one serves thos
 });
 
 test('a new process may start another Arbiter first, and wait until that serves', async (t) => {
-  // Loading takes longer than the time after which a process that starts no more Arbiters counts as one that leaves an
-  // address out.
+  // This release loads for longer than the time after which a process that starts no more Arbiters counts as one that
+  // leaves an address out.
   const app = join(temporaryFolder(t), 'slow.mjs');
   writeFileSync(app, 'export default (request, response) => response.end();');
   const succession = await Succession.start(t, [{ ...A, app }]);
@@ -215,7 +215,8 @@ test('an Arbiter that cannot start when the upgrade is over waits for nobody', a
     [{ control: 'unix:/no/such/folder/control' }, 'ERR_BIND'],
   ] as const) {
     const failing = succession.call(next, 'another', [{ ...B, logger: false, bind: '127.0.0.1:0', ...broken }]);
-    // The code tells: if no answer came in time, that would be an error too, with all that the hosts have said.
+    // The code tells which error it is: if no answer came in time, that would be an error too, with all that the hosts
+    // have said.
     await assert.rejects(failing, { code });
   }
   assert.deepEqual([await succession.call(next, 'state'), await succession.call(old, 'state')], ['running', 'running']);
