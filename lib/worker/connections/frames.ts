@@ -57,21 +57,23 @@ export class Frames {
 
   /** Returns the bytes that follow the answer. */
   #followAnswer(bytes: Buffer): Buffer {
-    const all = Buffer.concat([this.#part, bytes]);
-    const end = all.indexOf('\r\n\r\n');
-    this.#part = all;
-    if (end === -1) {
-      if (all.length > MAX_ANSWER) this.giveUp();
-      return EMPTY;
+    let rest = Buffer.concat([this.#part, bytes]);
+    for (;;) {
+      const end = rest.indexOf('\r\n\r\n');
+      if (end === -1) {
+        this.#part = rest;
+        if (rest.length > MAX_ANSWER) this.giveUp();
+        return EMPTY;
+      }
+      const head = rest.toString('latin1', 0, 13);
+      rest = rest.subarray(end + 4);
+      // After an interim answer, such as 103, the one that decides is still to come.
+      if (/^HTTP\/1\.1 1(?!01)\d\d /.test(head)) continue;
+      this.#part = EMPTY;
+      if (/^HTTP\/1\.1 101 /.test(head)) this.#phase = 'frames';
+      else this.giveUp();
+      return rest;
     }
-    this.#part = EMPTY;
-    const head = all.toString('latin1', 0, 13);
-    const rest = all.subarray(end + 4);
-    if (/^HTTP\/1\.1 101 /.test(head)) this.#phase = 'frames';
-    // An interim answer, such as 103: the one that decides is still to come.
-    else if (/^HTTP\/1\.1 1\d\d /.test(head)) return this.#followAnswer(rest);
-    else this.giveUp();
-    return rest;
   }
 
   /** Returns the bytes that follow the head of the frame. */

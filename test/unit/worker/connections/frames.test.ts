@@ -75,7 +75,8 @@ for (const [what, bytes] of NO_FRAMES) {
 
 test('an interim answer before the 101 changes nothing', () => {
   const hints = Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n');
-  for (const parts of [[hints, hints, ANSWER], [Buffer.concat([hints, ANSWER])]]) {
+  const many = Array.from({ length: 50_000 }, () => hints);
+  for (const parts of [[hints, hints, ANSWER], [Buffer.concat([hints, ANSWER])], [Buffer.concat([...many, ANSWER])]]) {
     const frames = new Frames();
     for (const part of parts) frames.follow(part);
     assert.equal(frames.areWhole, true);
