@@ -16,6 +16,8 @@ export interface ActorData {
   readonly capacity: number;
   /** How long each turn of its event loop takes, milliseconds. */
   readonly turn: number;
+  /** How many requests it has served at the start. */
+  readonly served: number;
   /** The number of the process of each acceptor: a signal reaches all acceptors of a process. */
   readonly processOf: readonly number[];
   readonly view: Int32Array;

@@ -18,6 +18,8 @@ export interface ModelSettings {
    * some are over before they are written.
    */
   readonly turn?: number;
+  /** How many requests each acceptor has served at the start. */
+  readonly served?: number;
 }
 
 export type MoveKind = 'step' | 'accept' | 'wake' | 'later' | 'bury' | 'client' | 'finish' | 'round' | 'die' | 'drain';
@@ -69,11 +71,12 @@ export class DutyModel {
   }
 
   static async create(t: TestContext, settings: ModelSettings): Promise<DutyModel> {
-    const { capacity = 1, threads = 1, roster = '', turn = 4 } = settings;
+    const { capacity = 1, threads = 1, roster = '', turn = 4, served = 0 } = settings;
     const model = new DutyModel(settings);
     const processOf = model.actors.map(({ index }) => Math.floor(index / threads));
     for (const { index, view } of model.actors) {
-      const data: ActorData = { index, capacity, turn, processOf, view, words: model.words, wakes: model.#wakes };
+      const shared = { view, words: model.words, wakes: model.#wakes };
+      const data: ActorData = { index, capacity, turn, served, processOf, ...shared };
       const thread = new Thread(fixture('duty-actor.js'), { workerData: data, env: { PREFORK_ROSTER: roster } });
       t.after(() => thread.terminate());
     }

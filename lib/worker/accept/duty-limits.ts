@@ -38,6 +38,8 @@ export const TIME = {
    * Least time between two looks whether an acceptor is one too many: who has come on within less time tells nothing.
    */
   APART: 4,
+  /** How long a word goes on to say that its acceptor serves one moment after the other, while nothing more comes. */
+  LINGER: 5,
 } as const;
 
 /**

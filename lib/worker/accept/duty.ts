@@ -70,6 +70,7 @@ export class Duty {
     if (own.isBusy) own.end();
     if (this.#waited) return this.#goOn(load);
     if (this.#aside || this.#isAhead(load)) return false;
+    if (own.active && own.isSaid) return own.linger(load);
     if (!own.active || !own.isEnough()) return this.#goOn(load);
     return this.#mustStay(load) && this.#goOn(load);
   }
@@ -79,7 +80,7 @@ export class Duty {
     const own = this.#own;
     if (!own.isBusy) own.begin();
     own.isWithin = false;
-    if (own.active) own.handOver(own.state, load);
+    if (own.active && !own.isSaid) own.handOver(own.state, load);
   }
 
   /**
@@ -95,6 +96,7 @@ export class Duty {
     const own = this.#own;
     if (!own.active) return;
     own.begin();
+    if (own.isSaid) return;
     own.handOver(own.state, load);
     if (own.isQuick && own.isLookDue) this.#maySpare = own.hasEnough();
   }
@@ -105,6 +107,10 @@ export class Duty {
     if (!own.active || !own.isBusy) return;
     own.end();
     own.isWithin = true;
+    if (!this.#maySpare && own.mayLinger) {
+      own.linger(load);
+      return;
+    }
     own.set(DUTY.LISTENING, load);
     if (this.#maySpare) this.#rest(load);
     else if (!own.isQuick && own.turn % SELDOM === 0) this.#trim();
@@ -186,9 +192,9 @@ export class Duty {
   #lookAfter(): void {
     const own = this.#own;
     own.read();
-    const { load, listening, comingOn } = own.words;
+    const { listening, comingOn } = own.words;
     // Fewer come on than there are CPUs: one more would have a CPU of its own.
-    if (listening < LOW && own.areAllShort && comingOn < ENOUGH) this.#answer(load);
+    if (listening < LOW && own.areAllShort && comingOn < ENOUGH) this.#answer(own.load);
     else this.#answerCall();
   }
 
@@ -198,7 +204,7 @@ export class Duty {
    */
   #answerCall(): void {
     const own = this.#own;
-    const { load } = own.words;
+    const { load } = own;
     const isRelieved = own.listening() >= LOW;
     // Enough listen by now: an acceptor that is off duty stays so.
     if (isRelieved && (own.state === DUTY.OFF || !this.#mustStay(load))) return;
@@ -243,7 +249,7 @@ export class Duty {
   #lookRound(): void {
     const own = this.#own;
     const active = own.words.count() > FEW && own.words.hasPlace;
-    const load = own.words.load;
+    const { load } = own;
     own.heed();
     own.moments.forget();
     own.steadiness.forget();
@@ -269,7 +275,7 @@ export class Duty {
   /** Rests, if this acceptor listens and enough others do. */
   #trim(): void {
     const own = this.#own;
-    if (own.active && own.state === DUTY.LISTENING && own.isEnough()) this.#rest(own.words.load);
+    if (own.active && own.state === DUTY.LISTENING && own.isEnough()) this.#rest(own.load);
   }
 
   #rest(load: number): void {

@@ -29,6 +29,8 @@ export class Standing {
   active = false;
   /** What it does. Its word on the roster may be older. */
   state: DutyState = DUTY.LISTENING;
+  /** How many places are taken. Its word on the roster may be older. */
+  load = 0;
   /** Whether its last request was over within its turn of the event loop. */
   isWithin = false;
   /** How often it has been busy. */
@@ -39,6 +41,10 @@ export class Standing {
   /** How long it has had no room in all, milliseconds, not counting now; and since when it has none, if that is so. */
   #sum = 0;
   #since: number | undefined;
+  readonly #isSingle: boolean;
+  /** When its word was last written, and whether the timer of {@link Standing.linger} runs. */
+  #said = Number.NEGATIVE_INFINITY;
+  #isLingering = false;
   /** When it last looked whether it is one too many, and how often it has since it last rested. */
   #looked = 0;
   #looks = 0;
@@ -50,6 +56,7 @@ export class Standing {
     this.words = new Words(index);
     this.moments = new Moments(clock.figures);
     this.#now = clock.now;
+    this.#isSingle = places === 1;
     this.steadiness = new Steadiness(clock, places > 1 ? () => 0 : () => this.#busy());
   }
 
@@ -70,6 +77,19 @@ export class Standing {
   /** Whether all is short, and what this acceptor serves is over within its turn of the event loop. */
   get isQuick(): boolean {
     return this.areAllShort && this.isWithin;
+  }
+
+  /**
+   * Whether its word may go on to say BRIEF while it listens between short requests. With room for several the word
+   * is written each time, since it also tells others the load.
+   */
+  get mayLinger(): boolean {
+    return this.#isSingle && this.words.state === DUTY.BRIEF && this.isKnownShort;
+  }
+
+  /** Whether it is busy for a moment, and its word has said so a moment ago, or says so still: it need not be written. */
+  get isSaid(): boolean {
+    return this.state === DUTY.BRIEF && this.mayLinger && this.#now() - this.#said < TIME.APART;
   }
 
   /** Whether it has been busy for longer than expected: its word says BRIEF, and the moment is over. */
@@ -94,7 +114,7 @@ export class Standing {
   }
 
   readonly #onKept = (): void => {
-    if (this.active) this.handOver(this.state, this.words.load);
+    if (this.active) this.handOver(this.state, this.load);
   };
 
   /**
@@ -125,11 +145,37 @@ export class Standing {
 
   set(state: DutyState, load: number): void {
     this.state = state;
+    this.load = load;
     if (state === DUTY.OFF) this.#looks = 0;
     if (this.active) this.say(state, load);
   }
 
+  /**
+   * Listens, while its word goes on to say BRIEF: that of a worker that serves one short request after the other is
+   * written each few milliseconds, and not twice for each request. It says LISTENING when nothing has come for a while.
+   */
+  linger(load: number): true {
+    this.state = DUTY.LISTENING;
+    this.load = load;
+    if (!this.#isLingering) {
+      this.#isLingering = true;
+      const { turn } = this;
+      setTimeout(() => this.#endLinger(turn), TIME.LINGER).unref();
+    }
+    return true;
+  }
+
+  /** @param turn - how often it had been busy when the timer was set. */
+  #endLinger(turn: number): void {
+    this.#isLingering = false;
+    if (!this.active || this.state !== DUTY.LISTENING || this.words.state !== DUTY.BRIEF) return;
+    if (this.turn === turn) this.say(DUTY.LISTENING, this.load);
+    else this.linger(this.load);
+  }
+
   say(state: DutyState, load: number): void {
+    this.#said = this.#now();
+    this.load = load;
     this.words.say(state, load, this.turn, !this.moments.areShort, !this.steadiness.holds);
   }
 

@@ -29,9 +29,9 @@ export class Words {
     this.#index = index;
   }
 
-  /** The load in the own word. */
-  get load(): number {
-    return dutyLoad(this.#own[0] as number);
+  /** The state in the own word. */
+  get state(): number {
+    return dutyState(this.#own[0] as number);
   }
 
   /** Whether the own word says that some work was not short lately. */

@@ -15,6 +15,9 @@ interface Case extends ModelSettings {
   readonly also: readonly MoveKind[];
 }
 
+/** After so many short requests, an acceptor's word is not written for each. */
+const KNOWN = 40;
+
 const CASES: Readonly<Record<string, Case>> = {
   processes: { acceptors: 6, roster: 'force', also: ['round'] },
   'processes that die and drain': { acceptors: 8, roster: 'force', also: ['round', 'die', 'drain'] },
@@ -25,6 +28,14 @@ const CASES: Readonly<Record<string, Case>> = {
     turn: 1,
     also: ['round', 'die', 'drain'],
   },
+  'processes that are known to serve what is short': {
+    acceptors: 8,
+    roster: 'force',
+    turn: 1,
+    served: KNOWN,
+    also: ['round', 'die', 'drain'],
+  },
+  'threads that are known to': { acceptors: 9, threads: 3, roster: 'force', turn: 1, served: KNOWN, also: ['round'] },
   threads: { acceptors: 9, threads: 3, roster: 'force', also: ['round'] },
   'room for several': { acceptors: 5, capacity: 2, roster: 'force', also: ['round', 'die'] },
   'some far ahead of others': { acceptors: 3, capacity: 19, loads: [18, 9], roster: 'force', also: ['round'] },
@@ -116,4 +127,29 @@ test('who has room for more says that it has none until the request of a new con
     states.push(dutyState(model.words[one.index] as number));
   }
   assert.deepEqual(states, [DUTY.BRIEF, DUTY.BRIEF, DUTY.LISTENING]);
+});
+
+test('who is known to serve what is short does not write its word for each request, and says that it listens when nothing comes', async (t) => {
+  const requests = 24;
+  for (const [turn, most] of [
+    [0, 1],
+    [1, requests],
+  ] as const) {
+    const model = await DutyModel.create(t, { acceptors: 5, roster: 'force', turn, served: KNOWN });
+    model.start();
+    const one = model.actors.find(({ shut }) => !shut) as Actor;
+    const word = (): number => model.words[one.index] as number;
+    const said = new Set<number>();
+    for (let count = 0; count < requests; count++) {
+      one.complete(COMMAND.ACCEPT);
+      assert.equal(dutyState(word()), DUTY.BRIEF);
+      said.add(word());
+      if (one.taken > 0) one.complete(COMMAND.FINISH);
+      said.add(word());
+    }
+    // Otherwise the word says BRIEF and LISTENING in turn, with another number each time.
+    assert.ok(said.size <= most, `${said.size} words`);
+    while (one.later > 0) one.complete(COMMAND.LATER);
+    assert.equal(dutyState(word()), DUTY.LISTENING);
+  }
 });
