@@ -18,6 +18,7 @@ export interface ActorData {
   readonly turn: number;
   /** How many requests it has served at the start. */
   readonly served: number;
+  readonly cpus: number;
   /** The number of the process of each acceptor: a signal reaches all acceptors of a process. */
   readonly processOf: readonly number[];
   readonly view: Int32Array;

@@ -36,6 +36,10 @@ export interface DutyOrders {
  * their share of the CPUs, and its code and data are not in the caches. How long a request has waited for a CPU does
  * not count then.
  *
+ * Where all was short, the word of an acceptor with one place goes on to say BRIEF between one request and the next, and
+ * is written each few milliseconds only. That is as safe as to write it for each request: it says "has no room" for more
+ * time than is true. The others see it when they turn busy or rest, and the one on call sees whether it changes.
+ *
  * Another bit of the word says that something has kept the acceptor's event loop lately while it listened: the acceptor
  * is not steady, and nobody counts on it.
  *
@@ -79,6 +83,7 @@ export class Duty {
   leaves(load: number): void {
     const own = this.#own;
     if (!own.isBusy) own.begin();
+    own.hold();
     own.isWithin = false;
     if (own.active && !own.isSaid) own.handOver(own.state, load);
   }

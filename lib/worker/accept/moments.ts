@@ -5,10 +5,17 @@ import type { Figures } from '../../system/thread-figures.js';
  */
 export const MOMENT = 5;
 /**
+ * A request that waits for something, as for a database, for so long is no moment: others could have been served on
+ * the CPU meanwhile. Milliseconds.
+ */
+export const LULL = 2;
+/**
  * To read how long a request waits for a CPU takes a system call or two. So it is done only for so many requests, at
  * the start and after each one that took longer than a moment.
  */
 const WATCHED = 64;
+/** Figures that were read so long ago are those of a request that begins. Milliseconds. */
+const FRESH = 2;
 /**
  * Each moment adds a point, up to `most`; each request that takes longer costs `less` points. With `enough` points the
  * next request is expected to be a moment. After many moments, a few longer ones do not change that: where CPUs are
@@ -37,11 +44,11 @@ export class Moments {
   #since = 0;
   #count = 0;
   readonly #figures: () => OwnFigures;
-  /**
-   * For how many more requests the wait for a CPU is read; and the figures when this one began, undefined if not read.
-   */
+  /** For how many more requests the wait for a CPU is read. */
   #watched = WATCHED;
+  /** The figures when this request began, or up to {@link FRESH} earlier, and when that was; undefined if not read. */
   #before: OwnFigures | undefined;
+  #read = 0;
 
   /** @param figures - reads those of this thread. It is called seldom. */
   constructor(figures: () => OwnFigures) {
@@ -68,27 +75,44 @@ export class Moments {
     this.#since = now;
     this.#count++;
     const isWatched = counts && this.#watched > 0;
-    this.#before = isWatched ? this.#figures() : undefined;
     if (isWatched) this.#watched--;
+    if (isWatched && this.#before && now - this.#read < FRESH) return;
+    this.#before = isWatched ? this.#figures() : undefined;
+    this.#read = now;
   }
 
-  end(now: number): void {
-    if (!this.isOver(now)) {
-      this.#points = Math.min(POINTS.most, this.#points + 1);
-      this.#shorts = Math.min(POINTS.most, this.#shorts + 1);
+  /** @param idle - for how long the event loop has had nothing to do meanwhile, milliseconds. */
+  end(now: number, idle = 0): void {
+    const isOver = this.isOver(now);
+    if (!isOver && idle < LULL) {
+      this.#add();
+      return;
+    }
+    this.#watched = WATCHED;
+    const before = this.#before;
+    const after = before && this.#figures();
+    this.#before = after;
+    this.#read = now;
+    const away = after ? after.waited - before.waited : 0;
+    // An event loop that has something to do, and no CPU, counts as idle. So without the figures nothing is known.
+    const isLull = before !== undefined && idle - away >= LULL;
+    if (!isOver && !isLull) {
+      this.#add();
       return;
     }
     this.#points = Math.max(0, this.#points - POINTS.less);
-    const before = this.#before;
-    const after = before && this.#figures();
-    const work = now - this.#since - (after ? after.waited - before.waited : 0);
+    const work = now - this.#since - away;
     // Where the system tells nothing, all of the work may have been spent on a CPU.
     const cpu = after && after.cpu > 0 ? after.cpu - before.cpu : work;
     const isCold = this.#count <= COLD.count && work <= COLD.time && work - cpu < MOMENT;
-    const moments = isCold ? 0 : Math.floor(work / MOMENT);
+    const moments = Math.max(isLull ? 1 : 0, isCold ? 0 : Math.floor(work / MOMENT));
     this.#shorts =
       moments > 0 ? Math.max(0, this.#shorts - POINTS.less * moments) : Math.min(POINTS.most, this.#shorts + 1);
-    this.#watched = WATCHED;
+  }
+
+  #add(): void {
+    this.#points = Math.min(POINTS.most, this.#points + 1);
+    this.#shorts = Math.min(POINTS.most, this.#shorts + 1);
   }
 
   /** A second has gone by: long work is forgotten step by step. */

@@ -1,6 +1,7 @@
 import { DUTY, type DutyState } from '../../scoreboard/scoreboard.js';
 import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
 import { readSlotAt } from '../vitals/board.js';
+import { LOOP_TIME } from '../vitals/loop-time.js';
 import { ENOUGH, FIRST, HIGH, LOW, SELDOM, TIME } from './duty-limits.js';
 import { COLD, Moments } from './moments.js';
 import { type DutyClock, Steadiness } from './steadiness.js';
@@ -9,7 +10,7 @@ import { Words } from './words.js';
 let figures: ThreadFigures | undefined;
 
 const CLOCK: DutyClock = {
-  now: () => performance.now(),
+  ...LOOP_TIME,
   // This costs a system call. The figures are 0 where the system does not provide them.
   figures() {
     figures ??= ThreadFigures.of(ownThread());
@@ -35,12 +36,15 @@ export class Standing {
   isWithin = false;
   /** How often it has been busy. */
   turn = 0;
+  readonly #clock: DutyClock;
   readonly #now: () => number;
   /** Whether what the others have served lately was short, as of the last time the words were read. */
   #areShort = false;
   /** How long it has had no room in all, milliseconds, not counting now; and since when it has none, if that is so. */
   #sum = 0;
   #since: number | undefined;
+  /** How long the event loop had been idle when it had no room beyond its turn; undefined if that is not so. */
+  #idle: number | undefined;
   readonly #isSingle: boolean;
   /** When its word was last written, and whether the timer of {@link Standing.linger} runs. */
   #said = Number.NEGATIVE_INFINITY;
@@ -55,6 +59,7 @@ export class Standing {
   constructor(index: number, places: number, clock: DutyClock = CLOCK) {
     this.words = new Words(index);
     this.moments = new Moments(clock.figures);
+    this.#clock = clock;
     this.#now = clock.now;
     this.#isSingle = places === 1;
     this.steadiness = new Steadiness(clock, places > 1 ? () => 0 : () => this.#busy());
@@ -105,9 +110,15 @@ export class Standing {
     this.state = this.areAllShort || this.moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
   }
 
+  /** Its place is taken beyond the turn of the event loop in which it was taken. */
+  hold(): void {
+    this.#idle ??= this.#clock.idle();
+  }
+
   end(): void {
     const now = this.#now();
-    this.moments.end(now);
+    this.moments.end(now, this.#idle === undefined ? 0 : this.#clock.idle() - this.#idle);
+    this.#idle = undefined;
     this.#sum += this.#since === undefined ? 0 : now - this.#since;
     this.#since = undefined;
     if (this.active) this.steadiness.look(this.#onKept);
@@ -231,9 +242,10 @@ export class Standing {
    * other are enough when they keep the CPUs busy.
    */
   hasEnough(): boolean {
-    const { present, idle, comingOn } = this.words;
+    const { listening, present, idle, comingOn } = this.words;
     this.words.remember();
-    return this.isQuick ? idle >= HIGH || comingOn >= ENOUGH : present >= HIGH;
+    if (this.isQuick) return idle >= HIGH || comingOn >= ENOUGH;
+    return listening >= HIGH || present >= Math.max(HIGH, ENOUGH);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { LoopTime } from '../vitals/loop-time.js';
 import { TIME } from './duty-limits.js';
 import { MOMENT, type OwnFigures } from './moments.js';
 
@@ -8,10 +9,8 @@ import { MOMENT, type OwnFigures } from './moments.js';
  */
 const POINTS = { most: 64, enough: 32, least: -96, step: 8 } as const;
 
-/** Milliseconds. */
-export interface DutyClock {
-  /** The time of any monotonic clock. */
-  readonly now: () => number;
+/** Milliseconds. The time is of any monotonic clock. */
+export interface DutyClock extends LoopTime {
   /** The kernel's figures of this thread. */
   readonly figures: () => OwnFigures;
 }
@@ -22,13 +21,13 @@ export interface DutyClock {
  * application; or, in an acceptor with room for several, a request.
  */
 export class Steadiness {
-  readonly #clock: DutyClock;
+  readonly #clock: Omit<DutyClock, 'idle'>;
   readonly #busy: () => number;
   #points: number = POINTS.most;
   #isLooking = false;
 
   /** @param busy - for how long in all the word has said that there is no room, by the same clock. */
-  constructor(clock: DutyClock, busy: () => number) {
+  constructor(clock: Omit<DutyClock, 'idle'>, busy: () => number) {
     this.#clock = clock;
     this.#busy = busy;
   }

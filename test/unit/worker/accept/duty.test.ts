@@ -153,3 +153,23 @@ test('who is known to serve what is short does not write its word for each reque
     assert.equal(dutyState(word()), DUTY.LISTENING);
   }
 });
+
+test('of those that serve for more than a turn of the event loop, as many stay as there are CPUs', async (t) => {
+  const others = 6;
+  for (const [cpus, stays] of [
+    [2, false],
+    [others + 1, true],
+  ] as const) {
+    const model = await DutyModel.create(t, { acceptors: others + 1, roster: 'force', turn: 4, served: KNOWN, cpus });
+    model.start();
+    const serving = (): Actor[] => model.actors.filter(({ taken }) => taken > 0);
+    while (serving().length <= others) {
+      model.waiting = 1;
+      model.rest();
+    }
+    for (const actor of serving()) assert.equal(dutyState(model.words[actor.index] as number), DUTY.BRIEF);
+    const [one] = serving() as [Actor, ...Actor[]];
+    one.complete(COMMAND.FINISH);
+    assert.equal(!one.shut, stays, `${cpus} CPUs`);
+  }
+});

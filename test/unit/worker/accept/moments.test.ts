@@ -35,17 +35,19 @@ test('where most are moments, some longer ones, as on a machine short of CPUs, d
 });
 
 test('what others had the CPU for is none of the time of what was short', () => {
-  let waited = 0;
+  let [now, waited] = [1_000, 0];
   const moments = new Moments(() => ({ cpu: 0, waited }));
   // Takes a place for this long; for a part of that time, others had the CPU.
   const work = (taken: number, others: number): void => {
-    moments.begin(1_000, true);
+    moments.begin(now, true);
+    now += taken;
     waited += others;
-    moments.end(1_000 + taken);
+    moments.end(now);
   };
   for (let count = 0; count < 100; count++) work(20, 16);
   assert.deepEqual([moments.isExpected, moments.areShort], [false, true]);
   // A wait from before the place was taken is no excuse.
+  now += 100;
   waited += 100;
   work(20, 0);
   assert.equal(moments.areShort, true);
@@ -72,6 +74,40 @@ test('of the first ones, what has not had the CPU is no code to be compiled', ()
   assert.equal(moments.areShort, true);
   for (let count = 0; count < 2; count++) work(12, 7);
   assert.equal(moments.areShort, false);
+});
+
+test('one that waits for two milliseconds is no moment, unless what it waits for is the CPU', () => {
+  let [now, waited] = [1_000, 0];
+  const moments = new Moments(() => ({ cpu: 0, waited }));
+  const wait = (idle: number, others: number): void => {
+    moments.begin(now, true);
+    now += 4;
+    waited += others;
+    moments.end(now, idle);
+  };
+  for (let count = 0; count < 100; count++) wait(1.9, 0);
+  for (let count = 0; count < 100; count++) wait(4, 2.1);
+  assert.deepEqual([moments.isExpected, moments.areShort], [true, true]);
+  for (let count = 0; count < 5; count++) wait(4, 1.9);
+  assert.deepEqual([moments.isExpected, moments.areShort], [false, false]);
+});
+
+test('the figures are read for one in two milliseconds, and for none where nothing was long', () => {
+  let reads = 0;
+  const moments = new Moments(() => {
+    reads++;
+    return IDLE;
+  });
+  let now = 1_000;
+  const take = (duration: number): void => {
+    moments.begin(now, true);
+    now += duration;
+    moments.end(now);
+  };
+  for (let count = 0; count < 64; count++) take(0.5);
+  assert.equal(reads, 16);
+  for (let count = 0; count < 100; count++) take(0.5);
+  assert.equal(reads, 16);
 });
 
 test('the longer one was the longer it is remembered, unless nothing is done for seconds', () => {
