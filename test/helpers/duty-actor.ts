@@ -18,6 +18,8 @@ export interface ActorData {
   readonly turn: number;
   /** How many requests it has served at the start. */
   readonly served: number;
+  /** Of so many requests, one is over within its turn of the event loop. */
+  readonly within: number;
   readonly cpus: number;
   /** The number of the process of each acceptor: a signal reaches all acceptors of a process. */
   readonly processOf: readonly number[];

@@ -20,6 +20,8 @@ export interface ModelSettings {
   readonly turn?: number;
   /** How many requests each acceptor has served at the start. */
   readonly served?: number;
+  /** Of so many requests, one is over within its turn of the event loop; of three if not given. */
+  readonly within?: number;
   /** Of the machine, 2 if not given. */
   readonly cpus?: number;
 }
@@ -73,12 +75,12 @@ export class DutyModel {
   }
 
   static async create(t: TestContext, settings: ModelSettings): Promise<DutyModel> {
-    const { capacity = 1, threads = 1, roster = '', turn = 4, served = 0, cpus = 2 } = settings;
+    const { capacity = 1, threads = 1, roster = '', turn = 4, served = 0, within = 3, cpus = 2 } = settings;
     const model = new DutyModel(settings);
     const processOf = model.actors.map(({ index }) => Math.floor(index / threads));
     for (const { index, view } of model.actors) {
       const shared = { view, words: model.words, wakes: model.#wakes };
-      const data: ActorData = { index, capacity, turn, served, cpus, processOf, ...shared };
+      const data: ActorData = { index, capacity, turn, served, within, cpus, processOf, ...shared };
       const thread = new Thread(fixture('duty-actor.js'), { workerData: data, env: { PREFORK_ROSTER: roster } });
       t.after(() => thread.terminate());
     }

@@ -29,16 +29,16 @@ export interface DutyOrders {
  * and data to bring into the caches. So an acceptor whose places are taken only for a moment says BRIEF instead of
  * BUSY. One that is woken because of that is "on call" first (ALERT): it watches, and accepts when the busy ones do not
  * come on, that is, when the numbers in their words do not change. So as long as requests are short, the same few
- * acceptors serve all of them. A long request that nobody expected keeps others waiting for 10 ms at most.
+ * acceptors serve all of them. A long request that nobody expected keeps others waiting for 20 ms at most.
  *
  * The words also say whether all that was served lately was short. Where it was, and requests are over within their
  * turn of the event loop, as many acceptors serve as there are CPUs, and always the same ones: one more would take from
  * their share of the CPUs, and its code and data are not in the caches. How long a request has waited for a CPU does
  * not count then.
  *
- * Where all was short, the word of an acceptor with one place goes on to say BRIEF between one request and the next, and
- * is written each few milliseconds only. That is as safe as to write it for each request: it says "has no room" for more
- * time than is true. The others see it when they turn busy or rest, and the one on call sees whether it changes.
+ * Where all was short, the word of an acceptor with one place goes on to say BRIEF between one request and the next,
+ * and is written each few milliseconds only. That is as safe as to write it for each request: it says "has no room" for
+ * more time than is true. The others see it when they turn busy or rest, and the one on call sees whether it changes.
  *
  * Another bit of the word says that something has kept the acceptor's event loop lately while it listened: the acceptor
  * is not steady, and nobody counts on it.
@@ -74,7 +74,7 @@ export class Duty {
     if (own.isBusy) own.end();
     if (this.#waited) return this.#goOn(load);
     if (this.#aside || this.#isAhead(load)) return false;
-    if (own.active && own.isSaid) return own.linger(load);
+    if (own.active && own.isSaid) return own.linger(load, this.#onIdle);
     if (!own.active || !own.isEnough()) return this.#goOn(load);
     return this.#mustStay(load) && this.#goOn(load);
   }
@@ -113,7 +113,7 @@ export class Duty {
     own.end();
     own.isWithin = true;
     if (!this.#maySpare && own.mayLinger) {
-      own.linger(load);
+      own.linger(load, this.#onIdle);
       return;
     }
     own.set(DUTY.LISTENING, load);
@@ -154,6 +154,11 @@ export class Duty {
     // A timer that still runs must not write the word any more.
     own.active = false;
   }
+
+  /** Nothing has come for a while. Requests beyond their turn leave the look at the others to this moment. */
+  readonly #onIdle = (): void => {
+    if (!this.#own.isQuick) this.#trim();
+  };
 
   #goOn(load: number): true {
     this.#waited = false;

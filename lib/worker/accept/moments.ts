@@ -11,10 +11,13 @@ export const MOMENT = 5;
 export const LULL = 2;
 /**
  * To read how long a request waits for a CPU takes a system call or two. So it is done only for so many requests, at
- * the start and after each one that took longer than a moment.
+ * the start and after each one that took longer than a moment, or in which the event loop was idle for a lull.
  */
 const WATCHED = 64;
-/** Figures that were read so long ago are those of a request that begins. Milliseconds. */
+/**
+ * Figures that were read so long ago serve for a request that begins. What the thread waited for a CPU since then is
+ * taken off its time too, so one that waits for little more than a lull may pass for a moment. Milliseconds.
+ */
 const FRESH = 2;
 /**
  * Each moment adds a point, up to `most`; each request that takes longer costs `less` points. With `enough` points the
@@ -95,7 +98,7 @@ export class Moments {
     this.#read = now;
     const away = after ? after.waited - before.waited : 0;
     // An event loop that has something to do, and no CPU, counts as idle. So without the figures nothing is known.
-    const isLull = before !== undefined && idle - away >= LULL;
+    const isLull = after !== undefined && after.cpu > 0 && idle - away >= LULL;
     if (!isOver && !isLull) {
       this.#add();
       return;

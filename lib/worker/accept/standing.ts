@@ -30,7 +30,7 @@ export class Standing {
   active = false;
   /** What it does. Its word on the roster may be older. */
   state: DutyState = DUTY.LISTENING;
-  /** How many places are taken. Its word on the roster may be older. */
+  /** How many places were taken when it last said or did something that others are to know. */
   load = 0;
   /** Whether its last request was over within its turn of the event loop. */
   isWithin = false;
@@ -49,6 +49,8 @@ export class Standing {
   /** When its word was last written, and whether the timer of {@link Standing.linger} runs. */
   #said = Number.NEGATIVE_INFINITY;
   #isLingering = false;
+  /** When its last request was over. */
+  #ended = 0;
   /** When it last looked whether it is one too many, and how often it has since it last rested. */
   #looked = 0;
   #looks = 0;
@@ -92,7 +94,7 @@ export class Standing {
     return this.#isSingle && this.words.state === DUTY.BRIEF && this.isKnownShort;
   }
 
-  /** Whether it is busy for a moment, and its word has said so a moment ago, or says so still: it need not be written. */
+  /** Whether it is busy for a moment, and its word says so since a moment ago: it need not be written. */
   get isSaid(): boolean {
     return this.state === DUTY.BRIEF && this.mayLinger && this.#now() - this.#said < TIME.APART;
   }
@@ -117,6 +119,7 @@ export class Standing {
 
   end(): void {
     const now = this.#now();
+    this.#ended = now;
     this.moments.end(now, this.#idle === undefined ? 0 : this.#clock.idle() - this.#idle);
     this.#idle = undefined;
     this.#sum += this.#since === undefined ? 0 : now - this.#since;
@@ -163,25 +166,30 @@ export class Standing {
 
   /**
    * Listens, while its word goes on to say BRIEF: that of a worker that serves one short request after the other is
-   * written each few milliseconds, and not twice for each request. It says LISTENING when nothing has come for a while.
+   * written each few milliseconds, and not twice for each request. When nothing has come for a while, the word says
+   * LISTENING, and `onIdle` is called.
    */
-  linger(load: number): true {
+  linger(load: number, onIdle: () => void): true {
     this.state = DUTY.LISTENING;
     this.load = load;
-    if (!this.#isLingering) {
-      this.#isLingering = true;
-      const { turn } = this;
-      setTimeout(() => this.#endLinger(turn), TIME.LINGER).unref();
-    }
+    if (!this.#isLingering) this.#lingerFor(TIME.LINGER, onIdle);
     return true;
   }
 
-  /** @param turn - how often it had been busy when the timer was set. */
-  #endLinger(turn: number): void {
-    this.#isLingering = false;
-    if (!this.active || this.state !== DUTY.LISTENING || this.words.state !== DUTY.BRIEF) return;
-    if (this.turn === turn) this.say(DUTY.LISTENING, this.load);
-    else this.linger(this.load);
+  #lingerFor(time: number, onIdle: () => void): void {
+    this.#isLingering = true;
+    const { turn } = this;
+    setTimeout(() => {
+      this.#isLingering = false;
+      if (!this.active || this.state !== DUTY.LISTENING || this.words.state !== DUTY.BRIEF) return;
+      const left = this.#ended + TIME.LINGER - this.#now();
+      if (this.turn !== turn && left > 0) {
+        this.#lingerFor(left, onIdle);
+        return;
+      }
+      this.say(DUTY.LISTENING, this.load);
+      onIdle();
+    }, time).unref();
   }
 
   say(state: DutyState, load: number): void {

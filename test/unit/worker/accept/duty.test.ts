@@ -129,15 +129,18 @@ test('who has room for more says that it has none until the request of a new con
   assert.deepEqual(states, [DUTY.BRIEF, DUTY.BRIEF, DUTY.LISTENING]);
 });
 
-test('who is known to serve what is short does not write its word for each request, and says that it listens when nothing comes', async (t) => {
+test('who is known to serve what is short writes its word each 4 ms, not for each request, and says that it listens when nothing comes', async (t) => {
   const requests = 24;
-  for (const [turn, most] of [
-    [0, 1],
-    [1, requests],
+  for (const [turn, within, least, most] of [
+    [0, 1, 1, 1],
+    [1, 1, requests / 4, requests / 4 + 1],
+    [1, 3, requests / 4, requests],
   ] as const) {
-    const model = await DutyModel.create(t, { acceptors: 5, roster: 'force', turn, served: KNOWN });
+    const model = await DutyModel.create(t, { acceptors: 4, roster: 'force', turn, within, served: KNOWN });
     model.start();
     const one = model.actors.find(({ shut }) => !shut) as Actor;
+    // It looks at the others, which are few, and idle from then on.
+    one.complete(COMMAND.ROUND);
     const word = (): number => model.words[one.index] as number;
     const said = new Set<number>();
     for (let count = 0; count < requests; count++) {
@@ -148,10 +151,22 @@ test('who is known to serve what is short does not write its word for each reque
       said.add(word());
     }
     // Otherwise the word says BRIEF and LISTENING in turn, with another number each time.
-    assert.ok(said.size <= most, `${said.size} words`);
+    assert.ok(said.size >= least && said.size <= most, `${said.size} words`);
     while (one.later > 0) one.complete(COMMAND.LATER);
     assert.equal(dutyState(word()), DUTY.LISTENING);
   }
+});
+
+test('when many short requests that came at once are over, most acceptors rest again', async (t) => {
+  const model = await DutyModel.create(t, { acceptors: 12, roster: 'force', turn: 1, served: KNOWN });
+  model.start();
+  model.waiting = 10;
+  model.rest();
+  const serving = model.actors.filter(({ taken }) => taken > 0);
+  assert.ok(serving.length > 5, `${serving.length} serve`);
+  for (const actor of serving) actor.complete(COMMAND.FINISH);
+  model.rest();
+  assert.ok(model.actors.filter(({ shut }) => !shut).length <= 4, model.history);
 });
 
 test('of those that serve for more than a turn of the event loop, as many stay as there are CPUs', async (t) => {
@@ -163,10 +178,11 @@ test('of those that serve for more than a turn of the event loop, as many stay a
     const model = await DutyModel.create(t, { acceptors: others + 1, roster: 'force', turn: 4, served: KNOWN, cpus });
     model.start();
     const serving = (): Actor[] => model.actors.filter(({ taken }) => taken > 0);
-    while (serving().length <= others) {
+    for (let round = 0; round < 100 && serving().length <= others; round++) {
       model.waiting = 1;
       model.rest();
     }
+    assert.equal(serving().length, others + 1);
     for (const actor of serving()) assert.equal(dutyState(model.words[actor.index] as number), DUTY.BRIEF);
     const [one] = serving() as [Actor, ...Actor[]];
     one.complete(COMMAND.FINISH);

@@ -76,15 +76,18 @@ test('of the first ones, what has not had the CPU is no code to be compiled', ()
   assert.equal(moments.areShort, false);
 });
 
-test('one that waits for two milliseconds is no moment, unless what it waits for is the CPU', () => {
-  let [now, waited] = [1_000, 0];
-  const moments = new Moments(() => ({ cpu: 0, waited }));
+test('one that waits for two milliseconds is no moment, unless what it waits for is the CPU, or that is unknown', () => {
+  let [now, waited, cpu] = [1_000, 0, 0];
+  const moments = new Moments(() => ({ cpu, waited }));
   const wait = (idle: number, others: number): void => {
     moments.begin(now, true);
     now += 4;
     waited += others;
     moments.end(now, idle);
   };
+  for (let count = 0; count < 100; count++) wait(4, 0);
+  assert.deepEqual([moments.isExpected, moments.areShort], [true, true]);
+  cpu = 1;
   for (let count = 0; count < 100; count++) wait(1.9, 0);
   for (let count = 0; count < 100; count++) wait(4, 2.1);
   assert.deepEqual([moments.isExpected, moments.areShort], [true, true]);
