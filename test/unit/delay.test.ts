@@ -42,6 +42,7 @@ const SHORT: Readonly<Record<string, string>> = {
   'worker/entry/script.ts: limit': 'a part of an option',
   'worker/http/broken-request.ts: Math.max(0, requestTimeout - headersTimeout)': 'a difference',
   'worker/accept/acceptor.ts: rest': 'half a second at most',
+  'worker/accept/standing.ts: time': 'TIME.LINGER at most',
   'worker/vitals/descriptors.ts: pause': 'two seconds at most',
   'worker/connections/idle.ts: Math.min(DRAIN.look, kept / 2)': 'a part of an option',
   'worker/connections/idle.ts: oldest ? LOOK : Math.max(LOOK, this.#nextScan - performance.now())':
