@@ -112,9 +112,9 @@ export class Standing {
     this.state = this.areAllShort || this.moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
   }
 
-  /** Its place is taken beyond the turn of the event loop in which it was taken. */
+  /** Its place is taken beyond the turn of the event loop in which it was taken. Only the roster needs to know. */
   hold(): void {
-    this.#idle ??= this.#clock.idle();
+    if (this.active) this.#idle ??= this.#clock.idle();
   }
 
   end(): void {

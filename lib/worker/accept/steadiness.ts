@@ -26,7 +26,7 @@ export class Steadiness {
   #points: number = POINTS.most;
   #isLooking = false;
 
-  /** @param busy - for how long in all the word has said that there is no room, by the same clock. */
+  /** @param busy - for how long in all there has been no room, by the same clock. */
   constructor(clock: Omit<DutyClock, 'idle'>, busy: () => number) {
     this.#clock = clock;
     this.#busy = busy;
