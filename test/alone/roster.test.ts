@@ -40,6 +40,11 @@ async function wakesOf(host: RosterHost, clients: number): Promise<Map<number, n
  * them, workers are not sure of themselves for a while.
  */
 const QUIET = 3;
+/**
+ * How many rounds there are at most. A worker serves some thousand requests before its code is compiled, which took 6
+ * to 15 rounds.
+ */
+const ROUNDS = 40;
 
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, number) => total + number, 0);
 
@@ -98,10 +103,10 @@ test('where all requests are short, a few of 12 workers serve nearly all of them
     shares = (await served()).map((requests, index) => requests - (before[index] as number)).sort((a, b) => b - a);
     return sum(shares.slice(0, Math.max(MOST_LISTENING, availableParallelism()) + 2)) > 0.9 * sum(shares);
   };
-  await eventually(areFew, () => `few that serve: ${shares}`).catch((error) => {
-    if (quiet >= QUIET) throw error;
-    t.skip('others had the CPUs');
-  });
+  let few = false;
+  for (let round = 0; round < ROUNDS && !few; round++) few = await areFew();
+  assert.ok(few || quiet < QUIET, `all serve: ${shares}`);
+  if (!few) t.skip('others had the CPUs');
   t.diagnostic(`${shares}`);
 });
 

@@ -10,6 +10,7 @@ import { isExhaustion, makeResettable, numberOf, whenClosed } from './accepted.j
 import { Duty } from './duty.js';
 import { Entrances } from './entrances.js';
 import { lastCall } from './last-call.js';
+import { Lull } from './lull.js';
 import { FreeTime } from './room.js';
 import { Waiting } from './waiting.js';
 
@@ -34,6 +35,8 @@ export class Acceptor {
   readonly #onClose: (this: net.Socket) => void;
   /** @internal */
   readonly freeTime: FreeTime;
+  /** @internal */
+  readonly lull: Lull = new Lull();
   #duty: Duty | undefined;
   #rest: NodeJS.Timeout | undefined;
   #taken = 0;
@@ -86,10 +89,7 @@ export class Acceptor {
     return !this.#shut;
   }
 
-  /**
-   * Starts to accept. Rejects when it cannot listen; let `run` reject with that error, which the master reports as
-   * `ERR_BIND`.
-   */
+  /** Starts to accept. Rejects when it cannot listen; let `run` reject with that error, reported as `ERR_BIND`. */
   async open(): Promise<void> {
     const { rest, onError, onWake } = this.#options;
     await this.#entrances.open(rest > 0, (error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
@@ -138,9 +138,8 @@ export class Acceptor {
   }
 
   /**
-   * @internal
-   * Gives a place to a connection: a new one, or one that had given up its own. {@link Acceptor.shut} must follow,
-   * unless the place is given back before this turn of the event loop is over.
+   * @internal Gives a place to a connection: a new one, or one that had given up its own. {@link Acceptor.shut} must
+   * follow, unless the place is given back before this turn of the event loop is over.
    */
   enter(socket: Placed): void {
     socket[PLACED] = true;
@@ -160,10 +159,9 @@ export class Acceptor {
   }
 
   /**
-   * @internal
-   * While there is no room, accepts a connection that waits in a queue, if there is one: {@link Acceptor.waits} is true
-   * from then on, and `onFull` is called. The duty roster is not told, and the sockets are open for a moment only:
-   * acceptors that have room come first.
+   * @internal While there is no room, accepts a connection that waits in a queue, if there is one:
+   * {@link Acceptor.waits} is true from then on, and `onFull` is called. The duty roster is not told, and the sockets
+   * are open for a moment only: acceptors that have room come first.
    */
   look(): void {
     if (!this.#shut || this.left || this.hasRoom || this.#isShort()) return;
@@ -206,7 +204,7 @@ export class Acceptor {
   /** Goes on duty. */
   #takeUp(): void {
     this.freeTime.begin();
-    this.#duty = new Duty(this.#options, { listen: () => this.#resume(), rest: () => this.#pause() });
+    this.#duty = new Duty(this.#options, this.lull, { listen: () => this.#resume(), rest: () => this.#pause() });
     this.#resume();
   }
 

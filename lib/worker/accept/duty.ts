@@ -1,8 +1,11 @@
 import { DUTY } from '../../scoreboard/scoreboard.js';
 import type { AcceptorOptions } from './accept-options.js';
 import { BALANCE, ENOUGH, FEW, LOW, SELDOM, TIME } from './duty-limits.js';
+import type { Lull } from './lull.js';
 import { Standing } from './standing.js';
 import type { DutyClock } from './steadiness.js';
+
+type Place = Pick<AcceptorOptions, 'slot' | 'capacity'>;
 
 /** What the roster orders. */
 export interface DutyOrders {
@@ -58,8 +61,8 @@ export class Duty {
   #isOnCall = false;
   readonly #round: NodeJS.Timeout;
 
-  constructor({ slot, capacity }: Pick<AcceptorOptions, 'slot' | 'capacity'>, orders: DutyOrders, clock?: DutyClock) {
-    this.#own = new Standing(slot, capacity, clock);
+  constructor({ slot, capacity }: Place, lull: Lull, orders: DutyOrders, clock?: DutyClock) {
+    this.#own = new Standing(slot, capacity, lull, clock);
     this.#orders = orders;
     this.#round = setInterval(() => this.#lookRound(), TIME.ROUND).unref();
     this.#own.say(DUTY.BUSY, 0);

@@ -3,6 +3,7 @@ import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
 import { readSlotAt } from '../vitals/board.js';
 import { LOOP_TIME } from '../vitals/loop-time.js';
 import { ENOUGH, FIRST, HIGH, LOW, SELDOM, TIME } from './duty-limits.js';
+import type { Lull } from './lull.js';
 import { COLD, Moments } from './moments.js';
 import { type DutyClock, Steadiness } from './steadiness.js';
 import { Words } from './words.js';
@@ -10,7 +11,7 @@ import { Words } from './words.js';
 let figures: ThreadFigures | undefined;
 
 const CLOCK: DutyClock = {
-  ...LOOP_TIME,
+  now: LOOP_TIME.now,
   // This costs a system call. The figures are 0 where the system does not provide them.
   figures() {
     figures ??= ThreadFigures.of(ownThread());
@@ -36,15 +37,13 @@ export class Standing {
   isWithin = false;
   /** How often it has been busy. */
   turn = 0;
-  readonly #clock: DutyClock;
+  readonly #lull: Lull;
   readonly #now: () => number;
   /** Whether what the others have served lately was short, as of the last time the words were read. */
   #areShort = false;
   /** How long it has had no room in all, milliseconds, not counting now; and since when it has none, if that is so. */
   #sum = 0;
   #since: number | undefined;
-  /** How long the event loop had been idle when it had no room beyond its turn; undefined if that is not so. */
-  #idle: number | undefined;
   readonly #isSingle: boolean;
   /** When its word was last written, and whether the timer of {@link Standing.linger} runs. */
   #said = Number.NEGATIVE_INFINITY;
@@ -58,10 +57,10 @@ export class Standing {
   /**
    * @param places - with more than one, the event loop may turn while there is no room, so that time is not deducted.
    */
-  constructor(index: number, places: number, clock: DutyClock = CLOCK) {
+  constructor(index: number, places: number, lull: Lull, clock: DutyClock = CLOCK) {
     this.words = new Words(index);
     this.moments = new Moments(clock.figures);
-    this.#clock = clock;
+    this.#lull = lull;
     this.#now = clock.now;
     this.#isSingle = places === 1;
     this.steadiness = new Steadiness(clock, places > 1 ? () => 0 : () => this.#busy());
@@ -112,16 +111,15 @@ export class Standing {
     this.state = this.areAllShort || this.moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
   }
 
-  /** Its place is taken beyond the turn of the event loop in which it was taken. Only the roster needs to know. */
+  /** It is busy for longer than a turn of the event loop. */
   hold(): void {
-    if (this.active) this.#idle ??= this.#clock.idle();
+    if (!this.#lull.isTold) this.#lull.begin();
   }
 
   end(): void {
     const now = this.#now();
     this.#ended = now;
-    this.moments.end(now, this.#idle === undefined ? 0 : this.#clock.idle() - this.#idle);
-    this.#idle = undefined;
+    this.moments.end(now, this.#lull.take());
     this.#sum += this.#since === undefined ? 0 : now - this.#since;
     this.#since = undefined;
     if (this.active) this.steadiness.look(this.#onKept);

@@ -10,7 +10,7 @@ import { MOMENT, type OwnFigures } from './moments.js';
 const POINTS = { most: 64, enough: 32, least: -96, step: 8 } as const;
 
 /** Milliseconds. The time is of any monotonic clock. */
-export interface DutyClock extends LoopTime {
+export interface DutyClock extends Pick<LoopTime, 'now'> {
   /** The kernel's figures of this thread. */
   readonly figures: () => OwnFigures;
 }
@@ -21,13 +21,13 @@ export interface DutyClock extends LoopTime {
  * application; or, in an acceptor with room for several, a request.
  */
 export class Steadiness {
-  readonly #clock: Omit<DutyClock, 'idle'>;
+  readonly #clock: DutyClock;
   readonly #busy: () => number;
   #points: number = POINTS.most;
   #isLooking = false;
 
   /** @param busy - for how long in all there has been no room, by the same clock. */
-  constructor(clock: Omit<DutyClock, 'idle'>, busy: () => number) {
+  constructor(clock: DutyClock, busy: () => number) {
     this.#clock = clock;
     this.#busy = busy;
   }

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Acceptor } from '../accept/acceptor.js';
+import type { Lull } from '../accept/lull.js';
 import { access } from '../access/own.js';
 import { Admission } from '../admission/admission.js';
 import type { Crowd } from '../admission/crowd.js';
@@ -49,6 +50,7 @@ export class Answers {
   #stall: Stall<Arrival> | undefined;
   #admission: Admission | undefined;
   #intake: Intake | undefined;
+  #lull: Lull | undefined;
   #slow: SlowClients | undefined;
 
   constructor(options: AnswersOptions) {
@@ -82,6 +84,8 @@ export class Answers {
     const { workerConnections, requestBuffer } = spec.serving;
     const intake = new Intake(requestBuffer);
     this.#intake = intake;
+    this.#lull = acceptor.lull;
+    this.#lull.isTold = true;
     this.#admission = new Admission(acceptor, workerConnections, {
       dismiss: (socket, stays) => {
         if (!intake.giveUp(socket)) idle.evict(socket, stays);
@@ -130,11 +134,7 @@ export class Answers {
     this.#admission?.welcome(socket, now);
   }
 
-  /**
-   * The head of a request has come.
-   *
-   * @param whole - whether the worker waits for the body, where that needs no place.
-   */
+  /** The head of a request has come. `whole`: the worker waits for the body, where that needs no place. */
   serve(arrival: Arrival, whole: boolean): void {
     arrival.reception = this.#reception;
     access?.begin(arrival, marksOf(arrival.socket));
@@ -206,6 +206,7 @@ export class Answers {
     if (!response.writableEnded) {
       descriptors.look(performance.now());
       this.#options.guard(socket);
+      this.#lull?.begin();
       if (this.#admission) response.on('prefinish', this.#onPrefinish);
       return true;
     }
@@ -283,6 +284,7 @@ export class Answers {
     const { slot, pulse } = this.#options.context;
     // Before the slot forgets its name, see `#begin()`.
     if (this.#admission) pulse.vitals.end();
+    this.#lull?.end();
     slot.end(failed, now - began);
     descriptors.look(now);
     this.#options.finish(response, this.#admission ? began : 0, now);
