@@ -5,6 +5,10 @@ import { connect } from 'node:net';
  * may be bound to a worker that has begun to hang with another request. Milliseconds.
  */
 export const GRACE = 40;
+/**
+ * The same for a new connection of a worker that has waited for another one in vain in the last seconds. Milliseconds.
+ */
+export const SHORT_GRACE = 1;
 
 export interface Asked {
   readonly answer: string;

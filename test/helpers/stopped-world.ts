@@ -77,7 +77,7 @@ export class StoppedWorld {
     this.#boot = plan.boot;
     const figures = { own: { cpu: 0, waited: 0 } };
     Object.defineProperty(figures, 'own', { get: () => ({ cpu: this.#cpu, waited: this.#waited }) });
-    this.#own.absence = new OwnAbsence(figures, this.#interval, this.now, { idle: () => this.#idle });
+    this.#own.absence = new OwnAbsence(figures, this.now, { idle: () => this.#idle });
     if (plan.watches) this.#vitals.watch(this.now);
   }
 
@@ -99,7 +99,8 @@ export class StoppedWorld {
   }
 
   get #signs(): Signs {
-    return { stage: STAGE.SERVING, beat: this.#beat, request: this.#request, extra: 0, patientUntil: 0 };
+    const clocks = { extra: 0, patientUntil: 0 };
+    return { stage: STAGE.SERVING, beat: this.#beat, interval: this.#interval, request: this.#request, ...clocks };
   }
 
   #runMain(hasCpu: boolean): void {
@@ -133,7 +134,7 @@ export class StoppedWorld {
   #judgeItself(): void {
     const still = this.now - this.#beat;
     this.#beat = this.now;
-    const away = this.#own.absence.measure(this.now, false);
+    const away = this.#own.absence.measure(this.now, this.#interval, false);
     const verdict = this.#own.judge.look(this.now, this.#signs, away, still, this.#vitals);
     if (verdict) this.verdict = { ...verdict, by: 'main' };
   }

@@ -52,7 +52,7 @@ const SHORT: Readonly<Record<string, string>> = {
   'worker/lifecycle/lifecycle.ts: patience': 'a part of an option',
   'worker/lifecycle/outside-term.ts: pause': 'a constant of its callers',
   'worker/admission/patience.ts: wait': 'a constant of its callers',
-  'worker/vitals/pulse.ts: pulseInterval(limits)': '50 ms at most',
+  'worker/vitals/pulse.ts: this.#interval': 'half a second at most',
   'worker/connections/sessions.ts: keepAlive': 'an option',
   'worker/connections/proxy-protocol.ts: this.#settings.limit': '5 s at most',
   'worker/requests/slow-clients.ts: interval': 'half a second',

@@ -14,10 +14,13 @@ export interface Verdict {
 /** How many beats may be missing before an event loop is taken to stand still. */
 const MISSING_BEATS = 4;
 
-/** The longest interval between two beats. Milliseconds. */
+/** The longest interval between two beats, and that of a thread without a request. Milliseconds. */
 const LONGEST = 50;
-/** An event loop that turns has a beat within this time. Milliseconds. */
-export const SILENCE: number = LONGEST + 20;
+const LONGEST_AT_REST = 500;
+/** By how much a beat may be late, milliseconds: one that has not come by then shows that the event loop is kept. */
+export const GRACE = 20;
+/** With a request in flight, an event loop that turns has a beat within this time. Milliseconds. */
+export const SILENCE: number = LONGEST + GRACE;
 
 /**
  * The interval of the beats by which a thread shows that its event loop turns, milliseconds. A clock may run over by as
@@ -25,6 +28,16 @@ export const SILENCE: number = LONGEST + 20;
  */
 export function pulseInterval({ timeout }: Pick<ClockLimits, 'timeout'>): number {
   return timeout === 0 ? LONGEST : Math.min(LONGEST, Math.max(5, timeout / 10));
+}
+
+/**
+ * The same while no request is in flight. A worker that has nothing to do is to wake up seldom, and for a request that
+ * begins meanwhile the beats are close together long before its time is over. Who looks for slow requests wants to know
+ * at once whether the event loop turns.
+ */
+export function restInterval({ timeout, slowAfter }: Pick<ClockLimits, 'timeout' | 'slowAfter'>): number {
+  const beats = pulseInterval({ timeout });
+  return slowAfter > 0 ? beats : Math.max(beats, Math.min(LONGEST_AT_REST, timeout / 20));
 }
 
 /**
@@ -58,7 +71,9 @@ export class Judge {
     const sinceBeat = this.#used(this.#marks.beat, signs.beat, now, away);
     const sinceRequest = this.#used(this.#marks.request, signs.request, now, away);
     this.#awayBefore = away;
-    const alive = sinceBeat < MISSING_BEATS * this.#interval;
+    // Since the beat that is missing was due.
+    const silence = sinceBeat - signs.interval;
+    const alive = silence < (MISSING_BEATS - 1) * this.#interval;
     if (signs.stage === STAGE.ENDING) return Number.POSITIVE_INFINITY;
     const clocks: [clock: Clock, elapsed: number, limit: number, counted?: number][] = [];
     if (signs.stage === STAGE.BOOTING) {
@@ -66,8 +81,6 @@ export class Judge {
     } else {
       // With a request in flight, the request's clock also covers a loop that stands still.
       if (signs.request > 0) clocks.push(['request', sinceRequest, timeout && timeout + signs.extra]);
-      // The missing beat was due one interval after the last one.
-      const silence = sinceBeat - this.#interval;
       if (signs.request === 0) clocks.push(['loop', silence, timeout, Math.min(silence, now - signs.patientUntil)]);
     }
     let next = Number.POSITIVE_INFINITY;

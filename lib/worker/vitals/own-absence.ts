@@ -17,23 +17,15 @@ const PUNCTUAL = 10;
 export class OwnAbsence {
   readonly #figures: Pick<ThreadFigures, 'own'>;
   readonly #time: Pick<LoopTime, 'idle'>;
-  readonly #interval: number;
   #at: number;
   #cpu: number;
   #waited: number;
   #idle: number;
   #total = 0;
 
-  /** @param interval - of the beats, milliseconds. */
-  constructor(
-    figures: Pick<ThreadFigures, 'own'>,
-    interval: number,
-    now: number,
-    time: Pick<LoopTime, 'idle'> = LOOP_TIME,
-  ) {
+  constructor(figures: Pick<ThreadFigures, 'own'>, now: number, time: Pick<LoopTime, 'idle'> = LOOP_TIME) {
     this.#figures = figures;
     this.#time = time;
-    this.#interval = interval;
     this.#at = now;
     const { cpu, waited } = figures.own;
     this.#cpu = cpu;
@@ -43,16 +35,19 @@ export class OwnAbsence {
     this.#total = waited;
   }
 
-  /** To be called at each beat. Returns for how many milliseconds in all the thread has been kept from running. */
-  measure(now: number, boots: boolean): number {
+  /**
+   * To be called at each beat, which was due `interval` milliseconds after the one before. Returns for how many
+   * milliseconds in all the thread has been kept from running.
+   */
+  measure(now: number, interval: number, boots: boolean): number {
     const { cpu, waited } = this.#figures.own;
     const idle = this.#time.idle();
     const passed = now - this.#at;
     let away = waited - this.#waited;
-    if (passed > this.#interval + PUNCTUAL) {
+    if (passed > interval + PUNCTUAL) {
       // Where the kernel does not report CPU time, it is not known how much was spent: idle time is taken here too.
       const unused = boots && cpu > 0 ? passed - (cpu - this.#cpu) : idle - this.#idle;
-      away = Math.max(away, unused - this.#interval);
+      away = Math.max(away, unused - interval);
     }
     this.#at = now;
     this.#cpu = cpu;

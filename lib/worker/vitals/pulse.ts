@@ -1,7 +1,7 @@
 import { monotonic } from '../../monotonic.js';
 import type { ClockLimits } from '../../protocol/spec.js';
 import { ownThread, ThreadFigures } from '../../system/thread-figures.js';
-import { pulseInterval, type Verdict } from './judge.js';
+import { pulseInterval, restInterval, type Verdict } from './judge.js';
 import { OwnAbsence } from './own-absence.js';
 import { OwnJudge } from './own-judge.js';
 import { STAGE, Vitals } from './vitals.js';
@@ -11,14 +11,17 @@ const LATE = 50;
 
 /**
  * The clocks of a thread that serves, as far as it can look after them itself. It beats, so that a watcher knows that
- * its event loop turns. At each beat it looks whether its request, or its boot, has had its time.
+ * its event loop turns. At each beat it looks whether its request, or its boot, has had its time. Without a request
+ * there are fewer beats.
  */
 export class Pulse {
   readonly vitals: Vitals;
   readonly limits: ClockLimits;
   readonly #judge: OwnJudge;
   readonly #absence: OwnAbsence;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  /** How long after the last beat the next one is due, milliseconds. */
+  #interval: number;
   #onOverdue: (verdict: Verdict) => void = () => undefined;
   #onLate: ((duration: number) => void) | undefined;
   #beatAt = monotonic();
@@ -30,9 +33,10 @@ export class Pulse {
     this.vitals = new Vitals(memory);
     this.#judge = new OwnJudge(limits, spawnedAt);
     this.vitals.systemThread = ownThread();
-    this.#absence = new OwnAbsence(ThreadFigures.of(this.vitals.systemThread), pulseInterval(limits), this.#beatAt);
-    this.vitals.beat();
-    this.#timer = setInterval(() => this.#beat(), pulseInterval(limits)).unref();
+    this.#absence = new OwnAbsence(ThreadFigures.of(this.vitals.systemThread), this.#beatAt);
+    this.#interval = pulseInterval(limits);
+    this.vitals.beat(this.#interval);
+    this.#timer = this.#next();
   }
 
   /** Sets what is called, once, when the time is over. */
@@ -54,17 +58,17 @@ export class Pulse {
   serve(): void {
     this.#measure(monotonic());
     // While the application was loaded, the event loop may have stood still for longer than `timeout`.
-    this.vitals.beat();
+    this.vitals.beat(this.#interval);
     this.vitals.setStage(STAGE.SERVING);
     // With none of these, nobody needs the beats any more.
     const { timeout, slowAfter } = this.limits;
-    if (timeout === 0 && slowAfter === 0 && this.#onLate === undefined) clearInterval(this.#timer);
+    if (timeout === 0 && slowAfter === 0 && this.#onLate === undefined) clearTimeout(this.#timer);
   }
 
   /** The thread ends by itself from now on, within a time limit that others keep. */
   stop(): void {
     this.vitals.setStage(STAGE.ENDING);
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 
   /**
@@ -79,20 +83,29 @@ export class Pulse {
   }
 
   #beat(): void {
-    this.vitals.beat();
+    const { stage, request } = this.vitals.read();
+    const isAtRest = stage === STAGE.SERVING && request === 0 && this.#onLate === undefined;
+    const next = isAtRest ? restInterval(this.limits) : pulseInterval(this.limits);
+    this.vitals.beat(next);
     const now = monotonic();
     const still = now - this.#beatAt;
-    if (still > LATE + pulseInterval(this.limits)) this.#onLate?.(still);
+    if (still > LATE + this.#interval) this.#onLate?.(still);
     this.#beatAt = now;
-    const signs = this.vitals.read();
-    const verdict = this.#judge.look(now, signs, this.#measure(now), still, this.vitals);
+    const away = this.#measure(now);
+    this.#interval = next;
+    this.#timer = this.#next();
+    const verdict = this.#judge.look(now, this.vitals.read(), away, still, this.vitals);
     if (verdict === undefined) return;
     this.stop();
     this.#onOverdue(verdict);
   }
 
+  #next(): NodeJS.Timeout {
+    return setTimeout(() => this.#beat(), this.#interval).unref();
+  }
+
   #measure(now: number): number {
-    this.#away = this.#absence.measure(now, this.vitals.read().stage === STAGE.BOOTING);
+    this.#away = this.#absence.measure(now, this.#interval, this.vitals.read().stage === STAGE.BOOTING);
     return this.#away;
   }
 }

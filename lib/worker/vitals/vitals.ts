@@ -4,10 +4,16 @@
  */
 import { monotonic } from '../../monotonic.js';
 
-/** The layout: indices of 64 bit floats, then of 32 bit words; from `CLIENTS` on, a byte for each descriptor. */
-const FLOAT = { BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3, FOUND: 5, LOOKED_AT: 6, ELAPSED: 7 } as const;
+/**
+ * The layout: indices of 64 bit floats, then of 32 bit words, which take the place of the float with the index 4; from
+ * `CLIENTS` on, a byte for each descriptor.
+ */
+const FLOAT = {
+  ...{ BEAT: 0, REQUEST: 1, EXTRA: 2, PATIENT_UNTIL: 3 },
+  ...{ FOUND: 5, LOOKED_AT: 6, ELAPSED: 7, INTERVAL: 8 },
+} as const;
 const WORD = { STAGE: 8, SYSTEM_THREAD: 9 } as const;
-const CLIENTS = 64;
+const CLIENTS = 128;
 /** Clients on descriptors above these get no answer from a watchdog. */
 const DESCRIPTORS = 65_536;
 /** Where the record of slow requests begins, see `insight/slow-record.ts`. */
@@ -25,6 +31,8 @@ export interface Signs {
   readonly stage: Stage;
   /** When the event loop last turned. */
   readonly beat: number;
+  /** How many milliseconds after that it turns again, if nothing keeps it. */
+  readonly interval: number;
   /** When the request in flight began, in a worker that serves one at a time; 0 without one, and in other workers. */
   readonly request: number;
   /** How many milliseconds more than `timeout` this request may take. */
@@ -64,6 +72,7 @@ export class Vitals {
       // Atomic: a thread that sees a stage also sees the beat that was written before it.
       stage: Atomics.load(this.#words, WORD.STAGE) as Stage,
       beat: float(FLOAT.BEAT),
+      interval: float(FLOAT.INTERVAL),
       request: float(FLOAT.REQUEST),
       extra: float(FLOAT.EXTRA),
       patientUntil: float(FLOAT.PATIENT_UNTIL),
@@ -125,7 +134,9 @@ export class Vitals {
     Atomics.store(this.#words, WORD.STAGE, stage);
   }
 
-  beat(): void {
+  /** The event loop turns, and will again within `interval` milliseconds. */
+  beat(interval: number): void {
+    this.#floats[FLOAT.INTERVAL] = interval;
     this.#floats[FLOAT.BEAT] = monotonic();
   }
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { monotonic } from '../../monotonic.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import type { Glimpse, Looking } from '../insight/look.js';
-import { SILENCE } from '../vitals/judge.js';
+import { GRACE } from '../vitals/judge.js';
 import type { Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { formatFrames, inTraceLimit, isIdle, isUncertain, type TimeLimit } from './trace.js';
@@ -20,8 +20,6 @@ export const GLIMPSE_LIMIT: TimeLimit = { used: 250, all: 1_000 };
  */
 const OWN_WORD: TimeLimit = { used: 20, all: 1_000 };
 const AT_WORK = 5;
-/** Within this time, an event loop that turns has a beat. */
-const BEAT: TimeLimit = { used: SILENCE, all: 1_000 };
 
 /**
  * Roughly how long a thread takes to list its scripts for a debugger; from another thread that cannot be measured.
@@ -73,12 +71,14 @@ const STEP = 5;
  * second look finds it at work.
  */
 export async function lookTwice(vitals: Vitals, look: () => Promise<Glimpse>): Promise<Glimpse> {
-  const { beat } = vitals.read();
+  const { beat, interval } = vitals.read();
   const first = await look();
   if (first.stack === undefined) return first;
   if (isIdle(first.stack)) return { paused: first.paused, waits: true };
   if (!isUncertain(first.stack)) return first;
-  await inGlimpseLimit(new Promise(() => undefined), vitals.systemThread, BEAT);
+  // An event loop that turns has a beat by then.
+  const due = { used: Math.max(0, beat + interval - monotonic()) + GRACE, all: 1_000 };
+  await inGlimpseLimit(new Promise(() => undefined), vitals.systemThread, due);
   const turned = (): boolean => vitals.read().beat !== beat;
   if (turned()) return { paused: first.paused, waits: true };
   const second = await look();

@@ -50,8 +50,8 @@ export interface WatchdogData {
 const LONGEST_REST = 500;
 /** How long the clients' answers wait for the stack at most. Milliseconds. */
 const HEAD_START = 50;
-/** An event loop that has not turned for so long does not read its orders for now. Milliseconds. */
-const STILL = 4 * 50;
+/** An event loop whose turn has been due for so long does not read its orders for now. Milliseconds. */
+const STILL = 3 * 50;
 
 const {
   vitals: memory,
@@ -82,7 +82,7 @@ function look(): void {
   // The boot is over, and nothing else is limited: without a timer, this thread ends.
   if (signs.stage !== STAGE.BOOTING && limits.timeout === 0 && limits.slowAfter === 0) return;
   // The main thread does not read its orders.
-  if (now - signs.beat > STILL) answer(lastAsk(slot));
+  if (now - signs.beat - signs.interval > STILL) answer(lastAsk(slot));
   const away = absence.measure(now, signs.beat);
   const verdict = judge.look(now, signs, away);
   vitals.looked(now, signs, typeof verdict === 'number' ? undefined : verdict.elapsed);

@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { monotonic } from '../../../../build/monotonic.js';
-import { Judge, pulseInterval, type Verdict } from '../../../../build/worker/vitals/judge.js';
+import { Judge, pulseInterval, restInterval, type Verdict } from '../../../../build/worker/vitals/judge.js';
 import { Pulse } from '../../../../build/worker/vitals/pulse.js';
 import { type Signs, STAGE } from '../../../../build/worker/vitals/vitals.js';
 import { Absence } from '../../../../build/worker/watchdog/absence.js';
+import { eventually } from '../../../helpers/wait.js';
 
 const LIMITS = { timeout: 1_000, bootTimeout: 5_000, watchdog: true, slowAfter: 0 };
 const INTERVAL = pulseInterval(LIMITS);
-const SERVING: Signs = { stage: STAGE.SERVING, beat: 0, request: 0, extra: 0, patientUntil: 0 };
+const CLOCKS = { interval: INTERVAL, extra: 0, patientUntil: 0 };
+const SERVING: Signs = { stage: STAGE.SERVING, beat: 0, request: 0, ...CLOCKS };
 
 function verdict(found: Verdict | number): Verdict {
   assert.ok(typeof found !== 'number', `${found} ms are left`);
@@ -21,6 +23,47 @@ test('beats are often enough for a short timeout, and no more often than it pays
     [0, 1, 100, 500, 30_000].map((timeout) => pulseInterval({ timeout })),
     [50, 5, 10, 50, 50],
   );
+});
+
+test('without a request, beats are as rare as the timeout allows, unless somebody looks for slow requests', () => {
+  const rest = (timeout: number, slowAfter = 0): number => restInterval({ timeout, slowAfter });
+  assert.deepEqual(
+    [0, 1, 100, 500, 2_000, 30_000].map((timeout) => rest(timeout)),
+    [50, 5, 10, 50, 100, 500],
+  );
+  assert.equal(rest(30_000, 1_000), 50);
+});
+
+test('a thread beats more often while it has a request', async (t) => {
+  const pulse = new Pulse({ ...LIMITS, timeout: 30_000 }, 0);
+  t.after(() => pulse.stop());
+  // The timers of a pulse keep no process alive.
+  const busy = setInterval(() => undefined, 1_000);
+  t.after(() => clearInterval(busy));
+  const { vitals } = pulse;
+  const next = (): number => vitals.read().interval;
+  assert.equal(next(), 50);
+  pulse.serve();
+  await eventually(() => next() === 500, 'rare beats');
+  vitals.begin(performance.now());
+  await eventually(() => next() === 50, 'frequent beats');
+  vitals.end();
+  await eventually(() => next() === 500, 'rare beats again');
+});
+
+test('a beat that is rare is not missed before it is due', () => {
+  const judge = new Judge({ ...LIMITS, timeout: 30_000 }, 0);
+  const signs = { ...SERVING, beat: 1_000, interval: 500 };
+  assert.equal(judge.look(31_499, signs, 0), 1);
+  assert.equal(verdict(judge.look(31_500, signs, 0)).elapsed, 30_000);
+  const request = { ...signs, request: 1_001 };
+  for (const [at, alive] of [
+    [1_649, true],
+    [1_650, false],
+  ] as const) {
+    const short = new Judge({ ...LIMITS, timeout: 100 }, 0);
+    assert.equal(verdict(short.look(at, { ...request, interval: 620 }, 0)).alive, alive);
+  }
 });
 
 test('a loop that turns is never overdue, whatever the time', () => {

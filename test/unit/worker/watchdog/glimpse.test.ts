@@ -21,10 +21,10 @@ interface Seen {
 async function found(looks: readonly Seen[], beats = false) {
   const vitals = new Vitals();
   vitals.systemThread = ownThread();
-  vitals.beat();
+  vitals.beat(50);
   let count = 0;
   const glimpse = await lookTwice(vitals, async () => {
-    if (beats) vitals.beat();
+    if (beats) vitals.beat(50);
     return looks[count++] as Seen;
   });
   return { ...glimpse, looks: count };
