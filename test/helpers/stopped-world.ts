@@ -22,6 +22,8 @@ export interface Plan {
   readonly boot: number;
   readonly begins: number;
   readonly watches: boolean;
+  /** The interval of the beats while there is no request, milliseconds. */
+  readonly rest: number;
 }
 
 /**
@@ -54,7 +56,7 @@ export class StoppedWorld {
   readonly #plan: Plan;
   readonly #start = this.now;
   readonly #vitals = new Vitals();
-  readonly #interval = pulseInterval(LIMITS);
+  #interval = pulseInterval(LIMITS);
   readonly #own = { judge: new OwnJudge(LIMITS, this.now), absence: undefined as unknown as OwnAbsence };
   readonly #judge = new Judge(LIMITS, this.now);
   #absence: Absence | undefined;
@@ -77,7 +79,7 @@ export class StoppedWorld {
     this.#boot = plan.boot;
     const figures = { own: { cpu: 0, waited: 0 } };
     Object.defineProperty(figures, 'own', { get: () => ({ cpu: this.#cpu, waited: this.#waited }) });
-    this.#own.absence = new OwnAbsence(figures, this.now, { idle: () => this.#idle });
+    this.#own.absence = new OwnAbsence(figures, this.#interval, this.now, { idle: () => this.#idle });
     if (plan.watches) this.#vitals.watch(this.now);
   }
 
@@ -135,6 +137,7 @@ export class StoppedWorld {
     const still = this.now - this.#beat;
     this.#beat = this.now;
     const away = this.#own.absence.measure(this.now, this.#interval, false);
+    this.#interval = this.#request > 0 ? pulseInterval(LIMITS) : this.#plan.rest;
     const verdict = this.#own.judge.look(this.now, this.#signs, away, still, this.#vitals);
     if (verdict) this.verdict = { ...verdict, by: 'main' };
   }

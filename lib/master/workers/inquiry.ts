@@ -1,8 +1,8 @@
 import type { StacksMessage, ThreadActivity } from '../../protocol/activity.js';
 
 /**
- * How long a worker has to answer: its watchdog looks twice a second, and waits a quarter of a second for the stack.
- * Milliseconds.
+ * How long a worker has to answer: a turn of its event loop is due within half a second, its watchdog looks twice a
+ * second, and waits a quarter of a second for the stack. Milliseconds.
  */
 const PATIENCE = 2_000;
 /** The number of a question fits into one byte; 0 means none. */

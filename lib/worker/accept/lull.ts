@@ -22,6 +22,12 @@ export class Lull {
     this.#begun ??= this.#time.idle();
   }
 
+  /** The places are taken anew: what was waited for before belongs to others. */
+  restart(): void {
+    this.#sum = 0;
+    if (this.#begun !== undefined) this.#begun = this.#time.idle();
+  }
+
   end(): void {
     if (this.#begun === undefined) return;
     this.#sum += this.#time.idle() - this.#begun;

@@ -107,13 +107,14 @@ export class Standing {
   begin(): void {
     this.turn++;
     this.#since = this.#now();
+    this.#lull.restart();
     this.moments.begin(this.#since, this.active);
     this.state = this.areAllShort || this.moments.isExpected ? DUTY.BRIEF : DUTY.BUSY;
   }
 
   /** It is busy for longer than a turn of the event loop. */
   hold(): void {
-    if (!this.#lull.isTold) this.#lull.begin();
+    if (this.active && !this.#lull.isTold) this.#lull.begin();
   }
 
   end(): void {

@@ -70,8 +70,7 @@ export class Answers {
   }
 
   /**
-   * From now on, each request begins as soon as it comes. Being told of a blocked event loop costs 20 wake-ups a second
-   * where there is no `timeout`.
+   * From now on, each request begins as soon as it comes. Being told of a blocked event loop costs 20 wake-ups a second.
    */
   admitAll(): void {
     const { pulse } = this.#options.context;

@@ -19,7 +19,7 @@ const LONGEST = 50;
 const LONGEST_AT_REST = 500;
 /** By how much a beat may be late, milliseconds: one that has not come by then shows that the event loop is kept. */
 export const GRACE = 20;
-/** With a request in flight, an event loop that turns has a beat within this time. Milliseconds. */
+/** An event loop that turns has a beat within this time, unless it may rest. Milliseconds. */
 export const SILENCE: number = LONGEST + GRACE;
 
 /**
@@ -31,7 +31,7 @@ export function pulseInterval({ timeout }: Pick<ClockLimits, 'timeout'>): number
 }
 
 /**
- * The same while no request is in flight. A worker that has nothing to do is to wake up seldom, and for a request that
+ * The same while no request is in flight; the clock of the event loop may then run over by as much. A worker that has nothing to do is to wake up seldom, and for a request that
  * begins meanwhile the beats are close together long before its time is over. Who looks for slow requests wants to know
  * at once whether the event loop turns.
  */

@@ -17,15 +17,23 @@ const PUNCTUAL = 10;
 export class OwnAbsence {
   readonly #figures: Pick<ThreadFigures, 'own'>;
   readonly #time: Pick<LoopTime, 'idle'>;
+  readonly #shortest: number;
   #at: number;
   #cpu: number;
   #waited: number;
   #idle: number;
   #total = 0;
 
-  constructor(figures: Pick<ThreadFigures, 'own'>, now: number, time: Pick<LoopTime, 'idle'> = LOOP_TIME) {
+  /** @param shortest - interval of the beats, milliseconds. */
+  constructor(
+    figures: Pick<ThreadFigures, 'own'>,
+    shortest: number,
+    now: number,
+    time: Pick<LoopTime, 'idle'> = LOOP_TIME,
+  ) {
     this.#figures = figures;
     this.#time = time;
+    this.#shortest = shortest;
     this.#at = now;
     const { cpu, waited } = figures.own;
     this.#cpu = cpu;
@@ -47,7 +55,8 @@ export class OwnAbsence {
     if (passed > interval + PUNCTUAL) {
       // Where the kernel does not report CPU time, it is not known how much was spent: idle time is taken here too.
       const unused = boots && cpu > 0 ? passed - (cpu - this.#cpu) : idle - this.#idle;
-      away = Math.max(away, unused - interval);
+      // When the stop began is not known. It may have been long before a beat that was due after a rest.
+      away = Math.max(away, unused - this.#shortest);
     }
     this.#at = now;
     this.#cpu = cpu;

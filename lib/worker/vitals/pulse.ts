@@ -6,6 +6,9 @@ import { OwnAbsence } from './own-absence.js';
 import { OwnJudge } from './own-judge.js';
 import { STAGE, Vitals } from './vitals.js';
 
+/** This file is loaded before the application, which may replace the timers. */
+const { setTimeout, clearTimeout } = globalThis;
+
 /** A beat that comes later than it should by more than this is reported. Milliseconds. */
 const LATE = 50;
 
@@ -33,8 +36,8 @@ export class Pulse {
     this.vitals = new Vitals(memory);
     this.#judge = new OwnJudge(limits, spawnedAt);
     this.vitals.systemThread = ownThread();
-    this.#absence = new OwnAbsence(ThreadFigures.of(this.vitals.systemThread), this.#beatAt);
     this.#interval = pulseInterval(limits);
+    this.#absence = new OwnAbsence(ThreadFigures.of(this.vitals.systemThread), this.#interval, this.#beatAt);
     this.vitals.beat(this.#interval);
     this.#timer = this.#next();
   }
@@ -44,9 +47,20 @@ export class Pulse {
     this.#onOverdue = act;
   }
 
-  /** Sets what is called each time the event loop has stood still, with the milliseconds. */
+  /**
+   * Sets what is called each time the event loop has stood still, with the milliseconds. From now on there are beats,
+   * and none is rare.
+   */
   onLate(act: (duration: number) => void): void {
     this.#onLate = act;
+    if (this.vitals.read().stage === STAGE.ENDING) return;
+    clearTimeout(this.#timer);
+    const now = monotonic();
+    this.#measure(now);
+    this.#beatAt = now;
+    this.#interval = pulseInterval(this.limits);
+    this.vitals.beat(this.#interval);
+    this.#timer = this.#next();
   }
 
   /** For how long in all this thread has been kept from running, milliseconds. */

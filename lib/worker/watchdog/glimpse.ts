@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { monotonic } from '../../monotonic.js';
 import { ThreadFigures } from '../../system/thread-figures.js';
 import type { Glimpse, Looking } from '../insight/look.js';
-import { GRACE } from '../vitals/judge.js';
+import { GRACE, SILENCE } from '../vitals/judge.js';
 import type { Vitals } from '../vitals/vitals.js';
 import { Absence } from './absence.js';
 import { formatFrames, inTraceLimit, isIdle, isUncertain, type TimeLimit } from './trace.js';
@@ -77,7 +77,7 @@ export async function lookTwice(vitals: Vitals, look: () => Promise<Glimpse>): P
   if (isIdle(first.stack)) return { paused: first.paused, waits: true };
   if (!isUncertain(first.stack)) return first;
   // An event loop that turns has a beat by then.
-  const due = { used: Math.max(0, beat + interval - monotonic()) + GRACE, all: 1_000 };
+  const due = { used: Math.max(SILENCE, beat + interval + GRACE - monotonic()), all: 1_000 };
   await inGlimpseLimit(new Promise(() => undefined), vitals.systemThread, due);
   const turned = (): boolean => vitals.read().beat !== beat;
   if (turned()) return { paused: first.paused, waits: true };

@@ -23,4 +23,10 @@ test('what the event loop is idle for counts while an answer is waited for, unti
   assert.equal(lull.take(), 7);
   pass(10);
   assert.equal(lull.take(), 0);
+  // A handler that runs before the places are known to be taken.
+  lull.begin();
+  pass(8);
+  lull.restart();
+  pass(3);
+  assert.equal(lull.take(), 3);
 });

@@ -51,6 +51,20 @@ test('a thread beats more often while it has a request', async (t) => {
   await eventually(() => next() === 500, 'rare beats again');
 });
 
+test('who wants to know of late beats has them, however late it says so', async (t) => {
+  const pulse = new Pulse({ ...LIMITS, timeout: 0 }, 0);
+  t.after(() => pulse.stop());
+  const busy = setInterval(() => undefined, 1_000);
+  t.after(() => clearInterval(busy));
+  pulse.serve();
+  let late = 0;
+  pulse.onLate((duration) => (late = duration));
+  const { beat } = pulse.vitals.read();
+  await eventually(() => pulse.vitals.read().beat > beat, 'a beat');
+  for (const end = performance.now() + 200; performance.now() < end; );
+  await eventually(() => late >= 150, 'a late beat');
+});
+
 test('a beat that is rare is not missed before it is due', () => {
   const judge = new Judge({ ...LIMITS, timeout: 30_000 }, 0);
   const signs = { ...SERVING, beat: 1_000, interval: 500 };

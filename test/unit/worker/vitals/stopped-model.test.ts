@@ -5,11 +5,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { pulseInterval } from '../../../../build/worker/vitals/judge.js';
 import { LIMITS, type Plan, PUNCTUAL, QUANTUM, REST, type Step, StoppedWorld } from '../../../helpers/stopped-world.js';
 
 /** A time in milliseconds, in whole quanta. */
 const time = (min: number, max: number): fc.Arbitrary<number> =>
   fc.integer({ min: Math.ceil(min / QUANTUM), max: Math.floor(max / QUANTUM) }).map((count) => count * QUANTUM);
+
+/** Of the beats without a request. */
+const LONGEST_PAUSE = 150;
 
 const plans = (watches: boolean): fc.Arbitrary<Plan> =>
   fc.record({
@@ -19,6 +23,7 @@ const plans = (watches: boolean): fc.Arbitrary<Plan> =>
     boot: time(0, 400),
     begins: time(0, 1_500),
     watches: fc.constant(watches),
+    rest: time(50, LONGEST_PAUSE),
   });
 const stops = (min: number): fc.Arbitrary<Step> =>
   fc.record({
@@ -75,11 +80,18 @@ function ended(plan: Plan, steps: readonly Step[], limit: number): StoppedWorld 
   return world;
 }
 
+test('a request that only waits, and began between two rare beats, finds out itself about a stop, all but a beat', () => {
+  const plan = { slice: 0, pause: 0, boot: 0, begins: 100, watches: false, rest: 400 };
+  const stop = { length: 2_000, stopped: true, main: false, watchdog: false };
+  const { used } = ended(plan, [{ ...FREE, length: 150 }, stop], 2 * LIMITS.timeout);
+  assert.ok(used >= LIMITS.timeout - pulseInterval(LIMITS) - PUNCTUAL - ROUNDED, `${used} ms used`);
+});
+
 /**
  * It takes a look and a beat until a loop is taken to stand still. Also, idle time from before the request began is
  * taken for a wait at the first look, if the thread would run then.
  */
-const FOUND = 250 + REST + ROUNDED;
+const FOUND = 250 + LONGEST_PAUSE + REST + ROUNDED;
 
 test('a request that never ends is ended, however often it was stopped: each stop costs a rest, and a wait for a CPU twice itself', () => {
   fc.assert(
