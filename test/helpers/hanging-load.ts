@@ -3,6 +3,13 @@ import { type Asked, ask, GRACE, SHORT_GRACE } from './punctual.js';
 
 /** How long a client waits between two requests that are served. Milliseconds. */
 const PAUSE = 5;
+/** For how long a worker waits less for its clients after one for which it has waited in vain. Milliseconds. */
+const RECOVERY = 10_000;
+
+interface Sent extends Asked {
+  /** When its connection began. */
+  readonly at: number;
+}
 
 /** What clients saw while some of them sent requests that hang. */
 export interface LoadWithHangs {
@@ -27,26 +34,37 @@ export async function loadWithHangs(
   { hangs, hanging, other }: { hangs: number; hanging: (number: number) => string; other: string },
 ): Promise<LoadWithHangs> {
   const statuses: string[] = [];
-  const others: Asked[] = [];
+  const all: Sent[] = [];
+  const others = new Set<Sent>();
   let left = hangs;
+  const send = async (path: string): Promise<Sent> => {
+    const at = performance.now();
+    const sent = { ...(await ask(url, path)), at };
+    all.push(sent);
+    return sent;
+  };
   const serve = async (): Promise<void> => {
     while (left > 0) {
-      others.push(await ask(url, other));
+      others.add(await send(other));
       // Without a pause, the clients would have most of the CPU.
       await delay(PAUSE);
     }
   };
   const hang = async (): Promise<void> => {
     while (left > 0) {
-      const { answer } = await ask(url, hanging(left--));
+      const { answer } = await send(hanging(left--));
       statuses.push(answer.split('\r\n')[0] ?? '');
     }
   };
   await Promise.all([serve(), serve(), hang(), hang()]);
-  const unserved = others.filter(({ answer }) => !answer.startsWith('HTTP/1.1 200 OK'));
-  // One that was late makes its worker impatient, also if it was served.
-  const grace = others.some(({ silent }) => silent > GRACE) ? SHORT_GRACE : GRACE;
-  const failures = unserved.filter(({ silent }) => silent <= grace);
-  const served = others.length - unserved.length;
+  const unserved = [...others].filter(({ answer }) => !answer.startsWith('HTTP/1.1 200 OK'));
+  const failures = unserved.filter((sent) => sent.silent <= graceOf(sent, all));
+  const served = others.size - unserved.length;
   return { statuses, served, late: unserved.length - failures.length, failures };
+}
+
+/** How long this client could be silent: a worker that has just waited for another one in vain is impatient. */
+function graceOf({ at, silent }: Sent, all: readonly Sent[]): number {
+  const isAfter = (other: Sent): boolean => other.at < at + silent && at - other.at < RECOVERY;
+  return all.some((other) => other.silent > GRACE && isAfter(other)) ? SHORT_GRACE : GRACE;
 }
