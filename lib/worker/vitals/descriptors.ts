@@ -251,7 +251,9 @@ export class Descriptors {
     const { warn, replace } = this.#relief ?? {};
     const used = this.#counter?.read() ?? this.#limit;
     const clients = this.#threads * [...this.#doors].reduce((sum, { connections }) => sum + connections.size, 0);
-    const what = `${used} of ${this.#limit} descriptors are open: ${this.#table.describe()}`;
+    // To list them takes one. Another thread may have taken the last one that was just given back.
+    const list = this.#table.describe() || 'there is none left to list them with';
+    const what = `${used} of ${this.#limit} descriptors are open: ${list}`;
     if (clients >= used / 2) {
       warn?.(`${what}. Most are clients: it accepts no more until some have left, and workerConnections wants more`);
       return;
