@@ -63,6 +63,13 @@ test('who wants to know of late beats has them, however late it says so', async 
   await eventually(() => pulse.vitals.read().beat > beat, 'a beat');
   for (const end = performance.now() + 200; performance.now() < end; );
   await eventually(() => late >= 150, 'a late beat');
+  const patient = new Pulse({ ...LIMITS, timeout: 30_000 }, 0);
+  t.after(() => patient.stop());
+  patient.serve();
+  patient.onLate(() => undefined);
+  const before = patient.vitals.read().beat;
+  await eventually(() => patient.vitals.read().beat > before, 'a beat of one with a timeout');
+  assert.equal(patient.vitals.read().interval, 50);
 });
 
 test('a beat that is rare is not missed before it is due', () => {
