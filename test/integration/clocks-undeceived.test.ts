@@ -80,7 +80,7 @@ test('a container that is paused, in the midst of long requests, loses nobody', 
     // while it runs.
     const all = [host.pid, ...host.workerPids];
     for (const pid of all) process.kill(pid, 'SIGSTOP');
-    await paused(3_000);
+    await paused(5_000);
     for (const pid of all.reverse()) process.kill(pid, 'SIGCONT');
     await load.more(2);
   }
@@ -94,13 +94,13 @@ function paused(milliseconds: number): Promise<void> {
 
 test('a worker that boots while the master is stopped has not been late', async (t) => {
   const gate = await createLoadGate(t);
-  const options = { workers: 1, app: fixture('waits-to-load.js'), bootTimeout: 1_500, watchdog: false };
+  const options = { workers: 1, app: fixture('waits-to-load.js'), bootTimeout: 4_000, watchdog: false };
   const host = new Host(t, options, { env: gate.env });
   const [{ pid }] = await host.event('worker:spawn');
   await eventually(() => gate.waiting === 1, 'a worker that boots');
   host.kill('SIGSTOP');
   gate.open();
-  await paused(3_000);
+  await paused(5_000);
   host.kill('SIGCONT');
   assert.equal((await get(`${await host.ready()}/pid`)).body, String(pid));
   await assertNobodyTimedOut(host);

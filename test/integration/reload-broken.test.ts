@@ -72,7 +72,7 @@ const WORKERS = amount({ suite: [1, 2], long: [1, 2, 8] });
 for (const [name, { code, cause }] of Object.entries(BROKEN)) {
   for (const workers of WORKERS) {
     test(`new_generation_${name}, workers: ${workers}`, async (t) => {
-      const service = await serve(t, { workers, ...(name === 'hangs' && { bootTimeout: 2_000, watchdog: false }) });
+      const service = await serve(t, { workers, ...(name === 'hangs' && { bootTimeout: 5_000, watchdog: false }) });
       const { host, releases } = service;
       const before = await crew(host);
       releases.release('2', code);

@@ -97,7 +97,7 @@ test('spares that cannot boot wait longer and longer, and end nothing', async (t
 });
 
 test('a spare that does not boot in time is ended', async (t) => {
-  const { host, load } = await oneWithSpares(t, { bootTimeout: 2_000 });
+  const { host, load } = await oneWithSpares(t, { bootTimeout: 5_000 });
   load.close();
   await eventually(() => load.waiting === 1, 'one that loads');
   load.admit();
@@ -159,7 +159,7 @@ test('a spare that is lost while it takes a slot costs the slot no wait', async 
 });
 
 test('a spare that does not get to serve has bootTimeout for it', async (t) => {
-  const { host } = await oneWithSpares(t, { bootTimeout: 3_000 });
+  const { host } = await oneWithSpares(t, { bootTimeout: 5_000 });
   await host.ready();
   const [spare] = (await spares(host)) as [WorkerInfo];
   const [first] = (await holders(host)) as [WorkerInfo];

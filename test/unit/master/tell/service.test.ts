@@ -4,6 +4,7 @@ import { type ArbiterStats, EMPTY_STATS, UNKNOWN } from '../../../../build/maste
 import { type Service, startService, statusLine } from '../../../../build/master/tell/service.js';
 import { openServiceManager } from '../../../../build/system/systemd-notify.js';
 import { NotifySocket, noNotifications } from '../../../helpers/notify-socket.js';
+import { eventually } from '../../../helpers/wait.js';
 
 const skip = noNotifications;
 const neverFails = (error: Error): never => assert.fail(error);
@@ -19,6 +20,11 @@ async function start(t: TestContext): Promise<{ manager: NotifySocket; service: 
   const service = startService(manager.env, { stats: () => STATS, onFailure: neverFails, othersServe: () => false });
   assert.ok(service);
   return { manager, service };
+}
+
+/** Each message is a process, and `close()` waits two seconds at most for all of them. */
+function allTold(manager: NotifySocket, count: number): Promise<void> {
+  return eventually(() => manager.messages.length === count, `${count} messages`);
 }
 
 test('a service manager that does not ask is told nothing', () => {
@@ -56,7 +62,7 @@ test('a reload is told with its time, and the end of it', { skip }, async (t) =>
   service.onEvent('rollback', [new Error('a broken deploy')]);
   service.onEvent('reload', [6]);
   service.onEvent('reloaded', [{ generation: 6, replaced: 2 }]);
-  await service.close();
+  await allTold(manager, 6);
   const { messages } = manager;
   const [, first = ''] = messages[0] ?? [];
   const monotonic = Number(/^MONOTONIC_USEC=(\d+)$/.exec(first)?.[1]);
@@ -89,6 +95,7 @@ test('who has handed over says nothing more, until it takes back', { skip }, asy
   service.onEvent('signal', ['SIGTERM']);
   service.takeBack();
   service.onEvent('ready', []);
+  await allTold(manager, 3);
   await service.close();
   service.onEvent('ready', []);
   assert.deepEqual(manager.messages, [
@@ -106,8 +113,8 @@ test('messages keep their order, and what is out of date is not sent', { skip },
   for (let count = 1; count <= 5; count++) manager.tell('WATCHDOG=1');
   manager.tell('READY=1', 'STATUS=a');
   manager.tell('STATUS=ü, "quoted" $PATH; true');
-  // Each message is a process, and close() waits two seconds at most for all of them.
   for (let count = 1; count <= 3; count++) manager.tell(`X_${count}=${count}`);
+  await allTold(socket, 8);
   await manager.close();
   manager.tell('LATE=1');
   assert.deepEqual(socket.messages.slice(0, 5), [
