@@ -4,6 +4,13 @@ import { type AddressInfo, createServer } from 'node:net';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ControlSetup, openControl } from '../../../build/control/server.js';
+import { eventually } from '../../helpers/wait.js';
+
+/**
+ * How long the control waits between two attempts. Milliseconds. The waits of the tests are multiples of it, by timers of
+ * the same process.
+ */
+const INTERVAL = 5;
 
 /** A control on a port that the previous process still has. */
 async function second(port: number) {
@@ -14,7 +21,7 @@ async function second(port: number) {
     {
       source: { arbiter: { state: 'running', stats: () => ({}) }, describe: () => ({}), observe: () => undefined },
       predecessor: { alone: false, onAlone: (act: () => void) => (alone = act) },
-      patience: { attempts: 50, interval: 5, isBound: () => false },
+      patience: { attempts: 50, interval: INTERVAL, isBound: () => false },
       onListening: () => told.push('listening'),
       onFailure: (cause: unknown) => told.push(`failure: ${cause}`),
     } as unknown as ControlSetup,
@@ -47,14 +54,15 @@ for (const moment of ['before the process before it ends', 'while it tries to li
       alone();
     } else if (moment === 'while it tries to listen') {
       alone();
-      await delay(20);
+      await delay(4 * INTERVAL);
       await Promise.all([control.close(), close()]);
     } else {
       await close();
       alone();
       await control.close();
     }
-    await delay(50);
+    // Longer than until the next attempt.
+    await delay(10 * INTERVAL);
     await isFree(port);
     assert.deepEqual(told, []);
   });
@@ -64,9 +72,9 @@ test('else it listens there as soon as that one has ended', async () => {
   const { first, port } = await takenPort();
   const { control, told, alone } = await second(port);
   alone();
-  await delay(20);
+  await delay(4 * INTERVAL);
   first.close();
-  for (let turns = 0; told.length === 0 && turns < 400; turns++) await delay(5);
+  await eventually(() => told.length > 0, 'the control on its port');
   assert.deepEqual(told, ['listening']);
   await control.close();
   await isFree(port);

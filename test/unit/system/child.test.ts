@@ -66,7 +66,9 @@ test('one that is not even tried', async () => {
 test('where nobody listens, nothing is thrown', async () => {
   spawnChild('/no/such/program', [], {});
   unbornChild(new Error('no room'));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // Errors are told in the order of the children: those of the first two would have been thrown by then.
+  const others = [spawnChild('/no/such/program', [], {}), unbornChild(new Error('no room'))];
+  await Promise.all(others.map((child) => once(child, 'error')));
 });
 
 test('a signal that is refused says why; to one that has ended, it is none', async (t) => {
