@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { answersIn, ByteClient } from '../helpers/byte-client.js';
 import { assertUnharmed, atRest, CLASSES, classes, single } from '../helpers/classes.js';
 import { Gate } from '../helpers/gate.js';
@@ -13,9 +12,7 @@ import { eventually } from '../helpers/wait.js';
 keepHosts();
 
 const CONNECT = 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n';
-/** Milliseconds. */
-const KEEP_ALIVE = 300;
-const TAKEN = { workers: 1, workerClass: 'async', keepAlive: KEEP_ALIVE };
+const TAKEN = { workers: 1, workerClass: 'async', keepAlive: 300 };
 const REFUSED = 'HTTP/1.1 501 ';
 
 /** What a client may do with the connection on which it asked for a tunnel. */
@@ -94,8 +91,8 @@ for (const [whose, name] of [
         client.received,
         new RegExp(`^(?:${answers}){${requests}}HTTP/1\\.1 200 Established\r\n\r\n\\[tunnel\\]$`, 's'),
       );
-      // A connection that waits for a request would be closed now, but a tunnel is none.
-      await delay(2 * KEEP_ALIVE);
+      // A connection that waits for a request from now on is closed. If the tunnel had such a timeout, it would end before.
+      await (await ByteClient.connect(url)).get('/late').all();
       await client.send('through').until('[through]');
       client.reset();
     }
