@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -11,6 +13,8 @@ import { CLASSES, single } from '../helpers/classes.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { passing } from '../helpers/passing.js';
+import { temporaryFolder } from '../helpers/place.js';
 import { sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
 
@@ -114,8 +118,9 @@ for (const workerClass of CLASSES) {
   });
 
   test(`what has come while the worker was busy is served: ${workerClass}`, async (t) => {
-    // On a busy machine half a second may pass before the worker is busy.
-    const host = await sharing(t, { ...options, ...crowd, headersTimeout: 2_000 });
+    // Long, since on a busy machine some time passes before the worker is busy.
+    const limits = { headersTimeout: 3_000, requestTimeout: 3_000 };
+    const host = await sharing(t, { ...options, ...crowd, ...limits });
     const url = await host.ready();
     // A whole request, the rest of one, and the rest of a body: all there when the worker gets to its timers.
     const whole = await ByteClient.connect(url);
@@ -128,12 +133,15 @@ for (const workerClass of CLASSES) {
     }
     const open = others.length;
     await eventually(async () => (await host.stats()).workers[0]?.connections === open, 'the connections');
-    const busy = (await ByteClient.connect(url)).get('/?ms=3000');
-    // Later than the busy request, long before the worker is free.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const hold = join(temporaryFolder(t), 'request');
+    const busy = (await ByteClient.connect(url)).get(`/?hold=${hold}`);
+    await eventually(() => existsSync(`${hold}.held`), 'a busy worker');
     whole.get('/whole');
     half.send(': a\r\n\r\n');
     others[2]?.send(' body');
+    // Whatever is late when the worker is free again had come in time.
+    await passing(host, limits.headersTimeout);
+    writeFileSync(`${hold}.free`, '');
     await busy.until('no upgrade');
     for (const client of others) {
       await client.until('no upgrade');
