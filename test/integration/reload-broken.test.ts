@@ -11,6 +11,7 @@ import { MixedLoad } from '../helpers/mixed-load.js';
 import { ownPace } from '../helpers/pace.js';
 import { replay } from '../helpers/recycling.js';
 import { gated, Releases, source } from '../helpers/releases.js';
+import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
@@ -148,7 +149,10 @@ test('what the old generation cannot get back, because its code is gone, serves 
   const reload = rolledBack(host);
   const [first] = await host.event('worker:spawn', ({ generation }) => generation === 2);
   // A worker that waits has read the file.
-  while (!gate.waits(first.pid)) await load.more(1);
+  await eventually(
+    () => gate.waits(first.pid),
+    () => `worker ${first.pid} to have read the file\n${host.log}`,
+  );
   writeFileSync(file, "throw new Error('worse');");
   gate.open();
   assert.match((await reload).message, /worse/);
