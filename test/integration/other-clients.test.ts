@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ByteClient } from '../helpers/byte-client.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES, single } from '../helpers/classes.js';
+import { Hold } from '../helpers/hold.js';
 import { fixture, Host, type HostOptions } from '../helpers/host.js';
 import { get, RawClient } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
 import { passing } from '../helpers/passing.js';
-import { temporaryFolder } from '../helpers/place.js';
 import { sharing } from '../helpers/shared.js';
 import { eventually } from '../helpers/wait.js';
 
@@ -133,15 +131,15 @@ for (const workerClass of CLASSES) {
     }
     const open = others.length;
     await eventually(async () => (await host.stats()).workers[0]?.connections === open, 'the connections');
-    const hold = join(temporaryFolder(t), 'request');
-    const busy = (await ByteClient.connect(url)).get(`/?hold=${hold}`);
-    await eventually(() => existsSync(`${hold}.held`), 'a busy worker');
+    const hold = new Hold(t);
+    const busy = (await ByteClient.connect(url)).get(`/${hold.query}`);
+    await hold.begun();
     whole.get('/whole');
     half.send(': a\r\n\r\n');
     others[2]?.send(' body');
     // Whatever is late when the worker is free again had come in time.
     await passing(host, limits.headersTimeout);
-    writeFileSync(`${hold}.free`, '');
+    hold.free();
     await busy.until('no upgrade');
     for (const client of others) {
       await client.until('no upgrade');
