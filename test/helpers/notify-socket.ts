@@ -10,18 +10,18 @@ export const noNotifications: string | false =
   false;
 
 /**
- * Prints each datagram as a line `> time message`, with `|` for line ends. Barriers are left out; their descriptors are
+ * Prints each datagram as a line `> message`, with `|` for line ends. Barriers are left out; their descriptors are
  * not received, and so closed.
  */
 const RECEIVER = `
-use IO::Socket::UNIX; use Time::HiRes qw(time);
+use IO::Socket::UNIX;
 $| = 1;
 my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die $!;
 print "bound\\n";
 while (defined $socket->recv(my $message, 65536)) {
   next if $message eq 'BARRIER=1';
   $message =~ s/\\n/|/g;
-  printf "> %.3f %s\\n", time, $message;
+  print "> $message\\n";
 }`;
 
 /** A service manager's end of NOTIFY_SOCKET. It notes all messages. */
@@ -48,7 +48,7 @@ export class NotifySocket {
 
   /** All messages so far, each as a list of its assignments. */
   get messages(): string[][] {
-    return this.#lines().map(([, message]) => message.split('|'));
+    return [...this.#program.output.matchAll(/^> (.*)\n/gm)].map(([, message]) => (message as string).split('|'));
   }
 
   /** The same without the texts for humans (STATUS). */
@@ -57,20 +57,13 @@ export class NotifySocket {
     return states.filter((text) => text !== '');
   }
 
-  /** The times at which messages with this assignment came, seconds. */
-  timesOf(assignment: string): number[] {
-    return this.#lines()
-      .filter(([, message]) => message.split('|').includes(assignment))
-      .map(([time]) => time);
+  /** How many messages with this assignment have come. */
+  count(assignment: string): number {
+    return this.messages.filter((message) => message.includes(assignment)).length;
   }
 
   /** Waits until a message matches; line ends are `|`. */
   told(pattern: RegExp): Promise<RegExpExecArray> {
-    return this.#program.printed(new RegExp(`^> [\\d.]+ (?:${pattern.source})`, 'm'));
-  }
-
-  #lines(): [time: number, message: string][] {
-    const found = this.#program.output.matchAll(/^> ([\d.]+) (.*)\n/gm);
-    return [...found].map(([, time, message]) => [Number(time), message as string]);
+    return this.#program.printed(new RegExp(`^> (?:${pattern.source})`, 'm'));
   }
 }
