@@ -45,13 +45,11 @@ test('crash_loop_backs_off', async (t) => {
     await delay(100);
   }
   assert.deepEqual(new Set(pidsIn(client.received)), new Set([String(sibling)]));
-  const spawns = host.of('worker:spawn').filter(({ args: [{ age }] }) => age >= 3);
-  assert.ok(spawns.length <= 25, `${spawns.length} spawns`);
-  assert.ok(spawns.length >= 5, `only ${spawns.length} spawns`);
-  assert.ok(
-    spawns.every(({ args: [{ id }] }) => id === 1),
-    'another slot was spawned',
-  );
+  const spawns = (): number[] => host.of('worker:spawn').flatMap(({ args: [{ id, age }] }) => (age >= 3 ? [id] : []));
+  assert.ok(spawns().length <= 25, `${spawns().length} spawns`);
+  // It is not given up. On a busy machine, each boot takes its time.
+  await host.until(() => spawns().length >= 5, 'five spawns');
+  assert.deepEqual(new Set(spawns()), new Set([1]), 'another slot was spawned');
   const exits = host.of('worker:exit').slice(1);
   for (const { args } of exits) assert.deepEqual([args[1].code, args[1].reason], [1, 'crash']);
   const { degraded, failing } = await host.stats();
