@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import { CLASSES, classes } from '../helpers/classes.js';
+import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
@@ -17,16 +18,18 @@ describe('at the same time', { concurrency: 4 }, () => {
   for (const { name, options } of classes(2)) {
     for (const watchdog of [true, false]) {
       test(`a request that waits while all is stopped has its time: ${name}, ${watchdog ? 'with' : 'without'} a watchdog`, async (t) => {
-        const host = new Host(t, { ...options, workers: 1, timeout: LIMIT, watchdog });
-        const url = await host.ready();
-        const [worker] = await host.workers();
-        const answer = get(`${url}/wait?ms=${(2 * LIMIT) / 3}`);
-        await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+        const gate = await Gate.open(t);
+        const all = { ...options, workers: 1, timeout: LIMIT, watchdog, app: fixture('gated.js') };
+        const host = new Host(t, all, { env: gate.env });
+        const { arrival, answer } = await gate.hold(await host.ready());
         // Only a watchdog notices a stop that hits the code of the request. Without one, let that code run first.
-        if (!watchdog) await passing(host, LIMIT / 5);
-        await stopAll([host.pid, worker?.pid as number]);
+        if (!watchdog) await arrival.settle();
+        await stopAll([host.pid, arrival.pid]);
+        // All who watch look at their clocks after the stop, while the request still waits.
+        await passing(host, LIMIT / 5);
+        arrival.release();
         const { status, body } = await answer;
-        assert.deepEqual([status, body], [200, `waited ${worker?.pid}`]);
+        assert.deepEqual([status, body], [200, `${arrival.pid} /`], host.log);
         // The request does not time out later either.
         await passing(host, LIMIT / 5);
         await assertNobodyTimedOut(host);
@@ -41,7 +44,7 @@ describe('at the same time', { concurrency: 4 }, () => {
       const [worker] = await host.workers();
       for (let round = 0; round < 2; round++) {
         const answer = get(`${url}/?ms=${LIMIT / 2}`);
-        await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+        await host.until(() => host.log.split('works\n').length > round + 1, 'a request at work');
         await stopAll([host.pid, worker?.pid as number]);
         const { status, body } = await answer;
         // The report says whose clock it was, and how much time the request has had.
@@ -77,8 +80,8 @@ describe('at the same time', { concurrency: 4 }, () => {
     const host = new Host(t, { workers: 1, timeout: LIMIT, app: fixture('hangs.js') });
     const url = await host.ready();
     const [worker] = await host.workers();
-    const answer = get(`${url}/spin`);
-    await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
+    const answer = get(`${url}/says-and-spins`);
+    await host.until(() => host.log.includes('spins\n'), 'a request that spins');
     // The stop alone is shorter than the wait of the master. Together with the rest of the request's time it is longer.
     await stopAll([worker?.pid as number], 2 * LIMIT);
     assert.equal((await answer).status, 504);
@@ -90,28 +93,24 @@ describe('at the same time', { concurrency: 4 }, () => {
   });
 
   test('a request that never ends is ended also when it was stopped meanwhile, and a boot likewise', async (t) => {
-    const gate = await createLoadGate(t);
+    const [gate, requests] = [await createLoadGate(t), await Gate.open(t)];
     const host = new Host(
       t,
-      { workers: 1, timeout: LIMIT, bootTimeout: LIMIT, app: fixture('waits-to-load.js') },
-      { env: gate.env },
+      { workers: 1, timeout: LIMIT, bootTimeout: LIMIT, app: fixture('gated-after-load.js') },
+      { env: { ...requests.env, LOAD_GATE: gate.env.GATE } },
     );
     await eventually(() => gate.waiting === 1, 'a worker that boots');
     gate.open();
     const url = await host.ready();
-    const [worker] = await host.workers();
     const before = Date.now() - 1;
-    const answer = get(`${url}/wait`);
-    await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'a request in flight');
-    await stopAll([host.pid, worker?.pid as number]);
+    const { arrival, answer } = await requests.hold(url);
+    const stopped = Date.now() + 1;
+    await stopAll([host.pid, arrival.pid]);
     assert.equal((await answer).status, 504);
     const [, { clock, elapsed, request }] = await host.event('worker:timeout');
     assert.equal(clock, 'request');
     // Time that did not count does not move the start of the request.
-    assert.ok(
-      before <= request.startedAt && request.startedAt < before + STOPPED / 2,
-      `${request.startedAt - before} ms`,
-    );
+    assert.ok(before <= request.startedAt && request.startedAt <= stopped, `${request.startedAt - before} ms`);
     assert.ok(elapsed >= LIMIT && elapsed < STOPPED, `${elapsed} ms`);
     gate.close();
     const reload = host.call('reload').catch((error: { code: string }) => error.code);
