@@ -73,8 +73,7 @@ function withCommits(text) {
 
 async function run(name) {
   const path = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
-  const parameters = name === 'soak' ? [flags.includes('--quick') ? '40' : '1000'] : flags;
-  const child = spawn(process.execPath, [path, ...parameters], {
+  const child = spawn(process.execPath, [path, ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...(named.length === 0 && { [PART]: '1' }) },
   });

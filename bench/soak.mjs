@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { closedLoop } from './harness/client.mjs';
 import { rss } from './harness/proc.mjs';
 import { report, table } from './harness/report.mjs';
+import { settings } from './harness/settings.mjs';
 import { startSoakHost } from './harness/soak-host.mjs';
 
 const CLIENTS = 8;
@@ -201,7 +202,7 @@ function print(result) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const result = await soak({ kills: Number(process.argv[2] ?? 1_000) });
+  const result = await soak(settings({ kills: 1_000 }, { kills: 40 }));
   print(result);
   console.error(JSON.stringify(result));
   if (result.violations.length > 0) process.exitCode = 1;
