@@ -64,8 +64,8 @@ export async function takePlace(
     const { path, second, mode } = address;
     const first = waits ? second : path;
     const open = async (): Promise<SocketFile> => {
-      await refuseTaken(first, patience.isBound);
-      return openFile(server, first, mode);
+      const stale = await refuseTaken(first, patience.isBound);
+      return openFile(server, first, mode, stale);
     };
     const file = await persist(open, patience, abort);
     onListening(file.address);
@@ -97,8 +97,8 @@ async function persist<T>(open: () => Promise<T>, { attempts, interval }: Patien
     try {
       return await open();
     } catch (error) {
-      const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (!inUse || attempt >= attempts || abort.aborted) throw error;
+      const isInUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (!isInUse || attempt >= attempts || abort.aborted) throw error;
       await delay(interval, undefined, { signal: abort }).catch(() => undefined);
       if (abort.aborted) throw error;
     }
@@ -152,14 +152,19 @@ class SocketFile implements Place {
  * Binds a socket in a temporary folder that is closed to other users, sets its mode there, and renames it to its path.
  * So there is no moment in which another user could connect, and no umask, which would hold for all files of the
  * process. libuv removes the name that it has bound when it closes a socket; that is never the path itself.
+ *
+ * @param stale - the inode of the file that may be replaced. Another control, of this process or another, may have come
+ * to have the path while this one began to listen.
  */
-async function openFile(server: Server, path: string, mode: number): Promise<SocketFile> {
+async function openFile(server: Server, path: string, mode: number, stale: bigint | undefined): Promise<SocketFile> {
   const workshop = mkdtempSync(join(dirname(path), '.c'));
   try {
     const draft = join(workshop, 's');
     await listening(server, () => server.listen({ path: draft, backlog: BACKLOG, exclusive: true }));
     chmodSync(draft, mode);
     const { ino } = lstatSync(draft, { bigint: true });
+    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+    if (found !== undefined && found !== stale) throw inUse(path);
     renameSync(draft, path);
     return new SocketFile(path, ino);
   } catch (error) {
@@ -170,21 +175,28 @@ async function openFile(server: Server, path: string, mode: number): Promise<Soc
   }
 }
 
-/** Throws unless the path is free. The socket that a killed master has left may be replaced; anything else stays. */
-async function refuseTaken(path: string, isBound: Patience['isBound']): Promise<void> {
+/**
+ * Throws unless the path is free. The socket that a killed master has left may be replaced; anything else stays.
+ * Resolves with the inode of such a socket.
+ */
+async function refuseTaken(path: string, isBound: Patience['isBound']): Promise<bigint | undefined> {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) {
     // If the folder is missing, this error names it. The error of `mkdtempSync()` would name the temporary folder.
     statSync(dirname(path));
-    return;
+    return undefined;
   }
   if (!found.isSocket()) throw new Error(`${path} is in the way, and not a socket`);
   const code = await probe(path);
   const bound = code === 'ECONNREFUSED' && isBound(path);
-  if ((code === 'ECONNREFUSED' && !bound) || code === 'ENOENT') return;
+  if ((code === 'ECONNREFUSED' && !bound) || code === 'ENOENT') return found.ino;
   // EAGAIN: a process listens there, and its accept queue is full.
-  const inUse = code === undefined || code === 'EAGAIN' || bound;
-  throw Object.assign(new Error(`${path}: ${code ?? 'in use'}`), { code: inUse ? 'EADDRINUSE' : code });
+  if (code === undefined || code === 'EAGAIN' || bound) throw inUse(path, code);
+  throw Object.assign(new Error(`${path}: ${code}`), { code });
+}
+
+function inUse(path: string, code = 'in use'): Error {
+  return Object.assign(new Error(`${path}: ${code}`), { code: 'EADDRINUSE' });
 }
 
 /** Tries to connect. Resolves with undefined when a process listens there, else with the code of the error. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { type Address, getFrom } from '../helpers/address.js';
+import { ask } from '../helpers/control.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { temporaryFolder } from '../helpers/place.js';
@@ -49,6 +50,24 @@ test('two_arbiters_one_process: not two inline ones of the same name at a time',
   process.kill(program.pid, 'SIGTERM');
   assert.deepEqual(await program.exited(), { code: 0, signal: null });
 });
+
+for (const what of ['bind', 'control'] as const) {
+  test(`two Arbiters of one host that start at once cannot have one path as their '${what}'`, async (t) => {
+    const socketPath = join(temporaryFolder(t), 'socket');
+    const common = { app: fixture('app.js'), bind: '127.0.0.1:0', workers: 1, logger: false };
+    const own = ['one', 'two'].map((name) => ({ ...common, name, [what]: `unix:${socketPath}` }));
+    const program = new Program(t, process.execPath, [fixture('starts-at-once.js'), JSON.stringify(own)]);
+    const [line] = await program.printed(/^\[.*\]$/m);
+    const [first, second] = JSON.parse(line);
+    assert.match(first, /^serves by \d+$/);
+    assert.match(second, /^ERR_BIND cannot bind .*socket.*in use/);
+    if (what === 'bind') assert.equal(`serves by ${(await getFrom(socketPath, '/pid')).body}`, first);
+    else assert.equal((await ask({ socketPath }, '/stats')).body.name, 'one');
+    process.kill(program.pid, 'SIGTERM');
+    assert.deepEqual(await program.exited(), { code: 0, signal: null });
+    assert.equal(existsSync(socketPath), false);
+  });
+}
 
 test('an inline app behind another one of the same name is refused, and never served the other', async (t) => {
   const program = new Program(t, process.execPath, [fixture('names-again.js')]);

@@ -32,9 +32,10 @@ export interface UnixSocket {
 export async function bindUnix({ path, mode, owner }: UnixAddress): Promise<UnixSocket> {
   const draft = draftOf(path);
   await removeStaleSocket(draft);
-  // Last of all: nothing is waited for between this check and the bind, so there is no pause in which the path is
-  // taken.
   await removeStaleSocket(path);
+  // Even if nothing is in the way, that check takes a promise's time, in which another Arbiter of this process may have
+  // taken the path. Nobody listens there yet, so only the file tells.
+  if (inodeOf(path) !== undefined) throw taken(path);
   const socket = system.bindUnix(draft);
   const { fd } = socket;
   const leave = once(socket.close);
@@ -93,9 +94,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
   }
   if (!found.isSocket()) throw new Error(`${path} is in the way, and not a socket`);
   const code = await probe(path);
-  if (code === 'ECONNREFUSED' && isBoundFor(path)) {
-    throw Object.assign(new Error(`${path}: bound, not listening yet`), { code: 'EADDRINUSE' });
-  }
+  if (code === 'ECONNREFUSED' && isBoundFor(path)) throw taken(path);
   if (code === 'ECONNREFUSED') {
     debugBind('%s: stale socket file removed', path);
     files.unlinkSync(path);
@@ -104,6 +103,10 @@ export async function removeStaleSocket(path: string): Promise<void> {
     const inUse = code === undefined || code === 'EAGAIN';
     throw Object.assign(new Error(`${path}: ${code ?? 'in use'}`), { code: inUse ? 'EADDRINUSE' : code });
   }
+}
+
+function taken(path: string): Error {
+  return Object.assign(new Error(`${path}: bound, not listening yet`), { code: 'EADDRINUSE' });
 }
 
 /** Whether a living process has a socket for this path, also one on which nobody listens yet. */
