@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fixture } from '../helpers/host.js';
-import { get } from '../helpers/http.js';
+import { get, RawClient } from '../helpers/http.js';
 import { createLoadGate } from '../helpers/load-gate.js';
 import { pace } from '../helpers/pace.js';
 import { temporaryFolder } from '../helpers/place.js';
@@ -299,4 +299,30 @@ test('USR2 while an Arbiter reloads: an upgrade that has failed is not tried aga
   const { pid } = await succession.call(old, 'upgrade');
   assert.equal(succession.hosts.length, 3);
   assert.equal(pid, succession.newest);
+});
+
+test('of two Arbiters at port 0, one that ends after an upgrade takes nothing from the other', async (t) => {
+  const own = { workers: 1, app: fixture('app.js'), bind: '127.0.0.1:0' };
+  const succession = await Succession.start(t, [
+    { ...own, name: 'one' },
+    { ...own, name: 'two' },
+  ]);
+  const old = await succession.ready(2);
+  const next = await succession.upgrade(old);
+  await succession.call(next, 'stop');
+  const url = await succession.url(old, 1);
+  const worker = async (host: number) => (await succession.call(host, 'stats', [], 1)).workers[0];
+  const [oldPid, nextPid] = [(await worker(old)).pid, (await worker(next)).pid];
+  const held = [1, 2].map(() => get(`${url}/wait`));
+  for (const host of [old, next])
+    await succession.until(async () => (await worker(host)).active === 1, `a request of ${host}`);
+  // This client waits in the queue that both processes have: it is the successor's, which serves on.
+  const client = (await RawClient.connect(t, url)).get('/pid');
+  const stopped = succession.call(old, 'stop', [], 1);
+  await succession.until(async () => (await worker(old))?.state === 'draining', 'the drain');
+  process.kill(oldPid, 'SIGUSR2');
+  await stopped;
+  process.kill(nextPid, 'SIGUSR2');
+  assert.ok((await client.all()).endsWith(`\r\n\r\n${nextPid}`), client.received);
+  for (const answer of held) assert.equal((await answer).status, 200);
 });

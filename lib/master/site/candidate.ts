@@ -15,6 +15,7 @@ import {
   type Bequest,
   FIRST_SOCKET_FD,
   HERITAGE_VARIABLE,
+  Left,
   LINE_FD,
   type News,
   newsIn,
@@ -45,12 +46,12 @@ const SIGNALS: Readonly<Record<EndStage, NodeJS.Signals>> = { drain: 'SIGTERM', 
  * then the successor of this process.
  */
 export class Candidate {
-  /** The addresses that it has said it is about to give up. */
-  readonly left: Set<string> = new Set();
+  readonly #left = new Left();
   readonly ended: Promise<void>;
   /** The Arbiters of this process that it is to take over from. */
   readonly #succeeded: readonly Estate[];
-  readonly #listeners: ReadonlySet<Listener>;
+  /** The sockets that it was handed, and their descriptors there. */
+  readonly #sockets: ReadonlyMap<Listener, number>;
   readonly #cwd: string;
   readonly #child: Child;
   readonly #line: Duplex;
@@ -62,7 +63,8 @@ export class Candidate {
   /** Starts the command of this process again, with the sockets of these Arbiters. */
   constructor(succeeded: readonly Estate[]) {
     this.#succeeded = succeeded;
-    this.#listeners = new Set(succeeded.flatMap(({ listeners }) => listeners));
+    const handed = succeeded.flatMap(({ listeners }) => listeners);
+    this.#sockets = new Map(handed.map((listener, index) => [listener, FIRST_SOCKET_FD + index]));
     this.#cwd = placeOf(origin.command[1]);
     this.#child = launch(succeeded, this.#cwd);
     this.#line = this.#child.stdio[LINE_FD] as Duplex;
@@ -85,9 +87,16 @@ export class Candidate {
     return this.#succeeded.includes(estate);
   }
 
-  /** Whether it was handed this socket. */
-  has(listener: Listener): boolean {
-    return this.#listeners.has(listener);
+  /** Whether it was handed this socket, and has not said that it is about to give it up. */
+  keeps(listener: Listener): boolean {
+    const socket = this.#sockets.get(listener);
+    return socket !== undefined && !this.#left.has(listener.bind, socket);
+  }
+
+  /** Tells it that this process is about to give up a socket, if it was handed that. */
+  tellLeft(listener: Listener): void {
+    const socket = this.#sockets.get(listener);
+    if (socket !== undefined) this.tell({ leaves: listener.bind, socket });
   }
 
   tell(news: Partial<News>): void {
@@ -125,9 +134,10 @@ export class Candidate {
         broken = setTimeout(() => fail(`the line to it broke before it served ${missing.join(', ')}`), LAST_WORDS);
       });
       readLines(line, (text) => {
-        const { serves, fails, leaves, tickets } = newsIn(text);
+        const news = newsIn(text);
+        const { serves, fails, tickets } = news;
+        this.#left.hear(news);
         if (tickets !== undefined) hearTicketKeys(tickets);
-        if (leaves !== undefined) this.left.add(leaves);
         if (fails !== undefined) fail(fails);
         const index = missing.indexOf(serves ?? '');
         if (index !== -1) missing.splice(index, 1);

@@ -24,9 +24,9 @@ export function othersLive(): boolean {
 
 /** Whether another process serves this socket, and will go on to. */
 export function othersServe(listener: Listener): boolean {
-  const { bind, inherited } = listener;
-  if (successor?.has(listener) && !successor.left.has(bind)) return true;
-  return inherited && heritage?.alone === false && !heritage.left.has(bind);
+  const { bind, inherited, fd } = listener;
+  if (successor?.keeps(listener)) return true;
+  return inherited && heritage?.alone === false && !heritage.left.has(bind, fd);
 }
 
 /** Enters an Arbiter that begins to start. Returns what removes it again. */
@@ -45,9 +45,11 @@ export function enterEstate(estate: Estate): () => void {
  */
 export function leave(estate: Estate, stage: EndStage): void {
   if (markLeaving(estate)) {
-    const { listeners } = estate;
-    if (heritage?.alone === false) heritage.leave(listeners.flatMap(({ inherited, bind }) => (inherited ? bind : [])));
-    for (const listener of listeners) if (successor?.has(listener)) successor.tell({ leaves: listener.bind });
+    for (const listener of estate.listeners) {
+      const { inherited, bind, fd } = listener;
+      if (inherited && heritage?.alone === false) heritage.leave(bind, fd);
+      successor?.tellLeft(listener);
+    }
   }
   if (!candidate?.succeeds(estate)) return;
   const all = allEstates().every(({ leaves }) => leaves);

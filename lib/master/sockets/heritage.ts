@@ -52,12 +52,17 @@ export interface TicketNews {
 
 /**
  * What the two processes tell each other on the line, each as a line of JSON. The successor tells which of its duties
- * it serves now, or why it never will. Both tell which duty they are about to give up, and which ticket keys they use.
+ * it serves now, or why it never will. Both tell which socket they are about to give up, and which ticket keys they use.
  */
 export interface News {
   readonly serves: string;
   readonly fails: string;
   readonly leaves: string;
+  /**
+   * Which socket of that name, since each Arbiter may have one: its descriptor in the successor, as in the bequest. An
+   * earlier version does not say.
+   */
+  readonly socket: number;
   readonly tickets: readonly Partial<TicketNews>[];
 }
 
@@ -69,17 +74,32 @@ export function newsIn(line: string): Partial<News> {
   } catch {
     return {};
   }
-  const { serves, fails, leaves, tickets } = said;
+  const { serves, fails, leaves, socket, tickets } = said;
   return {
     ...(typeof serves === 'string' && { serves }),
     ...(typeof fails === 'string' && { fails }),
     ...(typeof leaves === 'string' && { leaves }),
+    ...(typeof socket === 'number' && { socket }),
     ...(Array.isArray(tickets) && { tickets }),
   };
 }
 
 export function newsLine(news: Partial<News>): string {
   return `${JSON.stringify(news)}\n`;
+}
+
+/** The sockets that the other process is about to give up. */
+export class Left {
+  /** Descriptors in the successor; addresses where the other process has said no more. */
+  readonly #sockets = new Set<number | string>();
+
+  hear({ leaves, socket }: Partial<News>): void {
+    if (leaves !== undefined) this.#sockets.add(socket ?? leaves);
+  }
+
+  has(bind: string, socket: number): boolean {
+    return this.#sockets.has(socket) || this.#sockets.has(bind);
+  }
 }
 
 /** What an Arbiter tells of its start. */
@@ -93,8 +113,8 @@ export interface Starting {
 /** The successor's side of an upgrade. */
 export class Heritage {
   readonly predecessor: number;
-  /** The duties that the predecessor is about to give up. */
-  readonly left: ReadonlySet<string>;
+  /** The sockets that the predecessor is about to give up. */
+  readonly left: Left = new Left();
   readonly #line = new Socket({ fd: LINE_FD });
   readonly #arbiters: number;
   #sockets: Bequest['sockets'];
@@ -117,13 +137,12 @@ export class Heritage {
     this.#sockets = sockets;
     this.#missing = [...(duties ?? sockets.map(({ bind }) => bind))];
     this.#line.on('error', () => undefined);
-    const left = new Set<string>();
-    this.left = left;
     let came = (): void => undefined;
     this.#ticketsCame = tickets ? new Promise((resolve) => (came = resolve)) : Promise.resolve();
     readLines(this.#line, (line) => {
-      const { leaves, tickets: told } = newsIn(line);
-      if (leaves !== undefined) left.add(leaves);
+      const news = newsIn(line);
+      const { tickets: told } = news;
+      this.left.hear(news);
       if (told === undefined) return;
       this.#onTickets(told);
       came();
@@ -218,9 +237,9 @@ export class Heritage {
     }
   }
 
-  /** Tells the predecessor which duties this process is about to give up. */
-  leave(duties: readonly string[]): void {
-    for (const leaves of duties) this.#tell({ leaves });
+  /** Tells the predecessor that this process is about to give up a socket that it has inherited. */
+  leave(leaves: string, socket: number): void {
+    this.#tell({ leaves, socket });
   }
 
   /**
