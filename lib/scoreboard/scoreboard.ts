@@ -19,10 +19,15 @@ export const DUTY_BYTES: number = DUTY_SLOTS * 4;
 
 /**
  * Next is the last call, which the master writes for all workers: until when they may go on accepting after they have
- * been told to drain, and at which sockets, a byte for each socket.
+ * been told to drain, and at which sockets, a bit for each socket.
  */
 export const LAST_CALL_POSITION: number = DUTY_SLOTS * 4;
 const LAST_CALL_SOCKETS = 8;
+
+/** The byte, and the bit in it, of a socket. */
+function lastCallBit(socket: number): readonly [byte: number, bit: number] {
+  return [LAST_CALL_SOCKETS + (socket >> 3), 1 << (socket & 7)];
+}
 
 /**
  * Next is a byte for each slot that has a duty word: the number of the last order to say what its threads are doing. It
@@ -37,18 +42,18 @@ export function slotPosition(index: number): number {
 
 /**
  * @param until - milliseconds of `monotonic()`.
- * @param sockets - indices of the sockets whose accept queues nobody else will serve. An index above 503 has no byte,
- * and is lost.
+ * @param sockets - indices of the sockets whose accept queues nobody else will serve. There is room for 4032 of them.
  */
 export function encodeLastCall(until: number, sockets: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(SLOT_SIZE);
   new Float64Array(bytes.buffer)[0] = until;
-  for (const index of sockets) bytes[LAST_CALL_SOCKETS + index] = 1;
+  for (const [byte, bit] of sockets.map(lastCallBit)) bytes[byte] = (bytes[byte] ?? 0) | bit;
   return bytes;
 }
 
 /** Until when to accept the connections that wait at a socket, of `monotonic()`; 0 if others will accept them. */
 export function readLastCall(bytes: Uint8Array, socket: number): number {
-  if (bytes[LAST_CALL_SOCKETS + socket] !== 1) return 0;
+  const [byte, bit] = lastCallBit(socket);
+  if (((bytes[byte] ?? 0) & bit) === 0) return 0;
   return new Float64Array(bytes.buffer, bytes.byteOffset, 1)[0] ?? 0;
 }

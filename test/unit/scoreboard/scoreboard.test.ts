@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import {
+  encodeLastCall,
+  readLastCall,
   readSlot,
   SENT_OFFSET,
   SLOT_SIZE,
@@ -228,4 +230,20 @@ test('a write that is seen half done yields no wrong record, wherever it is cut'
 
 test('a read that a write overtakes yields no wrong record, wherever it is cut', () => {
   torn((before, after, cut) => Buffer.concat([before.subarray(0, cut), after.subarray(cut)]));
+});
+
+test('the last call is for the sockets that it names, of as many as a process could have', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.nat(4031)),
+      fc.nat(4100),
+      fc.double({ min: 1, max: 1e12 }),
+      (sockets, other, until) => {
+        const bytes = encodeLastCall(until, sockets);
+        for (const socket of sockets) assert.equal(readLastCall(bytes, socket), until);
+        assert.equal(readLastCall(bytes, other), sockets.includes(other) ? until : 0);
+        assert.equal(bytes.length, SLOT_SIZE);
+      },
+    ),
+  );
 });
