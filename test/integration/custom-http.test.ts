@@ -6,6 +6,7 @@ import { Gate } from '../helpers/gate.js';
 import { fixture, Host } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { keepHosts } from '../helpers/kept.js';
+import { eventually } from '../helpers/wait.js';
 
 keepHosts();
 
@@ -121,6 +122,19 @@ for (const [what, workerClass, message] of [
     assert.equal(host.of('rejected').length, 1);
   });
 }
+
+test('where several requests have places, timeout limits the event loop, and none of the requests', async (t) => {
+  const host = new Host(t, { workers: 1, timeout: 300, workerClass: `${MODULE}#TwoPlaces` });
+  const url = await host.ready();
+  const long = get(`${url}/wait?ms=1500`);
+  await eventually(async () => (await host.stats()).workers[0]?.active === 1, 'the long request');
+  // The end of another one, and its own age, change nothing for it.
+  assert.equal((await get(`${url}/pid`)).status, 200);
+  assert.equal((await long).status, 200);
+  assert.equal((await get(`${url}/spin`)).status, 504);
+  const [, { clock, request }] = await host.event('worker:timeout');
+  assert.deepEqual([clock, request.url], ['loop', '/spin']);
+});
 
 const SENT: Readonly<Record<string, unknown>> = {
   '/text': 'ü\u2028\n"',

@@ -202,7 +202,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       if (!this.#answers.release(socket)) acceptor.leave(socket);
     });
     departures.watch(fed.front);
-    if (this.places === 'requests') this.#answers.admitWith(acceptor, departures.idle);
+    if (this.places === 'requests') this.#answers.admitWith(acceptor, departures.idle, this.capacity);
     else this.#answers.admitAll();
     this.#fed = fed;
     this.#departures = departures;

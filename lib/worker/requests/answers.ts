@@ -47,6 +47,8 @@ export class Answers {
   /** Listeners of every response. They use `this`, so no closure is made for each response. */
   readonly #onPrefinish: (this: ServerResponse) => void;
   readonly #onClose: (this: ServerResponse) => void;
+  /** One request has a place at a time: it has a clock of its own, its `timeout`. */
+  #isSingle = false;
   #stall: Stall<Arrival> | undefined;
   #admission: Admission | undefined;
   #intake: Intake | undefined;
@@ -56,8 +58,8 @@ export class Answers {
   constructor(options: AnswersOptions) {
     this.#options = options;
     access?.watch(accountOf);
-    const active = (): Arrival[] => this.#active.all();
-    const { begin, land } = SlowRequests.watch(options.context, active, (arrival) => this.#begin(arrival));
+    const requests = { active: (): Arrival[] => this.#active.all(), isSingle: (): boolean => this.#isSingle };
+    const { begin, land } = SlowRequests.watch(options.context, requests, (arrival) => this.#begin(arrival));
     this.#reception = { begin, land, drop: (arrival) => this.#drop(arrival) };
     const ended = (arrival: Arrival): void => this.#ended(arrival);
     const close = (arrival: Arrival): void => this.#close(arrival);
@@ -77,8 +79,9 @@ export class Answers {
     this.#stall = new Stall(pulse, ({ request, socket }) => isStream(request) || socket.destroy());
   }
 
-  /** From now on, a request needs a place to begin. */
-  admitWith(acceptor: Acceptor, idle: IdleConnections): void {
+  /** From now on, a request needs a place to begin; there are `places` of them. */
+  admitWith(acceptor: Acceptor, idle: IdleConnections, places: number): void {
+    this.#isSingle = places === 1;
     const { spec, pulse } = this.#options.context;
     const { workerConnections, requestBuffer } = spec.serving;
     const intake = new Intake(requestBuffer);
@@ -192,7 +195,7 @@ export class Answers {
     if (!this.#admission && arrival.began === 0) arrival.began = performance.now();
     slot.begin(request.method ?? '', request.url ?? '', arrival.id, waitOf(arrival));
     // After `slot.begin`: a watcher takes the request that the slot names for the one that has begun.
-    if (this.#admission) pulse.vitals.begin(arrival.began);
+    if (this.#isSingle) pulse.vitals.begin(arrival.began);
     whenEnded(response, this.#onClose);
     this.#options.prepare(response);
     // Does the same as `attempt`, without making two functions for each request.
@@ -282,7 +285,7 @@ export class Answers {
   #leave({ response, failed, began }: Arrival, now: number): void {
     const { slot, pulse } = this.#options.context;
     // Before the slot forgets its name, see `#begin()`.
-    if (this.#admission) pulse.vitals.end();
+    if (this.#isSingle) pulse.vitals.end();
     this.#lull?.end();
     slot.end(failed, now - began);
     descriptors.look(now);

@@ -13,6 +13,14 @@ import { isEventStream } from './endless-answers.js';
 /** The shortest time between two looks, even where `slowAfter` is shorter. Milliseconds. */
 const SHORTEST_REST = 5;
 
+/** The requests that are watched. */
+export interface Requests {
+  /** Those whose handlers have not ended their answers, in the order in which they began. */
+  readonly active: () => readonly Arrival[];
+  /** Whether there is one at a time, which the signs of life name. It is known before the first one begins. */
+  readonly isSingle: () => boolean;
+}
+
 /** How a request begins; and what is called when its answer has come to its end, if anything is. */
 export interface Beginning {
   readonly begin: (arrival: Arrival) => boolean;
@@ -29,18 +37,18 @@ export class SlowRequests {
   readonly #context: WorkerContext;
   readonly #slowAfter: number;
   readonly #record: SlowRecord;
-  readonly #active: () => readonly Arrival[];
+  readonly #active: Requests['active'];
+  readonly #isSingle: Requests['isSingle'];
   readonly #told = new WeakSet<Arrival>();
 
   /**
-   * @param active - the requests whose handlers have not ended their answers, in the order in which they began.
    * @returns how a request begins from now on. Its client is noted in the record, for a watcher that may have to name
    * it.
    */
-  static watch(context: WorkerContext, active: () => readonly Arrival[], begin: Beginning['begin']): Beginning {
+  static watch(context: WorkerContext, requests: Requests, begin: Beginning['begin']): Beginning {
     const { clocks, proxyProtocol } = context.spec;
     const named = proxyProtocol === true;
-    if (clocks.slowAfter > 0) return new SlowRequests(context, active).#timed(begin, named);
+    if (clocks.slowAfter > 0) return new SlowRequests(context, requests).#timed(begin, named);
     if (!named && clocks.timeout === 0) return { begin };
     const record = new SlowRecord(context.pulse.vitals.memory);
     return {
@@ -51,29 +59,26 @@ export class SlowRequests {
     };
   }
 
-  private constructor(context: WorkerContext, active: () => readonly Arrival[]) {
+  private constructor(context: WorkerContext, { active, isSingle }: Requests) {
     this.#context = context;
     this.#slowAfter = context.spec.clocks.slowAfter;
     this.#record = new SlowRecord(context.pulse.vitals.memory);
     this.#active = active;
+    this.#isSingle = isSingle;
     this.#rest(this.#slowAfter);
   }
 
   #timed(begin: Beginning['begin'], named: boolean): Beginning {
     const record = this.#record;
-    let many = false;
     return {
       begin: (arrival) => {
         noteClient(record, arrival.socket, named);
         // Without a place, nobody has read the clock yet.
-        if (many || arrival.began === 0) {
-          many = true;
-          arrival.began = performance.now();
-          record.fly(monotonic(arrival.began));
-        }
+        if (arrival.began === 0) arrival.began = performance.now();
+        if (!this.#isSingle()) record.fly(monotonic(arrival.began));
         return begin(arrival);
       },
-      land: (arrival) => many && record.land(monotonic(arrival.began)),
+      land: (arrival) => this.#isSingle() || record.land(monotonic(arrival.began)),
     };
   }
 
