@@ -55,6 +55,7 @@ export { worker } from './worker/entry/own.js';
 export type { MetricsSource } from './worker/entry/own-metrics.js';
 export type { OwnWorker } from './worker/entry/self.js';
 export type { ConnectionListener, Listener } from './worker/handlers/listener.js';
-export { HttpWorker, type Places } from './worker/http/http-worker.js';
+export { HttpWorker } from './worker/http/http-worker.js';
+export type { Places } from './worker/http/places.js';
 export type { MessageListener } from './worker/lifecycle/inbox.js';
 export { Worker, type WorkerContext } from './worker/worker.js';

@@ -1,12 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
+import { inspect } from 'node:util';
 import type { WorkerKind } from '../options/worker-class.js';
 import type { TimedOutRequest } from '../protocol/activity.js';
 import { type Said, userText } from '../protocol/messages.js';
 import type { ServingOptions, WorkerSpec } from '../protocol/spec.js';
 import type { WarningCode } from '../protocol/warning.js';
 import { serializeError } from '../serialized-error.js';
-import { type AcceptOptions, checkAcceptOptions } from './accept/accept-options.js';
+import { type AcceptOptions, checkAcceptOptions, openCheck } from './accept/accept-options.js';
 import { Acceptor } from './accept/acceptor.js';
 import { departure } from './drain-signal.js';
 import { lastCall } from './vitals/board.js';
@@ -32,6 +33,8 @@ export interface WorkerContext {
   readonly warn: (code: WarningCode, message: string) => void;
   /** @internal */
   readonly onWake: (act: () => void) => void;
+  /** @internal Whether {@link Worker.run} has been called: nothing is accepted before. */
+  readonly runs: () => boolean;
   /** @internal Closes the sockets; called when the acceptor accepts no more. */
   readonly leaveSockets: () => void;
   /** @internal */
@@ -47,6 +50,13 @@ export interface Timeout {
   readonly request?: Pick<TimedOutRequest, 'method' | 'url' | 'id' | 'remoteAddress'>;
   /** Resolves when the worker may end. */
   readonly ended: Promise<unknown>;
+}
+
+/** Throws a `TypeError` for what the scoreboard cannot name. */
+function checkWork(name: string, method: unknown, url: unknown): void {
+  if (typeof method === 'string' && typeof url === 'string') return;
+  const [what, got] = typeof method === 'string' ? ['url', url] : ['method', method];
+  throw new TypeError(`${name}: ${what} of begin(): expected a string, got ${inspect(got, { depth: 0 })}`);
 }
 
 /** The workers that have an acceptor. */
@@ -181,11 +191,11 @@ export abstract class Worker<App = unknown> {
    * Makes the acceptor, which accepts connections of the Arbiter's sockets while there is room; for a worker that
    * speaks a protocol of its own. Open it in `run`, close it in `stop`. Its connections have `allowHalfOpen`, unless
    * `options` say otherwise: when the client has ended its side, end yours. Listen to the `'error'` event of each
-   * connection: without a listener, an error ends the worker. There is one acceptor for each worker. Throws a
-   * `TypeError` for options with which it could never accept.
+   * connection: without a listener, an error ends the worker. Read what it brings, too: it does not close before. There
+   * is one acceptor for each worker. Throws a `TypeError` for options with which it could never accept.
    */
   protected createAcceptor(options: AcceptOptions): Acceptor {
-    const { spec, slot, fail, tell, warn, onWake, leaveSockets } = this.context;
+    const { spec, slot, fail, tell, warn, onWake, leaveSockets, runs } = this.context;
     const { name } = this.constructor;
     checkAcceptOptions(name, options);
     if (accepting.has(this))
@@ -206,6 +216,7 @@ export abstract class Worker<App = unknown> {
       rest: spec.rest,
       onWake,
       onError: fail,
+      checkOpen: openCheck(name, runs),
       lastCall,
       onLeft: leaveSockets,
     });
@@ -228,12 +239,18 @@ export abstract class Worker<App = unknown> {
    * Notes on the scoreboard what is being done, until the function that it returns is called: `stats()` counts it, and
    * when the worker dies of it, `'worker:exit'` names it. The built-in classes do so for each request.
    *
-   * @returns a function to be called once, with `true` when the work failed.
+   * @returns a function to be called at the end, with `true` when the work failed. Further calls do nothing.
    */
   protected begin(method: string, url: string): (failed?: boolean) => void {
     const { slot } = this.context;
+    checkWork(this.constructor.name, method, url);
     slot.begin(method, url);
     const began = performance.now();
-    return (failed = false) => slot.end(failed, performance.now() - began);
+    let isOver = false;
+    return (failed = false) => {
+      // A second end would be that of other work.
+      if (!isOver) slot.end(failed, performance.now() - began);
+      isOver = true;
+    };
   }
 }

@@ -123,6 +123,19 @@ for (const [what, workerClass, message] of [
   });
 }
 
+for (const [name, code, message] of [
+  ['Misplaced', 'ERR_WORKER_BOOT', "Misplaced: places: expected 'connections' or 'requests', got 'request'"],
+  ['Unkind', 'ERR_APP_LOAD', "Unkind: static kind: expected 'process' or 'threads', got 'thread'"],
+] as const) {
+  test(`a class with a field that has no such value: ${name}`, async (t) => {
+    const host = new Host(t, { workers: 1, workerClass: `${MODULE}#${name}` });
+    const [error] = await host.event('rejected');
+    assert.equal(error.code, code);
+    assert.ok(error.message.endsWith(message), error.message);
+    await host.exited();
+  });
+}
+
 test('where several requests have places, timeout limits the event loop, and none of the requests', async (t) => {
   const host = new Host(t, { workers: 1, timeout: 300, workerClass: `${MODULE}#TwoPlaces` });
   const url = await host.ready();

@@ -127,3 +127,33 @@ test('custom_tcp_worker: every address is served', async (t) => {
     assert.equal(await client.all(), `${arrival.pid} HELLO\n`);
   }
 });
+
+for (const [name, spares, message] of [
+  ['OpensEarly', 0, /OpensEarly: open\(\) of the acceptor was called before run\(\)/],
+  ['OpensEarly', 1, /OpensEarly: open\(\) of the acceptor was called before run\(\)/],
+  ['OpensTwice', 0, /OpensTwice: open\(\) of the acceptor was called before: it is opened once/],
+] as const) {
+  test(`custom_tcp_worker: ${name}, ${spares} spares`, async (t) => {
+    const host = new Host(t, { workers: 1, spares, workerClass: `${fixture('careless-workers.js')}#${name}` });
+    const [error] = await host.event('rejected');
+    assert.equal(error.code, 'ERR_WORKER_BOOT');
+    assert.match(error.message, message);
+    await host.exited();
+  });
+}
+
+test('custom_tcp_worker: work that is ended twice is over once', async (t) => {
+  const host = new Host(t, { workers: 1, workerClass: `${fixture('careless-workers.js')}#EndsTwice` });
+  const url = await host.ready();
+  for (let count = 0; count < 2; count++) assert.equal(await (await RawClient.connect(t, url)).all(), 'hello\n');
+  await host.finished(2);
+  const { workers, totals } = await host.stats();
+  assert.deepEqual([workers[0]?.active, totals.requests, totals.errors], [0, 2, 0]);
+});
+
+test('custom_tcp_worker: work without a name ends its worker, and the error says whose it was', async (t) => {
+  const host = new Host(t, { workers: 1, workerClass: `${fixture('careless-workers.js')}#NamesNothing` });
+  await RawClient.connect(t, await host.ready());
+  const [, { message }] = await host.event('worker:error');
+  assert.equal(message, 'NamesNothing: url of begin(): expected a string, got undefined');
+});

@@ -54,6 +54,10 @@ class HttpLookup extends ThreadedWorker<Lookup> {
 }
 
 class Loud extends SyncWorker {
+  override abort(): void {}
+
+  override crash(): void {}
+
   protected override handle(request: IncomingMessage, response: ServerResponse): unknown {
     expectType<Handler>()(this.app);
     return super.handle(request, response);

@@ -39,6 +39,20 @@ export function checkAcceptOptions(name: string, options: Partial<AcceptOptions>
     throw new TypeError(`${name}: onConnection of createAcceptor(): expected a function, got ${got(onConnection)}`);
 }
 
+/**
+ * Returns what throws when the acceptor is opened before `run()` is called, or again. Before `run()`, a spare would
+ * serve clients that nobody counts, and end without a drain.
+ */
+export function openCheck(name: string, runs: () => boolean): () => void {
+  let isOpened = false;
+  return () => {
+    if (!runs())
+      throw new Error(`${name}: open() of the acceptor was called before run(): a worker serves from run() on`);
+    if (isOpened) throw new Error(`${name}: open() of the acceptor was called before: it is opened once`);
+    isOpened = true;
+  };
+}
+
 export interface AcceptorOptions extends AcceptOptions {
   /** How many listening sockets this process inherited: fd 0, then those of the further `bind`s. */
   readonly sockets: number;
@@ -53,6 +67,8 @@ export interface AcceptorOptions extends AcceptOptions {
   readonly onWake: (act: () => void) => void;
   /** How long it accepts nothing at first, once it is open. Milliseconds. */
   readonly rest: number;
+  /** Throws where it may not be opened now. */
+  readonly checkOpen: () => void;
   /** Listening again failed: the worker cannot go on. */
   readonly onError: (error: Error) => void;
   /** The indices of the threads of the same process on the duty roster. */

@@ -91,7 +91,8 @@ export class Acceptor {
 
   /** Starts to accept. Rejects when it cannot listen; let `run` reject with that error, reported as `ERR_BIND`. */
   async open(): Promise<void> {
-    const { rest, onError, onWake } = this.#options;
+    const { rest, onError, onWake, checkOpen } = this.#options;
+    checkOpen();
     await this.#entrances.open(rest > 0, (error) => (isExhaustion(error) ? descriptors.ranOut() : onError(error)));
     onWake(() => this.#duty?.called());
     descriptors.add(this);

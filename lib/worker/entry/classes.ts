@@ -22,6 +22,8 @@ const BUILT_IN: Readonly<Record<BuiltInClass, unknown>> = {
   async: AsyncWorker,
 };
 
+const KINDS: readonly WorkerKind[] = ['process', 'threads'];
+
 /** The methods that a worker class of the application must have. */
 const STEPS = ['run', 'stop'] as const;
 
@@ -46,10 +48,13 @@ function missingIn({ prototype }: LoadedClass): readonly string[] {
 export async function loadClass(source: unknown): Promise<LoadedClass> {
   const found = typeof source === 'string' ? (BUILT_IN[source as BuiltInClass] ?? (await loadApp(source))) : source;
   if (isLoadedClass(found)) {
+    const { kind, name } = found;
+    if (!KINDS.includes(kind))
+      throw new TypeError(`${name}: static kind: expected 'process' or 'threads', got ${inspect(kind, { depth: 0 })}`);
     if (found.prototype instanceof Worker) return found;
     // The other copy does not know that this process is a worker, nor which one.
     throw new TypeError(
-      `the worker class ${found.name} extends a class of another copy of prefork; where a bundler has put that into its module, mark prefork external`,
+      `the worker class ${name} extends a class of another copy of prefork; where a bundler has put that into its module, mark prefork external`,
     );
   }
   const where = typeof source === 'string' ? ` in '${source}'` : '';

@@ -41,11 +41,15 @@ export async function serve(spec: WorkerSpec, lifecycle: Lifecycle, inline?: Inl
       const warn = createWarner(tell, spec.thread);
       const app = await (spec.app === undefined ? inline?.app : load(spec.app, spec, warn));
       lifecycle.phase = 'boot';
-      const worker = new Class({ spec, slot, pulse, fail, tell, warn, onWake, leaveSockets, tls, onTicketKeys }, app);
+      let isRun = false;
+      const runs = (): boolean => isRun;
+      const context = { spec, slot, pulse, fail, tell, warn, onWake, runs, leaveSockets, tls, onTicketKeys };
+      const worker = new Class(context, app);
       if (worker.receive) inbox.on('message', (message) => worker.receive?.(message), false);
       await worker.init();
       keepCompiled();
       if (spec.id === 0) await lifecycle.awaitSlot(await worker.standBy());
+      isRun = true;
       await worker.run();
       lifecycle.serving(worker);
     }

@@ -39,15 +39,10 @@ import { type Timeout, Worker } from '../worker.js';
 import { Departures } from './departures.js';
 import { answerPast, giveUp, overdueRequest } from './early-end.js';
 import { openFor, socketOptions, toldOf } from './exported-server.js';
+import { checkPlaces, type Places } from './places.js';
 import { createServer, type FedServer } from './server.js';
 import { isTimed, listenToOthers } from './special-requests.js';
 import { WebSockets } from './websockets.js';
-
-/**
- * What a place, one unit of {@link HttpWorker.capacity}, is for: a connection, or a request. With `'requests'`, a
- * connection may stay open without a place.
- */
-export type Places = 'connections' | 'requests';
 
 /**
  * An HTTP worker: an acceptor, an `http.Server` that the acceptor feeds, and the application's handler.
@@ -149,6 +144,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   override async run(): Promise<void> {
+    checkPlaces(this.constructor.name, this.places);
     const listener = this.#listener ?? (await this.#load());
     const { tls, onTicketKeys, spec } = this.context;
     const { keepAlive, http2, allowHalfOpen } = spec.serving;
@@ -230,7 +226,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     await this.#listener?.close?.();
   }
 
-  override crash(): Promise<void> {
+  override crash(): void | Promise<void> {
     return this.#giveUp(500);
   }
 
