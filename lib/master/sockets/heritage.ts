@@ -52,7 +52,8 @@ export interface TicketNews {
 
 /**
  * What the two processes tell each other on the line, each as a line of JSON. The successor tells which of its duties
- * it serves now, or why it never will. Both tell which socket they are about to give up, and which ticket keys they use.
+ * it serves now, or why it never will. Both tell which socket they are about to give up, and which ticket keys they
+ * use.
  */
 export interface News {
   readonly serves: string;
