@@ -180,9 +180,15 @@ export interface ArbiterOptions<App = Handler> {
    * @defaultValue Node's (60000)
    */
   readonly headersTimeout?: number | undefined;
-  /** Of Node's `http.Server`: how long the complete request may take. 0 = no limit. @defaultValue Node's (300000) */
+  /**
+   * Of Node's `http.Server`: how long the complete request may take. 0 = no limit. Of HTTP/2: the stream of a request
+   * that takes longer is ended, with 408 if no answer has begun. @defaultValue Node's (300000; of HTTP/2 no limit)
+   */
   readonly requestTimeout?: number | undefined;
-  /** Of Node's `http.Server`: the most bytes of a request's head. @defaultValue Node's (16384) */
+  /**
+   * Of Node's `http.Server`: the most bytes of a request's head. A larger one gets 431, of HTTP/2 too.
+   * @defaultValue Node's (16384; of HTTP/2 no such limit)
+   */
   readonly maxHeaderSize?: number | undefined;
   /**
    * Of Node's `http.Server`: the most headers of a request, and the most trailers. A request with more gets 431, with

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 
 const REASON = {
   408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
   504: 'Gateway Timeout',

@@ -265,14 +265,14 @@ export const LIMITS: OptionRecords = {
     about: "Of Node's `http.Server`: how long the complete request may take. 0 = no limit.",
     kind: milliseconds,
     defaultValue: undefined,
-    defaultText: "Node's (300000)",
+    defaultText: "Node's (300000; of HTTP/2 no limit)",
     part: 'http',
   },
   maxHeaderSize: {
     about: "Of Node's `http.Server`: the most bytes of a request's head.",
     kind: bytes,
     defaultValue: undefined,
-    defaultText: "Node's (16384)",
+    defaultText: "Node's (16384; of HTTP/2 no such limit)",
     part: 'http',
   },
   maxHeadersCount: {

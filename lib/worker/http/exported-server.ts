@@ -44,6 +44,18 @@ const PARSING = [
   ...(['insecureHTTPParser', 'httpValidation', 'maxHeaderSize', 'requireHostHeader', 'joinDuplicateHeaders'] as const),
   'rejectNonStandardBodyWrites',
 ] as const;
+/**
+ * Gives a server for HTTP/2 what a server of HTTP/1.1 with these options has. For its clients of HTTP/1.1, Node looks
+ * for that there, but takes none of it as an option, and has no defaults for it.
+ */
+export function applyToHttp1(server: object, options: ServerOptions): void {
+  const [fields, model] = [server as Fields, http.createServer(options) as Fields];
+  for (const name of PARSING) if (model[name] !== undefined) fields[name] = model[name];
+  for (const symbol of Object.getOwnPropertySymbols(model)) {
+    if (Object.values(HIDDEN).some((description) => description === symbol.description)) fields[symbol] = model[symbol];
+  }
+}
+
 const LIMITS = ['timeout', 'maxRequestsPerSocket', 'maxHeadersCount', 'requestTimeout', 'headersTimeout'] as const;
 
 /**

@@ -158,12 +158,13 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (allowHalfOpen) Object.assign(fed.server, { httpAllowHalfOpen: true });
     const heard = fed.server.listenerCount('connection');
     const told = toldOf(this.context, this.upgrades);
+    const handle = fed.limited(this.#handle);
     this.#request = listenToOthers(fed, listener, {
       ...{ upgrades: this.upgrades, http2, onUnserved: told.onUnserved },
-      onRequest: (request, response) => this.#serve(request, response, this.#handle),
+      onRequest: (request, response) => this.#serve(request, response, handle),
       // A client that sends `Expect` may hold its body back until the application asks for it, so the body is not
       // waited for.
-      serve: (request, response, answer) => this.#serve(request, response, answer, false),
+      serve: (request, response, answer) => this.#serve(request, response, fed.limited(answer), false),
       onGiven: (request, stream) => {
         this.begin(request.method ?? '', request.url ?? '')();
         const onClose = access?.give(request, transportOf(request.socket), stream);

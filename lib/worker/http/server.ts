@@ -3,12 +3,14 @@ import type { Http2SecureServer } from 'node:http2';
 import type https from 'node:https';
 import type { Socket } from 'node:net';
 import type { TlsOptions, Server as TlsServer } from 'node:tls';
+import type { RequestListener } from '../../options/handler.js';
 import type { HttpOptions } from '../../protocol/spec.js';
 import { MAX_PENDING } from '../connections/connection.js';
 import { type SessionSettings, Sessions } from '../connections/sessions.js';
 import type { Listener } from '../handlers/listener.js';
-import { applyOptions, beginTimeouts, optionsOf } from './exported-server.js';
+import { applyOptions, applyToHttp1, beginTimeouts, optionsOf } from './exported-server.js';
 import { headerListPairs } from './header-count.js';
+import { limitRequests } from './http2-limits.js';
 
 export interface ServerSettings {
   /** The `http` options that the Arbiter was given. */
@@ -29,6 +31,8 @@ export interface FedServer {
   readonly server: http.Server | https.Server | Http2SecureServer;
   /** The server that gets the connections: the same one, or the TLS server in front of it. */
   readonly front: FedServer['server'];
+  /** Puts the limits of a request before a listener, where Node's server does not keep them. */
+  readonly limited: (answer: RequestListener) => RequestListener;
   /** Asks HTTP/2 clients to send no further requests on their connections. */
   drain(): void;
 }
@@ -61,11 +65,12 @@ async function serverFor(settings: Omit<ServerSettings, 'onTicketKeys'>): Promis
   const { maxHeadersCount, ...rest } = { ...copied?.options, keepAliveTimeout: keepAlive, ...given };
   let sessions: Sessions | undefined;
   let server: FedServer['server'];
+  let limited: FedServer['limited'] = (answer) => answer;
   if (own) {
     const { server } = own;
     applyOptions(server, given);
     beginTimeouts(server);
-    return { server, front: tls ? await createTlsFront(server, tls) : server, drain: () => undefined };
+    return { server, front: tls ? await createTlsFront(server, tls) : server, limited, drain: () => undefined };
   }
   if (tls === undefined) {
     server = http.createServer(rest);
@@ -79,6 +84,9 @@ async function serverFor(settings: Omit<ServerSettings, 'onTicketKeys'>): Promis
     const count = maxHeadersCount ?? (copied?.limits['maxHeadersCount'] as number | undefined);
     const pairs = count !== undefined && { maxHeaderListPairs: headerListPairs(count) };
     const secure = createSecureServer({ ...pairs, ...rest, ...tls, settings: limits, allowHTTP1: true } as never);
+    applyToHttp1(secure, rest);
+    const { requestTimeout } = given;
+    limited = limitRequests({ maxHeaderSize: rest.maxHeaderSize, requestTimeout });
     sessions = new Sessions(secure, {
       keepAlive: rest.keepAliveTimeout ?? 0,
       onBroken,
@@ -97,7 +105,7 @@ async function serverFor(settings: Omit<ServerSettings, 'onTicketKeys'>): Promis
   }
   // The server never listens itself, and without this event it would enforce none of its timeouts.
   server.emit('listening');
-  return { server, front: server, drain: () => sessions?.drain() };
+  return { server, front: server, limited, drain: () => sessions?.drain() };
 }
 
 /**

@@ -257,7 +257,8 @@ test('a NestApplication that listens in its init() is refused', async (t) => {
 /** Serves the listeners of an application by a server in the place of the worker's own. Returns the address. */
 async function serve(t: TestContext, listener: Listener): Promise<string> {
   const server = (listener as Inner).own?.server ?? http.createServer();
-  const answer: RequestListener = listenToOthers({ server, front: server, drain: none }, listener, {
+  const same = (listener: RequestListener): RequestListener => listener;
+  const answer: RequestListener = listenToOthers({ server, front: server, limited: same, drain: none }, listener, {
     ...{ upgrades: true, http2: false, onUnserved: none },
     onRequest: (...args) => answer(...args),
     serve: (request, response, serve) => serve(request, response),
