@@ -19,7 +19,7 @@ import type { ResolvedOptions } from './options/resolved.js';
 import { readTls } from './options/tls.js';
 import type { ArbiterOptions } from './options/types.js';
 import { validateOptions } from './options/validate.js';
-import { foreign, spec } from './worker/context.js';
+import { foreign, inThread, spec } from './worker/context.js';
 import { startByFirstCopy } from './worker/entry/other-copy.js';
 import { startInWorker } from './worker/entry/serve.js';
 
@@ -29,6 +29,10 @@ import { startInWorker } from './worker/entry/serve.js';
  */
 const FOREIGN =
   'this process is a worker of another copy, or version, of this library than the one that the script imports; start the master anew, and if a bundler has put one into the script, mark prefork external';
+
+/** For a thread of a worker, which could become a master too. */
+const IN_THREAD =
+  "this is a thread that the application of a worker has started, and a worker has no workers of its own; where the host itself runs in a thread, each worker starts that thread again: give 'app' as a module, new URL('./app.mjs', import.meta.url)";
 
 /**
  * The master: it binds the sockets, keeps a number of worker processes alive, and knows nothing of clients.
@@ -43,7 +47,7 @@ const FOREIGN =
  * library into a file of the application.
  */
 export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
-  /** Whether this process is a worker of some Arbiter. */
+  /** Whether this process is a worker of some Arbiter; true in all of its threads, too. */
   static readonly isWorker: boolean = spec !== undefined || foreign;
 
   readonly #given: ArbiterOptions<App>;
@@ -56,7 +60,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
     if (!spec && !foreign) refuseBundled();
     this.#given = options;
     this.#options = validateOptions(options);
-    if (!spec && this.#options.tls) readTls(this.#options.tls);
+    if (!spec && !foreign && this.#options.tls) readTls(this.#options.tls);
     const journal = createJournal(this.#options, () => this.#master.target);
     this.#notifier = createNotifier(this as never, journal);
     this.#notifier.observe(mirror(this.#options.name));
@@ -113,7 +117,7 @@ export class Arbiter<App = Handler> extends EventEmitter<ArbiterEvents> {
 
   async #startByFirst(method: string): Promise<void> {
     const start = startByFirstCopy(this.#given);
-    if (start === undefined) throw refusal(method, FOREIGN);
+    if (start === undefined) throw refusal(method, inThread ? IN_THREAD : FOREIGN);
     await start;
   }
 

@@ -1,3 +1,4 @@
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { takeSpec, type WorkerSpec } from '../protocol/spec.js';
 
 /**
@@ -22,8 +23,19 @@ export function takeSlot(id: number): void {
 const MARK = Symbol.for('prefork.worker');
 if (spec) Object.defineProperty(process, MARK, { value: true });
 
-/** Whether this process is a worker that another copy of this library has begun. */
-export const foreign: boolean = !spec && MARK in process;
+/** The same for the threads that its application starts, whatever their flags and environment. */
+const MARK_OF_THREADS = 'prefork.worker';
+if (spec) setEnvironmentData(MARK_OF_THREADS, true);
+
+/**
+ * Whether this is a thread that the application of a worker has started. Without this mark, an Arbiter in it would
+ * become a master within the worker. If that is because the host itself runs in a thread, each worker would start that
+ * thread again, and so on without end.
+ */
+export const inThread: boolean = !spec && !(MARK in process) && getEnvironmentData(MARK_OF_THREADS) === true;
+
+/** Whether this process is a worker that another copy of this library has begun, or this is such a thread of one. */
+export const foreign: boolean = !spec && (MARK in process || inThread);
 
 /**
  * The properties of `process` through which copies of this library find what the first copy has left, such as the

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { type Address, getFrom } from '../helpers/address.js';
 import { ask } from '../helpers/control.js';
 import { fixture, Host } from '../helpers/host.js';
@@ -145,4 +146,56 @@ test('an entry script in TypeScript, run by tsx', async (t) => {
   await host.event('worker:ready', ({ age }) => age === 3);
   host.kill('SIGTERM');
   assert.deepEqual(await host.exited(), { code: 0, signal: null });
+});
+
+/** The code of a host that has its Arbiter in a thread; each of its processes, and threads, prints a line. */
+function inThread(app: string, options = ''): string {
+  return `import { Worker, isMainThread, parentPort } from 'node:worker_threads';
+    import { Arbiter } from '${pathToFileURL(join(PROJECT, 'dist/index.js')).href}';
+    console.log('process', process.pid, isMainThread, Arbiter.isWorker);
+    if (isMainThread) {
+      const thread = new Worker(new URL(import.meta.url));
+      thread.on('message', (line) => console.log(line));
+      process.on('SIGTERM', () => thread.postMessage('stop'));
+    } else {
+      const arbiter = new Arbiter({ app: ${app}, bind: '127.0.0.1:0', workers: 1, logger: false, ${options} });
+      await arbiter.start();
+      parentPort.postMessage('port ' + arbiter.addresses[0].port);
+      parentPort.once('message', () => arbiter.stop());
+    }`;
+}
+
+test('a host in a thread: with an inline app, no worker becomes a master', async (t) => {
+  const script = join(temporaryFolder(t), 'host.mjs');
+  writeFileSync(script, inThread('(request, response) => response.end()'));
+  const program = new Program(t, process.execPath, [script]);
+  await program.exited();
+  assert.match(
+    program.output,
+    /worker #1 failed before it was ready: start: this is a thread .*give 'app' as a module/,
+  );
+  const all = [...program.output.matchAll(/^process (\d+) (true|false) (true|false)$/gm)].map(([, , ...each]) => each);
+  assert.deepEqual(all, [
+    ['true', 'false'],
+    ['false', 'false'],
+    ['true', 'true'],
+    ['false', 'true'],
+  ]);
+});
+
+test('a host in a thread serves a module, and is told that it hears no signals', async (t) => {
+  for (const options of ['', 'signals: false']) {
+    const script = join(temporaryFolder(t), 'host.mjs');
+    writeFileSync(script, inThread(JSON.stringify(fixture('app.js')), options));
+    const program = new Program(t, process.execPath, [script]);
+    const [, port] = await program.printed(/^port (\d+)$/m);
+    assert.equal((await get(`http://127.0.0.1:${port}`)).status, 200);
+    process.kill(program.pid, 'SIGTERM');
+    // The main thread has the stop done, and its own listener of the signal keeps the process from ending before.
+    assert.deepEqual(await program.exited(), { code: 0, signal: null });
+    assert.equal(
+      /Warning: .*in a thread, and Node tells signals to the main thread/.test(program.output),
+      options === '',
+    );
+  }
 });

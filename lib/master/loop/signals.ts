@@ -1,4 +1,6 @@
+import { isMainThread } from 'node:worker_threads';
 import { onExit } from 'signal-exit';
+import { emitWarning } from '../../log/process-warning.js';
 import type { MasterSignal } from '../../options/types.js';
 import { system } from '../../system/system.js';
 
@@ -44,8 +46,13 @@ function hear(occasion: Occasion, act: () => void): () => void {
   };
 }
 
+/** A signal would end the host at once, and its workers with all that they serve. */
+const NO_SIGNALS =
+  'prefork: this Arbiter runs in a thread, and Node tells signals to the main thread alone: there, have SIGTERM lead to its stop(), and set signals: false';
+
 /** Has each signal do nothing but call `enqueue`. Returns what takes this back. */
 export function installSignals(names: readonly MasterSignal[], enqueue: (name: MasterSignal) => void): () => void {
+  if (!isMainThread && names.length > 0) emitWarning(Object.assign(new Error(NO_SIGNALS), { name: 'Warning' }));
   const installed: (() => void)[] = [];
   const remove = (): void => {
     for (const forget of installed) forget();
