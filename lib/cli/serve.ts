@@ -53,7 +53,9 @@ async function checkConfig(options: ArbiterOptions): Promise<void> {
   new Arbiter(options);
   const others = Object.entries(options).filter(([name]) => !OF_THE_SERVICE.has(name));
   const bind = Array.isArray(options.bind) && options.bind.length === 0 ? [] : ['127.0.0.1:0'];
-  const trial = { ...Object.fromEntries(others), bind, workers: 1, notify: false, logger: false } as never;
+  // Nobody is served, so no load balancer has to be waited for.
+  const alone = { bind, workers: 1, notify: false, logger: false, drainDelay: 0 };
+  const trial = { ...Object.fromEntries(others), ...alone } as never;
   const arbiter = new Arbiter(trial);
   await arbiter.start().catch((error) => {
     if (error.code !== 'ERR_STATE') throw error;

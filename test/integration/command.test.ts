@@ -165,7 +165,8 @@ test('check_config: a signal while the application boots is told as such', async
 test('check_config: what is wrong, and what boots, also beside one that serves', async (t) => {
   const cwd = folderOf(t, { 'broken.mjs': "throw new Error('no database');" });
   const server = await occupy(t);
-  const good = await shell(`prefork --check-config app.mjs -b 127.0.0.1:${portOf(server)}`, { cwd });
+  // A drainDelay would not let it end within this test.
+  const good = await shell(`prefork --check-config app.mjs --drain-delay 1h -b 127.0.0.1:${portOf(server)}`, { cwd });
   assert.deepEqual(good, { code: 0, output: 'the config is right, and the application boots\n' });
   const broken = await shell('prefork --check-config broken.mjs', { cwd });
   assert.equal(broken.code, 4);
