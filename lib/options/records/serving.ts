@@ -210,9 +210,11 @@ const ofNode: Contradiction = {
 
 const notTwice: Contradiction = {
   with: 'keepAlive',
-  says: 'what is an option of its own is not said in `server`; `keepAliveTimeout` is `keepAlive`',
+  says: 'what is an option of its own is not said in `server`; `keepAliveTimeout` is `keepAlive`. `keepAlive: true` there is allowed: it is of TCP',
   refuse: (_option, { values: { server }, known }) => {
     for (const [key, value] of Object.entries(server)) {
+      // Node's is true or false, and has the system probe whether silent clients are still there.
+      if (key === 'keepAlive' && typeof value === 'boolean') continue;
       if (known.includes(key)) throw invalid(`server.${key}`, `this at the top level, as '${key}'`, value);
       if (!isData(value)) throw invalid(`server.${key}`, 'plain data, since it is sent to the workers', value);
     }
