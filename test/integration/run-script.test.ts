@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { describe } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { amount } from '../helpers/amount.js';
 import { certificate, noCertificates } from '../helpers/certificate.js';
 import { CLASSES } from '../helpers/classes.js';
 import { COMMAND, prefork, readyAt, survivesReload } from '../helpers/command.js';
+import { Gate } from '../helpers/gate.js';
 import { fixture } from '../helpers/host.js';
 import { get } from '../helpers/http.js';
 import { PACE } from '../helpers/pace.js';
@@ -161,6 +163,51 @@ test('a further server, which is not bound, can be closed as one that is', async
     assert.match(program.output, line);
   }
   assert.doesNotMatch(program.output, /"level":"error"/);
+});
+
+describe('a script that closes its server while it is served', { concurrency: 2 }, () => {
+  const how = {
+    'by close()': { listen: '8000', close: 'server.close(over);' },
+    'by the signal of listen()': {
+      listen: '{ port: 8000, signal: abort.signal }',
+      close: "server.once('close', over); abort.abort();",
+    },
+  };
+  for (const [by, { listen, close }] of Object.entries(how)) {
+    for (const then of ['process.exit()', 'server.listen(8000)']) {
+      test(`a script that closes its server, ${by}, then ${then}, loses no request`, async (t) => {
+        const gate = await Gate.open(t);
+        const script = join(temporaryFolder(t), 'closes.mjs');
+        writeFileSync(
+          script,
+          `import { createServer } from 'node:http';
+          import { knock } from '${pathToFileURL(fixture('gated.js')).href}';
+          const abort = new AbortController();
+          const over = () => { console.log('over'); ${then}; };
+          const server = createServer(async ({ url }, response) => {
+            if (url === '/close') setImmediate(() => { ${close} });
+            if (url === '/held') await knock(url);
+            response.end(String(process.pid));
+          });
+          server.listen(${listen});`,
+        );
+        const program = prefork(t, ['-w', '1', '-k', 'async', ...BIND, 'run', script], { env: gate.env });
+        const url = await readyAt(program);
+        const held = get(`${url}/held`);
+        const arrival = await gate.next();
+        const { body: pid } = await get(`${url}/close`);
+        await program.printed(/"msg":"worker #1 .*closed its server, which is served: its worker is to drain/);
+        await eventually(async () => (await get(url)).body !== pid, 'another worker');
+        assert.doesNotMatch(program.output, /^over$/m);
+        arrival.release();
+        assert.deepEqual([(await held).status, (await held).body], [200, pid]);
+        await program.printed(/^over$/m);
+        await program.printed(/"msg":"worker #1 .*ended \(stop, exit code 0\)"/);
+        assert.equal((await get(url)).status, 200);
+        assert.doesNotMatch(program.output, /"level":"error"/);
+      });
+    }
+  }
 });
 
 test('sockets that were passed to another process do not keep it from where the script listens', async (t) => {

@@ -28,6 +28,9 @@ export function catchListen(wanted: number | undefined, { onServed, onRefused }:
       const error = new Error('Listen method has been called more than once without closing.');
       throw Object.assign(error, { code: 'ERR_SERVER_ALREADY_LISTEN' });
     }
+    const { signal } = Object(args[0]) as { readonly signal?: unknown };
+    // As in Node, where an aborted signal closes the server.
+    if (signal instanceof AbortSignal) signal.addEventListener('abort', () => this.close(), { once: true });
     const callback = args.at(-1);
     if (typeof callback === 'function') this.once('listening', callback as () => void);
     if (fate === 'serve') {

@@ -1,11 +1,13 @@
 import http, { type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
 import { decodeScript } from '../../protocol/script.js';
 import { DRAFT, type HttpOptions } from '../../protocol/spec.js';
 import type { Acceptor } from '../accept/acceptor.js';
 import { pendingOf, servedOf, streamOf } from '../connections/connection.js';
 import { closeIfIdle } from '../connections/half-close.js';
 import { spec } from '../context.js';
+import { departure } from '../drain-signal.js';
 import type { Listener } from '../handlers/listener.js';
 import type { WorkerContext } from '../worker.js';
 
@@ -157,11 +159,15 @@ function pathOf(local: string): string | null {
 
 /**
  * Makes a server report what holds for its worker: it is listening, and has an address and connections, although it
- * never listens itself.
+ * never listens itself. Returns what closes it when the worker has had its last request, if its `close()` was called
+ * before.
+ *
+ * @param leave - has the worker leave, so that it takes no new clients: what `close()` of a server means.
  */
-function speakFor(server: Server, acceptor: Acceptor): void {
+function speakFor(server: Server, acceptor: Acceptor, leave: () => void): () => void {
   const define = (name: string, value: unknown): void =>
     void Object.defineProperty(server, name, { value, writable: true, configurable: true });
+  const isOver = (): boolean => acceptor.left && acceptor.connections.size === 0;
   Object.defineProperty(server, 'listening', { get: () => !acceptor.left, configurable: true });
   define('address', (): AddressInfo | string | null => (acceptor.left ? null : (acceptor.address ?? PATH)));
   define('getConnections', (callback: (error: Error | null, count: number) => void) => {
@@ -170,6 +176,8 @@ function speakFor(server: Server, acceptor: Acceptor): void {
     return server;
   });
   define('listen', () => {
+    // It was closed to listen anew: the worker that has taken over does so.
+    if (isOver()) return server;
     throw Object.assign(new Error('the workers accept for this server: remove its listen()'), {
       code: 'ERR_SERVER_ALREADY_LISTEN',
     });
@@ -182,7 +190,16 @@ function speakFor(server: Server, acceptor: Acceptor): void {
   // Node passes ERR_SERVER_NOT_RUNNING to the callback of a server that does not listen. Code that gets this error
   // often goes no further, and ends nothing. So the callback gets no error.
   const { close } = server;
-  define('close', (callback?: () => void) => close.call(server, callback && (() => callback())));
+  let isAsked = false;
+  define('close', (callback?: () => void) => {
+    if (isOver()) return close.call(server, callback && (() => callback()));
+    // While the worker serves, the server has nothing to wait for, and its callback may be `process.exit()`.
+    if (callback) server.once('close', () => callback());
+    if (!isAsked) leave();
+    isAsked = true;
+    return server;
+  });
+  return () => void (isAsked && close.call(server));
 }
 
 function closeKept(socket: Socket): void {
@@ -193,19 +210,33 @@ function closeKept(socket: Socket): void {
   if (isIdle() && (stream as { parser?: unknown }).parser) closeIfIdle(stream, isIdle);
 }
 
-/** Begins to accept, for a server that then looks as if it listened itself. */
+/**
+ * Begins to accept, for a server that then looks as if it listened itself. Returns what is to be called when the worker
+ * has had its last request.
+ */
 export async function openFor(
   server: object,
   { own, beside }: Listener,
   acceptor: Acceptor,
   { warn, onUnserved }: Told,
-): Promise<void> {
-  for (const each of [server as Server, beside]) if (each) speakFor(each, acceptor);
+): Promise<() => void> {
+  const leave = (): void => leaveFor(warn);
+  const closes = [server as Server, beside].flatMap((each) => (each ? speakFor(each, acceptor, leave) : []));
   await acceptor.open();
   const exported = own?.server ?? beside;
   if (exported) for (const message of withoutEffect(exported, 'updateSettings' in server)) warn(message);
   if (exported && wantsUpgrades(exported)) onUnserved();
   if (exported && spec?.sockets !== 0) announce(exported);
+  // The application's own server is closed with the application.
+  return () => closes.slice(own ? 1 : 0).forEach((close) => void close());
+}
+
+/** Leaves as by a signal to this process alone: the master starts another worker, and this one drains. */
+function leaveFor(warn: Told['warn']): void {
+  if (departure.hasBegun) return;
+  const then = isMainThread ? 'its worker is to drain, and is replaced' : 'a thread serves on until its worker drains';
+  warn(`the application has closed its server, which is served: ${then}`);
+  if (isMainThread) process.kill(process.pid, 'SIGTERM');
 }
 
 /**

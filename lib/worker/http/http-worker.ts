@@ -71,7 +71,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   #listener: Listener | undefined;
   #request: RequestListener | undefined;
   #acceptor: Acceptor | undefined;
-  readonly #handle: RequestListener = (request, response) => this.handle(request, response);
+  #closed: (() => void) | undefined;
   #departures: Departures | undefined;
   readonly #webSockets = new WebSockets((client) =>
     this.context.warn('websocket', `${client} did not close its WebSocket in time, so it was ended`),
@@ -158,7 +158,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (allowHalfOpen) Object.assign(fed.server, { httpAllowHalfOpen: true });
     const heard = fed.server.listenerCount('connection');
     const told = toldOf(this.context, this.upgrades);
-    const handle = fed.limited(this.#handle);
+    const handle = fed.limited((request, response) => this.handle(request, response));
     this.#request = listenToOthers(fed, listener, {
       ...{ upgrades: this.upgrades, http2, onUnserved: told.onUnserved },
       onRequest: (request, response) => this.#serve(request, response, handle),
@@ -207,7 +207,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     if (this.places === 'connections') this.context.slot.defer();
     else this.context.slot.deferRepeated();
     this.#acceptor = acceptor;
-    await openFor(fed.server, listener, acceptor, told);
+    this.#closed = await openFor(fed.server, listener, acceptor, told);
   }
 
   /** @internal */
@@ -224,6 +224,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
     await this.#acceptor?.close();
     this.#departures?.close();
     this.#webSockets.close();
+    this.#closed?.();
     await this.#listener?.close?.();
   }
 
