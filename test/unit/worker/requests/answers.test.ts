@@ -30,7 +30,7 @@ function worker() {
   };
   const options = { context, prepare: nothing, finish: nothing, guard: nothing };
   const answers = new Answers(options as unknown as AnswersOptions);
-  answers.admitWith({ ...acceptor, places: () => true } as unknown as Acceptor, {} as IdleConnections);
+  answers.admitWith({ ...acceptor, places: () => true } as unknown as Acceptor, {} as IdleConnections, 1);
   const heads = { closes: () => true, clientWaits: nothing, clientHasHead: nothing };
   const serve = (answer: RequestListener): RequestListener => {
     return (request, response) => {
