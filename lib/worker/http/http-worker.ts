@@ -144,7 +144,6 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
   }
 
   override async run(): Promise<void> {
-    checkPlaces(this.constructor.name, this.places);
     const listener = this.#listener ?? (await this.#load());
     const { tls, onTicketKeys, spec } = this.context;
     const { keepAlive, http2, allowHalfOpen } = spec.serving;
@@ -199,6 +198,7 @@ export abstract class HttpWorker<App = Handler> extends Worker<App> {
       if (!this.#answers.release(socket)) acceptor.leave(socket);
     });
     departures.watch(fed.front);
+    checkPlaces(this.constructor.name, this.places);
     if (this.places === 'requests') this.#answers.admitWith(acceptor, departures.idle, this.capacity);
     else this.#answers.admitAll();
     this.#fed = fed;
