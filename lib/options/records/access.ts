@@ -58,10 +58,22 @@ const ofSomebody: Contradiction = {
 /** The name of a header, RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+/** Headers that HTTP itself lives by. An id in the place of one would make another request of each request. */
+const TAKEN: ReadonlySet<string> = new Set([
+  ...['host', 'connection', 'keep-alive', 'proxy-connection', 'upgrade', 'expect'],
+  ...['te', 'trailer', 'transfer-encoding'],
+  ...['content-length', 'content-type', 'content-encoding', 'authorization', 'cookie', 'set-cookie'],
+  ...['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
+]);
+
 const requestId: Check<string | false> = (value, option) => {
   if (value === false) return false;
   if (value === true) return 'x-request-id';
-  if (typeof value === 'string' && value.length <= 100 && TOKEN.test(value)) return value.toLowerCase();
+  if (typeof value === 'string' && value.length <= 100 && TOKEN.test(value)) {
+    const name = value.toLowerCase();
+    if (TAKEN.has(name)) throw invalid(option, 'the name of a header for ids alone', value);
+    return name;
+  }
   throw invalid(option, 'true, false, or the name of a header', value);
 };
 

@@ -48,7 +48,7 @@ const PARSING = [
 ] as const;
 /**
  * Gives a server for HTTP/2 what a server of HTTP/1.1 with these options has. For its clients of HTTP/1.1, Node looks
- * for that there, but takes none of it as an option, and has no defaults for it.
+ * for that there, but before version 24 it takes none of it as an option, and has no defaults for it.
  */
 export function applyToHttp1(server: object, options: ServerOptions): void {
   const [fields, model] = [server as Fields, http.createServer(options) as Fields];

@@ -249,7 +249,10 @@ const WRONG: Readonly<Record<keyof ArbiterOptions, readonly Wrong[]>> = {
     [{ from: 'unix', to: 1 }, "'from' and 'header'", "got 'to'"],
   ],
   proxyProtocol: [[1, 'true or false', 'got 1']],
-  requestId: [null, 1, '', 'a b', 'a:', 'é', []].map((value): Wrong => [value, 'the name of a header', 'got ']),
+  requestId: [
+    ...[null, 1, '', 'a b', 'a:', 'é', []].map((value): Wrong => [value, 'the name of a header', 'got ']),
+    ...['Host', 'content-length'].map((value): Wrong => [value, 'a header for ids alone', `got '${value}'`]),
+  ],
 };
 
 for (const [option, rows] of Object.entries(WRONG)) {
