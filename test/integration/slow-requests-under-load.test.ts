@@ -26,8 +26,11 @@ for (const [name, options] of Object.entries({
     const slow = reports.filter(({ request }) => request.url.startsWith('/slow/'));
     assert.ok(slow.length > 0);
     assert.equal(new Set(slow.map(({ request }) => request.url)).size, slow.length, 'each is told of once');
+    // Without a CPU for a while, the first stack of each thread may come too late: a request is told of without one.
+    const traced = slow.filter(({ stack }) => stack !== undefined);
+    assert.ok(traced.length >= slow.length / 2, `${traced.length} of ${slow.length} have a stack`);
     // On a busy machine, a request may be met behind the guilty function, while its body is read.
-    const guilty = slow.filter(({ stack }) => /guiltyFunction/.test(stack));
-    assert.ok(guilty.length >= 0.8 * slow.length, `${guilty.length} of ${slow.length} name it`);
+    const guilty = traced.filter(({ stack }) => /guiltyFunction/.test(stack));
+    assert.ok(guilty.length >= 0.8 * traced.length, `${guilty.length} of ${traced.length} name it`);
   });
 }
