@@ -18,6 +18,8 @@ const PAUSE = 20;
 const NOTHING: unique symbol = Symbol('nothing');
 /** How many lines of a stack are kept. Recursion makes long stacks, of which both ends tell all. */
 const FRAMES = 64;
+/** Stands for the URL of a script that the inspector has not listed. */
+const UNLISTED = 'node:internal';
 const OWN = pathToFileURL(LIBRARY).href;
 
 type Parsed = InspectorNotification<Debugger.ScriptParsedEventDataType>;
@@ -26,10 +28,11 @@ type Paused = InspectorNotification<Debugger.PausedEventDataType>;
 /**
  * The calls of a thread that a debugger has paused, in the form of an error's stack.
  *
- * @param scripts - the URL of each script, by its id: the calls themselves do not always have it.
+ * @param scripts - the URL of each script, by its id: the calls themselves do not always have it. A script that is not
+ *   listed is one of Node's: in a thread, Node 26.10 lists none of those that come from its own snapshot.
  */
 export function formatFrames(frames: readonly Debugger.CallFrame[], scripts: ReadonlyMap<string, string>): string {
-  const urls = frames.map(({ url, location }) => url || scripts.get(location.scriptId) || '');
+  const urls = frames.map(({ url, location }) => url || (scripts.get(location.scriptId) ?? UNLISTED));
   // The calls of Node and of this library below the application's are left out: they are the same each time.
   const known = urls.findLastIndex((url) => !url.startsWith('node:') && !url.startsWith(OWN)) + 1;
   const lines = frames.slice(0, known || frames.length).map(({ functionName, location }, index) => {
